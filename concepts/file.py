@@ -1,0 +1,287 @@
+"""Bytes of a concept file: safetensors with our limits, checked before anything is believed.
+
+A safetensors file is 8 bytes (the header's length, little endian), a JSON header, and the tensors' bytes.
+We read and write it ourselves: the reader has to cap and check the header before parsing it, and equal
+content has to give equal bytes whatever the library's version. Every safetensors library opens the result.
+
+This module knows tensors and metadata strings; what the metadata mean is for `concepts.concept`. The checks
+stand in the order of docs/concept-format.md. A message does not name the file: `Concept.load` does.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import re
+import secrets
+import stat
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from concepts.errors import ConceptError
+from concepts.text import quoted
+
+FORMAT_VERSION = (1, 0)
+VERSION_KEY = "lead_invert.format_version"
+HASH_KEY = "modelspec.hash_sha256"
+MAX_FILE_BYTES = 16 * 2**20
+MAX_HEADER_BYTES = 2**20
+
+DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+TENSORS: dict[str, tuple[str, tuple[str | int, ...]]] = {
+    "token_embedding": ("F32", ("vectors", "d_token")),
+    "init": ("F32", ("vectors", "d_token")),
+    "residual": ("F32", ("timesteps", "d_text")),
+    "latent_prior.mean": ("F32", ("tokens", "d_latent")),
+    "latent_prior.std": ("F32", ("tokens", "d_latent")),
+    "probe.cond": ("F32", ("d_text",)),
+    "preview.joints": ("F16", ("frames", "joints", 3)),
+}
+"""The only tensors of a concept: name -> dtype and shape; a size's name means the same number everywhere."""
+MAX_SIZES = {
+    "vectors": 64,  # a prompt has 77 places
+    "d_token": 8192,
+    "d_text": 8192,
+    "timesteps": 1000,
+    "tokens": 1024,
+    "d_latent": 8192,
+    "frames": 100_000,
+    "joints": 64,
+}
+
+_DAMAGED = "the file is damaged, get it again"
+_DISGUISES = (
+    (re.compile(rb"PK\x03\x04|PK\x05\x06"), "a zip archive, as torch.save writes"),
+    (re.compile(rb"\x80[\x01-\x05]|[(c\]}].*\.\Z", re.DOTALL), "a Python pickle, which can run code"),
+    (re.compile(rb"\x1f\x8b"), "a gzip archive"),
+    (re.compile(rb"\x93NUMPY"), "a NumPy array"),
+    (re.compile(rb"\x89PNG|\xff\xd8\xff"), "a picture"),
+    (re.compile(rb"\s*HIERARCHY"), "a BVH motion, which `lead-invert learn` reads"),
+    (re.compile(rb"version https://git-lfs"), "a Git LFS pointer; fetch the file itself with `git lfs pull`"),
+    (re.compile(rb"\s*<(!doctype|html)", re.IGNORECASE), "a web page; download the file itself"),
+)
+
+
+def pack(metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> bytes:
+    """A concept file's bytes; equal content gives equal bytes. The inverse of `unpack`."""
+    check_tensors(tensors)
+    names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name))  # wide types first: all aligned
+    body = b"".join(np.ascontiguousarray(tensors[name], DTYPES[TENSORS[name][0]]).tobytes() for name in names)
+    entries: dict[str, Any] = {
+        "__metadata__": {
+            **metadata,
+            VERSION_KEY: "{}.{}".format(*FORMAT_VERSION),
+            HASH_KEY: f"0x{hashlib.sha256(body).hexdigest()}",
+        }
+    }
+    end = 0
+    for name in names:
+        begin, end = end, end + tensors[name].nbytes
+        entries[name] = {
+            "dtype": TENSORS[name][0],
+            "shape": list(tensors[name].shape),
+            "data_offsets": [begin, end],
+        }
+    header = json.dumps(entries, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    header += b" " * (-len(header) % 8)
+    if len(header) > MAX_HEADER_BYTES:
+        raise ConceptError(f"the texts take {len(header)} bytes, at most {MAX_HEADER_BYTES}: shorten them")
+    data = struct.pack("<Q", len(header)) + header + body
+    if len(data) > MAX_FILE_BYTES:
+        raise ConceptError(f"the concept has {len(data)} bytes, at most {MAX_FILE_BYTES}: leave out tensors")
+    return data
+
+
+def unpack(data: bytes) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """Metadata and tensors of a concept file's bytes, all structure checked. The inverse of `pack`."""
+    header, body = _split(data)
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ConceptError(f"the header's __metadata__ is not a table of texts: {_DAMAGED}")
+    newer_minor = _check_version(metadata)
+    spans = {name: _check_entry(name, entry) for name, entry in header.items()}
+    _check_offsets(spans, len(body))
+    if HASH_KEY in metadata and metadata[HASH_KEY] != f"0x{hashlib.sha256(body).hexdigest()}":
+        raise ConceptError(f"the tensors do not have the checksum that the header states: {_DAMAGED}")
+    tensors = {}
+    for name, (begin, end) in spans.items():
+        if name not in TENSORS:
+            if newer_minor:
+                continue
+            raise ConceptError(f"unknown tensor {quoted(name)}: a concept has only {', '.join(TENSORS)}")
+        dtype = TENSORS[name][0]
+        if header[name]["dtype"] != dtype:
+            raise ConceptError(f"tensor {name} is of type {quoted(header[name]['dtype'])}, expected {dtype}")
+        tensors[name] = np.frombuffer(bytes(body[begin:end]), DTYPES[dtype]).reshape(header[name]["shape"])
+    check_tensors(tensors)
+    return metadata, tensors
+
+
+def check_tensors(tensors: Mapping[str, np.ndarray]) -> None:
+    """ConceptError unless names and shapes are those of `TENSORS`, sizes agree and every number is finite."""
+    if "token_embedding" not in tensors:
+        raise ConceptError("there is no tensor token_embedding [vectors, d_token]: this is not a concept")
+    sizes: dict[str, tuple[int, str]] = {}
+    for name, tensor in tensors.items():
+        if name not in TENSORS:
+            raise ConceptError(f"unknown tensor {quoted(name)}: a concept has only {', '.join(TENSORS)}")
+        expected = TENSORS[name][1]
+        shown = f"[{', '.join(map(str, expected))}]"
+        if tensor.ndim != len(expected):
+            raise ConceptError(f"tensor {name} has shape {quoted(list(tensor.shape))}, expected {shown}")
+        for size, label in zip(tensor.shape, expected, strict=True):
+            if isinstance(label, int):
+                if size != label:
+                    raise ConceptError(f"tensor {name} has shape {list(tensor.shape)}, expected {shown}")
+                continue
+            known, other = sizes.setdefault(label, (size, name))
+            if size != known:
+                raise ConceptError(f"{label} is {size} in tensor {name} but {known} in tensor {other}")
+            if not 1 <= size <= MAX_SIZES[label]:
+                raise ConceptError(f"{label} is {size} in tensor {name}, expected 1 to {MAX_SIZES[label]}")
+        if not np.isfinite(tensor).all():
+            raise ConceptError(f"tensor {name} has NaN or infinite numbers: learn the concept again")
+
+
+def parse_json(text: str, what: str) -> Any:
+    """JSON of untrusted origin; repeated keys, NaN, and nesting that exhausts the stack are refused."""
+
+    def refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            raise ValueError("a key stands twice in one object")
+        return result
+
+    def refuse_constant(name: str) -> float:
+        raise ValueError(f"{name} is not a number in JSON")
+
+    try:
+        return json.loads(text, object_pairs_hook=refuse_repeats, parse_constant=refuse_constant)
+    except RecursionError:
+        raise ConceptError(f"{what} is nested too deeply to be honest: do not use this file") from None
+    except ValueError as error:
+        raise ConceptError(f"{what} is not valid JSON ({error}): {_DAMAGED}") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """A regular file's bytes, at most MAX_FILE_BYTES of them."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ConceptError("not a file; expected a concept file that ends in .safetensors")
+        if status.st_size > MAX_FILE_BYTES:
+            raise ConceptError(
+                f"{status.st_size} bytes, and a concept has at most {MAX_FILE_BYTES}: perhaps a whole model"
+            )
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES)
+    except FileNotFoundError:
+        raise ConceptError("there is no such file: check the name, or learn the concept first") from None
+    except OSError as error:
+        raise ConceptError(f"cannot be read: {error.strerror}") from None
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that a reader, a crash or a kill sees the old one or the new one, never half."""
+    temporary = path.with_name(f".concept-{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ConceptError(f"cannot be written: {error.strerror}; choose another folder or name") from None
+    finally:
+        with contextlib.suppress(OSError):  # a successful move leaves nothing to remove
+            temporary.unlink()
+
+
+def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
+    """Parsed header and tensor bytes; the header's length is checked before it is used."""
+    (length,) = struct.unpack("<Q", data[:8].ljust(8, b"\0"))
+    if len(data) < 10 or length > MAX_HEADER_BYTES or data[8:9] != b"{":
+        for signature, meaning in _DISGUISES:
+            if signature.match(data):
+                raise ConceptError(f"not a concept but {meaning}; expected a safetensors file")
+    if len(data) < 10:
+        raise ConceptError(f"empty or cut off: it has only {len(data)} bytes; get the file again")
+    if length > MAX_HEADER_BYTES:
+        raise ConceptError(f"not a concept: its header claims {length} bytes, at most {MAX_HEADER_BYTES}")
+    if 8 + length > len(data):
+        raise ConceptError(
+            f"cut off: the header claims {length} bytes, {len(data) - 8} follow; get the file again"
+        )
+    if data[8:9] != b"{":
+        raise ConceptError("not a safetensors file: the header does not start as JSON")
+    try:
+        text = data[8 : 8 + length].decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConceptError(f"the header is not UTF-8 text: {_DAMAGED}") from None
+    header = parse_json(text, "the header")
+    if not isinstance(header, dict):
+        raise ConceptError(f"the header is not a JSON object: {_DAMAGED}")
+    return header, memoryview(data)[8 + length :]
+
+
+def _check_version(metadata: Mapping[str, str]) -> bool:
+    """Whether the file's minor version is newer than ours; another major version is refused."""
+    version = metadata.get(VERSION_KEY)
+    if version is None:
+        raise ConceptError(
+            f"a safetensors file without {VERSION_KEY}: another kind of model, not a concept of lead-invert"
+        )
+    match = re.fullmatch(r"([0-9]{1,4})\.([0-9]{1,4})", version)
+    if match is None:
+        raise ConceptError(f"format version {quoted(version)} is not of the form 1.0: {_DAMAGED}")
+    major, minor = int(match[1]), int(match[2])
+    if major != FORMAT_VERSION[0]:
+        newer = major > FORMAT_VERSION[0]
+        advice = "update with `pip install -U lead-invert`" if newer else "learn the concept again"
+        raise ConceptError(
+            f"format version {major}.{minor} is {'newer' if newer else 'older'} than this program's "
+            f"{FORMAT_VERSION[0]}.x: {advice}"
+        )
+    return minor > FORMAT_VERSION[1]
+
+
+def _check_entry(name: str, entry: object) -> tuple[int, int]:
+    """A tensor's span in the body, after its header entry proved to be well formed."""
+
+    def counts(value: object) -> bool:
+        return isinstance(value, list) and len(value) <= 8 and all(type(n) is int and n >= 0 for n in value)
+
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise ConceptError(f"tensor {quoted(name)} is not described by dtype, shape and data_offsets alone")
+    shape, offsets, dtype = entry["shape"], entry["data_offsets"], entry["dtype"]
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise ConceptError(f"tensor {quoted(name)} is of type {quoted(dtype)}, expected F32 or F16")
+    if not counts(shape) or not counts(offsets) or len(offsets) != 2:
+        raise ConceptError(f"tensor {quoted(name)} has a shape or data_offsets that are not lists of counts")
+    begin, end = offsets
+    if end - begin != math.prod(shape) * DTYPES[dtype].itemsize:
+        raise ConceptError(
+            f"tensor {quoted(name)} of shape {quoted(shape)} does not fit its data_offsets {quoted(offsets)}"
+        )
+    return begin, end
+
+
+def _check_offsets(spans: Mapping[str, tuple[int, int]], body_bytes: int) -> None:
+    """The tensors follow each other without overlap or gap and end where the file ends."""
+    position = 0
+    for name, (begin, end) in sorted(spans.items(), key=lambda item: item[1]):
+        if begin != position:
+            problem = "overlaps another one" if begin < position else "leaves a gap before it"
+            raise ConceptError(f"tensor {quoted(name)} {problem} in the file: do not use this file")
+        position = end
+    if position > body_bytes:
+        raise ConceptError(
+            f"cut off: the tensors need {position} bytes, {body_bytes} are left; get the file again"
+        )
+    if position < body_bytes:
+        raise ConceptError(f"{body_bytes - position} bytes follow the last tensor: do not use this file")

@@ -1,0 +1,216 @@
+"""Captioned motion data sets in HumanML3D's layout: making one from a folder of clips, varying it, reading batches.
+
+Layout: `new_joint_vecs/<id>.npy` [frames, 263], `texts/<id>.txt` (a line a caption: `caption#word/TAG ...#from#to`),
+one `<split>.txt` of ids a split, `Mean.npy`, `Std.npy` from the training split.  `vary` adds clips in other manners:
+`train_varied.txt` (captioned) and `train_mirrored.txt` (no captions: left and right are exchanged, and a caption so
+exchanged would teach combinations that a data set may hold out).
+Knows nothing of models.  Features are at 20 fps; lengths count frames of features.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lead.errors import LeadError
+from lead.motion import Motion
+from lead.motion.errors import MotionError
+from lead.motion.features import Stats, features_to_joints, joints_to_features
+from lead.motion.procedural import Manner, drawn, manner_to_vector, mirrored, vary, wild, with_upper_body
+
+Progress = Callable[[int, int], None]
+
+MIN_FRAMES, MAX_FRAMES, UNIT = 12, 196, 4
+"""Frames of features that a clip needs, that a batch takes at most, and that lengths are multiples of."""
+CLIP_SUFFIXES = (".bvh", ".npz", ".npy")
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """One captioned motion."""
+
+    id: str
+    features: Float[np.ndarray, "frames 263"]
+    """Normalised by the data set's statistics."""
+    captions: tuple[str, ...]
+    manner: Float[np.ndarray, "params"] | None = None
+    """How a procedural variation differs from its original (`manner_to_vector`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    features: Float[np.ndarray, "batch frames 263"]
+    """Normalised, zero after each clip's end."""
+    lengths: Int[np.ndarray, "batch"]
+    captions: tuple[str, ...]
+    clips: tuple[Clip, ...]
+
+
+def load(data: Path, split: str, stats: Stats | None = None) -> list[Clip]:
+    """The clips of a split that are long enough, normalised with `stats` or the data set's own."""
+    data = Path(data)
+    listing = data / f"{split}.txt"
+    if not listing.is_file():
+        raise LeadError(f"{data} has no {split}.txt; make a data set with `lead data prepare CLIPS {data}`")
+    stats = stats or Stats.read(data)
+    manners = np.load(data / "manners.npz", allow_pickle=False) if (data / "manners.npz").is_file() else {}
+    clips = []
+    for name in listing.read_text().split():
+        features = np.load(data / "new_joint_vecs" / f"{name}.npy", allow_pickle=False)
+        if len(features) >= MIN_FRAMES:
+            normal = stats.normalise(features).astype(np.float32)
+            clips.append(Clip(name, normal, _captions(data / "texts" / f"{name}.txt"), _get(manners, name)))
+    if not clips:
+        raise LeadError(f"{listing} names no clip of at least {MIN_FRAMES} frames")
+    return clips
+
+
+def batches(
+    clips: Sequence[Clip], size: int, rng: np.random.Generator, max_frames: int = MAX_FRAMES
+) -> Iterator[Batch]:
+    """One pass over the clips in random order, those of like length together, long ones cropped at random."""
+    order = rng.permutation(len(clips))
+    lengths = np.array([min(len(clip.features), max_frames) for clip in clips])
+    pools = [pool[np.argsort(lengths[pool], kind="stable")] for pool in np.array_split(order, max(len(order) // (16 * size), 1))]
+    groups = [pool[i : i + size] for pool in pools for i in range(0, len(pool), size)]
+    for index in rng.permutation(len(groups)):
+        if len(groups[index]) == size or len(clips) < size:
+            yield collate([clips[i] for i in groups[index]], rng, max_frames)
+
+
+def collate(clips: Sequence[Clip], rng: np.random.Generator | None = None, max_frames: int = MAX_FRAMES) -> Batch:
+    """Clips side by side, each cut to a multiple of UNIT frames; with `rng`, crops and captions are drawn."""
+    lengths = np.array([min(len(clip.features), max_frames) // UNIT * UNIT for clip in clips])
+    features = np.zeros((len(clips), lengths.max(), clips[0].features.shape[1]), dtype=np.float32)
+    captions = []
+    for row, (clip, length) in enumerate(zip(clips, lengths, strict=True)):
+        start = rng.integers(len(clip.features) - length + 1) if rng else 0
+        features[row, :length] = clip.features[start : start + length]
+        captions.append(clip.captions[rng.integers(len(clip.captions)) if rng else 0] if clip.captions else "")
+    return Batch(features, lengths, tuple(captions), tuple(clips))
+
+
+def prepare(source: Path, out: Path, progress: Progress | None = None) -> Mapping[str, int]:
+    """Makes a data set in HumanML3D's layout from a folder of clips with captions; returns clips a split.
+
+    Captions come from `captions.jsonl` (rows {"clip", "captions", "split"?}) or from a `.txt` beside each clip (a line
+    a caption).  Clips without a split fall into train, val or test (80, 5, 15 %) by a hash of their name.
+    """
+    source, out = Path(source), Path(out)
+    rows = _rows(source)
+    for folder in ("new_joint_vecs", "texts"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    training, problems = [], []
+    for done, row in enumerate(rows):
+        name = row["clip"].rsplit(".", 1)[0].replace("/", "_")
+        try:
+            features = Motion.read(source / row["clip"]).features()
+        except (MotionError, OSError) as error:
+            problems.append(str(error))
+            continue
+        np.save(out / "new_joint_vecs" / f"{name}.npy", features)
+        _write_captions(out / "texts" / f"{name}.txt", row["captions"])
+        split = row.get("split") or _hashed_split(name)
+        splits.setdefault(split, []).append(name)
+        if split == "train":
+            training.append(features)
+        if progress:
+            progress(done + 1, len(rows))
+    if problems:
+        shown = "\n  ".join(problems[:5])
+        raise LeadError(f"{len(problems)} of {len(rows)} clips in {source} cannot be used; mend or remove them:\n  {shown}")
+    if not training:
+        raise LeadError(f"{source} has no clip for training: give some rows of captions.jsonl the split `train`")
+    Stats.from_features(np.concatenate(training)).write(out)
+    for split, names in splits.items():
+        (out / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
+    return {split: len(names) for split, names in splits.items()}
+
+
+def vary_data(data: Path, copies: int = 8, seed: int = 0, progress: Progress | None = None) -> Mapping[str, int]:
+    """Adds `copies` procedural variations of every training clip, and as many mirrored ones without captions."""
+    data = Path(data)
+    names = (data / "train.txt").read_text().split()
+    rng = np.random.default_rng(seed)
+    joints = [features_to_joints(np.load(data / "new_joint_vecs" / f"{name}.npy")) for name in names]
+    usable = [i for i, clip in enumerate(joints) if len(clip) > MIN_FRAMES]
+    varied, mirror, manners = [], [], {}
+    for done, index in enumerate(usable):
+        captions = _captions(data / "texts" / f"{names[index]}.txt")
+        for copy in range(copies):
+            manner, phrases = drawn(rng) if copy % 2 == 0 else (wild(rng), ())
+            name = f"V{copy}_{names[index]}"
+            if _save_variation(data, name, joints[index], manner, rng):
+                _write_captions(data / "texts" / f"{name}.txt", [_with_phrases(c, phrases) for c in captions])
+                varied.append(name)
+                manners[name] = manner_to_vector(manner)
+            other = joints[usable[rng.integers(len(usable))]]
+            base = mirrored(with_upper_body(joints[index], other) if copy % 2 else joints[index])
+            name = f"M{copy}_{names[index]}"
+            if _save_variation(data, name, base, wild(rng) if copy else Manner(), rng):
+                mirror.append(name)
+        if progress:
+            progress(done + 1, len(usable))
+    np.savez(data / "manners.npz", **manners)
+    for split, ids in (("train_varied", varied), ("train_mirrored", mirror)):
+        (data / f"{split}.txt").write_text("".join(f"{name}\n" for name in ids))
+    return {"train_varied": len(varied), "train_mirrored": len(mirror)}
+
+
+def _save_variation(data: Path, name: str, joints: np.ndarray, manner: Manner, rng: np.random.Generator) -> bool:
+    features = joints_to_features(vary(joints, manner, seed=int(rng.integers(1 << 31))))
+    np.save(data / "new_joint_vecs" / f"{name}.npy", features)
+    return len(features) >= MIN_FRAMES
+
+
+def _with_phrases(caption: str, phrases: Sequence[str]) -> str:
+    return " ".join([caption.rstrip(" ."), *phrases]) if phrases else caption
+
+
+def _rows(source: Path) -> list[dict]:
+    listing = source / "captions.jsonl"
+    if listing.is_file():
+        rows = [json.loads(line) for line in listing.read_text().splitlines() if line.strip()]
+    else:
+        files = sorted(p for p in source.glob("**/*") if p.suffix.lower() in CLIP_SUFFIXES)
+        rows = [
+            {"clip": str(p.relative_to(source)), "captions": p.with_suffix(".txt").read_text().splitlines()}
+            for p in files
+            if p.with_suffix(".txt").is_file()
+        ]
+    if not rows:
+        raise LeadError(
+            f"{source} has no captioned clips: expected captions.jsonl, or a .txt of captions beside each "
+            f"clip ({', '.join(CLIP_SUFFIXES)})"
+        )
+    return rows
+
+
+def _hashed_split(name: str) -> str:
+    part = zlib.crc32(name.encode()) % 100
+    return "train" if part < 80 else "val" if part < 85 else "test"
+
+
+def _write_captions(path: Path, captions: Sequence[str]) -> None:
+    lines = []
+    for caption in captions:
+        caption = " ".join(caption.replace("#", " ").split())
+        words = " ".join(f"{word.strip('.,').lower()}/OTHER" for word in caption.split())
+        lines.append(f"{caption}#{words}#0.0#0.0\n")
+    path.write_text("".join(lines))
+
+
+def _captions(path: Path) -> tuple[str, ...]:
+    """The captions that belong to the whole clip; a mirrored variation has none."""
+    if not path.is_file():
+        return ()
+    return tuple(line.split("#")[0].strip() for line in path.read_text().splitlines() if line.strip())
+
+
+def _get(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
+    return arrays[name] if name in arrays else None

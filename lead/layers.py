@@ -1,0 +1,87 @@
+"""The pieces that the networks share: masks, positions, pre-norm transformer blocks.
+
+Shapes: batch first; `tokens` counts places in a sequence, `width` numbers a token.  Masks are True where a token
+is real.  Attention is plain softmax: on a CPU at a few dozen tokens the fused kernel's backward is slower.
+"""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+
+def lengths_to_mask(lengths: Int[Tensor, "batch"], tokens: int) -> Bool[Tensor, "batch tokens"]:
+    return torch.arange(tokens, device=lengths.device) < lengths[:, None]
+
+
+def masked_mean(values: Float[Tensor, "batch tokens *rest"], mask: Bool[Tensor, "batch tokens"]) -> Float[Tensor, ""]:
+    """The mean over real tokens only (and over whatever follows them)."""
+    flat = values.flatten(2).mean(-1) if values.ndim > 2 else values
+    return (flat * mask).sum() / mask.sum()
+
+
+def sinusoid(times: Float[Tensor, "*batch"], width: int) -> Float[Tensor, "*batch width"]:
+    """Sines and cosines of a time at `width / 2` geometric frequencies (Vaswani et al., 2017)."""
+    rates = torch.exp(-math.log(10000.0) * torch.arange(width // 2, device=times.device) / (width // 2))
+    angles = times[..., None].float() * rates
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+class Attention(nn.Module):
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self, x: Float[Tensor, "batch tokens width"], bias: Float[Tensor, "batch 1 1 tokens"]
+    ) -> Float[Tensor, "batch tokens width"]:
+        batch, tokens, width = x.shape
+        qkv = self.qkv(x).view(batch, tokens, 3, self.heads, width // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each [batch, heads, tokens, width / heads]
+        scores = q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5 + bias
+        mixed = scores.softmax(dim=-1).to(v.dtype) @ v
+        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each after a layer norm and added to its input."""
+
+    def __init__(self, width: int, heads: int, ff: int, dropout: float = 0.0):
+        super().__init__()
+        self.norm_1, self.attention = nn.LayerNorm(width), Attention(width, heads)
+        self.norm_2, self.ff = nn.LayerNorm(width), nn.Sequential(
+            nn.Linear(width, ff), nn.GELU(), nn.Dropout(dropout), nn.Linear(ff, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        x = x + self.dropout(self.attention(self.norm_1(x), bias))
+        return x + self.dropout(self.ff(self.norm_2(x)))
+
+
+class Transformer(nn.Module):
+    """Pre-norm blocks; with `skips`, the first half's outputs join the second half's inputs (MLD's U-Net skips)."""
+
+    def __init__(self, width: int, layers: int, heads: int, ff: int, dropout: float = 0.0, skips: bool = False):
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(width, heads, ff, dropout) for _ in range(layers))
+        self.joins = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(layers // 2 if skips else 0))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(
+        self, x: Float[Tensor, "batch tokens width"], mask: Bool[Tensor, "batch tokens"]
+    ) -> Float[Tensor, "batch tokens width"]:
+        bias = torch.zeros(mask.shape, device=x.device).masked_fill(~mask, -1e9)[:, None, None, :]
+        kept = []
+        for index, block in enumerate(self.blocks):
+            if index < len(self.joins):
+                x = block(x, bias)
+                kept.append(x)
+                continue
+            if index >= len(self.blocks) - len(self.joins):
+                x = self.joins[index - len(self.blocks) + len(self.joins)](torch.cat([x, kept.pop()], dim=-1))
+            x = block(x, bias)
+        return self.norm(x)

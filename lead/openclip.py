@@ -1,0 +1,183 @@
+"""The one place that imports open_clip, and the one place that knows how it is installed.
+
+open_clip needs torchvision. On a machine with a CPU torch, the registry's torchvision wheel is built for CUDA:
+its compiled operators do not load, and its Python part stops at `operator torchvision::nms does not exist`.
+A text tower uses none of those operators, so we declare the two missing schemas and import again;
+where torchvision works, nothing is declared.
+
+Importing this module is cheap: open_clip itself (seconds) is imported by the first call.
+It knows nothing of motion, of learned words, or of our checkpoints.
+"""
+
+import importlib
+import os
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lead.errors import LeadError
+
+TORCHVISION_SCHEMAS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+HUB_SECONDS = 3.0
+_kept_alive: list[torch.library.Library] = []  # a Library that is collected takes its schemas with it
+
+
+def import_open_clip() -> ModuleType:
+    """The open_clip module, imported past a torchvision that was built for another torch."""
+    if "open_clip" not in sys.modules:
+        import_torchvision()
+    return importlib.import_module("open_clip")
+
+
+def import_torchvision() -> ModuleType:
+    """torchvision; where its compiled operators are missing, their schemas are declared without a kernel."""
+    try:
+        return importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]  # the half-imported package
+    declare_torchvision_operators()
+    return importlib.import_module("torchvision")
+
+
+def declare_torchvision_operators() -> None:
+    """Declare the schemas that torchvision's Python part looks for at import; calling them stays an error."""
+    library = torch.library.Library("torchvision", "DEF")
+    for schema in TORCHVISION_SCHEMAS:
+        library.define(schema)
+    _kept_alive.append(library)
+
+
+def text_transformer(
+    *, vocabulary: int, context: int, width: int, layers: int, heads: int, d_text: int, quick_gelu: bool
+) -> nn.Module:
+    """A freshly initialised open_clip `TextTransformer` that leaves pooling to its caller."""
+    transformer = import_open_clip().transformer
+    return transformer.TextTransformer(
+        context_length=context,
+        vocab_size=vocabulary,
+        width=width,
+        layers=layers,
+        heads=heads,
+        output_dim=d_text,
+        act_layer=transformer.QuickGELU if quick_gelu else nn.GELU,
+        pool_type="none",
+    )
+
+
+def simple_tokenizer() -> Any:
+    """A new open_clip `SimpleTokenizer` with CLIP's whole vocabulary; ours to change."""
+    return import_open_clip().tokenizer.SimpleTokenizer()
+
+
+def text_weights(source: str | Path, model: str) -> dict[str, Tensor]:
+    """The text tower's tensors of a CLIP checkpoint, under the names of `TextTransformer`.
+
+    `source`: a file (.safetensors, or .pt/.bin that torch reads without unpickling code), a folder that holds
+    one, or the name of open_clip weights for `model`, such as "openai", which are downloaded once.
+    """
+    tensors = _read_tensors(_weights_file(source, model))
+    text: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        name = name.removeprefix("module.").removeprefix("text.")
+        if name.startswith(("token_embedding.", "positional_embedding", "ln_final.", "transformer.")) or (
+            name == "text_projection"
+        ):
+            text[name] = tensor
+    if "token_embedding.weight" not in text:
+        raise LeadError(
+            f"{source}: no CLIP text tower in it (no token_embedding.weight); expected {model} weights in "
+            f"open_clip's format, such as open_clip_model.safetensors"
+        )
+    return text
+
+
+def _weights_file(source: str | Path, model: str) -> Path:
+    path = Path(source).expanduser()
+    if path.is_dir():
+        names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+        found = [path / name for name in names if (path / name).is_file()]
+        if not found:
+            raise LeadError(f"{path}: none of {', '.join(names)} in this folder; give the weights' file itself")
+        return found[0]
+    if path.is_file():
+        return path
+    if path.suffix or len(path.parts) > 1:
+        raise LeadError(f"{path}: no such file; give the path of {model} weights in open_clip's format")
+    return _download(str(source), model)
+
+
+def _download(tag: str, model: str) -> Path:
+    """open_clip's own download, after a look whether it can succeed: without a network it would try for a minute."""
+    pretrained = import_open_clip().pretrained
+    known = pretrained.list_pretrained_tags_by_model(model)
+    if tag not in known:
+        raise LeadError(f"open_clip has no {model} weights named {tag!r}; it has {', '.join(known)}")
+    config = pretrained.get_pretrained_cfg(model, tag)
+    cached = _cached(config.get("hf_hub", ""))
+    if cached is not None:
+        return cached
+    reason = _why_hub_is_unreachable()
+    if reason:
+        raise LeadError(
+            f"the {model} weights {tag!r} are not on this machine and cannot be downloaded: {reason}. "
+            f"Fetch open_clip_model.safetensors of https://huggingface.co/{config.get('hf_hub', '').rstrip('/')} "
+            "where there is a network, and give that file's path in place of the name"
+        )
+    return Path(pretrained.download_pretrained(config))
+
+
+def _cached(repository: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
+        found = try_to_load_from_cache(repository.strip("/"), name) if repository else None
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
+def _why_hub_is_unreachable() -> str | None:
+    """What stands between us and the model hub, found out in at most HUB_SECONDS; None if nothing does."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    endpoint = os.environ.get("HF_ENDPOINT", constants.ENDPOINT)
+    try:
+        urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=HUB_SECONDS).close()
+    except urllib.error.HTTPError:
+        return None  # it answered
+    except OSError as error:
+        return f"{endpoint} does not answer ({error})"
+    return None
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as file:
+            names = [name for name in file.keys() if not name.removeprefix("module.").startswith("visual.")]  # noqa: SIM118  # a safetensors handle is no dict
+            return {name: file.get_tensor(name) for name in names}
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise LeadError(
+            f"{path}: cannot be read without running code from it ({type(error).__name__}); expected a "
+            ".safetensors file or a plain state dict, such as open_clip_model.safetensors"
+        ) from error
+    if not isinstance(loaded, dict):
+        raise LeadError(f"{path}: holds a {type(loaded).__name__}; expected a state dict")
+    return loaded.get("state_dict", loaded)

