@@ -2,7 +2,7 @@
 
 Layout: `new_joint_vecs/<id>.npy` [frames, 263], `texts/<id>.txt` (a line a caption: `caption#word/TAG ...#from#to`),
 one `<split>.txt` of ids a split, `Mean.npy`, `Std.npy` from the training split.  `vary` adds clips in other manners:
-`train_varied.txt` (captioned) and `train_mirrored.txt` (no captions: left and right are exchanged, and a caption so
+`train_varied.txt` (captioned in words, or by a made-up word, MANNER_WORD) and `train_mirrored.txt` (no captions: left and right are exchanged, and a caption so
 exchanged would teach combinations that a data set may hold out).
 Knows nothing of models.  Features are at 20 fps; lengths count frames of features.
 """
@@ -26,6 +26,8 @@ Progress = Callable[[int, int], None]
 
 MIN_FRAMES, MAX_FRAMES, UNIT = 12, 196, 4
 """Frames of features that a clip needs, that a batch takes at most, and that lengths are multiples of."""
+MANNER_WORD = "<manner>"
+"""Stands in a variation's captions for the word whose vectors follow from the clip's manner."""
 CLIP_SUFFIXES = (".bvh", ".npz", ".npy")
 
 
@@ -146,7 +148,9 @@ def vary_data(data: Path, copies: int = 8, seed: int = 0, progress: Progress | N
             manner, phrases = drawn(rng) if copy % 2 == 0 else (wild(rng), ())
             name = f"V{copy}_{names[index]}"
             if _save_variation(data, name, joints[index], manner, rng):
-                _write_captions(data / "texts" / f"{name}.txt", [_with_phrases(c, phrases) for c in captions])
+                told = [_with_phrases(c, phrases) for c in captions if phrases]
+                named = [_with_phrases(c, (f"in {MANNER_WORD} style",)) for c in captions]
+                _write_captions(data / "texts" / f"{name}.txt", told + named)
                 varied.append(name)
                 manners[name] = manner_to_vector(manner)
             other = joints[usable[rng.integers(len(usable))]]
@@ -169,7 +173,7 @@ def _save_variation(data: Path, name: str, joints: np.ndarray, manner: Manner, r
 
 
 def _with_phrases(caption: str, phrases: Sequence[str]) -> str:
-    return " ".join([caption.rstrip(" ."), *phrases]) if phrases else caption
+    return " ".join([caption.rstrip(" ."), *phrases])
 
 
 def _rows(source: Path) -> list[dict]:

@@ -16,15 +16,14 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from jaxtyping import Bool, Float, Int
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -34,9 +33,12 @@ from lead.data import MAX_FRAMES, Clip, load
 from lead.errors import LeadError
 from lead.metrics import GROUP, r_precision
 from lead.motion.features import Stats
+from lead.runs import Stage, TrainConfig, load_part
 
 EMBEDDED = Path(__file__).parent / "weights" / "evaluator.safetensors"
-FORMAT = "lead-evaluator 1"
+EVALUATOR_TRAIN = TrainConfig(
+    steps=600, batch=128, lr=1e-3, warmup=30, weight_decay=0.05, report_every=20, save_every=100
+)
 CONTACTS = 4  # the last features; not read
 PADDING, UNKNOWN = 0, 1  # word ids
 
@@ -184,20 +186,16 @@ class Evaluator(nn.Module):
     def _pad(self, features: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
         return pad_features(features, self.device)
 
-    def save(self, path: str | Path, notes: dict[str, str] | None = None) -> Path:
-        """Writes one safetensors file, weights in half precision, the config and `notes` as its metadata."""
+    def save(self, path: str | Path) -> Path:
+        """Writes one safetensors file: weights in half precision, statistics in full, the config in it."""
         path = Path(path)
-        tensors = {
-            name: tensor.detach()
-            .cpu()
-            .to(torch.float32 if name in ("mean", "std") else torch.float16)
-            .contiguous()
-            for name, tensor in self.state_dict().items()
-        }
-        metadata = {"format": FORMAT, "config": json.dumps(asdict(self.config)), **(notes or {})}
+        tensors = {}
+        for name, value in self.state_dict().items():
+            precision = torch.float32 if name in ("mean", "std") else torch.float16
+            tensors[name] = value.detach().to("cpu", precision).contiguous()
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        save_file(tensors, partial, metadata)
+        partial = path.with_suffix(".partial")
+        save_file(tensors, partial, {"part": "evaluator", "config": json.dumps(asdict(self.config))})
         os.replace(partial, path)
         return path
 
@@ -211,25 +209,14 @@ class Evaluator(nn.Module):
         path = EMBEDDED if path is None else Path(path)
         if not path.is_file():
             raise LeadError(
-                f"No evaluator at {path}: train one with `lead train evaluator`, or give its path."
+                f"No evaluator at {path}: train one with `lead train evaluator DATA --output RUN`."
             )
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                names = list(file.keys())
-                tensors = {name: file.get_tensor(name).float() for name in names}
-        except SafetensorError as error:
-            raise LeadError(f"{path} is not a safetensors file ({error}): expected an evaluator.") from error
-        if metadata.get("format") != FORMAT:
-            raise LeadError(
-                f"{path} has format {metadata.get('format')!r}: expected {FORMAT!r}. "
-                "Train an evaluator with `lead train evaluator`."
-            )
-        values = json.loads(metadata["config"])
+        tensors, values = load_part(path, "evaluator")
+        tensors = {name: value.float() for name, value in tensors.items()}
         config = EvaluatorConfig(**{**values, "words": tuple(values["words"])})
-        model = cls(config, Stats(tensors["mean"].numpy(), tensors["std"].numpy()))
-        model.load_state_dict(tensors)
-        return model.to(device).eval()
+        evaluator = cls(config, Stats(tensors["mean"].numpy(), tensors["std"].numpy()))
+        evaluator.load_state_dict(tensors)
+        return evaluator.to(device).eval()
 
 
 def _head(d_in: int, d: int) -> nn.Module:
@@ -262,7 +249,7 @@ def contrastive_loss(
 
 
 def caption_groups(captions: Sequence[Sequence[str]]) -> Int[np.ndarray, " clips"]:
-    """Numbers the clips so that clips which share a caption, directly or through others, have the same number."""
+    """Numbers clips so that those which share a caption, directly or through others, have one number."""
     parent = list(range(len(captions)))
 
     def root(clip: int) -> int:
@@ -281,68 +268,45 @@ def caption_groups(captions: Sequence[Sequence[str]]) -> Int[np.ndarray, " clips
 def train_evaluator(
     data: str | Path,
     run: str | Path,
-    *,
-    steps: int = 1500,
-    batch: int = 128,
-    lr: float = 1e-3,
-    seed: int = 0,
-    save_every: int = 100,
     config: EvaluatorConfig | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
-) -> Path:
-    """Trains an evaluator on the train split of a prepared data set; returns the path of its file in `run`.
+    train: TrainConfig = EVALUATOR_TRAIN,
+    device: str = "cpu",
+) -> Evaluator:
+    """InfoNCE on the train split of a prepared data set; the val split is only reported.
 
-    The file holds the weights with the best R@3 on the val split. A run that was killed goes on from its last
-    checkpoint in the same folder and ends with the same weights as one that was not.
+    Clips that share a caption, directly or through others, are no negatives of each other. Writes
+    `evaluator.safetensors` into the run folder.
     """
-    data, run = Path(data), Path(run)
-    run.mkdir(parents=True, exist_ok=True)
+    data = Path(data)
     stats = Stats.read(data)
-    own_units = Stats(
-        np.zeros_like(stats.mean), np.ones_like(stats.std)
-    )  # the evaluator normalises by itself
-    train, val = load(data, "train", own_units), load(data, "val", own_units)
-    groups = caption_groups([clip.captions for clip in train])
-    by_length = np.argsort([len(clip.features) for clip in train], kind="stable")
-    config = config or EvaluatorConfig(word_list(text for clip in train for text in clip.captions))
-
-    torch.manual_seed(seed)
-    accelerator = Accelerator()
-    evaluator = Evaluator(config, stats)
-    optimizer = torch.optim.AdamW(evaluator.parameters(), lr=lr, weight_decay=0.05)
-    model, optimizer = accelerator.prepare(evaluator, optimizer)
-    start, best = _resume(run, evaluator, optimizer)
-    for step in range(start, steps):
-        rng = np.random.default_rng((seed, step))  # a resumed run draws what it would have drawn
-        torch.manual_seed(seed + step)
-        index = like_lengths(by_length, batch, rng)
-        clips = [augmented(train[i], stats, rng) for i in index]
-        features, lengths = pad_features([features for features, _ in clips], accelerator.device)
-        text, motion = model(evaluator.tokenize([caption for _, caption in clips]), features, lengths)
-        same = torch.as_tensor(groups[index][:, None] == groups[index], device=accelerator.device)
-        loss = contrastive_loss(text, motion, same)
-        for parameters in optimizer.param_groups:
-            parameters["lr"] = lr * warm_then_cosine(step / steps)
-        optimizer.zero_grad()
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        if progress:
-            progress(step + 1, steps, loss.item())
-        if (step + 1) % save_every == 0 or step + 1 == steps:
-            score = float(retrieval(evaluator, val)[-1])
-            if score >= best:
-                best = score
-                evaluator.save(
-                    run / "evaluator.safetensors", {"val_r3": f"{score:.4f}", "step": str(step + 1)}
-                )
-            _checkpoint(run, evaluator, optimizer, step + 1, best)
-    return run / "evaluator.safetensors"
+    clips, val = load(data, "train", _own_units(stats)), load(data, "val", _own_units(stats))
+    groups = caption_groups([clip.captions for clip in clips])
+    by_length = np.argsort([len(clip.features) for clip in clips], kind="stable")
+    config = config or EvaluatorConfig(word_list(text for clip in clips for text in clip.captions))
+    torch.manual_seed(train.seed)
+    stage = Stage("evaluator", Evaluator(config, stats), Path(run), train, device, config=config)
+    average = cast(Evaluator, stage.average)
+    for step in stage.steps():
+        rng = np.random.default_rng((train.seed, step))  # a resumed run draws what it would have drawn
+        index = like_lengths(by_length, train.batch, rng)
+        pairs = [augmented(clips[i], stats, rng) for i in index]
+        features, lengths = pad_features([features for features, _ in pairs], stage.device)
+        words = average.tokenize([caption for _, caption in pairs])
+        same = torch.as_tensor(groups[index][:, None] == groups[index], device=stage.device)
+        with stage.accelerator.autocast():
+            text, motion = stage.model(words, features, lengths)
+        loss = contrastive_loss(text.float(), motion.float(), same)
+        stage.update(loss, {})
+        if (step + 1) % train.save_every == 0:
+            stage.note(val_r3=float(retrieval(average, val)[-1]))
+    average.save(stage.run / "evaluator.safetensors")
+    (stage.run / "evaluator.checkpoint").unlink(missing_ok=True)
+    return average
 
 
-def warm_then_cosine(part: float, warm: float = 0.05) -> float:
-    """The share of the learning rate to use at this part of a run: up in a line, then down in a cosine."""
-    return part / warm if part < warm else 0.5 + 0.5 * math.cos(math.pi * (part - warm) / (1.0 - warm))
+def _own_units(stats: Stats) -> Stats:
+    """Statistics that leave features as they are: the evaluator normalises by itself."""
+    return Stats(np.zeros_like(stats.mean), np.ones_like(stats.std))
 
 
 def like_lengths(
@@ -350,7 +314,7 @@ def like_lengths(
 ) -> Int[np.ndarray, " batch"]:
     """Draws clips that lie near each other in the order by length: little padding, and harder negatives."""
     batch, window = min(batch, len(by_length)), min(4 * batch, len(by_length))
-    start = rng.integers(-window // 2, len(by_length) - window // 2)
+    start = int(rng.integers(-window // 2, len(by_length) - window // 2))
     start = min(max(start, 0), len(by_length) - window)
     return rng.choice(by_length[start : start + window], batch, replace=False)
 
@@ -373,19 +337,3 @@ def retrieval(evaluator: Evaluator, clips: Sequence[Clip], seed: int = 0) -> Flo
     text = evaluator.embed_texts([clip.captions[0] for clip in captioned])
     motion = evaluator.embed_motions([clip.features[:MAX_FRAMES] for clip in captioned])
     return r_precision(text, motion, np.random.default_rng(seed), group=min(GROUP, len(captioned)))
-
-
-def _checkpoint(run: Path, evaluator: Evaluator, optimizer, step: int, best: float) -> None:
-    partial = run / ".checkpoint.pt.partial"
-    state = {"step": step, "best": best, "evaluator": evaluator.state_dict()}
-    torch.save({**state, "optimizer": optimizer.state_dict()}, partial)
-    os.replace(partial, run / "checkpoint.pt")
-
-
-def _resume(run: Path, evaluator: Evaluator, optimizer) -> tuple[int, float]:
-    if not (run / "checkpoint.pt").is_file():
-        return 0, 0.0
-    state = torch.load(run / "checkpoint.pt", map_location=evaluator.device, weights_only=True)
-    evaluator.load_state_dict(state["evaluator"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["step"], state["best"]

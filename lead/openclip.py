@@ -1,8 +1,8 @@
 """The one place that imports open_clip, and the one place that knows how it is installed.
 
-open_clip needs torchvision. On a machine with a CPU torch, the registry's torchvision wheel is built for CUDA:
-its compiled operators do not load, and its Python part stops at `operator torchvision::nms does not exist`.
-A text tower uses none of those operators, so we declare the two missing schemas and import again;
+open_clip needs torchvision. On a machine with a CPU torch, the registry's torchvision wheel is built for
+CUDA: its compiled operators do not load, and its Python part stops at `operator torchvision::nms does not
+exist`. A text tower uses none of those operators, so we declare the two missing schemas and import again;
 where torchvision works, nothing is declared.
 
 Importing this module is cheap: open_clip itself (seconds) is imported by the first call.
@@ -109,7 +109,9 @@ def _weights_file(source: str | Path, model: str) -> Path:
         names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
         found = [path / name for name in names if (path / name).is_file()]
         if not found:
-            raise LeadError(f"{path}: none of {', '.join(names)} in this folder; give the weights' file itself")
+            raise LeadError(
+                f"{path}: none of {', '.join(names)} in this folder; give the weights' file itself"
+            )
         return found[0]
     if path.is_file():
         return path
@@ -119,7 +121,7 @@ def _weights_file(source: str | Path, model: str) -> Path:
 
 
 def _download(tag: str, model: str) -> Path:
-    """open_clip's own download, after a look whether it can succeed: without a network it would try for a minute."""
+    """open_clip's download, after a look whether it can succeed: without a network it tries for a minute."""
     pretrained = import_open_clip().pretrained
     known = pretrained.list_pretrained_tags_by_model(model)
     if tag not in known:
@@ -132,8 +134,9 @@ def _download(tag: str, model: str) -> Path:
     if reason:
         raise LeadError(
             f"the {model} weights {tag!r} are not on this machine and cannot be downloaded: {reason}. "
-            f"Fetch open_clip_model.safetensors of https://huggingface.co/{config.get('hf_hub', '').rstrip('/')} "
-            "where there is a network, and give that file's path in place of the name"
+            "Where there is a network, fetch open_clip_model.safetensors of "
+            f"https://huggingface.co/{config.get('hf_hub', '').rstrip('/')} "
+            "and give that file's path in place of the name"
         )
     return Path(pretrained.download_pretrained(config))
 

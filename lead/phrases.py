@@ -1,9 +1,11 @@
-"""Sentences of motion language, made from meanings: the text tower's training text beside a data set's captions.
+"""Sentences of motion language, made from meanings: the text tower's training text beside a data set's
+captions.
 
-A `Meaning` is an action, where it goes or which side it uses, and how it is done. `say` puts it in words, another
-wording each time, so that two sayings of one meaning are paraphrases; `contrast` changes one thing that a reader
-would notice (left to right, raise to lower, slowly to quickly), so that the two sayings are a minimal pair.
-It knows nothing of models and nothing of any data set. Verbs stand in their base form behind a `*`.
+A `Meaning` is an action, where it goes or which side it uses, and how it is done. `say` puts it in words,
+another wording each time, so that two sayings of one meaning are paraphrases; `contrast` changes one thing
+that a reader would notice (left to right, raise to lower, slowly to quickly), so that the two sayings are a
+minimal pair. It knows nothing of models and nothing of any data set. Verbs stand in their base form behind
+a `*`.
 """
 
 import random
@@ -50,11 +52,14 @@ def _manners() -> dict[str, tuple[str, ...]]:
 
 
 def _adjective_forms(phrase: str) -> tuple[str, ...]:
-    """`happy` as it is used: in a happy way, with happy movements; `+happily` and `+with joy` stand as they are."""
+    """`happy` as it is used: in a happy way, with happy movements; `+with joy` stands as it is."""
     if phrase.startswith("+"):
         return (phrase[1:],) * 2
     article = "an" if phrase[0] in "aeiou" else "a"
-    return (*(f"in {article} {phrase} {way}" for way in ("way", "style", "manner")), f"with {phrase} movements")
+    return (
+        *(f"in {article} {phrase} {way}" for way in ("way", "style", "manner")),
+        f"with {phrase} movements",
+    )
 
 
 TRAVELS, SIDEDS, WHOLES = _groups(TRAVEL), _groups(SIDED), _groups(ACTIONS)
@@ -85,7 +90,11 @@ def draw(rng: random.Random) -> Meaning:
 def _draw_action(rng: random.Random) -> Meaning:
     kind = rng.choices((TRAVELS, SIDEDS, WHOLES), (5, 4, 3))[0]
     common = rng.random() < 0.35  # walking and running are most of what people ask for
-    action = rng.choice(("walk", "walk", "run", "jog", "march")) if kind is TRAVELS and common else rng.choice(sorted(kind))
+    action = (
+        rng.choice(("walk", "walk", "run", "jog", "march"))
+        if kind is TRAVELS and common
+        else rng.choice(sorted(kind))
+    )
     if kind is TRAVELS:
         return Meaning(action, rng.choice(sorted(PLACES)) if rng.random() < 0.6 else "forward")
     return Meaning(action, rng.choices(SIDES, (4, 4, 2))[0] if kind is SIDEDS else "")
@@ -105,7 +114,10 @@ def contrast(meaning: Meaning, rng: random.Random) -> Meaning:
     others = [way for way in sorted(WAYS) if way not in meaning.ways]
     if meaning.ways:
         changed = _OPPOSITE.get(meaning.ways[0], rng.choice(others))
-        options += [replace(meaning, ways=(changed, *meaning.ways[1:])), replace(meaning, ways=meaning.ways[1:])]
+        options += [
+            replace(meaning, ways=(changed, *meaning.ways[1:])),
+            replace(meaning, ways=meaning.ways[1:]),
+        ]
     else:
         options.append(replace(meaning, ways=(rng.choice(others),)))
     return rng.choice(options)
@@ -199,7 +211,14 @@ def gerund(verb: str) -> str:
 
 
 def single_words(vocabulary: Mapping[str, int], rng: random.Random, count: int) -> list[str]:
-    """Sentences around a tower's own words, so that none stays untrained: bare, and as a style or a likeness."""
+    """Sentences around a tower's own words, so that none stays untrained: bare, as a style, as a likeness."""
     words = sorted(vocabulary)
-    frames = ("{}", "{}", "a person {}", "a person walks in {} style", "a person moves like a {}", "someone does {}")
+    frames = (
+        "{}",
+        "{}",
+        "a person {}",
+        "a person walks in {} style",
+        "a person moves like a {}",
+        "someone does {}",
+    )
     return [rng.choice(frames).format(rng.choice((*words, *_GENERIC))) for _ in range(count)]

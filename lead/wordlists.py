@@ -1,6 +1,7 @@
 """The words that `lead.phrases` builds sentences from: lines of `key: phrase / phrase`, synonyms on one line.
 
-Data only. A sided action names its limb as {arm}, {leg}, ...; a second verb within a phrase stands behind `*`.
+Data only. A sided action names its limb as {arm}, {leg}, ...; a second verb within a phrase stands
+behind `*`.
 """
 
 SUBJECTS = (
@@ -54,10 +55,13 @@ side-left: sideways to the left / sideways left / to the left side / laterally l
 side-right: sideways to the right / sideways right / to the right side / laterally right
 diagonal-left: diagonally to the left / forward and to the left / diagonally forward left
 diagonal-right: diagonally to the right / forward and to the right / diagonally forward right
-turn-left: and *turn left / and *turn to the left / and then *make a left turn / around a corner to the left / in a curve to the left / curving left / forward and *turn left
-turn-right: and *turn right / and *turn to the right / and then *make a right turn / around a corner to the right / in a curve to the right / curving right / forward and *turn right
+turn-left: and *turn left / and *turn to the left / and then *make a left turn / \
+    around a corner to the left / in a curve to the left / curving left / forward and *turn left
+turn-right: and *turn right / and *turn to the right / and then *make a right turn / \
+    around a corner to the right / in a curve to the right / curving right / forward and *turn right
 circle: in a circle / around in a circle / in circles / round and round
-counterclockwise: in a circle to the left / counterclockwise / in a counterclockwise circle / around to the left in a circle
+counterclockwise: in a circle to the left / counterclockwise / in a counterclockwise circle / \
+    around to the left in a circle
 clockwise: in a circle to the right / clockwise / in a clockwise circle / around to the right in a circle
 around: and *turn around / and *turn back / and *come back / and then *turn round and *walk back
 place: on the spot / in place / without moving forward
@@ -78,11 +82,15 @@ LIMBS = {
 }
 
 SIDED = """
-raise-arm: raise {arm} / lift {arm} / lift {arm} up / hold up {arm} / put {arm} up / put {arm} up in the air / raise {arm} above the head / stretch {arm} upward
+raise-arm: raise {arm} / lift {arm} / lift {arm} up / hold up {arm} / put {arm} up / \
+    put {arm} up in the air / raise {arm} above the head / stretch {arm} upward
 lower-arm: lower {arm} / bring {arm} down / put {arm} down / let {arm} down / drop {arm} / let {arm} sink
-wave: wave {hand} / wave with {hand} / greet with a wave of {hand} / say hello with {hand} / swing {hand} from side to side
-side-arm: raise {arm} to the side / lift {arm} out to the side / stretch {arm} sideways / move {arm} out to the side
-front-arm: raise {arm} to the front / stretch {arm} forward / lift {arm} in front of the body / reach {arm} forward
+wave: wave {hand} / wave with {hand} / greet with a wave of {hand} / say hello with {hand} / \
+    swing {hand} from side to side
+side-arm: raise {arm} to the side / lift {arm} out to the side / stretch {arm} sideways / \
+    move {arm} out to the side
+front-arm: raise {arm} to the front / stretch {arm} forward / lift {arm} in front of the body / \
+    reach {arm} forward
 diagonal-arm: raise {arm} diagonally / lift {arm} at an angle / move {arm} forward and outward
 back-arm: swing {arm} back / move {arm} backward / extend {arm} to the rear / pull {arm} back
 forearm: rotate {forearm} / swing {forearm} around a bent elbow / turn {forearm} in and out
@@ -106,9 +114,12 @@ look: look to {side} / turn the head to {side} / glance to {side}
 side-step: step to {side} / take a step to {side} / take a side step to {side}
 dodge: dodge to {side} / duck to {side} / evade to {side}
 point: point with {hand} / point at something with {hand} / point ahead with {hand}
-reach-up: reach up with {hand} / take something from a high shelf with {hand} / grab something above the head with {hand}
-pick-up: pick something up with {hand} / pick up an object from the floor with {hand} / grab something from the ground with {hand}
-put-down: put something down with {hand} / place an object on the floor with {hand} / set something on the ground with {hand}
+reach-up: reach up with {hand} / take something from a high shelf with {hand} / \
+    grab something above the head with {hand}
+pick-up: pick something up with {hand} / pick up an object from the floor with {hand} / \
+    grab something from the ground with {hand}
+put-down: put something down with {hand} / place an object on the floor with {hand} / \
+    set something on the ground with {hand}
 push-hand: push with {hand} / push something away with {hand} / shove something with {hand}
 pull-hand: pull with {hand} / pull something closer with {hand} / tug with {hand}
 knock: knock on a door with {hand} / rap on a door with {hand}
@@ -131,7 +142,8 @@ stand-up: stand up / rise from a chair / get up from a seat / get to the feet
 sit-stand: sit down and *stand up again / lower onto a chair and *rise / sit and *get up again
 lie-down: lie down / lie down on the floor / go from standing to lying / stretch out on the floor
 get-up: get up from the floor / get up off the ground / rise from lying
-squat: squat / do a squat / do a deep squat / bend the knees deeply and *rise / go down into a squat and *come back up
+squat: squat / do a squat / do a deep squat / bend the knees deeply and *rise / \
+    go down into a squat and *come back up
 crouch: crouch down / go down into a crouch / duck down / get low
 kneel: kneel / kneel down / go down on the knees / drop to one knee
 stand: stand still / stand / remain standing / stay in place without moving
@@ -286,8 +298,10 @@ swaying from side to side: rocking from side to side / with swaying hips
 bouncing: bouncily / with a spring in the step
 trembling: shivering / shakily / with shaking hands
 with the left shoulder dropped: with a lowered left shoulder / with the left shoulder low
-with the right shoulder dropped: with the right shoulder dropped / with a lowered right shoulder / with the right shoulder low
-arms-behind: with the hands behind the back / with the arms behind the back / holding the hands behind the back
+with the right shoulder dropped: with the right shoulder down / with a lowered right shoulder / \
+    with the right shoulder low
+arms-behind: with the hands behind the back / with the arms behind the back / \
+    holding the hands behind the back
 hands-hips: with the hands on the hips / hands on hips / with arms akimbo
 arms-up: with the arms raised / with both hands in the air / with the arms above the head / hands up
 arms-crossed: with crossed arms / with the arms folded
@@ -311,7 +325,8 @@ wide-range: with a large range of motion / as far as possible / with big movemen
 """
 
 ADJECTIVES = """
-active: active / energetic / lively / vigorous / +energetically / +vigorously / +with a lot of energy / +actively / +full of energy
+active: active / energetic / lively / vigorous / +energetically / +vigorously / +with a lot of energy / \
+    +actively / +full of energy
 feminine: feminine / ladylike / womanly / +femininely / +gracefully like a lady / +like a woman
 masculine: masculine / manly / macho / +like a tough man / +with a manly swagger / +in a manly way
 youthful: youthful / young / +youthfully / +with youthful bounce / +like a young person
@@ -352,7 +367,8 @@ robotic: robotic / mechanical / +robotically / +mechanically
 """
 
 PERSONAS = """
-elderly: an old man / an old woman / an elderly person / an old person / an elderly man / a grandfather / a senior
+elderly: an old man / an old woman / an elderly person / an old person / an elderly man / a grandfather / \
+    a senior
 child: a child / a kid / a little boy / a little girl
 toddler: a toddler / a baby / a small baby
 robotic: a robot / an android / a machine / a cyborg
@@ -397,6 +413,7 @@ happy sad angry tired drunk robot zombie elderly limping hunched crouching sneak
 THIRD = {"do": "does", "go": "goes"}
 
 DOUBLED = """
-run hop jog sit skip step clap nod spin bat swim grab put hit dig get cut stop drop shrug flap hug pat tap rub wag beg
+run hop jog sit skip step clap nod spin bat swim grab put hit dig get cut stop drop shrug flap hug pat
+tap rub wag beg
 dip let trot slip trip plod drag tug rap squat throb strut knock-knock set twig slog jab chat bob jut hum
 """

@@ -1,0 +1,1 @@
+"""Programs that measure the toolkit on real motion; nothing that ships needs them."""

@@ -1,0 +1,280 @@
+"""The judge: says in which style, and with which content, a person in a clip moves. Benchmarks only.
+
+    python -m benchmarks.judge          # trains it if runs/judge.pt is absent; prints its accuracy on real
+    clips
+
+It learns from clips that no word is ever learnt from: the pack's Bandai clips of the train split, and two
+thirds of newstyle_eval. The last third of each newstyle_eval cell (takes that follow each other are near-
+duplicates, so it is cut, not drawn), newstyle_exemplar and test are kept for its accuracy on real clips,
+which stands beside every figure. It reads root velocity and joint positions (slice 0:67 of the features) of
+clips that were warped in time, smoothed, shaken, cut and mirrored, so that a decoder's slight blur is not
+what it sees. The few-shot styles are left out: eleven clips each do not train a class, and three of them
+repeat a style that is here under another name.
+"""
+
+import argparse
+import itertools
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints
+from lead import Motion
+from lead.errors import LeadError
+from lead.motion.features import joints_to_features
+from lead.motion.skeleton import MIRROR
+
+STYLES = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")
+CONTENTS = (
+    "raise-up-both-hands", "raise-up-left-hand", "raise-up-right-hand", "run", "walk", "walk-turn-left",
+    "walk-turn-right", "wave-both-hands", "wave-left-hand", "wave-right-hand",
+)  # fmt: skip
+CACHE = REPOSITORY / "runs" / "judge.pt"
+FEATS = 67  # yaw velocity, root velocity, root height, 21 joints
+OTHER_SIDE = {"left": "right", "right": "left"}
+MIRRORED_CONTENT = [
+    CONTENTS.index("-".join(OTHER_SIDE.get(part, part) for part in name.split("-"))) for name in CONTENTS
+]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge sees in each of some clips: indices into STYLES and CONTENTS."""
+
+    styles: np.ndarray
+    contents: np.ndarray
+
+    def style_rate(self, style: str) -> float:
+        """The share of clips judged to be in this style."""
+        return float((self.styles == STYLES.index(style)).mean())
+
+    def content_rate(self, content: str) -> float:
+        """The share of clips judged to show this content."""
+        return float((self.contents == CONTENTS.index(content)).mean())
+
+    def both_rate(self, style: str, content: str) -> float:
+        """The share of clips judged to be right in style and in content."""
+        right = (self.styles == STYLES.index(style)) & (self.contents == CONTENTS.index(content))
+        return float(right.mean())
+
+
+class Judge(nn.Module):
+    """Strided convolutions over time, mean and maximum over frames, a head for style and one for content."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor, width: int = 160) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+        sizes = (FEATS, width, width, width)
+        self.convs = nn.ModuleList(
+            nn.Conv1d(d_in, d_out, 5, stride=2, padding=2) for d_in, d_out in itertools.pairwise(sizes)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.convs)
+        self.dropout = nn.Dropout(0.3)
+        self.style = nn.Linear(2 * width, len(STYLES))
+        self.content = nn.Linear(2 * width, len(CONTENTS))
+
+    def forward(self, x: Float[Tensor, "batch frames 67"], lengths: Tensor) -> tuple[Tensor, Tensor]:
+        mask = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+        x = (x - self.mean) / self.std * mask[..., None]
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            mask = mask[:, ::2]
+            x = functional.gelu(norm(conv(x.transpose(1, 2)).transpose(1, 2))) * mask[..., None]
+        mean = x.sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        highest = x.masked_fill(~mask[..., None], -torch.inf).amax(dim=1)
+        pooled = self.dropout(torch.cat([mean, highest], dim=1))
+        return self.style(pooled), self.content(pooled)
+
+    @torch.no_grad()
+    def judge(self, clips: Sequence[Float[np.ndarray, "frames feats"]], batch: int = 128) -> Verdict:
+        """The verdict on clips of 263 features, or on their first 67."""
+        self.eval()
+        styles, contents = [], []
+        for start in range(0, len(clips), batch):
+            style, content = self(*_pad([clip[:, :FEATS] for clip in clips[start : start + batch]]))
+            styles.append(style.argmax(dim=1).numpy())
+            contents.append(content.argmax(dim=1).numpy())
+        return Verdict(np.concatenate(styles), np.concatenate(contents))
+
+    def judge_motions(self, motions: Sequence[Motion]) -> Verdict:
+        """The verdict on motions of any rate."""
+        return self.judge([motion.features() for motion in motions])
+
+
+def _pad(clips: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    lengths = torch.tensor([len(clip) for clip in clips])
+    padded = torch.zeros(len(clips), int(lengths.max()), FEATS)
+    for row, clip in zip(padded, clips, strict=True):
+        row[: len(clip)] = torch.as_tensor(clip)
+    return padded, lengths
+
+
+def clip_features(rows: Sequence[Row]) -> list[Float[np.ndarray, "frames 263"]]:
+    """The features of the pack's clips, of any length."""
+    return [joints_to_features(read_joints(row["id"])) for row in rows]
+
+
+def judged(rows: Sequence[Row]) -> list[Row]:
+    """The rows whose style and content are classes of the judge."""
+    return [row for row in rows if row["style"] in STYLES and row["content"] in CONTENTS]
+
+
+def newstyle_parts() -> tuple[list[Row], list[Row]]:
+    """newstyle_eval in two: what the judge learns from, and each cell's last third, which it never sees."""
+    cells: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in sorted(judged(pack_rows("newstyle_eval")), key=lambda row: row["id"]):
+        cells[row["style"], row["content"]].append(row)
+    seen = [row for cell in cells.values() for row in cell[: len(cell) * 2 // 3]]
+    held = [row for cell in cells.values() for row in cell[len(cell) * 2 // 3 :]]
+    return seen, held
+
+
+def real_clips() -> dict[str, list[Row]]:
+    """Clips that the judge never sees, by the name under which its accuracy on them is reported."""
+    return {
+        "test": judged(pack_rows("test", source="bandai")),
+        "newstyle_eval, last third": newstyle_parts()[1],
+        "newstyle_exemplar": judged(pack_rows("newstyle_exemplar")),
+    }
+
+
+def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Float[np.ndarray, "frames 67"]:
+    """A cut, warped, smoothed and shaken copy."""
+    keep = min(len(x), max(24, int(len(x) * rng.uniform(0.5, 1.0))))
+    start = rng.integers(0, len(x) - keep + 1)
+    x = x[start : start + keep]
+
+    speed = rng.uniform(0.88, 1.14)
+    at = np.arange(0.0, len(x) - 1.0, speed)
+    below = at.astype(int)
+    part = (at - below)[:, None]
+    x = x[below] * (1 - part) + x[below + 1] * part
+    x[:, :3] *= speed
+
+    sigma = rng.uniform(0.0, 1.5)
+    if sigma > 0.3:
+        taps = np.exp(-0.5 * (np.arange(-4, 5) / sigma) ** 2)
+        taps /= taps.sum()
+        padded = np.pad(x, ((4, 4), (0, 0)), mode="edge")
+        x = sum(tap * padded[i : i + len(x)] for i, tap in enumerate(taps))
+
+    knots = rng.normal(size=(max(2, len(x) // 8 + 2), FEATS - 3)) * rng.uniform(0.0, 0.015)  # metres
+    at = np.linspace(0.0, len(knots) - 1.001, len(x))
+    below = at.astype(int)
+    part = (at - below)[:, None]
+    x[:, 3:] += knots[below] * (1 - part) + knots[below + 1] * part + rng.normal(size=(1, FEATS - 3)) * 0.008
+    return x.astype(np.float32)
+
+
+def mirror(x: Float[np.ndarray, "frames 67"]) -> Float[np.ndarray, "frames 67"]:
+    """The clip as seen in a mirror: left is right, and x and turns change sign."""
+    out = x.copy()
+    out[:, :2] *= -1
+    joints = x[:, 4:].reshape(len(x), 21, 3)[:, np.array(MIRROR[1:]) - 1]
+    out[:, 4:] = (joints * np.array([-1.0, 1.0, 1.0])).reshape(len(x), 63)
+    return out
+
+
+def train_judge(steps: int = 1500, batch: int = 64, lr: float = 1e-3, seed: int = 0) -> Judge:
+    """Trains on the train split's Bandai clips and two thirds of newstyle_eval; cells count evenly."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    rows = judged(pack_rows("train", source="bandai")) + newstyle_parts()[0]
+    clips = [clip[:, :FEATS] for clip in clip_features(rows)]
+    style = np.array([STYLES.index(row["style"]) for row in rows])
+    content = np.array([CONTENTS.index(row["content"]) for row in rows])
+    _, cell, counts = np.unique(style * len(CONTENTS) + content, return_inverse=True, return_counts=True)
+    weight = counts[cell] ** -0.5
+    weight /= weight.sum()
+
+    every = np.concatenate(clips)
+    judge = Judge(torch.tensor(every.mean(axis=0)), torch.tensor(every.std(axis=0) + 1e-3))
+    optimizer = torch.optim.AdamW(judge.parameters(), lr=lr, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
+    for _ in track(range(steps), description="judge", transient=True):
+        chosen = rng.choice(len(rows), batch, p=weight)
+        flip = rng.random(batch) < 0.5
+        picked = [mirror(clips[i]) if flipped else clips[i] for i, flipped in zip(chosen, flip, strict=True)]
+        by_style, by_content = judge(*_pad([augment(clip, rng) for clip in picked]))
+        contents = np.where(flip, np.array(MIRRORED_CONTENT)[content[chosen]], content[chosen])
+        loss = functional.cross_entropy(by_style, torch.tensor(style[chosen]), label_smoothing=0.05)
+        loss = loss + functional.cross_entropy(by_content, torch.tensor(contents), label_smoothing=0.05)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        judge.train()
+    return judge.eval()
+
+
+def load_judge(path: Path = CACHE) -> Judge:
+    """The judge from its cache; it is trained and written there first where that is absent (minutes)."""
+    if not path.is_file():
+        judge = train_judge()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        torch.save(judge.state_dict(), partial)
+        os.replace(partial, path)
+    state = torch.load(path, weights_only=True)
+    judge = Judge(state["mean"], state["std"])
+    judge.load_state_dict(state)
+    return judge.eval()
+
+
+def accuracy(
+    judge: Judge, rows: Sequence[Row], clips: Sequence[np.ndarray] | None = None
+) -> tuple[float, float]:
+    """How often the judge names these rows' style and content; of `clips` made from them where given."""
+    verdict = judge.judge(clip_features(rows) if clips is None else clips)
+    style = np.array([STYLES.index(row["style"]) for row in rows])
+    content = np.array([CONTENTS.index(row["content"]) for row in rows])
+    return float((verdict.styles == style).mean()), float((verdict.contents == content).mean())
+
+
+def real_accuracy(judge: Judge) -> dict[str, dict[str, float]]:
+    """The judge's accuracy on real clips that it never saw."""
+    result = {}
+    for name, rows in real_clips().items():
+        style, content = accuracy(judge, rows)
+        result[name] = {"clips": len(rows), "style": style, "content": content}
+    return result
+
+
+def accuracy_table(figures: dict[str, dict[str, float]]) -> Table:
+    """`real_accuracy` to look at."""
+    table = Table("real clips that the judge never saw", "clips", "style", "content", title="Judge")
+    for name, row in figures.items():
+        table.add_row(name, str(row["clips"]), f"{row['style']:.3f}", f"{row['content']:.3f}")
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Trains the judge if its cache is absent, and prints its accuracy."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.judge", description=main.__doc__)
+    parser.add_argument("--cache", type=Path, default=CACHE, help="the judge's file")
+    path = parser.parse_args(arguments).cache
+    try:
+        Console().print(accuracy_table(real_accuracy(load_judge(path))))
+    except LeadError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

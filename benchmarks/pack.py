@@ -1,0 +1,150 @@
+"""The development pack of real motion: 22 joints at 20 fps with captions and fixed splits.
+
+    python -m benchmarks.pack OUT      # the pack as a plain folder that `lead data prepare` reads
+
+The pack lies in the folder that the environment variable LEAD_DATA names, or in `../shared/data` beside the
+repository. Joints are in metres, Y up. This module knows nothing of features and of models.
+"""
+
+import argparse
+import functools
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lead.errors import LeadError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+UNIT = 1.0 / 2000.0  # metres; the pack stores half millimetres
+
+Row = dict[str, Any]  # id, source, split, content, style, frames, seconds, captions
+
+
+def pack_folder() -> Path:
+    """The pack's folder: LEAD_DATA, else `../shared/data` relative to the repository."""
+    folder = Path(os.environ.get("LEAD_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not (folder / "index.jsonl").is_file():
+        raise LeadError(
+            f"No motion pack in {folder}: expected its index.jsonl there. "
+            "Set the environment variable LEAD_DATA to the folder that holds it."
+        )
+    return folder
+
+
+def has_pack() -> bool:
+    """Whether the pack is on this machine; tests on real motion are skipped where it is not."""
+    try:
+        return pack_folder().is_dir()
+    except LeadError:
+        return False
+
+
+@functools.cache
+def _read_index(folder: Path) -> tuple[Row, ...]:
+    with open(folder / "index.jsonl", encoding="utf-8") as lines:
+        return tuple(json.loads(line) for line in lines if line.strip())
+
+
+@functools.cache
+def _id_to_source(folder: Path) -> dict[str, str]:
+    return {row["id"]: row["source"] for row in _read_index(folder)}
+
+
+@functools.cache
+def _read_source(folder: Path, source: str) -> dict[str, np.ndarray]:
+    with np.load(folder / f"{source}.npz") as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def pack_rows(split: str | Sequence[str] | None = None, source: str | None = None) -> list[Row]:
+    """The index's rows in its own order, of one split or several and of one source where asked for.
+
+    Raises:
+        LeadError: the pack is not there, or it has no such split or source.
+    """
+    rows = list(_read_index(pack_folder()))
+    if split is not None:
+        splits = [split] if isinstance(split, str) else list(split)
+        _known("split", splits, {row["split"] for row in rows})
+        rows = [row for row in rows if row["split"] in splits]
+    if source is not None:
+        _known("source", [source], set(_id_to_source(pack_folder()).values()))
+        rows = [row for row in rows if row["source"] == source]
+    return rows
+
+
+def _known(what: str, asked: Iterable[str], known: set[str]) -> None:
+    if missing := sorted(set(asked) - known):
+        raise LeadError(
+            f"The pack has no {what} {', '.join(missing)}: choose among {', '.join(sorted(known))}."
+        )
+
+
+def read_joints(clip: str) -> np.ndarray:
+    """Joint positions of the clip with this id, [frames, 22, 3] float32 in metres."""
+    folder = pack_folder()
+    source = _id_to_source(folder).get(clip)
+    if source is None:
+        raise LeadError(f"The pack has no clip {clip!r}: expected an `id` of {folder / 'index.jsonl'}.")
+    steps = _read_source(folder, source)[clip]
+    joints = np.cumsum(steps, axis=0, dtype=np.int16).reshape(-1, 22, 3)
+    return (joints * np.float32(UNIT)).astype(np.float32)
+
+
+def without_near_copies(rows: Iterable[Row], keep: int = 3) -> list[Row]:
+    """One in `keep` of the training repetitions of uiprmd, whose takes of one person are near-copies."""
+    kept = []
+    for row in rows:
+        repetition = int(row["id"].rsplit("_e", 1)[-1]) if row["source"] == "uiprmd" else 0
+        if row["split"] != "train" or repetition % keep == 0:
+            kept.append(row)
+    return kept
+
+
+def write_folder(out: Path, rows: Sequence[Row] | None = None) -> Path:
+    """Writes clips as `<id>.npy` and `captions.jsonl`, one row a clip, and returns that file's path.
+
+    Without `rows`: the whole pack, its near-copies thinned out.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for row in without_near_copies(pack_rows()) if rows is None else rows:
+        _save_array(out / f"{row['id']}.npy", read_joints(row["id"]))
+        meta = {key: row[key] for key in ("source", "content", "style")}
+        line = {"clip": f"{row['id']}.npy", "captions": row["captions"], "split": row["split"], "meta": meta}
+        lines.append(json.dumps(line, ensure_ascii=False))
+    index = out / "captions.jsonl"
+    partial = out / ".captions.jsonl.partial"
+    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.replace(partial, index)
+    return index
+
+
+def _save_array(path: Path, array: np.ndarray) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    with open(partial, "wb") as file:
+        np.save(file, array)
+    os.replace(partial, path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes the pack to the folder named on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pack", description=main.__doc__)
+    parser.add_argument("out", type=Path, help="folder to write <id>.npy files and captions.jsonl to")
+    out = parser.parse_args(arguments).out
+    try:
+        index = write_folder(out)
+    except (LeadError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{index}: {len(index.read_text(encoding='utf-8').splitlines())} clips")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

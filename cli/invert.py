@@ -1,0 +1,378 @@
+"""`lead-invert`: learn a word from clips, generate motions with it, show what a concept file holds.
+
+Each command is: read the inputs, one call into the packages, write the result. torch and the packages are
+imported inside the commands, so that `--help` answers at once.
+"""
+
+import math
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.console import (
+    Device,
+    Json,
+    UsageError,
+    command,
+    existing,
+    progress,
+    resolve_device,
+    say,
+    table,
+    warn,
+    working,
+)
+
+if TYPE_CHECKING:
+    from concepts import Concept
+    from lead import Lead
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Kind(StrEnum):
+    action = "action"
+    style = "style"
+    persona = "persona"
+
+
+class Objective(StrEnum):
+    realigned = "realigned"
+    latent = "latent"
+    noise = "noise"
+    text = "text"
+
+
+Base = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Another base model (default: the embedded one).")
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same result.")]
+
+
+@app.callback()
+def about() -> None:
+    """Teach a text-to-motion model a new word from a few clips, and make new motions with it.
+
+    \b
+    lead-invert learn clips/ --token "<moonwalk>" --init "walks backward"
+    lead-invert generate "a person turns around like <moonwalk>" --concept moonwalk.safetensors
+    lead-invert show moonwalk.safetensors
+    """
+
+
+@app.command()
+@command
+def learn(
+    clips: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR_OR_FILES", help="Clips (.bvh, .npz, .npy), or folders of them."),
+    ],
+    token: Annotated[
+        str, typer.Option(metavar='"<NAME>"', help="The new word, in angle brackets and quotes.")
+    ],
+    init: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Known words that come near, to start from.")
+    ] = None,
+    kind: Annotated[
+        Kind,
+        typer.Option(
+            help="What the word stands for: a thing that is done, a way to do it, a person's manner."
+        ),
+    ] = Kind.style,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Training steps (default: the objective's own).")
+    ] = None,
+    vectors: Annotated[int, typer.Option(min=1, max=16, metavar="N", help="Token vectors of the word.")] = 2,
+    objective: Annotated[
+        Objective | None, typer.Option(help="What is compared with the clips (default: what measures best).")
+    ] = None,
+    base: Base = None,
+    seed: Seed = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: ./<name>.safetensors")
+    ] = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> dict[str, Any]:
+    """Learn a new word from 1 to 30 clips.
+
+    All clips show the same action, style or person. They may be BVH files of any humanoid rig, AMASS or SMPL
+    .npz files, or arrays of joints. The result is a small file that `generate` takes with --concept.
+
+    \b
+    lead-invert learn takes/ --token "<elderly>" --kind style
+    lead-invert learn kick1.bvh kick2.bvh --token "<spin-kick>" --kind action --init "kicks"
+    lead-invert learn takes/ --token "<ann>" --kind persona --steps 200 -o ann.safetensors
+    """
+    from cli.read_inputs import read_clips
+    from concepts.text import check_token, token_slug
+
+    check_token(token)
+    target = _concept_path(output, token_slug(token))
+    paths, motions = read_clips(clips, warn)
+    model = _load_base(base, device)
+    from inversion import learn as learn_concept
+
+    started = time.perf_counter()
+    options = {"steps": steps, "objective": objective and objective.value}
+    asked = 0
+
+    with progress(f"learning {token} from {len(motions)} clips") as bar:
+
+        def report(done: int, total: int, loss: float) -> None:
+            nonlocal asked
+            asked = total
+            bar(done, total, loss)
+
+        concept = learn_concept(
+            model, motions, token=token, init=init, kind=kind.value, vectors=vectors, seed=seed,
+            progress=report, **{name: value for name, value in options.items() if value is not None},
+        )  # fmt: skip
+    if not concept.steps:
+        raise KeyboardInterrupt
+    if concept.steps < asked:
+        warn(f"stopped after {concept.steps} of {asked} steps; the best word so far is kept")
+    seconds = time.perf_counter() - started
+    target.parent.mkdir(parents=True, exist_ok=True)
+    concept.save(target)
+    if not as_json:
+        rows = [
+            (target, token, kind.value, len(motions), f"{seconds:.1f}", f"{target.stat().st_size / 1024:.1f}")
+        ]
+        table(rows, ("file", "token", "kind", "clips", "seconds", "KB"))
+        say(f'Try: lead-invert generate "{_example_prompt(kind, token)}" --concept {target}')
+    return {
+        "file": str(target),
+        "token": token,
+        "kind": kind.value,
+        "clips": [str(path) for path in paths],
+        "steps": concept.steps,
+        "seconds": round(seconds, 3),
+        "bytes": target.stat().st_size,
+    }
+
+
+@app.command()
+@command
+def generate(
+    prompts: Annotated[
+        list[str], typer.Argument(metavar="PROMPT", help="What the person does; learnt words too.")
+    ],
+    concept: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A concept file; again for each that the prompts use."),
+    ] = None,
+    number: Annotated[
+        int, typer.Option("-n", "--number", min=1, metavar="N", help="Motions for each prompt.")
+    ] = 1,
+    seconds: Annotated[float, typer.Option(metavar="S", help="Length of each motion.")] = 4.0,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Sampling steps (default: the base model's own).")
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(metavar="G", help="How strictly to follow the prompt (default: the base model's own)."),
+    ] = None,
+    seed: Seed = 0,
+    rig: Annotated[
+        Path | None, typer.Option(metavar="CLIP.bvh", help="Write BVH on the skeleton of this clip.")
+    ] = None,
+    formats: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="LIST", help="Any of bvh,npz,npy (data), png (picture), html (player)."
+        ),
+    ] = "bvh,png",
+    base: Base = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")
+    ] = Path("out"),
+    device: Device = "auto",
+    as_json: Json = False,
+) -> dict[str, Any]:
+    """Generate motions from prompts.
+
+    \b
+    lead-invert generate "a person walks in a circle"
+    lead-invert generate "a person walks in <elderly> style" --concept elderly.safetensors -n 4
+    lead-invert generate "a person does <spin-kick>" --concept spin-kick.safetensors --rig my-character.bvh
+    lead-invert generate "a person waves" --seconds 6 --format bvh,html --output results
+    """
+    from cli.write_outputs import MOTION_FORMATS, parse_formats, write_motions
+
+    if not math.isfinite(seconds):
+        raise UsageError(f"--seconds {seconds}: expected a number of seconds, as 4.0.")
+    wanted = parse_formats(formats)
+    target_rig = _read_rig(rig, wanted)
+    concepts = {path: _load_concept(path) for path in concept or []}
+    words = _joined_words(concepts)
+    model = _load_base(base, device)
+    for path, one in concepts.items():
+        _check_base(one, path, model)
+    every = [prompt for prompt in prompts for _ in range(number)]
+    started = time.perf_counter()
+    with progress(f"generating {len(every)} motions") as report:
+        motions = model.generate(
+            every, seconds=seconds, words=words, seed=seed, steps=steps, guidance=guidance, progress=report
+        )
+    spent = time.perf_counter() - started
+    with working("writing files"):
+        *groups, views = write_motions(motions, every, wanted, output, seed, target_rig)
+    if not as_json:
+        rows = [
+            (path, prompt, f"{motion.seconds:.1f}")
+            for motion, prompt, group in zip(motions, every, groups, strict=True)
+            for path in group
+        ]
+        rows += [(path, "all of them", "") for path in views]
+        table(rows, ("file", "prompt", "seconds"))
+        if not views:
+            say("For a picture add --format " + ",".join(f for f in wanted if f in MOTION_FORMATS) + ",png")
+    return {
+        "motions": [
+            {"prompt": prompt, "seconds": round(motion.seconds, 3), "files": [str(path) for path in group]}
+            for motion, prompt, group in zip(motions, every, groups, strict=True)
+        ],
+        "views": [str(path) for path in views],
+        "seed": seed,
+        "seconds": round(spent, 3),
+    }
+
+
+@app.command()
+@command
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A concept file.")],
+    device: Device = "auto",
+    as_json: Json = False,
+) -> dict[str, Any]:
+    """Show what a concept file holds.
+
+    The word, its base model, how and from what it was learnt. The file is verified while it is read; nothing
+    in it is ever run.
+
+    \b
+    lead-invert show elderly.safetensors
+    lead-invert show elderly.safetensors --json
+    """
+    del device  # nothing is computed here; the option is there because every command has it
+    concept = _load_concept(file)
+    kept = {name: list(tensor.shape) for name, tensor in concept.tensors.items()}
+    tensors = {"token_embedding": list(concept.token_embedding.shape), **kept}
+    record = concept.record() | {"file": str(file), "bytes": file.stat().st_size, "tensors": tensors}
+    if not as_json:
+        table(_shown(concept, record), ("field", "value"))
+        say(f'Try: lead-invert generate "{concept.probe_prompt}" --concept {file}')
+    return record
+
+
+def _shown(concept: "Concept", record: dict[str, Any]) -> list[tuple[str, str]]:
+    """A concept's rows for people; what is empty is left out."""
+    learnt = f"{concept.objective} objective, {concept.steps} steps, seed {concept.seed}"
+    loss = f", loss {concept.loss[0]:.4f} -> {concept.loss[-1]:.4f}" if concept.loss else ""
+    seconds = sum(exemplar.frames / exemplar.fps for exemplar in concept.exemplars)
+    licences = ", ".join(sorted({e.license for e in concept.exemplars if e.license})) or "licence not stated"
+    rows = [
+        ("token", concept.token),
+        ("title", concept.title),
+        ("kind", concept.kind),
+        ("starts from", concept.init),
+        ("description", concept.description),
+        ("author", concept.author),
+        ("licence", concept.license),
+        ("date", concept.date),
+        ("base model", concept.base),
+        ("fingerprints", ", ".join(f"{part} {digest[:12]}" for part, digest in concept.fingerprints.items())),
+        ("learnt by", learnt + loss),
+        ("learnt from", f"{len(concept.exemplars)} clips, {seconds:.1f} s in all, {licences}"),
+        ("prompts", "; ".join(concept.templates)),
+        ("scores", ", ".join(f"{name} {score:.3g}" for name, score in concept.scores.items())),
+        ("motion", f"{concept.skeleton}, {concept.fps:g} fps"),
+        ("tensors", ", ".join(f"{name} {shape}" for name, shape in record["tensors"].items())),
+        ("file", f"{record['file']}, {record['bytes'] / 1024:.1f} KB"),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _concept_path(output: Path | None, name: str) -> Path:
+    """Where `learn` writes; refused before the work, not after it."""
+    target = output or Path(f"{name}.safetensors")
+    if target.suffix != ".safetensors" or target.is_dir():
+        raise UsageError(
+            f"--output {target}: expected a file name that ends in .safetensors, as {name}.safetensors."
+        )
+    return target
+
+
+def _load_concept(path: Path) -> "Concept":
+    from concepts import Concept
+
+    return Concept.load(existing(path, "a concept"))
+
+
+def _joined_words(concepts: dict[Path, "Concept"]) -> dict[str, Any]:
+    """Token -> vectors of all concepts; UsageError where two have the same token."""
+    words: dict[str, Any] = {}
+    for path, concept in concepts.items():
+        if concept.token in words:
+            raise UsageError(
+                f"{path}: another --concept has the token {concept.token} too; give one of them."
+            )
+        words |= concept.words
+    return words
+
+
+def _load_base(path: Path | None, device: str) -> "Lead":
+    from lead import Lead
+
+    with working("loading the base model"):
+        return Lead.load(path and existing(path, "--base"), device=resolve_device(device))
+
+
+def _check_base(concept: "Concept", path: Path, model: "Lead") -> None:
+    """ConceptError where the word means nothing to this base; a warning where its motions may differ."""
+    from concepts import ConceptError
+
+    try:
+        differences = concept.check_base(model.fingerprints, model.name)
+        concept.check_probe(model.encode_text([concept.probe_prompt], words=concept.words).cpu().numpy())
+    except ConceptError as error:
+        raise ConceptError(f"{path}: {error}") from None
+    for difference in differences:
+        warn(difference)
+
+
+def _read_rig(path: Path | None, formats: list[str]) -> Any:
+    """The skeleton of a BVH clip."""
+    if path is None:
+        return None
+    from lead.motion.motion import Motion
+
+    rig = Motion.read(existing(path, "--rig")).rig
+    if rig is None:
+        raise UsageError(f"--rig {path}: only a BVH file holds a skeleton to write on; give a .bvh clip.")
+    if "bvh" not in formats:
+        raise UsageError("--rig is the skeleton of BVH files: add bvh to --format, or leave --rig out.")
+    return rig
+
+
+def _example_prompt(kind: Kind, token: str) -> str:
+    return f"a person does {token}" if kind is Kind.action else f"a person walks in {token} style"
+
+
+def main() -> None:
+    """The console script `lead-invert`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Makes five clips of a motion that no caption describes: a zombie march.
+
+    python examples/make_concept.py zombie-march      # writes zombie-march/zombie-march-1.bvh ... -5.bvh
+
+The walker holds both arms stretched out ahead, leans back, tilts the head, sways over each standing leg, and
+drags one foot after the other leg's long step. The clips differ as takes of one actor do: in speed, reach,
+sway, which leg drags, and how the path bends.
+
+Footprints come first, laid along a bending path; a foot stands on its footprint until it swings to the next,
+so nothing slides. The pelvis follows the feet, each leg is a two-bone chain between hip and ankle, and the
+rest of the body is built bone by bone with the skeleton's own lengths. Metres, seconds, Y up, 20 fps,
+starting towards +Z.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lead.motion.motion import Motion
+from lead.motion.skeleton import BONE_LENGTHS, FPS, JOINTS, PARENTS
+
+LENGTH = dict(zip(JOINTS, BONE_LENGTHS, strict=True))
+PARENT = {joint: JOINTS[parent] for joint, parent in zip(JOINTS, PARENTS, strict=True) if parent >= 0}
+TOE_HEIGHT, ANKLE_HEIGHT = 0.02, 0.095
+HALF_WIDTH = 0.085  # from the path to each line of footprints
+HIP_DROP = 0.03  # the hips hang below the pelvis
+
+# Directions of the trunk's bones in the body's own frame: x to the left, y up, z ahead.
+TRUNK = {
+    "left_hip": (0.94, -0.33, 0.0), "right_hip": (-0.94, -0.33, 0.0),
+    "spine1": (0.0, 1.0, -0.05), "spine2": (0.0, 1.0, 0.0), "spine3": (0.0, 1.0, 0.0),
+    "neck": (0.0, 1.0, 0.1),
+    "left_collar": (0.36, 0.93, 0.05), "right_collar": (-0.36, 0.93, 0.05), "head": (0.0, 0.97, 0.2),
+    "left_shoulder": (0.95, 0.0, -0.2), "right_shoulder": (-0.95, 0.0, -0.2),
+}  # fmt: skip
+PELVIS_CARRIES = ("left_hip", "right_hip", "spine1")  # one rotation for all three, so that a BVH can say it
+
+
+@dataclass(frozen=True)
+class Take:
+    """How one clip differs from the others."""
+
+    seconds: float = 5.0
+    stride_seconds: float = 1.7
+    long_step: float = 0.46  # metres, of the leading leg
+    short_step: float = 0.24  # metres, of the dragged leg
+    dragged: str = "left"
+    bend: float = 0.0  # radians of heading a metre, positive to the left
+    sway: float = 0.16  # radians of roll over the standing leg
+    arm_drop: float = 0.10  # radians below level
+    arm_gap: float = 0.10  # radians by which the left arm hangs lower than the right
+    head_tilt: float = 0.30  # radians, positive to the right
+
+
+TAKES = (
+    Take(),
+    Take(stride_seconds=1.9, long_step=0.40, short_step=0.20, bend=0.18, sway=0.20, head_tilt=-0.25),
+    Take(stride_seconds=1.55, long_step=0.50, short_step=0.28, dragged="right", bend=-0.12, arm_gap=-0.14),
+    Take(seconds=5.5, stride_seconds=1.75, bend=-0.25, arm_drop=0.22, sway=0.13, head_tilt=0.35),
+    Take(seconds=4.5, stride_seconds=1.6, long_step=0.44, dragged="right", arm_drop=-0.04, arm_gap=0.05),
+)
+
+
+def zombie_march(take: Take, fps: float = FPS) -> Motion:
+    """The take as a motion on the 22-joint skeleton."""
+    time = np.arange(round(take.seconds * fps)) / fps
+    leader = "right" if take.dragged == "left" else "left"
+    along, lift = {}, {}
+    for side, phase in ((leader, 0.0), (take.dragged, 0.5)):
+        stride = take.long_step + take.short_step
+        offset = 0.0 if side == leader else take.short_step
+        along[side], swing = walked(time / take.stride_seconds + phase, stride, offset - phase * stride)
+        lift[side] = np.sin(np.pi * swing) * (0.10 if side == leader else 0.025)
+    middle = smoothed((along["left"] + along["right"]) / 2, 0.15 * fps)
+    heading = take.bend * middle
+
+    feet: dict[str, np.ndarray] = {}
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        foot_heading = take.bend * along[side]
+        ankle = path(along[side], take.bend) + sign * HALF_WIDTH * to_left(foot_heading)
+        drop = (TOE_HEIGHT - ANKLE_HEIGHT) / LENGTH[f"{side}_foot"]
+        toe = np.sqrt(1 - drop**2) * ahead(foot_heading) + np.array([0.0, drop, 0.0])
+        feet[f"{side}_ankle"] = ankle + (ANKLE_HEIGHT + lift[side])[:, None] * UP
+        feet[f"{side}_foot"] = feet[f"{side}_ankle"] + LENGTH[f"{side}_foot"] * toe
+
+    # The body leans over the foot that stands: over the left one while the right one swings.
+    over_left = smoothed(lift["right"] / lift["right"].max() - lift["left"] / lift["left"].max(), 0.12 * fps)
+    body = turned(heading) @ tilted(-take.sway * over_left)
+    ground = path(middle, take.bend) + (0.045 * over_left)[:, None] * to_left(heading)
+    pose = {"pelvis": ground + pelvis_height(ground, feet)[:, None] * UP}
+    lean_back = pitched(np.full(len(time), -0.12))
+    head = tilted(np.full(len(time), take.head_tilt) + 0.08 * np.sin(2 * np.pi * time / 2.3))
+    for joint, direction in TRUNK.items():
+        frame = turned(heading) if joint in PELVIS_CARRIES else body @ lean_back
+        if joint == "head":
+            frame = frame @ head
+        pose[joint] = pose[PARENT[joint]] + LENGTH[joint] * unit(frame @ np.array(direction))
+    for side in ("left", "right"):
+        pose |= feet
+        pose[f"{side}_knee"] = bent(
+            pose[f"{side}_hip"],
+            pose[f"{side}_ankle"],
+            LENGTH[f"{side}_knee"],
+            LENGTH[f"{side}_ankle"],
+            ahead(heading),
+        )
+        pose |= arm(side, pose[f"{side}_shoulder"], take, time, turned(heading))
+    return Motion(np.stack([pose[joint] for joint in JOINTS], axis=1).astype(np.float32), fps)
+
+
+def walked(strides: np.ndarray, length: float, start: float) -> tuple[np.ndarray, np.ndarray]:
+    """How far along the path a foot is, and how much (0 to 1) of its swing is done; it stands for 0.6."""
+    done = np.floor(strides)
+    swing = np.clip((strides - done - 0.6) / 0.4, 0.0, 1.0)
+    return start + length * (done + swing**2 * (3 - 2 * swing)), swing
+
+
+def pelvis_height(ground: np.ndarray, feet: dict[str, np.ndarray]) -> np.ndarray:
+    """As high as nearly straight legs allow, the same rise and fall smoothed."""
+    heights = []
+    for side in ("left", "right"):
+        reach = 0.992 * (LENGTH[f"{side}_knee"] + LENGTH[f"{side}_ankle"])
+        apart = np.linalg.norm((feet[f"{side}_ankle"] - ground)[:, [0, 2]], axis=1)
+        heights.append(feet[f"{side}_ankle"][:, 1] + np.sqrt(reach**2 - apart**2))
+    lowest = np.minimum(*heights)
+    even = smoothed(lowest, 2.0)
+    return even - np.max(even - lowest) + HIP_DROP
+
+
+def arm(
+    side: str, shoulder: np.ndarray, take: Take, time: np.ndarray, frame: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Elbow and wrist of an arm that is held out ahead and gropes a little."""
+    sign = 1.0 if side == "left" else -1.0
+    groping = 0.07 * np.sin(2 * np.pi * time / 1.3 + sign)
+    drop = take.arm_drop + sign * take.arm_gap / 2 + groping
+    inward = -0.10 * sign
+    upper = np.stack([np.full_like(drop, inward), -np.sin(drop), np.cos(drop)], axis=-1)
+    lower = np.stack([np.full_like(drop, 2 * inward), np.sin(0.25 - drop), np.cos(0.25 - drop)], axis=-1)
+    elbow = shoulder + LENGTH[f"{side}_elbow"] * unit(in_frame(frame, upper))
+    return {
+        f"{side}_elbow": elbow,
+        f"{side}_wrist": elbow + LENGTH[f"{side}_wrist"] * unit(in_frame(frame, lower)),
+    }
+
+
+def bent(hip: np.ndarray, ankle: np.ndarray, thigh: float, shin: float, forward: np.ndarray) -> np.ndarray:
+    """The knee between hip and ankle at these bone lengths, bending forward."""
+    across = ankle - hip
+    distance = np.linalg.norm(across, axis=1, keepdims=True)
+    assert (distance < thigh + shin).all(), "the legs cannot reach their footprints"
+    down = across / distance
+    share = (thigh**2 - shin**2 + distance**2) / (2 * distance)
+    out = unit(forward - (forward * down).sum(axis=1, keepdims=True) * down)
+    return hip + share * down + np.sqrt(thigh**2 - share**2) * out
+
+
+UP = np.array([0.0, 1.0, 0.0])
+
+
+def path(along: np.ndarray, bend: float) -> np.ndarray:
+    """Points [frames, 3] of an arc that starts towards +Z and turns left by `bend` radians a metre."""
+    if bend == 0.0:
+        return along[:, None] * np.array([0.0, 0.0, 1.0])
+    heading = bend * along
+    return np.stack([1 - np.cos(heading), np.zeros_like(along), np.sin(heading)], axis=-1) / bend
+
+
+def ahead(heading: np.ndarray) -> np.ndarray:
+    return np.stack([np.sin(heading), np.zeros_like(heading), np.cos(heading)], axis=-1)
+
+
+def to_left(heading: np.ndarray) -> np.ndarray:
+    return np.stack([np.cos(heading), np.zeros_like(heading), -np.sin(heading)], axis=-1)
+
+
+def turned(heading: np.ndarray) -> np.ndarray:
+    """Rotations [frames, 3, 3] from the body's frame (x left, y up, z ahead) to the world."""
+    return np.stack([to_left(heading), np.broadcast_to(UP, (len(heading), 3)), ahead(heading)], axis=-1)
+
+
+def tilted(angle: np.ndarray) -> np.ndarray:
+    """Rotations about the axis ahead; positive tips the crown to the right."""
+    zero, one = np.zeros_like(angle), np.ones_like(angle)
+    rows = [[np.cos(angle), -np.sin(angle), zero], [np.sin(angle), np.cos(angle), zero], [zero, zero, one]]
+    return np.moveaxis(np.array(rows), -1, 0)
+
+
+def pitched(angle: np.ndarray) -> np.ndarray:
+    """Rotations about the axis to the left; positive bows forward."""
+    zero, one = np.zeros_like(angle), np.ones_like(angle)
+    rows = [[one, zero, zero], [zero, np.cos(angle), -np.sin(angle)], [zero, np.sin(angle), np.cos(angle)]]
+    return np.moveaxis(np.array(rows), -1, 0)
+
+
+def in_frame(frame: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    return np.einsum("fij,fj->fi", frame, vectors)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian smoothing over frames; the ends go on as straight lines."""
+    reach = int(np.ceil(3 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    steps = np.arange(reach, 0, -1)
+    before = values[0] - (values[1] - values[0]) * steps
+    after = values[-1] + (values[-1] - values[-2]) * steps[::-1]
+    return np.convolve(np.concatenate([before, values, after]), kernel / kernel.sum(), mode="valid")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write five BVH clips of a zombie march.")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=Path("zombie-march"), help="where to write the clips"
+    )
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, take in enumerate(TAKES, start=1):
+        print(zombie_march(take).save(folder / f"zombie-march-{number}.bvh"))
+
+
+if __name__ == "__main__":
+    main()

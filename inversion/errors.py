@@ -1,0 +1,5 @@
+"""What a user can be told about clips or settings that a word cannot be learnt from."""
+
+
+class InversionError(ValueError):
+    """Clips or settings that cannot be used; the message says what was found and what to do."""

@@ -1,0 +1,54 @@
+"""What a pseudo-word is optimised for: four objectives over one batch of exemplars, times and noise.
+
+With z_i an exemplar's latent, z_0_hat the denoiser's estimate of it from z_t under the prompt y(v):
+
+    realigned   || E_proj(z_0_hat) - E_proj(z_i) ||^2    motion textual inversion (LEAD, arXiv 2410.14508, Eq. 9)
+    latent      || z_0_hat - z_i ||^2                    the same in the raw VAE space, the paper's comparison
+    noise       || eps_hat - eps ||^2                    textual inversion of images (Gal et al., arXiv 2208.01618)
+    text        1 - cos(tau(y(v)), E_proj(z_i))          no diffusion at all
+
+Shapes: batch first; z [batch, latents, d_latent], scaled; lengths in frames.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lead import Lead
+from lead.projector import alignment_loss
+
+Objective = Literal["realigned", "latent", "noise", "text"]
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """A batch of exemplars with times and noise; reused unchanged, it is a fixed measure."""
+
+    z: Float[Tensor, "batch latents d_latent"]
+    lengths: Int[Tensor, "batch"]
+    t: Int[Tensor, "batch"]
+    eps: Float[Tensor, "batch latents d_latent"]
+    prompts: tuple[str, ...]
+    """With `{}` in the word's place."""
+
+
+def objective_loss(base: Lead, objective: Objective, draw: Draw, text: Float[Tensor, "batch d_text"]) -> Tensor:
+    """The mean loss of a draw under the text features of its prompts; gradients reach `text` alone."""
+    z, lengths, projector = draw.z, draw.lengths, base.projector
+    mask = projector.mask(lengths, z.shape[1])[..., None]
+    if objective == "text":
+        return alignment_loss(text, projector.pooled(projector.encode(z, lengths), lengths))
+    z_t = base.diffusion.noised(z, draw.t, draw.eps)
+    z_hat, eps_hat = base.diffusion.clean_and_noise(z_t, draw.t, base.denoiser(z_t, draw.t, text, lengths))
+    if objective == "noise":
+        error = eps_hat - draw.eps
+    elif objective == "latent":
+        error = z_hat - z
+    else:
+        with torch.no_grad():
+            target = projector.encode(z, lengths)
+        error = projector.encode(z_hat, lengths) - target
+    return (error.square() * mask).sum() / (mask.sum() * error.shape[-1])

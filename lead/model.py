@@ -1,0 +1,255 @@
+"""`Lead`: the base model's parts together; load, save, generate.
+
+Text -> text feature -> latent by reverse diffusion -> E_proj -> D_proj -> VAE decoder -> features -> joints
+(LEAD, arXiv 2410.14508).  `realign=False` leaves the projector out, which is plain MLD (arXiv 2212.04048).
+Latents here are scaled to unit spread; `lengths` count frames at 20 fps.  Learned words come as plain tensors by
+token name; what a concept file is, this module does not know.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from lead.data import MAX_FRAMES, UNIT
+from lead.denoiser import Denoiser, DenoiserConfig
+from lead.diffusion import Diffusion, DiffusionConfig, ddim, guided
+from lead.errors import LeadError
+from lead.manners import MannerConfig, MannerWords
+from lead.motion import Motion
+from lead.motion.features import Stats
+from lead.motion.skeleton import FPS
+from lead.projector import Projector, ProjectorConfig
+from lead.text import TextConfig, TextTower
+from lead.vae import MotionVAE, VAEConfig
+
+FORMAT = "lead/1"
+EMBEDDED = Path(__file__).parent / "weights" / "lead-small.safetensors"
+MIN_FRAMES = 16
+"""The shortest motion, in frames, that is encoded or generated."""
+
+Words = Mapping[str, Any]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class LeadConfig:
+    """Everything but the weights."""
+
+    name: str = "lead"
+    license: str = ""
+    text: TextConfig = field(default_factory=TextConfig)
+    vae: VAEConfig = field(default_factory=VAEConfig)
+    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
+    projector: ProjectorConfig = field(default_factory=ProjectorConfig)
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+    manners: MannerConfig = field(default_factory=MannerConfig)
+
+
+_CONFIGS = {
+    "text": TextConfig, "vae": VAEConfig, "denoiser": DenoiserConfig, "projector": ProjectorConfig,
+    "diffusion": DiffusionConfig, "manners": MannerConfig,
+}  # fmt: skip
+
+
+class Lead(nn.Module):
+    """Text to motion."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: LeadConfig):
+        super().__init__()
+        self.config = config
+        self.text = TextTower(config.text)
+        self.vae = MotionVAE(config.vae)
+        self.denoiser = Denoiser(config.denoiser)
+        self.projector = Projector(config.projector)
+        self.manners = MannerWords(config.manners)
+        self.diffusion = Diffusion(config.diffusion)
+        self.register_buffer("mean", torch.zeros(config.vae.features))
+        self.register_buffer("std", torch.ones(config.vae.features))
+        self.requires_grad_(False).eval()
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def license(self) -> str:
+        return self.config.license
+
+    @property
+    def stats(self) -> Stats:
+        return Stats(self.mean.cpu().numpy(), self.std.cpu().numpy())
+
+    @property
+    def device(self) -> torch.device:
+        return self.mean.device
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """For each part, sha256 over the sorted names, types, shapes and bytes of its tensors."""
+        parts = {part: getattr(self, part) for part in ("text", "vae", "denoiser", "projector")}
+        return {part: _fingerprint(module.state_dict()) for part, module in parts.items()}
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, device: str = "cpu") -> "Lead":
+        """The base in a checkpoint, or the embedded default; LeadError where the file is not one of ours."""
+        path = Path(path) if path else EMBEDDED
+        if not path.is_file():
+            raise LeadError(f"{path} does not exist; give a checkpoint made by `lead train`, or none for the embedded base")
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - safe_open is no dict
+        except SafetensorError as error:
+            raise LeadError(f"{path} is not a readable safetensors file ({error})") from error
+        if metadata.get("format") != FORMAT:
+            raise LeadError(f"{path} has format {metadata.get('format', 'none')!r}; expected {FORMAT!r}, a LEAD base model")
+        base = cls(_config_from_json(metadata["config"]))
+        base.load_state_dict(tensors)
+        return base.to(device)
+
+    def save(self, path: str | Path, half: bool = False) -> Path:
+        """One safetensors file with the config in its metadata; `half` stores 16-bit floats."""
+        path = Path(path)
+        dtype = torch.float16 if half else torch.float32
+        tensors = {key: value.detach().cpu().to(dtype).contiguous() for key, value in self.state_dict().items()}
+        for key in ("mean", "std", "vae.latent_scale"):
+            tensors[key] = self.get_buffer(key).detach().cpu().float()
+        partial = path.with_name(path.name + ".partial")
+        save_file(tensors, partial, metadata={"format": FORMAT, "config": json.dumps(asdict(self.config))})
+        os.replace(partial, path)
+        return path
+
+    def encode_text(self, prompts: Sequence[str], words: Words | None = None) -> Float[Tensor, "batch d_text"]:
+        """tau(prompt); gradients reach the words' vectors."""
+        return self.text.encode(prompts, words)
+
+    def encode_motion(
+        self, motions: Sequence[Motion]
+    ) -> tuple[Float[Tensor, "batch latents d_latent"], Int[Tensor, "batch"]]:
+        """Posterior means (scaled) and lengths, of the first MAX_FRAMES of each motion."""
+        features, lengths = self.normalised_features(motions)
+        return self.vae.encode(features, lengths)[0] * self.vae.latent_scale, lengths
+
+    def normalised_features(
+        self, motions: Sequence[Motion]
+    ) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, "batch"]]:
+        """The VAE's input: features at 20 fps under the base's own statistics, zero past each end."""
+        stats, rows = self.stats, []
+        for motion in motions:
+            features = stats.normalise(motion.features())[:MAX_FRAMES]
+            if len(features) < MIN_FRAMES:
+                raise LeadError(
+                    f"{motion.name or 'a motion'} has {len(motion.joints)} frames at {motion.fps:g} fps; "
+                    f"at least {(MIN_FRAMES + 1) / FPS:.2f} s are needed"
+                )
+            rows.append(features[: len(features) // UNIT * UNIT])
+        lengths = torch.tensor([len(row) for row in rows])
+        batch = np.zeros((len(rows), int(lengths.max()), rows[0].shape[1]), dtype=np.float32)
+        for row, features in zip(batch, rows, strict=True):
+            row[: len(features)] = features
+        return torch.from_numpy(batch).to(self.device), lengths.to(self.device)
+
+    def decode(self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"]) -> list[Motion]:
+        """Motions of scaled latents."""
+        features = self.vae.decode(z / self.vae.latent_scale, lengths) * self.std + self.mean
+        rows = zip(features.cpu().numpy(), lengths.tolist(), strict=True)
+        return [Motion.from_features(row[:length]) for row, length in rows]
+
+    @torch.no_grad()
+    def reconstruct(self, motions: Sequence[Motion], realign: bool = False) -> list[Motion]:
+        """What the VAE (and with `realign` the projector) keeps of motions, each cut to whole packed frames."""
+        z, lengths = self.encode_motion(motions)
+        return self.decode(self.projector.realigned(z, lengths) if realign else z, lengths)
+
+    def sample(
+        self,
+        text: Float[Tensor, "batch d_text"],
+        lengths: Int[Tensor, "batch"],
+        noise: Float[Tensor, "batch latents d_latent"],
+        steps: int | None = None,
+        guidance: float | None = None,
+    ) -> Float[Tensor, "batch latents d_latent"]:
+        """Latents by reverse diffusion with classifier-free guidance against the empty prompt."""
+        c = self.config.diffusion
+        network = guided(self.denoiser, text, self.encode_text([""]), lengths, c.guidance if guidance is None else guidance)
+        return ddim(self.diffusion, network, noise, steps or c.sampling_steps)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        prompts: Sequence[str],
+        *,
+        seconds: float | Sequence[float] = 4.0,
+        words: Words | None = None,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        realign: bool = True,
+        batch: int = 32,
+        progress: Progress | None = None,
+    ) -> list[Motion]:
+        """A motion a prompt, at 20 fps; the same seed gives the same motions.
+
+        `seconds` (0.8 to 9.8) is rounded to 0.2 s; `words` gives learned words' vectors by token name.  Noise is
+        drawn for each prompt on its own, so a motion does not depend on what else is generated with it.
+        """
+        lengths = torch.tensor(_frames(seconds, len(prompts)))
+        text = self.encode_text(prompts, words)
+        motions: list[Motion] = []
+        for start in range(0, len(prompts), batch):
+            part = slice(start, start + batch)
+            noise = self._noise(lengths[part], seed, start)
+            z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance)
+            if realign:
+                z = self.projector.realigned(z, lengths[part].to(self.device))
+            motions += self.decode(z, lengths[part].to(self.device))
+            if progress:
+                progress(len(motions), len(prompts))
+        return motions
+
+    def _noise(self, lengths: Int[Tensor, "batch"], seed: int, first: int) -> Float[Tensor, "batch latents d_latent"]:
+        latents = self.vae.latent_lengths(lengths)
+        noise = torch.zeros(len(lengths), int(latents.max()), self.config.vae.d_latent)
+        for row, count in enumerate(latents.tolist()):
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + first + row)
+            noise[row, :count] = torch.randn(count, noise.shape[2], generator=generator)
+        return noise.to(self.device)
+
+
+def _frames(seconds: float | Sequence[float], count: int) -> list[int]:
+    each = [float(seconds)] * count if isinstance(seconds, int | float) else [float(s) for s in seconds]
+    if len(each) != count:
+        raise LeadError(f"{len(each)} durations for {count} prompts; give one, or one a prompt")
+    frames = [round(s * FPS / UNIT) * UNIT for s in each]
+    for s, length in zip(each, frames, strict=True):
+        if not MIN_FRAMES <= length <= MAX_FRAMES:
+            raise LeadError(f"{s:g} s cannot be generated; this base makes {MIN_FRAMES / FPS:g} to {MAX_FRAMES / FPS:g} s")
+    return frames
+
+
+def _config_from_json(text: str) -> LeadConfig:
+    raw = json.loads(text)
+    return LeadConfig(raw["name"], raw["license"], **{key: part(**raw[key]) for key, part in _CONFIGS.items()})
+
+
+def _fingerprint(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,19 @@
+"""Motion in and out: skeletons, files, features. NumPy; knows nothing of models."""
+
+from lead.motion.bvh import Bvh, read_bvh, write_bvh
+from lead.motion.errors import MotionError
+from lead.motion.features import Stats, features_to_joints, joints_to_features
+from lead.motion.motion import Motion
+from lead.motion.rigs import Rig
+
+__all__ = [
+    "Bvh",
+    "Motion",
+    "MotionError",
+    "Rig",
+    "Stats",
+    "features_to_joints",
+    "joints_to_features",
+    "read_bvh",
+    "write_bvh",
+]

@@ -1,0 +1,130 @@
+"""`Motion`: a clip of 22 joints in metres, whatever file it came from, and the ways in and out of it.
+
+Conventions: Y up, right-handed; the floor, the place and the heading are as recorded (the features make them
+canonical). NumPy only.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from lead.motion.bvh import write_bvh
+from lead.motion.errors import MotionError
+from lead.motion.features import features_to_joints, joints_to_features
+from lead.motion.files import read_clip, write_joints
+from lead.motion.retarget import motion_to_bvh, motion_to_rig
+from lead.motion.rigs import Rig
+from lead.motion.skeleton import FPS, MIRROR
+
+MAX_METRES = 1e5
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A clip."""
+
+    joints: Float[np.ndarray, "frames 22 3"]
+    """float32 metres, in the order of `skeleton.JOINTS`."""
+    fps: float = FPS
+    rig: Rig | None = None
+    """The rig that the clip was read from."""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+            joints = np.asarray(self.joints, dtype=np.float32)
+        if joints.ndim != 3 or joints.shape[1:] != (22, 3):
+            raise MotionError(f"joints of shape {joints.shape}; expected [frames, 22, 3] in metres.")
+        if not len(joints):
+            raise MotionError("a motion without frames; expected at least one.")
+        if not np.isfinite(joints).all():
+            frame = int(np.argwhere(~np.isfinite(joints))[0, 0])
+            raise MotionError(f"frame {frame} has joints that are NaN or infinite; repair or cut that frame.")
+        if np.abs(joints).max() > MAX_METRES:
+            raise MotionError(f"joints {np.abs(joints).max():.3g} m from the origin; expected metres.")
+        if not 0.1 <= self.fps <= 10000:
+            raise MotionError(f"{self.fps} frames a second; expected 0.1 to 10000.")
+        object.__setattr__(self, "joints", joints)
+
+    @property
+    def seconds(self) -> float:
+        """The length at one frame time a frame."""
+        return len(self.joints) / self.fps
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> "Motion":
+        """A clip from .bvh, .npz (AMASS or SMPL, joints, features) or .npy (joints, features).
+
+        Raises MotionError naming the file, what is wrong with it and what was expected.
+        """
+        path = Path(path)
+        clip = read_clip(path)
+        try:
+            return cls(clip.joints, clip.fps, clip.rig, path.stem)
+        except MotionError as error:
+            raise MotionError(f"{path}: {error}") from None
+
+    def save(self, path: str | os.PathLike[str], rig: Rig | None = None) -> Path:
+        """Write .bvh (on `rig`, or on our 22 joints in a T-pose), .npz or .npy (joints), by suffix."""
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix in (".npz", ".npy"):
+            return write_joints(path, self.joints, self.fps)
+        if suffix != ".bvh":
+            raise MotionError(
+                f"{path}: cannot write {suffix or 'a file without suffix'}; use .bvh, .npz or .npy."
+            )
+        if rig is None:
+            return write_bvh(motion_to_bvh(self.joints, self.fps), path)
+        return write_bvh(motion_to_rig(self.resample(rig.fps).joints, rig, same_body=rig is self.rig), path)
+
+    def resample(self, fps: float) -> "Motion":
+        """The same motion at another rate, by a cubic spline; the first frame stays first."""
+        if not 0.1 <= fps <= 10000:
+            raise MotionError(f"{fps} frames a second; expected 0.1 to 10000.")
+        if fps == self.fps:
+            return self
+        last = (len(self.joints) - 1) / self.fps
+        times = np.arange(int(last * fps + 1e-6) + 1) / fps
+        return replace(self, joints=_spline(self.joints.astype(np.float64), times * self.fps), fps=fps)
+
+    def mirror(self) -> "Motion":
+        """Left and right exchanged."""
+        return replace(self, joints=self.joints[:, list(MIRROR)] * np.array([-1, 1, 1], dtype=np.float32))
+
+    def features(self) -> Float[np.ndarray, "frames-1 263"]:
+        """HumanML3D's features at 20 fps: one row fewer than frames."""
+        return joints_to_features(self.resample(FPS).joints)
+
+    @classmethod
+    def from_features(cls, features: Float[np.ndarray, "frames 263"], name: str = "") -> "Motion":
+        """The motion that features describe (20 fps)."""
+        return cls(features_to_joints(features), FPS, name=name)
+
+
+def _spline(values: Float[np.ndarray, "frames *rest"], at: Float[np.ndarray, "times"]) -> np.ndarray:
+    """A natural cubic spline through values at 0, 1, 2, ..., evaluated at `at`, all within the range.
+
+    Its slopes d solve d[k-1] + 4 d[k] + d[k+1] = 3 (v[k+1] - v[k-1]). On values continued by point
+    reflection at both ends, the solution is the right side convolved with z^|n| / (2 sqrt 3), z = sqrt 3 - 2,
+    which dies out in 24 steps.
+    """
+    if len(values) == 1:
+        return np.repeat(values, len(at), axis=0)
+    reach = 24
+    pad = [(reach + 1, reach + 1)] + [(0, 0)] * (values.ndim - 1)
+    padded = np.pad(values, pad, mode="reflect", reflect_type="odd")
+    right = 3 * (padded[2:] - padded[:-2])
+    frames = len(values)
+    z = np.sqrt(3) - 2
+    slopes = sum(
+        z ** abs(n) / (2 * np.sqrt(3)) * right[reach + n : reach + n + frames]
+        for n in range(-reach, reach + 1)
+    )
+    low = np.minimum(at.astype(int), frames - 2)
+    u = (at - low).reshape(-1, *[1] * (values.ndim - 1))
+    v0, v1, d0, d1 = values[low], values[low + 1], slopes[low], slopes[low + 1]
+    return v0 + u * d0 + u**2 * (3 * (v1 - v0) - 2 * d0 - d1) + u**3 * (2 * (v0 - v1) + d0 + d1)

@@ -1,0 +1,130 @@
+"""Rotations as 3 x 3 matrices, in NumPy (so that reading a motion does not import torch).
+
+Conventions: matrices act on column vectors from the left; angles are radians; Euler axes such as "ZXY"
+multiply in the order in which they stand, R = R_Z R_X R_Y. Any batch prefix. Knows nothing of skeletons.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+_EPS = 1e-9
+
+
+def axis_angle_to_matrix(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3 3"]:
+    """Rodrigues' formula: R = I + sin(a)/a K + (1 - cos(a))/a^2 K K for a rotation by a = |v| about v."""
+    angle = np.linalg.norm(vectors, axis=-1)[..., None, None]
+    K = _cross_matrix(vectors)
+    # NumPy's sinc(x) is sin(pi x) / (pi x), and (1 - cos(a)) / a^2 = (sin(a/2) / (a/2))^2 / 2
+    return np.eye(3) + np.sinc(angle / np.pi) * K + np.sinc(angle / (2 * np.pi)) ** 2 / 2 * (K @ K)
+
+
+def euler_to_matrix(angles: Float[np.ndarray, "*batch n"], axes: str) -> Float[np.ndarray, "*batch 3 3"]:
+    """The product of rotations about the axes, first axis outermost; any number of axes."""
+    matrix = np.zeros((3, 3, *angles.shape[:-1]))
+    matrix[0, 0] = matrix[1, 1] = matrix[2, 2] = 1
+    for n, axis in enumerate(axes):
+        turn_columns(matrix, axis, angles[..., n])
+    return np.moveaxis(matrix, (0, 1), (-2, -1))
+
+
+def turn_columns(
+    matrix: Float[np.ndarray, "3 3 *batch"], axis: str, angle: Float[np.ndarray, "*batch"]
+) -> None:
+    """matrix <- matrix R_axis(angle), in place; with the batch last it runs at the speed of memory.
+
+    Only the two columns that are not the axis change.
+    """
+    i = "XYZ".index(axis)
+    j, k = (i + 1) % 3, (i + 2) % 3
+    cos, sin = np.cos(angle), np.sin(angle)
+    first = matrix[:, j] * cos + matrix[:, k] * sin
+    matrix[:, k] = matrix[:, k] * cos - matrix[:, j] * sin
+    matrix[:, j] = first
+
+
+def matrix_to_euler(matrix: Float[np.ndarray, "*batch 3 3"], axes: str) -> Float[np.ndarray, "*batch 3"]:
+    """Angles of three different axes, the middle one within +-pi/2; at gimbal lock the last angle is 0.
+
+    The inverse of `euler_to_matrix`; `unwrap_euler` makes a sequence of them continuous.
+    """
+    i, j, k = ("XYZ".index(axis) for axis in axes)
+    assert len({i, j, k}) == 3, f"expected three different axes, got {axes}"
+    sign = 1.0 if (j - i) % 3 == 1 else -1.0
+    # R_ik = sign sin(b);  R_jk, R_kk carry the first angle and R_ij, R_ii the last, each times cos(b)
+    middle = np.arctan2(sign * matrix[..., i, k], np.hypot(matrix[..., i, i], matrix[..., i, j]))
+    first = np.arctan2(-sign * matrix[..., j, k], matrix[..., k, k])
+    last = np.arctan2(-sign * matrix[..., i, j], matrix[..., i, i])
+    locked = np.hypot(matrix[..., i, i], matrix[..., i, j]) < 1e-7
+    first = np.where(locked, np.arctan2(sign * matrix[..., k, j], matrix[..., j, j]), first)
+    return np.stack([first, middle, np.where(locked, 0.0, last)], axis=-1)
+
+
+def unwrap_euler(angles: Float[np.ndarray, "frames *batch 3"]) -> Float[np.ndarray, "frames *batch 3"]:
+    """Equivalent angles without jumps from frame to frame.
+
+    (a, b, c) and (a + pi, pi - b, c + pi) are one rotation, and going from one form to the other keeps
+    distances, so whether to change form between two frames can be decided for all frames at once.
+    """
+    other = np.stack([angles[..., 0] + np.pi, np.pi - angles[..., 1], angles[..., 2] + np.pi], axis=-1)
+    stay = np.abs(_wrap(angles[1:] - angles[:-1])).sum(axis=-1)
+    change = np.abs(_wrap(angles[1:] - other[:-1])).sum(axis=-1)
+    flipped = np.zeros(angles.shape[:-1], dtype=bool)
+    flipped[1:] = np.cumsum(change < stay - 1e-9, axis=0) % 2 == 1
+    return np.unwrap(np.where(flipped[..., None], other, angles), axis=0)
+
+
+def shortest_arc(
+    source: Float[np.ndarray, "*#batch 3"], target: Float[np.ndarray, "*#batch 3"]
+) -> Float[np.ndarray, "*batch 3 3"]:
+    """The smallest rotation from the direction of source to that of target; identity where either is 0.
+
+    R = I + K + K K / (1 + s.t), K the cross matrix of s x t. For opposite directions: half a turn about an
+    axis perpendicular to source.
+    """
+    s, t = normalise(source), normalise(target)
+    dot = np.einsum("...i,...i->...", s, t)[..., None, None]
+    K = _cross_matrix(np.cross(s, t))
+    arc = np.eye(3) + K + (K @ K) / np.maximum(1 + dot, _EPS)
+    s = np.broadcast_to(s, arc.shape[:-1])
+    helper = np.eye(3)[np.argmin(np.abs(s), axis=-1)]
+    axis = normalise(np.cross(s, helper))
+    half_turn = 2 * axis[..., :, None] * axis[..., None, :] - np.eye(3)
+    zero = ((s == 0).all(axis=-1) | (np.broadcast_to(t, s.shape) == 0).all(axis=-1))[..., None, None]
+    return np.where(zero, np.eye(3), np.where(dot < -1 + 1e-10, half_turn, arc))
+
+
+def kabsch(
+    source: Float[np.ndarray, "*batch n 3"],
+    target: Float[np.ndarray, "*batch n 3"],
+    prior: Float[np.ndarray, "*batch 3 3"],
+) -> Float[np.ndarray, "*batch 3 3"]:
+    """The rotation R that minimises sum |R source_n - target_n|^2 (no translation).
+
+    The prior decides what the vectors leave open (all on one line, or all zero).
+    """
+    H = np.einsum("...ni,...nj->...ij", target, source)
+    scale = np.abs(H).max(axis=(-1, -2), keepdims=True)
+    return nearest_rotation(H + 1e-9 * np.maximum(scale, 1e-12) * prior)
+
+
+def nearest_rotation(matrix: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 3 3"]:
+    """The rotation closest in the Frobenius norm, by singular value decomposition."""
+    U, _, Vt = np.linalg.svd(matrix)
+    U[..., :, 2] *= np.sign(np.linalg.det(U) * np.linalg.det(Vt))[..., None]
+    return U @ Vt
+
+
+def normalise(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """Unit vectors; those shorter than 1e-9 become zero."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.where(length < _EPS, 0.0, vectors / np.maximum(length, _EPS))
+
+
+def _cross_matrix(v: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3 3"]:
+    K = np.zeros((*v.shape, 3))
+    K[..., 0, 1], K[..., 0, 2], K[..., 1, 2] = -v[..., 2], v[..., 1], -v[..., 0]
+    return K - np.swapaxes(K, -1, -2)
+
+
+def _wrap(angles: np.ndarray) -> np.ndarray:
+    return (angles + np.pi) % (2 * np.pi) - np.pi

@@ -1,0 +1,285 @@
+"""The stages that learn on latents: diffusion, then the projector; and the base put together from a run folder.
+
+Posteriors and caption features are computed once and kept in memory.  A caption with MANNER_WORD is encoded anew at
+each step, with the vectors that the clip's manner gives the word.  Knows nothing of files' formats.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from lead import data as motion_data
+from lead.data import MANNER_WORD, MAX_FRAMES, Clip
+from lead.denoiser import Denoiser, DenoiserConfig
+from lead.diffusion import Diffusion, DiffusionConfig
+from lead.layers import lengths_to_mask, masked_mean
+from lead.manners import MannerConfig, MannerWords
+from lead.model import Lead, LeadConfig
+from lead.motion.features import Stats
+from lead.projector import Projector, ProjectorConfig, alignment_loss, variance_loss
+from lead.runs import Stage, TrainConfig, load_part, save_part
+from lead.text import TextConfig, TextTower
+from lead.train import tensors
+from lead.vae import MotionVAE, VAEConfig
+
+DIFFUSION_TRAIN = TrainConfig(steps=12000, batch=256, lr=5e-4, ema=0.9995)
+PROJECTOR_TRAIN = TrainConfig(steps=4000, batch=256, lr=1e-3)
+GROUP = 8
+UNCONDITIONAL = 0.1
+"""The share of training texts replaced by the empty prompt, for classifier-free guidance."""
+
+
+@dataclass(frozen=True)
+class ProjectorLoss:
+    """Weights of LEAD's three losses (the paper gives none)."""
+
+    align: float = 0.1
+    rec: float = 1.0
+    var: float = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class LatentClips:
+    """Posteriors of clips, windows of MAX_FRAMES, and what is said of each."""
+
+    mu: Float[Tensor, "clips latents d_latent"]
+    std: Float[Tensor, "clips latents d_latent"]
+    """Both scaled to unit spread."""
+    lengths: Int[Tensor, "clips"]
+    captions: tuple[tuple[str, ...], ...]
+    manners: Float[Tensor, "clips params"]
+    frames_per_latent: int
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+@dataclass(frozen=True, eq=False)
+class LatentBatch:
+    z: Float[Tensor, "batch latents d_latent"]
+    lengths: Int[Tensor, "batch"]
+    text: Float[Tensor, "batch d_text"]
+    captioned: Tensor
+    """True where a caption (not nothing) gave the text; [batch]."""
+
+
+class Texts:
+    """Caption features, computed once for plain captions."""
+
+    def __init__(self, tower: TextTower, words: MannerWords, captions: Sequence[str]):
+        self.tower, self.words = tower, words
+        plain = sorted({"", *(c for c in captions if MANNER_WORD not in c)})
+        self.rows = {caption: row for row, caption in enumerate(plain)}
+        with torch.no_grad():
+            self.table = torch.cat([tower.encode(plain[i : i + 256]) for i in range(0, len(plain), 256)])
+
+    @torch.no_grad()
+    def __call__(self, captions: Sequence[str], manners: Float[Tensor, "batch params"]) -> Float[Tensor, "batch d_text"]:
+        features = self.table[[self.rows.get(caption, 0) for caption in captions]].clone()
+        named = [row for row, caption in enumerate(captions) if MANNER_WORD in caption]
+        if named:
+            vectors = self.words(manners[named])
+            prompts = [captions[row].replace(MANNER_WORD, f"<m{place}>") for place, row in enumerate(named)]
+            features[named] = self.tower.encode(prompts, {f"<m{place}>": v for place, v in enumerate(vectors)})
+        return features
+
+
+def train_diffusion(
+    data: Path,
+    run: Path,
+    config: DenoiserConfig | None = None,
+    train: TrainConfig = DIFFUSION_TRAIN,
+    diffusion: DiffusionConfig = DiffusionConfig(),
+    device: str = "cpu",
+) -> Denoiser:
+    """MSE on what `diffusion` predicts, on latents drawn from the posteriors; means over real latent tokens only."""
+    tower, vae = load_tower(run), load_vae(run)
+    config = config or DenoiserConfig(
+        d_latent=vae.config.d_latent, d_text=tower.d_text, frames_per_latent=vae.config.frames_per_latent
+    )
+    words = manner_words(tower, train.seed)
+    save_part(Path(run) / "manners.safetensors", words, "manners", words.config)
+    sources, texts = _sources(data, vae, tower, words)
+    schedule = Diffusion(diffusion)
+    torch.manual_seed(train.seed)
+    stage = Stage("diffusion", Denoiser(config), run, train, device, config=config, diffusion=diffusion)
+    batches = latent_batches(sources[:2], texts, train, stage.step)
+    for _ in stage.steps():
+        batch = next(batches)
+        t = torch.randint(diffusion.steps, (len(batch.z),))
+        eps = torch.randn_like(batch.z)
+        dropped = torch.rand(len(batch.z)) < UNCONDITIONAL
+        text = torch.where(dropped[:, None], texts.table[0], batch.text)
+        inputs = (schedule.noised(batch.z, t, eps), t, text, batch.lengths)
+        with stage.accelerator.autocast():
+            output = stage.model(*(x.to(stage.device) for x in inputs))
+        error = (output - schedule.target(batch.z, t, eps).to(stage.device)).square()
+        mask = lengths_to_mask(vae.latent_lengths(batch.lengths), batch.z.shape[1]).to(stage.device)
+        stage.update(masked_mean(error, mask), {})
+    return stage.finish("denoiser", config)  # type: ignore[return-value]
+
+
+def train_projector(
+    data: Path,
+    run: Path,
+    config: ProjectorConfig | None = None,
+    train: TrainConfig = PROJECTOR_TRAIN,
+    weights: ProjectorLoss = ProjectorLoss(),
+    device: str = "cpu",
+) -> Projector:
+    """L_align + L_rec + L_var on latents drawn from the posteriors; clips without a caption count in the last two."""
+    tower, vae = load_tower(run), load_vae(run)
+    words = load_manners(run)
+    config = config or ProjectorConfig(
+        d_latent=vae.config.d_latent, d_text=tower.d_text, frames_per_latent=vae.config.frames_per_latent
+    )
+    sources, texts = _sources(data, vae, tower, words)
+    torch.manual_seed(train.seed)
+    stage = Stage("projector", Projector(config), run, train, device, config=config, loss=weights)
+    batches = latent_batches(sources, texts, train, stage.step)
+    for _ in stage.steps():
+        batch = next(batches)
+        z, lengths, text, captioned = (
+            x.to(stage.device) for x in (batch.z, batch.lengths, batch.text, batch.captioned)
+        )
+        with stage.accelerator.autocast():
+            loss, parts = projector_loss(stage.model, z, lengths, text, captioned, weights)
+        stage.update(loss, parts)
+    return stage.finish("projector", config)  # type: ignore[return-value]
+
+
+def projector_loss(
+    projector: Projector, z: Tensor, lengths: Tensor, text: Tensor, captioned: Tensor, weights: ProjectorLoss
+) -> tuple[Tensor, dict[str, Tensor]]:
+    z_proj = projector.encode(z, lengths)
+    z_hat = projector.decode(z_proj, lengths)
+    mask = projector.mask(lengths, z.shape[1])
+    pooled = projector.pooled(z_proj, lengths)
+    parts = {
+        "align": alignment_loss(pooled[captioned], text[captioned]),
+        "rec": mse_loss(z_hat[mask], z[mask]),
+        "var": variance_loss(z[mask], z_hat[mask]),
+    }
+    return weights.align * parts["align"] + weights.rec * parts["rec"] + weights.var * parts["var"], parts
+
+
+def latent_batches(
+    sources: Sequence[LatentClips], texts: Texts, train: TrainConfig, step: int
+) -> Iterator[LatentBatch]:
+    """Batches from `step` on, an equal share from each source; what is drawn depends on the seed and the step alone.
+
+    Rows for GROUP batches are drawn at once and dealt out by length, so that a batch holds little padding.
+    """
+    while True:
+        rng = np.random.default_rng([train.seed, step // GROUP])
+        chunk = rng.permutation(GROUP)[step % GROUP]
+        share = train.batch // len(sources)
+        picked = []
+        for source in sources:
+            rows = rng.integers(len(source), size=GROUP * share)
+            rows = rows[np.argsort(source.lengths[rows].numpy(), kind="stable")]
+            picked.append(rows[chunk * share : (chunk + 1) * share])
+        yield _drawn_batch(sources, picked, texts, np.random.default_rng([train.seed, step, 1]))
+        step += 1
+
+
+def _drawn_batch(
+    sources: Sequence[LatentClips], picked: Sequence[np.ndarray], texts: Texts, rng: np.random.Generator
+) -> LatentBatch:
+    """The picked rows, each with a latent drawn from its posterior and one of its captions."""
+    pairs = list(zip(sources, picked, strict=True))
+    lengths = torch.cat([source.lengths[rows] for source, rows in pairs])
+    latents = -(-int(lengths.max()) // sources[0].frames_per_latent)
+    mu, std = (torch.cat([getattr(source, key)[rows, :latents] for source, rows in pairs]) for key in ("mu", "std"))
+    z = mu + std * torch.from_numpy(rng.standard_normal(mu.shape, dtype=np.float32))
+    said = [source.captions[row] for source, rows in pairs for row in rows]
+    captions = [options[rng.integers(len(options))] if options else "" for options in said]
+    manners = torch.cat([source.manners[rows] for source, rows in pairs])
+    return LatentBatch(z, lengths, texts(captions, manners), torch.tensor([bool(caption) for caption in captions]))
+
+
+@torch.no_grad()
+def latent_clips(vae: MotionVAE, clips: Sequence[Clip], params: int) -> LatentClips:
+    """Posteriors of clips; those longer than MAX_FRAMES as windows that overlap by half."""
+    windows = [window for clip in clips for window in _windows(clip)]
+    windows.sort(key=lambda window: len(window.features))
+    latents = -(-MAX_FRAMES // vae.config.frames_per_latent)
+    mu = torch.zeros(len(windows), latents, vae.config.d_latent)
+    std, lengths = torch.zeros_like(mu), torch.zeros(len(windows), dtype=torch.long)
+    for start in range(0, len(windows), 64):
+        part = slice(start, start + 64)
+        features, lengths[part] = tensors(motion_data.collate(windows[part]), torch.device("cpu"))
+        mean, log_variance = vae.encode(features, lengths[part])
+        mu[part, : mean.shape[1]] = mean * vae.latent_scale
+        std[part, : mean.shape[1]] = (0.5 * log_variance).exp() * vae.latent_scale
+    none = np.zeros(params, dtype=np.float32)
+    manners = np.stack([none if w.manner is None else w.manner for w in windows])
+    captions = tuple(window.captions for window in windows)
+    return LatentClips(mu, std, lengths, captions, torch.from_numpy(manners), vae.config.frames_per_latent)
+
+
+def _windows(clip: Clip) -> Iterator[Clip]:
+    for start in range(0, max(len(clip.features) - MAX_FRAMES // 2, 1), MAX_FRAMES // 2):
+        yield Clip(clip.id, clip.features[start : start + MAX_FRAMES], clip.captions, clip.manner)
+
+
+def _sources(
+    data: Path, vae: MotionVAE, tower: TextTower, words: MannerWords
+) -> tuple[list[LatentClips], Texts]:
+    """The training split and, where the data set was varied, its variations and its mirrored clips."""
+    stats = Stats.read(data)
+    splits = [s for s in ("train", "train_varied", "train_mirrored") if (Path(data) / f"{s}.txt").is_file()]
+    sources = [latent_clips(vae, motion_data.load(data, split, stats), words.config.params) for split in splits]
+    return sources, Texts(tower, words, [c for source in sources for said in source.captions for c in said])
+
+
+def manner_words(tower: TextTower, seed: int) -> MannerWords:
+    torch.manual_seed(seed)
+    vocabulary = tower.vocabulary()
+    return MannerWords.drawn(MannerConfig(d_token=tower.d_token), vocabulary.mean, vocabulary.std)
+
+
+def load_tower(run: Path) -> TextTower:
+    tensors_, config = load_part(Path(run) / "text.safetensors", "text")
+    tower = TextTower(TextConfig(**config))
+    tower.load_state_dict(tensors_)
+    return tower.eval().requires_grad_(False)
+
+
+def load_vae(run: Path) -> MotionVAE:
+    tensors_, config = load_part(Path(run) / "vae.safetensors", "vae")
+    vae = MotionVAE(VAEConfig(**config))
+    vae.load_state_dict(tensors_)
+    return vae.eval().requires_grad_(False)
+
+
+def load_manners(run: Path) -> MannerWords:
+    tensors_, config = load_part(Path(run) / "manners.safetensors", "manners")
+    words = MannerWords(MannerConfig(**config))
+    words.load_state_dict(tensors_)
+    return words
+
+
+def assemble(data: Path, run: Path, name: str, license: str, diffusion: DiffusionConfig = DiffusionConfig()) -> Lead:
+    """The base made of a run folder's parts and its data set's statistics."""
+    parts = {part: load_part(Path(run) / f"{part}.safetensors", part) for part in ("denoiser", "projector")}
+    tower, vae, words = load_tower(run), load_vae(run), load_manners(run)
+    config = LeadConfig(
+        name, license, tower.config, vae.config, DenoiserConfig(**parts["denoiser"][1]),
+        ProjectorConfig(**parts["projector"][1]), diffusion, words.config,
+    )  # fmt: skip
+    base = Lead(config)
+    for part, module in (("text", tower), ("vae", vae), ("manners", words)):
+        getattr(base, part).load_state_dict(module.state_dict())
+    for part, (weights, _) in parts.items():
+        getattr(base, part).load_state_dict(weights)
+    stats = Stats.read(data)
+    base.mean.copy_(torch.from_numpy(stats.mean))
+    base.std.copy_(torch.from_numpy(stats.std))
+    return base

@@ -1,0 +1,165 @@
+"""`lead`: data sets are made for real; each stage's command calls its stage with the given options."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli import base
+from lead import Lead, Motion
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(base.app, [str(arg) for arg in args])
+
+
+@pytest.fixture
+def source(walk: Motion, tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    rows = []
+    for number, (suffix, split) in enumerate(
+        [("bvh", "train"), ("npz", "train"), ("npy", "val"), ("bvh", "test")]
+    ):
+        walk.save(folder / f"walk_{number}.{suffix}")
+        rows.append(
+            {"clip": f"walk_{number}.{suffix}", "captions": ["a person walks", "walking #1"], "split": split}
+        )
+    (folder / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_prepare_writes_humanml3ds_layout(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    result = run("data", "prepare", source, out, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["clips"] == {"train": 2, "val": 1, "test": 1}
+    assert {path.name for path in out.iterdir()} >= {
+        "new_joint_vecs", "texts", "train.txt", "val.txt", "test.txt", "Mean.npy", "Std.npy",
+    }  # fmt: skip
+    assert np.load(out / "new_joint_vecs" / "walk_0.npy").shape[1] == 263
+    assert (out / "texts" / "walk_0.txt").read_text().splitlines()[0].startswith("a person walks#a/")
+    assert "train" in run("data", "prepare", source, tmp_path / "again").stdout
+
+
+def test_prepare_says_what_is_missing(tmp_path: Path) -> None:
+    result = run("data", "prepare", tmp_path / "nowhere", tmp_path / "data")
+    assert result.exit_code == 1
+    assert "nowhere" in result.stderr
+    (tmp_path / "empty").mkdir()
+    result = run("data", "prepare", tmp_path / "empty", tmp_path / "data")
+    assert result.exit_code == 1
+    assert "empty" in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "place", "default"),
+    [
+        ("text", "lead.train_text.train_text", "lead.train_text.TEXT_TRAIN"),
+        ("vae", "lead.train.train_vae", "lead.train.VAE_TRAIN"),
+        ("diffusion", "lead.train_latent.train_diffusion", "lead.train_latent.DIFFUSION_TRAIN"),
+        ("projector", "lead.train_latent.train_projector", "lead.train_latent.PROJECTOR_TRAIN"),
+        ("evaluator", "lead.evaluator.train_evaluator", "lead.evaluator.EVALUATOR_TRAIN"),
+    ],
+)
+def test_train_calls_the_stage(
+    stage: str, place: str, default: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib
+
+    calls = []
+    monkeypatch.setattr(place, lambda *args, **options: calls.append((args, options)))
+    module, name = default.rsplit(".", 1)
+    config = getattr(importlib.import_module(module), name)
+    result = run(
+        "train", stage, tmp_path, "--output", tmp_path / "run", "--steps", 7, "--seed", 3, "--device", "cpu"
+    )
+    assert result.exit_code == 0, result.output
+    ((args, options),) = calls
+    assert args == (tmp_path, tmp_path / "run")
+    assert options["device"] == "cpu"
+    assert (options["train"].steps, options["train"].seed) == (7, 3)
+    assert (options["train"].batch, options["train"].lr) == (config.batch, config.lr)
+    assert {"diffusion": "denoiser"}.get(stage, stage) + ".safetensors" in result.stdout
+
+
+def test_assemble_writes_one_file(tmp_path: Path, tiny_base: Lead, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lead import train_latent
+
+    monkeypatch.setattr(train_latent, "assemble", lambda *args: tiny_base)
+    result = run("assemble", tmp_path, tmp_path, tmp_path / "base.safetensors", "--name", "tiny", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["bytes"] == (tmp_path / "base.safetensors").stat().st_size
+    assert Lead.load(tmp_path / "base.safetensors").fingerprints == tiny_base.fingerprints
+
+
+def test_assemble_says_which_stage_is_missing(source: Path, tmp_path: Path) -> None:
+    run("data", "prepare", source, tmp_path / "data")
+    (tmp_path / "run").mkdir()
+    result = run(
+        "assemble", tmp_path / "data", tmp_path / "run", tmp_path / "base.safetensors", "--name", "tiny"
+    )
+    assert result.exit_code == 1, result.output
+    assert "missing" in result.stderr
+    assert "lead train" in result.stderr
+    assert not (tmp_path / "base.safetensors").exists()
+
+
+def test_train_without_data(tmp_path: Path) -> None:
+    result = run("train", "vae", tmp_path / "nowhere", "--device", "cpu")
+    assert result.exit_code == 1
+    assert "nowhere" in result.stderr
+
+
+def test_vary_adds_variations(source: Path, tmp_path: Path) -> None:
+    run("data", "prepare", source, tmp_path / "data")
+    result = run("data", "vary", tmp_path / "data", "--copies", 2, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["clips"]["train_varied"] > 0
+
+
+def test_eval_prints_the_four_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lead import evaluate, evaluator, model
+    from lead.metrics import Estimate
+
+    def evaluated(*args: object) -> evaluate.Evaluation:
+        assert args[2:7] == (tmp_path, "val", evaluate.Protocol(replications=3, seed=1), 9, 2.5)
+        return {row: {"fid": Estimate(number, 0.5)} for number, row in enumerate(evaluate.ROWS)}
+
+    monkeypatch.setattr(evaluate, "evaluate", evaluated)
+    monkeypatch.setattr(evaluator.Evaluator, "load", lambda *args: None)
+    monkeypatch.setattr(model.Lead, "load", lambda *args, **options: SimpleNamespace(name="tiny"))
+    args = [
+        "eval",
+        tmp_path,
+        "--split",
+        "val",
+        "--replications",
+        3,
+        "--steps",
+        9,
+        "--guidance",
+        2.5,
+        "--seed",
+        1,
+    ]
+    result = run(*args)
+    assert result.exit_code == 0, result.output
+    for words in (*evaluate.ROWS.values(), "FID", "2.000 ±0.500", "tiny on"):
+        assert words in result.stdout
+    assert json.loads(run(*args, "--json").stdout)["rows"]["lead"]["fid"] == {"mean": 3, "interval": 0.5}
+
+
+@pytest.mark.parametrize(
+    "command", [["data", "prepare"], ["data", "vary"], ["train"], ["assemble"], ["eval"]]
+)
+def test_help_teaches_by_example(command: list[str]) -> None:
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    assert f"  lead {' '.join(command)} " in result.output
+    for option in ("--json", "--device"):
+        assert option in result.output

@@ -1,0 +1,372 @@
+"""`lead-invert` from end to end on a tiny base: what it writes, and one message for each wrong input."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli import invert
+from concepts import Concept
+from lead import Lead, Motion
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def base_path(tiny_base: Lead, tmp_path: Path) -> Path:
+    path = tmp_path / "base.safetensors"
+    tiny_base.save(path)
+    return path
+
+
+@pytest.fixture
+def clips(walk: Motion, tmp_path: Path) -> Path:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for number in range(2):
+        walk.save(folder / f"take-{number}.bvh")
+    return folder
+
+
+@pytest.fixture
+def run(base_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in an empty folder, on the tiny base where it needs one."""
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
+
+    def invoke(command: str, *args: object) -> Result:
+        options = [] if command == "show" or "--base" in args else ["--base", base_path]
+        return CliRunner().invoke(invert.app, [command, *map(str, [*args, *options])])
+
+    return invoke
+
+
+@pytest.fixture
+def concept_path(run: Run, clips: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "limp.safetensors"
+    result = run("learn", clips, "--token", "<limp>", "--steps", 2, "--output", path)
+    assert result.exit_code == 0, result.output
+    return path
+
+
+def left_behind() -> list[Path]:
+    return sorted(Path().rglob("*"))
+
+
+def fails(result: Result, *said: str) -> None:
+    """Exit code 1, one message with these words, no traceback, nothing written."""
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit)
+    message = " ".join(result.stderr.split())
+    assert message.count("error:") == 1
+    assert "Traceback" not in message
+    for words in said:
+        assert words in message
+    assert not left_behind()
+
+
+def test_learn_writes_a_concept_that_says_how_to_use_it(run: Run, clips: Path) -> None:
+    result = run("learn", clips, "--token", "<limp>", "--kind", "style", "--steps", 2, "--seed", 3)
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in left_behind()] == ["limp.safetensors"]
+    concept = Concept.load("limp.safetensors")
+    assert (concept.token, concept.kind, concept.seed, len(concept.exemplars)) == ("<limp>", "style", 3, 2)
+    assert 'lead-invert generate "a person walks in <limp> style" --concept limp.safetensors' in result.stdout
+
+
+def test_learn_as_json_prints_one_object(run: Run, clips: Path) -> None:
+    result = run(
+        "learn", clips, "--token", "<limp>", "--kind", "action", "--steps", 2, "--vectors", 1, "--json"
+    )
+    said = json.loads(result.stdout)
+    assert said["file"] == "limp.safetensors"
+    assert said["bytes"] == Path("limp.safetensors").stat().st_size
+    assert len(said["clips"]) == 2
+    assert Concept.load("limp.safetensors").token_embedding.shape[0] == 1
+
+
+@pytest.mark.parametrize("objective", ["realigned", "latent", "noise", "text"])
+def test_learn_takes_each_objective(run: Run, clips: Path, objective: str) -> None:
+    result = run(
+        "learn", clips, "--token", "<limp>", "--objective", objective, "--steps", 1, "--init", "slowly"
+    )
+    assert result.exit_code == 0, result.output
+    assert Concept.load("limp.safetensors").objective == objective
+
+
+def test_learn_reads_files_and_passes_over_what_it_cannot_use(
+    run: Run, clips: Path, walk: Motion, tmp_path: Path
+) -> None:
+    (clips / "notes.txt").write_text("take 2 is the good one")
+    (clips / "broken.bvh").write_text("HIERARCHY\nROOT")
+    walk.save(tmp_path / "one.npz")
+    result = run("learn", clips, tmp_path / "one.npz", "--token", "<limp>", "--steps", 1, "--json")
+    assert result.exit_code == 0, result.output
+    assert len(json.loads(result.stdout)["clips"]) == 3
+    assert result.stderr.count("passed over") == 2
+    assert "notes.txt" in result.stderr
+    assert "broken.bvh" in result.stderr
+
+
+def test_a_second_learn_replaces_the_file_and_a_failed_one_keeps_it(run: Run, clips: Path) -> None:
+    for seed in (0, 1):
+        assert run("learn", clips, "--token", "<limp>", "--steps", 1, "--seed", seed).exit_code == 0
+    before = Path("limp.safetensors").read_bytes()
+    assert Concept.load("limp.safetensors").seed == 1
+    assert run("learn", clips / "nothing.bvh", "--token", "<limp>").exit_code == 1
+    assert Path("limp.safetensors").read_bytes() == before
+
+
+def test_generate_writes_bvh_and_a_picture_by_default(run: Run) -> None:
+    result = run("generate", "a person walks", "--seconds", 2, "--steps", 2)
+    assert result.exit_code == 0, result.output
+    assert [str(path) for path in left_behind()] == [
+        "out", "out/a-person-walks-seed0-01.bvh", "out/a-person-walks-seed0.png",
+    ]  # fmt: skip
+    assert Motion.read("out/a-person-walks-seed0-01.bvh").seconds == pytest.approx(2.0, abs=0.25)
+    assert "out/a-person-walks-seed0-01.bvh" in result.stdout
+
+
+def test_generate_with_a_concept_in_every_format(run: Run, concept_path: Path) -> None:
+    result = run(
+        "generate", "a person walks in <limp> style", "a person sits", "-n", 2, "--concept", concept_path,
+        "--seconds", 2, "--steps", 2, "--guidance", 2, "--seed", 5, "--format", "bvh,npz,npy,png,html",
+        "--output", "made", "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    prompts = [motion["prompt"] for motion in said["motions"]]
+    assert prompts == ["a person walks in <limp> style"] * 2 + ["a person sits"] * 2
+    files = [path for motion in said["motions"] for path in motion["files"]] + said["views"]
+    assert len(files) == len(set(files)) == 4 * 3 + 2
+    assert sorted(files) == [str(path) for path in left_behind() if path.is_file()]
+    bvh, npz, npy = (Motion.read(path).joints for path in said["motions"][0]["files"])
+    np.testing.assert_array_equal(npz, npy)
+    np.testing.assert_allclose(bvh[:, 0], npz[:, 0], atol=1e-3)
+
+
+def test_same_seed_same_bytes_and_no_concept_in_the_prompt_changes_nothing(
+    run: Run, concept_path: Path
+) -> None:
+    options = ["--seconds", 2, "--steps", 2, "--format", "npy"]
+    run("generate", "a person walks", *options, "--output", "a")
+    run("generate", "a person walks", *options, "--output", "b", "--concept", concept_path)
+    run("generate", "a person walks", *options, "--output", "c", "--seed", 1)
+    a, b = (Path(folder, "a-person-walks-seed0-01.npy").read_bytes() for folder in "ab")
+    assert a == b
+    assert Path("c/a-person-walks-seed1-01.npy").read_bytes() != a
+
+
+def test_generate_on_the_rig_of_a_clip(run: Run, clips: Path) -> None:
+    text = (clips / "take-0.bvh").read_text()
+    rig = clips.parent / "mine.bvh"
+    rig.write_text(text.replace("left_hip", "LeftUpLeg").replace("right_hip", "RightUpLeg"))
+    result = run("generate", "a person walks", "--rig", rig, "--seconds", 2, "--steps", 2, "--format", "bvh")
+    assert result.exit_code == 0, result.output
+    assert "LeftUpLeg" in Path("out/a-person-walks-seed0-01.bvh").read_text()
+
+
+def test_show_tells_what_the_file_holds(run: Run, concept_path: Path, tiny_base: Lead) -> None:
+    result = run("show", concept_path)
+    assert result.exit_code == 0, result.output
+    for words in ("<limp>", "style", "2 clips", tiny_base.name, "licence not stated", str(concept_path)):
+        assert words in result.stdout
+    said = json.loads(run("show", concept_path, "--json").stdout)
+    assert said["token"] == "<limp>"
+    assert said["tensors"]["token_embedding"][0] == 2
+    assert said["bytes"] == concept_path.stat().st_size < 64 * 1024
+
+
+def truncated(text: str) -> str:
+    return text[: int(0.7 * len(text))].rsplit(" ", 1)[0]
+
+
+def with_nan(text: str) -> str:
+    head, frames = text.split("Frame Time:")
+    return head + "Frame Time:" + re.sub(r"(\n[^\n]*\n\S+ )\S+", r"\1nan", frames, count=1)
+
+
+@pytest.mark.parametrize("spoil", [truncated, with_nan])
+def test_a_broken_bvh(run: Run, clips: Path, spoil: Callable[[str], str]) -> None:
+    path = clips / "take-0.bvh"
+    path.write_text(spoil(path.read_text()))
+    fails(run("learn", path, "--token", "<limp>"), "take-0.bvh")
+
+
+def test_a_clip_of_five_frames(run: Run, walk: Motion, tmp_path: Path) -> None:
+    path = Motion(walk.joints[:5], walk.fps).save(tmp_path / "short.bvh")
+    fails(run("learn", path, "--token", "<limp>"), "short.bvh", "5 frames", "17 frames")
+
+
+def test_a_short_clip_at_a_high_rate(run: Run, walk: Motion, tmp_path: Path) -> None:
+    path = Motion(walk.resample(120.0).joints[:60], 120.0).save(tmp_path / "half-a-second.bvh")
+    fails(run("learn", path, "--token", "<limp>"), "half-a-second.bvh", "60 frames at 120 fps", "0.85 s")
+
+
+def test_the_least_length_is_what_the_base_encodes() -> None:
+    from cli.read_inputs import MIN_FRAMES
+    from lead import model
+
+    assert model.MIN_FRAMES + 1 == MIN_FRAMES
+
+
+def test_an_empty_folder(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    fails(run("learn", tmp_path / "empty", "--token", "<limp>"), "empty", "no files", ".bvh")
+
+
+def test_a_folder_of_text_files(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text("a person walks")
+    fails(
+        run("learn", folder, "--token", "<limp>"),
+        "texts",
+        "no clip that can be used",
+        "a.txt",
+        ".bvh",
+        "1 more",
+    )
+
+
+def test_an_unknown_rig(run: Run, clips: Path) -> None:
+    text = (clips / "take-0.bvh").read_text()
+    path = clips / "table.bvh"
+    path.write_text(re.sub(r"(ROOT|JOINT) \S+", lambda m: f"{m[1]} part{m.start()}", text))
+    fails(run("learn", path, "--token", "<limp>"), "table.bvh")
+    fails(run("generate", "a person walks", "--rig", path), "table.bvh")
+
+
+@pytest.mark.parametrize("token", ["limp", "<Limp>", "<my limp>", "<>"])
+def test_a_token_that_is_no_name(run: Run, clips: Path, token: str) -> None:
+    fails(run("learn", clips, "--token", token), token, '"<')
+
+
+def test_a_concept_of_another_base(run: Run, concept_path: Path, tmp_path: Path) -> None:
+    concept = Concept.load(concept_path)
+    record = concept.record() | {
+        "fingerprints": {**concept.fingerprints, "text": "0" * 64},
+        "base": "another-base",
+    }
+    record.pop("exemplars")
+    other = Concept(token_embedding=concept.token_embedding, tensors=concept.tensors, **record)
+    other.save(tmp_path / "other.safetensors")
+    result = run("generate", "a person walks in <limp> style", "--concept", tmp_path / "other.safetensors")
+    fails(result, "other.safetensors", "another-base", "<limp>")
+
+
+def test_a_file_that_is_no_concept(run: Run, clips: Path) -> None:
+    fails(run("show", clips / "take-0.bvh"), "take-0.bvh", "BVH")
+    fails(run("show", "nothing.safetensors"), "nothing.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--format", "gif"], "gif"),
+        (["--format", ","], "names none"),
+        (["--rig", "nowhere.bvh"], "nowhere.bvh"),
+        (["--concept", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["--base", "nowhere"], "nowhere"),
+        (["--device", "toaster"], "toaster"),
+        (["--seconds", "0"], "0 s cannot be generated"),
+        (["--seconds", "nan"], "seconds"),
+    ],
+)  # fmt: skip
+def test_options_that_cannot_be(run: Run, options: list[str], said: str) -> None:
+    fails(run("generate", "a person walks", *options), said)
+
+
+def test_a_word_that_is_not_loaded(run: Run) -> None:
+    fails(run("generate", "a person walks in <limp> style"), "<limp>")
+
+
+def test_two_concepts_with_one_token(run: Run, concept_path: Path, tmp_path: Path) -> None:
+    Concept.load(concept_path).save(tmp_path / "twin.safetensors")
+    result = run(
+        "generate",
+        "a person does <limp>",
+        "--concept",
+        concept_path,
+        "--concept",
+        tmp_path / "twin.safetensors",
+    )
+    fails(result, "twin.safetensors", "<limp>")
+
+
+def test_a_rig_without_bvh_to_write(run: Run, clips: Path, walk: Motion) -> None:
+    fails(run("generate", "a person walks", "--rig", clips / "take-0.bvh", "--format", "npz"), "bvh", "--rig")
+    path = walk.save(clips / "walk.npz")
+    fails(run("generate", "a person walks", "--rig", path), "walk.npz", ".bvh")
+
+
+def test_an_output_that_is_no_concept_file(run: Run, clips: Path) -> None:
+    fails(run("learn", clips, "--token", "<limp>", "--output", "limp.bin"), "limp.bin", ".safetensors")
+
+
+def test_errors_as_json(run: Run, tmp_path: Path) -> None:
+    result = run("learn", tmp_path / "nowhere", "--token", "<limp>", "--json")
+    assert result.exit_code == 1
+    assert "nowhere" in json.loads(result.stdout)["error"]
+    assert not result.stderr
+
+
+def test_ctrl_c_keeps_the_best_word_so_far(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import inversion
+
+    learn = inversion.learn
+
+    def interrupted(*args: object, progress: Callable[..., None], **options: object) -> Concept:
+        def stop(done: int, total: int, loss: float) -> None:
+            progress(done, total, loss)
+            if done == 2:
+                raise KeyboardInterrupt
+
+        return learn(*args, progress=stop, **options)
+
+    monkeypatch.setattr(inversion, "learn", interrupted)
+    result = run("learn", clips, "--token", "<limp>", "--steps", 5)
+    assert result.exit_code == 0
+    assert "stopped after 2 of 5 steps" in result.stderr
+    assert Concept.load("limp.safetensors").steps == 2
+
+
+def test_ctrl_c_before_the_first_step_leaves_nothing(
+    run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import inversion
+
+    def interrupted(*args: object, progress: Callable[..., None], **options: object) -> None:
+        progress(1, 10, 0.5)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inversion, "learn", interrupted)
+    result = run("learn", clips, "--token", "<limp>")
+    assert result.exit_code == 130
+    assert "stopped" in result.stderr
+    assert not left_behind()
+
+
+def test_a_fault_of_ours_keeps_its_traceback(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import inversion
+
+    def broken(*args: object, **options: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(inversion, "learn", broken)
+    assert isinstance(run("learn", clips, "--token", "<limp>").exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("command", ["learn", "generate", "show"])
+def test_help_teaches_by_example(command: str) -> None:
+    result = CliRunner().invoke(invert.app, [command, "--help"])
+    assert result.exit_code == 0
+    assert result.output.count(f"lead-invert {command} ") >= 2
+    for option in ("--json", "--device"):
+        assert option in result.output

@@ -1,0 +1,80 @@
+"""Generated motions to files: names, all or none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cli import write_outputs
+from cli.console import UsageError
+from cli.write_outputs import parse_formats, slug, write_motions
+from lead.motion.motion import Motion
+from lead.motion.skeleton import tpose
+
+
+def standing(frames: int = 20) -> Motion:
+    return Motion(np.tile(tpose(), (frames, 1, 1)).astype(np.float32))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("A person walks in <elderly> style", "a-person-walks-in-elderly-style"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("Étude: pas de  deux!", "etude-pas-de-deux"),
+        ("歩く", "motion"),
+        ("word " * 40, "word-" * 11 + "word"),
+    ],
+)
+def test_slug(prompt: str, expected: str) -> None:
+    assert slug(prompt) == expected
+
+
+def test_parse_formats() -> None:
+    assert parse_formats(" BVH, .png,bvh,") == ["bvh", "png"]
+    with pytest.raises(UsageError, match=r"gif, mp4.*bvh, npz, npy, png, html"):
+        parse_formats("bvh,gif,mp4")
+
+
+def test_numbers_within_equal_slugs(tmp_path: Path) -> None:
+    prompts = ["a walk", "a walk!", "a run"]
+    *groups, views = write_motions([standing()] * 3, prompts, ["npz"], tmp_path / "out", seed=7)
+    assert names(tmp_path / "out") == ["a-run-seed7-01.npz", "a-walk-seed7-01.npz", "a-walk-seed7-02.npz"]
+    assert [group[0].name for group in groups] == [
+        "a-walk-seed7-01.npz",
+        "a-walk-seed7-02.npz",
+        "a-run-seed7-01.npz",
+    ]
+    assert views == []
+
+
+def test_many_motions_make_several_sheets_and_one_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_outputs, "SHEET_ROWS", 2)
+    *_, views = write_motions([standing()] * 3, ["a", "a", "b"], ["png", "html"], tmp_path, seed=0)
+    assert [path.name for path in views] == [
+        "a-and-1-more-seed0-sheet1.png",
+        "a-and-1-more-seed0-sheet2.png",
+        "a-and-1-more-seed0.html",
+    ]
+    assert names(tmp_path) == sorted(path.name for path in views)
+
+
+def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(write_outputs, "contact_sheet", fails)
+    with pytest.raises(OSError, match="space"):
+        write_motions([standing()], ["a walk"], ["bvh", "png"], tmp_path / "out", seed=0)
+    assert names(tmp_path) == []
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("kept")
+    with pytest.raises(OSError, match="space"):
+        write_motions([standing()], ["a walk"], ["bvh", "png"], tmp_path / "out", seed=0)
+    assert names(tmp_path / "out") == ["mine.txt"]

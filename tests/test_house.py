@@ -1,0 +1,125 @@
+"""The house holds: imports point one way, some packages come in by one door, the README tells the truth."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {  # the longest matching prefix rules
+    "lead.motion": {"lead.motion"},
+    "lead": {"lead"},
+    "concepts": {"concepts"},
+    "inversion": {"inversion", "concepts", "lead"},
+    "cli": {"cli", "inversion", "concepts", "lead"},
+}
+OURS = {"lead", "inversion", "concepts", "cli", "benchmarks", "examples", "tests"}
+MODULES = sorted(
+    path for package in ("lead", "inversion", "concepts", "cli") for path in (ROOT / package).rglob("*.py")
+)
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_names(path: Path) -> set[str]:
+    """Absolute names of all that a module imports, inside functions and type-checking blocks too."""
+    package = (
+        module_name(path).split(".") if path.name == "__init__.py" else module_name(path).split(".")[:-1]
+    )
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*start, *([node.module] if node.module else [])])
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_imports_point_one_way(path: Path) -> None:
+    room = max((package for package in MAY_IMPORT if within(module_name(path), package)), key=len)
+    ours = {name for name in imported_names(path) if name.split(".")[0] in OURS}
+    astray = {name for name in ours if not any(within(name, allowed) for allowed in MAY_IMPORT[room])}
+    assert not astray, f"{module_name(path)} may import only {sorted(MAY_IMPORT[room])} of ours"
+
+
+def test_the_walk_sees_every_kind_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    path = tmp_path / "lead" / "motion" / "sneaky.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "import cli.invert as x\nfrom .. import text\ndef f():\n    from inversion import learn\n"
+    )
+    assert imported_names(path) == {"cli.invert", "lead.text", "inversion.learn"}
+
+
+@pytest.mark.parametrize(
+    ("package", "doors"), [("open_clip", {"lead/openclip.py"}), ("click", set()), ("pickle", set())]
+)
+def test_comes_in_by_one_door(package: str, doors: set[str]) -> None:
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in MODULES
+        if any(within(name, package) for name in imported_names(path))
+    }
+    assert users <= doors
+
+
+@pytest.mark.parametrize("program", ["cli.invert", "cli.base"])
+def test_help_loads_no_heavy_package(program: str) -> None:
+    code = (
+        f"import sys, {program} as program\n"
+        "try: program.app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'open_clip', 'lead', 'inversion', 'concepts'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in readme.splitlines() if line.endswith("-m pytest")]
+    assert len(commands) == 1
+    assert commands[0] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def command_lines(text: str) -> list[str]:
+    """The lines of a text that call our programs, continued lines joined, comments cut."""
+    joined = re.sub(r"\\\n\s*", " ", text)
+    lines = re.findall(r"^(?:\.venv/bin/)?((?:lead|lead-invert) [^\n]*)$", joined, re.MULTILINE)
+    return [re.sub(r"\s+#.*", "", line) for line in lines]
+
+
+README, RUN = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "examples/run.sh"))
+
+
+@pytest.mark.parametrize("line", command_lines(README) + command_lines(RUN))
+def test_commands_in_the_readme_exist(line: str) -> None:
+    from typer.testing import CliRunner
+
+    import cli.base
+    import cli.invert
+
+    program, *words = re.sub(r'"[^"]*"', "TEXT", line).split()
+    app = {"lead": cli.base.app, "lead-invert": cli.invert.app}[program]
+    depth = 2 if words[0] == "data" else 1
+    result = CliRunner().invoke(app, [*words[:depth], "--help"])
+    assert result.exit_code == 0, result.output
+    for option in (word for word in words if word.startswith("-")):
+        assert re.search(rf"(^|[\s,]){option}\b", result.output), (
+            f"{option} is no option of {' '.join(words[:depth])}"
+        )

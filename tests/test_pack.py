@@ -1,0 +1,58 @@
+"""The reader of the development pack; skipped where the pack is absent, but for its message."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.pack import has_pack, main, pack_rows, read_joints, write_folder
+from lead.errors import LeadError
+
+needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
+
+
+def test_an_absent_pack_says_what_to_set(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("LEAD_DATA", str(tmp_path))
+    assert not has_pack()
+    with pytest.raises(LeadError, match="LEAD_DATA"):
+        pack_rows()
+    assert main([str(tmp_path / "out")]) == 1
+    assert str(tmp_path) in capsys.readouterr().err
+    assert not (tmp_path / "out" / "captions.jsonl").exists()
+
+
+@needs_pack
+def test_rows_are_selected_by_split_and_source():
+    train = pack_rows("train")
+    assert len(train) > 1000
+    assert {row["split"] for row in train} == {"train"}
+    both = pack_rows(("newstyle_exemplar", "newstyle_eval"), source="bandai")
+    assert {row["style"] for row in both} == {"elderly", "exhausted"}
+    assert len({row["id"] for row in pack_rows()}) == len(pack_rows())
+    with pytest.raises(LeadError, match="no split nowhere"):
+        pack_rows("nowhere")
+    with pytest.raises(LeadError, match="no source nowhere"):
+        pack_rows(source="nowhere")
+
+
+@needs_pack
+def test_joints_are_people_in_metres():
+    for row in pack_rows("test")[::50]:
+        joints = read_joints(row["id"])
+        assert joints.shape == (row["frames"], 22, 3)
+        assert joints.dtype == np.float32
+        assert 0.3 < np.ptp(joints[..., 1]) < 3.0
+    with pytest.raises(LeadError, match="no clip 'nobody'"):
+        read_joints("nobody")
+
+
+@needs_pack
+def test_the_written_folder_holds_the_same_clips(tmp_path):
+    rows = pack_rows("newstyle_exemplar")[:3]
+    index = write_folder(tmp_path, rows)
+    lines = [json.loads(line) for line in index.read_text(encoding="utf-8").splitlines()]
+    assert [line["clip"] for line in lines] == [f"{row['id']}.npy" for row in rows]
+    assert lines[0]["split"] == "newstyle_exemplar"
+    assert lines[0]["meta"] == {"source": "bandai", "content": "walk", "style": rows[0]["style"]}
+    np.testing.assert_array_equal(np.load(tmp_path / lines[0]["clip"]), read_joints(rows[0]["id"]))
+    assert not list(tmp_path.glob(".*"))
