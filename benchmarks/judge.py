@@ -173,11 +173,15 @@ def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Floa
         padded = np.pad(x, ((4, 4), (0, 0)), mode="edge")
         x = sum(tap * padded[i : i + len(x)] for i, tap in enumerate(taps))
 
-    knots = rng.normal(size=(max(2, len(x) // 8 + 2), FEATS - 3)) * rng.uniform(0.0, 0.015)  # metres
+    knots = rng.normal(size=(len(x) // int(rng.integers(2, 12)) + 2, FEATS - 3))
     at = np.linspace(0.0, len(knots) - 1.001, len(x))
     below = at.astype(int)
     part = (at - below)[:, None]
-    x[:, 3:] += knots[below] * (1 - part) + knots[below + 1] * part + rng.normal(size=(1, FEATS - 3)) * 0.008
+    shake = knots[below] * (1 - part) + knots[below + 1] * part
+    x[:, 3:] += shake * rng.uniform(0.0, 0.03) + rng.normal(size=FEATS - 3) * 0.01  # metres
+    x[:, [3, *range(5, FEATS, 3)]] += rng.normal() * 0.02  # the floor
+    x[:, 1:3] += rng.normal(size=(len(x), 2)) * rng.uniform(0.0, 0.01)
+    x[:, :1] += rng.normal(size=(len(x), 1)) * rng.uniform(0.0, 0.01)
     return x.astype(np.float32)
 
 
@@ -190,7 +194,7 @@ def mirror(x: Float[np.ndarray, "frames 67"]) -> Float[np.ndarray, "frames 67"]:
     return out
 
 
-def train_judge(steps: int = 1500, batch: int = 64, lr: float = 1e-3, seed: int = 0) -> Judge:
+def train_judge(steps: int = 500, batch: int = 64, lr: float = 1e-3, seed: int = 0) -> Judge:
     """Trains on the train split's Bandai clips and two thirds of newstyle_eval; cells count evenly."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)

@@ -119,12 +119,11 @@ def measure(base: Lead, judge: Judge, style: str, options: argparse.Namespace) -
                 figures = generated_figures(base, judge, style, suffix, options.count, realign, seed)
                 rows.append({"concept": style, "row": name, "path": path, "seed": seed, **figures})
     token = f"<{style}>"
+    given = {} if options.steps is None else {"steps": options.steps}
     for objective in options.objectives:
         for seed in options.seeds:
             started = time.perf_counter()
-            concept = learn(
-                base, clips, token, kind="style", objective=objective, steps=options.steps, seed=seed
-            )
+            concept = learn(base, clips, token, kind="style", objective=objective, seed=seed, **given)
             cost = {"seconds": time.perf_counter() - started, "steps": concept.steps}
             for path, realign in PATHS.items():
                 figures = generated_figures(

@@ -52,9 +52,7 @@ def about() -> None:
 @data_app.command()
 @command
 def prepare(
-    source: Annotated[
-        Path, typer.Argument(metavar="CLIPS", help="Folder of .bvh, .npz and .npy clips with captions.")
-    ],
+    source: Annotated[Path, typer.Argument(metavar="CLIPS", help="Folder of .bvh, .npz and .npy clips with captions.")],
     out: Annotated[Path, typer.Argument(metavar="DATA", help="Folder to write the data set to.")],
     device: Device = "auto",
     as_json: Json = False,
@@ -121,9 +119,7 @@ def train(
     batch: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Clips a step (default: the stage's own).")
     ] = None,
-    lr: Annotated[
-        float | None, typer.Option(metavar="X", help="Learning rate (default: the stage's own).")
-    ] = None,
+    lr: Annotated[float | None, typer.Option(metavar="X", help="Learning rate (default: the stage's own).")] = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -157,9 +153,7 @@ def train(
 @command
 def assemble(
     data: DataSet,
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run folder with all stages but the evaluator.")
-    ],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with all stages but the evaluator.")],
     output: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write: a name in .safetensors.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="The base's name, as concepts will state it.")],
     licence: Annotated[
@@ -232,9 +226,7 @@ def evaluate(
     if not as_json:
         table(table_rows(evaluation), ("", *COLUMNS.values()), title=f"{model.name} on {data}, split {split}")
     figures = {
-        row: {
-            name: {"mean": estimate.mean, "interval": estimate.interval} for name, estimate in values.items()
-        }
+        row: {name: {"mean": estimate.mean, "interval": estimate.interval} for name, estimate in values.items()}
         for row, values in evaluation.items()
     }
     return {

@@ -20,9 +20,7 @@ P = ParamSpec("P")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Device = Annotated[
     str,
-    typer.Option(
-        metavar="DEVICE", help="Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:1, mps."
-    ),
+    typer.Option(metavar="DEVICE", help="Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:1, mps."),
 ]
 
 STOPPED = 130  # what a shell gives for Ctrl-C
@@ -42,9 +40,7 @@ USER_ERRORS = {
 
 def user_errors() -> tuple[type[Exception], ...]:
     """The errors whose message is meant for the user; what was never imported cannot have been raised."""
-    ours = [
-        getattr(sys.modules[module], name) for module, name in USER_ERRORS.items() if module in sys.modules
-    ]
+    ours = [getattr(sys.modules[module], name) for module, name in USER_ERRORS.items() if module in sys.modules]
     return UsageError, OSError, *ours
 
 
@@ -104,9 +100,7 @@ def progress(text: str) -> Iterator[Callable[..., None]]:
         BarColumn(),
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
     )
-    with Progress(
-        *columns, TextColumn("{task.fields[loss]}"), TimeRemainingColumn(), console=_console(True)
-    ) as bar:
+    with Progress(*columns, TextColumn("{task.fields[loss]}"), TimeRemainingColumn(), console=_console(True)) as bar:
         task = bar.add_task(text, total=1, loss="")
 
         def advance(done: int, total: int, loss: float | None = None) -> None:
@@ -132,10 +126,13 @@ def resolve_device(name: str) -> str:
         torch.zeros(1, device=torch.device(name))
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"--device {name}: this machine cannot use it ({reason}); use cpu or auto."
-        ) from None
+        raise UsageError(f"--device {name}: this machine cannot use it ({reason}); use cpu or auto.") from None
     return name
+
+
+def counted(number: int, what: str) -> str:
+    """`1 clip`, `2 clips`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def existing(path: Path, what: str) -> Path:

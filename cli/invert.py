@@ -17,6 +17,7 @@ from cli.console import (
     Json,
     UsageError,
     command,
+    counted,
     existing,
     progress,
     resolve_device,
@@ -28,7 +29,7 @@ from cli.console import (
 
 if TYPE_CHECKING:
     from concepts import Concept
-    from lead import Lead
+    from lead import Lead, Motion
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,9 +53,7 @@ class Objective(StrEnum):
     text = "text"
 
 
-Base = Annotated[
-    Path | None, typer.Option(metavar="PATH", help="Another base model (default: the embedded one).")
-]
+Base = Annotated[Path | None, typer.Option(metavar="PATH", help="Another base model (default: the embedded one).")]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same result.")]
 
 
@@ -76,17 +75,11 @@ def learn(
         list[Path],
         typer.Argument(metavar="DIR_OR_FILES", help="Clips (.bvh, .npz, .npy), or folders of them."),
     ],
-    token: Annotated[
-        str, typer.Option(metavar='"<NAME>"', help="The new word, in angle brackets and quotes.")
-    ],
-    init: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Known words that come near, to start from.")
-    ] = None,
+    token: Annotated[str, typer.Option(metavar='"<NAME>"', help="The new word, in angle brackets and quotes.")],
+    init: Annotated[str | None, typer.Option(metavar="TEXT", help="Known words that come near, to start from.")] = None,
     kind: Annotated[
         Kind,
-        typer.Option(
-            help="What the word stands for: a thing that is done, a way to do it, a person's manner."
-        ),
+        typer.Option(help="What the word stands for: a thing that is done, a way to do it, a person's manner."),
     ] = Kind.style,
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Training steps (default: the objective's own).")
@@ -120,34 +113,16 @@ def learn(
     target = _concept_path(output, token_slug(token))
     paths, motions = read_clips(clips, warn)
     model = _load_base(base, device)
-    from inversion import learn as learn_concept
-
     started = time.perf_counter()
-    options = {"steps": steps, "objective": objective and objective.value}
-    asked = 0
-
-    with progress(f"learning {token} from {len(motions)} clips") as bar:
-
-        def report(done: int, total: int, loss: float) -> None:
-            nonlocal asked
-            asked = total
-            bar(done, total, loss)
-
-        concept = learn_concept(
-            model, motions, token=token, init=init, kind=kind.value, vectors=vectors, seed=seed,
-            progress=report, **{name: value for name, value in options.items() if value is not None},
-        )  # fmt: skip
-    if not concept.steps:
-        raise KeyboardInterrupt
-    if concept.steps < asked:
-        warn(f"stopped after {concept.steps} of {asked} steps; the best word so far is kept")
+    given = {"steps": steps, "objective": objective and objective.value}
+    settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    settings |= {"init": init, "kind": kind.value, "vectors": vectors, "seed": seed}
+    concept = _learnt(model, motions, token, settings)
     seconds = time.perf_counter() - started
     target.parent.mkdir(parents=True, exist_ok=True)
     concept.save(target)
     if not as_json:
-        rows = [
-            (target, token, kind.value, len(motions), f"{seconds:.1f}", f"{target.stat().st_size / 1024:.1f}")
-        ]
+        rows = [(target, token, kind.value, len(motions), f"{seconds:.1f}", f"{target.stat().st_size / 1024:.1f}")]
         table(rows, ("file", "token", "kind", "clips", "seconds", "KB"))
         say(f'Try: lead-invert generate "{_example_prompt(kind, token)}" --concept {target}')
     return {
@@ -164,16 +139,12 @@ def learn(
 @app.command()
 @command
 def generate(
-    prompts: Annotated[
-        list[str], typer.Argument(metavar="PROMPT", help="What the person does; learnt words too.")
-    ],
+    prompts: Annotated[list[str], typer.Argument(metavar="PROMPT", help="What the person does; learnt words too.")],
     concept: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="A concept file; again for each that the prompts use."),
     ] = None,
-    number: Annotated[
-        int, typer.Option("-n", "--number", min=1, metavar="N", help="Motions for each prompt.")
-    ] = 1,
+    number: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="Motions for each prompt.")] = 1,
     seconds: Annotated[float, typer.Option(metavar="S", help="Length of each motion.")] = 4.0,
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Sampling steps (default: the base model's own).")
@@ -188,14 +159,10 @@ def generate(
     ] = None,
     formats: Annotated[
         str,
-        typer.Option(
-            "--format", metavar="LIST", help="Any of bvh,npz,npy (data), png (picture), html (player)."
-        ),
+        typer.Option("--format", metavar="LIST", help="Any of bvh,npz,npy (data), png (picture), html (player)."),
     ] = "bvh,png",
     base: Base = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")
-    ] = Path("out"),
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")] = Path("out"),
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:
@@ -220,7 +187,7 @@ def generate(
         _check_base(one, path, model)
     every = [prompt for prompt in prompts for _ in range(number)]
     started = time.perf_counter()
-    with progress(f"generating {len(every)} motions") as report:
+    with progress(f"generating {counted(len(every), 'motion')}") as report:
         motions = model.generate(
             every, seconds=seconds, words=words, seed=seed, steps=steps, guidance=guidance, progress=report
         )
@@ -275,6 +242,26 @@ def show(
     return record
 
 
+def _learnt(model: "Lead", motions: "list[Motion]", token: str, settings: dict[str, Any]) -> "Concept":
+    """`inversion.learn` with progress; Ctrl-C keeps the best word so far, none before the first step."""
+    from inversion import learn as learn_concept
+
+    asked = 0
+    with progress(f"learning {token} from {counted(len(motions), 'clip')}") as bar:
+
+        def report(done: int, total: int, loss: float) -> None:
+            nonlocal asked
+            asked = total
+            bar(done, total, loss)
+
+        concept = learn_concept(model, motions, token=token, progress=report, **settings)
+    if not concept.steps:
+        raise KeyboardInterrupt
+    if concept.steps < asked:
+        warn(f"stopped after {concept.steps} of {asked} steps; the best word so far is kept")
+    return concept
+
+
 def _shown(concept: "Concept", record: dict[str, Any]) -> list[tuple[str, str]]:
     """A concept's rows for people; what is empty is left out."""
     learnt = f"{concept.objective} objective, {concept.steps} steps, seed {concept.seed}"
@@ -293,7 +280,7 @@ def _shown(concept: "Concept", record: dict[str, Any]) -> list[tuple[str, str]]:
         ("base model", concept.base),
         ("fingerprints", ", ".join(f"{part} {digest[:12]}" for part, digest in concept.fingerprints.items())),
         ("learnt by", learnt + loss),
-        ("learnt from", f"{len(concept.exemplars)} clips, {seconds:.1f} s in all, {licences}"),
+        ("learnt from", f"{counted(len(concept.exemplars), 'clip')}, {seconds:.1f} s in all, {licences}"),
         ("prompts", "; ".join(concept.templates)),
         ("scores", ", ".join(f"{name} {score:.3g}" for name, score in concept.scores.items())),
         ("motion", f"{concept.skeleton}, {concept.fps:g} fps"),
@@ -307,9 +294,7 @@ def _concept_path(output: Path | None, name: str) -> Path:
     """Where `learn` writes; refused before the work, not after it."""
     target = output or Path(f"{name}.safetensors")
     if target.suffix != ".safetensors" or target.is_dir():
-        raise UsageError(
-            f"--output {target}: expected a file name that ends in .safetensors, as {name}.safetensors."
-        )
+        raise UsageError(f"--output {target}: expected a file name that ends in .safetensors, as {name}.safetensors.")
     return target
 
 
@@ -324,9 +309,7 @@ def _joined_words(concepts: dict[Path, "Concept"]) -> dict[str, Any]:
     words: dict[str, Any] = {}
     for path, concept in concepts.items():
         if concept.token in words:
-            raise UsageError(
-                f"{path}: another --concept has the token {concept.token} too; give one of them."
-            )
+            raise UsageError(f"{path}: another --concept has the token {concept.token} too; give one of them.")
         words |= concept.words
     return words
 

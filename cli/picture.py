@@ -60,9 +60,7 @@ class Camera:
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """World points [..., 3] to pixels [..., 2] (y down) and depths [...] in metres from the camera."""
-        away = np.array(
-            [sin(self.azimuth) * cos(ELEVATION), sin(ELEVATION), cos(self.azimuth) * cos(ELEVATION)]
-        )
+        away = np.array([sin(self.azimuth) * cos(ELEVATION), sin(ELEVATION), cos(self.azimuth) * cos(ELEVATION)])
         right = np.array([cos(self.azimuth), 0.0, -sin(self.azimuth)])
         up = np.cross(away, right)
         offset = points - self.target
@@ -146,13 +144,9 @@ def _framing(shots: Sequence[Sequence[Shot]]) -> tuple[float, tuple[float, float
 
 def _smoothed(path: np.ndarray, window: int) -> np.ndarray:
     """Running mean over `window` frames, the ends held."""
-    padded = np.concatenate(
-        [path[:1].repeat(window // 2, 0), path, path[-1:].repeat(window - 1 - window // 2, 0)]
-    )
+    padded = np.concatenate([path[:1].repeat(window // 2, 0), path, path[-1:].repeat(window - 1 - window // 2, 0)])
     kernel = np.full(window, 1.0 / window)
-    return np.stack(
-        [np.convolve(padded[:, axis], kernel, mode="valid") for axis in range(path.shape[1])], axis=-1
-    )
+    return np.stack([np.convolve(padded[:, axis], kernel, mode="valid") for axis in range(path.shape[1])], axis=-1)
 
 
 def _figure_cell(pose: np.ndarray, camera: Camera) -> Image.Image:
@@ -190,9 +184,7 @@ def _parts(pose: np.ndarray) -> list[tuple[list[Capsule], Color]]:
     at = dict(zip(JOINTS, pose, strict=True))
     trunk: list[Capsule] = []
     parts: list[tuple[list[Capsule], Color]] = [(trunk, TRUNK)]
-    for joint, (parent, radius, color) in enumerate(
-        zip(PARENTS, figure_radii(), figure_colors(), strict=True)
-    ):
+    for joint, (parent, radius, color) in enumerate(zip(PARENTS, figure_radii(), figure_colors(), strict=True)):
         if parent >= 0:
             bone = (pose[parent], pose[joint], radius)
             trunk.append(bone) if color == TRUNK else parts.append(([bone], color))

@@ -8,7 +8,7 @@ clips.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cli.console import UsageError, existing
+from cli.console import UsageError, counted, existing
 from lead.motion.errors import MotionError
 from lead.motion.motion import Motion
 from lead.motion.skeleton import FPS
@@ -47,8 +47,7 @@ def _read_folder(folder: Path, warn: Callable[[str], None]) -> list[tuple[Path, 
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     if not files:
         raise UsageError(
-            f"{folder}: no files in this folder; expected clips ({', '.join(SUFFIXES)}). "
-            "Subfolders are not searched."
+            f"{folder}: no files in this folder; expected clips ({', '.join(SUFFIXES)}). Subfolders are not searched."
         )
     found, reasons = [], []
     for path in files:
@@ -57,7 +56,7 @@ def _read_folder(folder: Path, warn: Callable[[str], None]) -> list[tuple[Path, 
         except (MotionError, UsageError, OSError) as error:
             reasons.append(str(error))
     if not found:
-        rest = f" (and {len(reasons) - 1} more files that are no better)" if len(reasons) > 1 else ""
+        rest = f" ({counted(len(reasons) - 1, 'other file')} cannot be used either)" if len(reasons) > 1 else ""
         raise UsageError(f"{folder}: no clip that can be used. {reasons[0]}{rest}")
     for reason in reasons:
         warn(f"passed over {reason}")

@@ -40,11 +40,7 @@ def write_motions(
         with tempfile.TemporaryDirectory(prefix=".lead-invert-", dir=output) as folder:
             hidden = Path(folder)
             groups = [
-                [
-                    _write_motion(motion, hidden / f"{stem}.{form}", rig)
-                    for form in formats
-                    if form in MOTION_FORMATS
-                ]
+                [_write_motion(motion, hidden / f"{stem}.{form}", rig) for form in formats if form in MOTION_FORMATS]
                 for motion, stem in zip(motions, stems, strict=True)
             ]
             groups.append(_write_views(motions, prompts, formats, hidden, seed))
@@ -60,15 +56,11 @@ def write_motions(
 def parse_formats(text: str) -> list[str]:
     """`bvh,png` to its parts, in order and once each; UsageError for a format that does not exist."""
     known = (*MOTION_FORMATS, "png", "html")
-    formats = list(
-        dict.fromkeys(part.strip().lower().removeprefix(".") for part in text.split(",") if part.strip())
-    )
+    formats = list(dict.fromkeys(part.strip().lower().removeprefix(".") for part in text.split(",") if part.strip()))
     unknown = [form for form in formats if form not in known]
     if unknown or not formats:
         found = f"unknown {', '.join(unknown)}" if unknown else "it names none"
-        raise UsageError(
-            f"--format {text}: {found}. Choose among {', '.join(known)}, with commas between them."
-        )
+        raise UsageError(f"--format {text}: {found}. Choose among {', '.join(known)}, with commas between them.")
     return formats
 
 
@@ -104,9 +96,7 @@ def _write_views(
     if "png" in formats:
         for sheet, start in enumerate(range(0, len(motions), SHEET_ROWS), start=1):
             rows = slice(start, start + SHEET_ROWS)
-            paths.append(
-                folder / (f"{stem}.png" if len(motions) <= SHEET_ROWS else f"{stem}-sheet{sheet}.png")
-            )
+            paths.append(folder / (f"{stem}.png" if len(motions) <= SHEET_ROWS else f"{stem}-sheet{sheet}.png"))
             contact_sheet(motions[rows], list(prompts[rows])).save(paths[-1], optimize=True)
     if "html" in formats:
         paths.append(folder / f"{stem}.html")

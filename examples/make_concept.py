@@ -129,9 +129,7 @@ def pelvis_height(ground: np.ndarray, feet: dict[str, np.ndarray]) -> np.ndarray
     return even - np.max(even - lowest) + HIP_DROP
 
 
-def arm(
-    side: str, shoulder: np.ndarray, take: Take, time: np.ndarray, frame: np.ndarray
-) -> dict[str, np.ndarray]:
+def arm(side: str, shoulder: np.ndarray, take: Take, time: np.ndarray, frame: np.ndarray) -> dict[str, np.ndarray]:
     """Elbow and wrist of an arm that is held out ahead and gropes a little."""
     sign = 1.0 if side == "left" else -1.0
     groping = 0.07 * np.sin(2 * np.pi * time / 1.3 + sign)
@@ -215,9 +213,7 @@ def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write five BVH clips of a zombie march.")
-    parser.add_argument(
-        "folder", type=Path, nargs="?", default=Path("zombie-march"), help="where to write the clips"
-    )
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("zombie-march"), help="where to write the clips")
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for number, take in enumerate(TAKES, start=1):

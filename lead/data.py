@@ -2,8 +2,8 @@
 
 Layout: `new_joint_vecs/<id>.npy` [frames, 263], `texts/<id>.txt` (a line a caption: `caption#word/TAG ...#from#to`),
 one `<split>.txt` of ids a split, `Mean.npy`, `Std.npy` from the training split.  `vary` adds clips in other manners:
-`train_varied.txt` (captioned in words, or by a made-up word, MANNER_WORD) and `train_mirrored.txt` (no captions: left and right are exchanged, and a caption so
-exchanged would teach combinations that a data set may hold out).
+`train_varied.txt` (captioned in words, or by a made-up word, MANNER_WORD) and `train_mirrored.txt` (no captions:
+left and right are exchanged, and a caption so exchanged would teach combinations that a data set may hold out).
 Knows nothing of models.  Features are at 20 fps; lengths count frames of features.
 """
 
@@ -65,7 +65,8 @@ def load(data: Path, split: str, stats: Stats | None = None) -> list[Clip]:
         features = np.load(data / "new_joint_vecs" / f"{name}.npy", allow_pickle=False)
         if len(features) >= MIN_FRAMES:
             normal = stats.normalise(features).astype(np.float32)
-            clips.append(Clip(name, normal, _captions(data / "texts" / f"{name}.txt"), _get(manners, name)))
+            manner = manners[name] if name in manners else None  # noqa: SIM401 - reading is lazy, NpzFile.get is not
+            clips.append(Clip(name, normal, _captions(data / "texts" / f"{name}.txt"), manner))
     if not clips:
         raise LeadError(f"{listing} names no clip of at least {MIN_FRAMES} frames")
     return clips
@@ -77,7 +78,8 @@ def batches(
     """One pass over the clips in random order, those of like length together, long ones cropped at random."""
     order = rng.permutation(len(clips))
     lengths = np.array([min(len(clip.features), max_frames) for clip in clips])
-    pools = [pool[np.argsort(lengths[pool], kind="stable")] for pool in np.array_split(order, max(len(order) // (16 * size), 1))]
+    parts = np.array_split(order, max(len(order) // (16 * size), 1))
+    pools = [pool[np.argsort(lengths[pool], kind="stable")] for pool in parts]
     groups = [pool[i : i + size] for pool in pools for i in range(0, len(pool), size)]
     for index in rng.permutation(len(groups)):
         if len(groups[index]) == size or len(clips) < size:
@@ -125,7 +127,9 @@ def prepare(source: Path, out: Path, progress: Progress | None = None) -> Mappin
             progress(done + 1, len(rows))
     if problems:
         shown = "\n  ".join(problems[:5])
-        raise LeadError(f"{len(problems)} of {len(rows)} clips in {source} cannot be used; mend or remove them:\n  {shown}")
+        raise LeadError(
+            f"{len(problems)} of {len(rows)} clips in {source} cannot be used; mend or remove them:\n  {shown}"
+        )
     if not training:
         raise LeadError(f"{source} has no clip for training: give some rows of captions.jsonl the split `train`")
     Stats.from_features(np.concatenate(training)).write(out)
@@ -160,7 +164,7 @@ def vary_data(data: Path, copies: int = 8, seed: int = 0, progress: Progress | N
                 mirror.append(name)
         if progress:
             progress(done + 1, len(usable))
-    np.savez(data / "manners.npz", **manners)
+    np.savez(data / "manners.npz", **manners)  # type: ignore[arg-type]
     for split, ids in (("train_varied", varied), ("train_mirrored", mirror)):
         (data / f"{split}.txt").write_text("".join(f"{name}\n" for name in ids))
     return {"train_varied": len(varied), "train_mirrored": len(mirror)}
@@ -214,7 +218,3 @@ def _captions(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         return ()
     return tuple(line.split("#")[0].strip() for line in path.read_text().splitlines() if line.strip())
-
-
-def _get(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
-    return arrays[name] if name in arrays else None

@@ -52,8 +52,9 @@ class Block(nn.Module):
     def __init__(self, width: int, heads: int, ff: int, dropout: float = 0.0):
         super().__init__()
         self.norm_1, self.attention = nn.LayerNorm(width), Attention(width, heads)
-        self.norm_2, self.ff = nn.LayerNorm(width), nn.Sequential(
-            nn.Linear(width, ff), nn.GELU(), nn.Dropout(dropout), nn.Linear(ff, width)
+        self.norm_2, self.ff = (
+            nn.LayerNorm(width),
+            nn.Sequential(nn.Linear(width, ff), nn.GELU(), nn.Dropout(dropout), nn.Linear(ff, width)),
         )
         self.dropout = nn.Dropout(dropout)
 

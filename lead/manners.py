@@ -36,7 +36,9 @@ class MannerWords(nn.Module):
         self.register_buffer("map", torch.zeros(c.params, c.vectors, c.d_token))
 
     @classmethod
-    def drawn(cls, config: MannerConfig, mean: Float[Tensor, "d_token"], std: Float[Tensor, "d_token"]) -> "MannerWords":
+    def drawn(
+        cls, config: MannerConfig, mean: Float[Tensor, "d_token"], std: Float[Tensor, "d_token"]
+    ) -> "MannerWords":
         """A random map for a vocabulary of this mean and spread (drawn under torch's current seed)."""
         words = cls(config)
         words.mean.copy_(mean.expand(config.vectors, -1))

@@ -108,15 +108,17 @@ class Lead(nn.Module):
         """The base in a checkpoint, or the embedded default; LeadError where the file is not one of ours."""
         path = Path(path) if path else EMBEDDED
         if not path.is_file():
-            raise LeadError(f"{path} does not exist; give a checkpoint made by `lead train`, or none for the embedded base")
+            raise LeadError(f"{path} does not exist; give a checkpoint of `lead train`, or none for the embedded base")
         try:
             with safe_open(path, "pt") as file:
                 metadata = file.metadata() or {}
-                tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - safe_open is no dict
+                tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - no dict
         except SafetensorError as error:
             raise LeadError(f"{path} is not a readable safetensors file ({error})") from error
         if metadata.get("format") != FORMAT:
-            raise LeadError(f"{path} has format {metadata.get('format', 'none')!r}; expected {FORMAT!r}, a LEAD base model")
+            raise LeadError(
+                f"{path} has format {metadata.get('format', 'none')!r}; expected {FORMAT!r}, a LEAD base model"
+            )
         base = cls(_config_from_json(metadata["config"]))
         base.load_state_dict(tensors)
         return base.to(device)
@@ -185,7 +187,8 @@ class Lead(nn.Module):
     ) -> Float[Tensor, "batch latents d_latent"]:
         """Latents by reverse diffusion with classifier-free guidance against the empty prompt."""
         c = self.config.diffusion
-        network = guided(self.denoiser, text, self.encode_text([""]), lengths, c.guidance if guidance is None else guidance)
+        scale = c.guidance if guidance is None else guidance
+        network = guided(self.denoiser, text, self.encode_text([""]), lengths, scale)
         return ddim(self.diffusion, network, noise, steps or c.sampling_steps)
 
     @torch.no_grad()
@@ -237,7 +240,8 @@ def _frames(seconds: float | Sequence[float], count: int) -> list[int]:
     frames = [round(s * FPS / UNIT) * UNIT for s in each]
     for s, length in zip(each, frames, strict=True):
         if not MIN_FRAMES <= length <= MAX_FRAMES:
-            raise LeadError(f"{s:g} s cannot be generated; this base makes {MIN_FRAMES / FPS:g} to {MAX_FRAMES / FPS:g} s")
+            shortest, longest = MIN_FRAMES / FPS, MAX_FRAMES / FPS
+            raise LeadError(f"{s:g} s cannot be generated; this base makes {shortest:g} to {longest:g} s")
     return frames
 
 

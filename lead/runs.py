@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -46,12 +46,13 @@ class TrainConfig:
     precision: str = "bf16"
 
 
-class Stage:
+M = TypeVar("M", bound=nn.Module)
+
+
+class Stage(Generic[M]):
     """One stage's model, optimiser, average and place in its run folder."""
 
-    def __init__(
-        self, name: str, model: nn.Module, run: Path, train: TrainConfig, device: str = "cpu", **configs: Any
-    ):
+    def __init__(self, name: str, model: M, run: Path, train: TrainConfig, device: str = "cpu", **configs: Any):
         self.name, self.run, self.train = name, Path(run), train
         self.run.mkdir(parents=True, exist_ok=True)
         self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=train.precision)
@@ -59,7 +60,7 @@ class Stage:
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate)
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
         self.schedule = schedule
-        self.average = copy.deepcopy(model).requires_grad_(False).to(self.accelerator.device)
+        self.average: M = copy.deepcopy(model).requires_grad_(False).to(self.accelerator.device)
         self.step = 0
         self._sums: dict[str, list[float]] = {}
         self._write_config(configs)
@@ -96,21 +97,24 @@ class Stage:
         for key, value in {"loss": loss, **parts}.items():
             self._sums.setdefault(key, []).append(float(value.detach()))
         if not math.isfinite(self._sums["loss"][-1]):
-            raise LeadError(f"training {self.name}: the loss is not finite at step {self.step}; lower the learning rate")
+            raise LeadError(
+                f"training {self.name}: the loss is not finite at step {self.step}; lower the learning rate"
+            )
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.model.parameters(), self.train.clip)
         self.optimiser.step()
         self.schedule.step()
         decay = min(self.train.ema, (self.step + 1) / (self.step + 10))
-        averaged = list(self.average.parameters())
-        torch._foreach_lerp_(averaged, list(self.accelerator.unwrap_model(self.model).parameters()), 1 - decay)
+        current: list[Tensor] = [p.detach() for p in self.accelerator.unwrap_model(self.model).parameters()]
+        averaged: list[Tensor] = list(self.average.parameters())
+        torch._foreach_lerp_(averaged, current, 1 - decay)
 
     def note(self, **figures: float) -> None:
         """Adds figures (a validation's, say) to the metrics."""
         self._append({"step": self.step, **figures})
 
-    def finish(self, part: str, config: Any) -> nn.Module:
+    def finish(self, part: str, config: Any) -> M:
         """Saves the averaged weights as `<part>.safetensors`, removes the checkpoint, returns the averaged model."""
         save_part(self.run / f"{part}.safetensors", self.average, part, config)
         (self.run / f"{self.name}.checkpoint").unlink(missing_ok=True)
@@ -127,7 +131,10 @@ class Stage:
             file.write(json.dumps(row) + "\n")
 
     def _write_config(self, configs: Mapping[str, Any]) -> None:
-        content = {"train": asdict(self.train), **{key: asdict(value) for key, value in configs.items()}}
+        content: dict[str, Any] = {
+            "train": asdict(self.train),
+            **{key: asdict(value) for key, value in configs.items()},
+        }
         content |= {"torch": torch.__version__, "python": sys.version.split()[0]}
         (self.run / f"{self.name}.json").write_text(json.dumps(content, indent=2))
 
@@ -170,7 +177,7 @@ def load_part(path: Path, part: str) -> tuple[dict[str, Tensor], dict[str, Any]]
     Raises LeadError where the file is missing, is no safetensors file, or holds another part.
     """
     if not path.is_file():
-        raise LeadError(f"{path} is missing: train that stage first with `lead train {path.stem} DATA --run {path.parent}`")
+        raise LeadError(f"{path} is missing; train that stage first: `lead train {path.stem} DATA --run {path.parent}`")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

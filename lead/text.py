@@ -164,11 +164,12 @@ class TextTower(nn.Module):
                 ids.append(part)
         ids.append(self.tokenizer.end)
         if len(ids) > self.config.context:
+            excess = len(ids) - self.config.context
             held = sum(len(vectors) for _, vectors in found)
             words_hold = f" ({held} of them are learned words')" if held else ""
             raise LeadError(
                 f"this prompt has {len(ids)} tokens{words_hold}, the text tower reads {self.config.context}: "
-                f"shorten it by {len(ids) - self.config.context} tokens (a word is one to three): {_excerpt(prompt)!r}"
+                f"shorten it by {excess} tokens (words have 1 to 3): {_excerpt(prompt)!r}"
             )
         return ids, found
 

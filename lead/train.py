@@ -125,7 +125,8 @@ def denormalised(features: Tensor, stats: Stats) -> Tensor:
 def training_clips(data: Path, stats: Stats, extra: Sequence[str], repeat: int) -> list[Clip]:
     """The training split, and where the data set was varied its variations with the originals `repeat` times."""
     clips = motion_data.load(data, "train", stats)
-    variations = [c for split in extra if (Path(data) / f"{split}.txt").is_file() for c in motion_data.load(data, split, stats)]
+    present = [split for split in extra if (Path(data) / f"{split}.txt").is_file()]
+    variations = [clip for split in present for clip in motion_data.load(data, split, stats)]
     return clips * repeat + variations if variations else clips
 
 

@@ -80,7 +80,9 @@ class Texts:
             self.table = torch.cat([tower.encode(plain[i : i + 256]) for i in range(0, len(plain), 256)])
 
     @torch.no_grad()
-    def __call__(self, captions: Sequence[str], manners: Float[Tensor, "batch params"]) -> Float[Tensor, "batch d_text"]:
+    def __call__(
+        self, captions: Sequence[str], manners: Float[Tensor, "batch params"]
+    ) -> Float[Tensor, "batch d_text"]:
         features = self.table[[self.rows.get(caption, 0) for caption in captions]].clone()
         named = [row for row, caption in enumerate(captions) if MANNER_WORD in caption]
         if named:
@@ -122,7 +124,7 @@ def train_diffusion(
         error = (output - schedule.target(batch.z, t, eps).to(stage.device)).square()
         mask = lengths_to_mask(vae.latent_lengths(batch.lengths), batch.z.shape[1]).to(stage.device)
         stage.update(masked_mean(error, mask), {})
-    return stage.finish("denoiser", config)  # type: ignore[return-value]
+    return stage.finish("denoiser", config)
 
 
 def train_projector(
@@ -151,7 +153,7 @@ def train_projector(
         with stage.accelerator.autocast():
             loss, parts = projector_loss(stage.model, z, lengths, text, captioned, weights)
         stage.update(loss, parts)
-    return stage.finish("projector", config)  # type: ignore[return-value]
+    return stage.finish("projector", config)
 
 
 def projector_loss(
@@ -229,9 +231,7 @@ def _windows(clip: Clip) -> Iterator[Clip]:
         yield Clip(clip.id, clip.features[start : start + MAX_FRAMES], clip.captions, clip.manner)
 
 
-def _sources(
-    data: Path, vae: MotionVAE, tower: TextTower, words: MannerWords
-) -> tuple[list[LatentClips], Texts]:
+def _sources(data: Path, vae: MotionVAE, tower: TextTower, words: MannerWords) -> tuple[list[LatentClips], Texts]:
     """The training split and, where the data set was varied, its variations and its mirrored clips."""
     stats = Stats.read(data)
     splits = [s for s in ("train", "train_varied", "train_mirrored") if (Path(data) / f"{s}.txt").is_file()]

@@ -65,9 +65,7 @@ def test_takes_differ(example: ModuleType) -> None:
             assert np.abs(frames[first] - frames[second]).mean() > 0.01
 
 
-def test_writes_bvh_that_reads_back(
-    example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_writes_bvh_that_reads_back(example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["make_concept.py", str(tmp_path / "clips")])
     example.main()
     files = sorted((tmp_path / "clips").iterdir())

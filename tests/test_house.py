@@ -4,6 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ MAY_IMPORT = {  # the longest matching prefix rules
     "cli": {"cli", "inversion", "concepts", "lead"},
 }
 OURS = {"lead", "inversion", "concepts", "cli", "benchmarks", "examples", "tests"}
+README, RUN = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "examples/run.sh"))
 MODULES = sorted(
     path for package in ("lead", "inversion", "concepts", "cli") for path in (ROOT / package).rglob("*.py")
 )
@@ -29,9 +32,7 @@ def module_name(path: Path) -> str:
 
 def imported_names(path: Path) -> set[str]:
     """Absolute names of all that a module imports, inside functions and type-checking blocks too."""
-    package = (
-        module_name(path).split(".") if path.name == "__init__.py" else module_name(path).split(".")[:-1]
-    )
+    package = module_name(path).split(".") if path.name == "__init__.py" else module_name(path).split(".")[:-1]
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -59,9 +60,7 @@ def test_the_walk_sees_every_kind_of_import(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     path = tmp_path / "lead" / "motion" / "sneaky.py"
     path.parent.mkdir(parents=True)
-    path.write_text(
-        "import cli.invert as x\nfrom .. import text\ndef f():\n    from inversion import learn\n"
-    )
+    path.write_text("import cli.invert as x\nfrom .. import text\ndef f():\n    from inversion import learn\n")
     assert imported_names(path) == {"cli.invert", "lead.text", "inversion.learn"}
 
 
@@ -90,9 +89,24 @@ def test_help_loads_no_heavy_package(program: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_data_files_are_packaged() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]
+    for package in ("lead", "inversion", "concepts", "cli"):
+        for path in (ROOT / package).rglob("*"):
+            if path.is_file() and path.suffix not in (".py", ".pyc"):
+                name = path.relative_to(ROOT / package).as_posix()
+                assert any(fnmatch(name, pattern) for pattern in patterns.get(package, [])), f"{package}/{name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_the_readmes_tree_has_a_line_for_every_module(path: Path) -> None:
+    tree = README.partition("## The tree")[2].partition("## ")[0]
+    assert path.name == "__init__.py" or re.search(rf"^ +{re.escape(path.name)} +\S", tree, re.MULTILINE)
+
+
 def test_ci_runs_the_readmes_test_command() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = [line for line in readme.splitlines() if line.endswith("-m pytest")]
+    commands = [line for line in README.splitlines() if line.endswith("-m pytest")]
     assert len(commands) == 1
     assert commands[0] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
@@ -102,9 +116,6 @@ def command_lines(text: str) -> list[str]:
     joined = re.sub(r"\\\n\s*", " ", text)
     lines = re.findall(r"^(?:\.venv/bin/)?((?:lead|lead-invert) [^\n]*)$", joined, re.MULTILINE)
     return [re.sub(r"\s+#.*", "", line) for line in lines]
-
-
-README, RUN = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "examples/run.sh"))
 
 
 @pytest.mark.parametrize("line", command_lines(README) + command_lines(RUN))
@@ -120,6 +131,4 @@ def test_commands_in_the_readme_exist(line: str) -> None:
     result = CliRunner().invoke(app, [*words[:depth], "--help"])
     assert result.exit_code == 0, result.output
     for option in (word for word in words if word.startswith("-")):
-        assert re.search(rf"(^|[\s,]){option}\b", result.output), (
-            f"{option} is no option of {' '.join(words[:depth])}"
-        )
+        assert re.search(rf"(^|[\s,]){option}\b", result.output), f"{option} is no option of {' '.join(words[:depth])}"

@@ -96,9 +96,7 @@ def read_bvh(path: str | os.PathLike[str]) -> Bvh:
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            raise MotionError(
-                f"{path}: {size} bytes; a BVH file of at most {MAX_FILE_BYTES} is read. Cut it."
-            )
+            raise MotionError(f"{path}: {size} bytes; a BVH file of at most {MAX_FILE_BYTES} is read. Cut it.")
         text = path.read_bytes()
     except OSError as error:
         raise MotionError(f"{path}: cannot be read: {error.strerror or error}.") from error

@@ -9,6 +9,7 @@ from Text", CVPR 2022).
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ from lead.motion.skeleton import (
 FEATURES = 263
 CONTACT_SPEED = 0.002
 """A foot touches the floor where its squared displacement a frame is below this (m^2)."""
-FORWARD_SIGMA = 20
+FORWARD_SIGMA = 20.0
 """Frames; the facing direction is smoothed by a Gaussian of this width before the IK."""
 
 SLICES = {
@@ -155,13 +156,13 @@ def _turn(half_yaw: Float[np.ndarray, "*batch"], vectors: Float[np.ndarray, "*ba
 
 
 def _rotations(joints: np.ndarray, half_yaw: np.ndarray) -> Float[np.ndarray, "frames 21 6"]:
-    """Each bone's shortest arc from rest, relative to the bone before it; every chain restarts at the root's rotation."""
+    """Each bone's shortest arc from rest, relative to the bone before it; each chain restarts at the root's rotation."""
     cos, sin, zero, one = np.cos(2 * half_yaw), np.sin(2 * half_yaw), np.zeros_like(half_yaw), np.ones_like(half_yaw)
     root = np.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], axis=-1).reshape(-1, 3, 3)
     out = np.empty((len(joints), 21, 6))
     for chain in CHAINS:
         before = root
-        for parent, joint in zip(chain, chain[1:], strict=False):
+        for parent, joint in pairwise(chain):
             world = _shortest_arc(REST_DIRECTIONS[joint], _unit(joints[:, joint] - joints[:, parent]))
             local = before.swapaxes(-1, -2) @ world
             out[:, joint - 1, :3], out[:, joint - 1, 3:] = local[..., 0], local[..., 1]

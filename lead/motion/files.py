@@ -56,9 +56,7 @@ def read_clip(path: Path) -> Clip:
     readers = {".bvh": _read_bvh, ".npz": _read_npz, ".npy": _read_npy}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise MotionError(
-            f"{path}: {path.suffix or 'no suffix'}: expected a file ending in {', '.join(readers)}."
-        )
+        raise MotionError(f"{path}: {path.suffix or 'no suffix'}: expected a file ending in {', '.join(readers)}.")
     if not path.is_file():
         raise MotionError(f"{path}: no such file.")
     try:
@@ -109,9 +107,7 @@ def read_array(file: IO[bytes] | io.BufferedIOBase, size: int, name: str) -> np.
         raise MotionError(f"{name} has {size} bytes; at most {MAX_ARRAY_BYTES} are read.")
     shape, fortran, dtype = _read_header(file, name)
     if dtype.hasobject or dtype.kind not in "fiu":
-        raise MotionError(
-            f"{name} holds {dtype}, not numbers; pickled objects are never loaded. Save a plain array."
-        )
+        raise MotionError(f"{name} holds {dtype}, not numbers; pickled objects are never loaded. Save a plain array.")
     count = math.prod(shape)
     claimed = count * dtype.itemsize
     if min(shape, default=0) < 0 or max(claimed, count * 4) > MAX_ARRAY_BYTES:
@@ -166,9 +162,7 @@ def _smpl_arrays(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]
         raise MotionError(f"poses of shape {poses.shape}; expected [frames, 66 or more] axis-angle numbers.")
     trans = arrays.get("trans", np.zeros((len(poses), 3)))
     if trans.shape != (len(poses), 3):
-        raise MotionError(
-            f"trans of shape {trans.shape}; expected {(len(poses), 3)} as there are {len(poses)} poses."
-        )
+        raise MotionError(f"trans of shape {trans.shape}; expected {(len(poses), 3)} as there are {len(poses)} poses.")
     return poses[:, :66], trans
 
 

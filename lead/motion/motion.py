@@ -74,9 +74,7 @@ class Motion:
         if suffix in (".npz", ".npy"):
             return write_joints(path, self.joints, self.fps)
         if suffix != ".bvh":
-            raise MotionError(
-                f"{path}: cannot write {suffix or 'a file without suffix'}; use .bvh, .npz or .npy."
-            )
+            raise MotionError(f"{path}: cannot write {suffix or 'a file without suffix'}; use .bvh, .npz or .npy.")
         if rig is None:
             return write_bvh(motion_to_bvh(self.joints, self.fps), path)
         return write_bvh(motion_to_rig(self.resample(rig.fps).joints, rig, same_body=rig is self.rig), path)
@@ -121,8 +119,7 @@ def _spline(values: Float[np.ndarray, "frames *rest"], at: Float[np.ndarray, "ti
     frames = len(values)
     z = np.sqrt(3) - 2
     slopes = sum(
-        z ** abs(n) / (2 * np.sqrt(3)) * right[reach + n : reach + n + frames]
-        for n in range(-reach, reach + 1)
+        z ** abs(n) / (2 * np.sqrt(3)) * right[reach + n : reach + n + frames] for n in range(-reach, reach + 1)
     )
     low = np.minimum(at.astype(int), frames - 2)
     u = (at - low).reshape(-1, *[1] * (values.ndim - 1))

@@ -7,6 +7,7 @@ Used to teach a base that one action has many manners.  Knows nothing of models 
 Conventions: metres, radians, Y up, 20 fps; in the facing frame the person looks along +Z with the left side at +X.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,7 +101,7 @@ def with_upper_body(
 
 def _retimed(joints: np.ndarray, tempo: float) -> np.ndarray:
     frames = len(joints)
-    wanted = max(int(round((frames - 1) / tempo)) + 1, 2)
+    wanted = max(round((frames - 1) / tempo) + 1, 2)
     times = np.linspace(0, frames - 1, wanted)
     low = np.minimum(times.astype(int), frames - 2)
     part = (times - low)[:, None, None]
@@ -155,13 +156,13 @@ def _place_arms(directions: np.ndarray, manner: Manner) -> None:
         _rotate(directions, arm[2:], "x", np.full(frames, -manner.elbows))
 
 
-def _rotate(directions: np.ndarray, bones: object, axis: str, angle: np.ndarray) -> None:
+def _rotate(directions: np.ndarray, bones: Iterable[int], axis: str, angle: np.ndarray) -> None:
     """Turns the named bones about an axis of the facing frame, in place (right-handed)."""
-    bones = list(bones)  # type: ignore[call-overload]
+    of = np.array(list(bones))
     i, j = {"x": (1, 2), "z": (0, 1)}[axis]
     cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    a, b = directions[:, bones, i], directions[:, bones, j]
-    directions[:, bones, i], directions[:, bones, j] = cos * a - sin * b, sin * a + cos * b
+    a, b = directions[:, of, i], directions[:, of, j]
+    directions[:, of, i], directions[:, of, j] = cos * a - sin * b, sin * a + cos * b
 
 
 def _assembled(root: np.ndarray, directions: np.ndarray, lengths: np.ndarray) -> np.ndarray:

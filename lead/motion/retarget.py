@@ -165,11 +165,7 @@ def _to_pelvis(rig: Rig, carrier: int) -> Float[np.ndarray, "3"]:
     for joint in path_up(rig.nodes[0], rig.parents):
         if joint == carrier:
             break
-        vector = (
-            rig.translations[joint] + rig.rotations[joint] @ vector
-            if vector.any()
-            else rig.translations[joint]
-        )
+        vector = rig.translations[joint] + rig.rotations[joint] @ vector if vector.any() else rig.translations[joint]
     return vector
 
 

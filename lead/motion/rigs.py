@@ -102,9 +102,7 @@ def read_rig(bvh: Bvh) -> tuple[Rig, Float[np.ndarray, "frames 22 3"]]:
     up = _up_axis(bvh, found, positions if standing else None)
     leg = _leg([positions[found[name]] if name in found else np.zeros(3) for name in JOINTS])
     if not leg > 1e-6:
-        raise MotionError(
-            "the rig's legs have no length: its OFFSETs are zero. Export the skeleton with its offsets."
-        )
+        raise MotionError("the rig's legs have no length: its OFFSETs are zero. Export the skeleton with its offsets.")
     unit = min(UNITS.values(), key=lambda metres: abs(np.log(leg * metres / LEG)))
 
     nodes = _named_nodes(found, positions, leg, parents)
@@ -165,17 +163,13 @@ def interpolate(joints: Float[np.ndarray, "*batch 22 3"], missing: Sequence[int]
         for low, high in itertools.pairwise(there):
             for n in range(low + 1, high):
                 part = (n - low) / (high - low)
-                joints[..., chain[n], :] = (1 - part) * joints[..., chain[low], :] + part * joints[
-                    ..., chain[high], :
-                ]
+                joints[..., chain[n], :] = (1 - part) * joints[..., chain[low], :] + part * joints[..., chain[high], :]
 
 
 def _reference_pose(bvh: Bvh, found: dict[str, int]) -> tuple[np.ndarray, np.ndarray, bool]:
     """Translations and rotations relative to the parents, and whether the rest pose is a standing person."""
     frames = np.unique(np.linspace(0, max(len(bvh.values) - 1, 0), _SAMPLES).astype(int))[: len(bvh.values)]
-    few = Bvh(
-        bvh.names, bvh.parents, bvh.offsets, bvh.channels, bvh.end_sites, bvh.values[frames], bvh.frame_time
-    )
+    few = Bvh(bvh.names, bvh.parents, bvh.offsets, bvh.channels, bvh.end_sites, bvh.values[frames], bvh.frame_time)
     translations, rotations = few.local()
     rest = np.broadcast_to(np.eye(3), (len(bvh.names), 3, 3)).copy()
     if not len(few.values):
@@ -188,20 +182,14 @@ def _reference_pose(bvh: Bvh, found: dict[str, int]) -> tuple[np.ndarray, np.nda
 
 def _stands(positions: Float[np.ndarray, "joints 3"], found: dict[str, int]) -> bool:
     """Legs parallel, against the spine and across the hips; arms anyhow."""
-    left, right = (
-        normalise(positions[found[f"{s}_ankle"]] - positions[found[f"{s}_hip"]]) for s in ("left", "right")
-    )
+    left, right = (normalise(positions[found[f"{s}_ankle"]] - positions[found[f"{s}_hip"]]) for s in ("left", "right"))
     spine = normalise(_body_up(positions[None], found)[0])
     across = normalise(positions[found["left_hip"]] - positions[found["right_hip"]])
     legs = normalise(left + right)
-    return bool(
-        left @ right > 0.7 and spine @ legs < -0.7 and across @ across > 0 and abs(across @ legs) < 0.3
-    )
+    return bool(left @ right > 0.7 and spine @ legs < -0.7 and across @ across > 0 and abs(across @ legs) < 0.3)
 
 
-def _body_up(
-    positions: Float[np.ndarray, "frames joints 3"], found: dict[str, int]
-) -> Float[np.ndarray, "frames 3"]:
+def _body_up(positions: Float[np.ndarray, "frames joints 3"], found: dict[str, int]) -> Float[np.ndarray, "frames 3"]:
     """From between the hips to the neck (or head)."""
     top = positions[:, found.get("neck", found.get("head", 0))]
     return top - (positions[:, found["left_hip"]] + positions[:, found["right_hip"]]) / 2
@@ -229,9 +217,7 @@ def _leg(positions: Sequence[np.ndarray] | np.ndarray) -> float:
     return float(sum(np.linalg.norm(positions[a] - positions[b]) for a, b in pairs)) / 2
 
 
-def _named_nodes(
-    found: dict[str, int], positions: np.ndarray, leg: float, parents: Sequence[int]
-) -> list[int]:
+def _named_nodes(found: dict[str, int], positions: np.ndarray, leg: float, parents: Sequence[int]) -> list[int]:
     """The node of each of our joints; -1 for those missing or in one place with the joint before."""
     nodes = [found.get(name, -1) for name in JOINTS]
 
@@ -276,9 +262,7 @@ def _tip(
     forward = normalise(np.cross(across, up))
     length = BONE_LENGTHS[joint] * leg / LEG
     ahead, built = (up, up) if joint == 15 else (forward, normalise(0.9 * forward - 0.4 * up))
-    reach, end = max(
-        ((float((positions[end] - positions[owner]) @ ahead), end) for end in ends), default=(0.0, -1)
-    )
+    reach, end = max(((float((positions[end] - positions[owner]) @ ahead), end) for end in ends), default=(0.0, -1))
     return end if reach > 0.4 * length else built * length
 
 

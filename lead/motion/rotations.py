@@ -27,9 +27,7 @@ def euler_to_matrix(angles: Float[np.ndarray, "*batch n"], axes: str) -> Float[n
     return np.moveaxis(matrix, (0, 1), (-2, -1))
 
 
-def turn_columns(
-    matrix: Float[np.ndarray, "3 3 *batch"], axis: str, angle: Float[np.ndarray, "*batch"]
-) -> None:
+def turn_columns(matrix: Float[np.ndarray, "3 3 *batch"], axis: str, angle: Float[np.ndarray, "*batch"]) -> None:
     """matrix <- matrix R_axis(angle), in place; with the batch last it runs at the speed of memory.
 
     Only the two columns that are not the axis change.

@@ -21,13 +21,9 @@ def source(walk: Motion, tmp_path: Path) -> Path:
     folder = tmp_path / "source"
     folder.mkdir()
     rows = []
-    for number, (suffix, split) in enumerate(
-        [("bvh", "train"), ("npz", "train"), ("npy", "val"), ("bvh", "test")]
-    ):
+    for number, (suffix, split) in enumerate([("bvh", "train"), ("npz", "train"), ("npy", "val"), ("bvh", "test")]):
         walk.save(folder / f"walk_{number}.{suffix}")
-        rows.append(
-            {"clip": f"walk_{number}.{suffix}", "captions": ["a person walks", "walking #1"], "split": split}
-        )
+        rows.append({"clip": f"walk_{number}.{suffix}", "captions": ["a person walks", "walking #1"], "split": split})
     (folder / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
 
@@ -75,9 +71,7 @@ def test_train_calls_the_stage(
     monkeypatch.setattr(place, lambda *args, **options: calls.append((args, options)))
     module, name = default.rsplit(".", 1)
     config = getattr(importlib.import_module(module), name)
-    result = run(
-        "train", stage, tmp_path, "--output", tmp_path / "run", "--steps", 7, "--seed", 3, "--device", "cpu"
-    )
+    result = run("train", stage, tmp_path, "--output", tmp_path / "run", "--steps", 7, "--seed", 3, "--device", "cpu")
     assert result.exit_code == 0, result.output
     ((args, options),) = calls
     assert args == (tmp_path, tmp_path / "run")
@@ -100,9 +94,7 @@ def test_assemble_writes_one_file(tmp_path: Path, tiny_base: Lead, monkeypatch: 
 def test_assemble_says_which_stage_is_missing(source: Path, tmp_path: Path) -> None:
     run("data", "prepare", source, tmp_path / "data")
     (tmp_path / "run").mkdir()
-    result = run(
-        "assemble", tmp_path / "data", tmp_path / "run", tmp_path / "base.safetensors", "--name", "tiny"
-    )
+    result = run("assemble", tmp_path / "data", tmp_path / "run", tmp_path / "base.safetensors", "--name", "tiny")
     assert result.exit_code == 1, result.output
     assert "missing" in result.stderr
     assert "lead train" in result.stderr
@@ -154,9 +146,7 @@ def test_eval_prints_the_four_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert json.loads(run(*args, "--json").stdout)["rows"]["lead"]["fid"] == {"mean": 3, "interval": 0.5}
 
 
-@pytest.mark.parametrize(
-    "command", [["data", "prepare"], ["data", "vary"], ["train"], ["assemble"], ["eval"]]
-)
+@pytest.mark.parametrize("command", [["data", "prepare"], ["data", "vary"], ["train"], ["assemble"], ["eval"]])
 def test_help_teaches_by_example(command: list[str]) -> None:
     result = run(*command, "--help")
     assert result.exit_code == 0

@@ -80,9 +80,7 @@ def test_learn_writes_a_concept_that_says_how_to_use_it(run: Run, clips: Path) -
 
 
 def test_learn_as_json_prints_one_object(run: Run, clips: Path) -> None:
-    result = run(
-        "learn", clips, "--token", "<limp>", "--kind", "action", "--steps", 2, "--vectors", 1, "--json"
-    )
+    result = run("learn", clips, "--token", "<limp>", "--kind", "action", "--steps", 2, "--vectors", 1, "--json")
     said = json.loads(result.stdout)
     assert said["file"] == "limp.safetensors"
     assert said["bytes"] == Path("limp.safetensors").stat().st_size
@@ -92,9 +90,7 @@ def test_learn_as_json_prints_one_object(run: Run, clips: Path) -> None:
 
 @pytest.mark.parametrize("objective", ["realigned", "latent", "noise", "text"])
 def test_learn_takes_each_objective(run: Run, clips: Path, objective: str) -> None:
-    result = run(
-        "learn", clips, "--token", "<limp>", "--objective", objective, "--steps", 1, "--init", "slowly"
-    )
+    result = run("learn", clips, "--token", "<limp>", "--objective", objective, "--steps", 1, "--init", "slowly")
     assert result.exit_code == 0, result.output
     assert Concept.load("limp.safetensors").objective == objective
 
@@ -150,9 +146,7 @@ def test_generate_with_a_concept_in_every_format(run: Run, concept_path: Path) -
     np.testing.assert_allclose(bvh[:, 0], npz[:, 0], atol=1e-3)
 
 
-def test_same_seed_same_bytes_and_no_concept_in_the_prompt_changes_nothing(
-    run: Run, concept_path: Path
-) -> None:
+def test_same_seed_same_bytes_and_no_concept_in_the_prompt_changes_nothing(run: Run, concept_path: Path) -> None:
     options = ["--seconds", 2, "--steps", 2, "--format", "npy"]
     run("generate", "a person walks", *options, "--output", "a")
     run("generate", "a person walks", *options, "--output", "b", "--concept", concept_path)
@@ -337,9 +331,7 @@ def test_ctrl_c_keeps_the_best_word_so_far(run: Run, clips: Path, monkeypatch: p
     assert Concept.load("limp.safetensors").steps == 2
 
 
-def test_ctrl_c_before_the_first_step_leaves_nothing(
-    run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_before_the_first_step_leaves_nothing(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import inversion
 
     def interrupted(*args: object, progress: Callable[..., None], **options: object) -> None:

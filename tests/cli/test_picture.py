@@ -20,10 +20,7 @@ def strolling(heading: float = 0.0, frames: int = 60) -> Motion:
 def cells(sheet: Image.Image, row: int = 0, columns: int = 8) -> list[np.ndarray]:
     top = MARGIN + row * (TITLE_HEIGHT + CELL_HEIGHT + GAP) + TITLE_HEIGHT
     lefts = [MARGIN + column * (CELL_WIDTH + GAP) for column in range(columns)]
-    return [
-        np.asarray(sheet.crop((left, top, left + CELL_WIDTH, top + CELL_HEIGHT))).astype(int)
-        for left in lefts
-    ]
+    return [np.asarray(sheet.crop((left, top, left + CELL_WIDTH, top + CELL_HEIGHT))).astype(int) for left in lefts]
 
 
 def near(cell: np.ndarray, color: tuple[int, int, int], distance: int = 60) -> np.ndarray:
@@ -40,9 +37,7 @@ def test_seen_from_the_front_the_left_side_is_on_the_right(heading: float) -> No
 def test_figures_stay_inside_their_cells() -> None:
     for cell in cells(contact_sheet([strolling()])):
         drawn = near(cell, LEFT) | near(cell, RIGHT)
-        edges = np.concatenate(
-            [drawn[:2].ravel(), drawn[-2:].ravel(), drawn[:, :2].ravel(), drawn[:, -2:].ravel()]
-        )
+        edges = np.concatenate([drawn[:2].ravel(), drawn[-2:].ravel(), drawn[:, :2].ravel(), drawn[:, -2:].ravel()])
         assert drawn.any()
         assert not edges.any()
 

@@ -52,9 +52,7 @@ def test_numbers_within_equal_slugs(tmp_path: Path) -> None:
     assert views == []
 
 
-def test_many_motions_make_several_sheets_and_one_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_motions_make_several_sheets_and_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write_outputs, "SHEET_ROWS", 2)
     *_, views = write_motions([standing()] * 3, ["a", "a", "b"], ["png", "html"], tmp_path, seed=0)
     assert [path.name for path in views] == [
