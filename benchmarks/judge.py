@@ -160,10 +160,7 @@ def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Floa
     x = x[start : start + keep]
 
     speed = rng.uniform(0.88, 1.14)
-    at = np.arange(0.0, len(x) - 1.0, speed)
-    below = at.astype(int)
-    part = (at - below)[:, None]
-    x = x[below] * (1 - part) + x[below + 1] * part
+    x = between(x, np.arange(0.0, len(x) - 1.0, speed))
     x[:, :3] *= speed
 
     sigma = rng.uniform(0.0, 1.5)
@@ -174,15 +171,21 @@ def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Floa
         x = sum(tap * padded[i : i + len(x)] for i, tap in enumerate(taps))
 
     knots = rng.normal(size=(len(x) // int(rng.integers(2, 12)) + 2, FEATS - 3))
-    at = np.linspace(0.0, len(knots) - 1.001, len(x))
-    below = at.astype(int)
-    part = (at - below)[:, None]
-    shake = knots[below] * (1 - part) + knots[below + 1] * part
+    shake = between(knots, np.linspace(0.0, len(knots) - 1.001, len(x)))
     x[:, 3:] += shake * rng.uniform(0.0, 0.03) + rng.normal(size=FEATS - 3) * 0.01  # metres
     x[:, [3, *range(5, FEATS, 3)]] += rng.normal() * 0.02  # the floor
     x[:, 1:3] += rng.normal(size=(len(x), 2)) * rng.uniform(0.0, 0.01)
     x[:, :1] += rng.normal(size=(len(x), 1)) * rng.uniform(0.0, 0.01)
     return x.astype(np.float32)
+
+
+def between(
+    x: Float[np.ndarray, "frames n"], at: Float[np.ndarray, " times"]
+) -> Float[np.ndarray, "times n"]:
+    """Linear interpolation at times in frames, each below the last frame."""
+    below = at.astype(int)
+    part = (at - below)[:, None]
+    return x[below] * (1 - part) + x[below + 1] * part
 
 
 def mirror(x: Float[np.ndarray, "frames 67"]) -> Float[np.ndarray, "frames 67"]:

@@ -8,6 +8,8 @@ Knows nothing of models.  Features are at 20 fps; lengths count frames of featur
 """
 
 import json
+import os
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,8 +108,19 @@ def prepare(source: Path, out: Path, progress: Progress | None = None) -> Mappin
     """
     source, out = Path(source), Path(out)
     rows = _rows(source)
+    if out.exists() and any(out.iterdir()):
+        raise LeadError(f"{out} is not empty; name a new folder for the data set")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as partial:
+        made = Path(partial) / "data"
+        counts = _prepare(source, rows, made, progress)
+        os.replace(made, out)
+    return counts
+
+
+def _prepare(source: Path, rows: Sequence[dict], out: Path, progress: Progress | None) -> Mapping[str, int]:
     for folder in ("new_joint_vecs", "texts"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
+        (out / folder).mkdir(parents=True)
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     training, problems = [], []
     for done, row in enumerate(rows):
@@ -181,9 +194,10 @@ def _with_phrases(caption: str, phrases: Sequence[str]) -> str:
 
 
 def _rows(source: Path) -> list[dict]:
+    """What clips a folder has, with their captions: {"clip", "captions", "split"?} each."""
     listing = source / "captions.jsonl"
     if listing.is_file():
-        rows = [json.loads(line) for line in listing.read_text().splitlines() if line.strip()]
+        rows = [_row(listing, number, line) for number, line in enumerate(listing.read_text().splitlines(), 1) if line]
     else:
         files = sorted(p for p in source.glob("**/*") if p.suffix.lower() in CLIP_SUFFIXES)
         rows = [
@@ -197,6 +211,19 @@ def _rows(source: Path) -> list[dict]:
             f"clip ({', '.join(CLIP_SUFFIXES)})"
         )
     return rows
+
+
+def _row(listing: Path, number: int, line: str) -> dict:
+    try:
+        row = json.loads(line)
+        if isinstance(row["clip"], str) and row["captions"] and all(isinstance(c, str) for c in row["captions"]):
+            return row
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise LeadError(
+        f'{listing}, line {number}: expected {{"clip": "<file>", "captions": ["...", ...], "split": "train"}}, '
+        f"found {line[:80]!r}"
+    )
 
 
 def _hashed_split(name: str) -> str:

@@ -120,7 +120,10 @@ class Lead(nn.Module):
                 f"{path} has format {metadata.get('format', 'none')!r}; expected {FORMAT!r}, a LEAD base model"
             )
         base = cls(_config_from_json(metadata["config"]))
-        base.load_state_dict(tensors)
+        try:
+            base.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise LeadError(f"{path} does not hold the tensors that its config names; train it again ({error})") from error
         return base.to(device)
 
     def save(self, path: str | Path, half: bool = False) -> Path:
@@ -237,12 +240,11 @@ def _frames(seconds: float | Sequence[float], count: int) -> list[int]:
     each = [float(seconds)] * count if isinstance(seconds, int | float) else [float(s) for s in seconds]
     if len(each) != count:
         raise LeadError(f"{len(each)} durations for {count} prompts; give one, or one a prompt")
-    frames = [round(s * FPS / UNIT) * UNIT for s in each]
-    for s, length in zip(each, frames, strict=True):
-        if not MIN_FRAMES <= length <= MAX_FRAMES:
-            shortest, longest = MIN_FRAMES / FPS, MAX_FRAMES / FPS
+    shortest, longest = MIN_FRAMES / FPS, MAX_FRAMES / FPS
+    for s in each:
+        if not shortest <= s <= longest:
             raise LeadError(f"{s:g} s cannot be generated; this base makes {shortest:g} to {longest:g} s")
-    return frames
+    return [round(s * FPS / UNIT) * UNIT for s in each]
 
 
 def _config_from_json(text: str) -> LeadConfig:

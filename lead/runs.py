@@ -177,7 +177,8 @@ def load_part(path: Path, part: str) -> tuple[dict[str, Tensor], dict[str, Any]]
     Raises LeadError where the file is missing, is no safetensors file, or holds another part.
     """
     if not path.is_file():
-        raise LeadError(f"{path} is missing; train that stage first: `lead train {path.stem} DATA --run {path.parent}`")
+        stage = {"denoiser": "diffusion", "manners": "diffusion"}.get(part, part)
+        raise LeadError(f"{path} is missing; train that stage first: `lead train {stage} DATA --output {path.parent}`")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

@@ -43,7 +43,7 @@ from lead.tokenizer import WORD
 
 Teacher = Callable[[Sequence[str]], Tensor]
 TEXT_TRAIN = TrainConfig(
-    steps=360, batch=48, lr=1e-3, warmup=40, weight_decay=0.02, ema=0.98, report_every=20, save_every=50
+    steps=520, batch=48, lr=1e-3, warmup=40, weight_decay=0.02, ema=0.98, report_every=20, save_every=50
 )
 POSITIONS = [*range(67), *range(193, 263)]  # the features that the motion encoder reads: all but rotations
 SIDE_WORDS = frozenset(("left", "right", "both", "two", "back", "backward", "backwards"))

@@ -168,7 +168,7 @@ def data(tmp_path):
 
 
 def test_training_brings_captions_to_their_motions(data, tmp_path):
-    train = replace(EVALUATOR_TRAIN, steps=60, batch=12, lr=5e-3, warmup=3, report_every=60, save_every=60)
+    train = replace(EVALUATOR_TRAIN, steps=30, batch=12, lr=1e-2, warmup=3, report_every=30, save_every=30)
     trained = train_evaluator(data, tmp_path / "run", TINY, train)
     names = ["val0", "val1"]
     motions = trained.embed_motions([np.load(data / "new_joint_vecs" / f"{name}.npy") for name in names])

@@ -156,7 +156,7 @@ def _turn(half_yaw: Float[np.ndarray, "*batch"], vectors: Float[np.ndarray, "*ba
 
 
 def _rotations(joints: np.ndarray, half_yaw: np.ndarray) -> Float[np.ndarray, "frames 21 6"]:
-    """Each bone's shortest arc from rest, relative to the bone before it; each chain restarts at the root's rotation."""
+    """Each bone's shortest arc from rest, relative to the bone before it; chains restart at the root's rotation."""
     cos, sin, zero, one = np.cos(2 * half_yaw), np.sin(2 * half_yaw), np.zeros_like(half_yaw), np.ones_like(half_yaw)
     root = np.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], axis=-1).reshape(-1, 3, 3)
     out = np.empty((len(joints), 21, 6))

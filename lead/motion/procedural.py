@@ -199,7 +199,7 @@ class Attribute:
 ATTRIBUTES = (
     Attribute({"tempo": (0.5, 0.75)}, ("slowly", "very slowly", "at a slow pace", "unhurriedly")),
     Attribute({"tempo": (1.35, 1.9)}, ("quickly", "fast", "at a rapid pace", "in a hurry")),
-    Attribute({"lean": (0.45, 0.9), "head": (0.0, 0.3)}, ("hunched over", "bent forward", "leaning forward", "with a bent back")),
+    Attribute({"lean": (0.45, 0.9), "head": (0.0, 0.3)}, ("hunched over", "bent forward", "leaning forward")),
     Attribute({"lean": (-0.5, -0.25)}, ("leaning back", "leaning backward", "with the upper body tilted back")),
     Attribute({"side": (0.25, 0.5)}, ("leaning to the left", "tilted to the left")),
     Attribute({"side": (-0.5, -0.25)}, ("leaning to the right", "tilted to the right")),

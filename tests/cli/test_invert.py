@@ -225,7 +225,7 @@ def test_a_folder_of_text_files(run: Run, tmp_path: Path) -> None:
         "no clip that can be used",
         "a.txt",
         ".bvh",
-        "1 more",
+        "1 other file",
     )
 
 
