@@ -43,6 +43,7 @@ from lead.model import MIN_FRAMES
 from lead.motion.features import joints_to_features
 
 DATA = REPOSITORY / "runs" / "data"
+WIDTH = 160  # columns of print; the tables are wide
 RECONSTRUCTED = ("test", "newstyle_eval", "newaction")
 PATHS = {"decode": False, "projector": True}  # how a clip comes back, and whether through the projector
 
@@ -168,7 +169,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark and writes its figures as JSON."""
     options = parser().parse_args(arguments)
-    console = Console()
+    console = Console(width=WIDTH)
     try:
         figures = run(options, console)
     except LeadError as error:

@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.base import write_json
+from benchmarks.base import WIDTH, write_json
 from benchmarks.judge import (
     CONTENTS,
     STYLES,
@@ -177,7 +177,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark, prints each concept when it is done, and writes all rows as JSON."""
     options = parser().parse_args(arguments)
-    console = Console()
+    console = Console(width=WIDTH)
     rows: list[Figures] = []
     try:
         base, judge = Lead.load(options.base), load_judge()

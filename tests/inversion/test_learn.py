@@ -1,0 +1,112 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from conftest import walking
+
+from concepts import ConceptError
+from inversion import InversionError, learn
+from inversion.objectives import Draw, objective_loss
+from inversion.templates import caption_to_action, shown_actions, templates
+
+OBJECTIVES = ("realigned", "latent", "noise", "text")
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return [walking(2.0), walking(2.5, seed=1)]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("kind", ["style", "action"])
+def test_the_loss_falls_and_the_base_stays_bit_identical(tiny_base, clips, objective, kind):
+    before = {name: value.clone() for name, value in tiny_base.state_dict().items()}
+    concept = learn(tiny_base, clips, "<x>", kind=kind, objective=objective, steps=20)
+    assert concept.scores["loss.best"] < concept.scores["loss.start"]
+    assert (concept.steps, concept.objective, concept.kind, len(concept.loss)) == (20, objective, kind, 20)
+    for name, value in tiny_base.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_same_seed_same_bytes(tiny_base, clips):
+    first, second, other = (learn(tiny_base, clips, "<x>", steps=5, seed=s).to_bytes() for s in (0, 0, 1))
+    assert first == second != other
+
+
+def test_the_file_is_small_and_loads_for_this_base_only(tiny_base, clips, tmp_path):
+    concept = learn(tiny_base, clips, "<x>", steps=3)
+    path = concept.save(tmp_path / "x.safetensors")
+    assert path.stat().st_size < 64 * 1024
+    loaded = type(concept).load(path)
+    assert loaded.check_base(tiny_base.fingerprints, tiny_base.name) == []
+    cond = tiny_base.encode_text([loaded.probe_prompt], loaded.words)[0]
+    loaded.check_probe(cond.numpy())
+    with pytest.raises(ConceptError, match="other-base"):
+        loaded.check_base({**tiny_base.fingerprints, "text": "0" * 64}, "other-base")
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_gradients_reach_the_text_alone(tiny_base, objective):
+    z, lengths = tiny_base.encode_motion([walking()])
+    draw = Draw(z, lengths, torch.tensor([500]), torch.randn_like(z), ("a person {}",))
+    text = torch.randn(1, tiny_base.text.d_text, requires_grad=True)
+    objective_loss(tiny_base, objective, draw, text).backward()
+    assert text.grad is not None and text.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in tiny_base.parameters())
+
+
+def test_objectives_do_not_see_padding(tiny_base):
+    z, lengths = tiny_base.encode_motion([walking(2.0), walking(4.0)])
+    text = torch.randn(2, tiny_base.text.d_text)
+    eps = torch.randn_like(z)
+    draw = Draw(z, lengths, torch.tensor([300, 700]), eps, ("", ""))
+    far = z.clone()
+    far[0, 3:] = 1e3
+    for objective in OBJECTIVES:
+        losses = [objective_loss(tiny_base, objective, dataclasses.replace(draw, z=x), text) for x in (z, far)]
+        torch.testing.assert_close(*losses)
+
+
+def test_control_c_keeps_the_best_word(tiny_base, clips):
+    def stop(done, steps, loss):
+        if done == 7:
+            raise KeyboardInterrupt
+
+    concept = learn(tiny_base, clips, "<x>", steps=50, progress=stop)
+    assert concept.steps == 7 and np.isfinite(concept.token_embedding).all()
+
+
+def test_long_takes_are_cut_and_an_init_phrase_is_the_start(tiny_base):
+    concept = learn(tiny_base, [walking(25.0)], "<x>", steps=1, init="walks backward", rate=1e-9, vectors=3)
+    start = tiny_base.text.token_vectors("walks backward")
+    np.testing.assert_allclose(concept.token_embedding, start[torch.arange(3) % len(start)], atol=1e-5)
+    assert len(concept.exemplars) == 1 and concept.exemplars[0].frames == 500
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"token": "x"}, ConceptError, "<x>"),
+        ({"clips": []}, InversionError, "no clips"),
+        ({"clips": [walking(0.5)]}, InversionError, r"walk-0 is 0\.50 s long"),
+        ({"objective": "magic"}, InversionError, "choose one of realigned"),
+        ({"kind": "mood"}, InversionError, "choose one of action"),
+        ({"steps": 0}, InversionError, "at least 1 step"),
+        ({"captions": ["a person walks"]}, InversionError, "1 captions for 2 clips"),
+    ],
+)
+def test_what_cannot_be_learnt(tiny_base, clips, options, error, message):
+    options = {"clips": clips, "token": "<x>", "steps": 1, **options}
+    with pytest.raises(error, match=message):
+        learn(tiny_base, options.pop("clips"), options.pop("token"), **options)
+
+
+def test_templates_name_the_clips_own_action(tiny_base, clips):
+    assert caption_to_action("A person is walking to the left.") == "walking to the left"
+    assert caption_to_action("jumps high") == "jumps high"
+    assert templates("style", ["runs"])[0][0] == "a person runs in {} style"
+    assert templates("action", ["runs"])[0][0] == "a person {}"
+    assert len(shown_actions(tiny_base, clips)) == 2
+    concept = learn(tiny_base, clips, "<x>", steps=1, captions=["a person runs", "a man crawls"])
+    assert concept.templates == ("a person runs in {} style", "a person crawls in {} style")

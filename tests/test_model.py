@@ -1,0 +1,85 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from conftest import walking
+
+from lead import Lead, LeadError
+
+
+def test_a_motion_does_not_depend_on_its_neighbours(tiny_base):
+    alone = tiny_base.generate(["a person walks"], seconds=2.0, seed=3)[0]
+    among = tiny_base.generate(["a person walks", "someone jumps"], seconds=[2.0, 4.0], seed=3)[0]
+    np.testing.assert_allclose(alone.joints, among.joints, atol=1e-4)
+
+
+def test_seeds_prompts_and_the_projector_matter(tiny_base):
+    first = tiny_base.generate(["a person walks"], seed=1)[0].joints
+    np.testing.assert_array_equal(first, tiny_base.generate(["a person walks"], seed=1)[0].joints)
+    for other in (
+        tiny_base.generate(["a person walks"], seed=2),
+        tiny_base.generate(["someone jumps high"], seed=1),
+        tiny_base.generate(["a person walks"], seed=1, realign=False),
+    ):
+        assert not np.allclose(first, other[0].joints, atol=1e-4)
+
+
+def test_words_that_no_prompt_names_change_nothing(tiny_base):
+    words = {"<x>": np.random.default_rng(0).normal(size=(2, 32)).astype(np.float32)}
+    plain = tiny_base.generate(["a person walks"])[0].joints
+    np.testing.assert_array_equal(plain, tiny_base.generate(["a person walks"], words=words)[0].joints)
+    assert not np.array_equal(plain, tiny_base.generate(["a person <x>"], words=words)[0].joints)
+
+
+def test_save_and_load_give_the_same_motions(tiny_base, tmp_path):
+    loaded = Lead.load(tiny_base.save(tmp_path / "base.safetensors"))
+    assert loaded.fingerprints == tiny_base.fingerprints and loaded.config == tiny_base.config
+    np.testing.assert_array_equal(
+        loaded.generate(["a person walks"])[0].joints, tiny_base.generate(["a person walks"])[0].joints
+    )
+    assert [p.name for p in tmp_path.iterdir()] == ["base.safetensors"]
+
+
+def test_fingerprints_tell_parts_apart(tiny_base):
+    before = tiny_base.fingerprints
+    with torch.no_grad():
+        tiny_base.vae.unfold.bias[0] += 1
+    try:
+        after = tiny_base.fingerprints
+    finally:
+        with torch.no_grad():
+            tiny_base.vae.unfold.bias[0] -= 1
+    assert after["vae"] != before["vae"] and after["text"] == before["text"]
+
+
+def test_encoding_is_the_same_whatever_the_heading(tiny_base):
+    walk = walking()
+    turned = dataclasses.replace(walk, joints=walk.joints * np.array([-1, 1, -1], np.float32) + 3)
+    (z, lengths), (z_turned, _) = tiny_base.encode_motion([walk]), tiny_base.encode_motion([turned])
+    assert lengths.tolist() == [56] and z.shape == (1, 4, 8)
+    torch.testing.assert_close(z, z_turned, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 11, float("nan"), [2.0, 3.0]])
+def test_durations_are_checked(tiny_base, seconds):
+    with pytest.raises(LeadError, match=r"cannot be generated|2 durations for 1"):
+        tiny_base.generate(["a person walks"], seconds=seconds)
+
+
+def test_a_clip_too_short_is_named(tiny_base):
+    with pytest.raises(LeadError, match=r"walk-0 has 10 frames.*0\.85 s are needed"):
+        tiny_base.encode_motion([walking(0.5)])
+
+
+def test_files_that_are_no_base(tiny_base, tmp_path):
+    with pytest.raises(LeadError, match="does not exist"):
+        Lead.load(tmp_path / "none.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
+    with pytest.raises(LeadError, match="not a readable safetensors"):
+        Lead.load(tmp_path / "text.safetensors")
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(LeadError, match="expected 'lead/1'"):
+        Lead.load(tmp_path / "other.safetensors")
