@@ -246,7 +246,7 @@ def _train(stage: Stage, data: Path, run: Path, device: str, given: dict[str, An
 
             train_text(data, run, train=replace(TEXT_TRAIN, **given), device=device)
         case Stage.vae:
-            from lead.train import VAE_TRAIN, train_vae
+            from lead.train_vae import VAE_TRAIN, train_vae
 
             train_vae(data, run, train=replace(VAE_TRAIN, **given), device=device)
         case Stage.diffusion:

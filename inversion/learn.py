@@ -177,10 +177,12 @@ def _draw(
 
 
 def _loss(base: Lead, objective: Objective, draw: Draw, token: str, vectors: Tensor) -> Tensor:
+    """The objective's loss of a draw; 16-bit products, which are twice as fast on a CPU and lead to the same words."""
     different = sorted(set(draw.prompts))
-    features = base.encode_text([prompt.replace("{}", token) for prompt in different], {token: vectors})
-    text = features[[different.index(prompt) for prompt in draw.prompts]]
-    return objective_loss(base, objective, draw, text)
+    with torch.autocast(base.device.type, torch.bfloat16):
+        features = base.encode_text([prompt.replace("{}", token) for prompt in different], {token: vectors})
+        text = features[[different.index(prompt) for prompt in draw.prompts]]
+        return objective_loss(base, objective, draw, text)
 
 
 @torch.no_grad()

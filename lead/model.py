@@ -123,7 +123,7 @@ class Lead(nn.Module):
         try:
             base.load_state_dict(tensors)
         except RuntimeError as error:
-            raise LeadError(f"{path} does not hold the tensors that its config names; train it again ({error})") from error
+            raise LeadError(f"{path} does not hold the tensors that its config names: {error}") from error
         return base.to(device)
 
     def save(self, path: str | Path, half: bool = False) -> Path:

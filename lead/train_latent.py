@@ -25,7 +25,7 @@ from lead.motion.features import Stats
 from lead.projector import Projector, ProjectorConfig, alignment_loss, variance_loss
 from lead.runs import Stage, TrainConfig, load_part, save_part
 from lead.text import TextConfig, TextTower
-from lead.train import tensors
+from lead.train_vae import tensors
 from lead.vae import MotionVAE, VAEConfig
 
 DIFFUSION_TRAIN = TrainConfig(steps=12000, batch=256, lr=5e-4, ema=0.9995)
@@ -88,7 +88,9 @@ class Texts:
         if named:
             vectors = self.words(manners[named])
             prompts = [captions[row].replace(MANNER_WORD, f"<m{place}>") for place, row in enumerate(named)]
-            features[named] = self.tower.encode(prompts, {f"<m{place}>": v for place, v in enumerate(vectors)})
+            words = {f"<m{place}>": v for place, v in enumerate(vectors)}
+            with torch.autocast(self.tower.device.type, torch.bfloat16):
+                features[named] = self.tower.encode(prompts, words).float()
         return features
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import walking
 
-import lead.train as train_module
+import lead.train_vae as train_module
 from lead.data import prepare, vary_data
 from lead.denoiser import DenoiserConfig
 from lead.errors import LeadError
@@ -14,8 +14,8 @@ from lead.model import Lead
 from lead.projector import ProjectorConfig
 from lead.runs import TrainConfig, load_part, save_part
 from lead.text import TextConfig, TextTower
-from lead.train import train_vae
 from lead.train_latent import assemble, train_diffusion, train_projector
+from lead.train_vae import train_vae
 from lead.vae import VAEConfig
 
 SMALL = {"width": 32, "layers": 1, "heads": 2, "ff": 64}

@@ -56,7 +56,7 @@ def test_prepare_says_what_is_missing(tmp_path: Path) -> None:
     ("stage", "place", "default"),
     [
         ("text", "lead.train_text.train_text", "lead.train_text.TEXT_TRAIN"),
-        ("vae", "lead.train.train_vae", "lead.train.VAE_TRAIN"),
+        ("vae", "lead.train_vae.train_vae", "lead.train_vae.VAE_TRAIN"),
         ("diffusion", "lead.train_latent.train_diffusion", "lead.train_latent.DIFFUSION_TRAIN"),
         ("projector", "lead.train_latent.train_projector", "lead.train_latent.PROJECTOR_TRAIN"),
         ("evaluator", "lead.evaluator.train_evaluator", "lead.evaluator.EVALUATOR_TRAIN"),

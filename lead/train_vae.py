@@ -1,7 +1,7 @@
-"""The training stages of the base, one plain loop each: VAE, diffusion, projector.
+"""The VAE stage: captioned or not, every training clip and its variations, packed and put back together.
 
-Each reads a data set in HumanML3D's layout (`lead.data`), writes into a run folder (`lead.runs`) and needs the
-stages before it in that folder: text and vae, then diffusion, then projector.  The text stage has a module of its own.
+Reads a data set in HumanML3D's layout (`lead.data`), writes into a run folder (`lead.runs`); needs no other stage.
+Joints are in metres; means are over real frames only (MLD's own run over padding).
 """
 
 from collections.abc import Iterator, Sequence
