@@ -14,23 +14,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lead.motion.procedural import ATTRIBUTES
-from lead.wordlists import (
-    ACTIONS,
-    ADJECTIVES,
-    DIRECTIONS,
-    DOUBLED,
-    GENERIC,
-    LIMBS,
-    MANNERS,
-    OPPOSITES,
-    PERSONAS,
-    SIDED,
-    SUBJECTS,
-    THIRD,
-    TRAVEL,
-)
+from lead.wordlists import ACTIONS, ADJECTIVES, DIRECTIONS, MANNERS, OPPOSITES, PERSONAS, SIDED, TRAVEL
 
 SIDES = ("left", "right", "both")
+
+SUBJECTS = (
+    *("a person", "the person") * 3,
+    *("someone", "somebody", "a man", "a woman", "a human", "a figure", "the figure", "he", "she", "the man"),
+    *("the woman", "a guy", "the character", "a human being", "this person", "an individual", "a lady"),
+)
+
+LIMBS = {
+    "arm": ("arm", "arm", "hand"),
+    "hand": ("hand", "hand", "arm"),
+    "leg": ("leg", "leg", "foot"),
+    "fist": ("fist", "hand"),
+}
+
+GENERIC = """
+walk run jump dance sit stand kick punch wave turn old young fast slow left right up down forward backward
+happy sad angry tired drunk robot zombie elderly limping hunched crouching sneaking marching hopping skipping
+"""
+
+THIRD = {"do": "does", "go": "goes"}
+
+DOUBLED = """
+run hop jog sit skip step clap nod spin bat swim grab put hit dig get cut stop drop shrug flap hug pat
+tap rub wag beg
+dip let trot slip trip plod drag tug rap squat throb strut knock-knock set twig slog jab chat bob jut hum
+"""
 
 
 def _groups(text: str) -> dict[str, tuple[str, ...]]:
@@ -65,7 +77,6 @@ def _adjective_forms(phrase: str) -> tuple[str, ...]:
 TRAVELS, SIDEDS, WHOLES = _groups(TRAVEL), _groups(SIDED), _groups(ACTIONS)
 PLACES, PEOPLE, WAYS = _groups(DIRECTIONS), _groups(PERSONAS), _manners()
 _OPPOSITE = {a: b for pair in _groups(OPPOSITES).values() for a, b in (pair, pair[::-1])}
-_GENERIC = tuple(GENERIC.split())
 
 
 @dataclass(frozen=True)
@@ -221,4 +232,4 @@ def single_words(vocabulary: Mapping[str, int], rng: random.Random, count: int) 
         "a person moves like a {}",
         "someone does {}",
     )
-    return [rng.choice(frames).format(rng.choice((*words, *_GENERIC))) for _ in range(count)]
+    return [rng.choice(frames).format(rng.choice((*words, *GENERIC.split()))) for _ in range(count)]

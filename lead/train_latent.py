@@ -1,7 +1,7 @@
 """The stages that learn on latents: diffusion, then the projector; and the base put together from a run folder.
 
-Posteriors and caption features are computed once and kept in memory.  A caption with MANNER_WORD is encoded anew at
-each step, with the vectors that the clip's manner gives the word.  Knows nothing of files' formats.
+Posteriors and caption features are computed once and kept in memory; in a caption with MANNER_WORD the word has the
+vectors that the clip's manner gives it.  Knows nothing of files' formats.
 """
 
 from collections.abc import Iterator, Sequence
@@ -52,8 +52,8 @@ class LatentClips:
     std: Float[Tensor, "clips latents d_latent"]
     """Both scaled to unit spread."""
     lengths: Int[Tensor, "clips"]
-    captions: tuple[tuple[str, ...], ...]
-    manners: Float[Tensor, "clips params"]
+    texts: tuple[tuple[int, ...], ...]
+    """For each clip, its captions' rows in the table of text features."""
     frames_per_latent: int
 
     def __len__(self) -> int:
@@ -69,29 +69,36 @@ class LatentBatch:
     """True where a caption (not nothing) gave the text; [batch]."""
 
 
-class Texts:
-    """Caption features, computed once for plain captions."""
+class Captions:
+    """Every caption that training may draw, each encoded once; row 0 is the empty prompt."""
 
-    def __init__(self, tower: TextTower, words: MannerWords, captions: Sequence[str]):
-        self.tower, self.words = tower, words
-        plain = sorted({"", *(c for c in captions if MANNER_WORD not in c)})
-        self.rows = {caption: row for row, caption in enumerate(plain)}
-        with torch.no_grad():
-            self.table = torch.cat([tower.encode(plain[i : i + 256]) for i in range(0, len(plain), 256)])
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], int] = {("", ""): 0}
+        self._manners: list[np.ndarray | None] = [None]
+
+    def rows(self, clip: Clip) -> tuple[int, ...]:
+        """The rows of a clip's captions; one with MANNER_WORD is the clip's own."""
+        keys = [(caption, clip.id if MANNER_WORD in caption else "") for caption in clip.captions]
+        for key in keys:
+            if key not in self._rows:
+                self._rows[key] = len(self._rows)
+                self._manners.append(clip.manner if key[1] else None)
+        return tuple(self._rows[key] for key in keys)
 
     @torch.no_grad()
-    def __call__(
-        self, captions: Sequence[str], manners: Float[Tensor, "batch params"]
-    ) -> Float[Tensor, "batch d_text"]:
-        features = self.table[[self.rows.get(caption, 0) for caption in captions]].clone()
-        named = [row for row, caption in enumerate(captions) if MANNER_WORD in caption]
-        if named:
-            vectors = self.words(manners[named])
-            prompts = [captions[row].replace(MANNER_WORD, f"<m{place}>") for place, row in enumerate(named)]
-            words = {f"<m{place}>": v for place, v in enumerate(vectors)}
-            with torch.autocast(self.tower.device.type, torch.bfloat16):
-                features[named] = self.tower.encode(prompts, words).float()
-        return features
+    def encode(self, tower: TextTower, words: MannerWords, batch: int = 256) -> Float[Tensor, "captions d_text"]:
+        """The table of text features, MANNER_WORD standing for the vectors of the clip's manner."""
+        prompts = [caption for caption, _ in self._rows]
+        order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
+        table = torch.zeros(len(prompts), tower.d_text)
+        for start in range(0, len(order), batch):
+            part = order[start : start + batch]
+            named = {f"<m{row}>": self._manners[row] for row in part if self._manners[row] is not None}
+            vectors = words(torch.from_numpy(np.stack(list(named.values())))) if named else ()
+            texts = [prompts[row].replace(MANNER_WORD, f"<m{row}>") for row in part]
+            with torch.autocast(tower.device.type, torch.bfloat16):
+                table[part] = tower.encode(texts, dict(zip(named, vectors, strict=True))).float()
+        return table
 
 
 def train_diffusion(
@@ -109,17 +116,17 @@ def train_diffusion(
     )
     words = manner_words(tower, train.seed)
     save_part(Path(run) / "manners.safetensors", words, "manners", words.config)
-    sources, texts = _sources(data, vae, tower, words)
+    sources, table = _sources(data, vae, tower, words)
     schedule = Diffusion(diffusion)
     torch.manual_seed(train.seed)
     stage = Stage("diffusion", Denoiser(config), run, train, device, config=config, diffusion=diffusion)
-    batches = latent_batches(sources[:2], texts, train, stage.step)
+    batches = latent_batches(sources[:2], table, train, stage.step)
     for _ in stage.steps():
         batch = next(batches)
         t = torch.randint(diffusion.steps, (len(batch.z),))
         eps = torch.randn_like(batch.z)
         dropped = torch.rand(len(batch.z)) < UNCONDITIONAL
-        text = torch.where(dropped[:, None], texts.table[0], batch.text)
+        text = torch.where(dropped[:, None], table[0], batch.text)
         inputs = (schedule.noised(batch.z, t, eps), t, text, batch.lengths)
         with stage.accelerator.autocast():
             output = stage.model(*(x.to(stage.device) for x in inputs))
@@ -143,10 +150,10 @@ def train_projector(
     config = config or ProjectorConfig(
         d_latent=vae.config.d_latent, d_text=tower.d_text, frames_per_latent=vae.config.frames_per_latent
     )
-    sources, texts = _sources(data, vae, tower, words)
+    sources, table = _sources(data, vae, tower, words)
     torch.manual_seed(train.seed)
     stage = Stage("projector", Projector(config), run, train, device, config=config, loss=weights)
-    batches = latent_batches(sources, texts, train, stage.step)
+    batches = latent_batches(sources, table, train, stage.step)
     for _ in stage.steps():
         batch = next(batches)
         z, lengths, text, captioned = (
@@ -174,7 +181,7 @@ def projector_loss(
 
 
 def latent_batches(
-    sources: Sequence[LatentClips], texts: Texts, train: TrainConfig, step: int
+    sources: Sequence[LatentClips], table: Float[Tensor, "captions d_text"], train: TrainConfig, step: int
 ) -> Iterator[LatentBatch]:
     """Batches from `step` on, an equal share from each source; what is drawn depends on the seed and the step alone.
 
@@ -189,12 +196,12 @@ def latent_batches(
             rows = rng.integers(len(source), size=GROUP * share)
             rows = rows[np.argsort(source.lengths[rows].numpy(), kind="stable")]
             picked.append(rows[chunk * share : (chunk + 1) * share])
-        yield _drawn_batch(sources, picked, texts, np.random.default_rng([train.seed, step, 1]))
+        yield _drawn_batch(sources, picked, table, np.random.default_rng([train.seed, step, 1]))
         step += 1
 
 
 def _drawn_batch(
-    sources: Sequence[LatentClips], picked: Sequence[np.ndarray], texts: Texts, rng: np.random.Generator
+    sources: Sequence[LatentClips], picked: Sequence[np.ndarray], table: Tensor, rng: np.random.Generator
 ) -> LatentBatch:
     """The picked rows, each with a latent drawn from its posterior and one of its captions."""
     pairs = list(zip(sources, picked, strict=True))
@@ -202,14 +209,13 @@ def _drawn_batch(
     latents = -(-int(lengths.max()) // sources[0].frames_per_latent)
     mu, std = (torch.cat([getattr(source, key)[rows, :latents] for source, rows in pairs]) for key in ("mu", "std"))
     z = mu + std * torch.from_numpy(rng.standard_normal(mu.shape, dtype=np.float32))
-    said = [source.captions[row] for source, rows in pairs for row in rows]
-    captions = [options[rng.integers(len(options))] if options else "" for options in said]
-    manners = torch.cat([source.manners[rows] for source, rows in pairs])
-    return LatentBatch(z, lengths, texts(captions, manners), torch.tensor([bool(caption) for caption in captions]))
+    said = [source.texts[row] for source, rows in pairs for row in rows]
+    texts = torch.tensor([options[rng.integers(len(options))] if options else 0 for options in said])
+    return LatentBatch(z, lengths, table[texts], texts > 0)
 
 
 @torch.no_grad()
-def latent_clips(vae: MotionVAE, clips: Sequence[Clip], params: int) -> LatentClips:
+def latent_clips(vae: MotionVAE, clips: Sequence[Clip], captions: Captions) -> LatentClips:
     """Posteriors of clips; those longer than MAX_FRAMES as windows that overlap by half."""
     windows = [window for clip in clips for window in _windows(clip)]
     windows.sort(key=lambda window: len(window.features))
@@ -222,10 +228,8 @@ def latent_clips(vae: MotionVAE, clips: Sequence[Clip], params: int) -> LatentCl
         mean, log_variance = vae.encode(features, lengths[part])
         mu[part, : mean.shape[1]] = mean * vae.latent_scale
         std[part, : mean.shape[1]] = (0.5 * log_variance).exp() * vae.latent_scale
-    none = np.zeros(params, dtype=np.float32)
-    manners = np.stack([none if w.manner is None else w.manner for w in windows])
-    captions = tuple(window.captions for window in windows)
-    return LatentClips(mu, std, lengths, captions, torch.from_numpy(manners), vae.config.frames_per_latent)
+    texts = tuple(captions.rows(window) for window in windows)
+    return LatentClips(mu, std, lengths, texts, vae.config.frames_per_latent)
 
 
 def _windows(clip: Clip) -> Iterator[Clip]:
@@ -233,12 +237,14 @@ def _windows(clip: Clip) -> Iterator[Clip]:
         yield Clip(clip.id, clip.features[start : start + MAX_FRAMES], clip.captions, clip.manner)
 
 
-def _sources(data: Path, vae: MotionVAE, tower: TextTower, words: MannerWords) -> tuple[list[LatentClips], Texts]:
-    """The training split and, where the data set was varied, its variations and its mirrored clips."""
-    stats = Stats.read(data)
+def _sources(
+    data: Path, vae: MotionVAE, tower: TextTower, words: MannerWords
+) -> tuple[list[LatentClips], Float[Tensor, "captions d_text"]]:
+    """The training split and, where the data set was varied, its variations and its mirrored clips; and the texts."""
+    stats, captions = Stats.read(data), Captions()
     splits = [s for s in ("train", "train_varied", "train_mirrored") if (Path(data) / f"{s}.txt").is_file()]
-    sources = [latent_clips(vae, motion_data.load(data, split, stats), words.config.params) for split in splits]
-    return sources, Texts(tower, words, [c for source in sources for said in source.captions for c in said])
+    sources = [latent_clips(vae, motion_data.load(data, split, stats), captions) for split in splits]
+    return sources, captions.encode(tower, words)
 
 
 def manner_words(tower: TextTower, seed: int) -> MannerWords:

@@ -331,18 +331,19 @@ def _asked_once(teacher: Teacher, sentences: Sequence[str], run: Path) -> Tensor
     path = run / "text.teacher.safetensors"
     known = load_file(path) if path.is_file() else {"digests": torch.zeros(0, dtype=torch.int64)}
     digests = [int.from_bytes(hashlib.sha256(s.encode()).digest()[:8], "big", signed=True) for s in sentences]
-    rows = {digest: row for row, digest in enumerate(known["digests"].tolist())}
-    new = [i for i, digest in enumerate(digests) if digest not in rows]
+    seen = set(known["digests"].tolist())
+    new = {
+        digest: sentence for digest, sentence in zip(digests, sentences, strict=True) if digest not in seen
+    }
     if new:
         run.mkdir(parents=True, exist_ok=True)
-        found = teacher([sentences[i] for i in new]).half()
-        rows |= {digests[i]: len(rows) + n for n, i in enumerate(new)}
-        embedded = torch.cat([known["embedded"], found]) if "embedded" in known else found
-        known = {"embedded": embedded, "digests": torch.tensor(list(rows), dtype=torch.int64)}
+        found = {"digests": torch.tensor(list(new)), "embedded": teacher(list(new.values())).half()}
+        known = {key: torch.cat([known[key], rows]) if key in known else rows for key, rows in found.items()}
         partial = path.with_suffix(".partial")
         save_file(known, partial)
         os.replace(partial, path)
-    return known["embedded"][[rows[digest] for digest in digests]].float()
+    place = {digest: row for row, digest in enumerate(known["digests"].tolist())}
+    return known["embedded"][[place[digest] for digest in digests]].float()
 
 
 @torch.no_grad()

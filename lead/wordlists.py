@@ -4,12 +4,6 @@ Data only. A sided action names its limb as {arm}, {leg}, ...; a second verb wit
 behind `*`.
 """
 
-SUBJECTS = (
-    *("a person", "the person") * 3,
-    *("someone", "somebody", "a man", "a woman", "a human", "a figure", "the figure", "he", "she", "the man"),
-    *("the woman", "a guy", "the character", "a human being", "this person", "an individual", "a lady"),
-)
-
 TRAVEL = """
 walk: walk / walk / walk / walk / stroll / go for a walk / take a walk / move at a walk / go on foot
 run: run / run / run / go running / go for a run / move at a run
@@ -73,13 +67,6 @@ zigzag: in a zigzag / from side to side in a zigzag / along a zigzag line
 sideways: sideways / from side to side / to the side
 stop: and *stop / a few steps and *stop / and *come to a halt
 """
-
-LIMBS = {
-    "arm": ("arm", "arm", "hand"),
-    "hand": ("hand", "hand", "arm"),
-    "leg": ("leg", "leg", "foot"),
-    "fist": ("fist", "hand"),
-}
 
 SIDED = """
 raise-arm: raise {arm} / lift {arm} / lift {arm} up / hold up {arm} / put {arm} up / \
@@ -403,17 +390,4 @@ astronaut: an astronaut / an astronaut on the moon
 pregnant: a pregnant woman / an expectant mother
 teenager: a teenager / a young man / a young woman
 businessman: a businessman / an office worker / a man in a suit
-"""
-
-GENERIC = """
-walk run jump dance sit stand kick punch wave turn old young fast slow left right up down forward backward
-happy sad angry tired drunk robot zombie elderly limping hunched crouching sneaking marching hopping skipping
-"""
-
-THIRD = {"do": "does", "go": "goes"}
-
-DOUBLED = """
-run hop jog sit skip step clap nod spin bat swim grab put hit dig get cut stop drop shrug flap hug pat
-tap rub wag beg
-dip let trot slip trip plod drag tug rap squat throb strut knock-knock set twig slog jab chat bob jut hum
 """

@@ -15,7 +15,7 @@ from lead.motion.features import Stats
 from lead.runs import Stage, TrainConfig
 from lead.text import PRESETS, TextConfig, TextTower
 from lead.tokenizer import CLIP_MERGES, Slot, Tokenizer
-from lead.train_text import TextLoss, info_nce, load_tower, said_alike, train_text
+from lead.train_text import TextLoss, _asked_once, info_nce, load_tower, said_alike, train_text
 
 TINY = TextConfig(width=32, layers=2, heads=2, d_text=16, merges=1500)
 SENTENCES = [
@@ -144,7 +144,9 @@ def test_one_string_is_one_prompt(tower):
 
 
 def test_unknown_words_are_listed(tower, words):
-    with pytest.raises(LeadError, match=r"names <elderley>.*loaded: <elderly>, <moon-walk>, <moon>.*mean <elderly>\?"):
+    with pytest.raises(
+        LeadError, match=r"names <elderley>.*loaded: <elderly>, <moon-walk>, <moon>.*mean <elderly>\?"
+    ):
         tower.encode(["walks like <elderley>"], words)
     with pytest.raises(LeadError, match=r"names <\(\.\*\)>, which is not loaded; give its concept file"):
         tower.encode(["walks like <(.*)>"])
@@ -260,6 +262,18 @@ def test_training_resumes_after_a_kill_as_if_nothing_happened(data, tmp_path, mo
     assert torch.equal(loaded.encode(["a person walks"]), resumed.encode(["a person walks"]))
     assert loaded.encode(["a person does thing 1"]).square().mean().sqrt().item() == pytest.approx(1, abs=0.2)
     assert not (tmp_path / "b" / "text.checkpoint").exists()
+
+
+def test_a_teachers_kept_answers_belong_to_their_sentences(tmp_path):
+    for sentences in (
+        ["b", "a", "a", "cc"],
+        ["cc", "a"],
+        ["dddd", "eee", "eee", "ddddd", "a"],
+        ["ddddd", "eee"],
+    ):
+        assert torch.equal(
+            _asked_once(fake_teacher, sentences, tmp_path), fake_teacher(sentences).half().float()
+        )
 
 
 def test_training_needs_no_teacher(data, tmp_path):
