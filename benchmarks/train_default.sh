@@ -14,4 +14,4 @@ for stage in text vae diffusion projector evaluator; do
     [ -f "$run/${stage/diffusion/denoiser}.safetensors" ] || .venv/bin/lead train "$stage" "$data" --output "$run"
 done
 .venv/bin/lead assemble "$data" "$run" lead/weights/lead-small.safetensors \
-    --name lead-small --license "CC BY-NC-SA 4.0" --half
+    --name lead-small --license "CC BY-NC-SA 4.0" --compact

@@ -56,7 +56,7 @@ OTHER_CONTENTS = {
     "wave-left-hand": "a person waves with the left hand",
     "wave-right-hand": "a person waves with the right hand",
 }
-SECONDS = 4.0
+WALK_SECONDS, OTHER_SECONDS = 8.0, 4.0  # about what real clips of these styles last
 
 Figures = dict[str, Any]
 
@@ -85,11 +85,12 @@ def generated_figures(
     base: Lead, judge: Judge, style: str, suffix: str, count: int, realign: bool, seed: int, words: Any = None
 ) -> Figures:
     """The judge on `count` walks and on about as many other contents, each prompt ending with `suffix`."""
-    options = {"seconds": SECONDS, "seed": seed, "realign": realign, "words": words}
+    options: dict[str, Any] = {"seed": seed, "realign": realign, "words": words}
     each = max(count // len(OTHER_CONTENTS), 1)
     contents = [content for content in OTHER_CONTENTS for _ in range(each)]
-    walks = base.generate([WALK + suffix] * count, **options)
-    others = base.generate([OTHER_CONTENTS[content] + suffix for content in contents], **options)
+    prompts = [OTHER_CONTENTS[content] + suffix for content in contents]
+    walks = base.generate([WALK + suffix] * count, seconds=WALK_SECONDS, **options)
+    others = base.generate(prompts, seconds=OTHER_SECONDS, **options)
     figures = walk_figures(judge.judge_motions(walks), style)
     return figures | other_figures(judge.judge_motions(others), style, contents)
 

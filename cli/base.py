@@ -160,7 +160,7 @@ def assemble(
         str,
         typer.Option("--license", metavar="TEXT", help="The weights' licence, as the training data ask for."),
     ] = "",
-    half: Annotated[bool, typer.Option("--half", help="Store 16-bit numbers: half the size.")] = False,
+    compact: Annotated[bool, typer.Option("--compact", help="Store 8- and 16-bit numbers: a third of the size.")] = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:
@@ -168,12 +168,12 @@ def assemble(
 
     \b
     lead assemble data/ run/ my-base.safetensors --name my-base
-    lead assemble data/ run/ my-base.safetensors --name my-base --license "CC BY-NC-SA 4.0" --half
+    lead assemble data/ run/ my-base.safetensors --name my-base --license "CC BY-NC-SA 4.0" --compact
     """
     from lead.train_latent import assemble as assemble_base
 
     del device  # nothing is computed on it; the option is there because every command has it
-    path = assemble_base(existing(data, "DATA"), existing(run, "RUN"), name, licence).save(output, half=half)
+    path = assemble_base(existing(data, "DATA"), existing(run, "RUN"), name, licence).save(output, compact=compact)
     size = path.stat().st_size
     if not as_json:
         table([(path, name, f"{size / 2**20:.1f}")], ("file", "name", "MB"))

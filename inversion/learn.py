@@ -28,6 +28,10 @@ Progress = Callable[[int, int, float], None]
 
 BATCH = 64
 CHECK_EVERY = 10
+FREE_SHARE = 0.1
+"""The free part's rate beside a manner: enough to fine-tune, too little to leave what the base has learnt to hear."""
+MANNER_SHARE = 5.0
+"""A manner's numbers are of unit spread, an embedding's are not."""
 PREVIEW_FRAMES = 60
 
 
@@ -56,11 +60,11 @@ def learn(
     init: str | None = None,
     kind: Kind = "style",
     objective: Objective = "latent",
-    steps: int = 150,
+    steps: int = 100,
     vectors: int = 2,
     seed: int = 0,
     captions: Sequence[str] | None = None,
-    rate: float = 0.02,
+    rate: float = 0.05,
     progress: Progress | None = None,
 ) -> Concept:
     """The concept that clips show.
@@ -83,8 +87,8 @@ def learn(
     word = _Word(base, _start(base, init, vectors, manners), manners)
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(
-        [{"params": [word.free], "lr": rate * (0.1 if manners else 1.0)}]
-        + ([{"params": [word.manner], "lr": 5 * rate}] if word.manner is not None else [])
+        [{"params": [word.free], "lr": rate * (FREE_SHARE if manners else 1.0)}]
+        + ([{"params": [word.manner], "lr": rate * MANNER_SHARE}] if word.manner is not None else [])
     )
     fixed = _draw(base, z, lengths, prompts, 4 * BATCH, torch.Generator().manual_seed(seed + 1))
     curve, best = [], (_evaluate(base, objective, fixed, token, word()), word().detach().clone(), 0)

@@ -112,7 +112,7 @@ class Lead(nn.Module):
         try:
             with safe_open(path, "pt") as file:
                 metadata = file.metadata() or {}
-                tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - no dict
+                tensors = _expanded({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118 - no dict
         except SafetensorError as error:
             raise LeadError(f"{path} is not a readable safetensors file ({error})") from error
         if metadata.get("format") != FORMAT:
@@ -126,13 +126,16 @@ class Lead(nn.Module):
             raise LeadError(f"{path} does not hold the tensors that its config names: {error}") from error
         return base.to(device)
 
-    def save(self, path: str | Path, half: bool = False) -> Path:
-        """One safetensors file with the config in its metadata; `half` stores 16-bit floats."""
+    def save(self, path: str | Path, compact: bool = False) -> Path:
+        """One safetensors file with the config in its metadata; `compact` is a third of the size, and not exact.
+
+        Compact: matrices of the text tower, the denoiser and the projector as 8-bit integers with a scale a row,
+        the VAE's and all smaller tensors as 16-bit floats.
+        """
         path = Path(path)
-        dtype = torch.float16 if half else torch.float32
-        tensors = {key: value.detach().cpu().to(dtype).contiguous() for key, value in self.state_dict().items()}
-        for key in ("mean", "std", "vae.latent_scale"):
-            tensors[key] = self.get_buffer(key).detach().cpu().float()
+        tensors = {key: value.detach().cpu().float().contiguous() for key, value in self.state_dict().items()}
+        if compact:
+            tensors = _compressed(tensors)
         partial = path.with_name(path.name + ".partial")
         save_file(tensors, partial, metadata={"format": FORMAT, "config": json.dumps(asdict(self.config))})
         os.replace(partial, path)
@@ -250,6 +253,34 @@ def _frames(seconds: float | Sequence[float], count: int) -> list[int]:
 def _config_from_json(text: str) -> LeadConfig:
     raw = json.loads(text)
     return LeadConfig(raw["name"], raw["license"], **{key: part(**raw[key]) for key, part in _CONFIGS.items()})
+
+
+_SCALE = "/scale"
+_EXACT = ("mean", "std", "vae.latent_scale")
+
+
+def _compressed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What `Lead.save` stores when compact; `_expanded` is its inverse up to rounding."""
+    stored = {}
+    for key, value in tensors.items():
+        if key in _EXACT:
+            stored[key] = value
+        elif value.ndim == 2 and value.numel() >= 4096 and not key.startswith("vae."):
+            scale = value.abs().amax(dim=1).clamp(min=1e-12) / 127
+            stored[key] = (value / scale[:, None]).round().to(torch.int8)
+            stored[key + _SCALE] = scale
+        else:
+            stored[key] = value.to(torch.float16)
+    return stored
+
+
+def _expanded(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """float32 tensors, whatever they were stored as."""
+    tensors = {key: value.float() for key, value in stored.items() if not key.endswith(_SCALE)}
+    for key in stored:
+        if key.endswith(_SCALE):
+            tensors[key.removesuffix(_SCALE)] *= stored[key][:, None]
+    return tensors
 
 
 def _fingerprint(tensors: Mapping[str, Tensor]) -> str:

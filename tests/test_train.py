@@ -53,7 +53,7 @@ def run(data, tmp_path_factory):
 
 def test_stages_make_a_base_that_generates(data, run, tmp_path):
     base = assemble(data, run, "tiny", "Apache-2.0")
-    path = base.save(tmp_path / "base.safetensors", half=True)
+    path = base.save(tmp_path / "base.safetensors", compact=True)
     loaded = Lead.load(path)
     assert (loaded.name, loaded.license, loaded.config) == ("tiny", "Apache-2.0", base.config)
     assert loaded.generate(["a person walks"], seconds=2)[0].joints.shape == (40, 22, 3)
