@@ -20,8 +20,8 @@ class DiffusionConfig:
     beta_start: float = 0.00085
     beta_end: float = 0.012
     prediction: Literal["v", "epsilon"] = "v"
-    sampling_steps: int = 20
-    guidance: float = 3.0
+    sampling_steps: int = 10
+    guidance: float = 2.0
 
 
 class Diffusion:
