@@ -160,7 +160,7 @@ def assemble(
         str,
         typer.Option("--license", metavar="TEXT", help="The weights' licence, as the training data ask for."),
     ] = "",
-    compact: Annotated[bool, typer.Option("--compact", help="Store 8- and 16-bit numbers: a third of the size.")] = False,
+    compact: Annotated[bool, typer.Option("--compact", help="Store 8- and 16-bit numbers: a third as large.")] = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:

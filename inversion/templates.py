@@ -41,11 +41,16 @@ def templates(kind: Kind, actions: Sequence[str]) -> list[tuple[str, ...]]:
 
 @torch.no_grad()
 def shown_actions(base: Lead, clips: Sequence[Motion]) -> list[str]:
-    """For each clip the action whose text feature is nearest to E_proj(z): cosine in the realigned space."""
+    """For each clip the action whose text feature is nearest to E_proj(z): cosine in the realigned space.
+
+    The mean over all clips counts as much as the clip's own cosine: clips of one word mostly show one action, and what
+    is strange about them must not be taken for another.
+    """
     text = base.encode_text([f"a person {action}" for action in ACTIONS])
     z, lengths = base.encode_motion(clips)
     pooled = base.projector.pooled(base.projector.encode(z, lengths), lengths)
-    nearest = cosine_similarity(pooled[:, None], text[None], dim=-1).argmax(dim=1)
+    near = cosine_similarity(pooled[:, None], text[None], dim=-1)
+    nearest = (near + near.mean(dim=0)).argmax(dim=1)
     return [ACTIONS[index] for index in nearest.tolist()]
 
 

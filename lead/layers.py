@@ -7,7 +7,7 @@ is real.  Attention is plain softmax: on a CPU at a few dozen tokens the fused k
 import math
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
 
 
@@ -21,7 +21,7 @@ def masked_mean(values: Float[Tensor, "batch tokens *rest"], mask: Bool[Tensor, 
     return (flat * mask).sum() / mask.sum()
 
 
-def sinusoid(times: Float[Tensor, "*batch"], width: int) -> Float[Tensor, "*batch width"]:
+def sinusoid(times: Num[Tensor, "*batch"], width: int) -> Float[Tensor, "*batch width"]:
     """Sines and cosines of a time at `width / 2` geometric frequencies (Vaswani et al., 2017)."""
     rates = torch.exp(-math.log(10000.0) * torch.arange(width // 2, device=times.device) / (width // 2))
     angles = times[..., None].float() * rates

@@ -126,7 +126,7 @@ class Stage(Generic[M]):
         self._append({"step": self.step, "time": round(time.time(), 1), **row})
         return row
 
-    def _append(self, row: Mapping[str, float]) -> None:
+    def _append(self, row: Mapping[str, Any]) -> None:
         with (self.run / f"{self.name}.metrics.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
 

@@ -94,12 +94,12 @@ class TextTower(nn.Module):
         return self.transformer.token_embedding.weight.device
 
     def forward(
-        self, prompts: Sequence[str], words: Mapping[str, Tensor] | None = None
+        self, prompts: Sequence[str], words: Mapping[str, Any] | None = None
     ) -> Float[Tensor, "batch d_text"]:
         return self.encode(prompts, words)
 
     def encode(
-        self, prompts: Sequence[str], words: Mapping[str, Tensor] | None = None
+        self, prompts: Sequence[str], words: Mapping[str, Any] | None = None
     ) -> Float[Tensor, "batch d_text"]:
         """Features of prompts, not normalised; gradients flow to the words' vectors.
 

@@ -28,8 +28,8 @@ from lead.text import TextConfig, TextTower
 from lead.train_vae import tensors
 from lead.vae import MotionVAE, VAEConfig
 
-DIFFUSION_TRAIN = TrainConfig(steps=12000, batch=256, lr=5e-4, ema=0.9995)
-PROJECTOR_TRAIN = TrainConfig(steps=4000, batch=256, lr=1e-3)
+DIFFUSION_TRAIN = TrainConfig(steps=6500, batch=128, lr=5e-4)
+PROJECTOR_TRAIN = TrainConfig(steps=3500, batch=192, lr=1e-3, ema=0.995)
 GROUP = 8
 UNCONDITIONAL = 0.1
 """The share of training texts replaced by the empty prompt, for classifier-free guidance."""
@@ -93,8 +93,9 @@ class Captions:
         table = torch.zeros(len(prompts), tower.d_text)
         for start in range(0, len(order), batch):
             part = order[start : start + batch]
-            named = {f"<m{row}>": self._manners[row] for row in part if self._manners[row] is not None}
-            vectors = words(torch.from_numpy(np.stack(list(named.values())))) if named else ()
+            manners = [(row, manner) for row in part if (manner := self._manners[row]) is not None]
+            named = [f"<m{row}>" for row, _ in manners]
+            vectors = words(torch.from_numpy(np.stack([m for _, m in manners]))) if manners else ()
             texts = [prompts[row].replace(MANNER_WORD, f"<m{row}>") for row in part]
             with torch.autocast(tower.device.type, torch.bfloat16):
                 table[part] = tower.encode(texts, dict(zip(named, vectors, strict=True))).float()

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import walking
+from walks import walking
 
 from lead.data import MANNER_WORD, MAX_FRAMES, UNIT, Clip, batches, collate, load, prepare, vary_data
 from lead.errors import LeadError
@@ -26,7 +26,14 @@ def data(tmp_path_factory):
 
 
 def test_layout_is_humanml3ds(data):
-    assert {p.name for p in data.iterdir()} >= {"new_joint_vecs", "texts", "train.txt", "val.txt", "Mean.npy", "Std.npy"}
+    assert {p.name for p in data.iterdir()} >= {
+        "new_joint_vecs",
+        "texts",
+        "train.txt",
+        "val.txt",
+        "Mean.npy",
+        "Std.npy",
+    }
     assert np.load(data / "new_joint_vecs" / "w0.npy").shape == (39, 263)
     line = (data / "texts" / "w0.txt").read_text().splitlines()[1]
     assert line == "someone strolls#someone/OTHER strolls/OTHER#0.0#0.0"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from conftest import walking
+from walks import walking
 
 import lead.train_vae as train_module
 from lead.data import prepare, vary_data

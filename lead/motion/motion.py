@@ -93,7 +93,7 @@ class Motion:
         """Left and right exchanged."""
         return replace(self, joints=self.joints[:, list(MIRROR)] * np.array([-1, 1, 1], dtype=np.float32))
 
-    def features(self) -> Float[np.ndarray, "frames-1 263"]:
+    def features(self) -> Float[np.ndarray, "rows 263"]:
         """HumanML3D's features at 20 fps: one row fewer than frames."""
         return joints_to_features(self.resample(FPS).joints)
 

@@ -65,7 +65,7 @@ def vary(joints: Float[np.ndarray, "frames 22 3"], manner: Manner, seed: int = 0
     rng = np.random.default_rng(seed)
     joints = _retimed(np.asarray(joints, dtype=np.float64), manner.tempo)
     lengths = bone_lengths(joints[0])
-    half_yaw = _half_yaw(_gaussian(facing(joints), 4))
+    half_yaw = _half_yaw(_gaussian(facing(joints), 4.0))
     local = _turn(half_yaw, joints)
     directions = np.zeros_like(local)
     directions[:, 1:] = _unit(local[:, 1:] - local[:, PARENTS[1:]])
@@ -89,14 +89,14 @@ def with_upper_body(
     """The legs and path of one clip with the spine, head and arms of another (repeated back and forth to fit)."""
     frames = np.arange(len(joints)) % max(2 * len(other) - 2, 1)
     other = other[np.minimum(frames, 2 * len(other) - 2 - frames)]
-    mine = _turn(_half_yaw(_gaussian(facing(joints), 4)), joints)
-    theirs = _turn(_half_yaw(_gaussian(facing(other), 4)), other)
+    mine = _turn(_half_yaw(_gaussian(facing(joints), 4.0)), joints)
+    theirs = _turn(_half_yaw(_gaussian(facing(other), 4.0)), other)
     directions = np.zeros_like(mine)
     upper = [3, 6, 9, *range(12, 22)]
     directions[:, 1:] = _unit(mine[:, 1:] - mine[:, PARENTS[1:]])
     directions[:, upper] = _unit(theirs[:, upper] - theirs[:, np.array(PARENTS)[upper]])
     out = _assembled(mine[:, 0], directions, bone_lengths(joints[0]))
-    return _turn(-_half_yaw(_gaussian(facing(joints), 4)), out)
+    return _turn(-_half_yaw(_gaussian(facing(joints), 4.0)), out)
 
 
 def _retimed(joints: np.ndarray, tempo: float) -> np.ndarray:

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import walking
+from walks import walking
 
 from concepts import ConceptError
 from inversion import InversionError, learn

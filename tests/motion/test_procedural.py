@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from lead.motion.procedural import ATTRIBUTES, SCALES, Manner, drawn, manner_to_vector, mirrored, vary, wild, with_upper_body
+from lead.motion.procedural import (
+    ATTRIBUTES,
+    SCALES,
+    Manner,
+    drawn,
+    manner_to_vector,
+    mirrored,
+    vary,
+    wild,
+    with_upper_body,
+)
 from lead.motion.skeleton import bone_lengths
 
 

@@ -1,0 +1,32 @@
+"""A crude synthetic walk that tests share."""
+
+import numpy as np
+
+from lead.motion import Motion
+from lead.motion.skeleton import tpose
+
+
+def walking(seconds: float = 3.0, fps: float = 20.0, sway: float = 0.0, seed: int = 0) -> Motion:
+    """A crude walk along +Z: legs and arms swing, bone lengths stay true."""
+    rest = tpose()
+    times = np.arange(int(seconds * fps)) / fps
+    joints = np.repeat(rest[None], len(times), axis=0)
+    phase = 2 * np.pi * 1.0 * times + seed
+    for side, sign in ((0, 1.0), (1, -1.0)):
+        hip, shoulder = 1 + side, 16 + side
+        swing = 0.4 * np.sin(phase) * sign
+        for joint, parent in ((4 + side, hip), (7 + side, 4 + side), (10 + side, 7 + side)):
+            offset = rest[joint] - rest[parent]
+            joints[:, joint] = joints[:, parent] + _pitched(offset, swing)
+        for joint, parent in ((18 + side, shoulder), (20 + side, 18 + side)):
+            length = np.linalg.norm(rest[joint] - rest[parent])
+            joints[:, joint] = joints[:, parent] + _pitched(np.array([0, -length, 0]), -swing + 0.2 * sway)
+    joints[:, :, 2] += times[:, None] * 1.1
+    return Motion(joints.astype(np.float32), fps, name=f"walk-{seed}")
+
+
+def _pitched(offset: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """An offset rotated about X by an angle a frame."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, y, z = offset
+    return np.stack([np.full_like(angle, x), cos * y - sin * z, sin * y + cos * z], axis=-1)
