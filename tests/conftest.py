@@ -1,6 +1,7 @@
 """Small random models and simple motions that the tests share; nothing is downloaded."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ def pack() -> Path:
     if not has_pack():
         pytest.skip(f"no motion pack: set LEAD_DATA (now {os.environ.get('LEAD_DATA', 'unset')!r})")
     return pack_folder()
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator():
+    """accelerate keeps one precision a process; each test may choose its own."""
+    yield
+    if "accelerate.state" in sys.modules:
+        sys.modules["accelerate.state"].AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture
