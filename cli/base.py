@@ -170,7 +170,7 @@ def assemble(
     lead assemble data/ run/ my-base.safetensors --name my-base
     lead assemble data/ run/ my-base.safetensors --name my-base --license "CC BY-NC-SA 4.0" --compact
     """
-    from lead.train_latent import assemble as assemble_base
+    from lead.assemble import assemble as assemble_base
 
     del device  # nothing is computed on it; the option is there because every command has it
     path = assemble_base(existing(data, "DATA"), existing(run, "RUN"), name, licence).save(output, compact=compact)

@@ -1,4 +1,4 @@
-"""The stages that learn on latents: diffusion, then the projector; and the base put together from a run folder.
+"""The stages that learn on latents: diffusion, then the projector.
 
 Posteriors and caption features are computed once and kept in memory; in a caption with MANNER_WORD the word has the
 vectors that the clip's manner gives it.  Knows nothing of files' formats.
@@ -15,18 +15,18 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from lead import data as motion_data
+from lead.assemble import load_manners, load_tower, load_vae
 from lead.data import MANNER_WORD, MAX_FRAMES, Clip
 from lead.denoiser import Denoiser, DenoiserConfig
 from lead.diffusion import Diffusion, DiffusionConfig
 from lead.layers import lengths_to_mask, masked_mean
 from lead.manners import MannerConfig, MannerWords
-from lead.model import Lead, LeadConfig
 from lead.motion.features import Stats
 from lead.projector import Projector, ProjectorConfig, alignment_loss, variance_loss
-from lead.runs import Stage, TrainConfig, load_part, save_part
-from lead.text import TextConfig, TextTower
+from lead.runs import Stage, TrainConfig, save_part
+from lead.text import TextTower
 from lead.train_vae import tensors
-from lead.vae import MotionVAE, VAEConfig
+from lead.vae import MotionVAE
 
 DIFFUSION_TRAIN = TrainConfig(steps=6500, batch=128, lr=5e-4)
 PROJECTOR_TRAIN = TrainConfig(steps=3500, batch=192, lr=1e-3, ema=0.995)
@@ -252,43 +252,3 @@ def manner_words(tower: TextTower, seed: int) -> MannerWords:
     torch.manual_seed(seed)
     vocabulary = tower.vocabulary()
     return MannerWords.drawn(MannerConfig(d_token=tower.d_token), vocabulary.mean, vocabulary.std)
-
-
-def load_tower(run: Path) -> TextTower:
-    tensors_, config = load_part(Path(run) / "text.safetensors", "text")
-    tower = TextTower(TextConfig(**config))
-    tower.load_state_dict(tensors_)
-    return tower.eval().requires_grad_(False)
-
-
-def load_vae(run: Path) -> MotionVAE:
-    tensors_, config = load_part(Path(run) / "vae.safetensors", "vae")
-    vae = MotionVAE(VAEConfig(**config))
-    vae.load_state_dict(tensors_)
-    return vae.eval().requires_grad_(False)
-
-
-def load_manners(run: Path) -> MannerWords:
-    tensors_, config = load_part(Path(run) / "manners.safetensors", "manners")
-    words = MannerWords(MannerConfig(**config))
-    words.load_state_dict(tensors_)
-    return words
-
-
-def assemble(data: Path, run: Path, name: str, license: str, diffusion: DiffusionConfig = DiffusionConfig()) -> Lead:
-    """The base made of a run folder's parts and its data set's statistics."""
-    parts = {part: load_part(Path(run) / f"{part}.safetensors", part) for part in ("denoiser", "projector")}
-    tower, vae, words = load_tower(run), load_vae(run), load_manners(run)
-    config = LeadConfig(
-        name, license, tower.config, vae.config, DenoiserConfig(**parts["denoiser"][1]),
-        ProjectorConfig(**parts["projector"][1]), diffusion, words.config,
-    )  # fmt: skip
-    base = Lead(config)
-    for part, module in (("text", tower), ("vae", vae), ("manners", words)):
-        getattr(base, part).load_state_dict(module.state_dict())
-    for part, (weights, _) in parts.items():
-        getattr(base, part).load_state_dict(weights)
-    stats = Stats.read(data)
-    base.mean.copy_(torch.from_numpy(stats.mean))
-    base.std.copy_(torch.from_numpy(stats.std))
-    return base

@@ -37,7 +37,7 @@ from lead.data import Clip, collate, load
 from lead.errors import LeadError
 from lead.layers import Block, lengths_to_mask, sinusoid
 from lead.phrases import Meaning, contrast, draw, say, single_words
-from lead.runs import Stage, TrainConfig, load_part, save_part
+from lead.runs import Stage, TrainConfig, save_part
 from lead.text import PRESETS, TextConfig, TextTower
 from lead.tokenizer import WORD
 
@@ -147,14 +147,6 @@ def train_text(
     save_part(Path(run) / "text.safetensors", tower, "text", config)
     (Path(run) / "text.checkpoint").unlink(missing_ok=True)
     return tower.eval()
-
-
-def load_tower(run: Path) -> TextTower:
-    """The frozen tower of a run folder."""
-    tensors, config = load_part(Path(run) / "text.safetensors", "text")
-    tower = TextTower(TextConfig(**config))
-    tower.load_state_dict(tensors)
-    return tower.eval().requires_grad_(False)
 
 
 def text_loss(

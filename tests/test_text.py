@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lead import openclip, phrases
+from lead.assemble import load_tower
 from lead.errors import LeadError
 from lead.motion.features import Stats
 from lead.runs import Stage, TrainConfig
 from lead.text import PRESETS, TextConfig, TextTower
 from lead.tokenizer import CLIP_MERGES, Slot, Tokenizer
-from lead.train_text import TextLoss, _asked_once, info_nce, load_tower, said_alike, train_text
+from lead.train_text import TextLoss, _asked_once, info_nce, said_alike, train_text
 
 TINY = TextConfig(width=32, layers=2, heads=2, d_text=16, merges=1500)
 SENTENCES = [

@@ -7,6 +7,7 @@ import torch
 from walks import walking
 
 import lead.train_vae as train_module
+from lead.assemble import assemble
 from lead.data import prepare, vary_data
 from lead.denoiser import DenoiserConfig
 from lead.errors import LeadError
@@ -14,7 +15,7 @@ from lead.model import Lead
 from lead.projector import ProjectorConfig
 from lead.runs import TrainConfig, load_part, save_part
 from lead.text import TextConfig, TextTower
-from lead.train_latent import assemble, train_diffusion, train_projector
+from lead.train_latent import train_diffusion, train_projector
 from lead.train_vae import train_vae
 from lead.vae import VAEConfig
 

@@ -15,9 +15,10 @@ from lead.motion.bvh import write_bvh
 from lead.motion.errors import MotionError
 from lead.motion.features import features_to_joints, joints_to_features
 from lead.motion.files import read_clip, write_joints
+from lead.motion.procedural import mirrored
 from lead.motion.retarget import motion_to_bvh, motion_to_rig
 from lead.motion.rigs import Rig
-from lead.motion.skeleton import FPS, MIRROR
+from lead.motion.skeleton import FPS
 
 MAX_METRES = 1e5
 
@@ -91,7 +92,7 @@ class Motion:
 
     def mirror(self) -> "Motion":
         """Left and right exchanged."""
-        return replace(self, joints=self.joints[:, list(MIRROR)] * np.array([-1, 1, 1], dtype=np.float32))
+        return replace(self, joints=mirrored(self.joints))
 
     def features(self) -> Float[np.ndarray, "rows 263"]:
         """HumanML3D's features at 20 fps: one row fewer than frames."""

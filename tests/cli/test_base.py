@@ -82,9 +82,9 @@ def test_train_calls_the_stage(
 
 
 def test_assemble_writes_one_file(tmp_path: Path, tiny_base: Lead, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lead import train_latent
+    from lead import assemble
 
-    monkeypatch.setattr(train_latent, "assemble", lambda *args: tiny_base)
+    monkeypatch.setattr(assemble, "assemble", lambda *args: tiny_base)
     result = run("assemble", tmp_path, tmp_path, tmp_path / "base.safetensors", "--name", "tiny", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["bytes"] == (tmp_path / "base.safetensors").stat().st_size
