@@ -250,11 +250,11 @@ def _train(stage: Stage, data: Path, run: Path, device: str, given: dict[str, An
 
             train_vae(data, run, train=replace(VAE_TRAIN, **given), device=device)
         case Stage.diffusion:
-            from lead.train_latent import DIFFUSION_TRAIN, train_diffusion
+            from lead.train_diffusion import DIFFUSION_TRAIN, train_diffusion
 
             train_diffusion(data, run, train=replace(DIFFUSION_TRAIN, **given), device=device)
         case Stage.projector:
-            from lead.train_latent import PROJECTOR_TRAIN, train_projector
+            from lead.train_projector import PROJECTOR_TRAIN, train_projector
 
             train_projector(data, run, train=replace(PROJECTOR_TRAIN, **given), device=device)
         case Stage.evaluator:

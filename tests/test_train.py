@@ -15,7 +15,8 @@ from lead.model import Lead
 from lead.projector import ProjectorConfig
 from lead.runs import TrainConfig, load_part, save_part
 from lead.text import TextConfig, TextTower
-from lead.train_latent import train_diffusion, train_projector
+from lead.train_diffusion import train_diffusion
+from lead.train_projector import train_projector
 from lead.train_vae import train_vae
 from lead.vae import VAEConfig
 

@@ -57,8 +57,8 @@ def test_prepare_says_what_is_missing(tmp_path: Path) -> None:
     [
         ("text", "lead.train_text.train_text", "lead.train_text.TEXT_TRAIN"),
         ("vae", "lead.train_vae.train_vae", "lead.train_vae.VAE_TRAIN"),
-        ("diffusion", "lead.train_latent.train_diffusion", "lead.train_latent.DIFFUSION_TRAIN"),
-        ("projector", "lead.train_latent.train_projector", "lead.train_latent.PROJECTOR_TRAIN"),
+        ("diffusion", "lead.train_diffusion.train_diffusion", "lead.train_diffusion.DIFFUSION_TRAIN"),
+        ("projector", "lead.train_projector.train_projector", "lead.train_projector.PROJECTOR_TRAIN"),
         ("evaluator", "lead.evaluator.train_evaluator", "lead.evaluator.EVALUATOR_TRAIN"),
     ],
 )

@@ -1,7 +1,7 @@
-"""The stages that learn on latents: diffusion, then the projector.
+"""What the latent stages train on: posteriors of clips and features of their captions, in memory, and batches of them.
 
-Posteriors and caption features are computed once and kept in memory; in a caption with MANNER_WORD the word has the
-vectors that the clip's manner gives it.  Knows nothing of files' formats.
+In a caption with MANNER_WORD the word has the vectors that the clip's manner gives it.  Latents are scaled to unit
+spread.  Knows nothing of networks' losses.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,36 +12,17 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 from lead import data as motion_data
-from lead.assemble import load_manners, load_tower, load_vae
 from lead.data import MANNER_WORD, MAX_FRAMES, Clip
-from lead.denoiser import Denoiser, DenoiserConfig
-from lead.diffusion import Diffusion, DiffusionConfig
-from lead.layers import lengths_to_mask, masked_mean
-from lead.manners import MannerConfig, MannerWords
+from lead.manners import MannerWords
 from lead.motion.features import Stats
-from lead.projector import Projector, ProjectorConfig, alignment_loss, variance_loss
-from lead.runs import Stage, TrainConfig, save_part
+from lead.runs import TrainConfig
 from lead.text import TextTower
 from lead.train_vae import tensors
 from lead.vae import MotionVAE
 
-DIFFUSION_TRAIN = TrainConfig(steps=6500, batch=128, lr=5e-4)
-PROJECTOR_TRAIN = TrainConfig(steps=3500, batch=192, lr=1e-3, ema=0.995)
 GROUP = 8
-UNCONDITIONAL = 0.1
-"""The share of training texts replaced by the empty prompt, for classifier-free guidance."""
-
-
-@dataclass(frozen=True)
-class ProjectorLoss:
-    """Weights of LEAD's three losses (the paper gives none)."""
-
-    align: float = 0.1
-    rec: float = 1.0
-    var: float = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,85 +83,6 @@ class Captions:
         return table
 
 
-def train_diffusion(
-    data: Path,
-    run: Path,
-    config: DenoiserConfig | None = None,
-    train: TrainConfig = DIFFUSION_TRAIN,
-    diffusion: DiffusionConfig = DiffusionConfig(),
-    device: str = "cpu",
-) -> Denoiser:
-    """MSE on what `diffusion` predicts, on latents drawn from the posteriors; means over real latent tokens only."""
-    tower, vae = load_tower(run), load_vae(run)
-    config = config or DenoiserConfig(
-        d_latent=vae.config.d_latent, d_text=tower.d_text, frames_per_latent=vae.config.frames_per_latent
-    )
-    words = manner_words(tower, train.seed)
-    save_part(Path(run) / "manners.safetensors", words, "manners", words.config)
-    sources, table = _sources(data, vae, tower, words)
-    schedule = Diffusion(diffusion)
-    torch.manual_seed(train.seed)
-    stage = Stage("diffusion", Denoiser(config), run, train, device, config=config, diffusion=diffusion)
-    batches = latent_batches(sources[:2], table, train, stage.step)
-    for _ in stage.steps():
-        batch = next(batches)
-        t = torch.randint(diffusion.steps, (len(batch.z),))
-        eps = torch.randn_like(batch.z)
-        dropped = torch.rand(len(batch.z)) < UNCONDITIONAL
-        text = torch.where(dropped[:, None], table[0], batch.text)
-        inputs = (schedule.noised(batch.z, t, eps), t, text, batch.lengths)
-        with stage.accelerator.autocast():
-            output = stage.model(*(x.to(stage.device) for x in inputs))
-        error = (output - schedule.target(batch.z, t, eps).to(stage.device)).square()
-        mask = lengths_to_mask(vae.latent_lengths(batch.lengths), batch.z.shape[1]).to(stage.device)
-        stage.update(masked_mean(error, mask), {})
-    return stage.finish("denoiser", config)
-
-
-def train_projector(
-    data: Path,
-    run: Path,
-    config: ProjectorConfig | None = None,
-    train: TrainConfig = PROJECTOR_TRAIN,
-    weights: ProjectorLoss = ProjectorLoss(),
-    device: str = "cpu",
-) -> Projector:
-    """L_align + L_rec + L_var on latents drawn from the posteriors; clips without a caption count in the last two."""
-    tower, vae = load_tower(run), load_vae(run)
-    words = load_manners(run)
-    config = config or ProjectorConfig(
-        d_latent=vae.config.d_latent, d_text=tower.d_text, frames_per_latent=vae.config.frames_per_latent
-    )
-    sources, table = _sources(data, vae, tower, words)
-    torch.manual_seed(train.seed)
-    stage = Stage("projector", Projector(config), run, train, device, config=config, loss=weights)
-    batches = latent_batches(sources, table, train, stage.step)
-    for _ in stage.steps():
-        batch = next(batches)
-        z, lengths, text, captioned = (
-            x.to(stage.device) for x in (batch.z, batch.lengths, batch.text, batch.captioned)
-        )
-        with stage.accelerator.autocast():
-            loss, parts = projector_loss(stage.model, z, lengths, text, captioned, weights)
-        stage.update(loss, parts)
-    return stage.finish("projector", config)
-
-
-def projector_loss(
-    projector: Projector, z: Tensor, lengths: Tensor, text: Tensor, captioned: Tensor, weights: ProjectorLoss
-) -> tuple[Tensor, dict[str, Tensor]]:
-    z_proj = projector.encode(z, lengths)
-    z_hat = projector.decode(z_proj, lengths)
-    mask = projector.mask(lengths, z.shape[1])
-    pooled = projector.pooled(z_proj, lengths)
-    parts = {
-        "align": alignment_loss(pooled[captioned], text[captioned]),
-        "rec": mse_loss(z_hat[mask], z[mask]),
-        "var": variance_loss(z[mask], z_hat[mask]),
-    }
-    return weights.align * parts["align"] + weights.rec * parts["rec"] + weights.var * parts["var"], parts
-
-
 def latent_batches(
     sources: Sequence[LatentClips], table: Float[Tensor, "captions d_text"], train: TrainConfig, step: int
 ) -> Iterator[LatentBatch]:
@@ -238,7 +140,7 @@ def _windows(clip: Clip) -> Iterator[Clip]:
         yield Clip(clip.id, clip.features[start : start + MAX_FRAMES], clip.captions, clip.manner)
 
 
-def _sources(
+def latent_sources(
     data: Path, vae: MotionVAE, tower: TextTower, words: MannerWords
 ) -> tuple[list[LatentClips], Float[Tensor, "captions d_text"]]:
     """The training split and, where the data set was varied, its variations and its mirrored clips; and the texts."""
@@ -246,9 +148,3 @@ def _sources(
     splits = [s for s in ("train", "train_varied", "train_mirrored") if (Path(data) / f"{s}.txt").is_file()]
     sources = [latent_clips(vae, motion_data.load(data, split, stats), captions) for split in splits]
     return sources, captions.encode(tower, words)
-
-
-def manner_words(tower: TextTower, seed: int) -> MannerWords:
-    torch.manual_seed(seed)
-    vocabulary = tower.vocabulary()
-    return MannerWords.drawn(MannerConfig(d_token=tower.d_token), vocabulary.mean, vocabulary.std)
