@@ -1,12 +1,14 @@
-"""How good a base is: the protocol's table, what its decoder can express, and how exactly.
+"""How good a base is: all figures of the model card, by one command.
 
-    python -m benchmarks.base [--base PATH] [--replications 20] [--output runs/base.json]
+    python -m benchmarks.base [--base PATH] [--replications 20] [--output runs/base.json] [--card]
 
-Three tables:
-1. `lead.evaluate` on the test split: real motion, VAE reconstruction, MLD, LEAD.
-2. The judge on clips of the two never-trained styles after encode and decode, plainly and through the
+1. `lead.evaluate` on the test and the compositional split, with the shares of motions in which the judge sees the
+   content and the style that was asked for; for the compositional split each held-out cell on its own.
+2. The mean joint error of encode and decode in centimetres: on the whole path, and with the pelves together.
+3. The judge on clips of the two never-trained styles after encode and decode, plainly and through the
    projector, beside the same clips as recorded. They are clips that the judge never saw either.
-3. The mean joint error of encode and decode in centimetres: on the whole path, and with the pelves together.
+4. What issue 3 demands of an embedded default, and whether it is met.
+Printed as Markdown; `--card` puts the tables into the model card, between its two markers.
 """
 
 import argparse
@@ -21,29 +23,32 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
+from benchmarks.base_card import CARD, markdown, write_between
 from benchmarks.judge import (
+    CONTENTS,
+    STYLES,
     Judge,
     accuracy,
-    accuracy_table,
+    judged,
     load_judge,
-    newstyle_parts,
+    parted,
     real_accuracy,
     real_clips,
 )
 from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints, write_folder
 from lead import Lead, Motion
-from lead.data import MAX_FRAMES, UNIT, prepare
+from lead.data import MAX_FRAMES, UNIT, Clip, prepare
 from lead.errors import LeadError
-from lead.evaluate import COLUMNS, Evaluation, Protocol, evaluate, reconstructed, table_rows
+from lead.evaluate import Extra, Protocol, evaluate, notes, reconstructed
 from lead.evaluator import Evaluator
 from lead.metrics import mean_joint_error
 from lead.model import MIN_FRAMES
 from lead.motion.features import joints_to_features
 
 DATA = REPOSITORY / "runs" / "data"
-WIDTH = 160  # columns of print; the tables are wide
+SPLITS = ("test", "compositional")
+BY_CELL = ("compositional",)  # splits whose pairs of content and style are each judged on their own
 RECONSTRUCTED = ("test", "newstyle_eval", "newaction")
 PATHS = {"decode": False, "projector": True}  # how a clip comes back, and whether through the projector
 
@@ -69,7 +74,7 @@ def real_motions(rows: Sequence[Row]) -> list[Motion]:
 
 def recognition(base: Lead, judge: Judge) -> dict[str, dict[str, float]]:
     """How often the judge names style and content of never-trained styles' clips, recorded and decoded."""
-    rows = newstyle_parts()[1] + real_clips()["newstyle_exemplar"]
+    rows = parted("newstyle_eval")[1] + real_clips()["newstyle_exemplar"]
     motions = real_motions(rows)
     ways = {"recorded": motions}
     ways |= {name: reconstructed(base, motions, realign) for name, realign in PATHS.items()}
@@ -100,57 +105,54 @@ def joint_errors(base: Lead) -> dict[str, dict[str, float]]:
     return result
 
 
-def evaluation_table(evaluation: Evaluation, title: str) -> Table:
-    """The protocol's table to look at."""
-    table = Table("", *COLUMNS.values(), title=title)
-    for row in table_rows(evaluation):
-        table.add_row(*row)
-    return table
+def judged_by(judge: Judge, split: str) -> Extra:
+    """Shares of a split's motions in which the judge sees their content and style; a cell's under `cell/...` too."""
+    row_of = {row["id"]: row for row in judged(pack_rows(split))}
 
+    def extra(clips: Sequence[Clip], motions: Sequence[Motion]) -> dict[str, float]:
+        index = [i for i, clip in enumerate(clips) if clip.id in row_of]
+        rows = [row_of[clips[i].id] for i in index]
+        verdict = judge.judge_motions([motions[i] for i in index])
+        content = verdict.contents == [CONTENTS.index(row["content"]) for row in rows]
+        style = verdict.styles == [STYLES.index(row["style"]) for row in rows]
+        figures = {"content": float(content.mean()), "style": float(style.mean())}
+        cells = [f"{row['content']}, {row['style']}" for row in rows]
+        for cell in sorted(set(cells)) if split in BY_CELL else ():
+            own = np.array([name == cell for name in cells])
+            figures |= {f"cell/clips/{cell}": int(own.sum())}
+            figures |= {f"cell/content/{cell}": float(content[own].mean())}
+            figures |= {f"cell/style/{cell}": float(style[own].mean())}
+        return figures
 
-def figures_table(figures: dict[str, dict[str, float]], title: str, digits: int) -> Table:
-    """A dict of rows of numbers to look at."""
-    columns = list(next(iter(figures.values())))
-    table = Table("", *columns, title=title)
-    for name, row in figures.items():
-        cells = [f"{row[key]:.0f}" if key == "clips" else f"{row[key]:.{digits}f}" for key in columns]
-        table.add_row(name, *cells)
-    return table
+    return extra
 
 
 def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    """Measures and prints everything; returns it for the JSON file."""
+    """Measures everything."""
     started = time.perf_counter()
     data = prepared_data(arguments.data)
     base, evaluator, judge = Lead.load(arguments.base), Evaluator.load(arguments.evaluator), load_judge()
+    protocol = Protocol(replications=arguments.replications, multimodal_texts=arguments.texts)
 
-    real = real_accuracy(judge)
-    seen = recognition(base, judge)
-    errors = joint_errors(base)
-    console.print(accuracy_table(real))
-    console.print(figures_table(seen, "Never-trained styles after encode and decode, by the judge", 3))
-    console.print(figures_table(errors, "Mean joint error of encode and decode, cm", 2))
+    def evaluation(split: str) -> dict[str, dict[str, dict[str, float]]]:
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task(f"motions, {split}", total=None)
 
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("replications", total=arguments.replications)
-        evaluation = evaluate(
-            base,
-            evaluator,
-            data,
-            protocol=Protocol(replications=arguments.replications),
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    console.print(evaluation_table(evaluation, f"Test split, {arguments.replications} replications"))
+            def report(done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total)
+
+            extra = judged_by(judge, split)
+            rows = evaluate(base, evaluator, data, split, protocol, progress=report, extra=extra)
+        return {row: {key: asdict(value) for key, value in figures.items()} for row, figures in rows.items()}
+
     return {
         "base": base.name,
         "fingerprints": dict(base.fingerprints),
-        "replications": arguments.replications,
-        "evaluation": {
-            row: {key: asdict(value) for key, value in it.items()} for row, it in evaluation.items()
-        },
-        "recognition": seen,
-        "joint_error_cm": errors,
-        "judge": real,
+        "notes": notes(protocol),
+        "evaluation": {split: evaluation(split) for split in SPLITS},
+        "joint_error_cm": joint_errors(base),
+        "recognition": recognition(base, judge),
+        "judge": real_accuracy(judge),
         "seconds": round(time.perf_counter() - started, 1),
     }
 
@@ -162,21 +164,26 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--evaluator", type=Path, help="an evaluator (default: the embedded one)")
     parser.add_argument("--data", type=Path, default=DATA, help="the prepared pack; made here where absent")
     parser.add_argument("--replications", type=int, default=20)
+    parser.add_argument("--texts", type=int, default=100, help="MModality's texts, of 30 motions each")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "base.json")
+    parser.add_argument("--card", action="store_true", help=f"write the tables into {CARD.relative_to(REPOSITORY)}")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the benchmark and writes its figures as JSON."""
+    """Runs the benchmark, prints its figures as Markdown and writes them as JSON."""
     options = parser().parse_args(arguments)
-    console = Console(width=WIDTH)
     try:
-        figures = run(options, console)
+        figures = run(options, Console(stderr=True))
     except LeadError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     write_json(options.output, figures)
-    console.print(f"{options.output}: {figures['seconds']} s")
+    text = markdown(figures)
+    print(text)
+    if options.card:
+        write_between(CARD, text)
+    print(f"{options.output}: {figures['seconds']} s", file=sys.stderr)
     return 0
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.base import WIDTH, write_json
+from benchmarks.base import write_json
 from benchmarks.judge import (
     CONTENTS,
     STYLES,
@@ -29,7 +29,7 @@ from benchmarks.judge import (
     accuracy_table,
     clip_features,
     load_judge,
-    newstyle_parts,
+    parted,
     real_accuracy,
     real_clips,
 )
@@ -44,6 +44,7 @@ CONCEPTS = {
 }  # the judge's class, the exemplars' folder
 OBJECTIVES = ("realigned", "latent", "noise", "text")
 PATHS = {"plain": False, "projector": True}
+WIDTH = 160  # columns of print; the tables are wide
 WALK = "a person walks"
 OTHER_CONTENTS = {
     "run": "a person runs",
@@ -101,7 +102,7 @@ def real_figures(judge: Judge, style: str, learnt: set[str]) -> Figures:
         row for row in real_clips()["newstyle_exemplar"] if row["style"] == style and row["id"] not in learnt
     ]
     others = [
-        row for row in newstyle_parts()[1] if row["style"] == style and row["content"] in OTHER_CONTENTS
+        row for row in parted("newstyle_eval")[1] if row["style"] == style and row["content"] in OTHER_CONTENTS
     ]
     figures = walk_figures(judge.judge(clip_features(walks)), style)
     contents = [row["content"] for row in others]

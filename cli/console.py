@@ -52,8 +52,8 @@ def command(function: Callable[P, dict[str, Any]]) -> Callable[P, None]:
         as_json = bool(kwargs["as_json"])
         try:
             result = function(*args, **kwargs)
-        except KeyboardInterrupt:
-            _end("stopped; what was not finished is not kept", as_json, STOPPED)
+        except KeyboardInterrupt as stop:
+            _end(str(stop) or "stopped; what was not finished is not kept", as_json, STOPPED)
         except Exception as error:
             if not isinstance(error, user_errors()):
                 raise
@@ -83,7 +83,8 @@ def table(rows: Sequence[Sequence[object]], columns: Sequence[str], title: str =
     from rich import box
     from rich.table import Table
 
-    drawn = Table(*columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    look: Any = {"box": box.SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
+    drawn = Table(*columns, title=title or None, title_justify="left", **look)
     for row in rows:
         drawn.add_row(*(str(cell) for cell in row))
     drawn.columns[0].overflow = "fold"

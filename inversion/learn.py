@@ -22,7 +22,6 @@ from lead import Lead
 from lead.data import MAX_FRAMES
 from lead.model import MIN_FRAMES
 from lead.motion import Motion
-from lead.motion.skeleton import FPS
 
 Progress = Callable[[int, int, float], None]
 
@@ -75,7 +74,7 @@ def learn(
     Raises InversionError for clips that are missing or too short, ConceptError for a bad token.
     """
     _check(clips, token, objective, steps, vectors, captions)
-    windows, owners = _windows(clips)
+    windows, owners = _windows(clips, base.skeleton.fps)
     actions = [caption_to_action(c) for c in captions] if captions else shown_actions(base, windows)
     if captions:
         actions = [actions[owner] for owner in owners]
@@ -118,7 +117,7 @@ def learn(
         init=init or "",
         templates=tuple(dict.fromkeys(row[0] for row in prompts)),
         objective=objective,
-        fps=FPS,
+        fps=base.skeleton.fps,
         steps=done,
         seed=seed,
         loss=thin_curve(curve),
@@ -143,16 +142,16 @@ def _check(
         raise InversionError(f"{len(captions)} captions for {len(clips)} clips; give one caption a clip")
 
 
-def _windows(clips: Sequence[Motion]) -> tuple[list[Motion], list[int]]:
+def _windows(clips: Sequence[Motion], fps: float) -> tuple[list[Motion], list[int]]:
     """Clips at the base's rate, long ones cut into equal pieces; and for each piece the clip it comes from."""
     windows, owners = [], []
     for index, clip in enumerate(clips):
-        at_rate = clip.resample(FPS)
+        at_rate = clip.resample(fps)
         frames = len(at_rate.joints) - 1
         if frames < MIN_FRAMES:
             raise InversionError(
                 f"{clip.name or f'clip {index + 1}'} is {clip.seconds:.2f} s long ({len(clip.joints)} frames at "
-                f"{clip.fps:g} fps); at least {(MIN_FRAMES + 1) / FPS:.2f} s are needed: leave it out or record more"
+                f"{clip.fps:g} fps); at least {(MIN_FRAMES + 1) / fps:.2f} s are needed: leave it out or record more"
             )
         pieces = -(-frames // MAX_FRAMES)
         for piece in np.array_split(np.arange(frames), pieces):

@@ -1,13 +1,13 @@
-"""Captioned motion data sets in HumanML3D's layout: making one from a folder of clips, varying it, reading batches.
+"""Captioned motion data sets: reading them in batches, making one from a folder of clips, varying it.
 
-Layout: `new_joint_vecs/<id>.npy` [frames, 263], `texts/<id>.txt` (a line a caption: `caption#word/TAG ...#from#to`),
-one `<split>.txt` of ids a split, `Mean.npy`, `Std.npy` from the training split.  `vary` adds clips in other manners:
-`train_varied.txt` (captioned in words, or by a made-up word, MANNER_WORD) and `train_mirrored.txt` (no captions:
-left and right are exchanged, and a caption so exchanged would teach combinations that a data set may hold out).
-Knows nothing of models.  Features are at 20 fps; lengths count frames of features.
+What a folder holds and which of its clips count is `lead.folders`'s.  `vary_data` adds clips in other manners:
+`train_varied.txt` (captioned in words, or by a made-up word, MANNER_WORD) and `train_mirrored.txt` (captions only on
+plain mirrors, left and right exchanged, where `lead.sides` allows them).
+Knows nothing of models.  Lengths count frames of features, at the data set's rate.
 """
 
 import json
+import logging
 import os
 import tempfile
 import zlib
@@ -19,15 +19,31 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lead.errors import LeadError
+from lead.folders import (
+    MIN_FRAMES,
+    MIRRORED,
+    VARIED,
+    Rules,
+    describe,
+    missing,
+    packed,
+    rules_of,
+    splits_of,
+    whole_captions,
+)
 from lead.motion import Motion
 from lead.motion.errors import MotionError
 from lead.motion.features import Stats, features_to_joints, joints_to_features
 from lead.motion.procedural import Manner, drawn, manner_to_vector, mirrored, vary, wild, with_upper_body
+from lead.motion.skeleton import HUMANML3D
+from lead.sides import mirrored_captions
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
-MIN_FRAMES, MAX_FRAMES, UNIT = 12, 196, 4
-"""Frames of features that a clip needs, that a batch takes at most, and that lengths are multiples of."""
+MAX_FRAMES, UNIT = 196, 4
+"""Frames of features that a batch takes at most, and that lengths are multiples of."""
 MANNER_WORD = "<manner>"
 """Stands in a variation's captions for the word whose vectors follow from the clip's manner."""
 CLIP_SUFFIXES = (".bvh", ".npz", ".npy")
@@ -38,16 +54,18 @@ class Clip:
     """One captioned motion."""
 
     id: str
-    features: Float[np.ndarray, "frames 263"]
+    features: Float[np.ndarray, "frames feats"]
     """Normalised by the data set's statistics."""
     captions: tuple[str, ...]
     manner: Float[np.ndarray, "params"] | None = None
     """How a procedural variation differs from its original (`manner_to_vector`)."""
+    authors: bool = False
+    """The data set's authors draw crops: one in three is a UNIT shorter than it could be."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    features: Float[np.ndarray, "batch frames 263"]
+    features: Float[np.ndarray, "batch frames feats"]
     """Normalised, zero after each clip's end."""
     lengths: Int[np.ndarray, "batch"]
     captions: tuple[str, ...]
@@ -55,23 +73,58 @@ class Batch:
 
 
 def load(data: Path, split: str, stats: Stats | None = None) -> list[Clip]:
-    """The clips of a split that are long enough, normalised with `stats` or the data set's own."""
+    """The clips of a split that count, normalised with `stats` or the data set's own; what is left out is logged."""
     data = Path(data)
-    listing = data / f"{split}.txt"
-    if not listing.is_file():
-        raise LeadError(f"{data} has no {split}.txt; make a data set with `lead data prepare CLIPS {data}`")
+    found, rules = packed(data, split), rules_of(data, split)
+    if found.left_out:
+        log.warning("%s, %s.txt: %s", data, split, found.report())
+    if not found.ids:
+        raise LeadError(f"{data / f'{split}.txt'} names no clip of at least {rules.shortest} frames")
     stats = stats or Stats.read(data)
-    manners = np.load(data / "manners.npz", allow_pickle=False) if (data / "manners.npz").is_file() else {}
-    clips = []
-    for name in listing.read_text().split():
-        features = np.load(data / "new_joint_vecs" / f"{name}.npy", allow_pickle=False)
-        if len(features) >= MIN_FRAMES:
-            normal = stats.normalise(features).astype(np.float32)
-            manner = manners[name] if name in manners else None  # noqa: SIM401 - reading is lazy, NpzFile.get is not
-            clips.append(Clip(name, normal, _captions(data / "texts" / f"{name}.txt"), manner))
-    if not clips:
-        raise LeadError(f"{listing} names no clip of at least {MIN_FRAMES} frames")
+    frames = found.frames
+    frames -= stats.mean
+    frames /= stats.std
+    parts = np.split(frames, np.cumsum(found.lengths)[:-1])
+    rows = zip(found.ids, parts, found.captions, found.manners, strict=True)
+    return [Clip(*row, authors=rules.authors) for row in rows]
+
+
+def load_captioned(data: Path, stats: Stats | None = None) -> list[Clip]:
+    """The training split and, where the data set was varied, those of its mirrors that have captions."""
+    clips = load(data, "train", stats)
+    if (Path(data) / f"{MIRRORED}.txt").is_file():
+        clips += [clip for clip in load(data, MIRRORED, stats) if clip.captions]
     return clips
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """What a split holds."""
+
+    listed: int
+    clips: int
+    captions: int
+    hours: float
+    left_out: dict[str, int]
+    """For each reason, how many."""
+
+
+def check(data: Path) -> tuple[str, dict[str, SplitReport], list[str]]:
+    """What kind of data set a folder is, each split's content, and a line for all that is missing."""
+    data, reports = Path(data), {}
+    rules, splits = rules_of(data), splits_of(data)
+    lacks = missing(data, splits or ["train"])
+    for split in splits:
+        if not missing(data, [split]):
+            found = packed(data, split)
+            reports[split] = SplitReport(
+                len((data / f"{split}.txt").read_text().split()),
+                len(found.ids),
+                sum(map(len, found.captions)),
+                len(found.frames) / rules.skeleton.fps / 3600,
+                {reason: len(ids) for reason, ids in found.left_out.items()},
+            )
+    return rules.name, reports, lacks
 
 
 def batches(
@@ -91,6 +144,8 @@ def batches(
 def collate(clips: Sequence[Clip], rng: np.random.Generator | None = None, max_frames: int = MAX_FRAMES) -> Batch:
     """Clips side by side, each cut to a multiple of UNIT frames; with `rng`, crops and captions are drawn."""
     lengths = np.array([min(len(clip.features), max_frames) // UNIT * UNIT for clip in clips])
+    if rng:
+        lengths -= [UNIT if clip.authors and rng.integers(3) == 0 else 0 for clip in clips]
     features = np.zeros((len(clips), lengths.max(), clips[0].features.shape[1]), dtype=np.float32)
     captions = []
     for row, (clip, length) in enumerate(zip(clips, lengths, strict=True)):
@@ -146,21 +201,25 @@ def _prepare(source: Path, rows: Sequence[dict], out: Path, progress: Progress |
     if not training:
         raise LeadError(f"{source} has no clip for training: give some rows of captions.jsonl the split `train`")
     Stats.from_features(np.concatenate(training)).write(out)
+    describe(out, Rules("lead", HUMANML3D, MIN_FRAMES, None))
     for split, names in splits.items():
         (out / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
     return {split: len(names) for split, names in splits.items()}
 
 
 def vary_data(data: Path, copies: int = 8, seed: int = 0, progress: Progress | None = None) -> Mapping[str, int]:
-    """Adds `copies` procedural variations of every training clip, and as many mirrored ones without captions."""
+    """Adds `copies` procedural variations of every training clip, and as many mirrored ones (`caption_mirrors`)."""
     data = Path(data)
-    names = (data / "train.txt").read_text().split()
-    rng = np.random.default_rng(seed)
-    joints = [features_to_joints(np.load(data / "new_joint_vecs" / f"{name}.npy")) for name in names]
+    rules, found = rules_of(data), packed(data, "train")
+    if rules.skeleton is not HUMANML3D:
+        raise LeadError(f"{data} has no 22-joint motion: only HumanML3D's features are varied")
+    describe(data, rules)
+    names, rng = found.ids, np.random.default_rng(seed)
+    joints = [features_to_joints(part) for part in np.split(found.frames, np.cumsum(found.lengths)[:-1])]
     usable = [i for i, clip in enumerate(joints) if len(clip) > MIN_FRAMES]
     varied, mirror, manners = [], [], {}
     for done, index in enumerate(usable):
-        captions = _captions(data / "texts" / f"{names[index]}.txt")
+        captions = found.captions[index]
         for copy in range(copies):
             manner, phrases = drawn(rng) if copy % 2 == 0 else (wild(rng), ())
             name = f"V{copy}_{names[index]}"
@@ -178,9 +237,30 @@ def vary_data(data: Path, copies: int = 8, seed: int = 0, progress: Progress | N
         if progress:
             progress(done + 1, len(usable))
     np.savez(data / "manners.npz", **manners)  # type: ignore[arg-type]
-    for split, ids in (("train_varied", varied), ("train_mirrored", mirror)):
+    for split, ids in ((VARIED, varied), (MIRRORED, mirror)):
         (data / f"{split}.txt").write_text("".join(f"{name}\n" for name in ids))
-    return {"train_varied": len(varied), "train_mirrored": len(mirror)}
+    caption_mirrors(data)
+    return {VARIED: len(varied), MIRRORED: len(mirror)}
+
+
+def caption_mirrors(data: Path) -> int:
+    """Captions for the plain mirrors of training clips (`M0_<id>`), sides exchanged, where they may have them."""
+    data, found = Path(data), packed(Path(data), "train")
+    splits = {path.stem: path.read_text().split() for path in data.glob("*.txt")}
+    trained = {name for split, ids in splits.items() if split.startswith("train") or split == "val" for name in ids}
+    judged = {name for ids in splits.values() for name in ids} - trained
+    known = {caption.lower() for said in found.captions for caption in said}
+    held = {caption.lower() for name in judged for caption in whole_captions(data, name)}
+    mirrors, count = set(splits[MIRRORED]), 0
+    for name, said in zip(found.ids, found.captions, strict=True):
+        swapped = mirrored_captions(said, known, held) if f"M0_{name}" in mirrors else ()
+        path = data / "texts" / f"M0_{name}.txt"
+        if swapped:
+            _write_captions(path, swapped)
+            count += 1
+        else:
+            path.unlink(missing_ok=True)
+    return count
 
 
 def _save_variation(data: Path, name: str, joints: np.ndarray, manner: Manner, rng: np.random.Generator) -> bool:
@@ -238,10 +318,3 @@ def _write_captions(path: Path, captions: Sequence[str]) -> None:
         words = " ".join(f"{word.strip('.,').lower()}/OTHER" for word in caption.split())
         lines.append(f"{caption}#{words}#0.0#0.0\n")
     path.write_text("".join(lines))
-
-
-def _captions(path: Path) -> tuple[str, ...]:
-    """The captions that belong to the whole clip; a mirrored variation has none."""
-    if not path.is_file():
-        return ()
-    return tuple(line.split("#")[0].strip() for line in path.read_text().splitlines() if line.strip())

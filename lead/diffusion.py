@@ -1,17 +1,23 @@
-"""The mathematics of latent diffusion: the noise schedule, what the network predicts, and the sampler.
+"""The mathematics of latent diffusion: the noise schedule, what the network predicts, and the samplers.
 
 Symbols: z_0 a clean latent, z_t = sqrt(alpha_bar_t) z_0 + sqrt(1 - alpha_bar_t) eps the noised one, t in 0..999,
-v = sqrt(alpha_bar_t) eps - sqrt(1 - alpha_bar_t) z_0 (Salimans & Ho, arXiv 2202.00512).
+v = sqrt(alpha_bar_t) eps - sqrt(1 - alpha_bar_t) z_0 (Salimans & Ho, arXiv 2202.00512); t = CLEAN means z_0 itself.
 Knows nothing of networks, text and motion.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from lead.errors import LeadError
+
+CLEAN = -1
+Sampler = Literal["ddim", "dpm++"]
 
 
 @dataclass(frozen=True)
@@ -22,20 +28,25 @@ class DiffusionConfig:
     prediction: Literal["v", "epsilon"] = "v"
     sampling_steps: int = 10
     guidance: float = 2.0
+    schedule: Literal["scaled-linear", "cosine"] = "scaled-linear"
+    """Betas linear in their square roots, MLD's; or alpha_bar a squared cosine, which needs no beta_start and end."""
+    sampler: Sampler = "ddim"
+    spacing: Literal["trailing", "leading"] = "trailing"
+    """Of sampling times: from pure noise down to a clean latent; or MLD's, from t = 1 up, which stop at t = 0."""
 
 
 class Diffusion:
-    """MLD's schedule: betas linear in their square roots ("scaled linear")."""
+    """A noise schedule, and what a network trained under it predicts."""
 
     def __init__(self, config: DiffusionConfig):
         self.config = config
-        c = config
-        betas = torch.linspace(c.beta_start**0.5, c.beta_end**0.5, c.steps, dtype=torch.float64).square()
+        betas = _cosine_betas(config) if config.schedule == "cosine" else _scaled_linear_betas(config)
         self.alpha_bar = torch.cumprod(1 - betas, dim=0).float()
 
     def scales(self, t: Int[Tensor, "batch"]) -> tuple[Float[Tensor, "batch 1 1"], Float[Tensor, "batch 1 1"]]:
         """sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), ready to multiply latents."""
-        alpha_bar = self.alpha_bar.to(t.device)[t][:, None, None]
+        known = self.alpha_bar.to(t.device)[t.clamp(min=0)]
+        alpha_bar = torch.where(t == CLEAN, torch.ones_like(known), known)[:, None, None]
         return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
 
     def noised(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
@@ -57,28 +68,82 @@ class Diffusion:
             return (z_t - noise * output) / signal, output
         return signal * z_t - noise * output, noise * z_t + signal * output
 
-    def sampling_times(self, steps: int) -> Int[Tensor, "steps"]:
-        """`steps` evenly spaced times from the last one down; trailing, so that sampling starts at pure noise."""
-        spaced = torch.arange(steps, 0, -1, dtype=torch.float64) * (self.config.steps / steps)
-        return spaced.round().long().clamp(1, self.config.steps) - 1
+    def sampling_times(self, steps: int) -> Int[Tensor, "times"]:
+        """Where a sampler evaluates the network, `steps` evenly spaced times downward, and last where it ends."""
+        total = self.config.steps
+        if not 1 <= steps < total:
+            raise LeadError(f"{steps} sampling steps; expected 1 to {total - 1}: the base has {total} noise levels")
+        if self.config.spacing == "leading":
+            return torch.cat([torch.arange(steps).flip(0) * (total // steps) + 1, torch.tensor([0])])
+        spaced = torch.arange(steps, 0, -1, dtype=torch.float64) * (total / steps)
+        return torch.cat([spaced.round().long().clamp(1, total) - 1, torch.tensor([CLEAN])])
+
+
+def _scaled_linear_betas(config: DiffusionConfig) -> Float[Tensor, "steps"]:
+    c = config
+    return torch.linspace(c.beta_start**0.5, c.beta_end**0.5, c.steps, dtype=torch.float64).square()
+
+
+def _cosine_betas(config: DiffusionConfig) -> Float[Tensor, "steps"]:
+    """Of alpha_bar_t = f(t) / f(0), f(t) = cos^2((t / T + s) / (1 + s) * pi / 2), s = 0.008, each at most 0.999.
+
+    Nichol & Dhariwal, arXiv 2102.09672, Eq. 17.
+    """
+    t = torch.arange(config.steps + 1, dtype=torch.float64) / config.steps
+    f = torch.cos((t + 0.008) / 1.008 * torch.pi / 2).square()
+    return (1 - f[1:] / f[:-1]).clamp(max=0.999)
+
+
+Network = Callable[[Tensor, Tensor], Tensor]
+
+
+def sample(
+    diffusion: Diffusion,
+    network: Network,
+    noise: Float[Tensor, "batch latents d_latent"],
+    steps: int,
+    sampler: Sampler | None = None,
+) -> Float[Tensor, "batch latents d_latent"]:
+    """From noise to a latent by the sampler of that name, the configured one where none is given."""
+    name = sampler or diffusion.config.sampler
+    if name not in get_args(Sampler):
+        raise LeadError(f"there is no sampler {name!r}; choose one of {', '.join(get_args(Sampler))}")
+    return {"ddim": ddim, "dpm++": dpm_solver}[name](diffusion, network, noise, steps)
 
 
 def ddim(
-    diffusion: Diffusion,
-    network: Callable[[Tensor, Tensor], Tensor],
-    noise: Float[Tensor, "batch latents d_latent"],
-    steps: int,
+    diffusion: Diffusion, network: Network, noise: Float[Tensor, "batch latents d_latent"], steps: int
 ) -> Float[Tensor, "batch latents d_latent"]:
-    """Deterministic DDIM (Song et al., arXiv 2010.02502, eta = 0) from noise to z_0; nothing is clipped."""
+    """Deterministic DDIM (Song et al., arXiv 2010.02502, eta = 0), of first order; nothing is clipped."""
     z_t = noise
-    times = diffusion.sampling_times(steps)
-    for index, time in enumerate(times):
-        t = time.expand(len(noise)).to(noise.device)
+    for t, t_next in pairwise(diffusion.sampling_times(steps)[:, None].expand(-1, len(noise)).to(noise.device)):
         clean, eps = diffusion.clean_and_noise(z_t, t, network(z_t, t))
-        if index == len(times) - 1:
-            return clean
-        z_t = diffusion.noised(clean, times[index + 1].expand(len(noise)).to(noise.device), eps)
-    raise AssertionError(f"steps={steps}: a sampler takes at least one step")
+        z_t = diffusion.noised(clean, t_next, eps)
+    return z_t
+
+
+def dpm_solver(
+    diffusion: Diffusion, network: Network, noise: Float[Tensor, "batch latents d_latent"], steps: int
+) -> Float[Tensor, "batch latents d_latent"]:
+    """DPM-Solver++(2M) (Lu et al., arXiv 2211.01095, algorithm 2), multistep, of second order; nothing is clipped.
+
+    With lambda = log(alpha / sigma) and h its change over a step, and D the line through the last two estimates of
+    z_0, read half a step ahead:  z_next = sigma_next / sigma z - alpha_next (e^-h - 1) D.
+    The first step has one estimate only; the last takes its own alone too, for lambda may end at infinity.
+    """
+    z_t, before, h_before = noise, None, torch.ones(())
+    times = diffusion.sampling_times(steps)[:, None].expand(-1, len(noise)).to(noise.device)
+    for index, (t, t_next) in enumerate(pairwise(times)):
+        clean, _ = diffusion.clean_and_noise(z_t, t, network(z_t, t))
+        (alpha, sigma), (alpha_next, sigma_next) = diffusion.scales(t), diffusion.scales(t_next)
+        decay = sigma_next * alpha / (sigma * alpha_next)  # e^-h
+        h = -decay.log()
+        estimate = clean
+        if before is not None and index < steps - 1:
+            estimate = clean + h / (2 * h_before) * (clean - before)
+        z_t = sigma_next / sigma * z_t + alpha_next * (1 - decay) * estimate
+        before, h_before = clean, h
+    return z_t
 
 
 def guided(

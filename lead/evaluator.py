@@ -5,8 +5,9 @@
 
 Both are trained together on a data set's train split, apart from the base model and its text tower, so that
 the base is not judged by itself. Embeddings are not normalised: Euclidean distance is what the loss trains
-and what the metrics use. It reads slice 0:259 of the features (contacts are left out, as in the field's
-usual evaluator). This module knows nothing of how motions are generated; `lead.evaluate` has the protocol.
+and what the metrics use. It reads all features (263, or KIT-ML's 251) but the last four: contacts are left
+out, as in the field's usual evaluator (`lead.t2m_evaluator`). This module knows nothing of how motions are
+generated; `lead.evaluate` has the protocol.
 Sources: Guo et al., CVPR 2022, appendix (the co-embedding); Petrovich et al., *TMR*, ICCV 2023 (InfoNCE,
 and near-duplicates left out of the negatives).
 """
@@ -16,10 +17,9 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -33,11 +33,12 @@ from lead.data import MAX_FRAMES, Clip, load
 from lead.errors import LeadError
 from lead.metrics import GROUP, r_precision
 from lead.motion.features import Stats
+from lead.records import fingerprint
 from lead.runs import Stage, TrainConfig, load_part
 
 EMBEDDED = Path(__file__).parent / "weights" / "evaluator.safetensors"
 EVALUATOR_TRAIN = TrainConfig(
-    steps=600, batch=128, lr=1e-3, warmup=30, weight_decay=0.05, report_every=20, save_every=100
+    steps=600, batch=128, lr=1e-3, warmup=30, weight_decay=0.05, report_every=20, save_every=100, val_every=100
 )
 CONTACTS = 4  # the last features; not read
 PADDING, UNKNOWN = 0, 1  # word ids
@@ -77,9 +78,7 @@ class MaskedTransformer(nn.Module):
     def __init__(self, d: int, layers: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                d, heads, 2 * d, dropout, activation="gelu", batch_first=True, norm_first=True
-            )
+            nn.TransformerEncoderLayer(d, heads, 2 * d, dropout, activation="gelu", batch_first=True, norm_first=True)
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(d)
@@ -116,23 +115,22 @@ class Evaluator(nn.Module):
         self.text_encoder = MaskedTransformer(config.d_text, config.text_layers, config.heads, config.dropout)
         self.text_head = _head(config.d_text, config.d)
         size = config.frames_per_token  # tokens overlap by half on either side
-        self.stem = nn.Conv1d(
-            config.feats - CONTACTS, config.d_motion, 2 * size, stride=size, padding=size // 2
-        )
-        self.motion_encoder = MaskedTransformer(
-            config.d_motion, config.motion_layers, config.heads, config.dropout
-        )
+        self.stem = nn.Conv1d(config.feats - CONTACTS, config.d_motion, 2 * size, stride=size, padding=size // 2)
+        self.motion_encoder = MaskedTransformer(config.d_motion, config.motion_layers, config.heads, config.dropout)
         self.motion_head = _head(config.d_motion, config.d)
 
     @property
     def device(self) -> torch.device:
         return self.mean.device
 
+    @property
+    def feats(self) -> int:
+        return self.config.feats
+
     def tokenize(self, captions: Sequence[str]) -> Int[Tensor, "batch words"]:
         """Word ids, padded to the longest caption."""
         rows = [
-            [self.word_ids.get(word, UNKNOWN) for word in split_words(caption)[: self.config.max_words]]
-            or [UNKNOWN]
+            [self.word_ids.get(word, UNKNOWN) for word in split_words(caption)[: self.config.max_words]] or [UNKNOWN]
             for caption in captions
         ]
         ids = torch.full((len(rows), max(map(len, rows))), PADDING)
@@ -159,14 +157,16 @@ class Evaluator(nn.Module):
     @torch.no_grad()
     def embed_texts(self, captions: Sequence[str], batch: int = 128) -> Float[np.ndarray, "captions d"]:
         """`encode_text` of any number of captions, without dropout and gradients."""
-        return self._embed(captions, batch, lambda part: self.encode_text(self.tokenize(part)))
+        order = np.argsort([len(split_words(caption)) for caption in captions], kind="stable")
+        return self._embed(captions, order, batch, lambda part: self.encode_text(self.tokenize(part)))
 
     @torch.no_grad()
     def embed_motions(
         self, features: Sequence[Float[np.ndarray, "frames feats"]], batch: int = 64
     ) -> Float[np.ndarray, "clips d"]:
         """`encode_motion` of any number of clips of any lengths, without dropout and gradients."""
-        return self._embed(features, batch, lambda part: self.encode_motion(*self._pad(part)))
+        order = np.argsort([len(clip) for clip in features], kind="stable")
+        return self._embed(features, order, batch, lambda part: self.encode_motion(*self._pad(part)))
 
     def forward(
         self,
@@ -177,11 +177,15 @@ class Evaluator(nn.Module):
         """Both embeddings at once, for training."""
         return self.encode_text(words), self.encode_motion(features, lengths)
 
-    def _embed(self, items: Sequence, batch: int, encode) -> np.ndarray:
+    def _embed(self, items: Sequence, order: np.ndarray, batch: int, encode: Callable) -> np.ndarray:
+        """Embeds items of like length together: less padding."""
         training, _ = self.training, self.eval()
-        parts = [encode(items[start : start + batch]).cpu() for start in range(0, len(items), batch)]
+        out = np.zeros((len(items), self.config.d), dtype=np.float32)
+        for start in range(0, len(items), batch):
+            index = order[start : start + batch]
+            out[index] = encode([items[i] for i in index]).cpu()
         self.train(training)
-        return torch.cat(parts).numpy() if parts else np.zeros((0, self.config.d), dtype=np.float32)
+        return out
 
     def _pad(self, features: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
         return pad_features(features, self.device)
@@ -208,9 +212,7 @@ class Evaluator(nn.Module):
         """
         path = EMBEDDED if path is None else Path(path)
         if not path.is_file():
-            raise LeadError(
-                f"No evaluator at {path}: train one with `lead train evaluator DATA --output RUN`."
-            )
+            raise LeadError(f"No evaluator at {path}: train one with `lead train evaluator DATA --output RUN`.")
         tensors, values = load_part(path, "evaluator")
         tensors = {name: value.float() for name, value in tensors.items()}
         config = EvaluatorConfig(**{**values, "words": tuple(values["words"])})
@@ -282,25 +284,27 @@ def train_evaluator(
     clips, val = load(data, "train", _own_units(stats)), load(data, "val", _own_units(stats))
     groups = caption_groups([clip.captions for clip in clips])
     by_length = np.argsort([len(clip.features) for clip in clips], kind="stable")
-    config = config or EvaluatorConfig(word_list(text for clip in clips for text in clip.captions))
+    known = word_list(text for clip in clips for text in clip.captions)
+    config = replace(config or EvaluatorConfig(known), feats=len(stats.mean))
     torch.manual_seed(train.seed)
-    stage = Stage("evaluator", Evaluator(config, stats), Path(run), train, device, config=config)
-    average = cast(Evaluator, stage.average)
+    inputs = {"data": fingerprint(data)}
+    stage = Stage("evaluator", Evaluator(config, stats), Path(run), train, device, inputs, config=config)
     for step in stage.steps():
         rng = np.random.default_rng((train.seed, step))  # a resumed run draws what it would have drawn
         index = like_lengths(by_length, train.batch, rng)
         pairs = [augmented(clips[i], stats, rng) for i in index]
         features, lengths = pad_features([features for features, _ in pairs], stage.device)
-        words = average.tokenize([caption for _, caption in pairs])
+        words = stage.model.tokenize([caption for _, caption in pairs])
         same = torch.as_tensor(groups[index][:, None] == groups[index], device=stage.device)
+        rows = stage.rows(len(index))
         with stage.accelerator.autocast():
-            text, motion = stage.model(words, features, lengths)
-        loss = contrastive_loss(text.float(), motion.float(), same)
+            text, motion = stage.model(words[rows], features[rows], lengths[rows])
+        text, motion = (stage.gathered(x.float(), len(index)) for x in (text, motion))
+        loss = contrastive_loss(text, motion, same)
         stage.update(loss, {})
-        if (step + 1) % train.save_every == 0:
-            stage.note(val_r3=float(retrieval(average, val)[-1]))
-    average.save(stage.run / "evaluator.safetensors")
-    (stage.run / "evaluator.checkpoint").unlink(missing_ok=True)
+        stage.validate(lambda evaluator: {"val_r3": retrieval(evaluator, val)[-1]}, better="higher")
+    average = stage.kept()
+    stage.close(lambda: average.save(stage.run / "evaluator.safetensors"))
     return average
 
 
@@ -319,9 +323,7 @@ def like_lengths(
     return rng.choice(by_length[start : start + window], batch, replace=False)
 
 
-def augmented(
-    clip: Clip, stats: Stats, rng: np.random.Generator
-) -> tuple[Float[np.ndarray, "frames feats"], str]:
+def augmented(clip: Clip, stats: Stats, rng: np.random.Generator) -> tuple[Float[np.ndarray, "frames feats"], str]:
     """A cut of at least three quarters of the clip with a little noise, and one of its captions."""
     frames = min(len(clip.features), MAX_FRAMES)
     keep = max(min(frames, 16), int(frames * rng.uniform(0.75, 1.0)))

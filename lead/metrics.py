@@ -35,7 +35,10 @@ class Estimate:
         return cls(float(array.mean()), float(half))
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} ±{self.interval:.3f}"
+        """`.976 ±.004`, `14.75 ±.20`: decimals by the mean's size; one value alone has no interval."""
+        decimals = 3 if abs(self.mean) < 1 else 2 if abs(self.mean) < 100 else 1
+        parts = [self.mean, self.interval] if self.interval else [self.mean]
+        return " ±".join(f"{part:.{decimals}f}".removeprefix("0") for part in parts)
 
 
 def frechet_distance(a: Float[Array, "m d"], b: Float[Array, "n d"]) -> float:
@@ -102,9 +105,7 @@ def diversity(motion: Float[Array, "n d"], rng: np.random.Generator, pairs: int 
     return mm_dist(motion[first], motion[second])
 
 
-def multimodality(
-    motion: Float[Array, "texts samples d"], rng: np.random.Generator, pairs: int = 10
-) -> float:
+def multimodality(motion: Float[Array, "texts samples d"], rng: np.random.Generator, pairs: int = 10) -> float:
     """MModality: the mean distance of random pairs of motions that were generated from the same text."""
     texts, samples, _ = motion.shape
     pairs = min(pairs, samples // 2)
@@ -128,9 +129,7 @@ def foot_skate_ratio(joints: Float[Array, "frames 22 3"], fps: float = 20.0) -> 
     return float((low[1:] & low[:-1] & (speed > SKATE_SPEED)).any(axis=1).mean())
 
 
-def mean_joint_error(
-    a: Float[Array, "*batch 22 3"], b: Float[Array, "*batch 22 3"], local: bool = False
-) -> float:
+def mean_joint_error(a: Float[Array, "*batch 22 3"], b: Float[Array, "*batch 22 3"], local: bool = False) -> float:
     """MPJPE: the mean distance of corresponding joints, in metres; `local` puts the pelves together first."""
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if local:

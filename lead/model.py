@@ -2,8 +2,8 @@
 
 Text -> text feature -> latent by reverse diffusion -> E_proj -> D_proj -> VAE decoder -> features -> joints
 (LEAD, arXiv 2410.14508).  `realign=False` leaves the projector out, which is plain MLD (arXiv 2212.04048).
-Latents here are scaled to unit spread; `lengths` count frames at 20 fps.  Learned words come as plain tensors by
-token name; what a concept file is, this module does not know.
+Latents here are scaled to unit spread; `lengths` count frames at the base's rate.  Learned words come as plain tensors
+by token name; what a concept file is, this module does not know.
 """
 
 import hashlib
@@ -22,16 +22,18 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lead.data import MAX_FRAMES, UNIT
-from lead.denoiser import Denoiser, DenoiserConfig
-from lead.diffusion import Diffusion, DiffusionConfig, ddim, guided
+from lead.denoiser import DenoiserConfig
+from lead.diffusion import Diffusion, DiffusionConfig, Sampler, guided
+from lead.diffusion import sample as sample_latents
 from lead.errors import LeadError
 from lead.manners import MannerConfig, MannerWords
 from lead.motion import Motion
 from lead.motion.features import Stats
-from lead.motion.skeleton import FPS
+from lead.motion.skeleton import Skeleton, skeleton_of
+from lead.networks import AnyDenoiserConfig, AnyVAEConfig, build_denoiser, build_vae, denoiser_config, vae_config
 from lead.projector import Projector, ProjectorConfig
 from lead.text import TextConfig, TextTower
-from lead.vae import MotionVAE, VAEConfig
+from lead.vae import VAEConfig
 
 FORMAT = "lead/1"
 EMBEDDED = Path(__file__).parent / "weights" / "lead-small.safetensors"
@@ -49,17 +51,21 @@ class LeadConfig:
     name: str = "lead"
     license: str = ""
     text: TextConfig = field(default_factory=TextConfig)
-    vae: VAEConfig = field(default_factory=VAEConfig)
-    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
+    vae: AnyVAEConfig = field(default_factory=VAEConfig)
+    denoiser: AnyDenoiserConfig = field(default_factory=DenoiserConfig)
     projector: ProjectorConfig = field(default_factory=ProjectorConfig)
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     manners: MannerConfig = field(default_factory=MannerConfig)
 
 
-_CONFIGS = {
-    "text": TextConfig, "vae": VAEConfig, "denoiser": DenoiserConfig, "projector": ProjectorConfig,
-    "diffusion": DiffusionConfig, "manners": MannerConfig,
-}  # fmt: skip
+_CONFIGS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+    "text": lambda values: TextConfig(**values),
+    "vae": vae_config,
+    "denoiser": denoiser_config,
+    "projector": lambda values: ProjectorConfig(**values),
+    "diffusion": lambda values: DiffusionConfig(**values),
+    "manners": lambda values: MannerConfig(**values),
+}
 
 
 class Lead(nn.Module):
@@ -72,8 +78,8 @@ class Lead(nn.Module):
         super().__init__()
         self.config = config
         self.text = TextTower(config.text)
-        self.vae = MotionVAE(config.vae)
-        self.denoiser = Denoiser(config.denoiser)
+        self.vae = build_vae(config.vae)
+        self.denoiser = build_denoiser(config.denoiser)
         self.projector = Projector(config.projector)
         self.manners = MannerWords(config.manners)
         self.diffusion = Diffusion(config.diffusion)
@@ -88,6 +94,11 @@ class Lead(nn.Module):
     @property
     def license(self) -> str:
         return self.config.license
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Of the features that the base makes: it tells their joints and their frames a second."""
+        return skeleton_of(self.config.vae.features)
 
     @property
     def stats(self) -> Stats:
@@ -155,14 +166,14 @@ class Lead(nn.Module):
     def normalised_features(
         self, motions: Sequence[Motion]
     ) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, "batch"]]:
-        """The VAE's input: features at 20 fps under the base's own statistics, zero past each end."""
+        """The VAE's input: features at the base's rate under the base's own statistics, zero past each end."""
         stats, rows = self.stats, []
         for motion in motions:
-            features = stats.normalise(motion.features())[:MAX_FRAMES]
+            features = stats.normalise(motion.features(self.skeleton))[:MAX_FRAMES]
             if len(features) < MIN_FRAMES:
                 raise LeadError(
                     f"{motion.name or 'a motion'} has {len(motion.joints)} frames at {motion.fps:g} fps; "
-                    f"at least {(MIN_FRAMES + 1) / FPS:.2f} s are needed"
+                    f"at least {(MIN_FRAMES + 1) / self.skeleton.fps:.2f} s are needed"
                 )
             rows.append(features[: len(features) // UNIT * UNIT])
         lengths = torch.tensor([len(row) for row in rows])
@@ -171,11 +182,13 @@ class Lead(nn.Module):
             row[: len(features)] = features
         return torch.from_numpy(batch).to(self.device), lengths.to(self.device)
 
-    def decode(self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"]) -> list[Motion]:
-        """Motions of scaled latents."""
+    def decode(
+        self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"], *, planted: bool = False
+    ) -> list[Motion]:
+        """Motions of scaled latents; `planted` keeps standing feet from sliding, as generated motions need."""
         features = self.vae.decode(z / self.vae.latent_scale, lengths) * self.std + self.mean
         rows = zip(features.cpu().numpy(), lengths.tolist(), strict=True)
-        return [Motion.from_features(row[:length]) for row, length in rows]
+        return [Motion.from_features(row[:length], planted=planted) for row, length in rows]
 
     @torch.no_grad()
     def reconstruct(self, motions: Sequence[Motion], realign: bool = False) -> list[Motion]:
@@ -190,12 +203,13 @@ class Lead(nn.Module):
         noise: Float[Tensor, "batch latents d_latent"],
         steps: int | None = None,
         guidance: float | None = None,
+        sampler: Sampler | None = None,
     ) -> Float[Tensor, "batch latents d_latent"]:
         """Latents by reverse diffusion with classifier-free guidance against the empty prompt."""
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
         network = guided(self.denoiser, text, self.encode_text([""]), lengths, scale)
-        return ddim(self.diffusion, network, noise, steps or c.sampling_steps)
+        return sample_latents(self.diffusion, network, noise, steps or c.sampling_steps, sampler)
 
     @torch.no_grad()
     def generate(
@@ -207,25 +221,26 @@ class Lead(nn.Module):
         seed: int = 0,
         steps: int | None = None,
         guidance: float | None = None,
+        sampler: Sampler | None = None,
         realign: bool = True,
         batch: int = 32,
         progress: Progress | None = None,
     ) -> list[Motion]:
-        """A motion a prompt, at 20 fps; the same seed gives the same motions.
+        """A motion a prompt, at the base's rate; the same seed gives the same motions.
 
-        `seconds` (0.8 to 9.8) is rounded to 0.2 s; `words` gives learned words' vectors by token name.  Noise is
-        drawn for each prompt on its own, so a motion does not depend on what else is generated with it.
+        `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames; `words` gives learned words' vectors by token name.
+        Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it.
         """
-        lengths = torch.tensor(_frames(seconds, len(prompts)))
+        lengths = torch.tensor(_frames(seconds, len(prompts), self.skeleton.fps))
         text = self.encode_text(prompts, words)
         motions: list[Motion] = []
         for start in range(0, len(prompts), batch):
             part = slice(start, start + batch)
             noise = self._noise(lengths[part], seed, start)
-            z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance)
+            z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler)
             if realign:
                 z = self.projector.realigned(z, lengths[part].to(self.device))
-            motions += self.decode(z, lengths[part].to(self.device))
+            motions += self.decode(z, lengths[part].to(self.device), planted=True)
             if progress:
                 progress(len(motions), len(prompts))
         return motions
@@ -239,20 +254,20 @@ class Lead(nn.Module):
         return noise.to(self.device)
 
 
-def _frames(seconds: float | Sequence[float], count: int) -> list[int]:
+def _frames(seconds: float | Sequence[float], count: int, fps: float) -> list[int]:
     each = [float(seconds)] * count if isinstance(seconds, int | float) else [float(s) for s in seconds]
     if len(each) != count:
         raise LeadError(f"{len(each)} durations for {count} prompts; give one, or one a prompt")
-    shortest, longest = MIN_FRAMES / FPS, MAX_FRAMES / FPS
+    shortest, longest = MIN_FRAMES / fps, MAX_FRAMES / fps
     for s in each:
         if not shortest <= s <= longest:
             raise LeadError(f"{s:g} s cannot be generated; this base makes {shortest:g} to {longest:g} s")
-    return [round(s * FPS / UNIT) * UNIT for s in each]
+    return [round(s * fps / UNIT) * UNIT for s in each]
 
 
 def _config_from_json(text: str) -> LeadConfig:
     raw = json.loads(text)
-    return LeadConfig(raw["name"], raw["license"], **{key: part(**raw[key]) for key, part in _CONFIGS.items()})
+    return LeadConfig(raw["name"], raw["license"], **{key: part(raw[key]) for key, part in _CONFIGS.items()})
 
 
 _SCALE = "/scale"

@@ -14,6 +14,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,6 +29,12 @@ TORCHVISION_SCHEMAS = (
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
 HUB_SECONDS = 3.0
+OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+TRANSFORMERS_EMBEDDING = "text_model.embeddings.token_embedding.weight"
+TRANSFORMERS_LAYER = {
+    "attn.out_proj": "self_attn.out_proj", "ln_1": "layer_norm1", "ln_2": "layer_norm2",
+    "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2",
+}  # fmt: skip
 _kept_alive: list[torch.library.Library] = []  # a Library that is collected takes its schemas with it
 
 
@@ -84,10 +91,13 @@ def simple_tokenizer() -> Any:
 def text_weights(source: str | Path, model: str) -> dict[str, Tensor]:
     """The text tower's tensors of a CLIP checkpoint, under the names of `TextTransformer`.
 
-    `source`: a file (.safetensors, or .pt/.bin that torch reads without unpickling code), a folder that holds
-    one, or the name of open_clip weights for `model`, such as "openai", which are downloaded once.
+    `source`: a file (.safetensors, or .pt/.bin that torch reads without unpickling code) in open_clip's or in
+    transformers' format, a folder that holds one, or the name of open_clip weights for `model`, such as
+    "openai", which are downloaded once.
     """
     tensors = _read_tensors(_weights_file(source, model))
+    if TRANSFORMERS_EMBEDDING in tensors:
+        tensors = transformers_to_open_clip(tensors)
     text: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         name = name.removeprefix("module.").removeprefix("text.")
@@ -98,15 +108,38 @@ def text_weights(source: str | Path, model: str) -> dict[str, Tensor]:
     if "token_embedding.weight" not in text:
         raise LeadError(
             f"{source}: no CLIP text tower in it (no token_embedding.weight); expected {model} weights in "
-            f"open_clip's format, such as open_clip_model.safetensors"
+            f"open_clip's format, such as open_clip_model.safetensors, or in transformers'"
         )
+    return text
+
+
+def transformers_to_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The text tower of a `CLIPModel` of transformers under the names of open_clip's `TextTransformer`.
+
+    Queries', keys' and values' maps become one, the projection is transposed.  KeyError where one is missing.
+    """
+    text = {
+        "token_embedding.weight": tensors[TRANSFORMERS_EMBEDDING],
+        "positional_embedding": tensors["text_model.embeddings.position_embedding.weight"],
+        "ln_final.weight": tensors["text_model.final_layer_norm.weight"],
+        "ln_final.bias": tensors["text_model.final_layer_norm.bias"],
+        "text_projection": tensors["text_projection.weight"].T.contiguous(),
+    }
+    layers = {int(name.split(".")[3]) for name in tensors if name.startswith("text_model.encoder.layers.")}
+    for layer in sorted(layers):
+        theirs, ours = f"text_model.encoder.layers.{layer}.", f"transformer.resblocks.{layer}."
+        for kind in ("weight", "bias"):
+            parts = [tensors[f"{theirs}self_attn.{part}_proj.{kind}"] for part in "qkv"]
+            text[f"{ours}attn.in_proj_{kind}"] = torch.cat(parts)
+            for name, their_name in TRANSFORMERS_LAYER.items():
+                text[f"{ours}{name}.{kind}"] = tensors[f"{theirs}{their_name}.{kind}"]
     return text
 
 
 def _weights_file(source: str | Path, model: str) -> Path:
     path = Path(source).expanduser()
     if path.is_dir():
-        names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+        names = (*OPEN_CLIP_FILES, "model.safetensors", "pytorch_model.bin")
         found = [path / name for name in names if (path / name).is_file()]
         if not found:
             raise LeadError(
@@ -116,7 +149,7 @@ def _weights_file(source: str | Path, model: str) -> Path:
     if path.is_file():
         return path
     if path.suffix or len(path.parts) > 1:
-        raise LeadError(f"{path}: no such file; give the path of {model} weights in open_clip's format")
+        raise LeadError(f"{path}: no such file; give {model} weights in open_clip's or transformers' format")
     return _download(str(source), model)
 
 
@@ -144,7 +177,7 @@ def _download(tag: str, model: str) -> Path:
 def _cached(repository: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    for name in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
+    for name in OPEN_CLIP_FILES:
         found = try_to_load_from_cache(repository.strip("/"), name) if repository else None
         if isinstance(found, str):
             return Path(found)

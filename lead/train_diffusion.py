@@ -3,20 +3,29 @@
 Needs the text and the VAE stage.  Knows nothing of files' formats.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from lead.assemble import load_tower, load_vae
-from lead.denoiser import Denoiser, DenoiserConfig
+from lead.denoiser import DenoiserConfig
 from lead.diffusion import Diffusion, DiffusionConfig
-from lead.latents import latent_batches, latent_sources
-from lead.layers import lengths_to_mask, masked_mean
+from lead.errors import LeadError
+from lead.latents import LatentBatch, latent_batch, load_latents, validation_batch
 from lead.manners import MannerConfig, MannerWords
-from lead.runs import Stage, TrainConfig, save_part
+from lead.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAE
+from lead.networks import AnyDenoiser, AnyDenoiserConfig, AnyVAE, build_denoiser
+from lead.runs import Stage, TrainConfig, main_first, save_part
 from lead.text import TextTower
+from lead.train_vae import real_mean
 
 DIFFUSION_TRAIN = TrainConfig(steps=6500, batch=128, lr=5e-4)
+DIFFUSION_PRESETS: dict[str, tuple[AnyDenoiserConfig, TrainConfig, DiffusionConfig]] = {
+    "small": (DenoiserConfig(), DIFFUSION_TRAIN, DiffusionConfig()),
+    "mld": (MldDenoiserConfig(), TrainConfig(steps=20000, batch=128, lr=1e-4), MLD_DIFFUSION),
+}
 UNCONDITIONAL = 0.1
 """The share of training texts replaced by the empty prompt, for classifier-free guidance."""
 
@@ -24,36 +33,69 @@ UNCONDITIONAL = 0.1
 def train_diffusion(
     data: Path,
     run: Path,
-    config: DenoiserConfig | None = None,
+    config: AnyDenoiserConfig = DenoiserConfig(),
     train: TrainConfig = DIFFUSION_TRAIN,
     diffusion: DiffusionConfig = DiffusionConfig(),
     device: str = "cpu",
-) -> Denoiser:
-    """MSE on what `diffusion` predicts, on latents drawn from the posteriors; means over real latent tokens only."""
+) -> AnyDenoiser:
+    """MSE on what `diffusion` predicts, on latents drawn from the posteriors; means over real latent tokens only.
+
+    The config's sizes of latents and text are the run's VAE's and text tower's.
+    """
     tower, vae = load_tower(run), load_vae(run)
-    config = config or DenoiserConfig(
-        d_latent=vae.config.d_latent, d_text=tower.d_text, frames_per_latent=vae.config.frames_per_latent
-    )
+    if isinstance(config, MldDenoiserConfig) and not isinstance(vae, MldVAE):
+        raise LeadError(f"MLD's denoiser needs MLD's VAE, {run} has another: train that with --preset mld as well")
+    config = replace(config, d_latent=vae.config.d_latent, d_text=tower.d_text)
+    if isinstance(config, DenoiserConfig):
+        config = replace(config, frames_per_latent=vae.config.frames_per_latent)
     words = manner_words(tower, train.seed)
-    save_part(Path(run) / "manners.safetensors", words, "manners", words.config)
-    sources, table = latent_sources(data, vae, tower, words)
-    schedule = Diffusion(diffusion)
+    with main_first(device):
+        save_part(Path(run) / "manners.safetensors", words, "manners", words.config)
+    latents = load_latents(data, run, vae, tower, words, device)
+    schedule, inputs = Diffusion(diffusion), {"latents": latents.fingerprint}
     torch.manual_seed(train.seed)
-    stage = Stage("diffusion", Denoiser(config), run, train, device, config=config, diffusion=diffusion)
-    batches = latent_batches(sources[:2], table, train, stage.step)
-    for _ in stage.steps():
-        batch = next(batches)
-        t = torch.randint(diffusion.steps, (len(batch.z),))
-        eps = torch.randn_like(batch.z)
-        dropped = torch.rand(len(batch.z)) < UNCONDITIONAL
-        text = torch.where(dropped[:, None], table[0], batch.text)
-        inputs = (schedule.noised(batch.z, t, eps), t, text, batch.lengths)
+    stage = Stage("diffusion", build_denoiser(config), run, train, device, inputs, config=config, diffusion=diffusion)
+    val = validation_batch(latents)
+    for step in stage.steps():
+        batch = latent_batch(latents.sources[:2], latents.table, train, step)
+        t = torch.randint(diffusion.steps, (train.batch,), generator=stage.draws)
+        eps = torch.randn(batch.z.shape, generator=stage.draws)
+        dropped = torch.rand(train.batch, generator=stage.draws) < UNCONDITIONAL
+        text = torch.where(dropped[:, None], latents.table[0], batch.text)
+        rows = [*stage.share(batch.z, batch.lengths, text, t, eps), batch.lengths.to(stage.device)]
         with stage.accelerator.autocast():
-            output = stage.model(*(x.to(stage.device) for x in inputs))
-        error = (output - schedule.target(batch.z, t, eps).to(stage.device)).square()
-        mask = lengths_to_mask(vae.latent_lengths(batch.lengths), batch.z.shape[1]).to(stage.device)
-        stage.update(masked_mean(error, mask), {})
+            loss = denoising_loss(stage.model, schedule, vae, *rows)
+        stage.update(loss, {})
+        stage.validate(lambda denoiser: {"val_loss": validation_loss(denoiser, schedule, vae, val)})
     return stage.finish("denoiser", config)
+
+
+def denoising_loss(
+    denoiser: AnyDenoiser,
+    schedule: Diffusion,
+    vae: AnyVAE,
+    z: Tensor,
+    lengths: Tensor,
+    text: Tensor,
+    t: Tensor,
+    eps: Tensor,
+    whole: Tensor,
+) -> Tensor:
+    """Mean squared error of the prediction from z_t; `whole` are the lengths of the batch that holds these rows."""
+    error = (denoiser(schedule.noised(z, t, eps), t, text, lengths) - schedule.target(z, t, eps)).square()
+    return real_mean(error, vae.latent_lengths(lengths), vae.latent_lengths(whole))
+
+
+@torch.no_grad()
+def validation_loss(denoiser: AnyDenoiser, schedule: Diffusion, vae: AnyVAE, batch: LatentBatch) -> float:
+    """The loss with always the same noise, at times spread evenly."""
+    generator = torch.Generator().manual_seed(0)
+    eps = torch.randn(batch.z.shape, generator=generator)
+    order = torch.randperm(len(eps), generator=generator)
+    t = order * schedule.config.steps // len(eps)
+    device = next(denoiser.parameters()).device
+    rows = [x.to(device) for x in (batch.z, batch.lengths, batch.text, t, eps, batch.lengths)]
+    return float(denoising_loss(denoiser, schedule, vae, *rows))
 
 
 def manner_words(tower: TextTower, seed: int) -> MannerWords:

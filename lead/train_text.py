@@ -22,7 +22,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -33,19 +32,21 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cosine_similarity, cross_entropy, normalize
 
 from lead import openclip
-from lead.data import Clip, collate, load
+from lead.data import Clip, collate, load, load_captioned
 from lead.errors import LeadError
 from lead.layers import Block, lengths_to_mask, sinusoid
+from lead.motion.skeleton import skeleton_of
 from lead.phrases import Meaning, contrast, draw, say, single_words
-from lead.runs import Stage, TrainConfig, save_part
-from lead.text import PRESETS, TextConfig, TextTower
+from lead.records import fingerprint
+from lead.runs import Stage, TrainConfig, main_first, save_part
+from lead.text import PRESETS, TextConfig, TextTower, clip_tower
 from lead.tokenizer import WORD
+from lead.train_vae import spread
 
 Teacher = Callable[[Sequence[str]], Tensor]
 TEXT_TRAIN = TrainConfig(
-    steps=520, batch=48, lr=1e-3, warmup=40, weight_decay=0.02, ema=0.98, report_every=20, save_every=50
+    steps=520, batch=48, lr=1e-3, warmup=40, weight_decay=0.02, ema=0.98, report_every=20, save_every=50, val_every=100
 )
-POSITIONS = [*range(67), *range(193, 263)]  # the features that the motion encoder reads: all but rotations
 SIDE_WORDS = frozenset(("left", "right", "both", "two", "back", "backward", "backwards"))
 
 
@@ -84,18 +85,20 @@ class Corpus:
 
 
 class MotionEncoder(nn.Module):
-    """Normalised features to one embedding a clip; four frames a token."""
+    """Normalised features, all but their rotations, to one embedding a clip; four frames a token."""
 
-    def __init__(self, d: int, width: int = 160, layers: int = 3, heads: int = 4) -> None:
+    def __init__(self, d: int, feats: int, width: int = 160, layers: int = 3, heads: int = 4) -> None:
         super().__init__()
-        self.stem = nn.Linear(4 * len(POSITIONS), width)
+        rotations = skeleton_of(feats).slices["rotations"]
+        self.read = [*range(rotations.start), *range(rotations.stop, feats)]
+        self.stem = nn.Linear(4 * len(self.read), width)
         self.blocks = nn.ModuleList(Block(width, heads, 2 * width, 0.1) for _ in range(layers))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, d))
 
     def forward(
-        self, features: Float[Tensor, "batch frames 263"], lengths: Int[Tensor, " batch"]
+        self, features: Float[Tensor, "batch frames feats"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch d"]:
-        x = self.stem(features[..., POSITIONS].unflatten(1, (-1, 4)).flatten(2))
+        x = self.stem(features[..., self.read].unflatten(1, (-1, 4)).flatten(2))
         x = x + sinusoid(torch.arange(x.shape[1], device=x.device), x.shape[2])
         mask = lengths_to_mask(lengths // 4, x.shape[1])
         bias = torch.zeros(mask.shape, device=x.device).masked_fill(~mask, -torch.inf)[:, None, None]
@@ -107,10 +110,10 @@ class MotionEncoder(nn.Module):
 class TextStage(nn.Module):
     """The tower and what is thrown away after training."""
 
-    def __init__(self, config: TextConfig, d_teacher: int) -> None:
+    def __init__(self, config: TextConfig, d_teacher: int, feats: int) -> None:
         super().__init__()
         self.tower = TextTower(config)
-        self.motion = MotionEncoder(config.d_text)
+        self.motion = MotionEncoder(config.d_text, feats)
         self.to_teacher = nn.Linear(config.d_text, d_teacher)
 
 
@@ -125,34 +128,43 @@ def train_text(
 ) -> TextTower:
     """Trains a tower into `run/text.safetensors`; the teacher is MiniLM unless another is given."""
     clips = _training_clips(Path(data))
-    val = load(data, "val")
+    val = spread([clip for clip in load(data, "val") if clip.captions], 512)
     if teacher is None and weights.distil:
         teacher = sentence_encoder()
-    corpus = _corpus(clips, config, weights, train.seed, teacher, Path(run))
-    torch.manual_seed(train.seed)
-    model = TextStage(config, corpus.word_targets.shape[1])
-    if teacher is not None:
-        _start_from_teacher(model.tower, teacher, Path(run))
-    stage = Stage("text", model, run, train, device, config=config, loss=weights)
-    average = cast(TextStage, stage.average)
+    with main_first(device):  # what the teacher says is kept in the run folder
+        corpus = _corpus(clips, config, weights, train.seed, teacher, Path(run))
+        torch.manual_seed(train.seed)
+        model = TextStage(config, corpus.word_targets.shape[1], clips[0].features.shape[1])
+        if teacher is not None:
+            _start_from_teacher(model.tower, teacher, Path(run))
+    inputs = {"data": fingerprint(data)}
+    stage = Stage("text", model, run, train, device, inputs, config=config, loss=weights)
     for step in stage.steps():
         with stage.accelerator.autocast(), sdpa_kernel(SDPBackend.MATH):
-            loss, parts = text_loss(stage.model, corpus, weights, train, step)
+            loss, parts = text_loss(stage.model, corpus, weights, train, step, stage)
         stage.update(loss, parts)
-        if (step + 1) % (5 * train.report_every) == 0 or step + 1 == train.steps:
-            recall = retrieval(average, val)
-            stage.note(val_r1=float(recall[0]), val_r3=float(recall[2]))
-    tower = average.tower
+        stage.validate(lambda model: _recalls(model, val), better="higher")
+    tower = stage.kept().tower
     _scale_features(tower, [clip.captions[0] for clip in clips[:512]])
-    save_part(Path(run) / "text.safetensors", tower, "text", config)
-    (Path(run) / "text.checkpoint").unlink(missing_ok=True)
+    stage.close(lambda: save_part(Path(run) / "text.safetensors", tower, "text", config))
     return tower.eval()
 
 
+def take_clip(run: Path, weights: str | Path = "openai") -> TextTower:
+    """CLIP's text tower (open_clip's name of the weights, or a local file) as `run/text.safetensors`, untrained."""
+    tower = clip_tower(weights=weights)
+    Path(run).mkdir(parents=True, exist_ok=True)
+    save_part(Path(run) / "text.safetensors", tower, "text", tower.config)
+    return tower
+
+
 def text_loss(
-    model: TextStage, corpus: Corpus, weights: TextLoss, train: TrainConfig, step: int
+    model: TextStage, corpus: Corpus, weights: TextLoss, train: TrainConfig, step: int, stage: Stage
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The stage's loss on the batch of this step; its draws depend on the seed and the step alone."""
+    """The stage's loss on the batch of this step; its draws depend on the seed and the step alone.
+
+    Each process encodes its rows of what is drawn; all compare the whole.
+    """
     rng, draws = random.Random(f"{train.seed}/{step}"), np.random.default_rng((train.seed, step))
     chosen = draws.choice(len(corpus.clips), min(train.batch, len(corpus.clips)), replace=False)
     clips = [corpus.clips[i] for i in chosen]
@@ -165,13 +177,15 @@ def text_loss(
     meanings = [meaning for i in pairs for meaning in corpus.pairs[i]]
     first = [two[0] for two in captions] + [say(meaning, rng) for meaning in meanings]
     second = [two[1] for two in captions] + [say(meaning, rng) for meaning in meanings]
-    features = normalize(_encode(model.tower, first + second + [corpus.words[i] for i in words]), dim=-1)
+    sentences = first + second + [corpus.words[i] for i in words]
+    encoded = _encode(model.tower, [sentences[i] for i in stage.rows(len(sentences))])
+    features = normalize(stage.gathered(encoded, len(sentences)), dim=-1)
     text, again, bare = features.split([len(first), len(second), len(words)])
     batch = collate(clips, draws)
     device = features.device
-    motion = model.motion(
-        torch.as_tensor(batch.features, device=device), torch.as_tensor(batch.lengths, device=device)
-    )
+    frames, lengths = (torch.as_tensor(x, device=device) for x in (batch.features, batch.lengths))
+    rows = stage.rows(len(clips))
+    motion = stage.gathered(model.motion(frames[rows], lengths[rows]), len(clips))
 
     count = len(clips)
     same_clips = said_alike(
@@ -240,6 +254,11 @@ def retrieval(
     return np.mean(hits, axis=0)
 
 
+def _recalls(model: TextStage, clips: Sequence[Clip]) -> dict[str, float]:
+    recall = retrieval(model, clips)
+    return {"val_r3": float(recall[2]), "val_r1": float(recall[0])}
+
+
 def sentence_encoder(batch: int = 128) -> Teacher:
     """all-MiniLM-L6-v2 from its PyPI package: sentences to [sentences, 384], unit length."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -265,11 +284,13 @@ def sentence_encoder(batch: int = 128) -> Teacher:
 
 
 def _training_clips(data: Path, varied_share: int = 2) -> list[Clip]:
-    """The training split with at most `varied_share` times as many captioned variations, originals as often.
+    """The training split and its captioned mirrors, with at most `varied_share` times as many captioned variations.
+
+    Where there are any, the originals are repeated to be about as many.
 
     Captions that hold a learned word are left out: the tower is to read them, it is not trained on them.
     """
-    clips = _captioned(load(data, "train"))
+    clips = _captioned(load_captioned(data))
     if not (data / "train_varied.txt").is_file():
         return clips
     varied = _captioned(load(data, "train_varied"))

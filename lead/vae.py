@@ -28,6 +28,8 @@ class VAEConfig:
     d_latent: int = 96
     frames_per_token: int = 4
     frames_per_latent: int = 16
+    seam_width: int = 0
+    """Channels of a last convolution over frames, which heals the seams between packed tokens; 0 leaves it out."""
 
 
 class MotionVAE(nn.Module):
@@ -48,9 +50,16 @@ class MotionVAE(nn.Module):
         self.frames_out = nn.Linear(c.width, self.packed)
         window = c.features * c.frames_per_latent
         self.linear_in, self.linear_out = nn.Linear(window, c.d_latent), nn.Linear(c.d_latent, window)
-        for correction in (self.fold, self.frames_out):
+        corrections: list[nn.Linear | nn.Conv1d] = [self.fold, self.frames_out]
+        if c.seam_width:
+            narrow = nn.Conv1d(c.features, c.seam_width, 5, padding=2)
+            wide = nn.Conv1d(c.seam_width, c.features, 5, padding=2)
+            self.seams = nn.Sequential(narrow, nn.GELU(), wide)
+            corrections.append(wide)
+        for correction in corrections:
             nn.init.zeros_(correction.weight)
-            nn.init.zeros_(correction.bias)
+            if correction.bias is not None:
+                nn.init.zeros_(correction.bias)
 
     @torch.no_grad()
     def start_from_components(self, windows: Float[Tensor, "windows values"]) -> None:
@@ -58,6 +67,7 @@ class MotionVAE(nn.Module):
         mean = windows.mean(dim=0)
         _, spread, axes = torch.svd_lowrank(windows - mean, q=self.config.d_latent + 8, niter=4)
         spread, axes = (x[..., : self.config.d_latent] for x in (spread / len(windows) ** 0.5, axes))
+        spread = spread.clamp(min=1e-3 * float(spread[0]))  # few clips vary in few directions
         self.linear_in.weight.copy_((axes / spread).T)
         self.linear_in.bias.copy_(-mean @ (axes / spread))
         self.linear_out.weight.copy_(axes * spread)
@@ -91,7 +101,13 @@ class MotionVAE(nn.Module):
         x, _ = self._mixed(self.decoder, x, lengths)
         linear = self.linear_out(z).float().reshape(len(z), -1, c.features)[:, : tokens * c.frames_per_token]
         features = linear + self.frames_out(x).float().reshape(len(z), -1, c.features)
-        return features * lengths_to_mask(lengths, features.shape[1])[..., None]
+        mask = lengths_to_mask(lengths, features.shape[1])[..., None]
+        features = features * mask
+        if c.seam_width:
+            narrow, bend, wide = self.seams
+            seams = bend(narrow(features.mT)) * mask.mT  # what lies past a clip's end must not reach it
+            features = (features + wide(seams).float().mT) * mask
+        return features
 
     def _mixed(
         self, transformer: Transformer, x: Float[Tensor, "batch tokens width"], lengths: Int[Tensor, "batch"]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from walks import walking
 
-from lead.data import MANNER_WORD, MAX_FRAMES, UNIT, Clip, batches, collate, load, prepare, vary_data
+from lead.data import MANNER_WORD, MAX_FRAMES, UNIT, Clip, batches, caption_mirrors, collate, load, prepare, vary_data
 from lead.errors import LeadError
+from lead.folders import rules_of
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,42 @@ def test_variations_carry_captions_and_manners(data):
     assert all(clip.manner is not None and clip.captions for clip in varied)
     wild = [clip for clip in varied if clip.id.startswith("V1_")]
     assert wild and all(MANNER_WORD in caption for clip in wild for caption in clip.captions)
-    assert not any(clip.captions for clip in load(data, "train_mirrored"))
+    mirrors = load(data, "train_mirrored")
+    assert all(bool(clip.captions) == clip.id.startswith("M0_") for clip in mirrors)  # only plain ones are captioned
     assert {clip.id for clip in load(data, "val")} == {"w4", "w5"}  # only training clips are varied
+
+
+def test_mirrors_say_only_what_training_says(tmp_path):
+    said = {
+        "w0": ("train", "A person turns left."), "w1": ("train", "a person turns right."), "w2": ("val", "a person."),
+        "w3": ("train", "a man turns right with a swagger"), "w4": ("test", "a man turns left with a swagger"),
+        "w5": ("train", "he hops on the left leg"),
+    }  # fmt: skip
+    rows = []
+    for name, (split, caption) in said.items():
+        walking(2.0).save(tmp_path / f"{name}.npy")
+        rows.append({"clip": f"{name}.npy", "captions": [caption], "split": split})
+    (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    out = tmp_path / "data"
+    prepare(tmp_path, out)
+    vary_data(out, copies=1)
+    expected = {"M0_w0": ("A person turns right.",), "M0_w1": ("a person turns left.",), "M0_w3": (), "M0_w5": ()}
+    assert {clip.id: clip.captions for clip in load(out, "train_mirrored")} == expected
+    assert caption_mirrors(out) == 2
+    (out / "test.txt").write_text("w0\n")  # nothing is held back any more, and nothing more is known
+    assert caption_mirrors(out) == 2
+    (out / "texts" / "w0.txt").unlink()
+    assert caption_mirrors(out) == 0  # what mirrors were captioned with is withdrawn
+    assert not any(clip.captions for clip in load(out, "train_mirrored"))
+
+
+def test_a_prepared_folder_says_that_it_is_ours(data):
+    said = json.loads((data / "dataset.json").read_text())
+    assert said == {"format": "lead-data/1", "rules": "own", "fps": 20.0}
+    assert rules_of(data).name == "lead" and rules_of(data).longest is None
+    (data / "dataset.json").unlink()
+    assert rules_of(data).name == "lead"  # a folder of before
+    (data / "dataset.json").write_text(json.dumps(said))
 
 
 def test_batches_cover_all_clips_and_are_seeded(data):

@@ -162,7 +162,7 @@ def data(tmp_path):
             features = rng.normal(size=(16 + number, 263)) * 0.1 + (1.0 if jumps else -1.0)
             np.save(folder / "new_joint_vecs" / f"{name}.npy", features.astype(np.float32))
             caption = f"a person {'jumps' if jumps else 'walks'}"
-            (folder / "texts" / f"{name}.txt").write_text(f"{caption}#words#0.0#0.0\n")
+            (folder / "texts" / f"{name}.txt").write_text(f"{caption}#a/OTHER#0.0#0.0\n")
     Stats(np.zeros(263, np.float32), np.ones(263, np.float32)).write(folder)
     return folder
 

@@ -65,7 +65,12 @@ def test_the_walk_sees_every_kind_of_import(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("package", "doors"), [("open_clip", {"lead/openclip.py"}), ("click", set()), ("pickle", set())]
+    ("package", "doors"),
+    [
+        ("open_clip", {"lead/openclip.py"}),
+        ("click", set()),
+        ("pickle", {"lead/t2m_evaluator.py"}),  # reads the published word lists, and refuses all but plain data
+    ],
 )
 def test_comes_in_by_one_door(package: str, doors: set[str]) -> None:
     users = {

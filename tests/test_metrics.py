@@ -11,15 +11,41 @@ def rng():
     return np.random.default_rng(0)
 
 
-def test_frechet_distance_equals_the_matrix_square_root(rng):
-    linalg = pytest.importorskip("scipy.linalg")
-    a = rng.normal(size=(300, 12)) @ rng.normal(size=(12, 12))
-    b = rng.normal(size=(200, 12)) @ rng.normal(size=(12, 12)) + 0.3
+def naive_frechet_distance(linalg, a, b):
+    """By scipy's matrix square root, in float64."""
     cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     offset = a.mean(0) - b.mean(0)
-    naive = offset @ offset + np.trace(cov_a + cov_b - 2.0 * linalg.sqrtm(cov_a @ cov_b).real)
-    assert metrics.frechet_distance(a, b) == pytest.approx(naive, rel=1e-6)
-    assert metrics.frechet_distance(b, a) == pytest.approx(naive, rel=1e-6)
+    return offset @ offset + np.trace(cov_a + cov_b - 2.0 * np.real(linalg.sqrtm(cov_a @ cov_b)))
+
+
+@pytest.mark.parametrize("clips", [(300, 200), (200, 9), (8, 9)], ids=["many", "one small", "fewer than dimensions"])
+def test_frechet_distance_equals_the_matrix_square_root(rng, clips):
+    linalg = pytest.importorskip("scipy.linalg")
+    first, second = clips
+    a = rng.normal(size=(first, 12)) @ rng.normal(size=(12, 12))
+    b = rng.normal(size=(second, 12)) @ rng.normal(size=(12, 12)) + 0.3
+    naive = naive_frechet_distance(linalg, a, b)
+    # the root of a singular product is exact to the square root of float64's precision alone
+    exact = 1e-9 if min(clips) > 12 else 1e-6
+    assert metrics.frechet_distance(a, b) == pytest.approx(naive, rel=exact)
+    assert metrics.frechet_distance(b, a) == pytest.approx(naive, rel=exact)
+    single = metrics.frechet_distance(a.astype(np.float32), b.astype(np.float32))
+    assert single == pytest.approx(naive, rel=1e-5)  # float32 embeddings, float64 arithmetic
+
+
+def whitened(rng, clips: int, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """A set whose mean and covariance are exactly these."""
+    x = rng.normal(size=(clips, len(mean)))
+    x -= x.mean(axis=0)
+    x = x @ np.linalg.inv(np.linalg.cholesky(np.cov(x, rowvar=False))).T
+    return x * std + mean
+
+
+def test_frechet_distance_of_diagonal_gaussians_is_the_closed_form(rng):
+    means, stds = rng.normal(size=(2, 7)), rng.uniform(0.2, 3.0, size=(2, 7))
+    a, b = (whitened(rng, 100, mean, std) for mean, std in zip(means, stds, strict=True))
+    closed = np.square(means[0] - means[1]).sum() + np.square(stds[0] - stds[1]).sum()
+    assert metrics.frechet_distance(a, b) == pytest.approx(closed, rel=1e-10)
 
 
 def test_frechet_distance_of_known_gaussians_and_of_small_sets(rng):
@@ -105,4 +131,17 @@ def test_estimate_is_the_mean_with_its_interval():
     estimate = metrics.Estimate.of([1.0, 3.0])
     assert estimate.mean == 2.0
     assert estimate.interval == pytest.approx(1.96)
-    assert str(metrics.Estimate.of([0.5])) == "0.500 ±0.000"
+
+
+@pytest.mark.parametrize(
+    ("mean", "interval", "text"),
+    [
+        (0.9764, 0.0041, ".976 ±.004"),
+        (14.752, 0.204, "14.75 ±.20"),
+        (123.44, 1.26, "123.4 ±1.3"),
+        (10.6217, 0.0, "10.62"),
+        (1.0, 0.0, "1.00"),
+    ],
+)
+def test_an_estimate_is_shown_with_the_digits_that_matter(mean, interval, text):
+    assert str(metrics.Estimate(mean, interval)) == text

@@ -37,10 +37,10 @@ def test_padding_does_not_reach_real_tokens(skips):
     torch.testing.assert_close(transformer(x, mask)[:, :4], transformer(x[:, :4], mask[:, :4]), atol=1e-5, rtol=1e-4)
 
 
-@pytest.fixture
-def vae():
+@pytest.fixture(params=[0, 6], ids=["no-seams", "seams"])
+def vae(request):
     torch.manual_seed(0)
-    vae = MotionVAE(VAEConfig(**SMALL, d_latent=8)).eval()
+    vae = MotionVAE(VAEConfig(**SMALL, d_latent=8, seam_width=request.param)).eval()
     for parameter in vae.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return vae.requires_grad_(False)

@@ -1,9 +1,10 @@
-"""Joints to HumanML3D's 263 features a frame, and back.
+"""Joints to HumanML3D's 263 or KIT-ML's 251 features a frame, and back.
 
 Stages: retarget to the uniform skeleton -> floor -> start at x = z = 0 -> face +Z -> contacts -> IK -> features.
-Conventions: metres, 20 fps, Y up, the first frame faces +Z.  T frames of joints give T - 1 rows, laid out as in
-`SLICES`.  Headings are kept as *half* angles, as the features store them.  Slice `rotations` comes from an IK that
-leaves twist undefined: it is a feature for a network, never a pose for a skeleton.
+Conventions: Y up, the first frame faces +Z; the data set's own units and rate (`Skeleton`: metres at 20 fps for
+HumanML3D; for KIT-ML see `lead.motion.kit`).  T frames of joints give T - 1 rows, laid out as in `Skeleton.slices`.
+Headings are kept as *half* angles, as the features store them.  Slice `rotations` comes from an IK that leaves twist
+undefined: it is a feature for a network, never a pose for a skeleton.
 Knows nothing of files or models.  Source: HumanML3D (Guo et al., "Generating Diverse and Natural 3D Human Motions
 from Text", CVPR 2022).
 """
@@ -16,48 +17,24 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.errors import MotionError
-from lead.motion.skeleton import (
-    BONE_LENGTHS,
-    CHAINS,
-    L_ANKLE,
-    L_FOOT,
-    L_HIP,
-    L_SHOULDER,
-    PARENTS,
-    R_ANKLE,
-    R_FOOT,
-    R_HIP,
-    R_KNEE,
-    R_SHOULDER,
-    REST_DIRECTIONS,
-    bone_lengths,
-)
+from lead.motion.skeleton import HUMANML3D, Skeleton, bone_lengths, skeleton_of
 
-FEATURES = 263
-CONTACT_SPEED = 0.002
-"""A foot touches the floor where its squared displacement a frame is below this (m^2)."""
 FORWARD_SIGMA = 20.0
 """Frames; the facing direction is smoothed by a Gaussian of this width before the IK."""
-
-SLICES = {
-    "yaw_velocity": slice(0, 1),
-    "root_velocity": slice(1, 3),
-    "root_height": slice(3, 4),
-    "positions": slice(4, 67),
-    "rotations": slice(67, 193),
-    "velocities": slice(193, 259),
-    "contacts": slice(259, 263),
-}
+EVALUATOR_DIVISOR = 25.0
+"""How much smaller the published evaluators' deviations of root and contacts are than their data sets' `Std.npy`."""
 
 
-def joints_to_features(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames-1 263"]:
-    """HumanML3D's features of a clip at 20 fps; finite wherever the joints are.
+def joints_to_features(
+    joints: Float[np.ndarray, "frames joints 3"], skeleton: Skeleton = HUMANML3D
+) -> Float[np.ndarray, "frames-1 feats"]:
+    """A data set's features of a clip in that data set's joints, units and rate; finite wherever the joints are.
 
-    Raises MotionError if the array is not [frames >= 2, 22, 3] of finite numbers.
+    Raises MotionError if the array is not [frames >= 2, joints, 3] of finite numbers.
     """
-    joints = _checked(joints)
-    joints = canonical(retarget(joints))
-    half_yaw = _smooth_half_yaw(joints)
+    joints = _checked(joints, skeleton)
+    joints = canonical(retarget(joints, skeleton), skeleton)
+    half_yaw = _smooth_half_yaw(joints, skeleton)
 
     local = joints.copy()
     local[..., [0, 2]] -= joints[:, :1, [0, 2]]
@@ -74,17 +51,20 @@ def joints_to_features(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.nda
             yaw_velocity[:, None],
             root_velocity[:, [0, 2]],
             local[:-1, 0, 1:2],
-            local[:-1, 1:].reshape(frames, 63),
-            _rotations(joints, half_yaw)[:-1].reshape(frames, 126),
-            velocities.reshape(frames, 66),
-            _contacts(displacement),
+            local[:-1, 1:].reshape(frames, -1),
+            _rotations(joints, half_yaw, skeleton)[:-1].reshape(frames, -1),
+            velocities.reshape(frames, -1),
+            _contacts(displacement, skeleton),
         ],
         axis=-1,
     ).astype(np.float32)
 
 
-def features_to_joints(features: Float[np.ndarray, "*batch frames 263"]) -> Float[np.ndarray, "*batch frames 22 3"]:
-    """Joints from slices 0:67: heading and root path by cumulative sums, the joints turned back and placed on it."""
+def features_to_joints(features: Float[np.ndarray, "*batch frames feats"]) -> Float[np.ndarray, "*batch frames _ 3"]:
+    """Joints from the root's numbers and the positions: heading and root path by cumulative sums, the joints turned
+    back and placed on it; in the units of the data set that the width tells.
+    """
+    positions = skeleton_of(np.shape(features)[-1]).slices["positions"]
     features = np.asarray(features, dtype=np.float64)
     half_yaw = np.zeros(features.shape[:-1])
     half_yaw[..., 1:] = np.cumsum(features[..., :-1, 0], axis=-1)
@@ -93,46 +73,52 @@ def features_to_joints(features: Float[np.ndarray, "*batch frames 263"]) -> Floa
     step[..., 1:, 0, 2] = features[..., :-1, 2]
     root = np.cumsum(_turn(-half_yaw, step), axis=-3)
     root[..., 0, 1] = features[..., 3]
-    local = features[..., SLICES["positions"]].reshape(*features.shape[:-1], 21, 3)
+    local = features[..., positions].reshape(*features.shape[:-1], -1, 3)
     joints = _turn(-half_yaw, local)
     joints[..., [0, 2]] += root[..., [0, 2]]
     return np.concatenate([root, joints], axis=-2).astype(np.float32)
 
 
 def retarget(
-    joints: Float[np.ndarray, "frames 22 3"], lengths: Float[np.ndarray, "22"] = BONE_LENGTHS
-) -> Float[np.ndarray, "frames 22 3"]:
-    """The same bone directions on a skeleton of `lengths`; the root path is scaled by the legs' length."""
-    own = bone_lengths(joints[0])
-    legs = (R_KNEE, R_ANKLE)
-    scale = lengths[list(legs)].sum() / max(own[list(legs)].sum(), 1e-6)
+    joints: Float[np.ndarray, "frames joints 3"], skeleton: Skeleton = HUMANML3D
+) -> Float[np.ndarray, "frames joints 3"]:
+    """The same bone directions with the uniform skeleton's lengths; the root path is scaled by the legs' length."""
+    lengths, legs = skeleton.bone_lengths, list(skeleton.legs)
+    own = bone_lengths(joints[0], skeleton.parents)
+    scale = lengths[legs].sum() / max(own[legs].sum(), 1e-6)
     placed = np.empty_like(joints)
     placed[:, 0] = joints[:, 0] * scale
-    for joint in range(1, 22):
-        parent = PARENTS[joint]
+    for joint in range(1, len(skeleton.joints)):
+        parent = skeleton.parents[joint]
         placed[:, joint] = placed[:, parent] + _unit(joints[:, joint] - joints[:, parent]) * lengths[joint]
     return placed
 
 
-def canonical(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames 22 3"]:
+def canonical(
+    joints: Float[np.ndarray, "frames joints 3"], skeleton: Skeleton = HUMANML3D
+) -> Float[np.ndarray, "frames joints 3"]:
     """The clip on the floor (lowest y = 0), starting at x = z = 0, its first frame facing +Z."""
     joints = joints - np.array([joints[0, 0, 0], joints[..., 1].min(), joints[0, 0, 2]])
-    return _turn(np.full(len(joints), _half_yaw(facing(joints[:1]))[0]), joints)
+    return _turn(np.full(len(joints), _half_yaw(facing(joints[:1], skeleton))[0]), joints)
 
 
-def facing(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames 3"]:
+def facing(
+    joints: Float[np.ndarray, "frames joints 3"], skeleton: Skeleton = HUMANML3D
+) -> Float[np.ndarray, "frames 3"]:
     """The horizontal direction that hips and shoulders face: Y x ((r_hip - l_hip) + (r_shoulder - l_shoulder))."""
-    across = _unit(joints[:, R_HIP] - joints[:, L_HIP] + joints[:, R_SHOULDER] - joints[:, L_SHOULDER])
+    r_hip, l_hip, r_shoulder, l_shoulder = (joints[:, joint] for joint in skeleton.facing)
+    across = _unit(r_hip - l_hip + r_shoulder - l_shoulder)
     return _forward(across)
 
 
-def _smooth_half_yaw(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames"]:
+def _smooth_half_yaw(joints: Float[np.ndarray, "frames joints 3"], skeleton: Skeleton) -> Float[np.ndarray, "frames"]:
     """Half the angle that turns each frame's smoothed facing direction to +Z; the first frame's is 0.
 
     HumanML3D's code swaps left and right hip here, so the hips count *against* the shoulders.  Features made
     otherwise differ from everyone's by up to 0.04, so the swap is kept.
     """
-    across = _unit(joints[:, L_HIP] - joints[:, R_HIP] + joints[:, R_SHOULDER] - joints[:, L_SHOULDER])
+    r_hip, l_hip, r_shoulder, l_shoulder = (joints[:, joint] for joint in skeleton.facing)
+    across = _unit(l_hip - r_hip + r_shoulder - l_shoulder)
     half_yaw = _half_yaw(_gaussian(_forward(across), FORWARD_SIGMA))
     half_yaw[0] = 0.0
     return half_yaw
@@ -155,15 +141,15 @@ def _turn(half_yaw: Float[np.ndarray, "*batch"], vectors: Float[np.ndarray, "*ba
     return np.stack([cos * x + sin * z, y, cos * z - sin * x], axis=-1)
 
 
-def _rotations(joints: np.ndarray, half_yaw: np.ndarray) -> Float[np.ndarray, "frames 21 6"]:
+def _rotations(joints: np.ndarray, half_yaw: np.ndarray, skeleton: Skeleton) -> Float[np.ndarray, "frames bones 6"]:
     """Each bone's shortest arc from rest, relative to the bone before it; chains restart at the root's rotation."""
     cos, sin, zero, one = np.cos(2 * half_yaw), np.sin(2 * half_yaw), np.zeros_like(half_yaw), np.ones_like(half_yaw)
     root = np.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], axis=-1).reshape(-1, 3, 3)
-    out = np.empty((len(joints), 21, 6))
-    for chain in CHAINS:
+    out = np.empty((len(joints), len(skeleton.joints) - 1, 6))
+    for chain in skeleton.chains:
         before = root
         for parent, joint in pairwise(chain):
-            world = _shortest_arc(REST_DIRECTIONS[joint], _unit(joints[:, joint] - joints[:, parent]))
+            world = _shortest_arc(skeleton.rest_directions[joint], _unit(joints[:, joint] - joints[:, parent]))
             local = before.swapaxes(-1, -2) @ world
             out[:, joint - 1, :3], out[:, joint - 1, 3:] = local[..., 0], local[..., 1]
             before = world
@@ -186,10 +172,10 @@ def _shortest_arc(u: Float[np.ndarray, "3"], v: Float[np.ndarray, "frames 3"]) -
     return R
 
 
-def _contacts(displacement: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames 4"]:
-    """1 where left ankle, left toe, right ankle, right toe rest."""
-    feet = displacement[:, [L_ANKLE, L_FOOT, R_ANKLE, R_FOOT]]
-    return (np.square(feet).sum(axis=-1) < CONTACT_SPEED).astype(np.float64)
+def _contacts(displacement: Float[np.ndarray, "frames joints 3"], skeleton: Skeleton) -> Float[np.ndarray, "frames 4"]:
+    """1 where ankle and toe of one foot and of the other rest."""
+    feet = displacement[:, list(skeleton.feet)]
+    return (np.square(feet).sum(axis=-1) < skeleton.contact_speed).astype(np.float64)
 
 
 def _gaussian(values: Float[np.ndarray, "frames n"], sigma: float) -> Float[np.ndarray, "frames n"]:
@@ -204,10 +190,10 @@ def _unit(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
-def _checked(joints: np.ndarray) -> Float[np.ndarray, "frames 22 3"]:
-    joints = np.asarray(joints, dtype=np.float64)
-    if joints.ndim != 3 or joints.shape[1:] != (22, 3) or len(joints) < 2:
-        raise MotionError(f"joints have shape {joints.shape}; expected [frames >= 2, 22, 3] in metres")
+def _checked(joints: np.ndarray, skeleton: Skeleton) -> Float[np.ndarray, "frames joints 3"]:
+    joints, count = np.asarray(joints, dtype=np.float64), len(skeleton.joints)
+    if joints.ndim != 3 or joints.shape[1:] != (count, 3) or len(joints) < 2:
+        raise MotionError(f"joints have shape {joints.shape}; {skeleton.name} wants [frames >= 2, {count}, 3]")
     if not np.isfinite(joints).all():
         raise MotionError(f"joints hold {np.count_nonzero(~np.isfinite(joints))} numbers that are NaN or infinite")
     return joints
@@ -226,12 +212,23 @@ class Stats:
     def denormalise(self, features: Float[np.ndarray, "*batch feats"]) -> Float[np.ndarray, "*batch feats"]:
         return features * self.std + self.mean
 
+    def for_evaluator(self) -> "Stats":
+        """What the published text-motion evaluators read with, of a data set's own `Mean.npy` and `Std.npy`.
+
+        Their training divides the deviations of the root's four numbers and of the contacts by a `feat_bias` of 5, in
+        place, once for the training and once for the validation set: by 25 in all, as their `meta/std.npy` has it.
+        """
+        parts, std = skeleton_of(len(self.std)).slices, self.std.copy()
+        for name in ("yaw_velocity", "root_velocity", "root_height", "contacts"):
+            std[parts[name]] /= EVALUATOR_DIVISOR
+        return Stats(self.mean, std)
+
     @classmethod
-    def from_features(cls, rows: Float[np.ndarray, "rows 263"]) -> "Stats":
-        """Mean of each number; standard deviation averaged within each of `SLICES` (HumanML3D's rule)."""
+    def from_features(cls, rows: Float[np.ndarray, "rows feats"]) -> "Stats":
+        """Mean of each number; standard deviation averaged within each of `Skeleton.slices` (the authors' rule)."""
         mean = rows.mean(axis=0, dtype=np.float64)
         std = rows.std(axis=0, dtype=np.float64)
-        for part in SLICES.values():
+        for part in skeleton_of(rows.shape[1]).slices.values():
             std[part] = max(std[part].mean(), 1e-6)
         return cls(mean.astype(np.float32), std.astype(np.float32))
 

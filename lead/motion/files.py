@@ -1,4 +1,4 @@
-"""Motion files to joint positions and back: BVH, AMASS/SMPL NPZ, NPZ and NPY of joints or of 263 features.
+"""Motion files to joint positions and back: BVH, AMASS/SMPL NPZ, NPZ and NPY of joints or of a data set's features.
 
 Conventions: what is returned is in metres with Y up; AMASS is Z up. Arrays are never unpickled, and the size
 that a file claims is checked before memory is taken.
@@ -21,17 +21,17 @@ from jaxtyping import Float
 
 from lead.motion.bvh import read_bvh, write_whole
 from lead.motion.errors import MotionError
-from lead.motion.features import FEATURES, features_to_joints
+from lead.motion.kit import features_to_clip
 from lead.motion.rigs import UP_TO_WORLD, Rig, read_rig
 from lead.motion.rotations import axis_angle_to_matrix, normalise
-from lead.motion.skeleton import BONE_LENGTHS, FPS, PARENTS
+from lead.motion.skeleton import BONE_LENGTHS, FPS, HUMANML3D, KIT, PARENTS
 
 MAX_ARRAY_BYTES = 1 << 29
 """Of one array in memory; 512 MiB are over four hours of AMASS at 120 fps in single precision."""
 
 _SMPL_KEYS = ("poses", "root_orient", "pose_body", "trans")
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps")
-_WANTED = "joints [frames, 22, 3] in metres, features [frames, 263], or AMASS's poses and trans"
+_WANTED = "joints [frames, 22, 3] in metres, features [frames, 263] or [frames, 251], or AMASS's poses and trans"
 
 # Directions of the bones where all SMPL angles are zero: a person in a T-pose, to about five degrees.
 _SMPL_REST = normalise(np.array([
@@ -75,7 +75,7 @@ def _read_bvh(path: Path) -> Clip:
 
 def _read_npy(path: Path) -> Clip:
     with path.open("rb") as file:
-        return _array_to_clip(read_array(file, os.fstat(file.fileno()).st_size, "the array"), FPS)
+        return _array_to_clip(read_array(file, os.fstat(file.fileno()).st_size, "the array"), None)
 
 
 def _read_npz(path: Path) -> Clip:
@@ -92,6 +92,8 @@ def _read_npz(path: Path) -> Clip:
         raise MotionError(f"not a readable NPZ file ({error}); expected {_WANTED}.") from None
     fps = _frame_rate(arrays)
     if "poses" in arrays or "pose_body" in arrays:
+        if fps is None:
+            raise MotionError("poses without mocap_framerate or mocap_frame_rate; add the frames a second.")
         return Clip(smpl_to_joints(*_smpl_arrays(arrays)), fps)
     for name in ("joints", "features"):
         if name in arrays:
@@ -135,15 +137,13 @@ def _read_header(file: IO[bytes] | io.BufferedIOBase, name: str) -> tuple[tuple[
         raise MotionError(f"{name} is not in NPY format ({reason}); expected {_WANTED}.") from None
 
 
-def _frame_rate(arrays: dict[str, np.ndarray]) -> float:
+def _frame_rate(arrays: dict[str, np.ndarray]) -> float | None:
     for name in _RATE_KEYS:
         if name in arrays:
             if arrays[name].size != 1:
                 raise MotionError(f"{name!r} has shape {arrays[name].shape}; expected one number.")
             return float(arrays[name].reshape(()))
-    if "poses" in arrays or "pose_body" in arrays:
-        raise MotionError("poses without mocap_framerate or mocap_frame_rate; add the frames a second.")
-    return FPS
+    return None
 
 
 def _smpl_arrays(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -181,11 +181,12 @@ def smpl_to_joints(
     return joints @ UP_TO_WORLD["Z"].T
 
 
-def _array_to_clip(array: np.ndarray, fps: float) -> Clip:
+def _array_to_clip(array: np.ndarray, fps: float | None) -> Clip:
     if array.ndim == 3 and array.shape[1:] == (22, 3):
-        return Clip(array, fps)
-    if array.ndim == 2 and array.shape[1] == FEATURES:
-        return Clip(features_to_joints(array), fps)
+        return Clip(array, FPS if fps is None else fps)
+    if array.ndim == 2 and array.shape[1] in (HUMANML3D.features, KIT.features):
+        joints, own_fps = features_to_clip(array)
+        return Clip(joints, own_fps if fps is None else fps)
     raise MotionError(f"an array of shape {array.shape}; expected {_WANTED}.")
 
 

@@ -13,12 +13,14 @@ from jaxtyping import Float
 
 from lead.motion.bvh import write_bvh
 from lead.motion.errors import MotionError
-from lead.motion.features import features_to_joints, joints_to_features
+from lead.motion.features import joints_to_features
 from lead.motion.files import read_clip, write_joints
+from lead.motion.kit import features_to_clip, joints_to_kit
+from lead.motion.planting import features_to_planted_clip
 from lead.motion.procedural import mirrored
 from lead.motion.retarget import motion_to_bvh, motion_to_rig
 from lead.motion.rigs import Rig
-from lead.motion.skeleton import FPS
+from lead.motion.skeleton import FPS, HUMANML3D, KIT, Skeleton
 
 MAX_METRES = 1e5
 
@@ -94,14 +96,21 @@ class Motion:
         """Left and right exchanged."""
         return replace(self, joints=mirrored(self.joints))
 
-    def features(self) -> Float[np.ndarray, "rows 263"]:
-        """HumanML3D's features at 20 fps: one row fewer than frames."""
-        return joints_to_features(self.resample(FPS).joints)
+    def features(self, skeleton: Skeleton = HUMANML3D) -> Float[np.ndarray, "rows feats"]:
+        """A data set's features at its rate (HumanML3D's: 263 at 20 fps): one row fewer than frames."""
+        joints = self.resample(skeleton.fps).joints
+        return joints_to_features(joints_to_kit(joints) if skeleton is KIT else joints, skeleton)
 
     @classmethod
-    def from_features(cls, features: Float[np.ndarray, "frames 263"], name: str = "") -> "Motion":
-        """The motion that features describe (20 fps)."""
-        return cls(features_to_joints(features), FPS, name=name)
+    def from_features(
+        cls, features: Float[np.ndarray, "frames feats"], name: str = "", *, planted: bool = False
+    ) -> "Motion":
+        """The motion that features describe: HumanML3D's 263 (20 fps), or KIT-ML's 251 (12.5 fps) on our 22 joints.
+
+        `planted` corrects the path so that standing feet do not slide (`lead.motion.planting`).
+        """
+        joints, fps = (features_to_planted_clip if planted else features_to_clip)(features)
+        return cls(joints, fps, name=name)
 
 
 def _spline(values: Float[np.ndarray, "frames *rest"], at: Float[np.ndarray, "times"]) -> np.ndarray:

@@ -1,11 +1,18 @@
-"""The 22-joint skeleton on which everything inside runs: SMPL's first 22 joints with HumanML3D's bone lengths.
+"""The 22-joint skeleton on which everything inside runs, and the two skeletons that data sets' features describe.
 
 Conventions: metres, seconds, Y up, right-handed, a person at rest faces +Z with the left side at +X; 20 fps.
-Knows nothing of files, rigs or models.  Source: HumanML3D (Guo et al., CVPR 2022).
+`Skeleton` holds what the features need to know of a data set: HumanML3D's, SMPL's first 22 joints, are our own;
+KIT-ML's 21 have units and axes of their own, which `lead.motion.kit` explains and converts.
+Knows nothing of files, rigs or models.  Source: HumanML3D (Guo et al., CVPR 2022), its `paramUtil` for KIT-ML.
 """
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
+
+from lead.motion.errors import MotionError
 
 FPS = 20.0
 
@@ -38,10 +45,91 @@ BONE_LENGTHS: Float[np.ndarray, "22"] = np.array([
 """Metres from each joint's parent, of HumanML3D's one uniform skeleton."""
 
 
-def bone_lengths(joints: Float[np.ndarray, "*batch 22 3"]) -> Float[np.ndarray, "*batch 22"]:
-    """Metres from each joint to its parent; the pelvis' is 0."""
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """What the features of a data set stand on."""
+
+    name: str
+    """The data set's."""
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+    chains: tuple[tuple[int, ...], ...]
+    rest_directions: Float[np.ndarray, "joints 3"]
+    bone_lengths: Float[np.ndarray, "joints"]
+    """Of the one uniform skeleton, in the data set's units."""
+    facing: tuple[int, int, int, int]
+    """Right hip, left hip, right shoulder, left shoulder, as the authors' code takes them."""
+    legs: tuple[int, int]
+    """The joints whose bones' lengths scale the root's path."""
+    feet: tuple[int, int, int, int]
+    """Ankle and toe of one foot and of the other, in the contacts' order."""
+    contact_speed: float
+    """A foot rests where its squared displacement a frame is below this, in the data set's units squared."""
+    fps: float
+    metres: float
+    """One unit of the body, in metres."""
+
+    @property
+    def features(self) -> int:
+        """Numbers a frame: 4 of the root, 9 for each other joint, 3 of velocity for each, 4 contacts."""
+        return 12 * len(self.joints) - 1
+
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Where each kind of number stands in a row of features."""
+        joints = len(self.joints)
+        widths = {
+            "yaw_velocity": 1, "root_velocity": 2, "root_height": 1, "positions": 3 * (joints - 1),
+            "rotations": 6 * (joints - 1), "velocities": 3 * joints, "contacts": 4,
+        }  # fmt: skip
+        ends = np.cumsum(list(widths.values())).tolist()
+        return {name: slice(end - width, end) for (name, width), end in zip(widths.items(), ends, strict=True)}
+
+
+HUMANML3D = Skeleton(
+    "HumanML3D", JOINTS, PARENTS, CHAINS, REST_DIRECTIONS, BONE_LENGTHS,
+    facing=(R_HIP, L_HIP, R_SHOULDER, L_SHOULDER), legs=(R_KNEE, R_ANKLE), feet=(L_ANKLE, L_FOOT, R_ANKLE, R_FOOT),
+    contact_speed=0.002, fps=FPS, metres=1.0,
+)  # fmt: skip
+
+_KIT_REST = (
+    "+y", "+y", "+y", "+y", "+y", "+x", "-y", "-y", "-x", "-y", "-y", "+x", "-y", "-y", "+z", "+z",
+    "-x", "-y", "-y", "+z", "+z",
+)  # fmt: skip
+_KIT_LENGTHS = (
+    0.0, 80.0, 120.0, 44.0, 30.0, 110.0, 188.0, 145.0, 110.0, 188.0, 145.0, 52.0, 245.0, 246.0, 30.27, 56.29,
+    52.0, 245.0, 246.0, 30.27, 56.29,
+)  # fmt: skip
+KIT = Skeleton(
+    "KIT-ML",
+    (
+        "pelvis", "spine1", "spine3", "neck", "head", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder",
+        "right_elbow", "right_wrist", "left_hip", "left_knee", "left_ankle", "left_midfoot", "left_foot",
+        "right_hip", "right_knee", "right_ankle", "right_midfoot", "right_foot",
+    ),
+    (-1, 0, 1, 2, 3, 3, 5, 6, 3, 8, 9, 0, 11, 12, 13, 14, 0, 16, 17, 18, 19),
+    ((0, 11, 12, 13, 14, 15), (0, 16, 17, 18, 19, 20), (0, 1, 2, 3, 4), (3, 5, 6, 7), (3, 8, 9, 10)),
+    np.array([_AXES[a] for a in _KIT_REST], dtype=np.float64), np.array(_KIT_LENGTHS),
+    facing=(11, 16, 5, 8), legs=(17, 18), feet=(19, 20, 14, 15), contact_speed=0.05, fps=12.5,
+    metres=float(BONE_LENGTHS[[R_KNEE, R_ANKLE]].sum() / 491.0),
+)  # fmt: skip
+"""Bone lengths are the MMM body model's, in thousandths of the body's height; a body as tall as our own in metres."""
+
+
+def skeleton_of(width: int) -> Skeleton:
+    """The skeleton whose features have `width` numbers a frame."""
+    for skeleton in (HUMANML3D, KIT):
+        if skeleton.features == width:
+            return skeleton
+    raise MotionError(f"features of {width} numbers a frame; expected 263 (HumanML3D, 22 joints) or 251 (KIT-ML, 21)")
+
+
+def bone_lengths(
+    joints: Float[np.ndarray, "*batch joints 3"], parents: tuple[int, ...] = PARENTS
+) -> Float[np.ndarray, "*batch joints"]:
+    """The distance from each joint to its parent; the pelvis' is 0."""
     lengths = np.zeros(joints.shape[:-1], dtype=joints.dtype)
-    lengths[..., 1:] = np.linalg.norm(joints[..., 1:, :] - joints[..., PARENTS[1:], :], axis=-1)
+    lengths[..., 1:] = np.linalg.norm(joints[..., 1:, :] - joints[..., parents[1:], :], axis=-1)
     return lengths
 
 

@@ -57,6 +57,7 @@ def test_prepare_says_what_is_missing(tmp_path: Path) -> None:
     [
         ("text", "lead.train_text.train_text", "lead.train_text.TEXT_TRAIN"),
         ("vae", "lead.train_vae.train_vae", "lead.train_vae.VAE_TRAIN"),
+        ("decoder", "lead.train_decoder.train_decoder", "lead.train_decoder.DECODER_TRAIN"),
         ("diffusion", "lead.train_diffusion.train_diffusion", "lead.train_diffusion.DIFFUSION_TRAIN"),
         ("projector", "lead.train_projector.train_projector", "lead.train_projector.PROJECTOR_TRAIN"),
         ("evaluator", "lead.evaluator.train_evaluator", "lead.evaluator.EVALUATOR_TRAIN"),
@@ -84,7 +85,7 @@ def test_train_calls_the_stage(
 def test_assemble_writes_one_file(tmp_path: Path, tiny_base: Lead, monkeypatch: pytest.MonkeyPatch) -> None:
     from lead import assemble
 
-    monkeypatch.setattr(assemble, "assemble", lambda *args: tiny_base)
+    monkeypatch.setattr(assemble, "assemble", lambda *args, **sampling: tiny_base)
     result = run("assemble", tmp_path, tmp_path, tmp_path / "base.safetensors", "--name", "tiny", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["bytes"] == (tmp_path / "base.safetensors").stat().st_size
@@ -114,36 +115,54 @@ def test_vary_adds_variations(source: Path, tmp_path: Path) -> None:
     assert json.loads(result.stdout)["clips"]["train_varied"] > 0
 
 
-def test_eval_prints_the_four_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_eval_prints_a_table_a_split_in_100_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from lead import evaluate, evaluator, model
     from lead.metrics import Estimate
 
+    protocol = evaluate.Protocol(replications=3, multimodal_texts=7, seed=1, published=True)
+    seen = []
+
     def evaluated(*args: object) -> evaluate.Evaluation:
-        assert args[2:7] == (tmp_path, "val", evaluate.Protocol(replications=3, seed=1), 9, 2.5)
-        return {row: {"fid": Estimate(number, 0.5)} for number, row in enumerate(evaluate.ROWS)}
+        assert args[2] == tmp_path
+        assert (*args[4:7], args[8]) == (protocol, 9, 2.5, "dpm++")
+        seen.append(args[3])
+        return {
+            row: {key: Estimate(number + 123.4, 10.0) for key in evaluate.COLUMNS}
+            for number, row in enumerate(evaluate.ROWS)
+        }
 
     monkeypatch.setattr(evaluate, "evaluate", evaluated)
     monkeypatch.setattr(evaluator.Evaluator, "load", lambda *args: None)
     monkeypatch.setattr(model.Lead, "load", lambda *args, **options: SimpleNamespace(name="tiny"))
-    args = [
-        "eval",
-        tmp_path,
-        "--split",
-        "val",
-        "--replications",
-        3,
-        "--steps",
-        9,
-        "--guidance",
-        2.5,
-        "--seed",
-        1,
-    ]
-    result = run(*args)
+    monkeypatch.setenv("COLUMNS", "100")
+    args = "--split val --split test --replications 3 --texts 7 --published --sampler dpm++ --steps 9 --guidance 2.5"
+    result = run("eval", tmp_path, *args.split(), "--seed", 1)
     assert result.exit_code == 0, result.output
-    for words in (*evaluate.ROWS.values(), "FID", "2.000 ±0.500", "tiny on"):
+    assert seen == ["val", "test"]
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    for row in evaluate.ROWS.values():
+        assert sum(line.strip().startswith(row) for line in lines) == 2
+    for words in (*evaluate.COLUMNS.values(), "126.4", "±10.0", "split val", "split test", "Means of 3 replications"):
         assert words in result.stdout
-    assert json.loads(run(*args, "--json").stdout)["rows"]["lead"]["fid"] == {"mean": 3, "interval": 0.5}
+    figures = json.loads(run("eval", tmp_path, *args.split(), "--seed", 1, "--json").stdout)
+    assert figures["splits"]["val"]["real"]["fid"] == {"mean": 123.4, "interval": 10.0}
+    assert figures["protocol"]["multimodal_texts"] == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--glove", "glove"], "--evaluator finest.tar"),
+        (["--evaluator", "finest.tar"], "add --glove FOLDER"),
+    ],
+)
+def test_eval_asks_for_all_that_the_published_evaluator_needs(
+    tmp_path: Path, options: list[str], message: str
+) -> None:
+    result = run("eval", tmp_path, *options, "--device", "cpu")
+    assert result.exit_code == 1
+    assert message in result.stderr
 
 
 @pytest.mark.parametrize("command", [["data", "prepare"], ["data", "vary"], ["train"], ["assemble"], ["eval"]])

@@ -1,11 +1,13 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lead.motion import MotionError, Stats, features_to_joints, joints_to_features
-from lead.motion.features import SLICES, _shortest_arc, canonical, facing, retarget
-from lead.motion.skeleton import BONE_LENGTHS, REST_DIRECTIONS, bone_lengths
+from lead.motion.features import _shortest_arc, canonical, facing, retarget
+from lead.motion.skeleton import BONE_LENGTHS, HUMANML3D, KIT, REST_DIRECTIONS, bone_lengths, skeleton_of
 
 
 def test_golden_features(pack):
@@ -100,8 +102,33 @@ def test_bad_joints(joints):
 def test_stats_round_trip(walk, tmp_path):
     features = walk.features()
     stats = Stats.from_features(features)
-    for part in SLICES.values():
+    for part in HUMANML3D.slices.values():
         assert len(set(stats.std[part])) == 1
     np.testing.assert_allclose(stats.denormalise(stats.normalise(features)), features, atol=1e-4)
     stats.write(tmp_path)
     np.testing.assert_array_equal(Stats.read(tmp_path).mean, stats.mean)
+
+
+def test_the_layouts_follow_from_the_joints():
+    starts = {name: part.start for name, part in HUMANML3D.slices.items()}
+    assert starts == {
+        "yaw_velocity": 0, "root_velocity": 1, "root_height": 3, "positions": 4, "rotations": 67, "velocities": 193,
+        "contacts": 259,
+    }  # fmt: skip
+    for width, skeleton in ((263, HUMANML3D), (251, KIT)):
+        assert skeleton_of(width) is skeleton
+        assert skeleton.slices["contacts"].stop == skeleton.features == width
+        parents = {joint: parent for chain in skeleton.chains for parent, joint in pairwise(chain)}
+        assert tuple(parents.get(joint, -1) for joint in range(len(skeleton.joints))) == skeleton.parents
+    with pytest.raises(MotionError, match=r"259 numbers a frame; expected 263 .* or 251"):
+        skeleton_of(259)
+
+
+def test_the_evaluators_deviations():
+    """MDM publishes the T2M evaluator's: 25 times smaller for the root and contacts, the rest the same."""
+    stats = Stats(np.arange(251, dtype=np.float32), np.full(251, 5.0, dtype=np.float32))
+    read = stats.for_evaluator()
+    assert set(read.std[:4]) == set(read.std[-4:]) == {np.float32(0.2)}
+    assert set(read.std[4:-4]) == {np.float32(5.0)}
+    np.testing.assert_array_equal(read.mean, stats.mean)
+    assert (stats.std == 5.0).all()

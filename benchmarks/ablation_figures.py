@@ -1,0 +1,240 @@
+"""What is measured of one row of the ablations: motion decoded from shared latents, and what its projector loses.
+
+A setting is a split of the data set with a way of sampling. Its latents are sampled once and decoded by every
+row, so two rows of one figure differ in nothing but the row. A figure is a list of values that pair up between
+rows: one a replication for what is generated, one a clip for what is kept of recorded clips.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import cosine_similarity, normalize
+
+from benchmarks.judge import CONTENTS, STYLES, Judge, judged, parted
+from benchmarks.pack import Row, has_pack, pack_rows
+from lead import Lead, Motion, metrics
+from lead.data import Clip
+from lead.evaluate import captioned_clips
+from lead.evaluator import Evaluator
+
+Figures = dict[str, dict[str, list[float]]]
+"""Setting -> figure -> values that pair up between rows."""
+Report = Callable[[int], None]
+"""Told how many motions were sampled or decoded."""
+
+MULTIMODAL = (20, 10)  # texts, and samples of each
+BATCH = 64
+RECORDED = {"test": "recorded test", "newstyle_eval": "recorded newstyle"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how motion is generated; None means the base's own."""
+
+    split: str
+    steps: int | None = None
+    guidance: float | None = None
+
+
+SETTINGS = {
+    "test": Setting("test"),
+    "compositional": Setting("compositional"),
+    "compositional, 3 steps": Setting("compositional", steps=3),
+    "compositional, guidance 1": Setting("compositional", guidance=1.0),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A split's recorded clips as they are judged; those of like length stand together."""
+
+    clips: list[Clip]
+    lengths: Int[Tensor, "clips"]
+    real: Float[np.ndarray, "clips d"]
+    """The evaluator's embeddings of the recorded clips."""
+
+    @classmethod
+    def read(cls, data: Path, split: str, evaluator: Evaluator) -> "Split":
+        clips = captioned_clips(data, split)
+        real = evaluator.embed_motions([Motion.from_features(clip.features).features() for clip in clips])
+        return cls(clips, torch.tensor([len(clip.features) - 1 for clip in clips]), real)
+
+    def captions(self, replication: int, rows: Sequence[int] | None = None) -> list[str]:
+        """One of each clip's captions, drawn anew in each replication."""
+        rng = np.random.default_rng((1, replication))
+        drawn = [clip.captions[rng.integers(len(clip.captions))] for clip in self.clips]
+        return drawn if rows is None else [drawn[row] for row in rows]
+
+    def repeated(self) -> list[int]:
+        """The clips of MModality, each as often as it is generated."""
+        texts, samples = MULTIMODAL
+        some = np.random.default_rng(2).permutation(len(self.clips))[:texts]
+        return np.repeat(np.sort(some), samples).tolist()
+
+
+def shared_latents(
+    base: Lead, split: Split, setting: Setting, replications: int, path: Path, report: Report
+) -> list[Float[Tensor, "motions latents d_latent"]]:
+    """Latents of a setting: one a clip in each replication and, last, MModality's; kept in a file for other rows.
+
+    The file tells the base's parts by their fingerprints; another base's is made anew.
+    """
+    made_by = [base.fingerprints[part] for part in ("text", "vae", "denoiser")]
+    if path.is_file():
+        kept = torch.load(path, weights_only=True)
+        if kept["made_by"] == made_by and len(kept["latents"]) > replications:
+            return kept["latents"][:replications] + kept["latents"][-1:]
+    latents = [
+        sampled(base, split.captions(number), split.lengths, setting, number, report) for number in range(replications)
+    ]
+    rows = split.repeated()
+    latents.append(sampled(base, split.captions(0, rows), split.lengths[rows], setting, 1_000_000, report))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    torch.save({"made_by": made_by, "latents": latents}, partial)
+    os.replace(partial, path)
+    return latents
+
+
+@torch.no_grad()
+def sampled(
+    base: Lead, captions: Sequence[str], lengths: Tensor, setting: Setting, seed: int, report: Report
+) -> Float[Tensor, "motions latents d_latent"]:
+    noise = torch.Generator().manual_seed(seed)
+    tokens = base.vae.latent_lengths(lengths)
+    z = torch.zeros(len(captions), int(tokens.max()), base.config.vae.d_latent)
+    for start in range(0, len(captions), BATCH):
+        part = slice(start, start + BATCH)
+        most = int(tokens[part].max())
+        drawn = torch.randn(len(tokens[part]), most, z.shape[2], generator=noise)
+        text = base.encode_text(captions[part])
+        z[part, :most] = base.sample(text, lengths[part], drawn, setting.steps, setting.guidance)
+        report(len(text))
+    return z
+
+
+@torch.no_grad()
+def decoded(base: Lead, z: Tensor, lengths: Tensor, realign: bool, report: Report) -> list[Motion]:
+    """Motions of any number of latents as `Lead.generate` makes them, plainly or through the projector."""
+    motions: list[Motion] = []
+    for start in range(0, len(z), BATCH):
+        part = slice(start, start + BATCH)
+        own = z[part, : int(base.vae.latent_lengths(lengths[part]).max())]
+        kept = base.projector.realigned(own, lengths[part]) if realign else own
+        motions += base.decode(kept, lengths[part], planted=True)
+        report(len(own))
+    return motions
+
+
+def generated_figures(
+    base: Lead,
+    realign: bool,
+    split: Split,
+    latents: Sequence[Tensor],
+    evaluator: Evaluator,
+    judge: Judge | None,
+    report: Report,
+) -> dict[str, list[float]]:
+    """FID and its like, and what the judge sees, a value a replication."""
+    *replications, many = latents
+    rows = split.repeated()
+    motions = decoded(base, many, split.lengths[rows], realign, report)
+    by_text = evaluator.embed_motions([motion.features() for motion in motions])
+    by_text = by_text.reshape(len(set(rows)), -1, by_text.shape[-1])
+    values: dict[str, list[float]] = {}
+    for number, z in enumerate(replications):
+        features = [motion.features() for motion in decoded(base, z, split.lengths, realign, report)]
+        embeddings, text = evaluator.embed_motions(features), evaluator.embed_texts(split.captions(number))
+        rng = np.random.default_rng((3, number))
+        r1, _, r3 = metrics.r_precision(text, embeddings, rng)
+        figures = {
+            "fid": metrics.frechet_distance(embeddings, split.real),
+            "r1": float(r1),
+            "r3": float(r3),
+            "mm_dist": metrics.mm_dist(text, embeddings),
+            "diversity": metrics.diversity(embeddings, rng),
+            "multimodality": metrics.multimodality(by_text, rng),
+        } | judged_figures(judge, split.clips, features)
+        for key, value in figures.items():
+            values.setdefault(key, []).append(value)
+    return values
+
+
+def judged_figures(judge: Judge | None, clips: Sequence[Clip], features: Sequence[np.ndarray]) -> dict[str, float]:
+    """How often the judge sees the content and the style of the clip that a motion was made for."""
+    labels = _labels() if judge else {}
+    known = [row for row, clip in enumerate(clips) if clip.id in labels]
+    if judge is None or not known:
+        return {}
+    verdict = judge.judge([features[row] for row in known])
+    asked = [labels[clips[row].id] for row in known]
+    return {
+        "content": float((verdict.contents == [CONTENTS.index(row["content"]) for row in asked]).mean()),
+        "style": float((verdict.styles == [STYLES.index(row["style"]) for row in asked]).mean()),
+    }
+
+
+def _labels() -> dict[str, Row]:
+    return {row["id"]: row for row in judged(pack_rows())} if has_pack() else {}
+
+
+@torch.no_grad()
+def kept_figures(base: Lead, realign: bool, split: str, clips: Sequence[Clip], judge: Judge | None) -> dict:
+    """What is left of recorded clips, a value a clip: joint errors in cm, style, and nearness to the caption."""
+    values: dict[str, list[float]] = {key: [] for key in ("error", "local_error", "root_error")}
+    features, latents = [], []
+    for start in range(0, len(clips), BATCH):
+        recorded = [Motion.from_features(clip.features) for clip in clips[start : start + BATCH]]
+        z, lengths = base.encode_motion(recorded)
+        latents.append((z, lengths))
+        motions = base.decode(base.projector.realigned(z, lengths) if realign else z, lengths)
+        for motion, original in zip(motions, recorded, strict=True):
+            a, b = motion.joints, Motion.from_features(original.features()).joints  # as a decoder places it
+            features.append(motion.features())
+            values["error"].append(100 * metrics.mean_joint_error(a, b))
+            values["local_error"].append(100 * metrics.mean_joint_error(a, b, local=True))
+            values["root_error"].append(100 * metrics.mean_joint_error(a[:, :1], b[:, :1]))
+    if split == "newstyle_eval":
+        return values | recognition(judge, clips, features)
+    return values | (realigned_figures(base, clips, latents) if realign else {})
+
+
+def realigned_figures(
+    base: Lead, clips: Sequence[Clip], latents: Sequence[tuple[Tensor, Tensor]]
+) -> dict[str, list[float]]:
+    """What the projector makes of latents: squared error (a value a clip), nearness to the clip's first caption.
+
+    Retrieval is R-precision by cosine in the realigned space, in ten draws of groups.
+    """
+    text = base.encode_text([clip.captions[0] for clip in clips])
+    pooled, lost = [], []
+    for z, lengths in latents:
+        z_proj = base.projector.encode(z, lengths)
+        pooled.append(base.projector.pooled(z_proj, lengths))
+        z_hat, mask = base.projector.decode(z_proj, lengths), base.projector.mask(lengths, z.shape[1])
+        lost += [1000 * float((a[own] - b[own]).square().mean()) for a, b, own in zip(z, z_hat, mask, strict=True)]
+    own = torch.cat(pooled)
+    a, b = (normalize(x, dim=-1).numpy() for x in (text, own))
+    draws = [metrics.r_precision(a, b, np.random.default_rng((4, draw))) for draw in range(10)]
+    return {
+        "rec": lost,
+        "cosine": cosine_similarity(own, text, dim=-1).tolist(),
+        "retrieval": [float(draw[2]) for draw in draws],
+    }
+
+
+def recognition(judge: Judge | None, clips: Sequence[Clip], features: Sequence[np.ndarray]) -> dict[str, list[float]]:
+    """For each clip of a never-trained style that the judge never saw: whether it sees that style."""
+    if judge is None:
+        return {}
+    styles = {row["id"]: STYLES.index(row["style"]) for row in parted("newstyle_eval")[1]}
+    known = [row for row, clip in enumerate(clips) if clip.id in styles]
+    verdict = judge.judge([features[row] for row in known])
+    right = verdict.styles == [styles[clips[row].id] for row in known]
+    return {"recognised": right.astype(float).tolist()}

@@ -1,0 +1,124 @@
+"""The ablations' tables and what follows from them, made from the figures alone.
+
+Seeds of training decode the same latents, so a value is first averaged over seeds, and the 95 % interval is over
+replications (or clips). Every row is compared with the default one value by value: same latents, same captions,
+same groups. A difference counts where, for every seed by itself, the interval of the paired differences leaves
+out zero, on the same side.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from benchmarks.ablation_figures import Figures
+from lead.metrics import Estimate
+
+DEFAULT = "default"
+COLUMNS = {
+    "fid": "FID",
+    "r1": "R@1",
+    "r3": "R@3",
+    "mm_dist": "MM-Dist",
+    "diversity": "Diversity",
+    "multimodality": "MModality",
+    "content": "content",
+    "style": "style",
+    "rec": "latent error x 1000",
+    "error": "joint error cm",
+    "local_error": "of it local",
+    "root_error": "root error cm",
+    "recognised": "style recognised",
+    "cosine": "caption cosine",
+    "retrieval": "retrieval R@3",
+}
+LOWER = {"fid", "mm_dist", "rec", "error", "local_error", "root_error"}
+NEITHER = {"diversity", "multimodality"}
+
+Results = Mapping[str, Mapping[int, Figures]]
+"""Row -> seed -> figures."""
+
+
+def report(results: Results, labels: Mapping[str, str]) -> str:
+    """All tables and the comparison, in Markdown."""
+    settings = list(dict.fromkeys(s for seeds in results.values() for figures in seeds.values() for s in figures))
+    parts = [table(results, labels, setting) for setting in settings]
+    if DEFAULT in results:
+        parts.append("## Compared with the default row\n")
+        parts += comparisons(results, labels)
+    return "\n".join(parts) + "\n"
+
+
+def table(results: Results, labels: Mapping[str, str], setting: str) -> str:
+    """One setting's rows, means with 95 % intervals."""
+    rows = {row: _averaged(seeds, setting) for row, seeds in results.items()}
+    columns = [key for key in COLUMNS if any(key in figures for figures in rows.values())]
+    lines = [
+        f"## {setting}\n",
+        "| row | " + " | ".join(COLUMNS[key] for key in columns) + " |",
+        "| --- |" + " --- |" * len(columns),
+    ]
+    for row, figures in rows.items():
+        cells = [str(Estimate.of(figures[key])) if key in figures else "-" for key in columns]
+        lines.append(f"| {labels[row]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _averaged(seeds: Mapping[int, Figures], setting: str) -> dict[str, list[float]]:
+    """Values averaged over seeds."""
+    each = [figures.get(setting, {}) for figures in seeds.values()]
+    return {key: np.mean([figures[key] for figures in each], axis=0).tolist() for key in each[0]}
+
+
+def comparisons(results: Results, labels: Mapping[str, str]) -> list[str]:
+    """For each row, in each setting: the figures that differ from the default row's beyond their intervals."""
+    lines = []
+    for row in results:
+        if row != DEFAULT:
+            told = (compared(results, row, setting) for setting in next(iter(results[row].values())))
+            lines += [f"**{labels[row]}** against {labels[DEFAULT]}:", *(line for line in told if line), ""]
+    return lines
+
+
+def compared(results: Results, row: str, setting: str) -> str:
+    differing: list[str] = []
+    same: list[str] = []
+    for key, name in COLUMNS.items():
+        pairs = paired(results, row, setting, key)
+        if pairs and (verdict := judgement(pairs, key)):
+            differing.append(f"{name} {_signed(pairs)}: {verdict}")
+        elif pairs:
+            same.append(name)
+    if not differing and not same:
+        return ""
+    rest = f". Within the interval: {', '.join(same)}" if same else ""
+    return f"- {setting}: {'; '.join(differing) or 'no difference'}{rest}"
+
+
+def paired(results: Results, row: str, setting: str, key: str) -> list[list[float]]:
+    """For each seed that both rows have, the row's values less the default's."""
+    pairs = []
+    for seed, figures in results[row].items():
+        own = figures.get(setting, {}).get(key)
+        default = results[DEFAULT].get(seed, {}).get(setting, {}).get(key)
+        if own and default:
+            pairs.append([a - b for a, b in zip(own, default, strict=True)])
+    return pairs
+
+
+def judgement(differences: Sequence[Sequence[float]], key: str) -> str:
+    """What differences (a list a seed) say of a figure: better, worse, higher, lower, or nothing."""
+    if min(map(len, differences)) < 2:
+        return ""  # one value has no interval
+    estimates = [Estimate.of(values) for values in differences]
+    signs = {float(np.sign(e.mean)) if abs(e.mean) > e.interval else 0.0 for e in estimates}
+    if len(signs) > 1 or 0.0 in signs:
+        return ""
+    lower = signs == {-1.0}
+    if key in NEITHER:
+        return "lower" if lower else "higher"
+    return "better" if lower == (key in LOWER) else "worse"
+
+
+def _signed(differences: Sequence[Sequence[float]]) -> str:
+    estimate = Estimate.of(np.mean(differences, axis=0).tolist())
+    return f"{estimate.mean:+.3f} ±{estimate.interval:.3f}"

@@ -1,0 +1,130 @@
+"""The ablations' control without a projector: the VAE itself aligned with the text space, and a denoiser for it.
+
+The run's VAE is trained a little further with one loss more: a linear head on the mean of a clip's latents is
+drawn to the caption's feature. Then a new denoiser learns the latents it has now. With the weight 0 the same is
+done without alignment; only these two are to be compared, for both have seen less than the run's own denoiser.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from lead.assemble import load_diffusion, load_tower, load_vae
+from lead.data import MANNER_WORD, Clip, load
+from lead.diffusion import Diffusion
+from lead.latents import Captions, Latents, latent_batch, latent_clips
+from lead.layers import lengths_to_mask
+from lead.motion.features import Stats
+from lead.networks import AnyVAE, build_denoiser, denoiser_config
+from lead.projector import alignment_loss
+from lead.runs import Stage, TrainConfig, load_part, save_part
+from lead.text import TextTower
+from lead.train_diffusion import DIFFUSION_TRAIN, UNCONDITIONAL, denoising_loss
+from lead.train_vae import ClipBatches, VAELoss, tensors, training_clips, unit_scale, vae_loss
+from lead.vae import MotionVAE
+
+SPLITS = ("train", "train_varied")  # what a denoiser sees
+FINE_TUNE = TrainConfig(steps=600, batch=64, lr=1e-4, warmup=50, ema=0.99, keep="last", save_every=100)
+
+
+@dataclass(frozen=True)
+class AlignedTrain:
+    vae_steps: int = 600
+    denoiser_steps: int = 1500
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class AlignedLoss:
+    align: float
+    vae: VAELoss = field(default_factory=VAELoss)
+
+
+class HeadedVAE(nn.Module):
+    """A VAE and the linear head that says where in the text space the mean of a clip's latents lies."""
+
+    def __init__(self, vae: AnyVAE, d_text: int):
+        super().__init__()
+        self.vae, self.head = vae, nn.Linear(vae.config.d_latent, d_text)
+
+    def pooled(
+        self, features: Float[Tensor, "batch frames feats"], lengths: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch d_text"]:
+        mu, _ = self.vae.encode(features, lengths)
+        mask = lengths_to_mask(self.vae.latent_lengths(lengths), mu.shape[1])[..., None]
+        return self.head((mu * mask).sum(dim=1) / mask.sum(dim=1))
+
+
+def train_aligned(data: Path, run: Path, folder: Path, align: float, train: AlignedTrain, latents: Latents) -> None:
+    """Makes `folder` a run folder of its own: VAE and denoiser trained here, the other parts the run's.
+
+    `latents` are the run's: their captions serve again. What is there already is left as it is.
+    """
+    for part in ("text", "manners", "projector"):
+        shutil.copyfile(Path(run) / f"{part}.safetensors", folder / f"{part}.safetensors")
+    shutil.copyfile(Path(run) / "diffusion.json", folder / "diffusion.json")
+    if not (folder / "vae.safetensors").is_file():
+        fine_tune(data, run, folder, align, replace(FINE_TUNE, steps=train.vae_steps, seed=train.seed))
+    if not (folder / "denoiser.safetensors").is_file():
+        steps = train.denoiser_steps
+        config = replace(DIFFUSION_TRAIN, steps=steps, seed=train.seed, warmup=min(150, steps), keep="last")
+        fit_denoiser(data, run, folder, config, latents)
+
+
+def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainConfig) -> None:
+    """The VAE's own loss, and `align` times L_align of the pooled means of captioned clips."""
+    tower, stats = load_tower(run), Stats.read(data)
+    clips = training_clips(data, stats, SPLITS[1:], repeat=4)
+    torch.manual_seed(train.seed)
+    model = HeadedVAE(load_vae(run).requires_grad_(True), tower.d_text)
+    loss = AlignedLoss(align)
+    stage = Stage("vae", model, folder, train, config=model.vae.config, loss=loss)
+    batches = ClipBatches(clips, train)
+    for step in stage.steps():
+        batch = batches.at(step)
+        features, lengths = tensors(batch, stage.device)
+        with stage.accelerator.autocast():
+            total, parts = vae_loss(stage.model.vae, features, lengths, stats, loss.vae)
+            rows, text = captioned(tower, batch.captions)
+            if align and rows:
+                parts["align"] = alignment_loss(stage.model.pooled(features[rows], lengths[rows]), text)
+                total = total + align * parts["align"]
+        stage.update(total, parts)
+    vae = stage.kept().vae
+    if isinstance(vae, MotionVAE):
+        vae.latent_scale.copy_(unit_scale(vae, clips))
+    stage.close(lambda: save_part(folder / "vae.safetensors", vae, "vae", vae.config))
+
+
+@torch.no_grad()
+def captioned(tower: TextTower, captions: Sequence[str]) -> tuple[list[int], Tensor]:
+    """The rows whose caption is plain words, and its features."""
+    rows = [row for row, caption in enumerate(captions) if caption and MANNER_WORD not in caption]
+    return rows, tower.encode([captions[row] for row in rows]).float() if rows else torch.zeros(0, tower.d_text)
+
+
+def fit_denoiser(data: Path, run: Path, folder: Path, train: TrainConfig, latents: Latents) -> None:
+    """A denoiser like the run's, for the latents of the folder's VAE."""
+    vae, schedule = load_vae(folder), Diffusion(load_diffusion(run))
+    stats, captions = Stats.read(data), Captions()
+    clips: list[list[Clip]] = [load(data, split, stats) for split in SPLITS if (data / f"{split}.txt").is_file()]
+    pairs = zip((latent_clips(vae, part, captions) for part in clips), latents.sources, strict=False)
+    sources = [replace(own, texts=known.texts) for own, known in pairs]
+    config = denoiser_config(load_part(Path(run) / "denoiser.safetensors", "denoiser")[1])
+    torch.manual_seed(train.seed)
+    stage = Stage("denoiser", build_denoiser(config), folder, train, config=config)
+    for step in stage.steps():
+        batch = latent_batch(sources, latents.table, train, step)
+        t = torch.randint(schedule.config.steps, (train.batch,), generator=stage.draws)
+        eps = torch.randn(batch.z.shape, generator=stage.draws)
+        dropped = torch.rand(train.batch, generator=stage.draws) < UNCONDITIONAL
+        text = torch.where(dropped[:, None], latents.table[0], batch.text)
+        with stage.accelerator.autocast():
+            loss = denoising_loss(stage.model, schedule, vae, batch.z, batch.lengths, text, t, eps, batch.lengths)
+        stage.update(loss, {})
+    stage.finish("denoiser", config)

@@ -1,0 +1,131 @@
+"""The figures of `benchmarks.base` as Markdown, and what issue 3 demands of them.
+
+Knows nothing of how they are made.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pack import REPOSITORY
+from lead.errors import LeadError
+from lead.evaluate import COLUMNS, ROWS
+from lead.metrics import Estimate
+
+CARD = REPOSITORY / "lead" / "weights" / "README.md"
+MARKERS = ("<!-- figures: python -m benchmarks.base --card -->", "<!-- end of figures -->")
+JUDGED = {"content": "content", "style": "style"}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One demand of issue 3 on an embedded default."""
+
+    name: str
+    measured: float
+    limit: float
+    at_least: bool
+
+    @property
+    def demanded(self) -> str:
+        return f"{'at least' if self.at_least else 'at most'} {self.limit:g}"
+
+    @property
+    def met(self) -> bool:
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+
+def marks(figures: Mapping[str, Any]) -> list[Mark]:
+    """All marks, of the LEAD row where motion is generated."""
+    splits = figures["evaluation"]
+    lead, real = splits["test"]["lead"], splits["test"]["real"]
+
+    def of_real(key: str) -> float:
+        return lead[key]["mean"] / real[key]["mean"]
+
+    errors = {split: row["decode"] for split, row in figures["joint_error_cm"].items()}
+    return [
+        Mark("R@3, test, as a share of real motion's", of_real("r3"), 0.95, True),
+        Mark("content by the judge, test", lead["content"]["mean"], 0.95, True),
+        Mark("content by the judge, compositional", splits["compositional"]["lead"]["content"]["mean"], 0.9, True),
+        Mark("FID, test, as a multiple of the floor", of_real("fid"), 1.5, False),
+        Mark("foot skate, test, as a multiple of real motion's", of_real("skate"), 1.5, False),
+        Mark("VAE mean joint error, test, cm", errors["test"], 2.5, False),
+        Mark("VAE mean joint error, newstyle_eval, cm", errors["newstyle_eval"], 4.0, False),
+        Mark("VAE mean joint error, newaction, cm", errors["newaction"], 4.0, False),
+    ]
+
+
+def markdown(figures: Mapping[str, Any]) -> str:
+    """All tables."""
+    parts = [_protocol(split, rows) for split, rows in figures["evaluation"].items()]
+    parts.insert(1, f"{figures['notes']} Content and style: the share of motions in which the judge sees them.")
+    parts += [_cells(split, rows) for split, rows in figures["evaluation"].items()]
+    parts += [_joint_errors(figures), _recognition(figures), _marks(figures)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def write_between(path: Path, text: str) -> None:
+    """Puts text between the markers of a file, in place of what was there."""
+    whole = path.read_text(encoding="utf-8")
+    start, end = (whole.find(marker) for marker in MARKERS)
+    if not 0 <= start < end:
+        raise LeadError(f"{path} lacks the lines {MARKERS[0]!r} and {MARKERS[1]!r}: put them where the tables go.")
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(f"{whole[: start + len(MARKERS[0])]}\n{text}{whole[end:]}", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _protocol(split: str, rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    columns = COLUMNS | JUDGED
+    lines = [
+        [ROWS[row], *(Estimate(**figures[key]) if key in figures else "-" for key in columns)]
+        for row, figures in rows.items()
+    ]
+    return table([f"{split} split", *columns.values()], lines)
+
+
+def _cells(split: str, rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Each held-out pair of content and style on its own, where the split was judged so."""
+    cells = [key.removeprefix("cell/clips/") for key in rows["lead"] if key.startswith("cell/clips/")]
+    if not cells:
+        return ""
+    lines = [
+        [
+            cell,
+            f"{rows['lead'][f'cell/clips/{cell}']['mean']:.0f}",
+            *(Estimate(**rows[row][f"cell/{what}/{cell}"]) for row in rows if row != "vae" for what in JUDGED),
+        ]
+        for cell in cells
+    ]
+    ways = [f"{ROWS[row]}: {what}" for row in rows if row != "vae" for what in JUDGED]
+    return table([f"{split} split, pair never trained together", "clips", *ways], lines)
+
+
+def _joint_errors(figures: Mapping[str, Any]) -> str:
+    ways = {"decode": "VAE", "projector": "VAE and projector"}
+    lines = [
+        [split, row["clips"], *(f"{row[way]:.2f} ({row[f'{way} local']:.2f})" for way in ways)]
+        for split, row in figures["joint_error_cm"].items()
+    ]
+    columns = ["mean joint error, cm, in the world (relative to the root)", "clips", *ways.values()]
+    return table(columns, lines)
+
+
+def _recognition(figures: Mapping[str, Any]) -> str:
+    names = {"style": "style", "elderly": "elderly", "exhausted": "exhausted", "content": "content"}
+    lines = [[way, row["clips"], *(f"{row[key]:.3f}" for key in names)] for way, row in figures["recognition"].items()]
+    return table(["never-trained styles, seen by the judge", "clips", *names.values()], lines)
+
+
+def _marks(figures: Mapping[str, Any]) -> str:
+    lines = [[mark.name, mark.demanded, f"{mark.measured:.3f}", "yes" if mark.met else "no"] for mark in marks(figures)]
+    return table(["mark of issue 3", "demanded", "measured (LEAD)", "met"], lines)

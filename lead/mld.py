@@ -1,0 +1,200 @@
+"""Motion Latent Diffusion's networks as published (Chen et al., arXiv 2212.04048), as an alternative to our own.
+
+Skip transformers with norms after each part and learned positions.  The VAE reads a clip behind two learned tokens,
+which become the mean and the log-variance of one latent token; its decoder's frames, all alike but for their
+positions, attend to that token.  The denoiser reads [latent, time, text] and is not told the length.
+They take the places of `lead.vae.MotionVAE` and `lead.denoiser.Denoiser`.  Parameters have the names of MLD's
+checkpoints, so that `lead.import_mld` has nothing to rename.  Knows nothing of files and of training.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+
+from lead.diffusion import DiffusionConfig
+from lead.layers import lengths_to_mask, sinusoid
+
+MLD_DIFFUSION = DiffusionConfig(
+    prediction="epsilon", sampler="ddim", spacing="leading", sampling_steps=50, guidance=7.5
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MldVAEConfig:
+    features: int = 263
+    d_latent: int = 256
+    """Also the transformers' width."""
+    layers: int = 9
+    """Each way; odd: the skips join the first half to the second around the middle one."""
+    heads: int = 4
+    ff: int = 1024
+    dropout: float = 0.1
+    positions: int = 500
+    """The most tokens a sequence may have."""
+    architecture: Literal["mld"] = "mld"
+
+    @property
+    def frames_per_latent(self) -> int:
+        """More frames than a clip can have, so that whoever counts tokens by it counts one."""
+        return self.positions
+
+
+@dataclass(frozen=True)
+class MldDenoiserConfig:
+    d_latent: int = 256
+    """Also the transformer's width."""
+    d_text: int = 768
+    layers: int = 9
+    heads: int = 4
+    ff: int = 1024
+    dropout: float = 0.1
+    positions: int = 500
+    architecture: Literal["mld"] = "mld"
+
+
+class MldVAE(nn.Module):
+    latent_scale: Tensor
+    """1: MLD leaves its latents as they come."""
+
+    def __init__(self, config: MldVAEConfig):
+        super().__init__()
+        self.register_buffer("latent_scale", torch.ones(()))
+        c = self.config = config
+        self.skel_embedding = nn.Linear(c.features, c.d_latent)
+        self.global_motion_token = nn.Parameter(torch.randn(2, c.d_latent))
+        self.query_pos_encoder = Positions(c.positions, c.d_latent)
+        self.encoder = SkipTransformer(c.d_latent, c.layers, c.heads, c.ff, c.dropout)
+        self.query_pos_decoder = Positions(c.positions, c.d_latent)
+        self.decoder = SkipTransformer(c.d_latent, c.layers, c.heads, c.ff, c.dropout, memory=True)
+        self.final_layer = nn.Linear(c.d_latent, c.features)
+
+    def latent_lengths(self, lengths: Int[Tensor, "batch"]) -> Int[Tensor, "batch"]:
+        """One latent token a clip."""
+        return torch.ones_like(lengths)
+
+    def encode(
+        self, features: Float[Tensor, "batch frames feats"], lengths: Int[Tensor, "batch"]
+    ) -> tuple[Float[Tensor, "batch 1 d_latent"], Float[Tensor, "batch 1 d_latent"]]:
+        """Mean and log-variance of the posterior."""
+        tokens = self.global_motion_token.expand(len(features), -1, -1)
+        x = self.query_pos_encoder(torch.cat([tokens, self.skel_embedding(features)], dim=1))
+        x = self.encoder(x, lengths_to_mask(lengths + 2, x.shape[1])).float()
+        return x[:, :1], x[:, 1:2]
+
+    def decode(
+        self, z: Float[Tensor, "batch 1 d_latent"], lengths: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch frames feats"]:
+        """Normalised features, `max(lengths)` frames, zero past each end."""
+        frames = int(lengths.max())
+        mask = lengths_to_mask(lengths, frames)
+        queries = self.query_pos_decoder(z.new_zeros(len(z), frames, self.config.d_latent))
+        return self.final_layer(self.decoder(queries, mask, z)).float() * mask[..., None]
+
+
+class MldDenoiser(nn.Module):
+    def __init__(self, config: MldDenoiserConfig):
+        super().__init__()
+        c = self.config = config
+        self.time_embedding = TimeEmbedding(c.d_text, c.d_latent)
+        same = c.d_text == c.d_latent
+        self.emb_proj = nn.Identity() if same else nn.Sequential(nn.ReLU(), nn.Linear(c.d_text, c.d_latent))
+        self.query_pos = Positions(c.positions, c.d_latent)
+        self.encoder = SkipTransformer(c.d_latent, c.layers, c.heads, c.ff, c.dropout)
+
+    def forward(
+        self,
+        z_t: Float[Tensor, "batch latents d_latent"],
+        t: Int[Tensor, "batch"],
+        text: Float[Tensor, "batch d_text"],
+        lengths: Int[Tensor, "batch"],
+    ) -> Float[Tensor, "batch latents d_latent"]:
+        """The prediction for the latent token; `lengths` changes nothing."""
+        tokens = torch.cat([z_t, self.time_embedding(t)[:, None], self.emb_proj(text)[:, None]], dim=1)
+        mask = lengths_to_mask(torch.full_like(lengths, tokens.shape[1]), tokens.shape[1])
+        return self.encoder(self.query_pos(tokens), mask)[:, : z_t.shape[1]].float()
+
+
+class TimeEmbedding(nn.Module):
+    """A time's cosines and sines (in this order) through two linear maps."""
+
+    def __init__(self, frequencies: int, width: int):
+        super().__init__()
+        self.frequencies = frequencies
+        self.linear_1, self.linear_2 = nn.Linear(frequencies, width), nn.Linear(width, width)
+
+    def forward(self, t: Int[Tensor, "batch"]) -> Float[Tensor, "batch width"]:
+        sines, cosines = sinusoid(t, self.frequencies).chunk(2, dim=-1)
+        return self.linear_2(nn.functional.silu(self.linear_1(torch.cat([cosines, sines], dim=-1))))
+
+
+class Positions(nn.Module):
+    """Adds a learned vector for each place in the sequence."""
+
+    def __init__(self, positions: int, width: int):
+        super().__init__()
+        self.pe = nn.Parameter(torch.rand(positions, 1, width))
+
+    def forward(self, x: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens width"]:
+        return x + self.pe[: x.shape[1], 0]
+
+
+class Layer(nn.Module):
+    """Self-attention, attention to a memory where there is one, and feed-forward; a norm after each sum."""
+
+    def __init__(self, width: int, heads: int, ff: int, dropout: float, memory: bool):
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
+        if memory:
+            self.multihead_attn = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
+            self.norm3 = nn.LayerNorm(width)
+        self.linear1, self.linear2 = nn.Linear(width, ff), nn.Linear(ff, width)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, padding: Bool[Tensor, "batch tokens"], memory: Tensor | None) -> Tensor:
+        attended, _ = self.self_attn(x, x, x, key_padding_mask=padding, need_weights=False)
+        x = self.norm1(x + self.dropout(attended))
+        if memory is None:
+            return self.norm2(x + self._feed_forward(x))
+        attended, _ = self.multihead_attn(x, memory, memory, need_weights=False)
+        x = self.norm2(x + self.dropout(attended))
+        return self.norm3(x + self._feed_forward(x))
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.linear2(self.dropout(gelu(self.linear1(x)))))
+
+
+class SkipTransformer(nn.Module):
+    """Layers of which the first half's outputs join the second half's inputs; with `memory`, each attends to it."""
+
+    def __init__(self, width: int, layers: int, heads: int, ff: int, dropout: float, memory: bool = False):
+        super().__init__()
+        assert layers % 2, f"layers={layers}: a skip transformer has an odd number"
+        half = layers // 2
+        self.input_blocks = nn.ModuleList(Layer(width, heads, ff, dropout, memory) for _ in range(half))
+        self.middle_block = Layer(width, heads, ff, dropout, memory)
+        self.output_blocks = nn.ModuleList(Layer(width, heads, ff, dropout, memory) for _ in range(half))
+        self.linear_blocks = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(half))
+        self.norm = nn.LayerNorm(width)
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch tokens width"],
+        mask: Bool[Tensor, "batch tokens"],
+        memory: Float[Tensor, "batch latents width"] | None = None,
+    ) -> Float[Tensor, "batch tokens width"]:
+        padding, kept = ~mask, []
+        for block in self.input_blocks:
+            x = block(x, padding, memory)
+            kept.append(x)
+        x = self.middle_block(x, padding, memory)
+        for join, block in zip(self.linear_blocks, self.output_blocks, strict=True):
+            x = block(join(torch.cat([x, kept.pop()], dim=-1)), padding, memory)
+        return self.norm(x)
