@@ -15,17 +15,16 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lead.assemble import load_diffusion, load_tower, load_vae
-from lead.data import MANNER_WORD, Clip, load
-from lead.diffusion import Diffusion
-from lead.latents import Captions, Latents, latent_batch, latent_clips
+from lead.data import MANNER_WORD, load, load_captioned
+from lead.latents import VALIDATION, Captions, Latents, latent_clips
 from lead.layers import lengths_to_mask
 from lead.motion.features import Stats
-from lead.networks import AnyVAE, build_denoiser, denoiser_config
+from lead.networks import AnyVAE, denoiser_config
 from lead.projector import alignment_loss
 from lead.runs import Stage, TrainConfig, load_part, save_part
 from lead.text import TextTower
-from lead.train_diffusion import DIFFUSION_TRAIN, UNCONDITIONAL, denoising_loss
-from lead.train_vae import ClipBatches, VAELoss, tensors, training_clips, unit_scale, vae_loss
+from lead.train_diffusion import DIFFUSION_TRAIN, fit_denoiser
+from lead.train_vae import ClipBatches, VAELoss, spread, tensors, training_clips, unit_scale, vae_loss
 from lead.vae import MotionVAE
 
 SPLITS = ("train", "train_varied")  # what a denoiser sees
@@ -67,13 +66,14 @@ def train_aligned(data: Path, run: Path, folder: Path, align: float, train: Alig
     """
     for part in ("text", "manners", "projector"):
         shutil.copyfile(Path(run) / f"{part}.safetensors", folder / f"{part}.safetensors")
-    shutil.copyfile(Path(run) / "diffusion.json", folder / "diffusion.json")
     if not (folder / "vae.safetensors").is_file():
         fine_tune(data, run, folder, align, replace(FINE_TUNE, steps=train.vae_steps, seed=train.seed))
     if not (folder / "denoiser.safetensors").is_file():
         steps = train.denoiser_steps
-        config = replace(DIFFUSION_TRAIN, steps=steps, seed=train.seed, warmup=min(150, steps), keep="last")
-        fit_denoiser(data, run, folder, config, latents)
+        budget = replace(DIFFUSION_TRAIN, steps=steps, seed=train.seed, warmup=min(150, steps), keep="last")
+        config = denoiser_config(load_part(Path(run) / "denoiser.safetensors", "denoiser")[1])
+        vae = load_vae(folder)
+        fit_denoiser(latents_of(vae, data, latents), vae, folder, config, budget, load_diffusion(run))
 
 
 def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainConfig) -> None:
@@ -108,23 +108,12 @@ def captioned(tower: TextTower, captions: Sequence[str]) -> tuple[list[int], Ten
     return rows, tower.encode([captions[row] for row in rows]).float() if rows else torch.zeros(0, tower.d_text)
 
 
-def fit_denoiser(data: Path, run: Path, folder: Path, train: TrainConfig, latents: Latents) -> None:
-    """A denoiser like the run's, for the latents of the folder's VAE."""
-    vae, schedule = load_vae(folder), Diffusion(load_diffusion(run))
+def latents_of(vae: AnyVAE, data: Path, known: Latents) -> Latents:
+    """The data set's latents by another VAE, under the captions that are known."""
     stats, captions = Stats.read(data), Captions()
-    clips: list[list[Clip]] = [load(data, split, stats) for split in SPLITS if (data / f"{split}.txt").is_file()]
-    pairs = zip((latent_clips(vae, part, captions) for part in clips), latents.sources, strict=False)
-    sources = [replace(own, texts=known.texts) for own, known in pairs]
-    config = denoiser_config(load_part(Path(run) / "denoiser.safetensors", "denoiser")[1])
-    torch.manual_seed(train.seed)
-    stage = Stage("denoiser", build_denoiser(config), folder, train, config=config)
-    for step in stage.steps():
-        batch = latent_batch(sources, latents.table, train, step)
-        t = torch.randint(schedule.config.steps, (train.batch,), generator=stage.draws)
-        eps = torch.randn(batch.z.shape, generator=stage.draws)
-        dropped = torch.rand(train.batch, generator=stage.draws) < UNCONDITIONAL
-        text = torch.where(dropped[:, None], latents.table[0], batch.text)
-        with stage.accelerator.autocast():
-            loss = denoising_loss(stage.model, schedule, vae, batch.z, batch.lengths, text, t, eps, batch.lengths)
-        stage.update(loss, {})
-    stage.finish("denoiser", config)
+    present = [split for split in SPLITS if (data / f"{split}.txt").is_file()]
+    clips = [load_captioned(data, stats) if split == "train" else load(data, split, stats) for split in present]
+    made = [latent_clips(vae, part, captions) for part in (*clips, spread(load(data, VALIDATION, stats)))]
+    sources = [replace(own, texts=old.texts) for own, old in zip(made, known.sources, strict=False)]
+    val = replace(made[-1], texts=known.val.texts)
+    return replace(known, sources=tuple(sources[: len(present)]), val=val, fingerprint=f"{known.fingerprint}, aligned")

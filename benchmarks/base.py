@@ -7,7 +7,7 @@
 2. The mean joint error of encode and decode in centimetres: on the whole path, and with the pelves together.
 3. The judge on clips of the two never-trained styles after encode and decode, plainly and through the
    projector, beside the same clips as recorded. They are clips that the judge never saw either.
-4. What issue 3 demands of an embedded default, and whether it is met.
+4. What is demanded of an embedded default, and whether it is met.
 Printed as Markdown; `--card` puts the tables into the model card, between its two markers.
 """
 

@@ -1,4 +1,4 @@
-"""The figures of `benchmarks.base` as Markdown, and what issue 3 demands of them.
+"""The figures of `benchmarks.base` as Markdown, and what is demanded of them.
 
 Knows nothing of how they are made.
 """
@@ -21,7 +21,7 @@ JUDGED = {"content": "content", "style": "style"}
 
 @dataclass(frozen=True)
 class Mark:
-    """One demand of issue 3 on an embedded default."""
+    """One demand on an embedded default."""
 
     name: str
     measured: float
@@ -128,4 +128,4 @@ def _recognition(figures: Mapping[str, Any]) -> str:
 
 def _marks(figures: Mapping[str, Any]) -> str:
     lines = [[mark.name, mark.demanded, f"{mark.measured:.3f}", "yes" if mark.met else "no"] for mark in marks(figures)]
-    return table(["mark of issue 3", "demanded", "measured (LEAD)", "met"], lines)
+    return table(["mark", "demanded", "measured (LEAD)", "met"], lines)

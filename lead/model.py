@@ -141,7 +141,7 @@ class Lead(nn.Module):
         """One safetensors file with the config in its metadata; `compact` is a third of the size, and not exact.
 
         Compact: matrices of the text tower, the denoiser and the projector as 8-bit integers with a scale a row,
-        the VAE's and all smaller tensors as 16-bit floats.
+        the VAE's, the projector's linear map and all smaller tensors as 16-bit floats.
         """
         path = Path(path)
         tensors = {key: value.detach().cpu().float().contiguous() for key, value in self.state_dict().items()}
@@ -272,6 +272,8 @@ def _config_from_json(text: str) -> LeadConfig:
 
 _SCALE = "/scale"
 _EXACT = ("mean", "std", "vae.latent_scale")
+_FINE = ("vae.", "projector.linear_")
+"""Whose matrices are not put into 8 bits: the VAE would shake, the projector's linear map would blur the path."""
 
 
 def _compressed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -280,7 +282,7 @@ def _compressed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for key, value in tensors.items():
         if key in _EXACT:
             stored[key] = value
-        elif value.ndim == 2 and value.numel() >= 4096 and not key.startswith("vae."):
+        elif value.ndim == 2 and value.numel() >= 4096 and not key.startswith(_FINE):
             scale = value.abs().amax(dim=1).clamp(min=1e-12) / 127
             stored[key] = (value / scale[:, None]).round().to(torch.int8)
             stored[key + _SCALE] = scale

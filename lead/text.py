@@ -2,9 +2,9 @@
 
 A prompt is tokenised; each learned word's vectors take the place of token embeddings *at the embedding
 layer*, over dummy ids, any number of vectors a word; positions are added, a causal transformer runs, and
-the feature is read at the prompt's end token, whose position we recorded ourselves (open_clip's own
-"largest id" pooling would stop at a placeholder). Attention is causal, so everything after the batch's last
-end token is left out.
+the feature is read at the prompt's end token, or is the mean up to it; its position we recorded ourselves
+(open_clip's own "largest id" pooling would stop at a placeholder). Attention is causal, so everything after
+the batch's last end token is left out.
 
 The tower knows nothing of motion nor of concept files: a word arrives as a tensor [vectors, d_token] by its
 name with brackets, "<elderly>"; names are compared in lower case. Features are not normalised.
@@ -48,8 +48,7 @@ class TextConfig:
     quick_gelu: bool = False
     """OpenAI's CLIP weights were trained with x * sigmoid(1.702 x)."""
     pooling: Literal["end", "mean"] = "end"
-    """The feature is read at the end token, CLIP's way, or is the mean over a prompt's tokens and its end: what is
-    done and how it is done then nearly add up, and unseen pairs of them come out better."""
+    """The feature is read at the end token, CLIP's way, or is the mean over a prompt's tokens and its end."""
 
 
 PRESETS = {

@@ -13,7 +13,7 @@ from lead.assemble import load_tower, load_vae
 from lead.denoiser import DenoiserConfig
 from lead.diffusion import Diffusion, DiffusionConfig
 from lead.errors import LeadError
-from lead.latents import LatentBatch, latent_batch, load_latents, validation_batch
+from lead.latents import LatentBatch, Latents, latent_batch, load_latents, validation_batch
 from lead.manners import MannerConfig, MannerWords
 from lead.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAE
 from lead.networks import AnyDenoiser, AnyDenoiserConfig, AnyVAE, build_denoiser
@@ -52,6 +52,19 @@ def train_diffusion(
     with main_first(device):
         save_part(Path(run) / "manners.safetensors", words, "manners", words.config)
     latents = load_latents(data, run, vae, tower, words, device)
+    return fit_denoiser(latents, vae, run, config, train, diffusion, device)
+
+
+def fit_denoiser(
+    latents: Latents,
+    vae: AnyVAE,
+    run: Path,
+    config: AnyDenoiserConfig,
+    train: TrainConfig = DIFFUSION_TRAIN,
+    diffusion: DiffusionConfig = DiffusionConfig(),
+    device: str = "cpu",
+) -> AnyDenoiser:
+    """`train_diffusion` on latents at hand; `run` is where the denoiser and its records go."""
     schedule, inputs = Diffusion(diffusion), {"latents": latents.fingerprint}
     torch.manual_seed(train.seed)
     stage = Stage("diffusion", build_denoiser(config), run, train, device, inputs, config=config, diffusion=diffusion)
