@@ -35,8 +35,8 @@ from lead.evaluator import Evaluator
 from lead.metrics import Estimate, frechet_distance, r_precision
 
 SAMPLERS: tuple[Sampler, ...] = ("ddim", "dpm++")
-STEPS = (3, 5, 7, 10, 20, 50)
-GUIDANCE = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+STEPS = (3, 5, 7, 10, 20)
+GUIDANCE = (1.0, 1.25, 1.5, 2.0, 3.0)
 SLACK = 0.02
 Point = dict[str, Any]
 

@@ -2,9 +2,9 @@
 
 A prompt is tokenised; each learned word's vectors take the place of token embeddings *at the embedding
 layer*, over dummy ids, any number of vectors a word; positions are added, a causal transformer runs, and
-the feature is read at the prompt's end token, or is the mean up to it; its position we recorded ourselves
-(open_clip's own "largest id" pooling would stop at a placeholder). Attention is causal, so everything after
-the batch's last end token is left out.
+the feature is read at the prompt's end token, whose position we recorded ourselves (open_clip's own
+"largest id" pooling would stop at a placeholder). Attention is causal, so everything after the batch's last
+end token is left out.
 
 The tower knows nothing of motion nor of concept files: a word arrives as a tensor [vectors, d_token] by its
 name with brackets, "<elderly>"; names are compared in lower case. Features are not normalised.
@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -47,12 +47,10 @@ class TextConfig:
     """How many of CLIP's 48,894 merges the vocabulary keeps; it has 514 entries more."""
     quick_gelu: bool = False
     """OpenAI's CLIP weights were trained with x * sigmoid(1.702 x)."""
-    pooling: Literal["end", "mean"] = "end"
-    """The feature is read at the end token, CLIP's way, or is the mean over a prompt's tokens and its end."""
 
 
 PRESETS = {
-    "small": TextConfig(pooling="mean"),
+    "small": TextConfig(),
     "clip-vit-l-14": TextConfig(768, 12, 12, 768, 77, CLIP_MERGES, quick_gelu=True),
 }
 
@@ -181,13 +179,8 @@ class TextTower(nn.Module):
         tower, tokens = self.transformer, embeddings.shape[1]
         x = embeddings + tower.positional_embedding[:tokens]
         x = tower.transformer(x, attn_mask=tower.attn_mask[:tokens, :tokens])
-        if self.config.pooling == "mean":
-            places = torch.arange(tokens, device=x.device)
-            read = ((places > 0) & (places <= ends[:, None]))[..., None]
-            pooled = (tower.ln_final(x) * read).sum(dim=1) / read.sum(dim=1)
-        else:
-            pooled = tower.ln_final(x[torch.arange(len(x), device=x.device), ends])
-        return pooled @ tower.text_projection
+        pooled = x[torch.arange(len(x), device=x.device), ends]
+        return tower.ln_final(pooled) @ tower.text_projection
 
 
 def clip_tower(preset: str = "clip-vit-l-14", weights: str | Path = "openai") -> TextTower:

@@ -2,7 +2,6 @@
 
 import random
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,18 +111,6 @@ def test_a_feature_does_not_depend_on_its_batch(tower, words):
     prompts = ["a person", "a person walks in <elderly> style and sits down on a chair", "<moon>"]
     alone = torch.cat([tower.encode([prompt], words) for prompt in prompts])
     assert torch.allclose(tower.encode(prompts, words), alone, atol=1e-5)
-
-
-def test_mean_pooling_is_the_mean_over_the_prompts_tokens_and_its_end(tower):
-    mean = TextTower(replace(TINY, pooling="mean")).eval()
-    mean.load_state_dict(tower.state_dict())
-    short, long = "a person walks", "a person walks backward and waves with the left hand"
-    torch.testing.assert_close(mean.encode([short, long])[:1], mean.encode(short), atol=1e-5, rtol=1e-4)
-    ids = torch.tensor([[tower.tokenizer.start, *tower.tokenizer.encode(short), tower.tokenizer.end]])
-    part, tokens = tower.transformer, ids.shape[1]
-    x = part.token_embedding(ids) + part.positional_embedding[:tokens]
-    x = part.ln_final(part.transformer(x, attn_mask=part.attn_mask[:tokens, :tokens])) @ part.text_projection
-    torch.testing.assert_close(mean.encode(short), x[:, 1:].mean(dim=1), atol=1e-5, rtol=1e-4)
 
 
 def test_a_word_with_the_vectors_of_a_phrase_is_that_phrase(tower):
