@@ -27,7 +27,7 @@ class DiffusionConfig:
     beta_end: float = 0.012
     prediction: Literal["v", "epsilon"] = "v"
     sampling_steps: int = 10
-    guidance: float = 2.0
+    guidance: float = 1.5
     schedule: Literal["scaled-linear", "cosine"] = "scaled-linear"
     """Betas linear in their square roots, MLD's; or alpha_bar a squared cosine, which needs no beta_start and end."""
     sampler: Sampler = "ddim"

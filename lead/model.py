@@ -130,7 +130,12 @@ class Lead(nn.Module):
             raise LeadError(
                 f"{path} has format {metadata.get('format', 'none')!r}; expected {FORMAT!r}, a LEAD base model"
             )
-        base = cls(_config_from_json(metadata["config"]))
+        try:
+            base = cls(_config_from_json(metadata["config"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise LeadError(
+                f"{path} has a config that this version does not know ({error}); update lead-invert, or train it again"
+            ) from error
         try:
             base.load_state_dict(tensors)
         except RuntimeError as error:

@@ -1,8 +1,11 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from walks import walking
 
 from lead import Lead, LeadError
@@ -83,3 +86,14 @@ def test_files_that_are_no_base(tiny_base, tmp_path):
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(LeadError, match="expected 'lead/1'"):
         Lead.load(tmp_path / "other.safetensors")
+
+
+def test_a_config_of_another_version_is_refused(tiny_base, tmp_path):
+    path = tiny_base.save(tmp_path / "base.safetensors")
+    with safe_open(path, "pt") as file:
+        metadata, tensors = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    config = json.loads(metadata["config"])
+    config["text"]["from_the_future"] = 1
+    save_file(tensors, path, metadata | {"config": json.dumps(config)})
+    with pytest.raises(LeadError, match=r"base\.safetensors has a config that this version.*from_the_future.*update"):
+        Lead.load(path)
