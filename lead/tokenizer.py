@@ -43,7 +43,7 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text without words, without `start` and `end`."""
-        return self._clip.encode(text)
+        return self._clip.encode(self._clip.clean(text))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids from `encode`, lower-case, one space between words."""
@@ -51,14 +51,14 @@ class Tokenizer:
 
     def split(self, prompt: str) -> list[int | Slot]:
         """A prompt's ids and slots in order, without `start` and `end`."""
-        cleaned = self._clip.clean_fn(prompt)
+        cleaned = self._clip.clean(prompt)  # once: cleaning what is clean can take it for garbled and change it
         parts: list[int | Slot] = []
         done = 0
         for match in WORD.finditer(cleaned):
-            parts += self.encode(cleaned[done : match.start()])
+            parts += self._clip.encode(cleaned[done : match.start()])
             parts.append(Slot(match.group()))
             done = match.end()
-        return parts + self.encode(cleaned[done:])
+        return parts + self._clip.encode(cleaned[done:])
 
     def whole_words(self) -> dict[str, int]:
         """The vocabulary's plain English words of three letters and more, with their ids."""
@@ -71,8 +71,9 @@ class Tokenizer:
 
 @lru_cache(maxsize=4)
 def _truncated(merges: int) -> Any:
-    """An open_clip tokenizer whose encoder is rebuilt from its first merges."""
+    """An open_clip tokenizer whose encoder is rebuilt from its first merges, and that leaves cleaning to its caller."""
     clip = openclip.simple_tokenizer()
+    clip.clean, clip.clean_fn = clip.clean_fn, str
     pieces = sorted(clip.encoder, key=clip.encoder.__getitem__)
     specials = pieces[-2:]
     clip.encoder = {piece: number for number, piece in enumerate(pieces[: 512 + merges] + specials)}

@@ -24,6 +24,7 @@ SENTENCES = [
     "The man's LEFT hand; he doesn't wave (yet)!",
     "café &amp; naïve   spaces\tand 3.5 metres",
     "zigzagging energetically 走る",
+    "»È",  # lower-cased it looks garbled, and cleaned twice it is another text
     "",
 ]
 
