@@ -42,7 +42,7 @@ def train_diffusion(
 
     The config's sizes of latents and text are the run's VAE's and text tower's.
     """
-    tower, vae = load_tower(run), load_vae(run)
+    tower, vae = load_tower(run), load_vae(run, polished=False)  # latents, and their cache, know no decoder
     if isinstance(config, MldDenoiserConfig) and not isinstance(vae, MldVAE):
         raise LeadError(f"MLD's denoiser needs MLD's VAE, {run} has another: train that with --preset mld as well")
     config = replace(config, d_latent=vae.config.d_latent, d_text=tower.d_text)

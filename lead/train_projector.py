@@ -57,7 +57,7 @@ def train_projector(
 
 def load_frozen(data: Path, run: Path, device: str = "cpu") -> Frozen:
     """A run folder's other parts, and the data set's latents by them."""
-    vae = load_vae(run)
+    vae = load_vae(run, polished=False)  # latents, and their cache, know no decoder
     latents = load_latents(data, run, vae, load_tower(run), load_manners(run), device)
     return Frozen(latents, vae, load_denoiser(run), Diffusion(load_diffusion(run)))
 
