@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from lead.adapter import PREFIX, Adapter, applied
 from lead.data import MAX_FRAMES, UNIT
 from lead.denoiser import DenoiserConfig
 from lead.diffusion import Diffusion, DiffusionConfig, Sampler, guided
@@ -209,12 +210,19 @@ class Lead(nn.Module):
         steps: int | None = None,
         guidance: float | None = None,
         sampler: Sampler | None = None,
+        adapters: Sequence[tuple[Adapter, Float[Tensor, "batch"]]] = (),
     ) -> Float[Tensor, "batch latents d_latent"]:
-        """Latents by reverse diffusion with classifier-free guidance against the empty prompt."""
+        """Latents by reverse diffusion with classifier-free guidance against the empty prompt.
+
+        `adapters` come with each row's strength; the empty prompt's rows are the base's own.
+        """
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
         network = guided(self.denoiser, text, self.encode_text([""]), lengths, scale)
-        return sample_latents(self.diffusion, network, noise, steps or c.sampling_steps, sampler)
+        if scale != 1.0:
+            adapters = [(adapter, torch.cat([rows, torch.zeros_like(rows)])) for adapter, rows in adapters]
+        with applied(self.denoiser, adapters):
+            return sample_latents(self.diffusion, network, noise, steps or c.sampling_steps, sampler)
 
     @torch.no_grad()
     def generate(
@@ -233,16 +241,21 @@ class Lead(nn.Module):
     ) -> list[Motion]:
         """A motion a prompt, at the base's rate; the same seed gives the same motions.
 
-        `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames; `words` gives learned words' vectors by token name.
+        `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames.  `words` gives by token name a learned word's
+        vectors, or its tensors: "token_embedding", "direction" [d_latent], which is added to latents, and an adapter's;
+        both act on the prompts that name the word, and on no others.
         Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it.
         """
         lengths = torch.tensor(_frames(seconds, len(prompts), self.skeleton.fps))
-        text = self.encode_text(prompts, words)
+        text, acting = self.encode_text(prompts, words), self._acting(prompts, words or {})
         motions: list[Motion] = []
         for start in range(0, len(prompts), batch):
             part = slice(start, start + batch)
-            noise = self._noise(lengths[part], seed, start)
-            z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler)
+            noise = self.noise(lengths[part], seed, start)
+            adapters = [(word, rows[part]) for word, rows, _ in acting if word and rows[part].any()]
+            z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler, adapters)
+            for _, rows, direction in acting:
+                z = z + rows[part, None, None] * direction
             if realign:
                 z = self.projector.realigned(z, lengths[part].to(self.device))
             motions += self.decode(z, lengths[part].to(self.device), planted=True)
@@ -250,7 +263,17 @@ class Lead(nn.Module):
                 progress(len(motions), len(prompts))
         return motions
 
-    def _noise(self, lengths: Int[Tensor, "batch"], seed: int, first: int) -> Float[Tensor, "batch latents d_latent"]:
+    def _acting(self, prompts: Sequence[str], words: Words) -> list[tuple[Adapter | None, Tensor, Tensor]]:
+        """Of words that some prompt names and that are more than vectors: adapter, a 0 or 1 a prompt, direction."""
+        named, acting = [self.text.named(prompt) for prompt in prompts], []
+        for token, word in words.items():
+            rows = torch.tensor([float(token.lower() in tokens) for tokens in named], device=self.device)
+            if isinstance(word, Mapping) and rows.any():
+                adapter = Adapter.of(word).to(self.device) if any(name.startswith(PREFIX) for name in word) else None
+                acting.append((adapter, rows, torch.as_tensor(word.get("direction", 0.0)).to(rows)))
+        return acting
+
+    def noise(self, lengths: Int[Tensor, "batch"], seed: int, first: int) -> Float[Tensor, "batch latents d_latent"]:
         latents = self.vae.latent_lengths(lengths)
         noise = torch.zeros(len(lengths), int(latents.max()), self.config.vae.d_latent)
         for row, count in enumerate(latents.tolist()):

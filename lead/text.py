@@ -103,8 +103,9 @@ class TextTower(nn.Module):
     ) -> Float[Tensor, "batch d_text"]:
         """Features of prompts, not normalised; gradients flow to the words' vectors.
 
-        `words`: token with brackets to [vectors, d_token], tensors or arrays. Words that no prompt names
-        change nothing. Raises LeadError for a word that is not given and for a prompt over the context.
+        `words`: token with brackets to [vectors, d_token], tensors or arrays, or to a word's tensors by name, of
+        which "token_embedding" counts here. Words that no prompt names change nothing. Raises LeadError for a word
+        that is not given and for a prompt over the context.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         loaded = self._check_words(words or {})
@@ -117,6 +118,10 @@ class TextTower(nn.Module):
         embeddings = self.transformer.token_embedding(ids.to(self.device))
         spliced = [(row, at, vectors) for row, (_, found) in enumerate(rows) for at, vectors in found]
         return self._features(_splice(embeddings, spliced), ends)
+
+    def named(self, prompt: str) -> set[str]:
+        """The learned words that a prompt names, in lower case with brackets."""
+        return {part.token for part in self.tokenizer.split(prompt) if isinstance(part, Slot)}
 
     def token_vectors(self, phrase: str) -> Float[Tensor, "vectors d_token"]:
         """The embeddings of a phrase's tokens: where a learned word can start from."""
@@ -140,6 +145,8 @@ class TextTower(nn.Module):
                     f"the word {token!r} cannot be used in a prompt; expected a name in angle brackets of "
                     "letters, digits and hyphens, such as <my-concept>"
                 )
+            if isinstance(vectors, Mapping):
+                vectors = vectors["token_embedding"]
             tensor = torch.as_tensor(vectors).to(self.device, self.transformer.token_embedding.weight.dtype)
             if tensor.ndim != 2 or tensor.shape[1] != self.d_token or not len(tensor):
                 raise LeadError(
