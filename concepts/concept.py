@@ -24,7 +24,7 @@ from jaxtyping import Float, Float32
 from concepts.checks import as_count, as_fps, as_list, as_mapping, as_number, as_text
 from concepts.errors import ConceptError
 from concepts.exemplar import Exemplar
-from concepts.file import DTYPES, TENSORS, check_tensors, pack, parse_json, read_bytes, unpack, write_bytes
+from concepts.file import DTYPES, check_tensors, pack, parse_json, read_bytes, tensor_form, unpack, write_bytes
 from concepts.text import check_token, is_path, quoted, token_slug
 
 Kind = Literal["action", "style", "persona"]
@@ -72,7 +72,7 @@ class Concept:
     date: str = ""
     """ISO 8601, or empty."""
     tensors: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Optional tensors by name, those of `concepts.file.TENSORS`: init, probe.cond, preview.joints, ..."""
+    """Optional tensors by name (`concepts.file.tensor_form`): init, probe.cond, preview.joints, adapter..., ..."""
 
     def __post_init__(self) -> None:
         def put(name: str, value: object) -> None:
@@ -104,9 +104,15 @@ class Concept:
         put("tensors", arrays)
 
     @property
-    def words(self) -> dict[str, np.ndarray]:
-        """Token -> its embeddings [vectors, d_token], a writable copy, as the base model takes them."""
-        return {self.token: self.token_embedding.copy()}
+    def words(self) -> dict[str, Any]:
+        """What the base model takes as words: token -> its embeddings [vectors, d_token], a writable copy.
+
+        Where the concept has more of a word: token -> {"token_embedding": ..., "direction": ..., "adapter...": ...}.
+        """
+        acting = ("direction", "adapter.")
+        more = {name: array.copy() for name, array in self.tensors.items() if name.startswith(acting)}
+        vectors = self.token_embedding.copy()
+        return {self.token: {"token_embedding": vectors, **more} if more else vectors}
 
     @property
     def slug(self) -> str:
@@ -237,7 +243,8 @@ def thin_curve(losses: Iterable[float], points: int = CURVE_POINTS) -> tuple[flo
 
 
 def _read_only(name: str, array: Any) -> np.ndarray:
-    dtype = DTYPES[TENSORS[name][0]] if name in TENSORS else np.dtype("<f4")
+    form = tensor_form(name)
+    dtype = DTYPES[form[0]] if form else np.dtype("<f4")
     try:
         with np.errstate(over="ignore"):  # what float16 cannot hold becomes infinite and is refused as such
             copy = np.array(array, dtype, order="C")

@@ -26,7 +26,7 @@ import numpy as np
 from concepts.errors import ConceptError
 from concepts.text import quoted
 
-FORMAT_VERSION = (1, 0)
+FORMAT_VERSION = (1, 1)
 VERSION_KEY = "lead_invert.format_version"
 HASH_KEY = "modelspec.hash_sha256"
 MAX_FILE_BYTES = 16 * 2**20
@@ -37,12 +37,15 @@ TENSORS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "token_embedding": ("F32", ("vectors", "d_token")),
     "init": ("F32", ("vectors", "d_token")),
     "residual": ("F32", ("timesteps", "d_text")),
+    "direction": ("F32", ("d_latent",)),
     "latent_prior.mean": ("F32", ("tokens", "d_latent")),
     "latent_prior.std": ("F32", ("tokens", "d_latent")),
     "probe.cond": ("F32", ("d_text",)),
     "preview.joints": ("F16", ("frames", "joints", 3)),
 }
-"""The only tensors of a concept: name -> dtype and shape; a size's name means the same number everywhere."""
+"""A concept's tensors but the adapter's: name -> dtype and shape; a size's name means the same number everywhere."""
+_ADAPTER = re.compile(r"adapter\.([A-Za-z0-9_.]{1,120})/(down|up)")
+MAX_ADAPTER_TENSORS = 1024
 MAX_SIZES = {
     "vectors": 64,  # a prompt has 77 places
     "d_token": 8192,
@@ -52,6 +55,9 @@ MAX_SIZES = {
     "d_latent": 8192,
     "frames": 100_000,
     "joints": 64,
+    "rank": 64,
+    "in": 16384,
+    "out": 16384,
 }
 
 _DAMAGED = "the file is damaged, get it again"
@@ -67,11 +73,23 @@ _DISGUISES = (
 )
 
 
+def tensor_form(name: str) -> tuple[str, tuple[str | int, ...]] | None:
+    """A tensor's dtype and shape by its name; None where a concept has no such tensor.
+
+    `adapter.<layer>/down` and `/up` are F16 [rank, in of the layer] and [out of the layer, rank].
+    """
+    if match := _ADAPTER.fullmatch(name):
+        layer, end = match.groups()
+        rank = f"rank of {layer}"
+        return "F16", (rank, f"in of {layer}") if end == "down" else (f"out of {layer}", rank)
+    return TENSORS.get(name)
+
+
 def pack(metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> bytes:
     """A concept file's bytes; equal content gives equal bytes. The inverse of `unpack`."""
     check_tensors(tensors)
     names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name))  # wide types first: all aligned
-    body = b"".join(np.ascontiguousarray(tensors[name], DTYPES[TENSORS[name][0]]).tobytes() for name in names)
+    body = b"".join(np.ascontiguousarray(tensors[name], DTYPES[_form(name)[0]]).tobytes() for name in names)
     entries: dict[str, Any] = {
         "__metadata__": {
             **metadata,
@@ -83,7 +101,7 @@ def pack(metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> byte
     for name in names:
         begin, end = end, end + tensors[name].nbytes
         entries[name] = {
-            "dtype": TENSORS[name][0],
+            "dtype": _form(name)[0],
             "shape": list(tensors[name].shape),
             "data_offsets": [begin, end],
         }
@@ -110,11 +128,9 @@ def unpack(data: bytes) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         raise ConceptError(f"the tensors do not have the checksum that the header states: {_DAMAGED}")
     tensors = {}
     for name, (begin, end) in spans.items():
-        if name not in TENSORS:
-            if newer_minor:
-                continue
-            raise ConceptError(f"unknown tensor {quoted(name)}: a concept has only {', '.join(TENSORS)}")
-        dtype = TENSORS[name][0]
+        if tensor_form(name) is None and newer_minor:
+            continue
+        dtype = _form(name)[0]
         if header[name]["dtype"] != dtype:
             raise ConceptError(f"tensor {name} is of type {quoted(header[name]['dtype'])}, expected {dtype}")
         tensors[name] = np.frombuffer(bytes(body[begin:end]), DTYPES[dtype]).reshape(header[name]["shape"])
@@ -128,9 +144,7 @@ def check_tensors(tensors: Mapping[str, np.ndarray]) -> None:
         raise ConceptError("there is no tensor token_embedding [vectors, d_token]: this is not a concept")
     sizes: dict[str, tuple[int, str]] = {}
     for name, tensor in tensors.items():
-        if name not in TENSORS:
-            raise ConceptError(f"unknown tensor {quoted(name)}: a concept has only {', '.join(TENSORS)}")
-        expected = TENSORS[name][1]
+        expected = _form(name)[1]
         shown = f"[{', '.join(map(str, expected))}]"
         if tensor.ndim != len(expected):
             raise ConceptError(f"tensor {name} has shape {quoted(list(tensor.shape))}, expected {shown}")
@@ -142,10 +156,25 @@ def check_tensors(tensors: Mapping[str, np.ndarray]) -> None:
             known, other = sizes.setdefault(label, (size, name))
             if size != known:
                 raise ConceptError(f"{label} is {size} in tensor {name} but {known} in tensor {other}")
-            if not 1 <= size <= MAX_SIZES[label]:
-                raise ConceptError(f"{label} is {size} in tensor {name}, expected 1 to {MAX_SIZES[label]}")
+            most = MAX_SIZES[label.split(" of ")[0]]
+            if not 1 <= size <= most:
+                raise ConceptError(f"{label} is {size} in tensor {name}, expected 1 to {most}")
         if not np.isfinite(tensor).all():
             raise ConceptError(f"tensor {name} has NaN or infinite numbers: learn the concept again")
+    adapter = [match.groups() for name in tensors if (match := _ADAPTER.fullmatch(name))]
+    if len(adapter) > MAX_ADAPTER_TENSORS:
+        raise ConceptError(f"{len(adapter)} tensors of an adapter, expected at most {MAX_ADAPTER_TENSORS}")
+    for layer, end in adapter:
+        if (layer, other := "up" if end == "down" else "down") not in adapter:
+            raise ConceptError(f"the adapter's layer {layer} has no {other}: {_DAMAGED}")
+
+
+def _form(name: str) -> tuple[str, tuple[str | int, ...]]:
+    form = tensor_form(name)
+    if form is None:
+        known = ", ".join((*TENSORS, "adapter.<layer>/down", "adapter.<layer>/up"))
+        raise ConceptError(f"unknown tensor {quoted(name)}: a concept has only {known}")
+    return form
 
 
 def parse_json(text: str, what: str) -> Any:

@@ -345,3 +345,41 @@ def test_a_kill_during_saves_leaves_a_whole_file(concept, tmp_path):
         process.wait()
         process.stdout.close()
         assert replace(Concept.load(path), seed=7).to_bytes() == concept.to_bytes()
+
+
+ADAPTED = {
+    "adapter.blocks.0.ff.0/down": np.ones((4, 8)),
+    "adapter.blocks.0.ff.0/up": np.ones((16, 4)),
+    "adapter.blocks.1.out/down": np.ones((2, 8)),
+    "adapter.blocks.1.out/up": np.ones((8, 2)),
+    "direction": np.arange(6.0),
+}
+
+
+def test_an_adapter_and_a_direction_come_back_and_stand_among_the_words(fields, tmp_path):
+    concept = Concept(**{**fields, "tensors": ADAPTED})
+    loaded = Concept.load(concept.save(tmp_path / "x.safetensors"))
+    word = loaded.words["<elderly>"]
+    assert set(word) == {"token_embedding", *ADAPTED}
+    for name, array in ADAPTED.items():
+        np.testing.assert_array_equal(word[name], array)
+        assert word[name].dtype == (np.float32 if name == "direction" else np.float16)
+    assert loaded.to_bytes() == concept.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"adapter.blocks.1.out/up": None}, "layer blocks.1.out has no up"),
+        ({"adapter.blocks.1.out/down": np.ones((3, 8))}, "rank of blocks.1.out"),
+        ({"adapter.blocks.1.out/up": np.ones(8)}, r"expected \[out of blocks.1.out, rank of blocks.1.out\]"),
+        ({"adapter.blocks.1.out/up": np.full((8, 2), np.inf)}, "NaN or infinite"),
+        ({"adapter.a/down": np.ones((65, 2)), "adapter.a/up": np.ones((2, 65))}, "rank of a is 65"),
+        ({"adapter.blocks 1/up": np.ones((8, 2))}, "unknown tensor"),
+        ({"adapter.blocks.1.out/left": np.ones((8, 2))}, "unknown tensor"),
+    ],
+)
+def test_adapters_that_are_refused(fields, change, message):
+    tensors = {name: array for name, array in {**ADAPTED, **change}.items() if array is not None}
+    with pytest.raises(ConceptError, match=message):
+        Concept(**{**fields, "tensors": tensors})
