@@ -1,7 +1,8 @@
-"""What a pseudo-word is optimised for: four objectives over one batch of exemplars, times and noise.
+"""What a pseudo-word is optimised for: objectives over one batch of exemplars, times and noise.
 
 With z_i an exemplar's latent, z_0_hat the denoiser's estimate of it from z_t under the prompt y(v):
 
+    denoising   || v_hat - v ||^2                        what the base itself was trained for (v-prediction or noise)
     realigned   || E_proj(z_0_hat) - E_proj(z_i) ||^2    motion textual inversion (LEAD, arXiv 2410.14508, Eq. 9)
     latent      || z_0_hat - z_i ||^2                    the same in the raw VAE space, the paper's comparison
     noise       || eps_hat - eps ||^2                    textual inversion of images (Gal et al., arXiv 2208.01618)
@@ -20,7 +21,7 @@ from torch import Tensor
 from lead import Lead
 from lead.projector import alignment_loss
 
-Objective = Literal["realigned", "latent", "noise", "text"]
+Objective = Literal["denoising", "realigned", "latent", "noise", "text"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +43,11 @@ def objective_loss(base: Lead, objective: Objective, draw: Draw, text: Float[Ten
     if objective == "text":
         return alignment_loss(text, projector.pooled(projector.encode(z, lengths), lengths))
     z_t = base.diffusion.noised(z, draw.t, draw.eps)
-    z_hat, eps_hat = base.diffusion.clean_and_noise(z_t, draw.t, base.denoiser(z_t, draw.t, text, lengths))
-    if objective == "noise":
+    output = base.denoiser(z_t, draw.t, text, lengths)
+    z_hat, eps_hat = base.diffusion.clean_and_noise(z_t, draw.t, output)
+    if objective == "denoising":
+        error = output - base.diffusion.target(z, draw.t, draw.eps)
+    elif objective == "noise":
         error = eps_hat - draw.eps
     elif objective == "latent":
         error = z_hat - z

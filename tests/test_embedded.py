@@ -63,6 +63,6 @@ def test_a_word_learnt_from_real_walks_leaves_the_base_alone(base, pack):
     concept = learn(base, clips, "<elderly>", steps=10)
     assert concept.templates == ("a person walks forward in {} style",)
     assert concept.scores["loss.best"] < concept.scores["loss.start"]
-    assert len(concept.to_bytes()) < 64 * 1024
+    assert len(concept.to_bytes()) < 300 * 1024
     assert base.fingerprints == before
     np.testing.assert_array_equal(base.generate(["a person walks"], seed=0, words=concept.words)[0].joints, plain)

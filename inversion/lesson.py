@@ -1,0 +1,153 @@
+"""What a word is learnt from: the clips under their prompts and, for a manner, the direction in which it lies.
+
+A style or a persona shown by a walk has to work in other sentences too.  What the clips add to the walk is a direction
+in the latent space: their mean token less that of the base's own motions of the same actions,
+
+    delta = mean_i E_vae(x_i) - mean_j z_j,   z_j ~ p(z | "a person walks normally").
+
+CARRY * delta becomes part of the word: it is added to every latent generated with it.  What is left to learn is then
+what the clips show beyond that direction, z_i - CARRY * delta, while the base's own motions of other actions stay as
+they are (prior preservation, as in DreamBooth: Ruiz et al., arXiv 2208.12242).
+Latents are scaled; lengths count frames at the base's rate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import pad
+
+from inversion.errors import InversionError
+from inversion.objectives import Draw
+from inversion.templates import ACTIONS, Kind, caption_to_action, shown_actions, templates
+from lead import Lead
+from lead.data import MAX_FRAMES, UNIT
+from lead.model import MIN_FRAMES
+from lead.motion import Motion
+
+CARRY = 1.4
+"""1 is what the clips show of their own action; others need more before a manner is seen in them."""
+PLAINLY = "normally"
+"""How the base is asked for its own motions: of the manners that it knows, a bare prompt gets any, and which follows
+from the length asked for (16 motions of 5 s lay 3 to 4 from 64 of all lengths; a manner's direction is 2 to 3 long)."""
+NEUTRAL = 64
+"""The base's own motions of each of the clips' actions."""
+SHORTEST, LONGEST = 2.0, 8.0
+"""Seconds of the base's own motions."""
+OWN_SHARE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Rows of latents, less the direction, with the prompts that each stands under; the first `own` are the clips'."""
+
+    z: Float[Tensor, "rows latents d_latent"]
+    lengths: Int[Tensor, "rows"]
+    prompts: tuple[tuple[str, ...], ...]
+    """With `{}` in the word's place, one for each template."""
+    own: int
+    actions: tuple[str, ...]
+    """What the clips show, a verb phrase a row."""
+    direction: Float[Tensor, "d_latent"] | None = None
+    """CARRY * delta, where the word has one."""
+
+    def kept(self) -> dict[str, Tensor]:
+        """What of it becomes part of the concept."""
+        return {} if self.direction is None else {"direction": self.direction.cpu()}
+
+    def draw(self, base: Lead, size: int, generator: torch.Generator) -> Draw:
+        """Rows, half of them the clips' own, with times and noise, all under one template."""
+        of_own = size if self.own == len(self.z) else round(size * OWN_SHARE)
+        rows = torch.cat(
+            [
+                torch.randint(self.own, (of_own,), generator=generator),
+                torch.randint(min(self.own, len(self.z) - 1), len(self.z), (size - of_own,), generator=generator),
+            ]
+        )
+        t = torch.randint(base.config.diffusion.steps, (size,), generator=generator)
+        eps = torch.randn(size, *self.z.shape[1:], generator=generator)
+        template = int(torch.randint(len(self.prompts[0]), (), generator=generator))
+        prompts = tuple(self.prompts[row][template] for row in rows.tolist())
+        return Draw(self.z[rows], self.lengths[rows], t.to(self.z.device), eps.to(self.z.device), prompts)
+
+
+def lesson(
+    base: Lead, clips: Sequence[Motion], kind: Kind, captions: Sequence[str] | None, each: int, seed: int
+) -> Lesson:
+    """The clips' rows and, unless the kind is an action or `each` is 0, a direction and `each` rows for other actions.
+
+    Raises InversionError for a clip that is too short.
+    """
+    windows, owners = cut(clips, base.skeleton.fps)
+    own = [caption_to_action(captions[owner]) for owner in owners] if captions else shown_actions(base, windows)
+    with torch.no_grad():
+        z, lengths = base.encode_motion(windows)
+    prompts = templates(kind, own)
+    if kind == "action" or not each:
+        return Lesson(z, lengths, tuple(prompts), len(z), tuple(own))
+    others = [action for action in ACTIONS if action not in own for _ in range(each)]
+    kept, frames = generated(base, others, seed)
+    delta = CARRY * direction(base, z, lengths, own, seed)
+    latents = max(z.shape[1], kept.shape[1])
+    rows = [pad(part, (0, 0, 0, latents - part.shape[1])) for part in (z - delta, kept)]
+    every = (*prompts, *templates(kind, others))
+    return Lesson(torch.cat(rows), torch.cat([lengths, frames]), every, len(z), tuple(own), delta)
+
+
+@torch.no_grad()
+def direction(
+    base: Lead,
+    z: Float[Tensor, "clips latents d_latent"],
+    lengths: Int[Tensor, "clips"],
+    actions: Sequence[str],
+    seed: int,
+) -> Float[Tensor, "d_latent"]:
+    """delta: the mean over the actions of what clips add to the base's own motions of the same actions."""
+    deltas = []
+    for action in dict.fromkeys(actions):
+        rows = [row for row, name in enumerate(actions) if name == action]
+        neutral = _mean_token(base, *generated(base, [action] * NEUTRAL, seed + 1))
+        deltas.append(_mean_token(base, z[rows], lengths[rows]) - neutral)
+    return torch.stack(deltas).mean(dim=0)
+
+
+def generated(
+    base: Lead, actions: Sequence[str], seed: int
+) -> tuple[Float[Tensor, "actions latents d_latent"], Int[Tensor, "actions"]]:
+    """Latents and lengths of "a person <action> normally", of lengths drawn evenly."""
+    seconds = np.random.default_rng(seed).uniform(SHORTEST, LONGEST, len(actions))
+    lengths = torch.tensor([int(n * base.skeleton.fps) // UNIT * UNIT for n in seconds], device=base.device)
+    text = base.encode_text([f"a person {action} {PLAINLY}" for action in actions])
+    latents, parts = int(base.vae.latent_lengths(lengths).max()), []
+    for start in range(0, len(actions), 32):
+        part = slice(start, start + 32)
+        with torch.autocast(base.device.type, torch.bfloat16):  # as exact as lessons need, in half the time
+            z = base.sample(text[part], lengths[part], base.noise(lengths[part], seed, start))
+        parts.append(pad(z, (0, 0, 0, latents - z.shape[1])))
+    return torch.cat(parts), lengths
+
+
+def cut(clips: Sequence[Motion], fps: float) -> tuple[list[Motion], list[int]]:
+    """Clips at the base's rate, long ones cut into equal pieces; and for each piece the clip it comes from."""
+    windows, owners = [], []
+    for index, clip in enumerate(clips):
+        at_rate = clip.resample(fps)
+        frames = len(at_rate.joints) - 1
+        if frames < MIN_FRAMES:
+            raise InversionError(
+                f"{clip.name or f'clip {index + 1}'} is {clip.seconds:.2f} s long ({len(clip.joints)} frames at "
+                f"{clip.fps:g} fps); at least {(MIN_FRAMES + 1) / fps:.2f} s are needed: leave it out or record more"
+            )
+        pieces = -(-frames // MAX_FRAMES)
+        for piece in np.array_split(np.arange(frames), pieces):
+            windows.append(replace(at_rate, joints=at_rate.joints[piece[0] : piece[-1] + 2]))
+            owners.append(index)
+    return windows, owners
+
+
+def _mean_token(base: Lead, z: Tensor, lengths: Tensor) -> Float[Tensor, "d_latent"]:
+    mask = base.projector.mask(lengths, z.shape[1])[..., None]
+    return (z * mask).sum(dim=(0, 1)) / mask.sum()

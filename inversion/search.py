@@ -1,0 +1,153 @@
+"""The search for a word: stochastic descent on an objective, the best state by a fixed draw, kept in a checkpoint.
+
+Each step draws exemplars, a template, times and noise at once.  Rates rise over the first steps and fall in the second
+half.  The fixed draw is measured every few steps; a search that no longer gets better ends.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+from inversion.lesson import Lesson
+from inversion.objectives import Draw, Objective, objective_loss
+from inversion.word import LearntWord
+from lead import Lead
+
+Progress = Callable[[int, int, float, float], None]
+"""Called with steps done, steps in all, the step's loss, and the fixed draw's loss as last measured."""
+
+WARM_UP = 5
+CHECK_EVERY = 20
+FIXED_ROWS = 128
+PATIENCE = 60
+"""Steps without a better measure after which the search ends."""
+BETTER = 0.998
+SAVE_EVERY = 5.0
+"""Seconds between checkpoints."""
+
+
+@dataclass
+class Found:
+    """How far a search is."""
+
+    tensors: dict[str, Tensor]
+    """Of the best word so far."""
+    start: float
+    """The fixed draw's loss before the first step."""
+    best: float
+    best_step: int = 0
+    steps: int = 0
+    curve: list[float] = field(default_factory=list)
+
+
+class Checkpoint:
+    """A search's state in a file: written every SAVE_EVERY seconds, moved into place, removed when the search ends."""
+
+    def __init__(self, path: Path | None, search: str):
+        """`search` tells one search from another; without a path nothing is kept."""
+        self.path, self.identity = path, hashlib.sha256(search.encode()).hexdigest()
+        self.saved = time.monotonic()
+
+    def load(self, word: LearntWord, optimiser: Optimizer, rates: LRScheduler, generator: Generator) -> Found | None:
+        """How far the same search was, its state put back in place; None where the file is another's or is broken."""
+        if self.path is None or not self.path.is_file():
+            return None
+        try:
+            state = torch.load(self.path, weights_only=True)
+        except Exception:  # whatever a broken or foreign file raises, it holds no search of ours
+            return None
+        if not isinstance(state, dict) or state.get("identity") != self.identity:
+            return None
+        word.load_state_dict(state["word"])
+        optimiser.load_state_dict(state["optimiser"])
+        rates.load_state_dict(state["rates"])
+        generator.set_state(state["generator"])
+        return Found(**state["found"])
+
+    def save(
+        self, found: Found, word: LearntWord, optimiser: Optimizer, rates: LRScheduler, generator: Generator
+    ) -> None:
+        if self.path is None or time.monotonic() - self.saved < SAVE_EVERY:
+            return
+        partial = self.path.with_name(self.path.name + ".partial")
+        state = {"identity": self.identity, "found": vars(found), "generator": generator.get_state()}
+        state |= {"word": word.state_dict(), "optimiser": optimiser.state_dict(), "rates": rates.state_dict()}
+        torch.save(state, partial)
+        os.replace(partial, self.path)
+        self.saved = time.monotonic()
+
+    def forget(self) -> None:
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def search(
+    base: Lead,
+    word: LearntWord,
+    taught: Lesson,
+    objective: Objective,
+    token: str,
+    steps: int,
+    batch: int,
+    seed: int,
+    checkpoint: Checkpoint,
+    progress: Progress | None,
+) -> Found:
+    """The best word of at most `steps` steps; Ctrl-C ends the search early."""
+    generator = Generator().manual_seed(seed)
+    optimiser = torch.optim.Adam(word.rates())
+    rates = LambdaLR(optimiser, lambda step: _rate(step, steps))
+    fixed = taught.draw(base, FIXED_ROWS, Generator().manual_seed(seed + 1))
+    found = checkpoint.load(word, optimiser, rates, generator)
+    if found is None:
+        first = _measured(base, word, objective, fixed, token)
+        found = Found(word.tensors(), first, first)
+    score = found.best
+    try:
+        while found.steps < steps and found.steps - max(found.best_step, steps // 2) < PATIENCE:
+            loss = _loss(base, word, objective, taught.draw(base, batch, generator), token)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            rates.step()
+            found.steps += 1
+            found.curve.append(loss.item())
+            if found.steps % CHECK_EVERY == 0 or found.steps == steps:
+                score = _measured(base, word, objective, fixed, token)
+                if score < found.best * BETTER:
+                    found.tensors, found.best, found.best_step = word.tensors(), score, found.steps
+                checkpoint.save(found, word, optimiser, rates, generator)
+            if progress:
+                progress(found.steps, steps, found.curve[-1], score)
+    except KeyboardInterrupt:
+        pass
+    checkpoint.forget()
+    return found
+
+
+def _rate(step: int, steps: int) -> float:
+    """Up over WARM_UP steps, then level, then down to a tenth in the second half."""
+    late = max(0.0, (step - steps / 2) / (steps / 2))
+    return min(1.0, (step + 1) / WARM_UP) * (1 - 0.9 * late)
+
+
+def _loss(base: Lead, word: LearntWord, objective: Objective, draw: Draw, token: str) -> Tensor:
+    """The objective's loss of a draw; 16-bit products, which are twice as fast on a CPU and lead to the same words."""
+    different = sorted(set(draw.prompts))
+    with torch.autocast(base.device.type, torch.bfloat16), word.acting(base, len(draw.prompts)):
+        features = base.encode_text([prompt.replace("{}", token) for prompt in different], {token: word.vectors})
+        text = features[[different.index(prompt) for prompt in draw.prompts]]
+        return objective_loss(base, objective, draw, text)
+
+
+@torch.no_grad()
+def _measured(base: Lead, word: LearntWord, objective: Objective, fixed: Draw, token: str) -> float:
+    return _loss(base, word, objective, fixed, token).item()
