@@ -78,6 +78,11 @@ def warn(text: str) -> None:
     _console(stderr=True).print(f"warning: {text}", style="yellow")
 
 
+def hint(text: str) -> None:
+    """A line on standard error: something that may spare work."""
+    _console(stderr=True).print(f"hint: {text}", style="cyan")
+
+
 def table(rows: Sequence[Sequence[object]], columns: Sequence[str], title: str = "") -> None:
     """A short table on standard output; the first column is never cut."""
     from rich import box
@@ -93,7 +98,7 @@ def table(rows: Sequence[Sequence[object]], columns: Sequence[str], title: str =
 
 @contextmanager
 def progress(text: str) -> Iterator[Callable[..., None]]:
-    """A bar on standard error while the block runs; call it with (done, total) or (done, total, loss)."""
+    """A bar on standard error while the block runs; call it with (done, total[, loss[, score]])."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -101,11 +106,13 @@ def progress(text: str) -> Iterator[Callable[..., None]]:
         BarColumn(),
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
     )
-    with Progress(*columns, TextColumn("{task.fields[loss]}"), TimeRemainingColumn(), console=_console(True)) as bar:
-        task = bar.add_task(text, total=1, loss="")
+    with Progress(*columns, TextColumn("{task.fields[told]}"), TimeRemainingColumn(), console=_console(True)) as bar:
+        task = bar.add_task(text, total=1, told="")
 
-        def advance(done: int, total: int, loss: float | None = None) -> None:
-            bar.update(task, completed=done, total=total, loss="" if loss is None else f"loss {loss:.4f}")
+        def advance(done: int, total: int, loss: float | None = None, score: float | None = None) -> None:
+            figures = (("loss", loss), ("score", score))
+            told = "  ".join(f"{name} {value:.4f}" for name, value in figures if value is not None)
+            bar.update(task, completed=done, total=total, told=told)
 
         yield advance
 

@@ -1,35 +1,23 @@
-"""`lead-invert`: learn a word from clips, generate motions with it, show what a concept file holds.
+"""`lead-invert`: learn a word from clips, generate motions with it, judge it, show what a concept file holds.
 
 Each command is: read the inputs, one call into the packages, write the result. torch and the packages are
-imported inside the commands, so that `--help` answers at once.
+imported inside the commands, so that `--help` answers at once. `learn` and `evaluate` have modules of their own.
 """
 
 import math
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import (
-    Device,
-    Json,
-    UsageError,
-    command,
-    counted,
-    existing,
-    progress,
-    resolve_device,
-    say,
-    table,
-    warn,
-    working,
-)
+from cli.console import Device, Json, UsageError, command, counted, existing, progress, say, table, working
+from cli.evaluate import evaluate
+from cli.learn import learn
+from cli.models import Base, Seed, check_base, load_base, load_concept
 
 if TYPE_CHECKING:
     from concepts import Concept
-    from lead import Lead, Motion
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,23 +28,6 @@ app = typer.Typer(
 )
 
 
-class Kind(StrEnum):
-    action = "action"
-    style = "style"
-    persona = "persona"
-
-
-class Objective(StrEnum):
-    realigned = "realigned"
-    latent = "latent"
-    noise = "noise"
-    text = "text"
-
-
-Base = Annotated[Path | None, typer.Option(metavar="PATH", help="Another base model (default: the embedded one).")]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same result.")]
-
-
 @app.callback()
 def about() -> None:
     """Teach a text-to-motion model a new word from a few clips, and make new motions with it.
@@ -64,76 +35,12 @@ def about() -> None:
     \b
     lead-invert learn clips/ --token "<moonwalk>" --init "walks backward"
     lead-invert generate "a person turns around like <moonwalk>" --concept moonwalk.safetensors
+    lead-invert evaluate moonwalk.safetensors --clips other-takes/
     lead-invert show moonwalk.safetensors
     """
 
 
-@app.command()
-@command
-def learn(
-    clips: Annotated[
-        list[Path],
-        typer.Argument(metavar="DIR_OR_FILES", help="Clips (.bvh, .npz, .npy), or folders of them."),
-    ],
-    token: Annotated[str, typer.Option(metavar='"<NAME>"', help="The new word, in angle brackets and quotes.")],
-    init: Annotated[str | None, typer.Option(metavar="TEXT", help="Known words that come near, to start from.")] = None,
-    kind: Annotated[
-        Kind,
-        typer.Option(help="What the word stands for: a thing that is done, a way to do it, a person's manner."),
-    ] = Kind.style,
-    steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Training steps (default: the objective's own).")
-    ] = None,
-    vectors: Annotated[int, typer.Option(min=1, max=16, metavar="N", help="Token vectors of the word.")] = 2,
-    objective: Annotated[
-        Objective | None, typer.Option(help="What is compared with the clips (default: what measures best).")
-    ] = None,
-    base: Base = None,
-    seed: Seed = 0,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: ./<name>.safetensors")
-    ] = None,
-    device: Device = "auto",
-    as_json: Json = False,
-) -> dict[str, Any]:
-    """Learn a new word from 1 to 30 clips.
-
-    All clips show the same action, style or person. They may be BVH files of any humanoid rig, AMASS or SMPL
-    .npz files, or arrays of joints. The result is a small file that `generate` takes with --concept.
-
-    \b
-    lead-invert learn takes/ --token "<elderly>" --kind style
-    lead-invert learn kick1.bvh kick2.bvh --token "<spin-kick>" --kind action --init "kicks"
-    lead-invert learn takes/ --token "<ann>" --kind persona --steps 200 -o ann.safetensors
-    """
-    from cli.read_inputs import read_clips
-    from concepts.text import check_token, token_slug
-
-    check_token(token)
-    target = _concept_path(output, token_slug(token))
-    paths, motions = read_clips(clips, warn)
-    model = _load_base(base, device)
-    started = time.perf_counter()
-    given = {"steps": steps, "objective": objective and objective.value}
-    settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    settings |= {"init": init, "kind": kind.value, "vectors": vectors, "seed": seed}
-    concept = _learnt(model, motions, token, settings)
-    seconds = time.perf_counter() - started
-    target.parent.mkdir(parents=True, exist_ok=True)
-    concept.save(target)
-    if not as_json:
-        rows = [(target, token, kind.value, len(motions), f"{seconds:.1f}", f"{target.stat().st_size / 1024:.1f}")]
-        table(rows, ("file", "token", "kind", "clips", "seconds", "KB"))
-        say(f'Try: lead-invert generate "{_example_prompt(kind, token)}" --concept {target}')
-    return {
-        "file": str(target),
-        "token": token,
-        "kind": kind.value,
-        "clips": [str(path) for path in paths],
-        "steps": concept.steps,
-        "seconds": round(seconds, 3),
-        "bytes": target.stat().st_size,
-    }
+app.command()(learn)
 
 
 @app.command()
@@ -180,11 +87,11 @@ def generate(
         raise UsageError(f"--seconds {seconds}: expected a number of seconds, as 4.0.")
     wanted = parse_formats(formats)
     target_rig = _read_rig(rig, wanted)
-    concepts = {path: _load_concept(path) for path in concept or []}
+    concepts = {path: load_concept(path) for path in concept or []}
     words = _joined_words(concepts)
-    model = _load_base(base, device)
+    model = load_base(base, device)
     for path, one in concepts.items():
-        _check_base(one, path, model)
+        check_base(one, path, model)
     every = [prompt for prompt in prompts for _ in range(number)]
     started = time.perf_counter()
     with progress(f"generating {counted(len(every), 'motion')}") as report:
@@ -215,6 +122,9 @@ def generate(
     }
 
 
+app.command()(evaluate)
+
+
 @app.command()
 @command
 def show(
@@ -232,7 +142,7 @@ def show(
     lead-invert show elderly.safetensors --json
     """
     del device  # nothing is computed here; the option is there because every command has it
-    concept = _load_concept(file)
+    concept = load_concept(file)
     kept = {name: list(tensor.shape) for name, tensor in concept.tensors.items()}
     tensors = {"token_embedding": list(concept.token_embedding.shape), **kept}
     record = concept.record() | {"file": str(file), "bytes": file.stat().st_size, "tensors": tensors}
@@ -240,26 +150,6 @@ def show(
         table(_shown(concept, record), ("field", "value"))
         say(f'Try: lead-invert generate "{concept.probe_prompt}" --concept {file}')
     return record
-
-
-def _learnt(model: "Lead", motions: "list[Motion]", token: str, settings: dict[str, Any]) -> "Concept":
-    """`inversion.learn` with progress; Ctrl-C keeps the best word so far, none before the first step."""
-    from inversion import learn as learn_concept
-
-    asked = 0
-    with progress(f"learning {token} from {counted(len(motions), 'clip')}") as bar:
-
-        def report(done: int, total: int, loss: float) -> None:
-            nonlocal asked
-            asked = total
-            bar(done, total, loss)
-
-        concept = learn_concept(model, motions, token=token, progress=report, **settings)
-    if not concept.steps:
-        raise KeyboardInterrupt
-    if concept.steps < asked:
-        warn(f"stopped after {concept.steps} of {asked} steps; the best word so far is kept")
-    return concept
 
 
 def _shown(concept: "Concept", record: dict[str, Any]) -> list[tuple[str, str]]:
@@ -290,20 +180,6 @@ def _shown(concept: "Concept", record: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-def _concept_path(output: Path | None, name: str) -> Path:
-    """Where `learn` writes; refused before the work, not after it."""
-    target = output or Path(f"{name}.safetensors")
-    if target.suffix != ".safetensors" or target.is_dir():
-        raise UsageError(f"--output {target}: expected a file name that ends in .safetensors, as {name}.safetensors.")
-    return target
-
-
-def _load_concept(path: Path) -> "Concept":
-    from concepts import Concept
-
-    return Concept.load(existing(path, "a concept"))
-
-
 def _joined_words(concepts: dict[Path, "Concept"]) -> dict[str, Any]:
     """Token -> vectors of all concepts; UsageError where two have the same token."""
     words: dict[str, Any] = {}
@@ -312,26 +188,6 @@ def _joined_words(concepts: dict[Path, "Concept"]) -> dict[str, Any]:
             raise UsageError(f"{path}: another --concept has the token {concept.token} too; give one of them.")
         words |= concept.words
     return words
-
-
-def _load_base(path: Path | None, device: str) -> "Lead":
-    from lead import Lead
-
-    with working("loading the base model"):
-        return Lead.load(path and existing(path, "--base"), device=resolve_device(device))
-
-
-def _check_base(concept: "Concept", path: Path, model: "Lead") -> None:
-    """ConceptError where the word means nothing to this base; a warning where its motions may differ."""
-    from concepts import ConceptError
-
-    try:
-        differences = concept.check_base(model.fingerprints, model.name)
-        concept.check_probe(model.encode_text([concept.probe_prompt], words=concept.words).cpu().numpy())
-    except ConceptError as error:
-        raise ConceptError(f"{path}: {error}") from None
-    for difference in differences:
-        warn(difference)
 
 
 def _read_rig(path: Path | None, formats: list[str]) -> Any:
@@ -346,10 +202,6 @@ def _read_rig(path: Path | None, formats: list[str]) -> Any:
     if "bvh" not in formats:
         raise UsageError("--rig is the skeleton of BVH files: add bvh to --format, or leave --rig out.")
     return rig
-
-
-def _example_prompt(kind: Kind, token: str) -> str:
-    return f"a person does {token}" if kind is Kind.action else f"a person walks in {token} style"
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import fails, left_behind
 from typer.testing import CliRunner, Result
 
 from cli import invert
@@ -14,108 +15,6 @@ from concepts import Concept
 from lead import Lead, Motion
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def base_path(tiny_base: Lead, tmp_path: Path) -> Path:
-    path = tmp_path / "base.safetensors"
-    tiny_base.save(path)
-    return path
-
-
-@pytest.fixture
-def clips(walk: Motion, tmp_path: Path) -> Path:
-    folder = tmp_path / "clips"
-    folder.mkdir()
-    for number in range(2):
-        walk.save(folder / f"take-{number}.bvh")
-    return folder
-
-
-@pytest.fixture
-def run(base_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in an empty folder, on the tiny base where it needs one."""
-    place = tmp_path / "here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-
-    def invoke(command: str, *args: object) -> Result:
-        options = [] if command == "show" or "--base" in args else ["--base", base_path]
-        return CliRunner().invoke(invert.app, [command, *map(str, [*args, *options])])
-
-    return invoke
-
-
-@pytest.fixture
-def concept_path(run: Run, clips: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "limp.safetensors"
-    result = run("learn", clips, "--token", "<limp>", "--steps", 2, "--output", path)
-    assert result.exit_code == 0, result.output
-    return path
-
-
-def left_behind() -> list[Path]:
-    return sorted(Path().rglob("*"))
-
-
-def fails(result: Result, *said: str) -> None:
-    """Exit code 1, one message with these words, no traceback, nothing written."""
-    assert result.exit_code == 1, result.output
-    assert isinstance(result.exception, SystemExit)
-    message = " ".join(result.stderr.split())
-    assert message.count("error:") == 1
-    assert "Traceback" not in message
-    for words in said:
-        assert words in message
-    assert not left_behind()
-
-
-def test_learn_writes_a_concept_that_says_how_to_use_it(run: Run, clips: Path) -> None:
-    result = run("learn", clips, "--token", "<limp>", "--kind", "style", "--steps", 2, "--seed", 3)
-    assert result.exit_code == 0, result.output
-    assert [path.name for path in left_behind()] == ["limp.safetensors"]
-    concept = Concept.load("limp.safetensors")
-    assert (concept.token, concept.kind, concept.seed, len(concept.exemplars)) == ("<limp>", "style", 3, 2)
-    assert 'lead-invert generate "a person walks in <limp> style" --concept limp.safetensors' in result.stdout
-
-
-def test_learn_as_json_prints_one_object(run: Run, clips: Path) -> None:
-    result = run("learn", clips, "--token", "<limp>", "--kind", "action", "--steps", 2, "--vectors", 1, "--json")
-    said = json.loads(result.stdout)
-    assert said["file"] == "limp.safetensors"
-    assert said["bytes"] == Path("limp.safetensors").stat().st_size
-    assert len(said["clips"]) == 2
-    assert Concept.load("limp.safetensors").token_embedding.shape[0] == 1
-
-
-@pytest.mark.parametrize("objective", ["realigned", "latent", "noise", "text"])
-def test_learn_takes_each_objective(run: Run, clips: Path, objective: str) -> None:
-    result = run("learn", clips, "--token", "<limp>", "--objective", objective, "--steps", 1, "--init", "slowly")
-    assert result.exit_code == 0, result.output
-    assert Concept.load("limp.safetensors").objective == objective
-
-
-def test_learn_reads_files_and_passes_over_what_it_cannot_use(
-    run: Run, clips: Path, walk: Motion, tmp_path: Path
-) -> None:
-    (clips / "notes.txt").write_text("take 2 is the good one")
-    (clips / "broken.bvh").write_text("HIERARCHY\nROOT")
-    walk.save(tmp_path / "one.npz")
-    result = run("learn", clips, tmp_path / "one.npz", "--token", "<limp>", "--steps", 1, "--json")
-    assert result.exit_code == 0, result.output
-    assert len(json.loads(result.stdout)["clips"]) == 3
-    assert result.stderr.count("passed over") == 2
-    assert "notes.txt" in result.stderr
-    assert "broken.bvh" in result.stderr
-
-
-def test_a_second_learn_replaces_the_file_and_a_failed_one_keeps_it(run: Run, clips: Path) -> None:
-    for seed in (0, 1):
-        assert run("learn", clips, "--token", "<limp>", "--steps", 1, "--seed", seed).exit_code == 0
-    before = Path("limp.safetensors").read_bytes()
-    assert Concept.load("limp.safetensors").seed == 1
-    assert run("learn", clips / "nothing.bvh", "--token", "<limp>").exit_code == 1
-    assert Path("limp.safetensors").read_bytes() == before
 
 
 def test_generate_writes_bvh_and_a_picture_by_default(run: Run) -> None:
@@ -311,40 +210,6 @@ def test_errors_as_json(run: Run, tmp_path: Path) -> None:
     assert not result.stderr
 
 
-def test_ctrl_c_keeps_the_best_word_so_far(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import inversion
-
-    learn = inversion.learn
-
-    def interrupted(*args: object, progress: Callable[..., None], **options: object) -> Concept:
-        def stop(done: int, total: int, loss: float) -> None:
-            progress(done, total, loss)
-            if done == 2:
-                raise KeyboardInterrupt
-
-        return learn(*args, progress=stop, **options)
-
-    monkeypatch.setattr(inversion, "learn", interrupted)
-    result = run("learn", clips, "--token", "<limp>", "--steps", 5)
-    assert result.exit_code == 0
-    assert "stopped after 2 of 5 steps" in result.stderr
-    assert Concept.load("limp.safetensors").steps == 2
-
-
-def test_ctrl_c_before_the_first_step_leaves_nothing(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import inversion
-
-    def interrupted(*args: object, progress: Callable[..., None], **options: object) -> None:
-        progress(1, 10, 0.5)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(inversion, "learn", interrupted)
-    result = run("learn", clips, "--token", "<limp>")
-    assert result.exit_code == 130
-    assert "stopped" in result.stderr
-    assert not left_behind()
-
-
 def test_a_fault_of_ours_keeps_its_traceback(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import inversion
 
@@ -355,7 +220,7 @@ def test_a_fault_of_ours_keeps_its_traceback(run: Run, clips: Path, monkeypatch:
     assert isinstance(run("learn", clips, "--token", "<limp>").exception, ZeroDivisionError)
 
 
-@pytest.mark.parametrize("command", ["learn", "generate", "show"])
+@pytest.mark.parametrize("command", ["learn", "generate", "evaluate", "show"])
 def test_help_teaches_by_example(command: str) -> None:
     result = CliRunner().invoke(invert.app, [command, "--help"])
     assert result.exit_code == 0

@@ -1,0 +1,205 @@
+"""`lead-invert learn`: clips are looked at, a word is learnt from them, and what it does is told.
+
+The search can be stopped with Ctrl-C, which keeps the best word so far; while it runs its state lies beside the
+result, so that after a crash the same command goes on where it was.
+"""
+
+import time
+from dataclasses import asdict, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.console import Device, Json, UsageError, command, counted, hint, progress, say, table, warn, working
+from cli.models import Base, Captions, Kind, Seed, load_base
+
+if TYPE_CHECKING:
+    from concepts import Concept
+    from inversion.assess import Assessment
+    from inversion.report import Report
+    from lead import Lead, Motion
+
+
+class Objective(StrEnum):
+    denoising = "denoising"
+    realigned = "realigned"
+    latent = "latent"
+    noise = "noise"
+    text = "text"
+
+
+class Quality(StrEnum):
+    fast = "fast"
+    balanced = "balanced"
+    best = "best"
+
+
+@command
+def learn(
+    clips: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR_OR_FILES", help="Clips (.bvh, .npz, .npy), or folders of them."),
+    ],
+    token: Annotated[str, typer.Option(metavar='"<NAME>"', help="The new word, in angle brackets and quotes.")],
+    kind: Annotated[
+        Kind,
+        typer.Option(help="What the word stands for: a thing that is done, a way to do it, a person's manner."),
+    ] = Kind.style,
+    quality: Annotated[
+        Quality, typer.Option(help="How long to search: fast takes seconds and has no report at the end.")
+    ] = Quality.balanced,
+    captions: Captions = None,
+    init: Annotated[str | None, typer.Option(metavar="TEXT", help="Known words that come near, to start from.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Training steps (default: the quality's own).")
+    ] = None,
+    vectors: Annotated[int, typer.Option(min=1, max=16, metavar="N", help="Token vectors of the word.")] = 2,
+    objective: Annotated[
+        Objective | None, typer.Option(help="What is compared with the clips (default: what measures best).")
+    ] = None,
+    base: Base = None,
+    seed: Seed = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: ./<name>.safetensors")
+    ] = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> dict[str, Any]:
+    """Learn a new word from 1 to 30 clips.
+
+    All clips show the same action, style or person. They may be BVH files of any humanoid rig, AMASS or SMPL
+    .npz files, or arrays of joints. The result is a small file that `generate` takes with --concept. What a clip
+    shows is recognised, or read from --captions, captions.jsonl in the clips' folder, or a .txt beside each clip.
+    Ctrl-C keeps the best word so far; after a crash the same command goes on where it was.
+
+    \b
+    lead-invert learn takes/ --token "<elderly>" --kind style
+    lead-invert learn kick1.bvh kick2.bvh --token "<spin-kick>" --kind action --init "kicks"
+    lead-invert learn takes/ --token "<ann>" --kind persona --quality best -o ann.safetensors
+    """
+    from cli.read_inputs import read_captions, read_clips
+    from concepts.text import check_token, token_slug
+
+    check_token(token)
+    target = _concept_path(output, token_slug(token))
+    paths, motions = read_clips(clips, warn)
+    said = read_captions(paths, captions)
+    model = load_base(base, device)
+    kept, assessment = _assessed(model, paths, motions, kind.value, said, {place for place in clips if place.is_file()})
+    paths, motions = [paths[row] for row in kept], [motions[row] for row in kept]
+    said = [said[row] for row in kept] if said else None
+    if not as_json:
+        say(_overview(assessment, bool(said)))
+
+    started = time.perf_counter()
+    given = {"steps": steps, "objective": objective and objective.value}
+    settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    settings |= {"init": init, "kind": kind.value, "quality": quality.value, "vectors": vectors, "seed": seed}
+    settings |= {"captions": said, "checkpoint": target.with_name(f".{target.stem}.partial")}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    concept, asked = _learnt(model, motions, token, settings)
+    seconds = time.perf_counter() - started
+    concept.save(target)
+    report = None if quality is Quality.fast else _reported(model, concept, motions, said, target)
+    if not as_json:
+        made, size = f"{concept.steps} of {asked}", f"{target.stat().st_size / 1024:.0f}"
+        rows = [(target, token, kind.value, len(motions), made, f"{seconds:.1f}", size)]
+        table(rows, ("file", "token", "kind", "clips", "steps", "seconds", "KB"))
+        for sentence in report.sentences if report else ():
+            say(sentence)
+        say(f'Try: lead-invert generate "{_example_prompt(kind, token)}" --concept {target}')
+    return {
+        "file": str(target),
+        "token": token,
+        "kind": kind.value,
+        "quality": quality.value,
+        "clips": [str(path) for path in paths],
+        "assessment": asdict(assessment) | {"known": assessment.known},
+        "steps": concept.steps,
+        "steps_asked": asked,
+        "report": report and asdict(report),
+        "seconds": round(seconds, 3),
+        "bytes": target.stat().st_size,
+    }
+
+
+def _assessed(
+    model: "Lead", paths: list[Path], motions: "list[Motion]", kind: Any, captions: list[str] | None, named: set[Path]
+) -> "tuple[list[int], Assessment]":
+    """The rows of clips that can be used, and what is known of them all; problems and hints are said.
+
+    An unusable clip is an error where it was named, or where none is left; in a folder it is passed over.
+    """
+    from inversion.assess import assess
+
+    with working("looking at the clips"):
+        assessment = assess(model, motions, kind, captions)
+    kept = []
+    for row, (path, clip) in enumerate(zip(paths, assessment.clips, strict=True)):
+        if not clip.unusable:
+            kept.append(row)
+        elif path in named:
+            raise UsageError(f"{path}: {clip.unusable}. Leave it out, or give another take.")
+        else:
+            warn(f"passed over {path}: {clip.unusable}")
+        for problem in () if clip.unusable else clip.problems:
+            warn(f"{path}: {problem}")
+    if not kept:
+        raise UsageError(f"none of {counted(len(paths), 'clip')} can be used; the reasons stand above.")
+    for text in assessment.hints:
+        hint(text)
+    return kept, assessment
+
+
+def _overview(assessment: "Assessment", captioned: bool) -> str:
+    """`5 clips, 71.2 s in all; most like: walks forward`."""
+    good = [clip for clip in assessment.clips if not clip.unusable]
+    actions = ", ".join(dict.fromkeys(clip.action for clip in good))
+    seconds = sum(clip.seconds for clip in good)
+    return f"{counted(len(good), 'clip')}, {seconds:.1f} s in all; {'showing' if captioned else 'most like'}: {actions}"
+
+
+def _learnt(
+    model: "Lead", motions: "list[Motion]", token: str, settings: dict[str, Any]
+) -> "tuple[Concept, int]":
+    """`inversion.learn` with progress, and of how many steps; before the first step Ctrl-C keeps nothing."""
+    from inversion import learn as learn_concept
+
+    asked = 0
+    with progress(f"learning {token} from {counted(len(motions), 'clip')}") as bar:
+
+        def report(done: int, total: int, loss: float, score: float) -> None:
+            nonlocal asked
+            asked = total
+            bar(done, total, loss, score)
+
+        concept = learn_concept(model, motions, token=token, progress=report, **settings)
+    if not concept.steps:
+        raise KeyboardInterrupt
+    return concept, asked or concept.steps
+
+
+def _reported(
+    model: "Lead", concept: "Concept", motions: "list[Motion]", captions: list[str] | None, target: Path
+) -> "Report":
+    """What the word does; its numbers go into the concept's scores."""
+    from inversion.report import report
+
+    with working(f"trying {concept.token}"):
+        result = report(model, concept, motions, captions)
+    replace(concept, scores={**concept.scores, **result.scores}).save(target)
+    return result
+
+
+def _concept_path(output: Path | None, name: str) -> Path:
+    """Where `learn` writes; refused before the work, not after it."""
+    target = output or Path(f"{name}.safetensors")
+    if target.suffix != ".safetensors" or target.is_dir():
+        raise UsageError(f"--output {target}: expected a file name that ends in .safetensors, as {name}.safetensors.")
+    return target
+
+
+def _example_prompt(kind: Kind, token: str) -> str:
+    return f"a person does {token}" if kind is Kind.action else f"a person walks in {token} style"

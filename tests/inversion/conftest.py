@@ -1,0 +1,23 @@
+"""The embedded base, and a word that was learnt on it from real clips, once for all tests that look at what it does."""
+
+import pytest
+
+from inversion import learn
+from lead import Lead, Motion
+
+
+@pytest.fixture(scope="session")
+def base():
+    return Lead.load()
+
+
+@pytest.fixture(scope="session")
+def elderly_walks(pack):
+    """Five takes of one actor: the last are for judging."""
+    return [Motion.read(path) for path in sorted((pack / "exemplars" / "elderly-walk").glob("*.bvh"))]
+
+
+@pytest.fixture(scope="session")
+def elderly(base, elderly_walks):
+    """A word, learnt from two of them for a few seconds."""
+    return learn(base, elderly_walks[:2], "<elderly>", kind="style", quality="fast", steps=15)

@@ -1,0 +1,89 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from walks import walking
+
+from benchmarks.pack import pack_rows, read_joints
+from inversion.assess import assess
+from lead import Motion
+
+
+def take(pack, split, **wanted):
+    """Five clips of the pack of one content and style."""
+    rows = [row for row in pack_rows(split) if all(row[key] == value for key, value in wanted.items())]
+    return [Motion(read_joints(row["id"]), 20.0, name=row["id"]) for row in rows if row["frames"] > 20][:5]
+
+
+def test_what_the_base_knows_needs_no_word(pack, base):
+    hands = assess(base, take(pack, "test", content="raise-up-both-hands", style="normal"), "action")
+    assert hands.known and hands.caption == "a person raises both hands"
+    assert hands.hints == ('you may not need a word: try "a person raises both hands"',)
+    walks = assess(base, take(pack, "test", content="walk", style="feminine"), "style")
+    assert walks.known and walks.caption.endswith("in a feminine way")
+
+
+@pytest.mark.parametrize(
+    ("split", "wanted"),
+    [
+        ("newstyle_exemplar", {"style": "elderly"}),
+        ("newstyle_exemplar", {"style": "exhausted"}),
+        ("newaction", {"content": "sneak2StepsLStart"}),
+        ("newaction", {"content": "elbowToKnee1RepsLelbowStart"}),
+    ],
+)
+def test_what_it_does_not_know_does(pack, base, split, wanted):
+    found = assess(base, take(pack, split, **wanted), "style")
+    assert not found.known and found.caption_gap > 1.2
+    assert not any("may not need" in text for text in found.hints)
+    assert not any(clip.unusable for clip in found.clips)
+
+
+def test_a_clips_action_and_error(pack, base):
+    found = assess(base, take(pack, "newstyle_exemplar", style="elderly"), "style")
+    assert [clip.action for clip in found.clips] == ["walks forward"] * 5 and not found.mixed
+    for clip in found.clips:
+        assert 0.3 < clip.error_cm < 2.0 and 0.3 < clip.projected_cm < 2.0 and clip.similarity > 0.7
+        assert clip.problems == ()
+    as_action = assess(base, take(pack, "newstyle_exemplar", style="elderly"), "action")
+    assert any("--kind style" in text for text in as_action.hints)
+
+
+def test_clips_that_were_spoilt(pack, base):
+    clip, *_ = take(pack, "newstyle_exemplar", style="elderly")
+    spike = clip.joints.copy()
+    spike[60, 20] += [0.5, 0.4, 0.0]
+    spoilt = {
+        "upside": replace(clip, joints=clip.joints * [1, -1, -1]),
+        "z up": replace(clip, joints=clip.joints[..., [0, 2, 1]] * [1, 1, -1]),
+        "short": replace(clip, joints=clip.joints[:10]),
+        "spike": replace(clip, joints=spike),
+        "frozen": replace(clip, joints=np.repeat(clip.joints[:1], 40, axis=0)),
+        "shaking": replace(clip, joints=clip.joints + np.random.default_rng(0).normal(0, 0.02, clip.joints.shape)),
+        "centimetres": replace(clip, joints=100 * clip.joints),
+    }
+    found = assess(base, [replace(motion, name=name) for name, motion in spoilt.items()], "style")
+    rows = {row.name: row for row in found.clips}
+    assert "upside down" in rows["upside"].unusable
+    assert "lies flat" in rows["z up"].unusable
+    assert rows["short"].unusable == "too short: 0.50 s, at least 0.85 s"
+    assert any("jumps at 3.00 s" in problem for problem in rows["spike"].problems)
+    assert "hardly anything moves" in rows["frozen"].problems
+    assert any("shakes" in problem for problem in rows["shaking"].problems)
+    assert rows["centimetres"].problems == () and not rows["centimetres"].unusable
+    assert any("spike and centimetres" in text for text in found.hints)
+
+
+def test_nothing_usable_is_no_error(base):
+    found = assess(base, [walking(0.4), walking(0.5)], "style")
+    assert all(clip.unusable for clip in found.clips)
+    assert (found.caption, found.known, found.hints) == ("", False, ())
+
+
+def test_captions_are_believed(tiny_base):
+    clips = [walking(2.0), walking(2.5, seed=1), walking(0.3), walking(12.0)]
+    said = ["a person runs", "someone is crawling", "a person sits", "a man jumps high"]
+    found = assess(tiny_base, clips, "persona", said)
+    assert [clip.action for clip in found.clips] == ["runs", "crawling", "", "jumps high"]
+    assert not any("--captions" in text for text in found.hints)
+    assert any("this base can" in problem for problem in found.clips[0].problems)
