@@ -1,0 +1,121 @@
+"""The judge of the four new actions: which of them, or none, a person in a clip does.
+
+    python -m benchmarks.action_judge       # its accuracy on real clips
+
+Each action's clips are parted by person (the dancer is one person: by choreography), so that no near-copies stand on
+both sides: words are learnt from the `pool`, the judge learns from the rest and from the train split, whose contents
+are classes of their own and all of them "none" to whoever asks. So is what is nearest to an action but farther from it
+than any real clip: a discriminant alone would call many a broken motion by some name. Knows nothing of models.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from rich.console import Console
+
+from benchmarks.discriminant import NONE, Discriminant, copies, fitted, mirrored_name, statistics
+from benchmarks.fewshot_judge import accuracy_table
+from benchmarks.judge import clip_features
+from benchmarks.pack import Row, pack_rows, without_near_copies
+from lead.errors import LeadError
+
+ACTIONS = {"ballet": "dance - ", "sneak": "sneak", "elbow-to-knee": "elbowToKnee", "hurdle-step": "hurdle step"}
+"""How each action's contents begin in the pack."""
+POOL_ACTORS = ("bd", "dg", "tr")  # of HDM05's five
+POOL_PEOPLE = ("s01", "s02", "s03", "s04", "s05")  # of UI-PRMD's ten
+POOL_DANCES = ("02", "03", "04", "09", "10", "11", "12", "13", "16", "17")
+"""Takes of CMU's dancer; those with one description are on one side."""
+CMU_KINDS = ("walk", "run", "jump", "climb", "sit")  # the classes of its free descriptions; what is left is one more
+SHORTEST = 20  # frames of a clip that words are learnt from
+COPIES_WITHIN = 0.99  # of an action's augmented copies, some of which are odd
+ACTION_COPIES, TRAIN_COPIES, TRAIN_CLIPS = 300, 2, 900
+
+
+def action_of(row: Row) -> str:
+    """Which of ACTIONS a clip of split newaction shows."""
+    return next(name for name, start in ACTIONS.items() if row["content"].startswith(start))
+
+
+def parted(action: str) -> tuple[list[Row], list[Row]]:
+    """An action's clips that words are learnt from, and those that the judge learns from."""
+    rows = [row for row in pack_rows("newaction") if action_of(row) == action]
+    pool = [row for row in rows if _person(row) in (*POOL_ACTORS, *POOL_PEOPLE, *POOL_DANCES)]
+    rest = [row for row in rows if row not in pool]
+    return [row for row in pool if row["style"] != "incorrect" and row["frames"] >= SHORTEST], rest
+
+
+def _person(row: Row) -> str:
+    parts = row["id"].split("_")
+    return parts[{"hdm05": 1, "uiprmd": 3, "cmu": 2}[row["source"]]]
+
+
+def other_label(row: Row) -> str:
+    """The class of a clip of the train split: its content, in words of a known few where they are free."""
+    if row["source"] != "cmu":
+        return row["content"]
+    return "cmu " + next((kind for kind in CMU_KINDS if kind in row["content"]), "other")
+
+
+@dataclass(frozen=True, eq=False)
+class ActionJudge:
+    """A discriminant, and how far from it each action's real clips are."""
+
+    action: Discriminant
+    reach: Mapping[str, float]
+
+    def see(self, clips: Sequence[Float[np.ndarray, "frames feats"]]) -> np.ndarray:
+        """The action's name for each clip's features."""
+        rows = statistics(clips, extremes=True)
+        nearest, names = self.action.named(rows), np.full(len(rows), NONE, dtype=object)
+        for action, reach in self.reach.items():
+            names[(nearest == action) & (self.action.distance(rows, action) <= reach)] = action
+        return names
+
+
+def train_action_judge(seed: int = 0) -> ActionJudge:
+    """Fits the judge (seconds)."""
+    rng = np.random.default_rng(seed)
+    rest = {action: parted(action)[1] for action in ACTIONS}
+    train = without_near_copies(pack_rows("train"))
+    drawn = [train[i] for i in rng.permutation(len(train))[:TRAIN_CLIPS]]
+    clips = clip_features([row for rows in rest.values() for row in rows] + drawn)
+    marks = [action for action, rows in rest.items() for _ in rows] + [other_label(row) for row in drawn]
+    count = [max(1, ACTION_COPIES // len(rows)) for rows in rest.values() for _ in rows]
+    count += [TRAIN_COPIES] * len(drawn)
+    made, labels, _ = copies(clips, marks, count, rng, mirrored_name)
+    rows = statistics(made, extremes=True)
+    judge = fitted(rows, labels)
+    reach = {}
+    for action in ACTIONS:
+        recorded = judge.distance(statistics(clip_features(parted(action)[0]), extremes=True), action)
+        copied = judge.distance(rows[labels == action], action)
+        reach[action] = max(float(recorded.max()), float(np.quantile(copied, COPIES_WITHIN)))
+    return ActionJudge(judge, reach)
+
+
+def real_accuracy(judge: ActionJudge) -> dict[str, dict[str, float]]:
+    """Shares right on real clips that the judge never saw: the pools, and the test split, which is "none"."""
+    sets = {action: (parted(action)[0], action) for action in ACTIONS}
+    sets["test (none)"] = (pack_rows("test"), NONE)
+    result = {}
+    for name, (rows, expected) in sets.items():
+        right = judge.see(clip_features(rows)) == expected
+        result[name] = {"clips": len(rows), "action": float(right.mean())}
+    return result
+
+
+def main() -> int:
+    """Prints the judge's accuracy."""
+    try:
+        Console().print(accuracy_table(real_accuracy(train_action_judge()), "Action judge"))
+    except LeadError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

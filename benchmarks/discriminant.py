@@ -1,0 +1,102 @@
+"""Judges for a handful of clips a class: statistics of a clip's features, told apart by a linear discriminant.
+
+A network needs hundreds of clips a class; nine are enough for this. Each clip is cut, warped in time, smoothed, shaken
+and mirrored many times (`judge.augment`), each copy becomes one row of statistics of slice 0:67, and a regularised
+linear discriminant (Fisher 1936; shrinkage as in Friedman 1989) is solved in closed form: seconds, and always the same.
+What varies within a class, such as the content within a style, counts as noise and is divided out.
+This module knows nothing of the pack.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from benchmarks.judge import FEATS, OTHER_SIDE, augment, mirror
+
+SHRINK = 0.05
+"""How far the covariance is moved towards its diagonal: .01 to .05 did best on contents left out."""
+FPS = 20.0
+NONE = "none"  # what a judge calls a clip that is of none of its classes
+
+
+@dataclass(frozen=True, eq=False)
+class Discriminant:
+    """Classes of one covariance: their centres, and its inverse."""
+
+    names: tuple[str, ...]
+    mean: Float[np.ndarray, " n"]
+    scale: Float[np.ndarray, " n"]
+    centres: Float[np.ndarray, "classes n"]
+    precision: Float[np.ndarray, "n n"]
+
+    def named(self, rows: Float[np.ndarray, "clips n"]) -> np.ndarray:
+        """The name of each row's nearest class."""
+        weights = self.centres @ self.precision
+        offsets = 0.5 * np.einsum("kn,kn->k", weights, self.centres)
+        scores = (rows - self.mean) / self.scale @ weights.T - offsets
+        return np.array(self.names)[scores.argmax(axis=1)]
+
+    def distance(self, rows: Float[np.ndarray, "clips n"], name: str) -> Float[np.ndarray, " clips"]:
+        """Each row's squared distance from a class, in units of the spread within classes (Mahalanobis)."""
+        x = (rows - self.mean) / self.scale - self.centres[self.names.index(name)]
+        return np.einsum("kn,nm,km->k", x, self.precision, x)
+
+
+def statistics(clips: Sequence[Float[np.ndarray, "frames feats"]], extremes: bool) -> Float[np.ndarray, "clips n"]:
+    """Mean of each number, the logarithm of its deviation and of its mean speed; with `extremes` its 1st and 9th tenth.
+
+    Extremes tell actions apart that differ in one short moment.
+    """
+    return np.stack([_statistics(clip[:, :FEATS].astype(np.float64), extremes) for clip in clips])
+
+
+def _statistics(x: Float[np.ndarray, "frames 67"], extremes: bool) -> Float[np.ndarray, " n"]:
+    places = x[:, 3:]
+    speed = np.abs(np.diff(places, axis=0)).mean(axis=0) * FPS
+    parts = [x.mean(axis=0), np.log(x.std(axis=0) + 0.005), np.log(speed + 0.02)]
+    if extremes:
+        parts += list(np.quantile(places, (0.1, 0.9), axis=0))
+    return np.concatenate(parts)
+
+
+def copies(
+    clips: Sequence[Float[np.ndarray, "frames feats"]],
+    labels: Sequence[str],
+    count: Sequence[int],
+    rng: np.random.Generator,
+    mirrored: Callable[[str], str] = lambda label: label,
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Augmented copies of clips, half of them mirrored; their labels, and which clip each copies."""
+    made, names, owners = [], [], []
+    for owner, (clip, label, times) in enumerate(zip(clips, labels, count, strict=True)):
+        for _ in range(times):
+            copy, flip = augment(clip[:, :FEATS], rng), rng.random() < 0.5
+            made.append(mirror(copy) if flip else copy)
+            names.append(mirrored(label) if flip else label)
+            owners.append(owner)
+    return made, np.array(names), np.array(owners)
+
+
+def mirrored_name(name: str) -> str:
+    """A content's name as it is called in a mirror: `wave-left-hand` is `wave-right-hand`."""
+    return "-".join(OTHER_SIDE.get(part, part) for part in name.split("-"))
+
+
+def fitted(
+    rows: Float[np.ndarray, "clips n"],
+    labels: np.ndarray,
+    weight: Mapping[str, float] | None = None,
+    shrink: float = SHRINK,
+) -> Discriminant:
+    """The discriminant of labelled statistics; `weight` says how much a class counts in the covariance (1)."""
+    names, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-9
+    x = (rows - mean) / scale
+    centres = np.stack([x[index == label].mean(axis=0) for label in range(len(names))])
+    each = np.array([(weight or {}).get(name, 1.0) for name in names])[index] / counts[index]
+    within = x - centres[index]
+    covariance = (within * each[:, None]).T @ within / each.sum()
+    covariance = (1 - shrink) * covariance + np.diag(shrink * np.diag(covariance) + 1e-6)
+    return Discriminant(tuple(map(str, names)), mean, scale, centres, np.linalg.inv(covariance))

@@ -1,0 +1,149 @@
+"""The judge of the ten few-shot styles: which of them, or none, a person moves in; and whether they walk.
+
+    python -m benchmarks.fewshot_judge      # its accuracy on real clips
+
+It learns from the nine clips of each style that are not walks, and from the train split's Bandai clips, whose five
+styles are five classes more (all of them "none" to whoever asks): they tell what content alone does to a clip. No word
+is learnt from these; words are learnt from the two walks of each style, which are kept for its accuracy. Each style is
+acted by a single person in single takes, so style and actor cannot be told apart, and a style's walk may look unlike
+its other clips: the walks of "sad" do. Contents other than walking are `benchmarks.judge`'s affair, which knows them
+better; of these walks it takes some for turns or waves. Knows nothing of models.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.discriminant import NONE, Discriminant, copies, fitted, mirrored_name, statistics
+from benchmarks.judge import clip_features
+from benchmarks.pack import Row, pack_rows
+from lead.errors import LeadError
+
+STYLES = ("active", "angry", "feminine", "happy", "masculinity", "not-confident", "old", "proud", "sad", "tired")
+WALK = "walk"
+TRAINED = "trained "  # before the name of a style of the train split, whose names are partly the same
+TRAINED_WEIGHT = 5.0  # of a trained style in the covariance: it has many clips and all contents
+FEWSHOT_COPIES, TRAIN_COPIES, TRAIN_CLIPS = 30, 3, 500
+
+
+@dataclass(frozen=True, eq=False)
+class FewshotJudge:
+    """Two discriminants, and what they were fitted to: statistics of copies, and the clip that each copies."""
+
+    rows: list[Row]
+    copied: Float[np.ndarray, "copies n"]
+    styles: np.ndarray
+    contents: np.ndarray
+    owners: np.ndarray
+
+    @cached_property
+    def style(self) -> Discriminant:
+        """Fitted to everything."""
+        return self._fitted(np.ones(len(self.styles), dtype=bool))
+
+    @cached_property
+    def content(self) -> Discriminant:
+        """Fitted to everything."""
+        return fitted(self.copied, self.contents)
+
+    def see(self, clips: Sequence[Float[np.ndarray, "frames feats"]]) -> np.ndarray:
+        """The style's name for each clip's features."""
+        return _named(self.style, clips)
+
+    def walks(self, clips: Sequence[Float[np.ndarray, "frames feats"]]) -> Bool[np.ndarray, " clips"]:
+        """Whether each clip is a walk straight ahead."""
+        return self.content.named(statistics(clips, extremes=False)) == WALK
+
+    def left_out(self, content: str, clips: Sequence[Float[np.ndarray, "frames feats"]]) -> np.ndarray:
+        """Styles as seen by a judge that learnt from no few-shot clip of this content."""
+        out = np.array([row["split"] == "fewshot_style" and row["content"] == content for row in self.rows])
+        return _named(self._fitted(~out[self.owners]), clips)
+
+    def _fitted(self, keep: np.ndarray) -> Discriminant:
+        weight = {name: TRAINED_WEIGHT for name in self.styles if name.startswith(TRAINED)}
+        return fitted(self.copied[keep], self.styles[keep], weight)
+
+
+def _named(style: Discriminant, clips: Sequence[Float[np.ndarray, "frames feats"]]) -> np.ndarray:
+    names = style.named(statistics(clips, extremes=False))
+    return np.where(np.isin(names, STYLES), names, NONE)
+
+
+def train_fewshot_judge(seed: int = 0) -> FewshotJudge:
+    """Fits the judge (seconds)."""
+    rng = np.random.default_rng(seed)
+    fewshot = fewshot_rows(walks=False)
+    train = pack_rows("train", source="bandai")
+    single = [row for row in train if row["id"].startswith("dataset-1")]  # the few-shot styles' contents, unstyled
+    drawn = [train[i] for i in rng.permutation(len(train))[:TRAIN_CLIPS]] + single
+    names = [f"{row['style']}/{row['content']}" for row in fewshot]
+    names += [f"{TRAINED}{row['style']}/{row['content']}" for row in drawn]
+    count = [FEWSHOT_COPIES] * len(fewshot) + [TRAIN_COPIES] * len(drawn)
+    made, labels, owners = copies(clip_features(fewshot + drawn), names, count, rng, _mirrored)
+    styles, contents = np.array([label.split("/") for label in labels]).T
+    return FewshotJudge(fewshot + drawn, statistics(made, extremes=False), styles, contents, owners)
+
+
+def _mirrored(label: str) -> str:
+    style, content = label.split("/")
+    return f"{style}/{mirrored_name(content)}"
+
+
+def fewshot_rows(walks: bool, style: str | None = None) -> list[Row]:
+    """The few-shot clips that are walks, or those that are not; of one style where asked for."""
+    rows = [row for row in pack_rows("fewshot_style") if (row["content"] == WALK) == walks]
+    return rows if style is None else [row for row in rows if row["style"] == style]
+
+
+def left_out_rate(judge: FewshotJudge, style: str | None = None) -> float:
+    """The share of clips that are not walks whose style is seen although their content was left out."""
+    rows = fewshot_rows(walks=False, style=style)
+    right: list[bool] = []
+    for content in sorted({row["content"] for row in rows}):
+        part = [row for row in rows if row["content"] == content]
+        right += list(judge.left_out(content, clip_features(part)) == [row["style"] for row in part])
+    return float(np.mean(right))
+
+
+def real_accuracy(judge: FewshotJudge) -> dict[str, dict[str, float]]:
+    """Shares right on real clips: the unseen walks, contents left out in turn, and test clips, which are "none"."""
+    walks, test = fewshot_rows(walks=True), pack_rows("test", source="bandai")
+    on_walks = judge.see(clip_features(walks)) == [row["style"] for row in walks]
+    on_test = judge.see(clip_features(test)) == NONE
+    walking = judge.walks(clip_features(walks))
+    walking_test = judge.walks(clip_features(test)) == [row["content"] == WALK for row in test]
+    others = len(fewshot_rows(walks=False))
+    return {
+        "few-shot walks": {"clips": len(walks), "style": float(on_walks.mean()), "walk": float(walking.mean())},
+        "few-shot others, each content left out": {"clips": others, "style": left_out_rate(judge)},
+        "test (none)": {"clips": len(test), "style": float(on_test.mean()), "walk": float(walking_test.mean())},
+    }
+
+
+def accuracy_table(figures: dict[str, dict[str, float]], title: str) -> Table:
+    """Shares right on real clips, to look at."""
+    columns = [key for key in ("style", "walk", "action") if any(key in row for row in figures.values())]
+    table = Table("real clips", "clips", *columns, title=title)
+    for name, row in figures.items():
+        table.add_row(name, str(row["clips"]), *(f"{row[key]:.3f}" if key in row else "-" for key in columns))
+    return table
+
+
+def main() -> int:
+    """Prints the judge's accuracy."""
+    try:
+        Console().print(accuracy_table(real_accuracy(train_fewshot_judge()), "Few-shot judge"))
+    except LeadError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

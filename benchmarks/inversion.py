@@ -1,0 +1,281 @@
+"""How well words are learnt: 17 concepts by every method and seed, judged, timed and compared with real clips.
+
+    python -m benchmarks.inversion [--concepts new fewshot-old] [--methods recipe no-word] [--seeds 0 1 2]
+    python -m benchmarks.inversion --done --report docs/inversion.md     # only what is there already, as a document
+    python -m benchmarks.inversion --sheets runs/sheets --concepts elderly sneak --done
+
+Each cell, a concept by a method with a seed, is written to a JSON file of its own when it is done, with the learnt
+concept beside it; a rerun skips it, unless the base, the judges, the numbers asked for or (of learnt words) the program
+that learns has changed; where only the judging has, the concept is not learnt again. So two processes may share the
+work by concept, and one that was stopped goes on where it was.
+What the concepts are: `benchmarks.inversion_concepts`; the methods: `..._methods`; the figures: `..._figures`.
+"""
+
+import argparse
+import ast
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+import inversion
+from benchmarks.base import write_json
+from benchmarks.inversion_concepts import OTHERS, Ask, Subject, as_motion, chosen_subjects, seen_by_judge
+from benchmarks.inversion_figures import Figures, Ruler, judge_accuracies, shares
+from benchmarks.inversion_methods import METHODS, Learnt, Method, of_concept
+from benchmarks.inversion_report import Cell, contact_sheets, markdown, print_tables
+from benchmarks.pack import REPOSITORY
+from concepts import Concept, ConceptError
+from inversion import InversionError
+from lead import Lead, LeadError, Motion, MotionError
+from lead.evaluate import reconstructed
+from lead.evaluator import Evaluator
+
+EDITION = 3
+"""Of the figures and of the judges that are no networks: one more has all cells judged again."""
+REAL, DECODED = "real", "decoded"
+"""Rows that are not methods: real clips as recorded, and what the base's decoder and projector keep of them."""
+ALL = (REAL, DECODED, *METHODS)
+SECONDS = ("seconds", "processor seconds")  # of learning
+BUDGET = 20.0  # processor seconds of a budgeted method where the recipe's own are not known
+PLAIN = ("a person walks", "a person runs", "a person raises both hands", "a person squats")
+WIDTH = 200  # columns of print
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All that a cell needs."""
+
+    base: Lead
+    ruler: Ruler
+    folder: Path
+    count: int
+    budget: float
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all that the base is."""
+        return _digest(json.dumps([asdict(self.base.config), dict(self.base.fingerprints)], default=str))
+
+    @cached_property
+    def untouched(self) -> np.ndarray:
+        """What the base makes of PLAIN before anything is learnt."""
+        return _joints(self.base.generate([*PLAIN, PLAIN[0]], seconds=4.0))
+
+    def path(self, subject: Subject, method: str, seed: int) -> Path:
+        """The cell's file."""
+        return self.folder / self.digest[:8] / subject.name / f"{method}-{seed}.json"
+
+    def settings(self, method: str) -> dict[str, Any]:
+        """What a cell must have been made with to count: in learning, and in judging what was learnt."""
+        learns = method in METHODS and METHODS[method].searches
+        learning = {"base": self.digest} | ({"program": program_digest()} if learns else {})
+        judging = {"edition": EDITION, "count": self.count, "judges": self.ruler.digest}
+        return {"learning": learning, "judging": judging}
+
+    def _found(self, subject: Subject, method: str, seed: int, part: str) -> Cell | None:
+        path = self.path(subject, method, seed)
+        if not path.is_file():
+            return None
+        cell = json.loads(path.read_text(encoding="utf-8"))
+        return cell if cell["settings"].get(part) == self.settings(method)[part] else None
+
+    def done(self, subject: Subject, method: str, seed: int) -> Cell | None:
+        """The cell, where it is there and not stale."""
+        return self._found(subject, method, seed, "learning") and self._found(subject, method, seed, "judging")
+
+    def cell(self, subject: Subject, method: str, seed: int) -> Cell:
+        """Makes the cell and writes it."""
+        rows = subject.exemplars(seed)
+        if method == REAL:
+            figures = self.ruler.real_figures(subject, rows)
+        elif method == DECODED:
+            figures = self._decoded(subject)
+        else:
+            figures = self._made(subject, METHODS[method], [as_motion(row) for row in rows], method, seed)
+        cell = {
+            "concept": subject.name, "method": method, "seed": seed, "settings": self.settings(method),
+            "exemplars": [row["id"] for row in rows], "figures": figures,
+        }  # fmt: skip
+        write_json(self.path(subject, method, seed), cell)
+        return cell
+
+    def _made(self, subject: Subject, method: Method, clips: Sequence[Motion], name: str, seed: int) -> Figures:
+        before = self.untouched
+        learnt, cost = self._learnt(subject, method, clips, name, seed)
+        own, others, asks = self.motions(subject, learnt, seed)
+        figures = self.ruler.figures(subject, subject.exemplars(seed), own, others, asks)
+        if method.both_paths:
+            own, others, _ = self.motions(subject, learnt, seed, realign=False)
+            figures["plain"] = self._shares(subject, own, others, asks)
+        after = _joints(learnt.generate([*PLAIN, subject.own.prompt.format(learnt.phrase)], [4.0] * 5, 0, True))
+        leak = float(np.abs(after - before)[: len(PLAIN)].max())
+        return {**figures, **cost, "steps": learnt.steps, "bytes": learnt.bytes, "leak": leak}
+
+    def _learnt(
+        self, subject: Subject, method: Method, clips: Sequence[Motion], name: str, seed: int
+    ) -> tuple[Learnt, dict[str, float]]:
+        """What the method makes, and its seconds; a concept that was learnt by the same program is not learnt again."""
+        path = self.path(subject, name, seed).with_suffix(".safetensors")
+        if (cell := self._found(subject, name, seed, "learning")) and path.is_file():
+            return self.learnt(subject, name, seed), {key: cell["figures"][key] for key in SECONDS}
+        started, spent = time.perf_counter(), time.process_time()
+        learnt = method.make(self.base, subject, clips, seed, self._budget(subject, seed))
+        cost = time.perf_counter() - started, time.process_time() - spent
+        if learnt.concept:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            learnt.concept.save(path)
+        return learnt, dict(zip(SECONDS, cost, strict=True))
+
+    def motions(
+        self, subject: Subject, learnt: Learnt, seed: int, realign: bool = True
+    ) -> tuple[list[Motion], list[Motion], list[Ask]]:
+        """`count` motions of the exemplars' content and about as many others, and what the others were asked for."""
+        asks = [ask for ask in subject.others for _ in range(max(self.count // len(subject.others), 1))]
+        made = []
+        for wanted in ([subject.own] * self.count, asks):
+            prompts = [ask.prompt.format(learnt.phrase) for ask in wanted]
+            made.append(learnt.generate(prompts, [ask.seconds for ask in wanted], seed, realign))
+        return made[0], made[1], asks
+
+    def _shares(
+        self, subject: Subject, own: Sequence[Motion], others: Sequence[Motion], asks: Sequence[Ask]
+    ) -> Figures:
+        judges, clips = self.ruler.judges, [motion.features() for motion in own]
+        figures = shares(judges, subject, "w", clips, [subject.own.kept] * len(clips))
+        more = [motion.features() for motion in others]
+        return figures | (shares(judges, subject, "e", more, [ask.kept for ask in asks]) if asks else {})
+
+    def _decoded(self, subject: Subject) -> Figures:
+        """What can be said at all: real clips through encoder, projector and decoder; `plain` without the projector."""
+        unseen = [row for row in subject.real_others if row["id"] not in seen_by_judge()]
+        asks = [Ask(OTHERS[row["content"]], row["content"], 0.0) for row in unseen]
+        own, others = [as_motion(row) for row in subject.pool], [as_motion(row) for row in unseen]
+        ways = [
+            self._shares(
+                subject, reconstructed(self.base, own, realign), reconstructed(self.base, others, realign), asks
+            )
+            for realign in (True, False)
+        ]
+        return {**ways[0], "plain": ways[1]}
+
+    def _budget(self, subject: Subject, seed: int) -> float:
+        """What the recipe took for the same clips."""
+        cell = self._found(subject, "recipe", seed, "learning")
+        return cell["figures"][SECONDS[1]] if cell else self.budget
+
+    def learnt(self, subject: Subject, method: str, seed: int) -> Learnt:
+        """The concept of a finished cell."""
+        path = self.path(subject, method, seed).with_suffix(".safetensors")
+        if not path.is_file():
+            raise LeadError(f"{path} is not there: run the benchmark with --concepts {subject.name} first.")
+        return of_concept(self.base, subject, Concept.load(path))
+
+
+def _joints(motions: Sequence[Motion]) -> np.ndarray:
+    return np.stack([motion.joints for motion in motions])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def program_digest() -> str:
+    """Of the modules of `inversion` that learning imports, comments and docstrings left out."""
+    folder, waiting, found = Path(inversion.__file__).parent, ["learn"], dict[str, str]()
+    while waiting:
+        name = waiting.pop()
+        path = folder / f"{name}.py"
+        if name in found or not path.is_file():
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("inversion."):
+                waiting.append(str(node.module).removeprefix("inversion."))
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                node.body = [part for part in node.body if not _is_text(part)]
+        found[name] = ast.dump(tree)
+    return _digest(json.dumps(found, sort_keys=True))
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def run(bench: Bench, options: argparse.Namespace, console: Console) -> list[Cell]:
+    """All cells that are asked for, those that are done already read from their files."""
+    wanted = [
+        (subject, method, seed)
+        for method in options.methods
+        for subject in chosen_subjects(options.concepts)
+        for seed in options.seeds
+    ]
+    cells = []
+    for number, (subject, method, seed) in enumerate(wanted, 1):
+        cell = bench.done(subject, method, seed)
+        if cell is None and not options.done:
+            started = time.perf_counter()
+            cell = bench.cell(subject, method, seed)
+            took = time.perf_counter() - started
+            console.print(f"{number}/{len(wanted)} {subject.name}, {method}, seed {seed}: {took:.1f} s")
+        if cell:
+            cells.append(cell)
+    if not cells:
+        raise LeadError(f"{bench.folder} has no finished cell of this base and these settings: run without --done.")
+    return cells
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.inversion", description=__doc__.splitlines()[0])
+    parser.add_argument("--base", type=Path, help="a checkpoint (default: the embedded base)")
+    parser.add_argument("--evaluator", type=Path, help="an evaluator (default: the embedded one)")
+    parser.add_argument("--concepts", nargs="+", help="concepts or their groups (default: all)")
+    parser.add_argument("--methods", nargs="+", choices=ALL, default=list(ALL))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--count", type=int, default=32, help="motions of the exemplars' own content a cell")
+    parser.add_argument("--budget", type=float, default=BUDGET, help="a LoRA's seconds where the recipe has no cell")
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "inversion")
+    parser.add_argument("--done", action="store_true", help="make no cell, show those that are done")
+    parser.add_argument("--report", type=Path, help="write the tables as Markdown to this file")
+    parser.add_argument("--sheets", type=Path, help="write a contact sheet of each concept's recipe into this folder")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the benchmark and prints its tables."""
+    options, console = parser().parse_args(arguments), Console(width=WIDTH)
+    try:
+        if options.count < 2:
+            raise LeadError(f"--count {options.count}: at least 2 motions are needed to tell how they differ.")
+        base, ruler = Lead.load(options.base), Ruler(Evaluator.load(options.evaluator))
+        bench = Bench(base, ruler, options.output, options.count, options.budget)
+        program_digest()  # of what was imported, not of what is edited while it runs
+        cells = run(bench, options, console)
+        print_tables(cells, console)
+        if options.report:
+            text = markdown(cells, judge_accuracies(ruler.judges), base.name, arguments or sys.argv[1:])
+            options.report.parent.mkdir(parents=True, exist_ok=True)
+            options.report.write_text(text, encoding="utf-8")
+            console.print(str(options.report))
+        if options.sheets:
+            for subject in chosen_subjects(options.concepts):
+                learnt = bench.learnt(subject, "recipe", options.seeds[0])
+                console.print(str(contact_sheets(options.sheets, subject, learnt, options.seeds[0])))
+    except (LeadError, MotionError, ConceptError, InversionError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

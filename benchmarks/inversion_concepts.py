@@ -1,0 +1,208 @@
+"""What is learnt in the inversion benchmark: 17 concepts, from which clips, in which prompts, against which real clips.
+
+A prompt has a gap for a phrase: that of the learnt word, of the real word, or of neither, so that all ways of asking
+for a concept are one string apart. For a style the gap follows any action ("a person runs{}"); for an action it is the
+verb ("a person {} slowly"). Clips that words are learnt from are drawn anew for each seed from the concept's pool,
+which no judge learns from. Knows nothing of models.
+
+The other contents are the nine on which style and content can both be judged and which the base does without a word.
+Those of the few-shot styles' own set that it does not do are left out: as a judge of all contents saw them in 24
+generations each, sprint 0, bow .33, one-handed goodbye .75, two-handed 0, show the way .25, backward .38, diagonally
+left 0 and right .25; each of the nine was .79 or more by `benchmarks.judge`.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Literal
+
+import numpy as np
+
+from benchmarks import action_judge, fewshot_judge, judge
+from benchmarks.pack import Row, pack_rows, read_joints
+from lead import LeadError, Motion
+
+WALK = "walk"
+WALK_SECONDS, OTHER_SECONDS = 8.0, 4.0  # about what real clips of these styles last
+SHORTEST, LONGEST = 0.8, 9.6  # seconds that are generated
+OTHERS = {
+    "run": "a person runs{}",
+    "walk-turn-left": "a person walks forward and turns left{}",
+    "walk-turn-right": "a person walks forward and turns right{}",
+    "raise-up-both-hands": "a person raises both hands{}",
+    "raise-up-left-hand": "a person raises the left hand{}",
+    "raise-up-right-hand": "a person raises the right hand{}",
+    "wave-both-hands": "a person waves with both hands{}",
+    "wave-left-hand": "a person waves with the left hand{}",
+    "wave-right-hand": "a person waves with the right hand{}",
+}
+VARIANTS = (
+    ("a person {} slowly", None, 1.5),
+    ("a person {} twice", None, 2.0),
+    ("a person {} in a feminine style", "feminine", 1.0),
+    ("a person {} in a masculine style", "masculine", 1.0),
+)  # of an action: the prompt, the style that has to be seen, and how many times as long
+NEW_STYLES = ("elderly", "exhausted")
+CONTROL = "youthful"
+REAL_WORDS = {
+    "masculinity": "masculine",
+    "not-confident": "unconfident",
+    "ballet": "dances ballet",
+    "sneak": "sneaks",
+    "elbow-to-knee": "touches the left elbow to the right knee",
+    "hurdle-step": "steps over a hurdle",
+}
+GROUPS = {
+    "new": "elderly and exhausted",
+    "fewshot": "few-shot styles",
+    "action": "new actions",
+    "control": "control: a trained style, its word withheld",
+}
+Group = Literal["new", "fewshot", "action", "control"]
+FEWSHOT = "fewshot-"  # before the few-shot styles' names, some of which are trained styles' too
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One prompt with a gap, and what has to be kept beside the concept: a style's content, an action's style."""
+
+    prompt: str
+    kept: str | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A concept to learn."""
+
+    name: str
+    group: Group
+    label: str
+    """The class of the judge."""
+    draw: int
+    """How many clips a word is learnt from."""
+
+    @property
+    def kind(self) -> Literal["style", "action"]:
+        return "action" if self.group == "action" else "style"
+
+    @property
+    def token(self) -> str:
+        return "<concept>"
+
+    @property
+    def word_phrase(self) -> str:
+        """What fills the gap to ask for the learnt word."""
+        return self.named(self.token)
+
+    @property
+    def real_phrase(self) -> str:
+        """The same in English."""
+        word = REAL_WORDS.get(self.label, self.label)
+        return word if self.kind == "action" else f" in {'an' if word[0] in 'aeou' else 'a'} {word} style"
+
+    @property
+    def no_phrase(self) -> str:
+        """The same for whatever the base does by itself."""
+        return "moves" if self.kind == "action" else ""
+
+    def named(self, word: str) -> str:
+        """The phrase with any made-up word."""
+        return f"does {word}" if self.kind == "action" else f" in {word} style"
+
+    @cached_property
+    def own(self) -> Ask:
+        """What the exemplars show."""
+        if self.kind == "style":
+            return Ask("a person walks{}", WALK, WALK_SECONDS)
+        return Ask("a person {}", None, self._seconds)
+
+    @cached_property
+    def others(self) -> tuple[Ask, ...]:
+        """What they do not show."""
+        if self.kind == "style":
+            return tuple(Ask(prompt, content, OTHER_SECONDS) for content, prompt in OTHERS.items())
+        return tuple(Ask(prompt, style, min(times * self._seconds, LONGEST)) for prompt, style, times in VARIANTS)
+
+    @property
+    def _seconds(self) -> float:
+        """About what the pool's clips last."""
+        median = float(np.median([row["seconds"] for row in self.pool]))
+        return round(min(max(median, SHORTEST), LONGEST) * 5) / 5
+
+    @cached_property
+    def pool(self) -> list[Row]:
+        """What exemplars are drawn from; no judge has seen it."""
+        if self.group == "new":
+            return _styled(pack_rows("newstyle_exemplar"), self.label, [WALK])
+        if self.group == "fewshot":
+            return fewshot_judge.fewshot_rows(walks=True, style=self.label)
+        if self.group == "action":
+            return action_judge.parted(self.label)[0]
+        return _styled(pack_rows(("val", "test"), source="bandai"), self.label, [WALK])
+
+    def exemplars(self, seed: int) -> list[Row]:
+        """The clips of a seed, in the pool's order."""
+        rng = np.random.default_rng((seed, zlib.crc32(self.name.encode())))
+        return [self.pool[i] for i in np.sort(rng.permutation(len(self.pool))[: self.draw])]
+
+    def real_own(self, exemplars: Sequence[Row]) -> list[Row]:
+        """Real clips of the same content: all that are not exemplars, or the exemplars where there are no others."""
+        rows = list(self.pool)
+        if self.group == "new":
+            rows += _styled(pack_rows("newstyle_eval"), self.label, [WALK])
+        elif self.group == "action":
+            rows += action_judge.parted(self.label)[1]
+        elif self.group == "control":
+            rows += _styled(pack_rows("train", source="bandai"), self.label, [WALK])
+        learnt = {row["id"] for row in exemplars}
+        return [row for row in rows if row["id"] not in learnt] or list(exemplars)
+
+    @cached_property
+    def real_others(self) -> list[Row]:
+        """Real clips of the other contents, where there are enough of them to compare with."""
+        if self.group == "new":
+            return _styled(pack_rows("newstyle_eval"), self.label, list(OTHERS))
+        if self.group == "control":
+            return _styled(pack_rows(("val", "test", "compositional"), source="bandai"), self.label, list(OTHERS))
+        return []
+
+
+def _styled(rows: Sequence[Row], style: str, contents: Sequence[str]) -> list[Row]:
+    return [row for row in rows if row["style"] == style and row["content"] in contents]
+
+
+@cache
+def subjects() -> dict[str, Subject]:
+    """All concepts by name."""
+    all_of_them = [
+        *(Subject(name, "new", name, 5) for name in NEW_STYLES),
+        *(Subject(FEWSHOT + name, "fewshot", name, 2) for name in fewshot_judge.STYLES),
+        *(Subject(name, "action", name, 5) for name in action_judge.ACTIONS),
+        Subject(CONTROL, "control", CONTROL, 5),
+    ]
+    return {subject.name: subject for subject in all_of_them}
+
+
+def chosen_subjects(names: Sequence[str] | None) -> list[Subject]:
+    """Concepts by name or by group; all of them where none is named."""
+    known = subjects()
+    if not names:
+        return list(known.values())
+    if unknown := sorted(set(names) - known.keys() - GROUPS.keys()):
+        choice = ", ".join([*GROUPS, *known])
+        raise LeadError(f"There is no concept {', '.join(unknown)}: choose among {choice}.")
+    return [subject for subject in known.values() if subject.name in names or subject.group in names]
+
+
+def as_motion(row: Row) -> Motion:
+    """A clip of the pack."""
+    return Motion(read_joints(row["id"]), name=row["id"])
+
+
+@cache
+def seen_by_judge() -> frozenset[str]:
+    """Ids of the clips that `benchmarks.judge` learns from."""
+    rows = pack_rows("train", source="bandai") + judge.parted("newstyle_eval")[0] + judge.parted("compositional")[0]
+    return frozenset(row["id"] for row in rows)

@@ -1,0 +1,125 @@
+"""The methods that the inversion benchmark compares, each a function of (base, subject, clips, seed, budget).
+
+A method gives something that generates, and the phrase that asks it for the concept. `budget` is what a method that
+could train for ever may take: processor seconds, which other programs on the machine do not lengthen. The baselines
+that are no words are in `benchmarks.inversion_baselines`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from benchmarks import inversion_baselines as baselines
+from benchmarks.inversion_baselines import Generate
+from benchmarks.inversion_concepts import Subject
+from concepts import Concept
+from inversion import learn
+from lead import Lead, Motion
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a method has made of some clips."""
+
+    phrase: str
+    """What fills a prompt's gap to ask for the concept."""
+    generate: Generate
+    """(prompts, seconds, seed, realign) -> motions; prompts without the phrase are the base's affair."""
+    bytes: int = 0
+    """Of what would be shared."""
+    steps: int = 0
+    concept: Concept | None = None
+
+
+class Make(Protocol):
+    """A method."""
+
+    def __call__(self, base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learnt: ...
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method by name, and how its cells are treated."""
+
+    label: str
+    make: Make
+    searches: bool = False
+    """It calls `learn`: its cells are stale when that changes."""
+    budgeted: bool = False
+    """It may take as long as the recipe."""
+    both_paths: bool = False
+    """Its motions are judged with and without the projector."""
+
+
+def from_base(base: Lead, words: Any = None) -> Generate:
+    """The base's own generation, with learnt words where there are any."""
+
+    def generate(prompts: Sequence[str], seconds: Sequence[float], seed: int, realign: bool) -> list[Motion]:
+        return base.generate(prompts, seconds=seconds, words=words, seed=seed, realign=realign)
+
+    return generate
+
+
+def no_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learnt:
+    """What the base does when nobody asks for the concept."""
+    return Learnt(subject.no_phrase, from_base(base))
+
+
+def real_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learnt:
+    """The concept's name in English."""
+    return Learnt(subject.real_phrase, from_base(base))
+
+
+def learnt_word(
+    base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float, **options: Any
+) -> Learnt:
+    """`inversion.learn` with its defaults but for `options`."""
+    concept = learn(base, clips, subject.token, kind=subject.kind, seed=seed, **options)
+    return of_concept(base, subject, concept)
+
+
+def of_concept(base: Lead, subject: Subject, concept: Concept) -> Learnt:
+    """A concept that is there already."""
+    generate = from_base(base, concept.words)
+    return Learnt(subject.word_phrase, generate, len(concept.to_bytes()), concept.steps, concept)
+
+
+def _baseline(make: Callable[..., tuple[str, Generate, int, int]], **options: Any) -> Make:
+    def method(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learnt:
+        return Learnt(*make(base, subject, clips, seed, budget, **options))
+
+    return method
+
+
+OBJECTIVES = ("realigned", "latent", "noise", "denoising", "text")
+"""Compared as textual inversion alone, the paper's setting: no adapter, nothing but the exemplars."""
+METHODS: dict[str, Method] = {
+    "no-word": Method("no word", no_word),
+    "real-word": Method("the real word", real_word),
+    "mean-latent": Method("mean latent", _baseline(baselines.mean_latent)),
+    "latent-offset": Method("latent offset", _baseline(baselines.latent_offset)),
+    "recipe": Method("recipe (balanced)", learnt_word, searches=True),
+    "recipe-fast": Method("recipe (fast)", partial(learnt_word, quality="fast"), searches=True),
+    "recipe-best": Method("recipe (best)", partial(learnt_word, quality="best"), searches=True),
+    "recipe-no-adapter": Method("recipe, no adapter", partial(learnt_word, rank=0), searches=True),
+    "recipe-no-carry": Method("recipe, exemplars alone", partial(learnt_word, carry=False), searches=True),
+    **{
+        f"objective-{name}": Method(
+            f"objective: {name}",
+            partial(learnt_word, objective=name, rank=0, carry=False),
+            searches=True,
+            both_paths=True,
+        )
+        for name in OBJECTIVES
+    },
+    **{
+        f"lora-{rank}{'-prior' if prior else ''}": Method(
+            f"LoRA, rank {rank}{', prior preserved' if prior else ''}",
+            _baseline(baselines.lora, rank=rank, prior=prior),
+            budgeted=True,
+        )
+        for rank in (4, 5)
+        for prior in (False, True)
+    },
+}

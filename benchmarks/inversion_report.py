@@ -1,0 +1,180 @@
+"""The inversion benchmark's tables and contact sheets: cells in, text and pictures out.
+
+A figure's interval is 95 % over seeds by Student's t (three seeds: 2.5 standard deviations). A group's row is the mean
+over its concepts, taken within each seed. `real` and `decoded` are no methods: real clips, and what the base's decoder
+and projector keep of them; a method that beats them in what the judge sees has met the judge's limit, not life's.
+"""
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.base_card import table as markdown_table
+from benchmarks.inversion_concepts import GROUPS, Subject, as_motion, subjects
+from benchmarks.inversion_methods import METHODS, Learnt
+from cli.picture import contact_sheet
+from lead.metrics import Estimate
+
+Cell = dict[str, Any]
+"""concept, method, seed, settings, exemplars, figures."""
+
+SHARES = ("wS", "wC", "wB", "eS", "eC", "eB", "wL", "eL", "eLB")
+COLUMNS = (
+    *SHARES, "fid", "kid", "fid other", "diversity", "nearest", "skate", "jitter", "processor seconds", "kB", "leak",
+)  # fmt: skip
+T_975 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
+SHEET_OTHERS = {"style": (0, 3, 6), "action": (0, 1, 2)}  # which of the other prompts are drawn
+SHEET_COLUMNS = 8
+
+NOTES = """wS, wC, wB: share of motions of the exemplars' own content in which the judge sees the concept, the content,
+both; eS, eC, eB: the same on other contents. Of an action: S is the action itself, also when asked slowly, twice, or in
+another style (e...), C that other style. wL, eL, eLB: as wS, eS, eB, the style named by a second, linear judge. fid,
+kid: against real clips of the concept, own content, windows of 4 s (`real`: the exemplars against the others; few-shot
+styles have no real walks but the exemplars, so a copy scores best there); fid of sets this small is biased upward, kid
+is not; `fid other`: other contents. diversity: mean distance within the set; nearest: mean distance to the nearest
+exemplar (far below `real`: copied). processor seconds: learning, one core; kB: what is shared; leak: largest joint
+difference in metres of what the base makes of prompts without the word, before and after."""
+
+
+def figures_of(cell: Cell) -> dict[str, float]:
+    """A cell's numbers, by the tables' column names."""
+    figures = {key: value for key, value in cell["figures"].items() if isinstance(value, int | float)}
+    if "bytes" in figures:
+        figures["kB"] = figures["bytes"] / 1000
+    return figures
+
+
+def interval(values: Sequence[float]) -> Estimate:
+    """Mean and half width of the 95 % interval by Student's t; none for a single value."""
+    count = len(values)
+    if count < 2:
+        return Estimate(float(values[0]), 0.0)
+    half = T_975.get(count, 1.96) * float(np.std(values, ddof=1)) / count**0.5
+    return Estimate(float(np.mean(values)), half)
+
+
+def summary(cells: Iterable[Cell], figures: Callable[[Cell], Mapping[str, Any]] = figures_of) -> dict[str, Estimate]:
+    """Each figure over the cells of one method: the mean over concepts within each seed, then over seeds."""
+    by_seed: dict[int, list[Mapping[str, Any]]] = {}
+    for cell in cells:
+        by_seed.setdefault(cell["seed"], []).append(figures(cell))
+    result = {}
+    for key in {key for rows in by_seed.values() for row in rows for key in row}:
+        found = [[row[key] for row in rows if row.get(key) is not None] for rows in by_seed.values()]
+        if means := [float(np.mean(values)) for values in found if values]:
+            result[key] = interval(means)
+    return result
+
+
+def label(method: str) -> str:
+    """A method's name in tables."""
+    return METHODS[method].label if method in METHODS else method
+
+
+def rows_of(cells: Sequence[Cell], columns: Sequence[str] = COLUMNS) -> list[tuple[str, ...]]:
+    """A line a method, in the order in which methods come in the cells."""
+    rows = []
+    for method in dict.fromkeys(cell["method"] for cell in cells):
+        figures = summary([cell for cell in cells if cell["method"] == method])
+        rows.append((label(method), *(_text(figures, key) for key in columns)))
+    return rows
+
+
+def _text(figures: Mapping[str, Estimate], key: str) -> str:
+    if key not in figures:
+        return "-"
+    return f"{figures[key].mean:.0e}" if key == "leak" and figures[key].mean else str(figures[key])
+
+
+def sections(cells: Sequence[Cell]) -> Iterable[tuple[str, list[Cell]]]:
+    """The groups' cells, then each concept's, with a title."""
+    known = subjects()
+    for group, title in GROUPS.items():
+        part = [cell for cell in cells if known[cell["concept"]].group == group]
+        names = list(dict.fromkeys(cell["concept"] for cell in part))
+        if len(names) > 1:
+            yield f"{title} ({len(names)})", part
+        for name in names:
+            yield name, [cell for cell in part if cell["concept"] == name]
+
+
+def print_tables(cells: Sequence[Cell], console: Console) -> None:
+    """All sections."""
+    for title, part in sections(cells):
+        table = Table("", *COLUMNS, title=title)
+        for row in rows_of(part):
+            table.add_row(*row)
+        console.print(table)
+
+
+def path_rows(cells: Sequence[Cell]) -> list[tuple[str, ...]]:
+    """The cells that were decoded both ways: a line a method and way."""
+    rows = []
+    both = [cell for cell in cells if "plain" in cell["figures"]]
+    for method in dict.fromkeys(cell["method"] for cell in both):
+        part = [cell for cell in both if cell["method"] == method]
+        for way, figures in (("projector", figures_of), ("plain", lambda cell: cell["figures"]["plain"])):
+            found = summary(part, figures)
+            rows.append((label(method), way, *(_text(found, key) for key in SHARES)))
+    return rows
+
+
+def prompt_rows(cells: Sequence[Cell], method: str) -> list[tuple[str, ...]]:
+    """The three shares of one method on each other prompt."""
+    part = [cell for cell in cells if cell["method"] == method and "by prompt" in cell["figures"]]
+    rows = []
+    for prompt in dict.fromkeys(prompt for cell in part for prompt in cell["figures"]["by prompt"]):
+
+        def of_prompt(cell: Cell, prompt: str = prompt) -> Mapping[str, Any]:
+            return cell["figures"]["by prompt"].get(prompt, {})
+
+        found = summary(part, of_prompt)
+        rows.append((prompt.replace("{}", " ...").replace("  ", " "), *(_text(found, key) for key in "SCB")))
+    return rows
+
+
+def markdown(cells: Sequence[Cell], judges: Mapping[str, Mapping], base: str, arguments: Sequence[str]) -> str:
+    """The document."""
+    seeds = sorted({cell["seed"] for cell in cells})
+    counts = sorted({cell["settings"]["judging"]["count"] for cell in cells})
+    parts = [
+        "# Inversion: the benchmark's tables",
+        f"Base `{base}`, seeds {', '.join(map(str, seeds))}, {counts[0]} motions of own content a cell. Made by",
+        f"    python -m benchmarks.inversion {shlex.join(arguments)}",
+        f"{NOTES} Intervals: 95 % over seeds by Student's t.",
+        "## The judges on real clips that they never saw",
+        markdown_table(["judge", "real clips", "clips", "style", "content or action"], list(_judge_rows(judges))),
+    ]
+    for title, part in sections(cells):
+        parts += [f"## {title}", markdown_table(["", *COLUMNS], rows_of(part))]
+        if paths := path_rows(part):
+            parts += [markdown_table(["decoded both ways", "", *SHARES], paths)]
+        if prompts := prompt_rows(part, "recipe"):
+            parts += [markdown_table(["recipe, other prompts", "S", "C", "both"], prompts)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _judge_rows(judges: Mapping[str, Mapping]) -> Iterable[tuple[str, ...]]:
+    for judge, sets in judges.items():
+        for name, row in sets.items():
+            other = row.get("content", row.get("action", row.get("walk")))
+            shares = (f"{share:.3f}" if share is not None else "-" for share in (row.get("style"), other))
+            yield (judge, name, str(row["clips"]), *shares)
+
+
+def contact_sheets(folder: Path, subject: Subject, learnt: Learnt, seed: int) -> Path:
+    """One picture: an exemplar, the exemplars' content as generated, three others."""
+    asks = [subject.own, *(subject.others[i] for i in SHEET_OTHERS[subject.kind])]
+    prompts = [ask.prompt.format(learnt.phrase) for ask in asks]
+    exemplar = as_motion(subject.exemplars(seed)[0])
+    motions = [exemplar, *learnt.generate(prompts, [ask.seconds for ask in asks], seed, True)]
+    sheet = contact_sheet(motions, [f"exemplar: {exemplar.name}", *prompts], subject.name, SHEET_COLUMNS)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{subject.name}.png"
+    sheet.save(path)
+    return path
