@@ -8,7 +8,7 @@ python3 -m venv .venv
 .venv/bin/python -m pip install --quiet -c constraints-cpu.txt .
 
 .venv/bin/python examples/make_concept.py out/zombie-march
-.venv/bin/lead-invert learn out/zombie-march --token "<zombie>" --kind style --objective realigned \
+.venv/bin/lead-invert learn out/zombie-march --token "<zombie>" --kind style \
     --output out/zombie.safetensors
 .venv/bin/lead-invert generate "a person walks in <zombie> style" "a person turns left in <zombie> style" -n 2 \
     --concept out/zombie.safetensors --seconds 5 --format bvh,png,html --output out/generated
