@@ -37,7 +37,7 @@ NEUTRAL = 64
 """The base's own motions of each of the clips' actions."""
 SHORTEST, LONGEST = 2.0, 8.0
 """Seconds of the base's own motions."""
-OWN_SHARE = 0.5
+OWN_SHARE = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Lesson:
         return {} if self.direction is None else {"direction": self.direction.cpu()}
 
     def draw(self, base: Lead, size: int, generator: torch.Generator) -> Draw:
-        """Rows, half of them the clips' own, with times and noise, all under one template."""
+        """Rows, most of them the clips' own, with times and noise, all under one template."""
         of_own = size if self.own == len(self.z) else round(size * OWN_SHARE)
         rows = torch.cat(
             [

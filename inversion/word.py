@@ -15,7 +15,7 @@ FREE_SHARE = 0.1
 """The free part's rate beside a manner: enough to fine-tune, too little to leave what the base has learnt to hear."""
 MANNER_SHARE = 5.0
 """A manner's numbers are of unit spread, an embedding's are not."""
-ADAPTER_RATE = 2e-3
+ADAPTER_RATE = 4e-3
 
 
 class LearntWord(nn.Module):

@@ -50,10 +50,10 @@ def test_padding_does_not_count_in_the_direction(tiny_base, clips):
     torch.testing.assert_close(*(direction(tiny_base, x, lengths, ["runs", "runs"], 0) for x in (z, far)))
 
 
-def test_draws_are_half_the_clips_own_and_of_one_template(tiny_base, clips):
+def test_draws_are_mostly_the_clips_own_and_of_one_template(tiny_base, clips):
     found = taught(tiny_base, clips)
     draw = found.draw(tiny_base, 40, torch.Generator().manual_seed(0))
-    assert sum("runs" in prompt.split() for prompt in draw.prompts) == 20
+    assert sum("runs" in prompt.split() for prompt in draw.prompts) == 30
     assert len({prompt.split()[0] for prompt in draw.prompts}) == 1
     alone = taught(tiny_base, clips, "action").draw(tiny_base, 40, torch.Generator().manual_seed(0))
     assert len(alone.z) == 40 and set(alone.lengths.tolist()) == set(found.lengths[:2].tolist())
