@@ -1,7 +1,7 @@
 """How well words are learnt: 17 concepts by every method and seed, judged, timed and compared with real clips.
 
     python -m benchmarks.inversion [--concepts new fewshot-old] [--methods recipe no-word] [--seeds 0 1 2]
-    python -m benchmarks.inversion --done --report docs/inversion.md     # only what is there already, as a document
+    python -m benchmarks.inversion --done --report docs/inversion-figures.md  # what is done, as a document
     python -m benchmarks.inversion --sheets runs/sheets --concepts elderly sneak --done
 
 Each cell, a concept by a method with a seed, is written to a JSON file of its own when it is done, with the learnt

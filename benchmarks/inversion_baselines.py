@@ -13,16 +13,16 @@ Latents here are scaled; an offset is one vector, the same for all latent tokens
 import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from benchmarks.inversion_concepts import OTHERS, Subject
+from inversion.lesson import cut
 from inversion.objectives import Draw, objective_loss
 from lead import Lead, Motion
 from lead.adapter import Adapter, applied
-from lead.data import MAX_FRAMES, UNIT
+from lead.data import UNIT
 
 Generate = Callable[[Sequence[str], Sequence[float], int, bool], list[Motion]]
 Latents = Callable[[Sequence[str], Int[Tensor, " batch"], int], Tensor]
@@ -145,12 +145,7 @@ def _sampled(base: Lead, prompts: Sequence[str], lengths: Tensor, seed: int) -> 
 @torch.no_grad()
 def _exemplars(base: Lead, clips: Sequence[Motion], prompt: str) -> tuple[Tensor, Tensor, Tensor]:
     """Latents, lengths and the prompt's text feature, of clips in pieces that the base can read."""
-    pieces = []
-    for clip in clips:
-        frames = np.arange(len(clip.joints) - 1)
-        parts = np.array_split(frames, -(-len(frames) // MAX_FRAMES))
-        pieces += [Motion(clip.joints[part[0] : part[-1] + 2], clip.fps) for part in parts]
-    z, lengths = base.encode_motion(pieces)
+    z, lengths = base.encode_motion(cut(clips, base.skeleton.fps)[0])
     return z, lengths, base.encode_text([prompt]).expand(len(z), -1)
 
 

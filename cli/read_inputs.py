@@ -79,7 +79,8 @@ def read_captions(clips: Sequence[Path], listing: Path | None = None) -> list[st
     """
     if listing is not None:
         existing(listing, "--captions")
-    captions = [_caption(clip, listing) for clip in clips]
+    listings = {place: _listed(place) for place in {listing or clip.parent / LISTING for clip in clips}}
+    captions = [_caption(clip, listings[listing or clip.parent / LISTING]) for clip in clips]
     without = [str(clip) for clip, caption in zip(clips, captions, strict=True) if not caption]
     if len(without) == len(clips) and listing is None:
         return None
@@ -92,14 +93,23 @@ def read_captions(clips: Sequence[Path], listing: Path | None = None) -> list[st
     return captions
 
 
-def _caption(clip: Path, listing: Path | None) -> str:
+Listed = dict[Path | str, list[str]]
+"""Captions by a clip's place and by its bare name."""
+
+
+def _listed(listing: Path) -> Listed | None:
+    """What a captions.jsonl says; None where there is none."""
+    if not listing.is_file():
+        return None
+    rows = [_row(listing, number, line) for number, line in enumerate(_lines(listing), 1) if line.strip()]
+    names: Listed = {Path(name).name: captions for name, captions in rows}
+    return names | {(listing.parent / name).resolve(): captions for name, captions in rows}
+
+
+def _caption(clip: Path, listed: Listed | None) -> str:
     """The clip's first caption; empty where there is none."""
-    listing = listing or clip.parent / LISTING
-    if listing.is_file():
-        rows = [_row(listing, number, line) for number, line in enumerate(_lines(listing), 1) if line.strip()]
-        places = {(listing.parent / name).resolve(): captions for name, captions in rows}
-        names = {Path(name).name: captions for name, captions in rows}
-        return next(iter(places.get(clip.resolve()) or names.get(clip.name) or [""]))
+    if listed is not None:
+        return next(iter(listed.get(clip.resolve()) or listed.get(clip.name) or [""]))
     text = clip.with_suffix(".txt")
     return next((line.strip() for line in _lines(text) if line.strip()), "") if text.is_file() else ""
 

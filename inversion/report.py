@@ -128,11 +128,12 @@ def report(
     action = max(dict.fromkeys(actions), key=actions.count)
     names = WAYS if concept.kind == "action" else [said for other, said in OTHERS.items() if other not in actions]
     seconds = float(np.clip(np.mean([piece.seconds for piece in pieces]), 1.0, 5.0))
-    own = _made(base, concept, [_sentences(concept, action)] * OWN, seconds, seed)
+    evaluator = Evaluator.load(device=base.device)
+    own = _made(base, evaluator, concept, [_sentences(concept, action)] * OWN, seconds, seed)
     sentences = [_sentences(concept, action, name) for name in names for _ in range(EACH)]
-    other = _made(base, concept, sentences, min(seconds, 4.0), seed + 1)
+    other = _made(base, evaluator, concept, sentences, min(seconds, 4.0), seed + 1)
 
-    real = looks(Evaluator.load(device=base.device), pieces)
+    real = looks(evaluator, pieces)
     reproduces = _share(own.word, own.plain, real)
     shown, held = _shown(own, other, concept.kind), _held(base, own, other, concept.kind)
     there = (shown >= SHOWN) & (held >= (WAY_HELD if concept.kind == "action" else HELD)) & (reproduces >= HEARD)
@@ -171,11 +172,17 @@ def _sentences(concept: Concept, action: str, name: str = "") -> tuple[str, str]
     return template.replace("{}", concept.token), f"a person {name or action}"
 
 
-def _made(base: Lead, concept: Concept, sentences: Sequence[tuple[str, str]], seconds: float, seed: int) -> _Made:
+def _made(
+    base: Lead,
+    evaluator: Evaluator,
+    concept: Concept,
+    sentences: Sequence[tuple[str, str]],
+    seconds: float,
+    seed: int,
+) -> _Made:
     prompts, captions = ([pair[side] for pair in sentences] for side in (0, 1))
     words = base.generate(prompts, seconds=seconds, words=concept.words, seed=seed)
     plains = base.generate(captions, seconds=seconds, seed=seed)
-    evaluator = Evaluator.load(device=base.device)
     return _Made(words, plains, looks(evaluator, words), looks(evaluator, plains), captions)
 
 

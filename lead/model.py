@@ -265,10 +265,11 @@ class Lead(nn.Module):
 
     def _acting(self, prompts: Sequence[str], words: Words) -> list[tuple[Adapter | None, Tensor, Tensor]]:
         """Of words that some prompt names and that are more than vectors: adapter, a 0 or 1 a prompt, direction."""
-        named, acting = [self.text.named(prompt) for prompt in prompts], []
-        for token, word in words.items():
-            rows = torch.tensor([float(token.lower() in tokens) for tokens in named], device=self.device)
-            if isinstance(word, Mapping) and rows.any():
+        more = {token.lower(): word for token, word in words.items() if isinstance(word, Mapping)}
+        named, acting = [self.text.named(prompt) for prompt in prompts] if more else [], []
+        for token, word in more.items():
+            rows = torch.tensor([float(token in tokens) for tokens in named], device=self.device)
+            if rows.any():
                 adapter = Adapter.of(word).to(self.device) if any(name.startswith(PREFIX) for name in word) else None
                 acting.append((adapter, rows, torch.as_tensor(word.get("direction", 0.0)).to(rows)))
         return acting
