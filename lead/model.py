@@ -214,13 +214,14 @@ class Lead(nn.Module):
     ) -> Float[Tensor, "batch latents d_latent"]:
         """Latents by reverse diffusion with classifier-free guidance against the empty prompt.
 
-        `adapters` come with each row's strength; the empty prompt's rows are the base's own.
+        `adapters` come with each row's strength, for both of its prompts: guidance is to strengthen what the prompt
+        says, not what an adapter adds.
         """
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
         network = guided(self.denoiser, text, self.encode_text([""]), lengths, scale)
         if scale != 1.0:
-            adapters = [(adapter, torch.cat([rows, torch.zeros_like(rows)])) for adapter, rows in adapters]
+            adapters = [(adapter, torch.cat([rows, rows])) for adapter, rows in adapters]
         with applied(self.denoiser, adapters):
             return sample_latents(self.diffusion, network, noise, steps or c.sampling_steps, sampler)
 

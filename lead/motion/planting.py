@@ -15,6 +15,8 @@ HEIGHT, HEIGHT_EDGE = 0.08, 0.015
 """A toe is taken to stand when it is lower, with this soft an edge."""
 CONTACT, CONTACT_EDGE = 0.5, 0.1
 """The same of its contact feature."""
+SWING = 0.2
+"""Metres a second by which a toe is faster than the other and counts 1/e: who shuffles swings a low foot through."""
 SMOOTHING = 0.05
 """Seconds: the correction is a Gaussian's mean over time, so that weight moves from foot to foot without a jerk."""
 
@@ -24,8 +26,9 @@ def features_to_planted_clip(
 ) -> tuple[Float[np.ndarray, "frames 22 3"], float]:
     """`features_to_clip`, moved over the floor frame by frame against the planted toes' own movement.
 
-    Each toe counts as its contact feature and its height say; where both stand the mean of their movements is taken
-    out, where none stands the path is left as it is.  Poses, heading and heights stay as they are.
+    Each toe counts as its contact feature and its height say, and the slower of two the more; where both stand still
+    the mean of their movements is taken out, where none stands the path is left as it is.  Poses, heading and heights
+    stay as they are.
     """
     joints, fps = features_to_clip(features)
     skeleton = skeleton_of(features.shape[1])
@@ -34,6 +37,8 @@ def features_to_planted_clip(
     standing = _soft(contacts - CONTACT, CONTACT_EDGE) * _soft(HEIGHT - toes[..., 1], HEIGHT_EDGE)
     weight = np.minimum(standing[1:], standing[:-1])[..., None]
     slip = np.diff(toes[..., [0, 2]], axis=0)
+    speed = np.linalg.norm(slip, axis=-1, keepdims=True) * fps
+    weight = weight * np.exp((speed.min(axis=1, keepdims=True) - speed) / SWING)
     correction = -(weight * slip).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
     moved = np.cumsum(_gaussian(correction, SMOOTHING * fps), axis=0)
     planted = np.array(joints)
