@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -97,3 +99,15 @@ def test_a_direction_is_added_to_the_latents(tiny_base):
     finally:
         del tiny_base.decode
     torch.testing.assert_close(seen[1] - seen[0], torch.full_like(seen[0], 0.25))
+
+
+def test_a_word_with_an_adapter_is_the_base_with_the_adapter_in_its_weights(tiny_base, adapter):
+    """Guidance included: it strengthens what the prompt says, and not the adapter."""
+    vectors, prompts = torch.zeros(2, 32), ["a person <x>", "someone runs in <x> style"]
+    worded = tiny_base.generate(prompts, words={"<x>": {"token_embedding": vectors, **adapter.tensors()}}, guidance=3.0)
+    merged = copy.deepcopy(tiny_base)
+    with torch.no_grad():
+        for name, down, up in zip(adapter.layers, adapter.down, adapter.up, strict=True):
+            merged.denoiser.get_submodule(name).weight += up @ down
+    for one, other in zip(worded, merged.generate(prompts, words={"<x>": vectors}, guidance=3.0), strict=True):
+        np.testing.assert_allclose(one.joints, other.joints, atol=1e-3)
