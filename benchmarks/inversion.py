@@ -1,4 +1,4 @@
-"""How well words are learnt: 17 concepts by every method and seed, judged, timed and compared with real clips.
+"""How well words are learnt: concepts by methods and seeds, judged, timed and compared with real clips.
 
     python -m benchmarks.inversion [--concepts new fewshot-old] [--methods recipe no-word] [--seeds 0 1 2]
     python -m benchmarks.inversion --done --report docs/inversion-figures.md  # what is done, as a document

@@ -1,9 +1,10 @@
-"""What is learnt in the inversion benchmark: 17 concepts, from which clips, in which prompts, against which real clips.
+"""What is learnt in the inversion benchmark: which concepts, from which clips, in which prompts, against what is real.
 
 A prompt has a gap for a phrase: that of the learnt word, of the real word, or of neither, so that all ways of asking
 for a concept are one string apart. For a style the gap follows any action ("a person runs{}"); for an action it is the
 verb ("a person {} slowly"). Clips that words are learnt from are drawn anew for each seed from the concept's pool,
-which no judge learns from. Knows nothing of models.
+which no judge learns from. Of elderly and exhausted also: from one clip, from all walks, from a walk and four other
+contents. Knows nothing of models.
 
 The other contents are the nine on which style and content can both be judged and which the base does without a word.
 Those of the few-shot styles' own set that it does not do are left out: as a judge of all contents saw them in 24
@@ -58,8 +59,9 @@ GROUPS = {
     "fewshot": "few-shot styles",
     "action": "new actions",
     "control": "control: a trained style, its word withheld",
+    "amount": "elderly and exhausted from other clips than five walks",
 }
-Group = Literal["new", "fewshot", "action", "control"]
+Group = Literal["new", "fewshot", "action", "control", "amount"]
 FEWSHOT = "fewshot-"  # before the few-shot styles' names, some of which are trained styles' too
 
 
@@ -82,6 +84,8 @@ class Subject:
     """The class of the judge."""
     draw: int
     """How many clips a word is learnt from."""
+    mixed: bool = False
+    """One clip is of the own content, the others of other contents, which the word then has seen."""
 
     @property
     def kind(self) -> Literal["style", "action"]:
@@ -134,7 +138,7 @@ class Subject:
     @cached_property
     def pool(self) -> list[Row]:
         """What exemplars are drawn from; no judge has seen it."""
-        if self.group == "new":
+        if self.group in ("new", "amount"):
             return _styled(pack_rows("newstyle_exemplar"), self.label, [WALK])
         if self.group == "fewshot":
             return fewshot_judge.fewshot_rows(walks=True, style=self.label)
@@ -145,12 +149,18 @@ class Subject:
     def exemplars(self, seed: int) -> list[Row]:
         """The clips of a seed, in the pool's order."""
         rng = np.random.default_rng((seed, zlib.crc32(self.name.encode())))
-        return [self.pool[i] for i in np.sort(rng.permutation(len(self.pool))[: self.draw])]
+        drawn = [self.pool[i] for i in np.sort(rng.permutation(len(self.pool))[: 1 if self.mixed else self.draw])]
+        if not self.mixed:
+            return drawn
+        contents = rng.permutation(list(OTHERS))[: self.draw - 1]
+        unseen = [row for row in self.real_others if row["id"] not in seen_by_judge()]
+        choices = [_styled(unseen, self.label, [content]) for content in contents]
+        return drawn + [rows[rng.integers(len(rows))] for rows in choices]
 
     def real_own(self, exemplars: Sequence[Row]) -> list[Row]:
         """Real clips of the same content: all that are not exemplars, or the exemplars where there are no others."""
         rows = list(self.pool)
-        if self.group == "new":
+        if self.group in ("new", "amount"):
             rows += _styled(pack_rows("newstyle_eval"), self.label, [WALK])
         elif self.group == "action":
             rows += action_judge.parted(self.label)[1]
@@ -162,7 +172,7 @@ class Subject:
     @cached_property
     def real_others(self) -> list[Row]:
         """Real clips of the other contents, where there are enough of them to compare with."""
-        if self.group == "new":
+        if self.group in ("new", "amount"):
             return _styled(pack_rows("newstyle_eval"), self.label, list(OTHERS))
         if self.group == "control":
             return _styled(pack_rows(("val", "test", "compositional"), source="bandai"), self.label, list(OTHERS))
@@ -181,6 +191,11 @@ def subjects() -> dict[str, Subject]:
         *(Subject(FEWSHOT + name, "fewshot", name, 2) for name in fewshot_judge.STYLES),
         *(Subject(name, "action", name, 5) for name in action_judge.ACTIONS),
         Subject(CONTROL, "control", CONTROL, 5),
+        *(
+            Subject(f"{name}-{amount}", "amount", name, clips, amount == "mixed")
+            for name in NEW_STYLES
+            for amount, clips in (("one", 1), ("all", 1000), ("mixed", 5))
+        ),
     ]
     return {subject.name: subject for subject in all_of_them}
 

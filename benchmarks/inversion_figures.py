@@ -86,7 +86,7 @@ def shares(
     """`wS`, `wC`, `wB` (or e...); C and B over the clips of which something was wanted."""
     seen, kept = judges.concept_seen(subject, clips).astype(float), judges.kept(subject, clips, wanted)
     second = {}
-    if subject.group in ("new", "control"):
+    if subject.group in ("new", "control", "amount"):
         linear = (judges.linear.see(clips) == subject.label).astype(float)
         second = {f"{prefix}L": float(linear.mean()), f"{prefix}LB": _mean(linear * kept)}
     return second | {
