@@ -44,7 +44,7 @@ class Effort:
 EFFORTS: dict[str, Effort] = {
     "fast": Effort(16, 32, 4, 1),
     "balanced": Effort(80, 48, 4, 2),
-    "best": Effort(300, 64, 4, 5),
+    "best": Effort(80, 128, 4, 2),
 }
 
 

@@ -13,7 +13,7 @@ from lead.adapter import Adapter, applied
 RATE = 0.05
 FREE_SHARE = 0.1
 """The free part's rate beside a manner: enough to fine-tune, too little to leave what the base has learnt to hear."""
-MANNER_SHARE = 5.0
+MANNER_SHARE = 1.5
 """A manner's numbers are of unit spread, an embedding's are not."""
 ADAPTER_RATE = 4e-3
 
