@@ -37,14 +37,12 @@ class Effort:
     batch: int
     rank: int
     """Of the adapter."""
-    each: int
-    """The base's own motions of every other action, for a manner not to change it otherwise."""
 
 
 EFFORTS: dict[str, Effort] = {
-    "fast": Effort(16, 32, 4, 1),
-    "balanced": Effort(80, 48, 4, 2),
-    "best": Effort(80, 128, 4, 2),
+    "fast": Effort(16, 32, 4),
+    "balanced": Effort(80, 48, 4),
+    "best": Effort(80, 128, 4),
 }
 
 
@@ -79,7 +77,7 @@ def learn(
     _check(clips, token, objective, quality, steps, rank, vectors, captions)
     effort = EFFORTS[quality]
     effort = replace(effort, steps=steps or effort.steps, rank=effort.rank if rank is None else rank)
-    taught = lesson(base, clips, kind, captions, effort.each if carry else 0, seed)
+    taught = lesson(base, clips, kind, captions, carry, seed)
     manners = kind != "action" and init is None and vectors == base.manners.config.vectors
     word = LearntWord(base, init, vectors, manners, 0 if objective == "text" else effort.rank, seed)
     exemplars = tuple(Exemplar.from_joints(clip.joints, clip.fps) for clip in clips)
@@ -93,7 +91,7 @@ def learn(
         base=base.name,
         fingerprints=base.fingerprints,
         init=init or "",
-        templates=tuple(dict.fromkeys(row[0] for row in taught.prompts[: taught.own])),
+        templates=tuple(dict.fromkeys(row[0] for row in taught.prompts)),
         objective=objective,
         fps=base.skeleton.fps,
         steps=found.steps,

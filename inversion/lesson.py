@@ -6,8 +6,7 @@ in the latent space: their mean token less that of the base's own motions of the
     delta = mean_i E_vae(x_i) - mean_j z_j,   z_j ~ p(z | "a person walks normally").
 
 CARRY * delta becomes part of the word: it is added to every latent generated with it.  What is left to learn is then
-what the clips show beyond that direction, z_i - CARRY * delta, while the base's own motions of other actions stay as
-they are (prior preservation, as in DreamBooth: Ruiz et al., arXiv 2208.12242).
+what the clips show beyond that direction, z_i - CARRY * delta.
 Latents are scaled; lengths count frames at the base's rate.
 """
 
@@ -22,7 +21,7 @@ from torch.nn.functional import pad
 
 from inversion.errors import InversionError
 from inversion.objectives import Draw
-from inversion.templates import ACTIONS, Kind, caption_to_action, shown_actions, templates
+from inversion.templates import Kind, caption_to_action, shown_actions, templates
 from lead import Lead
 from lead.data import MAX_FRAMES, UNIT
 from lead.model import MIN_FRAMES
@@ -37,18 +36,16 @@ NEUTRAL = 64
 """The base's own motions of each of the clips' actions."""
 SHORTEST, LONGEST = 2.0, 8.0
 """Seconds of the base's own motions."""
-OWN_SHARE = 0.75
 
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """Rows of latents, less the direction, with the prompts that each stands under; the first `own` are the clips'."""
+    """The clips' latents, less the direction, with the prompts that each stands under."""
 
     z: Float[Tensor, "rows latents d_latent"]
     lengths: Int[Tensor, "rows"]
     prompts: tuple[tuple[str, ...], ...]
     """With `{}` in the word's place, one for each template."""
-    own: int
     actions: tuple[str, ...]
     """What the clips show, a verb phrase a row."""
     direction: Float[Tensor, "d_latent"] | None = None
@@ -59,14 +56,8 @@ class Lesson:
         return {} if self.direction is None else {"direction": self.direction.cpu()}
 
     def draw(self, base: Lead, size: int, generator: torch.Generator) -> Draw:
-        """Rows, most of them the clips' own, with times and noise, all under one template."""
-        of_own = size if self.own == len(self.z) else round(size * OWN_SHARE)
-        rows = torch.cat(
-            [
-                torch.randint(self.own, (of_own,), generator=generator),
-                torch.randint(min(self.own, len(self.z) - 1), len(self.z), (size - of_own,), generator=generator),
-            ]
-        )
+        """Rows with times and noise, all under one template."""
+        rows = torch.randint(len(self.z), (size,), generator=generator)
         t = torch.randint(base.config.diffusion.steps, (size,), generator=generator)
         eps = torch.randn(size, *self.z.shape[1:], generator=generator)
         template = int(torch.randint(len(self.prompts[0]), (), generator=generator))
@@ -75,26 +66,21 @@ class Lesson:
 
 
 def lesson(
-    base: Lead, clips: Sequence[Motion], kind: Kind, captions: Sequence[str] | None, each: int, seed: int
+    base: Lead, clips: Sequence[Motion], kind: Kind, captions: Sequence[str] | None, carry: bool, seed: int
 ) -> Lesson:
-    """The clips' rows and, unless the kind is an action or `each` is 0, a direction and `each` rows for other actions.
+    """The clips' rows and, unless the kind is an action or `carry` is off, the direction.
 
     Raises InversionError for a clip that is too short.
     """
     windows, owners = cut(clips, base.skeleton.fps)
-    own = [caption_to_action(captions[owner]) for owner in owners] if captions else shown_actions(base, windows)
+    actions = [caption_to_action(captions[owner]) for owner in owners] if captions else shown_actions(base, windows)
     with torch.no_grad():
         z, lengths = base.encode_motion(windows)
-    prompts = templates(kind, own)
-    if kind == "action" or not each:
-        return Lesson(z, lengths, tuple(prompts), len(z), tuple(own))
-    others = [action for action in ACTIONS if action not in own for _ in range(each)]
-    kept, frames = generated(base, others, seed)
-    delta = CARRY * direction(base, z, lengths, own, seed)
-    latents = max(z.shape[1], kept.shape[1])
-    rows = [pad(part, (0, 0, 0, latents - part.shape[1])) for part in (z - delta, kept)]
-    every = (*prompts, *templates(kind, others))
-    return Lesson(torch.cat(rows), torch.cat([lengths, frames]), every, len(z), tuple(own), delta)
+    prompts = tuple(templates(kind, actions))
+    if kind == "action" or not carry:
+        return Lesson(z, lengths, prompts, tuple(actions))
+    delta = CARRY * direction(base, z, lengths, actions, seed)
+    return Lesson(z - delta, lengths, prompts, tuple(actions), delta)
 
 
 @torch.no_grad()
