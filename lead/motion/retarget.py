@@ -24,7 +24,7 @@ from lead.motion.rotations import (
     shortest_arc,
     unwrap_euler,
 )
-from lead.motion.skeleton import JOINTS, PARENTS, bone_lengths, tpose
+from lead.motion.skeleton import HUMANML3D, JOINTS, PARENTS, bone_lengths, tpose
 
 LEGS = (1, 2, 4, 5, 7, 8, 10, 11)
 _NEAR_OPPOSITE = -0.94
@@ -35,35 +35,43 @@ _TWIST_STEP = 0.4
 """Radians a frame at most by which a bend changes the twist that was carried."""
 _RELEASE = 0.1
 """Share of a carried twist that is let go of in a frame."""
+_STANDING = 0.15
+"""Metres a second: ankle and toe of a foot that stands are slower."""
+_FOOT_SLOPE = -0.47
+"""Radians from the horizontal to a standing foot, where no foot of the clip stands."""
 
 
-def motion_to_bvh(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Bvh:
-    """On our 22 joints: centimetres, Y up, a T-pose as rest, the clip's own mean bone lengths."""
-    return _pose(own_rig(joints, fps), np.array(joints, dtype=np.float64), aim=True)
+def motion_to_bvh(
+    joints: Float[np.ndarray, "frames 22 3"], fps: float, offsets: Float[np.ndarray, "22 3"] | None = None
+) -> Bvh:
+    """On our 22 joints, centimetres, Y up: at rest the clip's own body in a T-pose, or what `offsets` (metres) say."""
+    joints = np.array(joints, dtype=np.float64)
+    return _pose(own_rig(own_offsets(joints, fps) if offsets is None else offsets, fps), joints, aim=True)
 
 
 def motion_to_rig(joints: Float[np.ndarray, "frames 22 3"], rig: Rig, same_body: bool = False) -> Bvh:
     """On a rig, whose frame rate the joints must have: bone directions are kept, lengths are the rig's.
 
-    The root's path is scaled by the ratio of leg lengths about its start on the floor, and the lowest joint
-    comes to stand as high as it did in the rig's clip; with same_body (the motion was recorded on this very
-    rig) heights stay.
+    The path of the hips is scaled by the ratio of the right legs (as the features scale the root's, so that their way
+    back is exact) about its start on the floor, and the lowest joint comes to stand as high as it did in the rig's
+    clip; with same_body (the motion was recorded on this very rig) heights stay.
     """
     joints = np.array(joints, dtype=np.float64)
-    lengths = bone_lengths(joints).mean(axis=0)
-    ratio = rig.leg / max(float(lengths[[4, 5, 7, 8]].sum()) / 2, 1e-6)
-    ground = np.array([joints[0, 0, 0], joints[..., 1].min(), joints[0, 0, 2]])
+    hips = joints[:, [1, 2]].mean(axis=1)
+    right_leg = list(HUMANML3D.legs)
+    rest = bone_lengths(rig.reference()[list(rig.nodes)])[right_leg] * rig.scale
+    ratio = float(rest.sum()) / max(float(bone_lengths(joints).mean(axis=0)[right_leg].sum()), 1e-6)
+    ground = np.array([hips[0, 0], joints[..., 1].min(), hips[0, 2]])
     floor = ground[1] if same_body else rig.floor
-    root = (joints[:, 0] - ground) * ratio + np.array([ground[0], floor, ground[2]])
-    joints += (root - joints[:, 0])[:, None]
+    joints += ((hips - ground) * ratio + np.array([ground[0], floor, ground[2]]) - hips)[:, None]
     return _pose(rig, joints, aim=False)
 
 
-def own_rig(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Rig:
-    """Our 22 joints as a rig of the clip's proportions, in a T-pose that faces +Z.
+def own_offsets(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.ndarray, "22 3"]:
+    """Each joint from its parent in a T-pose that faces +Z, for the clip's mean bone lengths.
 
     Hips, and collars with the neck, hang from pelvis and chest as they do in this body, for one rotation has
-    to serve all three.
+    to serve all three. Feet slope down to the toes as they do where they stand, so that soles rest flat.
     """
     joints = np.asarray(joints, dtype=np.float64)
     lengths = bone_lengths(joints).mean(axis=0)
@@ -75,7 +83,14 @@ def own_rig(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Rig:
         shape = _mean_shape(joints[:, children] - joints[:, joint, None])
         if shape is not None:
             offsets[children] = normalise(shape) * lengths[children, None]
-    offsets *= 100
+    slope = _foot_slope(joints, fps)
+    offsets[[10, 11]] = np.array([0.0, np.sin(slope), np.cos(slope)]) * lengths[[10, 11], None]
+    return offsets
+
+
+def own_rig(offsets: Float[np.ndarray, "22 3"], fps: float) -> Rig:
+    """Our 22 joints as a rig in centimetres that rests as these offsets (metres) say, about in a T-pose."""
+    offsets = 100 * offsets
     toes, crown, l_hand, r_hand = (0.0, 0.0, 5.0), (0.0, 15.0, 0.0), (10.0, 0.0, 0.0), (-10.0, 0.0, 0.0)
     ends = {10: toes, 11: toes, 15: crown, 20: l_hand, 21: r_hand}
     hinges = np.zeros((22, 3))
@@ -89,6 +104,18 @@ def own_rig(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Rig:
         np.concatenate([offsets, list(ends.values())]), np.broadcast_to(np.eye(3), (22, 3, 3)),
         tuple(range(22)), hinges, 0.0,
     )  # fmt: skip
+
+
+def _foot_slope(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> float:
+    """Radians from the horizontal to the way from ankle to toe, of feet that stand; negative is down."""
+    slopes = []
+    for ankle, toe in ((7, 10), (8, 11)):
+        foot = joints[:, toe] - joints[:, ankle]
+        speed = np.linalg.norm(np.diff(joints[:, [ankle, toe]], axis=0), axis=-1).max(axis=-1) * fps
+        standing = foot[1:][speed < _STANDING]
+        slopes.append(np.arctan2(standing[:, 1], np.hypot(standing[:, 0], standing[:, 2])))
+    every = np.concatenate(slopes)
+    return float(np.clip(np.median(every), -1.0, 0.0)) if len(every) else _FOOT_SLOPE
 
 
 def _mean_shape(vectors: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "3 3"] | None:
@@ -108,7 +135,8 @@ def _pose(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> Bvh:
     """Turn every joint of the rig, from the root down.
 
     aim: bones point at where our joints are (for a body of the same proportions: errors do not add up down a
-    limb); without, they point as our bones do.
+    limb); without, they point as our bones do. The body is where its hips are right, so that feet are too on a
+    pelvis of another shape.
     """
     interpolate(joints, [joint for joint in range(22) if rig.nodes[joint] < 0])
     targets = rig.to_file(joints)
@@ -118,7 +146,6 @@ def _pose(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> Bvh:
     positions = np.zeros((len(rig.names), frames, 3))
     turned = np.empty((len(rig.names), frames, 3, 3))
     local = np.empty_like(turned)
-    moved = np.zeros((frames, 3))  # the carrier's translation from its parent
     for joint, parent in enumerate(rig.parents):
         before = turned[parent] if parent >= 0 else np.broadcast_to(np.eye(3), (frames, 3, 3))
         prior = before @ rig.rotations[joint]
@@ -128,20 +155,24 @@ def _pose(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> Bvh:
             positions[joint] = rig.translations[joint]
         if joint == carrier:
             positions[joint] = targets[:, 0] - prior @ _to_pelvis(rig, carrier)
-            moved = positions[joint] - (positions[parent] if parent >= 0 else 0.0)
-            moved = np.einsum("fji,fj->fi", before, moved)
         turned[joint] = prior
         source = sources[joint]
         if source >= 0:
             led = _led(rig, joint, sources)
-            start = positions[joint] if aim else targets[:, source]
+            start = positions[joint] if aim and source > 0 else targets[:, source]
             bones = [targets[:, ours] - start for ours, _, _ in led]
             if len(led) > 1:
                 turned[joint] = _fit(prior, led, np.stack(bones, axis=1))
+                if joint == rig.nodes[0]:
+                    positions[carrier : joint + 1] += _hips_off(turned[joint], led, bones)
             elif led:
                 normal = _bend_normal(targets, source) if rig.hinges[source].any() else None
                 turned[joint] = _point(prior, led[0][1], bones[0], rig.hinges[source], normal)
         local[joint] = before.swapaxes(-1, -2) @ turned[joint]
+    above = rig.parents[carrier]
+    moved = positions[carrier] if above < 0 else np.einsum(
+        "fji,fj->fi", turned[above], positions[carrier] - positions[above]
+    )  # fmt: skip
     return Bvh(
         rig.names, rig.parents, rig.offsets, rig.channels, rig.end_sites, _values(rig, local, moved, carrier),
         1.0 / rig.fps,
@@ -213,6 +244,19 @@ def _fit(
     rests = np.array([rest for _, rest, _ in led])
     weights = np.array([weight for _, _, weight in led]) * np.linalg.norm(rests, axis=-1)
     return kabsch(np.broadcast_to(rests, bones.shape), normalise(bones) * weights[:, None], prior)
+
+
+def _hips_off(
+    turned: Float[np.ndarray, "frames 3 3"],
+    led: list[tuple[int, Float[np.ndarray, "3"], float]],
+    bones: list[Float[np.ndarray, "frames 3"]],
+) -> Float[np.ndarray, "frames 3"]:
+    """From where the hips come to lie to where they should be, the mean of both."""
+    off = []
+    for (ours, rest, weight), bone in zip(led, bones, strict=True):
+        if ours in (1, 2):  # a hip that counts little is put right by a joint of its own
+            off.append(bone - (turned @ rest if weight == 1 else normalise(bone) * np.linalg.norm(rest)))
+    return np.mean(off, axis=0)
 
 
 def _point(

@@ -1,0 +1,243 @@
+"""A plain mannequin around the 22 joints at rest: vertices, triangles, normals and skin weights, made by code.
+
+The body is the zero level of a smooth union of rounded cones along the bones (distances in metres), found on a grid
+by naive surface nets (Gibson, "Constrained Elastic Surface Nets", 1998) and pulled onto the level by a Newton step;
+normals are the field's gradient.  Weights fall with a vertex's distance from the bones, and only bones that meet at
+a joint share a vertex.
+Conventions: metres, Y up, a T-pose that faces +Z.  Knows nothing of motions and files.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lead.motion.rotations import normalise
+from lead.motion.skeleton import PARENTS
+
+CELL = 0.021
+"""Metres between the grid's points: finer is smoother and larger."""
+LIMB_BLEND, TRUNK_BLEND = 0.014, 0.06
+"""Metres over which a part flows into those before it."""
+SHARED = 4
+"""Bones that may hold one vertex: what every viewer can do."""
+_FALLOFF = 5.0
+"""The power of the distance with which a bone's hold falls."""
+_ROUNDS = 4
+"""Times that weights are averaged with those of a vertex's neighbours."""
+LEG = 0.82
+"""Metres of the leg for which the radii below are; others in proportion."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A skinned surface."""
+
+    vertices: Float[np.ndarray, "vertices 3"]
+    normals: Float[np.ndarray, "vertices 3"]
+    triangles: Int[np.ndarray, "triangles 3"]
+    """Counter-clockwise seen from outside."""
+    joints: Int[np.ndarray, "vertices 4"]
+    weights: Float[np.ndarray, "vertices 4"]
+    """Sum to 1 a vertex."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A rounded cone: a line whose radius goes from the one to the other."""
+
+    start: Float[np.ndarray, "3"]
+    end: Float[np.ndarray, "3"]
+    radius: tuple[float, float]
+    flat: float
+    """How many times as deep as it is wide."""
+    blend: float
+    """Metres over which it flows into the parts before it."""
+
+    def distance(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:
+        """From the surface, about, and negative inside; depth is squeezed by `flat`."""
+        squeeze = np.array([1.0, 1.0, 1.0 / self.flat])
+        axis, offset = (self.end - self.start) * squeeze, (points - self.start) * squeeze
+        along = np.clip(offset @ axis / max(float(axis @ axis), 1e-12), 0.0, 1.0)
+        first, second = self.radius
+        return np.linalg.norm(offset - along[..., None] * axis, axis=-1) - (first + (second - first) * along)
+
+
+def mannequin(rest: Float[np.ndarray, "22 3"]) -> Mesh:
+    """The mannequin of a body whose joints at rest are these."""
+    legs = sum(float(np.linalg.norm(rest[a] - rest[b])) for a, b in ((1, 4), (4, 7), (2, 5), (5, 8))) / 2
+    size = float(np.clip(legs / LEG, 0.2, 5.0))
+    parts = _parts(rest, size)
+    vertices, triangles = _surface(parts, CELL * size)
+    level, normals = _level(parts, vertices, 1e-4 * size)
+    steepness = np.maximum((normals * normals).sum(axis=-1, keepdims=True), 0.04)
+    vertices = vertices - np.clip(level[:, None] * normals / steepness, -CELL * size / 2, CELL * size / 2)
+    normals = _level(parts, vertices, 1e-4 * size)[1]
+    joints, weights = _skin(vertices, triangles, rest)
+    return Mesh(vertices, normalise(normals), triangles, joints, weights)
+
+
+def _parts(rest: Float[np.ndarray, "22 3"], size: float) -> list[Part]:
+    """The body as rounded cones."""
+
+    def limb(start: np.ndarray, end: np.ndarray, first: float, second: float, flat: float = 1.0) -> Part:
+        return Part(start, end, (first * size, second * size), flat, LIMB_BLEND * size)
+
+    def trunk(start: np.ndarray, end: np.ndarray, first: float, second: float, flat: float = 1.0) -> Part:
+        return Part(start, end, (first * size, second * size), flat, TRUNK_BLEND * size)
+
+    up, ahead = np.array([0.0, size, 0.0]), np.array([0.0, 0.0, size])
+    pelvis, belly, chest, neck, head = (rest[joint] for joint in (0, 6, 9, 12, 15))
+    wide = np.array([0.055 * size, 0.0, 0.0])
+    apart = float(np.linalg.norm(rest[4] - rest[5])) / size
+    thigh = min(0.08, max(0.056, apart / 2 - LIMB_BLEND))  # thighs that touch would be one skin
+    parts = [
+        trunk(rest[1] + 0.03 * up, rest[2] + 0.03 * up, 0.085, 0.085),
+        trunk(pelvis - 0.6 * wide, belly - 0.6 * wide, 0.1, 0.095, 0.95),
+        trunk(pelvis + 0.6 * wide, belly + 0.6 * wide, 0.1, 0.095, 0.95),
+        trunk(belly - 0.8 * wide, (chest + rest[14]) / 2 - 0.6 * wide, 0.095, 0.1),
+        trunk(belly + 0.8 * wide, (chest + rest[13]) / 2 + 0.6 * wide, 0.095, 0.1),
+        trunk(rest[13], rest[16], 0.06, 0.05),
+        trunk(rest[14], rest[17], 0.06, 0.05),
+        trunk(neck - 0.03 * up, head + 0.02 * up, 0.052, 0.05),
+        limb(head + 0.03 * up + 0.03 * ahead, head + 0.11 * up + 0.012 * ahead, 0.066, 0.088, 1.12),
+    ]
+    for hip, knee, ankle, toe, shoulder, elbow, wrist in ((1, 4, 7, 10, 16, 18, 20), (2, 5, 8, 11, 17, 19, 21)):
+        heel = np.array([rest[ankle][0], rest[toe][1] + 0.014 * size, rest[ankle][2] - 0.035 * size])
+        shin, hand = rest[ankle] - rest[knee], size * normalise(rest[wrist] - rest[elbow])
+        parts += [
+            trunk(rest[hip], rest[hip] + 0.12 * (rest[knee] - rest[hip]), 0.083, thigh),
+            limb(rest[hip] + 0.12 * (rest[knee] - rest[hip]), rest[knee], thigh, 0.053),
+            limb(rest[knee], rest[ankle], 0.053, 0.036),
+            limb(rest[knee] + 0.15 * shin - 0.012 * ahead, rest[knee] + 0.45 * shin - 0.012 * ahead, 0.046, 0.042),
+            limb(rest[ankle], heel, 0.037, 0.036),
+            limb(heel, rest[toe] + 0.016 * up, 0.036, 0.034),
+            limb(rest[toe] + 0.016 * up, rest[toe] + 0.01 * up + 0.055 * ahead, 0.034, 0.028),
+            limb(rest[shoulder], rest[elbow], 0.05, 0.04),
+            limb(rest[elbow], rest[wrist], 0.04, 0.027),
+            limb(rest[wrist], rest[wrist] + 0.09 * hand, 0.026, 0.034, 1.35),
+            limb(rest[wrist] + 0.09 * hand, rest[wrist] + 0.16 * hand, 0.03, 0.02, 1.35),
+        ]
+    return parts
+
+
+def _union(a: np.ndarray, b: np.ndarray, blend: float) -> np.ndarray:
+    """The smaller of two distances, rounded off where they are within `blend` of each other."""
+    overlap = np.maximum(blend - np.abs(a - b), 0.0)
+    return np.minimum(a, b) - overlap * overlap / (4 * blend)
+
+
+def _level(
+    parts: list[Part], points: Float[np.ndarray, "n 3"], step: float
+) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n 3"]]:
+    """The union's distance at points, and its gradient by differences of that step."""
+    spread = points + np.concatenate([np.zeros((1, 3)), step * np.eye(3)])[:, None]
+    level = np.full(spread.shape[:-1], np.inf)
+    for part in parts:
+        level = _union(level, part.distance(spread), part.blend)
+    return level[0], ((level[1:] - level[0]) / step).T
+
+
+def _sampled(parts: list[Part], cell: float) -> tuple[Float[np.ndarray, "x y z 3"], Float[np.ndarray, "x y z"]]:
+    """A grid around the parts, and their union's distance there: right near the surface, never less beyond."""
+    ends = np.array([[part.start, part.end] for part in parts])
+    reach = np.array([max(part.radius) * max(part.flat, 1.0) + 2 * part.blend + cell for part in parts])[:, None]
+    low, high = ends.min(axis=1) - reach, ends.max(axis=1) + reach
+    start = low.min(axis=0)
+    axes = [np.arange(a, b + cell, cell) for a, b in zip(start, high.max(axis=0), strict=True)]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    level = np.full(points.shape[:-1], np.inf)
+    for part, first, last in zip(parts, (low - start) // cell, (high - start) // cell + 2, strict=True):
+        box = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+        level[box] = _union(level[box], part.distance(points[box]), part.blend)
+    return points, np.minimum(level, 1.0)
+
+
+def _surface(parts: list[Part], cell: float) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "triangles 3"]]:
+    """Naive surface nets: a vertex in each cell that the level zero crosses, a quad for each edge that it crosses."""
+    points, level = _sampled(parts, cell)
+    cells = tuple(n - 1 for n in level.shape)
+    total, count = np.zeros((*cells, 3)), np.zeros(cells)
+    for axis in range(3):  # the mean of the crossings on a cell's twelve edges
+        a, b = _ends(level, axis)
+        crossing = (a < 0) != (b < 0)
+        start, end = _ends(points, axis)
+        part = np.where(crossing, a / np.where(crossing, a - b, 1.0), 0.0)[..., None]
+        place = np.where(crossing[..., None], start + part * (end - start), 0.0)
+        for corner in product((0, 1), repeat=2):
+            cut = _at_corner(axis, corner, cells)
+            total += place[cut]
+            count += crossing[cut]
+    inside = count > 0
+    number = np.full(cells, -1)
+    number[inside] = np.arange(int(inside.sum()))
+    triangles = []
+    for axis in range(3):
+        a, b = _ends(level, axis)
+        inner = tuple(slice(None) if n == axis else slice(1, -1) for n in range(3))
+        for sign in (True, False):
+            edge = np.argwhere(((a < 0) & (b >= 0) if sign else (a >= 0) & (b < 0))[inner])
+            quad = []
+            for shift in ((0, 0), (1, 0), (1, 1), (0, 1)):
+                step = np.insert(np.array(shift), axis, 0)
+                quad.append(number[tuple((edge + step).T)])
+            corners = np.stack(quad if sign == (axis != 1) else quad[::-1], axis=-1)
+            triangles += [corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]]
+    return total[inside] / count[inside, None], np.concatenate(triangles)
+
+
+def _ends(grid: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """The grid's values at the two ends of each of its edges along an axis."""
+    first: list[slice] = [slice(None)] * 3
+    last = list(first)
+    first[axis], last[axis] = slice(None, -1), slice(1, None)
+    return grid[tuple(first)], grid[tuple(last)]
+
+
+def _at_corner(axis: int, corner: tuple[int, ...], cells: tuple[int, ...]) -> tuple[slice, ...]:
+    """Which edges along the axis lie at that corner of each cell."""
+    steps = iter(corner)
+    return tuple(
+        slice(None) if n == axis else slice(step, step + size)
+        for n, size in enumerate(cells)
+        for step in ([0] if n == axis else [next(steps)])
+    )
+
+
+def _skin(
+    vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"], rest: np.ndarray
+) -> tuple[Int[np.ndarray, "vertices 4"], Float[np.ndarray, "vertices 4"]]:
+    """The joints that hold each vertex, and how much."""
+    distance = np.full((len(vertices), 22), np.inf)
+    for joint, start, end in _bones(rest):
+        axis = end - start
+        along = np.clip((vertices - start) @ axis / max(float(axis @ axis), 1e-12), 0.0, 1.0)
+        nearest = np.linalg.norm(vertices - start - along[:, None] * axis, axis=-1)
+        distance[:, joint] = np.minimum(distance[:, joint], nearest)
+    owner = distance.argmin(axis=1)
+    meets = np.eye(22, dtype=bool)
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        meets[joint, parent] = meets[parent, joint] = True
+    closest = distance.min(axis=1, keepdims=True)
+    weights = np.where(meets[owner], (closest / distance) ** _FALLOFF, 0.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    neighbours = np.bincount(edges[:, 0], minlength=len(vertices))[:, None]
+    for _ in range(_ROUNDS):
+        mean = np.zeros_like(weights)
+        np.add.at(mean, edges[:, 0], weights[edges[:, 1]])
+        weights = (weights + mean / np.maximum(neighbours, 1)) / 2
+    joints = np.argsort(-weights, axis=1)[:, :SHARED]
+    held = np.take_along_axis(weights, joints, axis=1)
+    return joints, held / held.sum(axis=1, keepdims=True)
+
+
+def _bones(rest: Float[np.ndarray, "22 3"]) -> list[tuple[int, Float[np.ndarray, "3"], Float[np.ndarray, "3"]]]:
+    """The lines that each joint turns: to the joints after it, or on to a toe's, a hand's, the head's end."""
+    bones = [(parent, rest[parent], rest[joint]) for joint, parent in enumerate(PARENTS) if parent >= 0]
+    for joint in set(range(22)) - set(PARENTS):
+        bone = rest[joint] - rest[PARENTS[joint]]
+        ahead = np.array([0.0, 0.0, 1.0]) if joint in (10, 11) else normalise(bone)
+        bones.append((joint, rest[joint], rest[joint] + ahead * 0.15))
+    return bones

@@ -1,0 +1,50 @@
+"""BVH out: numbers as text, several roots, speed."""
+
+import time
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lead.motion.bvh import Bvh, format_bvh, parse_bvh, write_bvh
+from lead.motion.decimals import format_numbers, parse_numbers
+
+NUMBERS = st.floats(-1e9, 1e9) | st.floats(-2e-6, 2e-6) | st.integers(-400, 400).map(float)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(NUMBERS, min_size=1, max_size=12), st.integers(1, 3))
+def test_numbers_are_written_as_they_are_read(numbers, rows):
+    array = np.tile(numbers, (rows, 1))
+    text = format_numbers(array)
+    assert text.count("\n") == rows
+    assert "-0.000000" not in text
+    np.testing.assert_array_equal(parse_numbers(text.encode()), np.rint(array.ravel() * 1e6) / 1e6)
+    assert [len(line.split(" ")) for line in text.splitlines()] == [len(numbers)] * rows
+
+
+def test_several_roots_are_written_as_they_are_read(make_rig_bvh, schemes):
+    one = make_rig_bvh(schemes["mixamo"])
+    two = Bvh(
+        (*one.names, "Prop"), (*one.parents, -1), np.concatenate([one.offsets, np.ones((1, 3))]),
+        (*one.channels, one.channels[0]), ((22, (0.0, 1.0, 0.0)),),
+        np.concatenate([one.values, one.values[:, :6] + 1], axis=1), one.frame_time,
+    )  # fmt: skip
+    again = parse_bvh(format_bvh(two).encode())
+    assert again.names.count("Prop") == 1
+    assert again.parents.count(-1) == 2
+    prop = again.names.index("Prop")
+    np.testing.assert_allclose(again.world()[0][:, prop], two.world()[0][:, -1], atol=1e-5)
+
+
+def test_five_thousand_frames_of_31_joints_are_written_quickly(tmp_path):
+    turns = ("Zrotation", "Xrotation", "Yrotation")
+    channels = (("Xposition", "Yposition", "Zposition", *turns), *[turns] * 30)
+    values = np.random.default_rng(0).uniform(-180, 180, (5000, 96))
+    bvh = Bvh(tuple(f"joint{n}" for n in range(31)), (-1, *range(30)), np.ones((31, 3)), channels, (), values, 1 / 120)
+    spent = []
+    for _ in range(3):
+        started = time.process_time()
+        write_bvh(bvh, tmp_path / "clip.bvh")
+        spent.append(time.process_time() - started)
+    assert min(spent) < 0.3
