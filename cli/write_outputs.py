@@ -1,8 +1,10 @@
-"""Generated motions to files: named after their prompts, all of them or none.
+"""Motions to files of every format that is written: all of them or none.
 
-Everything is written into a hidden folder inside the output folder first and moved into place at the end, so
-that a failure leaves neither half a file nor half a set. Names are `<prompt>-seed<seed>-<number>.<format>`:
-the same command writes the same names again, another seed never overwrites.
+Data formats hold one motion each: `bvh`, `npz` and `npy` (joints), `amass`, `glb` (a mannequin). Body formats need a
+body model of the user's and hold one pose (`obj`, `ply`) or several (`trail`). Views show one or more motions side by
+side: `png` (a contact sheet), `html` (a page that plays), `mp4` and `gif`. Files are written into a hidden folder
+inside the output folder first and moved into place at the end, so that a failure leaves neither half a file nor half a
+set.
 """
 
 import os
@@ -10,17 +12,97 @@ import re
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from cli.console import UsageError
+from cli.console import UsageError, existing, progress
 from cli.picture import contact_sheet
 from cli.player import player_page
+from cli.read_inputs import reading_of
+from cli.video import check_video, write_video
 from lead.motion.motion import Motion
 from lead.motion.rigs import Rig
 
-MOTION_FORMATS = ("bvh", "npz", "npy")
-SHEET_ROWS = 8
+DATA_ENDINGS = {"bvh": ".bvh", "npz": ".npz", "amass": ".amass.npz", "npy": ".npy", "glb": ".glb"}
+BODY_ENDINGS = {"obj": ".obj", "ply": ".ply", "trail": ".trail.glb"}
+VIEW_ENDINGS = {"png": ".png", "html": ".html", "mp4": ".mp4", "gif": ".gif"}
+TOGETHER = 8
+"""Motions that one contact sheet or video shows at most, beside the exemplars."""
+
+
+def parse_formats(text: str, option: str = "--format", others: Iterable[str] = ()) -> list[str]:
+    """`bvh,png` to its parts, in order and once each; UsageError for one that does not exist or cannot be written.
+
+    All data formats and views can be asked for, and `others`.
+    """
+    known = (*DATA_ENDINGS, *others, *VIEW_ENDINGS)
+    formats = list(dict.fromkeys(part.strip().lower().removeprefix(".") for part in text.split(",") if part.strip()))
+    unknown = [form for form in formats if form not in known]
+    if unknown or not formats:
+        found = f"unknown {', '.join(unknown)}" if unknown else "it names none"
+        raise UsageError(f"{option} {text}: {found}. Choose among {', '.join(known)}, with commas between them.")
+    for form in formats:
+        check_video(f".{form}")
+    return formats
+
+
+def read_rig(path: Path | None, formats: Sequence[str], rig_map: Path | None = None) -> Rig | None:
+    """The skeleton of the clip that `--rig` names."""
+    if path is None:
+        return None
+    rig = Motion.read(existing(path, "--rig"), reading_of(rig_map=rig_map)).rig
+    if rig is None:
+        raise UsageError(f"--rig {path}: only a .bvh, .fbx, .glb or .gltf file holds a skeleton to write on; give one.")
+    if "bvh" not in formats:
+        raise UsageError("--rig is the skeleton of BVH files: add bvh to the formats, or leave --rig out.")
+    return rig
+
+
+@contextmanager
+def all_or_none(output: Path) -> Iterator[Path]:
+    """A folder to write into, whose files are moved to `output` after the block, and lost if it fails."""
+    made_folder = not output.exists()
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".lead-invert-", dir=output) as folder:
+            yield Path(folder)
+            for path in sorted(Path(folder).iterdir()):
+                os.replace(path, output / path.name)
+    except BaseException:
+        if made_folder and not any(output.iterdir()):
+            output.rmdir()
+        raise
+
+
+def write_data(
+    motion: Motion, stem: Path, form: str, rig: Rig | None = None, body_model: Path | None = None, frame: int = 0
+) -> Path:
+    """One motion in a data or body format; `stem` is the path without an ending."""
+    path = stem.with_name(stem.name + (DATA_ENDINGS | BODY_ENDINGS)[form])
+    if form in BODY_ENDINGS:
+        from lead.motion.bodies import body_mesh, pose_trail, save_mesh
+
+        assert body_model, f"{form} without a body model"
+        return save_mesh(
+            pose_trail(motion, body_model) if form == "trail" else body_mesh(motion, body_model, frame), path
+        )
+    if form == "amass":
+        return motion.save_amass(path)
+    return motion.save(path, rig=rig) if form == "bvh" else motion.save(path)
+
+
+def write_view(motions: Sequence[Motion], titles: Sequence[str], stem: Path, form: str) -> Path:
+    """One file that shows all of the motions."""
+    path = stem.with_name(stem.name + VIEW_ENDINGS[form])
+    if form == "png":
+        contact_sheet(motions, titles).save(path, optimize=True)
+    elif form == "html":
+        path.write_text(player_page(motions, titles), encoding="utf-8")
+    else:
+        with progress(f"drawing {path.name}") as report:
+            write_video(motions, titles, path, report)
+    return path
 
 
 def write_motions(
@@ -30,38 +112,22 @@ def write_motions(
     output: Path,
     seed: int,
     rig: Rig | None = None,
+    exemplars: Sequence[Motion] = (),
 ) -> list[list[Path]]:
-    """The files of each motion, and as the last list those that show them all (contact sheets, player)."""
+    """The files of each generated motion, and as the last list those that show them all beside the exemplars.
+
+    Names are `<prompt>-seed<seed>-<number>`: the same command writes the same names again, another seed never
+    overwrites.
+    """
     assert len(motions) == len(prompts), f"{len(prompts)} prompts for {len(motions)} motions"
     stems = _stems(prompts, seed)
-    made_folder = not output.exists()
-    output.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".lead-invert-", dir=output) as folder:
-            hidden = Path(folder)
-            groups = [
-                [_write_motion(motion, hidden / f"{stem}.{form}", rig) for form in formats if form in MOTION_FORMATS]
-                for motion, stem in zip(motions, stems, strict=True)
-            ]
-            groups.append(_write_views(motions, prompts, formats, hidden, seed))
-            for path in (path for group in groups for path in group):
-                os.replace(path, output / path.name)
-    except BaseException:
-        if made_folder and not any(output.iterdir()):
-            output.rmdir()
-        raise
+    with all_or_none(output) as folder:
+        groups = [
+            [write_data(motion, folder / stem, form, rig) for form in formats if form in DATA_ENDINGS]
+            for motion, stem in zip(motions, stems, strict=True)
+        ]
+        groups.append(_write_views(motions, prompts, formats, folder, seed, exemplars))
     return [[output / path.name for path in group] for group in groups]
-
-
-def parse_formats(text: str) -> list[str]:
-    """`bvh,png` to its parts, in order and once each; UsageError for a format that does not exist."""
-    known = (*MOTION_FORMATS, "png", "html")
-    formats = list(dict.fromkeys(part.strip().lower().removeprefix(".") for part in text.split(",") if part.strip()))
-    unknown = [form for form in formats if form not in known]
-    if unknown or not formats:
-        found = f"unknown {', '.join(unknown)}" if unknown else "it names none"
-        raise UsageError(f"--format {text}: {found}. Choose among {', '.join(known)}, with commas between them.")
-    return formats
 
 
 def slug(prompt: str) -> str:
@@ -82,24 +148,26 @@ def _stems(prompts: Sequence[str], seed: int) -> list[str]:
     return stems
 
 
-def _write_motion(motion: Motion, path: Path, rig: Rig | None) -> Path:
-    return motion.save(path, rig=rig) if rig is not None and path.suffix == ".bvh" else motion.save(path)
-
-
 def _write_views(
-    motions: Sequence[Motion], prompts: Sequence[str], formats: Sequence[str], folder: Path, seed: int
+    motions: Sequence[Motion],
+    prompts: Sequence[str],
+    formats: Sequence[str],
+    folder: Path,
+    seed: int,
+    exemplars: Sequence[Motion],
 ) -> list[Path]:
-    """Contact sheets of at most SHEET_ROWS motions each, and one page that plays all of them."""
+    """Contact sheets and videos of at most TOGETHER motions each, and one page that plays all of them."""
     others = len(set(prompts)) - 1
     stem = slug(prompts[0]) + (f"-and-{others}-more" if others else "") + f"-seed{seed}"
+    several = len(set(prompts)) < len(prompts)
+    titles = [f"{number}. {prompt}" if several else prompt for number, prompt in enumerate(prompts, start=1)]
     paths = []
-    if "png" in formats:
-        for sheet, start in enumerate(range(0, len(motions), SHEET_ROWS), start=1):
-            rows = slice(start, start + SHEET_ROWS)
-            paths.append(folder / (f"{stem}.png" if len(motions) <= SHEET_ROWS else f"{stem}-sheet{sheet}.png"))
-            contact_sheet(motions[rows], list(prompts[rows])).save(paths[-1], optimize=True)
-    if "html" in formats:
-        paths.append(folder / f"{stem}.html")
-        titles = [f"{number}. {prompt}" for number, prompt in enumerate(prompts, start=1)]
-        paths[-1].write_text(player_page(motions, titles), encoding="utf-8")
+    for form in (form for form in formats if form in VIEW_ENDINGS):
+        size = len(motions) if form == "html" else TOGETHER
+        starts = range(0, len(motions), size)
+        for sheet, start in enumerate(starts, start=1):
+            shown = [*exemplars, *motions[start : start + size]]
+            words = [*(motion.name for motion in exemplars), *titles[start : start + size]]
+            name = stem if len(starts) == 1 else f"{stem}-sheet{sheet}"
+            paths.append(write_view(shown, words, folder / name, form))
     return paths

@@ -7,6 +7,8 @@ import pytest
 
 from cli import write_outputs
 from cli.console import UsageError
+from cli.picture import contact_sheet
+from cli.video import LAYOUTS, Layout
 from cli.write_outputs import parse_formats, slug, write_motions
 from lead.motion.motion import Motion
 from lead.motion.skeleton import tpose
@@ -36,8 +38,10 @@ def test_slug(prompt: str, expected: str) -> None:
 
 def test_parse_formats() -> None:
     assert parse_formats(" BVH, .png,bvh,") == ["bvh", "png"]
-    with pytest.raises(UsageError, match=r"gif, mp4.*bvh, npz, npy, png, html"):
-        parse_formats("bvh,gif,mp4")
+    with pytest.raises(UsageError, match=r"fbx, mov.*bvh, npz, amass, npy, glb, png, html, mp4, gif"):
+        parse_formats("bvh,fbx,mov")
+    with pytest.raises(UsageError, match=r"--to ,: it names none"):
+        parse_formats(",", "--to")
 
 
 def test_numbers_within_equal_slugs(tmp_path: Path) -> None:
@@ -53,14 +57,25 @@ def test_numbers_within_equal_slugs(tmp_path: Path) -> None:
 
 
 def test_many_motions_make_several_sheets_and_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_outputs, "SHEET_ROWS", 2)
-    *_, views = write_motions([standing()] * 3, ["a", "a", "b"], ["png", "html"], tmp_path, seed=0)
+    monkeypatch.setattr(write_outputs, "TOGETHER", 2)
+    rows = []
+    monkeypatch.setattr(
+        write_outputs, "contact_sheet", lambda shown, titles: rows.append(titles) or contact_sheet(shown, titles)
+    )
+    monkeypatch.setitem(LAYOUTS, ".gif", Layout((96, 112), 16, 10))
+    exemplar = Motion(standing(3).joints, name="exemplar of <a>")
+    *_, views = write_motions(
+        [standing(3)] * 3, ["a", "a", "b"], ["png", "html", "gif"], tmp_path, seed=0, exemplars=[exemplar]
+    )
     assert [path.name for path in views] == [
         "a-and-1-more-seed0-sheet1.png",
         "a-and-1-more-seed0-sheet2.png",
         "a-and-1-more-seed0.html",
+        "a-and-1-more-seed0-sheet1.gif",
+        "a-and-1-more-seed0-sheet2.gif",
     ]
     assert names(tmp_path) == sorted(path.name for path in views)
+    assert rows == [["exemplar of <a>", "1. a", "2. a"], ["exemplar of <a>", "3. b"]]
 
 
 def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,9 @@ def test_22_joints_survive_kits_21(seconds, seed, sway):
     assert features.shape == (len(motion.joints) - 1, 251) and np.isfinite(features).all()
     again = Motion.from_features(features)
     assert again.fps == 12.5
-    np.testing.assert_allclose(again.joints[:, OURS], motion.joints[:-1, OURS], atol=2e-4)
+    expected = motion.joints[:-1, OURS]
+    expected[..., 1] -= expected[..., 1].min()  # the floor is under the frames that features have
+    np.testing.assert_allclose(again.joints[:, OURS], expected, atol=2e-4)
 
 
 def test_kit_joints_round_trip(walk):

@@ -1,0 +1,235 @@
+"""Drives a player page in headless Chromium and says whether it does what it should; pictures of it into a folder.
+
+    python -m benchmarks.check_page page.html --output pictures [--chromium /usr/bin/chromium]
+
+Checked, once with WebGL and once without (the 2D canvas takes over): the figures can be seen; a click on the timeline
+changes the pose, and so do arrow keys; it plays; dragging and the wheel turn and zoom; all motions can be overlaid;
+the theme changes; nothing but the page itself is requested; nothing is said on the console. Chromium is spoken to by
+its DevTools protocol through a pipe, so that nothing is to be installed but Chromium and Pillow.
+Exits with 1 where a check fails.
+"""
+
+import argparse
+import base64
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+WIDTH, HEIGHT = 1200, 760
+PATIENCE = 60.0  # seconds
+LEFT_AND_RIGHT = ((52, 118, 196), (232, 126, 58))
+NO_GL = ("--disable-gpu", "--disable-software-rasterizer", "--disable-3d-apis")
+
+
+class Browser:
+    """A headless Chromium with one page, and what it said."""
+
+    def __init__(self, chromium: str, profile: Path, options: tuple[str, ...]) -> None:
+        read, self._write = os.pipe()
+        self._read, write = os.pipe()
+        arguments = (
+            chromium, "--headless=new", "--no-sandbox", "--remote-debugging-pipe", f"--user-data-dir={profile}",
+            f"--window-size={WIDTH},{HEIGHT}", "--hide-scrollbars", "--disable-background-networking", *options,
+        )  # fmt: skip
+
+        def as_three_and_four() -> None:
+            kept = os.dup(read), os.dup(write)
+            os.dup2(kept[0], 3)
+            os.dup2(kept[1], 4)
+
+        self._process = subprocess.Popen(
+            arguments, preexec_fn=as_three_and_four, close_fds=False, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(read)
+        os.close(write)
+        self._rest, self._number, self._session = b"", 0, ""
+        self.events: list[dict[str, Any]] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.call(f"{domain}.enable")
+        self.call("Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False)
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """One command of the protocol and its result; events that arrive meanwhile are kept."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']}")
+                return answer["result"]
+            self.events.append(answer)
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            piece = os.read(self._read, 1 << 20)
+            if not piece:
+                raise RuntimeError("Chromium ended")
+            self._rest += piece
+        message, _, self._rest = self._rest.partition(b"\0")
+        return json.loads(message)
+
+    def evaluate(self, expression: str) -> Any:
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in result:
+            raise RuntimeError(f"{expression}: {result['exceptionDetails']}")
+        return result["result"].get("value")
+
+    def settle(self) -> None:
+        """Two frames, so that what changed is drawn."""
+        self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def shot(self, path: Path) -> np.ndarray:
+        self.settle()
+        content = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        path.write_bytes(content)
+        return np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+
+    def middle(self, selector: str, along: float = 0.5) -> tuple[float, float]:
+        """Where an element is, in CSS pixels from the top left."""
+        box = self.evaluate(f"JSON.stringify(document.querySelector('{selector}').getBoundingClientRect())")
+        box = json.loads(box)
+        return box["x"] + along * box["width"], box["y"] + box["height"] / 2
+
+    def mouse(self, kind: str, at: tuple[float, float], **more: Any) -> None:
+        self.call("Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], **more)
+
+    def click(self, at: tuple[float, float]) -> None:
+        for kind in ("mousePressed", "mouseReleased"):
+            self.mouse(kind, at, button="left", clickCount=1)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        self.mouse("mousePressed", start, button="left", clickCount=1)
+        self.mouse("mouseMoved", end, button="left", buttons=1)
+        self.mouse("mouseReleased", end, button="left", clickCount=1)
+
+    def press(self, key: str) -> None:
+        text = {"text": key} if len(key) == 1 else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    def close(self) -> None:
+        self.call("Browser.close")
+        self._process.wait(timeout=PATIENCE)
+
+
+def changed(one: np.ndarray, other: np.ndarray) -> int:
+    """Pixels of the stage that differ plainly."""
+    stage = slice(60, HEIGHT - 90)
+    return int((np.abs(one[stage] - other[stage]).sum(axis=-1) > 60).sum())
+
+
+def of_figures(picture: np.ndarray) -> int:
+    """Pixels with about the direction of a limb's colour; shading changes a colour's length."""
+    colors = picture[60 : HEIGHT - 90].reshape(-1, 3).astype(float)
+    lengths = np.linalg.norm(colors, axis=1) + 1e-6
+    alike = [colors @ np.array(color) / (lengths * np.linalg.norm(color)) > 0.99 for color in LEFT_AND_RIGHT]
+    return min(int(found.sum()) for found in alike)
+
+
+def drive(browser: Browser, page: Path, picture: Callable[[str], Path]) -> dict[str, Any]:
+    """What was seen while the page was used as a person would."""
+    browser.call("Page.navigate", url=page.resolve().as_uri())
+    deadline = time.monotonic() + PATIENCE
+    while not browser.evaluate("document.querySelector('#time')?.textContent"):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the page never drew")
+    told = "document.querySelector('#time').textContent"
+    seen: dict[str, Any] = {
+        "painter": browser.evaluate("document.querySelector('#view').getContext('webgl2') ? 'WebGL' : '2D canvas'"),
+        "frames a second": browser.evaluate(
+            "new Promise(done => { let n = 0; const start = performance.now(); (function tick() { n++; "
+            "performance.now() - start < 2000 ? requestAnimationFrame(tick) : done(Math.round(n / 2)); })(); })"
+        ),
+    }
+    before = browser.evaluate(told)
+    time.sleep(0.3)
+    seen["it plays"] = before != browser.evaluate(told)
+    browser.click(browser.middle("#line", 0.2))
+    first, first_time = browser.shot(picture("early")), browser.evaluate(told)
+    seen["pixels of figures"] = of_figures(first)
+    browser.click(browser.middle("#line", 0.8))
+    late = browser.shot(picture("late"))
+    seen["times"] = [first_time, browser.evaluate(told)]
+    seen["pixels changed by the timeline"] = changed(first, late)
+    seen["the same time is the same picture"] = changed(late, browser.shot(picture("late"))) == 0
+    for _ in range(8):
+        browser.press("ArrowLeft")
+    stepped = browser.shot(picture("stepped"))
+    seen["pixels changed by arrow keys"] = changed(late, stepped)
+    x, y = browser.middle("#view")
+    browser.drag((x, y), (x + 160, y + 60))
+    turned = browser.shot(picture("turned"))
+    seen["pixels changed by dragging"] = changed(stepped, turned)
+    browser.mouse("mouseWheel", (x, y), deltaX=0, deltaY=-400)
+    seen["pixels changed by the wheel"] = changed(turned, browser.shot(picture("near")))
+    browser.press("r")
+    browser.press("t")
+    seen["pixels changed by the theme"] = changed(stepped, browser.shot(picture("other-theme")))
+    browser.press("t")
+    browser.press("o")
+    overlaid = browser.shot(picture("overlaid"))
+    if browser.evaluate("document.querySelectorAll('#which option').length") > 1:
+        seen["pixels changed by overlaying"] = changed(stepped, overlaid)
+    browser.press("1")
+    browser.shot(picture("one"))
+    return seen | heard(browser, page)
+
+
+def heard(browser: Browser, page: Path) -> dict[str, Any]:
+    """What the page requested beside itself, and what it said on the console."""
+    urls = [e["params"]["request"]["url"] for e in browser.events if e["method"] == "Network.requestWillBeSent"]
+    kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled")
+    said = [event["params"] for event in browser.events if event["method"] in kinds]
+    # Chromium itself says in the log that it draws WebGL without a GPU.
+    log = [event["params"]["entry"] for event in browser.events if event["method"] == "Log.entryAdded"]
+    said += [entry for entry in log if entry["source"] != "rendering" or entry["level"] == "error"]
+    return {
+        "other requests": [url for url in urls if url != page.resolve().as_uri() and not url.startswith("data:")],
+        "said on the console": [json.dumps(one)[:300] for one in said],
+    }
+
+
+def failures(seen: dict[str, Any]) -> list[str]:
+    """The checks that did not hold."""
+    few = [name for name, value in seen.items() if name.startswith("pixels") and value < 500]
+    false = [name for name, value in seen.items() if value is False]
+    return few + false + [name for name in ("other requests", "said on the console") if seen[name]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("page", type=Path)
+    parser.add_argument("--output", type=Path, default=Path("pictures"))
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    result = {}
+    for name, options in (("webgl", ()), ("canvas", NO_GL)):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+            browser = Browser(arguments.chromium, Path(profile), options)
+            seen = drive(browser, arguments.page, lambda what, name=name: arguments.output / f"{name}-{what}.png")
+            browser.close()
+        result[name] = seen | {"failed": failures(seen)}
+    print(json.dumps(result, indent=2))
+    sys.exit(any(seen["failed"] for seen in result.values()))
+
+
+if __name__ == "__main__":
+    main()
