@@ -9,6 +9,7 @@ import typer
 
 from cli.console import Device, Json, command, counted, say, table, warn, working
 from cli.models import Base, Captions, Seed, check_base, load_base, load_concept
+from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of
 
 if TYPE_CHECKING:
     from inversion.evaluate import Figures
@@ -29,6 +30,11 @@ def evaluate(
         typer.Option(metavar="DIR_OR_FILE", help="Clips of the same motion, not learnt from; again for more places."),
     ],
     captions: Captions = None,
+    fps: InputFps = None,
+    unit: Unit = None,
+    up: Up = None,
+    rig_map: RigMap = None,
+    strict: Strict = False,
     base: Base = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -42,11 +48,10 @@ def evaluate(
     lead-invert evaluate elderly.safetensors --clips other-takes/
     lead-invert evaluate spin-kick.safetensors --clips kick7.bvh --clips kick8.bvh --json
     """
-    from cli.read_inputs import read_captions, read_clips
     from inversion.evaluate import evaluate as evaluate_concept
 
     word = load_concept(concept)
-    paths, motions = read_clips(clips, warn)
+    paths, motions = read_clips(clips, warn, reading_of(fps, unit, up, rig_map), strict)
     said = read_captions(paths, captions)
     model = load_base(base, device)
     check_base(word, concept, model)

@@ -1,7 +1,7 @@
-"""`lead-invert`: learn a word from clips, generate motions with it, judge it, show what a concept file holds.
+"""`lead-invert`: learn a word from clips, generate motions with it, judge it, show what files hold, convert them.
 
 Each command is: read the inputs, one call into the packages, write the result. torch and the packages are
-imported inside the commands, so that `--help` answers at once. `learn` and `evaluate` have modules of their own.
+imported inside the commands, so that `--help` answers at once. What is not here has a module of its own.
 """
 
 import math
@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import Device, Json, UsageError, command, counted, existing, progress, say, table, working
+from cli.check import check
+from cli.console import Device, Json, UsageError, command, counted, progress, say, table
+from cli.convert import convert
 from cli.evaluate import evaluate
 from cli.learn import learn
 from cli.models import Base, Seed, check_base, load_base, load_concept
+from cli.read_inputs import RigMap
+from cli.view import view
 
 if TYPE_CHECKING:
     from concepts import Concept
+    from lead.motion.motion import Motion
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,13 +38,17 @@ def about() -> None:
     """Teach a text-to-motion model a new word from a few clips, and make new motions with it.
 
     \b
+    lead-invert check clips/
     lead-invert learn clips/ --token "<moonwalk>" --init "walks backward"
     lead-invert generate "a person turns around like <moonwalk>" --concept moonwalk.safetensors
     lead-invert evaluate moonwalk.safetensors --clips other-takes/
     lead-invert show moonwalk.safetensors
+    lead-invert convert takes/ --to bvh,glb
+    lead-invert view takes/
     """
 
 
+app.command()(check)
 app.command()(learn)
 
 
@@ -61,12 +70,16 @@ def generate(
         typer.Option(metavar="G", help="How strictly to follow the prompt (default: the base model's own)."),
     ] = None,
     seed: Seed = 0,
+    lock_feet: Annotated[
+        bool, typer.Option("--foot-lock/--no-foot-lock", help="Hold standing feet in place; legs follow by IK.")
+    ] = True,
     rig: Annotated[
         Path | None, typer.Option(metavar="CLIP.bvh", help="Write BVH on the skeleton of this clip.")
     ] = None,
+    rig_map: RigMap = None,
     formats: Annotated[
         str,
-        typer.Option("--format", metavar="LIST", help="Any of bvh,npz,npy (data), png (picture), html (player)."),
+        typer.Option("--format", metavar="LIST", help="Any of bvh,npz,amass,npy,glb (data), png,html,mp4,gif (views)."),
     ] = "bvh,png",
     base: Base = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")] = Path("out"),
@@ -75,18 +88,22 @@ def generate(
 ) -> dict[str, Any]:
     """Generate motions from prompts.
 
+    Each motion becomes a file of each data format; views (a contact sheet, a page that plays, a video) show all of
+    them, beside an exemplar of each word.
+
     \b
     lead-invert generate "a person walks in a circle"
     lead-invert generate "a person walks in <elderly> style" --concept elderly.safetensors -n 4
     lead-invert generate "a person does <spin-kick>" --concept spin-kick.safetensors --rig my-character.bvh
     lead-invert generate "a person waves" --seconds 6 --format bvh,html --output results
     """
-    from cli.write_outputs import MOTION_FORMATS, parse_formats, write_motions
+    from cli.write_outputs import DATA_ENDINGS, parse_formats, read_rig, write_motions
+    from lead.motion.foot_lock import foot_lock
 
     if not math.isfinite(seconds):
         raise UsageError(f"--seconds {seconds}: expected a number of seconds, as 4.0.")
     wanted = parse_formats(formats)
-    target_rig = _read_rig(rig, wanted)
+    target_rig = read_rig(rig, wanted, rig_map)
     concepts = {path: load_concept(path) for path in concept or []}
     words = _joined_words(concepts)
     model = load_base(base, device)
@@ -98,9 +115,11 @@ def generate(
         motions = model.generate(
             every, seconds=seconds, words=words, seed=seed, steps=steps, guidance=guidance, progress=report
         )
+    if lock_feet:
+        motions = [foot_lock(motion) for motion in motions]
     spent = time.perf_counter() - started
-    with working("writing files"):
-        *groups, views = write_motions(motions, every, wanted, output, seed, target_rig)
+    exemplars = [shown for one in concepts.values() if (shown := _exemplar(one)) is not None]
+    *groups, views = write_motions(motions, every, wanted, output, seed, target_rig, exemplars)
     if not as_json:
         rows = [
             (path, prompt, f"{motion.seconds:.1f}")
@@ -110,7 +129,7 @@ def generate(
         rows += [(path, "all of them", "") for path in views]
         table(rows, ("file", "prompt", "seconds"))
         if not views:
-            say("For a picture add --format " + ",".join(f for f in wanted if f in MOTION_FORMATS) + ",png")
+            say("For a picture add --format " + ",".join(f for f in wanted if f in DATA_ENDINGS) + ",png")
     return {
         "motions": [
             {"prompt": prompt, "seconds": round(motion.seconds, 3), "files": [str(path) for path in group]}
@@ -123,6 +142,8 @@ def generate(
 
 
 app.command()(evaluate)
+app.command()(convert)
+app.command()(view)
 
 
 @app.command()
@@ -190,18 +211,14 @@ def _joined_words(concepts: dict[Path, "Concept"]) -> dict[str, Any]:
     return words
 
 
-def _read_rig(path: Path | None, formats: list[str]) -> Any:
-    """The skeleton of a BVH clip."""
-    if path is None:
-        return None
+def _exemplar(concept: "Concept") -> "Motion | None":
+    """What a word was learnt from, as far as its file shows it."""
     from lead.motion.motion import Motion
 
-    rig = Motion.read(existing(path, "--rig")).rig
-    if rig is None:
-        raise UsageError(f"--rig {path}: only a BVH file holds a skeleton to write on; give a .bvh clip.")
-    if "bvh" not in formats:
-        raise UsageError("--rig is the skeleton of BVH files: add bvh to --format, or leave --rig out.")
-    return rig
+    joints = concept.tensors.get("preview.joints")
+    if joints is None:
+        return None
+    return Motion(joints, concept.fps, name=f"exemplar of {concept.token}")
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import typer
 
 from cli.console import Device, Json, UsageError, command, counted, hint, progress, say, table, warn, working
 from cli.models import Base, Captions, Kind, Seed, load_base
+from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of
 
 if TYPE_CHECKING:
     from concepts import Concept
@@ -40,7 +41,7 @@ class Quality(StrEnum):
 def learn(
     clips: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR_OR_FILES", help="Clips (.bvh, .npz, .npy), or folders of them."),
+        typer.Argument(metavar="DIR_OR_FILES", help="Clips (.bvh, .fbx, .glb, .gltf, .npz, .npy), or folders of them."),
     ],
     token: Annotated[str, typer.Option(metavar='"<NAME>"', help="The new word, in angle brackets and quotes.")],
     kind: Annotated[
@@ -59,6 +60,11 @@ def learn(
     objective: Annotated[
         Objective | None, typer.Option(help="What is compared with the clips (default: what measures best).")
     ] = None,
+    fps: InputFps = None,
+    unit: Unit = None,
+    up: Up = None,
+    rig_map: RigMap = None,
+    strict: Strict = False,
     base: Base = None,
     seed: Seed = 0,
     output: Annotated[
@@ -69,25 +75,26 @@ def learn(
 ) -> dict[str, Any]:
     """Learn a new word from 1 to 30 clips.
 
-    All clips show the same action, style or person. They may be BVH files of any humanoid rig, AMASS or SMPL
-    .npz files, or arrays of joints. The result is a small file that `generate` takes with --concept. What a clip
-    shows is recognised, or read from --captions, captions.jsonl in the clips' folder, or a .txt beside each clip.
-    Ctrl-C keeps the best word so far; after a crash the same command goes on where it was.
+    All clips show the same action, style or person. They may be BVH, FBX or glTF files of any humanoid rig, AMASS
+    or SMPL .npz files, or arrays of joints; `lead-invert check` says how they are read. The result is a small file
+    that `generate` takes with --concept. What a clip shows is recognised, or read from --captions, captions.jsonl in
+    the clips' folder, or a .txt beside each clip. Ctrl-C keeps the best word so far; after a crash the same command
+    goes on where it was.
 
     \b
     lead-invert learn takes/ --token "<elderly>" --kind style
     lead-invert learn kick1.bvh kick2.bvh --token "<spin-kick>" --kind action --init "kicks"
     lead-invert learn takes/ --token "<ann>" --kind persona --quality best -o ann.safetensors
     """
-    from cli.read_inputs import read_captions, read_clips
     from concepts.text import check_token, token_slug
 
     check_token(token)
     target = _concept_path(output, token_slug(token))
-    paths, motions = read_clips(clips, warn)
+    paths, motions = read_clips(clips, warn, reading_of(fps, unit, up, rig_map), strict)
     said = read_captions(paths, captions)
     model = load_base(base, device)
-    kept, assessment = _assessed(model, paths, motions, kind.value, said, {place for place in clips if place.is_file()})
+    named = set(paths) if strict else {place for place in clips if place.is_file()}
+    kept, assessment = _assessed(model, paths, motions, kind.value, said, named)
     paths, motions = [paths[row] for row in kept], [motions[row] for row in kept]
     said = [said[row] for row in kept] if said else None
     if not as_json:

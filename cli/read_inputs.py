@@ -1,62 +1,146 @@
 """Clips from the files and folders that a user names, and what their captions say.
 
 A file that was named has to be usable. In a folder, what cannot be used is passed over and said with the
-reason, as long as something is left. Captions are those of `lead data prepare`: a `captions.jsonl`, or a `.txt`
-beside each clip. Knows the file types and the least length, not what is learnt from the clips.
+reason, as long as something is left; with --strict it is an error. Captions are those of `lead data prepare`: a
+`captions.jsonl`, or a `.txt` beside each clip. Knows the file types and the least length, not what is done with the
+clips. The options that say how clips are read are here, so that all commands have the same.
 """
 
 import json
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from cli.console import UsageError, counted, existing
-from lead.motion.errors import MotionError
-from lead.motion.motion import Motion
-from lead.motion.skeleton import FPS
 
-SUFFIXES = (".bvh", ".npz", ".npy")
+if TYPE_CHECKING:
+    from lead.motion import Motion, Reading
+
+SUFFIXES = (".bvh", ".fbx", ".glb", ".gltf", ".npz", ".npy")
 LISTING = "captions.jsonl"
 MIN_FRAMES = 17  # at 20 fps: 16 rows of features, the least that a base model encodes
+_RATE = 20.0
 
 
-def read_clips(places: Sequence[Path], warn: Callable[[str], None]) -> tuple[list[Path], list[Motion]]:
-    """The clips of all files and folders with their paths; `warn` hears of each that was passed over."""
+class LengthUnit(StrEnum):
+    m = "m"
+    cm = "cm"
+    mm = "mm"
+    inch = "inch"
+
+
+class UpAxis(StrEnum):
+    x = "X"
+    y = "Y"
+    z = "Z"
+
+
+InputFps = Annotated[
+    float | None,
+    typer.Option("--fps", metavar="RATE", help="Frames a second of the clips, where the files say it wrongly or not."),
+]
+Unit = Annotated[
+    LengthUnit | None, typer.Option("--unit", help="Unit of lengths in the clips (default: guessed from the body).")
+]
+Up = Annotated[
+    UpAxis | None,
+    typer.Option("--up", case_sensitive=False, help="Axis that points up in the clips (default: guessed)."),
+]
+RigMap = Annotated[
+    Path | None,
+    typer.Option(
+        "--rig-map",
+        metavar="FILE.toml",
+        help="Which joint of the clips' rig is which; `check --draft-rig-map` writes one to correct.",
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at a file that cannot be used, in folders too.")]
+
+
+def reading_of(
+    fps: float | None = None, unit: LengthUnit | None = None, up: UpAxis | None = None, rig_map: Path | None = None
+) -> "Reading":
+    """The options of reading together."""
+    from lead.motion.reading import Reading
+    from lead.motion.rig_map import read_rig_map
+
+    named = read_rig_map(existing(rig_map, "--rig-map")) if rig_map else None
+    return Reading(fps=fps, unit=unit and unit.value, up=up and up.value, rig_map=named)
+
+
+def read_clips(
+    places: Sequence[Path],
+    warn: Callable[[str], None],
+    reading: "Reading | None" = None,
+    strict: bool = False,
+    least: int = MIN_FRAMES,
+) -> tuple[list[Path], "list[Motion]"]:
+    """The clips of all files and folders with their paths.
+
+    `warn` hears of each file that was passed over, and what was guessed, corrected or cut in the others. Clips have
+    at least `least` frames at 20 fps.
+    """
     paths, motions = [], []
     for place in places:
         existing(place, "a place of clips")
-        found = _read_folder(place, warn) if place.is_dir() else [(place, read_clip(place))]
-        paths += [path for path, _ in found]
-        motions += [motion for _, motion in found]
+        found = (
+            _read_folder(place, warn, reading, strict, least)
+            if place.is_dir()
+            else [(place, read_clip(place, reading, least))]
+        )
+        for path, motion in found:
+            paths.append(path)
+            motions.append(motion)
+            for note in motion.notes:
+                warn(f"{path}: {note}")
     return paths, motions
 
 
-def read_clip(path: Path) -> Motion:
-    """A motion that is long enough to learn from."""
+def read_clip(path: Path, reading: "Reading | None" = None, least: int = MIN_FRAMES) -> "Motion":
+    """A motion that is long enough."""
+    from lead.motion import Motion, Reading
+
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: {_kind(path)} is not a motion; expected one of {', '.join(SUFFIXES)}.")
-    motion = Motion.read(path)
-    frames = len(motion.resample(FPS).joints)
-    if frames < MIN_FRAMES:
+    motion = Motion.read(path, reading or Reading())
+    frames = len(motion.resample(_RATE).joints)
+    if frames < least:
         raise UsageError(
-            f"{path}: {len(motion.joints)} frames at {motion.fps:g} fps ({frames} at {FPS:g} fps) are too "
-            f"few; at least {MIN_FRAMES} frames at {FPS:g} fps ({MIN_FRAMES / FPS:g} s) are needed. "
+            f"{path}: {len(motion.joints)} frames at {motion.fps:g} fps ({frames} at {_RATE:g} fps) are too "
+            f"few; at least {least} frames at {_RATE:g} fps ({least / _RATE:g} s) are needed. "
             "Give a longer clip."
         )
     return motion
 
 
-def _read_folder(folder: Path, warn: Callable[[str], None]) -> list[tuple[Path, Motion]]:
+def list_folder(folder: Path) -> list[Path]:
+    """The files of a folder that may be clips; captions and parts of a .gltf are left out."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     files = [path for path in files if not _is_caption(path, files)]
+    if any(path.suffix.lower() == ".gltf" for path in files):
+        files = [path for path in files if path.suffix.lower() != ".bin"]
     if not files:
         raise UsageError(
             f"{folder}: no files in this folder; expected clips ({', '.join(SUFFIXES)}). Subfolders are not searched."
         )
+    return files
+
+
+def _read_folder(
+    folder: Path, warn: Callable[[str], None], reading: "Reading | None", strict: bool, least: int
+) -> "list[tuple[Path, Motion]]":
+    from lead.motion.errors import MotionError
+
     found, reasons = [], []
-    for path in files:
+    for path in list_folder(folder):
         try:
-            found.append((path, read_clip(path)))
+            found.append((path, read_clip(path, reading, least)))
         except (MotionError, UsageError, OSError) as error:
+            if strict:
+                raise UsageError(f"--strict: {error}") from None
             reasons.append(str(error))
     if not found:
         rest = f" ({counted(len(reasons) - 1, 'other file')} cannot be used either)" if len(reasons) > 1 else ""

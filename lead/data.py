@@ -34,6 +34,7 @@ from lead.folders import (
 from lead.motion import Motion
 from lead.motion.errors import MotionError
 from lead.motion.features import Stats, features_to_joints, joints_to_features
+from lead.motion.files import READS
 from lead.motion.procedural import Manner, drawn, manner_to_vector, mirrored, vary, wild, with_upper_body
 from lead.motion.skeleton import HUMANML3D
 from lead.sides import mirrored_captions
@@ -46,7 +47,6 @@ MAX_FRAMES, UNIT = 196, 4
 """Frames of features that a batch takes at most, and that lengths are multiples of."""
 MANNER_WORD = "<manner>"
 """Stands in a variation's captions for the word whose vectors follow from the clip's manner."""
-CLIP_SUFFIXES = (".bvh", ".npz", ".npy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,7 +279,7 @@ def _rows(source: Path) -> list[dict]:
     if listing.is_file():
         rows = [_row(listing, number, line) for number, line in enumerate(listing.read_text().splitlines(), 1) if line]
     else:
-        files = sorted(p for p in source.glob("**/*") if p.suffix.lower() in CLIP_SUFFIXES)
+        files = sorted(p for p in source.glob("**/*") if p.suffix.lower() in READS)
         rows = [
             {"clip": str(p.relative_to(source)), "captions": p.with_suffix(".txt").read_text().splitlines()}
             for p in files
@@ -288,7 +288,7 @@ def _rows(source: Path) -> list[dict]:
     if not rows:
         raise LeadError(
             f"{source} has no captioned clips: expected captions.jsonl, or a .txt of captions beside each "
-            f"clip ({', '.join(CLIP_SUFFIXES)})"
+            f"clip ({', '.join(READS)})"
         )
     return rows
 

@@ -1,4 +1,6 @@
-"""A crude synthetic walk that tests share."""
+"""A crude synthetic walk, and standing with swinging arms, that tests share."""
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,6 +25,14 @@ def walking(seconds: float = 3.0, fps: float = 20.0, sway: float = 0.0, seed: in
             joints[:, joint] = joints[:, parent] + _pitched(np.array([0, -length, 0]), -swing + 0.2 * sway)
     joints[:, :, 2] += times[:, None] * 1.1
     return Motion(joints.astype(np.float32), fps, name=f"walk-{seed}")
+
+
+def waving(seconds: float = 3.0, fps: float = 20.0) -> Motion:
+    """Arms swing, feet stay where they stand."""
+    walk = walking(seconds, fps)
+    joints = walk.joints - walk.joints[:, :1] + walk.joints[0, 0]
+    joints[:, [4, 5, 7, 8, 10, 11]] = tpose()[[4, 5, 7, 8, 10, 11]]
+    return replace(walk, joints=joints)
 
 
 def _pitched(offset: np.ndarray, angle: np.ndarray) -> np.ndarray:

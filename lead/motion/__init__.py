@@ -3,13 +3,16 @@
 from lead.motion.bvh import Bvh, read_bvh, write_bvh
 from lead.motion.errors import MotionError
 from lead.motion.features import Stats, features_to_joints, joints_to_features
-from lead.motion.motion import Motion
+from lead.motion.motion import WRITES, Motion
+from lead.motion.reading import Reading
 from lead.motion.rigs import Rig
 
 __all__ = [
+    "WRITES",
     "Bvh",
     "Motion",
     "MotionError",
+    "Reading",
     "Rig",
     "Stats",
     "features_to_joints",

@@ -1,23 +1,23 @@
 """BVH files: text to `Bvh` and back, and the joint positions that a `Bvh` describes.
 
 Conventions: everything here is as the file has it: its units, its axes, degrees, its own joint order (parents
-come before children). A joint's rotation channels multiply in the order in which they stand, the first
-outermost. Position channels replace the joint's OFFSET (as MotionBuilder, Blender and Bandai-Namco's files
-mean them).
+come before children), one ROOT or several. A joint's rotation channels multiply in the order in which they stand,
+the first outermost. Position channels replace the joint's OFFSET (as MotionBuilder, Blender and Bandai-Namco's
+files mean them).
 Knows nothing of metres, of up, or of which joint is a knee: see `rigs`.
 """
 
 import os
 import re
 import tempfile
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
+from lead.motion.decimals import format_numbers, parse_numbers
 from lead.motion.errors import MotionError
 from lead.motion.rotations import turn_columns
 
@@ -26,8 +26,6 @@ MAX_HEADER_BYTES = 1 << 20
 MAX_JOINTS = 1024
 MAX_VALUE = 1e9
 """Degrees or file units."""
-_PLAIN_WIDTH = 17
-"""Characters of the longest number read the fast way: 15 digits, a point and a sign."""
 
 _CHANNELS = {
     f"{axis.lower()}{kind}": f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")
@@ -42,7 +40,7 @@ class Bvh:
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
-    """The parent of each joint; -1 for the root."""
+    """The parent of each joint; -1 for a root."""
     offsets: Float[np.ndarray, "joints 3"]
     channels: tuple[tuple[str, ...], ...]
     """For each joint its channels in the file's order, spelled `Xposition`, `Zrotation`, ..."""
@@ -51,12 +49,39 @@ class Bvh:
     values: Float[np.ndarray, "frames channels"]
     frame_time: float
     """Seconds."""
+    notes: tuple[str, ...] = ()
+    """What is wrong with the file and was read all the same, in words."""
 
     @property
     def fps(self) -> float:
         """Frames a second; a rounded frame time (0.0333333) means the whole number beside it."""
         fps = 1.0 / self.frame_time
         return float(round(fps)) if abs(fps - round(fps)) < 2e-4 * fps else fps
+
+    def under(self, root: int) -> "Bvh":
+        """The tree below one of several roots, the others left out."""
+        keep = [root]
+        for joint in range(root + 1, len(self.names)):
+            if self.parents[joint] in keep:
+                keep.append(joint)
+        place = {joint: n for n, joint in enumerate(keep)} | {-1: -1}
+        starts = np.cumsum([0, *map(len, self.channels)])
+        columns = [column for joint in keep for column in range(starts[joint], starts[joint + 1])]
+        return Bvh(
+            tuple(self.names[joint] for joint in keep), tuple(place[self.parents[joint]] for joint in keep),
+            self.offsets[keep], tuple(self.channels[joint] for joint in keep),
+            tuple((place[owner], offset) for owner, offset in self.end_sites if owner in place),
+            self.values[:, columns], self.frame_time, self.notes,
+        )  # fmt: skip
+
+    def few(self, frames: int = 64) -> "Bvh":
+        """At most so many of its frames, from the first to the last."""
+        picked = np.unique(np.linspace(0, max(len(self.values) - 1, 0), frames).astype(int))[: len(self.values)]
+        return replace(self, values=self.values[picked])
+
+    def first(self, frames: int) -> "Bvh":
+        """Its first frames."""
+        return replace(self, values=self.values[:frames])
 
     def local(self) -> tuple[Float[np.ndarray, "frames joints 3"], Float[np.ndarray, "frames joints 3 3"]]:
         """Each joint's translation and rotation matrix relative to its parent."""
@@ -90,8 +115,11 @@ class Bvh:
         return positions.transpose(2, 0, 1), rotations.transpose(3, 0, 1, 2)
 
 
-def read_bvh(path: str | os.PathLike[str]) -> Bvh:
-    """Read a BVH file; raises MotionError naming the file and what is wrong with it."""
+def read_bvh(path: str | os.PathLike[str], fps: float | None = None) -> Bvh:
+    """Read a BVH file; raises MotionError naming the file and what is wrong with it.
+
+    `fps` stands in place of what the file says of its rate.
+    """
     path = Path(path)
     try:
         size = path.stat().st_size
@@ -101,13 +129,13 @@ def read_bvh(path: str | os.PathLike[str]) -> Bvh:
     except OSError as error:
         raise MotionError(f"{path}: cannot be read: {error.strerror or error}.") from error
     try:
-        return parse_bvh(text)
+        return parse_bvh(text, fps)
     except MotionError as error:
         raise MotionError(f"{path}: {error}") from None
 
 
-def parse_bvh(text: bytes) -> Bvh:
-    """The `Bvh` in the text of a BVH file."""
+def parse_bvh(text: bytes, fps: float | None = None) -> Bvh:
+    """The `Bvh` in the text of a BVH file, at a rate of our own if one is given."""
     if not text.strip():
         raise MotionError("the file is empty; expected a BVH file.")
     text = text.removeprefix(b"\xef\xbb\xbf")
@@ -121,10 +149,10 @@ def parse_bvh(text: bytes) -> Bvh:
     head = _FRAMES.match(text, found.end())
     if head is None:
         raise MotionError("expected 'Frames: <count>' and 'Frame Time: <seconds>' after MOTION.")
-    frames, frame_time = _parse_counts(head[1].decode("ascii", "replace"), head[2].decode("ascii", "replace"))
-    width = sum(map(len, channels))
-    values = _parse_values(text[head.end() :], frames, width)
-    return Bvh(names, parents, offsets, channels, end_sites, values, frame_time)
+    stated = head[2] if fps is None else repr(1.0 / fps).encode()
+    frames, frame_time = _parse_counts(head[1].decode("ascii", "replace"), stated.decode("ascii", "replace"))
+    values, notes = _parse_values(text[head.end() :], frames, sum(map(len, channels)))
+    return Bvh(names, parents, offsets, channels, end_sites, values, frame_time, notes)
 
 
 def _parse_counts(frames: str, frame_time: str) -> tuple[int, float]:
@@ -135,16 +163,18 @@ def _parse_counts(frames: str, frame_time: str) -> tuple[int, float]:
     if counts[0] < 0 or not 1e-5 <= counts[1] <= 10:
         raise MotionError(
             f"'Frames: {frames[:20]}' with 'Frame Time: {frame_time[:20]}'; expected a count of 0 or more "
-            "and seconds between 0.00001 and 10."
+            "and seconds between 0.00001 and 10. State the frames a second yourself if the file does not."
         )
     return counts
 
 
-def _parse_values(text: bytes, frames: int, width: int) -> Float[np.ndarray, "frames channels"]:
-    """The numbers after the frame time; their count must be what the header claims, and all finite."""
-    values = parse_numbers(text)
+def _parse_values(text: bytes, frames: int, width: int) -> tuple[Float[np.ndarray, "frames channels"], tuple[str, ...]]:
+    """The numbers after the frame time, all finite, and a note where the header counts them wrongly."""
+    values, notes = parse_numbers(text), tuple[str, ...]()
     if values.size != frames * width:
-        _explain_count(text, frames, width)
+        claimed, frames = frames, _count_rows(text, frames, width)
+        values = values[: frames * width]
+        notes = (f"the header claims {claimed} frames, but {frames} follow: those were read",)
     sane = np.abs(values) < MAX_VALUE  # false for NaN
     if not sane.all():
         bad = int(np.flatnonzero(~sane)[0])
@@ -152,66 +182,30 @@ def _parse_values(text: bytes, frames: int, width: int) -> Float[np.ndarray, "fr
             f"frame {bad // width} has the value {values[bad]}: NaN, infinite or beyond {MAX_VALUE:.0e}; "
             "repair or cut that frame."
         )
-    return values.reshape(frames, width)
+    return values.reshape(frames, width), notes
 
 
-def parse_numbers(text: bytes) -> Float[np.ndarray, "count"]:
-    """The numbers in a text, as far as it is one of numbers and white space; exactly what float() gives.
+def _count_rows(text: bytes, frames: int, width: int) -> int:
+    """How many frames there are where their count is not the header's: a line each, the last perhaps cut short.
 
-    Plain decimals of at most 15 digits are read all at once, a character of each in every step: the digits
-    make a whole number below 2^53, whose quotient by a power of ten is correctly rounded. Anything else
-    (exponents, longer numbers) goes to NumPy's own parser, at a third of the speed.
+    Raises MotionError where the lines do not have a number for each channel, as then none can be told apart.
     """
-    characters = np.frombuffer(b" " + text + b" ", dtype=np.uint8)
-    inside = characters > ord(" ")
-    starts, ends = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2).T + 1
-    widths = ends - starts
-    longest = int(widths.max(initial=0))
-    if longest > _PLAIN_WIDTH:
-        return _parse_any_numbers(text)
-    padded = np.concatenate([characters, np.full(longest, ord(" "), dtype=np.uint8)])
-    signs = np.isin(padded[starts], (ord("-"), ord("+")))
-    whole = np.zeros(len(starts), dtype=np.int64)
-    decimals, points = np.zeros((2, len(starts)), dtype=np.int8)
-    digits = np.zeros(len(starts), dtype=np.int8)
-    for place in range(longest):
-        character = padded[starts + place]
-        within = widths > place
-        digit = character - np.uint8(ord("0"))  # what is below "0" wraps round to above 9
-        is_digit = within & (digit < 10)
-        whole = np.where(is_digit, whole * 10 + digit, whole)
-        digits += is_digit
-        decimals += is_digit & (points > 0)
-        points += within & (character == ord("."))
-    if not ((digits + points + signs == widths) & (digits > 0) & (digits <= 15) & (points < 2)).all():
-        return _parse_any_numbers(text)
-    values = whole / 10.0 ** np.arange(_PLAIN_WIDTH + 1)[decimals]
-    return np.where(padded[starts] == ord("-"), -values, values)
-
-
-def _parse_any_numbers(text: bytes) -> Float[np.ndarray, "count"]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a word that is no number ends the parse
-        try:
-            return np.fromstring(text, dtype=np.float64, sep=" ")
-        except ValueError:
-            return np.empty(0)
-
-
-def _explain_count(text: bytes, frames: int, width: int) -> None:
-    """Say why there are not frames * width numbers."""
-    words = text.split()
-    for word in words:
+    lines = [len(line.split()) for line in text.splitlines()]
+    lines = [words for words in lines if words]
+    words = sum(lines)
+    for word in text.split():
         try:
             float(word)
         except ValueError:
             shown = word[:20].decode("ascii", "replace")
             raise MotionError(f"{shown!r} stands where a channel's number was expected.") from None
-    rows, rest = divmod(len(words), width) if width else (0, len(words))
+    rows = words // width if width else 0
+    if rows and set(lines[:rows]) == {width} and len(lines) <= rows + 1:
+        return rows
+    shown = f"{rows} whole frames" + (f" and {words % width} numbers of another" if width and words % width else "")
     raise MotionError(
-        f"the header claims {frames} frames of {width} channels, but {rows} whole frames follow"
-        + (f" and {rest} numbers of another" if rest else "")
-        + ": the file is truncated or its frame count is wrong; export it again."
+        f"the header claims {frames} frames of {width} channels, but {shown} follow: the file is truncated or its "
+        "channels are not those of the HIERARCHY; export it again."
     )
 
 
@@ -234,10 +228,8 @@ def _parse_hierarchy(
     for words in _hierarchy_lines(text):
         keyword = words[0].upper()
         if keyword in ("ROOT", "JOINT"):
-            if keyword == "ROOT" and names:
-                raise MotionError(
-                    f"several ROOTs ({names[0]!r} and {' '.join(words[1:])!r}): export one character a file."
-                )
+            if keyword == "ROOT" and open_joints:
+                raise MotionError(f"the ROOT {' '.join(words[1:])!r} stands inside {names[open_joints[-1]]!r}.")
             if len(names) >= MAX_JOINTS:
                 raise MotionError(f"more than {MAX_JOINTS} joints; expected the skeleton of one person.")
             if keyword == "JOINT" and (not open_joints or open_joints[-1] < 0):
@@ -322,7 +314,8 @@ def format_bvh(bvh: Bvh) -> str:
             children[parent].append(joint)
     lines = ["HIERARCHY"]
     order: list[int] = []
-    todo: list[tuple[int, int]] = [(0, 0)]  # (joint, depth); joint -1 closes a brace
+    roots = [joint for joint, parent in enumerate(bvh.parents) if parent < 0]
+    todo = [(root, 0) for root in reversed(roots)]  # (joint, depth); joint -1 closes a brace
     while todo:
         joint, depth = todo.pop()
         pad = "\t" * depth
@@ -339,12 +332,10 @@ def format_bvh(bvh: Bvh) -> str:
                 lines += [f"{pad}\tEnd Site", f"{pad}\t{{", inside, f"{pad}\t}}"]
         todo.append((-1, depth))
         todo += [(child, depth + 1) for child in reversed(children[joint])]
-    frames, width = bvh.values.shape
-    lines += ["MOTION", f"Frames: {frames}", f"Frame Time: {bvh.frame_time:.9g}", ""]
+    lines += ["MOTION", f"Frames: {len(bvh.values)}", f"Frame Time: {bvh.frame_time:.9g}", ""]
     starts = np.cumsum([0, *map(len, bvh.channels)])
     columns = [column for joint in order for column in range(starts[joint], starts[joint + 1])]
-    row = " ".join(["%.6f"] * width) + "\n"
-    return "\n".join(lines) + row * frames % tuple(bvh.values[:, columns].ravel().tolist())
+    return "\n".join(lines) + format_numbers(bvh.values[:, columns])
 
 
 def _format_offset(offset: np.ndarray | tuple[float, float, float]) -> str:

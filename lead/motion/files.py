@@ -1,9 +1,7 @@
-"""Motion files to joint positions and back: BVH, AMASS/SMPL NPZ, NPZ and NPY of joints or of a data set's features.
+"""Motion files to joint positions: BVH, glTF and FBX skeletons, SMPL NPZ, NPZ and NPY of joints or of features.
 
-Conventions: what is returned is in metres with Y up; AMASS is Z up. Arrays are never unpickled, and the size
-that a file claims is checked before memory is taken.
-Knows nothing of networks, and of bodies only our own 22 joints: SMPL poses are set on a rest pose of our own,
-so that no licensed body model is needed; joints come out within some centimetres of SMPL's.
+Conventions: what is returned is in metres with Y up. Arrays are never unpickled, and the size that a file claims is
+checked before memory is taken.
 """
 
 import io
@@ -12,34 +10,28 @@ import os
 import tokenize
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.bvh import read_bvh, write_whole
+from lead.motion.axes import UP_TO_WORLD
+from lead.motion.bvh import Bvh, read_bvh, write_whole
 from lead.motion.errors import MotionError
 from lead.motion.kit import features_to_clip
-from lead.motion.rigs import UP_TO_WORLD, Rig, read_rig
-from lead.motion.rotations import axis_angle_to_matrix, normalise
-from lead.motion.skeleton import BONE_LENGTHS, FPS, HUMANML3D, KIT, PARENTS
+from lead.motion.lead_in import SPAN, count_lead_in, rest_turns
+from lead.motion.rates import rate_note
+from lead.motion.reading import UNITS, Reading
+from lead.motion.rigs import Rig, read_rig
+from lead.motion.skeleton import FPS, HUMANML3D, KIT
+from lead.motion.smpl import SMPL_KEYS, has_poses, read_smpl
 
 MAX_ARRAY_BYTES = 1 << 29
 """Of one array in memory; 512 MiB are over four hours of AMASS at 120 fps in single precision."""
 
-_SMPL_KEYS = ("poses", "root_orient", "pose_body", "trans")
-_RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps")
-_WANTED = "joints [frames, 22, 3] in metres, features [frames, 263] or [frames, 251], or AMASS's poses and trans"
-
-# Directions of the bones where all SMPL angles are zero: a person in a T-pose, to about five degrees.
-_SMPL_REST = normalise(np.array([
-    [0, 0, 0], [0.6, -0.8, -0.1], [-0.6, -0.8, -0.1], [0, 1, -0.3], [0.1, -1, 0], [-0.1, -1, 0], [0, 1, 0.2],
-    [0, -1, -0.1], [0, -1, -0.1], [0, 1, 0], [0.3, -0.4, 0.9], [-0.3, -0.4, 0.9], [0, 1, -0.2],
-    [0.5, 0.8, -0.1], [-0.5, 0.8, -0.1], [0, 0.9, 0.5], [0.9, 0.3, -0.1], [-0.9, 0.3, -0.1],
-    [1, -0.1, -0.1], [-1, -0.1, -0.1], [1, 0, 0], [-1, 0, 0],
-]))  # fmt: skip
+_WANTED = "joints [frames, 22, 3] in metres, features [frames, 263] or [frames, 251], or SMPL's poses and trans"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,38 +41,68 @@ class Clip:
     joints: Float[np.ndarray, "frames 22 3"]
     fps: float
     rig: Rig | None = None
+    notes: tuple[str, ...] = ()
+    """What was guessed, corrected or cut, in words."""
 
 
-def read_clip(path: Path) -> Clip:
+def read_clip(path: Path, reading: Reading = Reading()) -> Clip:
     """Read a motion file by its suffix; raises MotionError naming the file."""
-    readers = {".bvh": _read_bvh, ".npz": _read_npz, ".npy": _read_npy}
-    reader = readers.get(path.suffix.lower())
+    reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise MotionError(f"{path}: {path.suffix or 'no suffix'}: expected a file ending in {', '.join(readers)}.")
+        raise MotionError(f"{path}: {path.suffix or 'no suffix'}: expected a file ending in {', '.join(READS)}.")
     if not path.is_file():
         raise MotionError(f"{path}: no such file.")
     try:
-        return reader(path)
+        return reader(path, reading)
     except OSError as error:
         raise MotionError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except MotionError as error:
         raise error if str(error).startswith(str(path)) else MotionError(f"{path}: {error}") from None
 
 
-def _read_bvh(path: Path) -> Clip:
-    bvh = read_bvh(path)
-    rig, joints = read_rig(bvh)
-    return Clip(joints, rig.fps, rig)
+def read_skeleton(path: Path, reading: Reading = Reading()) -> Bvh:
+    """The skeleton and channels of a file that has them, before its joints are matched."""
+    if path.suffix.lower() in (".glb", ".gltf"):
+        from lead.motion.gltf_read import read_gltf
+
+        return read_gltf(path, reading.fps)
+    if path.suffix.lower() == ".fbx":
+        from lead.motion.fbx import read_fbx
+
+        return read_fbx(path, reading.fps, own_unit=reading.unit is not None)
+    return read_bvh(path, reading.fps)
 
 
-def _read_npy(path: Path) -> Clip:
+def _read_rigged(path: Path, reading: Reading) -> Clip:
+    bvh = read_skeleton(path, reading)
+    rig, joints = read_rig(bvh, reading)
+    notes = bvh.notes
+    if reading.trim:
+        cut = count_lead_in(joints, bvh.fps, rest_turns(bvh, int(2 * SPAN * bvh.fps)))
+        if cut:
+            rig, joints = read_rig(replace(bvh, values=bvh.values[cut:]), reading)
+            notes = (*notes, _lead_in_note(cut))
+    return Clip(joints, rig.fps, rig, (*notes, *rig.notes, *_rate_notes(joints, rig.fps, reading)))
+
+
+def _rate_notes(joints: np.ndarray, fps: float, reading: Reading) -> tuple[str, ...]:
+    """Of a rate that the file states; what a user states is not questioned."""
+    note = "" if reading.fps else rate_note(joints, fps)
+    return (note,) if note else ()
+
+
+def _lead_in_note(frames: int) -> str:
+    return f"{frames} frame{'s' * (frames > 1)} {LEAD_IN}"
+
+
+def _read_npy(path: Path, reading: Reading) -> Clip:
     with path.open("rb") as file:
-        return _array_to_clip(read_array(file, os.fstat(file.fileno()).st_size, "the array"), None)
+        return _array_to_clip(read_array(file, os.fstat(file.fileno()).st_size, "the array"), None, reading)
 
 
-def _read_npz(path: Path) -> Clip:
+def _read_npz(path: Path, reading: Reading) -> Clip:
     arrays: dict[str, np.ndarray] = {}
-    wanted = {*_SMPL_KEYS, *_RATE_KEYS, "joints", "features"}
+    wanted = {*SMPL_KEYS, *_RATE_KEYS, "joints", "features"}
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
@@ -90,17 +112,45 @@ def _read_npz(path: Path) -> Clip:
                     arrays[name] = read_array(file, members[name].file_size, repr(name))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise MotionError(f"not a readable NPZ file ({error}); expected {_WANTED}.") from None
-    fps = _frame_rate(arrays)
-    if "poses" in arrays or "pose_body" in arrays:
+    fps = reading.fps or _frame_rate(arrays)
+    if has_poses(arrays):
         if fps is None:
-            raise MotionError("poses without mocap_framerate or mocap_frame_rate; add the frames a second.")
-        return Clip(smpl_to_joints(*_smpl_arrays(arrays)), fps)
+            raise MotionError(f"poses without a rate ({', '.join(_RATE_KEYS)}); state the frames a second.")
+        joints, notes = read_smpl(arrays, reading)
+        cut = count_lead_in(joints, fps) if reading.trim else 0
+        notes = (*notes, _lead_in_note(cut)) if cut else notes
+        return Clip(joints[cut:], fps, notes=(*notes, *_rate_notes(joints[cut:], fps, reading)))
     for name in ("joints", "features"):
         if name in arrays:
-            return _array_to_clip(arrays[name], fps)
+            return _array_to_clip(arrays[name], fps, reading)
     if len(arrays) == 1:
-        return _array_to_clip(next(iter(arrays.values())), fps)
+        return _array_to_clip(next(iter(arrays.values())), fps, reading)
     raise MotionError(f"an NPZ with {', '.join(sorted(members)[:20]) or 'no arrays'}; expected {_WANTED}.")
+
+
+_READERS = {
+    ".bvh": _read_rigged, ".npz": _read_npz, ".npy": _read_npy, ".glb": _read_rigged, ".gltf": _read_rigged,
+    ".fbx": _read_rigged,
+}  # fmt: skip
+READS = tuple(_READERS)
+"""The suffixes that are read."""
+SKELETONS = tuple(suffix for suffix, reader in _READERS.items() if reader is _read_rigged)
+"""Those of files that hold a skeleton."""
+LEAD_IN = "of a T-pose or rest pose at the start cut"
+"""How a clip's note of that ends."""
+_RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
+
+
+def _frame_rate(arrays: dict[str, np.ndarray]) -> float | None:
+    for name in _RATE_KEYS:
+        if name in arrays:
+            if arrays[name].size != 1:
+                raise MotionError(f"{name!r} has shape {arrays[name].shape}; expected one number.")
+            fps = float(arrays[name].reshape(()))
+            if not 0.1 <= fps <= 10000:
+                raise MotionError(f"{fps} frames a second as {name!r}; expected 0.1 to 10000.")
+            return fps
+    return None
 
 
 def read_array(file: IO[bytes] | io.BufferedIOBase, size: int, name: str) -> np.ndarray:
@@ -137,53 +187,11 @@ def _read_header(file: IO[bytes] | io.BufferedIOBase, name: str) -> tuple[tuple[
         raise MotionError(f"{name} is not in NPY format ({reason}); expected {_WANTED}.") from None
 
 
-def _frame_rate(arrays: dict[str, np.ndarray]) -> float | None:
-    for name in _RATE_KEYS:
-        if name in arrays:
-            if arrays[name].size != 1:
-                raise MotionError(f"{name!r} has shape {arrays[name].shape}; expected one number.")
-            return float(arrays[name].reshape(()))
-    return None
-
-
-def _smpl_arrays(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Poses [frames, 66] of the 22 body joints and translations [frames, 3]."""
-    if "poses" in arrays:
-        poses = arrays["poses"]
-    elif "root_orient" in arrays and all(arrays[n].ndim == 2 for n in ("root_orient", "pose_body")):
-        if len(arrays["root_orient"]) != len(arrays["pose_body"]):
-            raise MotionError("root_orient and pose_body differ in their number of frames.")
-        poses = np.concatenate([arrays["root_orient"], arrays["pose_body"]], axis=-1)
-    else:
-        raise MotionError(f"pose_body without root_orient; expected {_WANTED}.")
-    if poses.ndim == 3 and poses.shape[-1] == 3:
-        poses = poses.reshape(len(poses), -1)
-    if poses.ndim != 2 or poses.shape[1] < 66 or poses.shape[1] % 3:
-        raise MotionError(f"poses of shape {poses.shape}; expected [frames, 66 or more] axis-angle numbers.")
-    trans = arrays.get("trans", np.zeros((len(poses), 3)))
-    if trans.shape != (len(poses), 3):
-        raise MotionError(f"trans of shape {trans.shape}; expected {(len(poses), 3)} as there are {len(poses)} poses.")
-    return poses[:, :66], trans
-
-
-def smpl_to_joints(
-    poses: Float[np.ndarray, "frames 66"], trans: Float[np.ndarray, "frames 3"]
-) -> Float[np.ndarray, "frames 22 3"]:
-    """Forward kinematics of axis-angle poses (Z up) on our own rest pose; joints are Y up."""
-    local = axis_angle_to_matrix(poses.reshape(len(poses), 22, 3))
-    offsets = _SMPL_REST * BONE_LENGTHS[:, None]
-    turned, joints = local.copy(), np.empty((len(poses), 22, 3))
-    joints[:, 0] = trans
-    for joint in range(1, 22):
-        parent = PARENTS[joint]
-        joints[:, joint] = joints[:, parent] + turned[:, parent] @ offsets[joint]
-        turned[:, joint] = turned[:, parent] @ local[:, joint]
-    return joints @ UP_TO_WORLD["Z"].T
-
-
-def _array_to_clip(array: np.ndarray, fps: float | None) -> Clip:
+def _array_to_clip(array: np.ndarray, fps: float | None, reading: Reading) -> Clip:
+    fps = reading.fps or fps
     if array.ndim == 3 and array.shape[1:] == (22, 3):
-        return Clip(array, FPS if fps is None else fps)
+        joints = array @ (UNITS[reading.unit or "m"] * UP_TO_WORLD[reading.up or "Y"].T)
+        return Clip(joints, FPS if fps is None else fps)
     if array.ndim == 2 and array.shape[1] in (HUMANML3D.features, KIT.features):
         joints, own_fps = features_to_clip(array)
         return Clip(joints, own_fps if fps is None else fps)

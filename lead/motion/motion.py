@@ -11,18 +11,23 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from lead.motion.amass import write_amass
 from lead.motion.bvh import write_bvh
 from lead.motion.errors import MotionError
 from lead.motion.features import joints_to_features
 from lead.motion.files import read_clip, write_joints
+from lead.motion.glb import write_glb
 from lead.motion.kit import features_to_clip, joints_to_kit
 from lead.motion.planting import features_to_planted_clip
 from lead.motion.procedural import mirrored
+from lead.motion.reading import Reading
 from lead.motion.retarget import motion_to_bvh, motion_to_rig
 from lead.motion.rigs import Rig
 from lead.motion.skeleton import FPS, HUMANML3D, KIT, Skeleton
 
 MAX_METRES = 1e5
+WRITES = (".bvh", ".glb", ".npz", ".npy")
+"""The suffixes that `Motion.save` writes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,8 @@ class Motion:
     rig: Rig | None = None
     """The rig that the clip was read from."""
     name: str = ""
+    notes: tuple[str, ...] = ()
+    """What was guessed, corrected or cut while it was read, in words."""
 
     def __post_init__(self) -> None:
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
@@ -58,29 +65,41 @@ class Motion:
         return len(self.joints) / self.fps
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> "Motion":
-        """A clip from .bvh, .npz (AMASS or SMPL, joints, features) or .npy (joints, features).
+    def read(cls, path: str | os.PathLike[str], reading: Reading = Reading()) -> "Motion":
+        """A clip from .bvh, .glb, .gltf, .fbx (skeletons), .npz (SMPL, joints, features) or .npy (joints, features).
 
         Raises MotionError naming the file, what is wrong with it and what was expected.
         """
         path = Path(path)
-        clip = read_clip(path)
+        clip = read_clip(path, reading)
         try:
-            return cls(clip.joints, clip.fps, clip.rig, path.stem)
+            return cls(clip.joints, clip.fps, clip.rig, path.stem, clip.notes)
         except MotionError as error:
             raise MotionError(f"{path}: {error}") from None
 
     def save(self, path: str | os.PathLike[str], rig: Rig | None = None) -> Path:
-        """Write .bvh (on `rig`, or on our 22 joints in a T-pose), .npz or .npy (joints), by suffix."""
+        """Write a file by its suffix: .bvh (on `rig`, or on our 22 joints in a T-pose), .glb (a mannequin that moves),
+        .npz or .npy (joints).
+        """
         path = Path(path)
         suffix = path.suffix.lower()
+        if suffix not in WRITES:
+            known = ", ".join(WRITES)
+            raise MotionError(f"{path}: cannot write {suffix or 'a file without suffix'}; use one of {known}.")
         if suffix in (".npz", ".npy"):
             return write_joints(path, self.joints, self.fps)
-        if suffix != ".bvh":
-            raise MotionError(f"{path}: cannot write {suffix or 'a file without suffix'}; use .bvh, .npz or .npy.")
+        if suffix == ".glb":
+            return write_glb(self.joints, self.fps, path, self.name)
         if rig is None:
             return write_bvh(motion_to_bvh(self.joints, self.fps), path)
         return write_bvh(motion_to_rig(self.resample(rig.fps).joints, rig, same_body=rig is self.rig), path)
+
+    def save_amass(self, path: str | os.PathLike[str]) -> Path:
+        """Write an .npz as AMASS has them: SMPL-H poses on a mean body, Z up."""
+        path = Path(path)
+        if path.suffix.lower() != ".npz":
+            raise MotionError(f"{path}: AMASS's poses are written as .npz; end the name in it.")
+        return write_amass(self.joints, self.fps, path)
 
     def resample(self, fps: float) -> "Motion":
         """The same motion at another rate, by a cubic spline; the first frame stays first."""

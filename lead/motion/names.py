@@ -41,35 +41,74 @@ _NEEDED = ("pelvis", *(f"{side}_{limb}" for side in ("left", "right")
                        for limb in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")))  # fmt: skip
 
 
-def match_names(names: Sequence[str], parents: Sequence[int]) -> dict[str, int]:
+def match_names(names: Sequence[str], parents: Sequence[int], given: Mapping[str, int] | None = None) -> dict[str, int]:
     """Our joint's name -> the index in `names`, for hips, legs, arms, collars, neck and head as far as they
-    are there.
-
-    Raises MotionError with all that could not be matched, and the names that were there.
+    are there; `given` ones, by index or -1 for none, come first.
     """
     plain: dict[str, int] = {}
     for joint, name in enumerate(names):
         plain.setdefault(plain_name(name), joint)
-    found: dict[str, int] = {}
+    found = dict(given or {})
     for side in ("left_", "right_"):
         for limb, aliases in _LIMBS.items():
             _take(found, side + limb, [side + alias for alias in aliases], plain)
     for joint_name, aliases in _MIDDLE.items():
         _take(found, joint_name, aliases, plain)
-    if "left_hip" in found and "right_hip" in found:
+    found = {ours: joint for ours, joint in found.items() if joint >= 0}
+    if "left_hip" in found and "right_hip" in found and "pelvis" not in (given or {}):
         legs_meet = common_ancestor(found["left_hip"], found["right_hip"], parents)
         if found.get("pelvis", -1) not in path_up(legs_meet, parents) and legs_meet >= 0:
             found["pelvis"] = legs_meet  # it has another name, or "Hips" is a control that no leg hangs from
-    missing = [name for name in _NEEDED if name not in found]
-    if "neck" not in found and "head" not in found:
-        missing.append("neck or head")
-    if missing:
-        raise MotionError(
-            f"an unknown rig: no joint matches {', '.join(missing)}. Its joints are: {_listing(names)}. "
-            "Rename them to a common scheme, for instance Mixamo's (Hips, LeftUpLeg, LeftLeg, LeftFoot, "
-            "LeftArm, LeftForeArm, LeftHand, ...)."
-        )
     return found
+
+
+def missing_joints(found: Mapping[str, int]) -> list[str]:
+    """What is needed of a rig and was not found."""
+    missing = [name for name in _NEEDED if name not in found]
+    return missing if "neck" in found or "head" in found else [*missing, "neck or head"]
+
+
+def unknown_rig(names: Sequence[str], missing: Sequence[str], notes: Sequence[str] = ()) -> MotionError:
+    """The error that says which joints cannot be matched, and the names that were there."""
+    also = "".join(f"; {note}" for note in notes)
+    return MotionError(
+        f"an unknown rig: no joint matches {', '.join(missing)}{also}. Its joints are: {_listing(names)}. "
+        "Say which is which in a rig map, or rename them to a common scheme, for instance Mixamo's (Hips, "
+        "LeftUpLeg, LeftLeg, LeftFoot, LeftArm, LeftForeArm, LeftHand, ...)."
+    )
+
+
+_CONVENTIONS = (
+    ("Mixamo", r"mixamorig", 5),
+    ("VRM", r"J_Bip_", 5),
+    ("3ds Max Biped", r"(?:ValveBiped\.)?Bip\d+", 5),
+    ("Daz", r"(?:hip|abdomen|[lr](?:Thigh|Shin|Shldr|ForeArm|Collar))$|[lr](?:ThighBend|ShldrBend)$", 6),
+    ("CMU", r"[lr](?:femur|tibia|humerus|radius)$", 8),
+    ("CMU", r"[LR]HipJoint$|LowerBack$|Neck1$", 4),
+    ("Bandai-Namco", r"joint_Root$|(?:Upper|Lower)(?:Leg|Arm)_[LR]$", 8),
+    ("Unreal", r"(?:thigh|calf|upperarm|lowerarm|clavicle|ball)_[lr]$", 8),
+    ("Xsens MVN", r"(?:L5|L3|T12|T8|(?:Left|Right)(?:Upper|Lower)Leg)$", 8),
+    ("Xsens, 100STYLE", r"(?:Chest4|(?:Left|Right)(?:Collar|Elbow|Knee|Ankle))$", 9),
+    ("Unity, VRM", r"(?:Left|Right)(?:Upper|Lower)(?:Leg|Arm)$", 8),
+    ("Perception Neuron", r"(?:Left|Right)InHand", 2),
+    ("Rokoko", r"(?:Left|Right)(?:Thigh|Shin)$", 4),
+    ("SMPL", r"(?:.*_)?(?:[LR]|left|right)_(?:Hip|Knee|Ankle|Collar|Wrist)$", 8),
+    ("Rigify", r"(?:DEF|ORG)-", 8),
+    ("Kinect", r"Spine(?:Base|Mid|Shoulder)$", 3),
+    ("LAFAN1", r"(?:Left|Right)(?:UpLeg|Toe)$", 4),
+    ("MotionBuilder", r"(?:Left|Right)(?:UpLeg|ToeBase|ForeArm)$", 4),
+    ("classic BVH", r"(?:Left|Right)(?:Hip|Knee|Ankle|Elbow|Wrist)$", 8),
+)
+"""What gives a rig's maker away: a pattern that at least so many different names match; the first that fits counts."""
+
+
+def convention(names: Sequence[str]) -> str:
+    """Whose joint names these are, as far as they tell it; empty where they do not."""
+    bare = {re.split(r"[:|]", name)[-1] if not re.match(r"mixamorig", name, re.IGNORECASE) else name for name in names}
+    for maker, pattern, least in _CONVENTIONS:
+        if sum(bool(re.match(pattern, name, re.IGNORECASE)) for name in bare) >= least:
+            return maker
+    return ""
 
 
 def plain_name(name: str) -> str:
@@ -120,6 +159,8 @@ def spine_path(found: Mapping[str, int], parents: Sequence[int]) -> tuple[list[i
 
 
 def _take(found: dict[str, int], ours: str, aliases: Sequence[str], plain: Mapping[str, int]) -> None:
+    if ours in found:
+        return
     taken = set(found.values())
     joint = next((plain[alias] for alias in aliases if alias in plain and plain[alias] not in taken), None)
     if joint is not None:

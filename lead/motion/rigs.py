@@ -1,44 +1,35 @@
 """`Rig`: a BVH's skeleton and which of its joints are our 22; positions on it to ours.
 
-Stages of reading: joints by name (`names`) -> reference pose -> up axis -> unit -> spine, and ends of feet
-and head. The reference pose is the rest pose where that is a standing person; where the offsets alone are no
-person (Bandai's, LAFAN1's), it is the clip's mean pose. It stands for what bone directions leave open
-(twist, fingers).
+Stages of reading: joints (`match`) -> reference pose -> up axis and unit (`axes`) -> spine, and ends of feet and
+head. The reference pose is the rest pose where that is a standing person; where the offsets alone are no person
+(Bandai's, LAFAN1's), it is the clip's mean pose. It stands for what bone directions leave open (twist, fingers).
 Conventions: `file` is the rig's own units and axes, `world` is ours (metres, Y up); a *node* is a joint of
 the file, one of its End Sites, or a tip that we build where a rig ends without one.
 Knows nothing of writing: see `retarget`.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
+from lead.motion.axes import LEG, UP_TO_WORLD, guess_unit, nearest_axis, standing_axis
 from lead.motion.bvh import Bvh
 from lead.motion.errors import MotionError
-from lead.motion.names import match_names, path_up, spine_path
+from lead.motion.match import match_person
+from lead.motion.names import convention, path_up, spine_path
+from lead.motion.reading import Reading
 from lead.motion.rotations import nearest_rotation, normalise
 from lead.motion.skeleton import BONE_LENGTHS, JOINTS
 
-UNITS = {"m": 1.0, "inch": 0.0254, "cm": 0.01, "mm": 0.001, "CMU": 0.0254 / 0.45}
-"""Metres in a file's unit; CMU's ASF files count in inches / 0.45."""
-LEG = 0.82
-"""Metres from a person's hip to the ankle."""
-UP_TO_WORLD = {
-    "Y": np.eye(3),
-    "Z": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
-    "X": np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]),
-}
-"""What turns a file with that axis up to Y up."""
 LIMBS = ((1, 4, 7), (2, 5, 8), (16, 18, 20), (17, 19, 21))
 """Hip, knee, ankle; shoulder, elbow, wrist."""
 _BENT = 0.15
 """Mean sine of a bend from which the clip tells a limb's hinge."""
 _COINCIDENT = 0.01
 """A bone shorter than this times the leg is none: two joints in one place."""
-_SAMPLES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +59,8 @@ class Rig:
     """For hips and shoulders the axis about which knee and elbow bend, in their frame; else zero."""
     floor: float
     """Height of the lowest joint in the clip that the rig came from (metres)."""
+    notes: tuple[str, ...] = ()
+    """What was guessed of it and may be wrong, in words."""
 
     @classmethod
     def from_bvh(cls, bvh: Bvh) -> "Rig":
@@ -87,29 +80,38 @@ class Rig:
         return _chain(self.translations, self.rotations, self.node_parents)[0]
 
     @property
+    def maker(self) -> str:
+        """The tool or data set whose joint names these are; empty where the names do not tell."""
+        return convention(self.names)
+
+    @property
     def leg(self) -> float:
         """Metres from hip to knee to ankle, the mean of both sides."""
         return self.scale * _leg(self.reference()[list(self.nodes)])
 
 
-def read_rig(bvh: Bvh) -> tuple[Rig, Float[np.ndarray, "frames 22 3"]]:
-    """The rig of a BVH and our 22 joints' world positions in its frames."""
-    found = match_names(bvh.names, bvh.parents)
+def read_rig(bvh: Bvh, reading: Reading = Reading()) -> tuple[Rig, Float[np.ndarray, "frames 22 3"]]:
+    """The rig of a BVH and our 22 joints' world positions in its frames.
+
+    Of several ROOTs the person's is taken, the first where there are more.
+    """
+    bvh, found, notes = match_person(bvh, reading.rig_map or {})
     translations, rotations, standing = _reference_pose(bvh, found)
     parents = [*bvh.parents, *(owner for owner, _ in bvh.end_sites)]
     translations = np.concatenate([translations, *(np.array([offset]) for _, offset in bvh.end_sites)])
     positions, turned = _chain(translations, rotations, parents)
-    up = _up_axis(bvh, found, positions if standing else None)
+    world = bvh.world()
+    rest_up, up, doubt = _up_axes(world[0], found, positions if standing else None, reading.up)
     leg = _leg([positions[found[name]] if name in found else np.zeros(3) for name in JOINTS])
     if not leg > 1e-6:
         raise MotionError("the rig's legs have no length: its OFFSETs are zero. Export the skeleton with its offsets.")
-    unit = min(UNITS.values(), key=lambda metres: abs(np.log(leg * metres / LEG)))
+    unit, doubts = guess_unit(leg, reading.unit)
 
-    nodes = _named_nodes(found, positions, leg, parents)
+    nodes = _named_nodes(found, positions, leg, parents, reading.rig_map or {})
     for joint, before in ((10, 7), (11, 8), (15, 12)):
         if nodes[joint] < 0:
-            ends = [n for n in range(len(bvh.names), len(positions)) if parents[n] == nodes[before]]
-            tip = _tip(joint, nodes, nodes[before], ends, positions, UP_TO_WORLD[up], leg)
+            ends = [n for n in range(len(positions)) if parents[n] == nodes[before] and n not in parents]
+            tip = _tip(joint, nodes, nodes[before], ends, positions, UP_TO_WORLD[rest_up], leg)
             if isinstance(tip, np.ndarray):
                 translations = np.concatenate([translations, [turned[nodes[before]].T @ tip]])
                 parents.append(nodes[before])
@@ -117,9 +119,8 @@ def read_rig(bvh: Bvh) -> tuple[Rig, Float[np.ndarray, "frames 22 3"]]:
             nodes[joint] = tip
     rig = Rig(
         bvh.names, bvh.parents, bvh.offsets, bvh.channels, bvh.end_sites, bvh.fps, unit, up, tuple(parents),
-        translations, rotations, tuple(nodes), np.zeros((22, 3)), 0.0,
+        translations, rotations, tuple(nodes), np.zeros((22, 3)), 0.0, (*notes, *doubt, *doubts),
     )  # fmt: skip
-    world = bvh.world()
     joints = _joints(rig, *world)
     floor = float(joints[..., 1].min()) if len(joints) else 0.0
     return replace(rig, hinges=_hinges(rig, *world), floor=floor), joints
@@ -168,11 +169,9 @@ def interpolate(joints: Float[np.ndarray, "*batch 22 3"], missing: Sequence[int]
 
 def _reference_pose(bvh: Bvh, found: dict[str, int]) -> tuple[np.ndarray, np.ndarray, bool]:
     """Translations and rotations relative to the parents, and whether the rest pose is a standing person."""
-    frames = np.unique(np.linspace(0, max(len(bvh.values) - 1, 0), _SAMPLES).astype(int))[: len(bvh.values)]
-    few = Bvh(bvh.names, bvh.parents, bvh.offsets, bvh.channels, bvh.end_sites, bvh.values[frames], bvh.frame_time)
-    translations, rotations = few.local()
+    translations, rotations = bvh.few().local()
     rest = np.broadcast_to(np.eye(3), (len(bvh.names), 3, 3)).copy()
-    if not len(few.values):
+    if not len(bvh.values):
         return bvh.offsets, rest, True
     translation = np.median(translations, axis=0)
     if _stands(_chain(translation, rest, bvh.parents)[0], found):
@@ -195,20 +194,24 @@ def _body_up(positions: Float[np.ndarray, "frames joints 3"], found: dict[str, i
     return top - (positions[:, found["left_hip"]] + positions[:, found["right_hip"]]) / 2
 
 
-def _up_axis(bvh: Bvh, found: dict[str, int], standing: np.ndarray | None) -> str:
-    """The axis along which the rest pose stands, or else the clip's body on the whole."""
-    if standing is None:
-        frames = np.unique(np.linspace(0, len(bvh.values) - 1, _SAMPLES).astype(int))
-        few = Bvh(bvh.names, bvh.parents, bvh.offsets, bvh.channels, (), bvh.values[frames], bvh.frame_time)
-        standing = few.world()[0]
-        feet = (standing[:, found["left_ankle"]] + standing[:, found["right_ankle"]]) / 2
-        direction = normalise(standing[:, found.get("neck", found.get("head", 0))] - feet).mean(axis=0)
-    else:
-        direction = normalise(_body_up(standing[None], found))[0]
-    y, z, x = direction[1], direction[2], direction[0]
-    if z > 0.6 and z > 1.5 * abs(y):
-        return "Z"
-    return "X" if x > 0.8 and x > 2 * abs(y) else "Y"
+def _up_axes(
+    positions: Float[np.ndarray, "frames joints 3"],
+    found: dict[str, int],
+    rest: Float[np.ndarray, "nodes 3"] | None,
+    stated: str | None,
+) -> tuple[str, str, tuple[str, ...]]:
+    """The axes along which the rest pose and the clip stand, and a note where that is doubtful.
+
+    Without a rest pose that stands both are the clip's.
+    """
+    head = found.get("neck", found.get("head", 0))
+    feet = positions[:, [found["left_ankle"], found["right_ankle"]]]
+    if rest is None:
+        up = stated or nearest_axis(normalise(positions[:, head] - feet.mean(axis=1)).mean(axis=0))
+        return up, up, ()
+    rest_up = nearest_axis(normalise(_body_up(rest[None], found))[0])
+    up, note = standing_axis(feet, positions[:, head], rest_up)
+    return rest_up, stated or up, note if stated is None else ()
 
 
 def _leg(positions: Sequence[np.ndarray] | np.ndarray) -> float:
@@ -217,8 +220,13 @@ def _leg(positions: Sequence[np.ndarray] | np.ndarray) -> float:
     return float(sum(np.linalg.norm(positions[a] - positions[b]) for a, b in pairs)) / 2
 
 
-def _named_nodes(found: dict[str, int], positions: np.ndarray, leg: float, parents: Sequence[int]) -> list[int]:
-    """The node of each of our joints; -1 for those missing or in one place with the joint before."""
+def _named_nodes(
+    found: dict[str, int], positions: np.ndarray, leg: float, parents: Sequence[int], rig_map: Mapping[str, str]
+) -> list[int]:
+    """The node of each of our joints; -1 for those missing or in one place with the joint before.
+
+    What a rig map says of a joint stands.
+    """
     nodes = [found.get(name, -1) for name in JOINTS]
 
     def apart(a: int, b: int) -> bool:
@@ -244,7 +252,7 @@ def _named_nodes(found: dict[str, int], positions: np.ndarray, leg: float, paren
     for collar, shoulder in ((13, 16), (14, 17)):
         if nodes[collar] >= 0 and not (apart(nodes[collar], chest) and apart(nodes[collar], nodes[shoulder])):
             nodes[collar] = -1
-    return nodes
+    return [found.get(name, -1) if name in rig_map else node for name, node in zip(JOINTS, nodes, strict=True)]
 
 
 def _tip(
@@ -256,7 +264,7 @@ def _tip(
     to_world: Float[np.ndarray, "3 3"],
     leg: float,
 ) -> int | Float[np.ndarray, "3"]:
-    """For a foot or head that the rig lacks: the End Site that serves, or else where to build it."""
+    """For a foot or head that the rig lacks: the End Site or last joint that serves, or else where to build it."""
     up = to_world[1]
     across = positions[nodes[1]] - positions[nodes[2]] + positions[nodes[16]] - positions[nodes[17]]
     forward = normalise(np.cross(across, up))

@@ -71,6 +71,47 @@ def unwrap_euler(angles: Float[np.ndarray, "frames *batch 3"]) -> Float[np.ndarr
     return np.unwrap(np.where(flipped[..., None], other, angles), axis=0)
 
 
+def matrix_to_quaternion(matrix: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 4"]:
+    """Unit quaternions (x, y, z, w), of either sign.
+
+    The products 4 q q^T of their parts are linear in the matrix; the row with the largest diagonal is taken, so that
+    nothing small is divided by.
+    """
+    xx, yy, zz = (matrix[..., i, i] for i in range(3))
+    x, y, z = (matrix[..., k, j] - matrix[..., j, k] for j, k in ((1, 2), (2, 0), (0, 1)))
+    yz, zx, xy = (matrix[..., k, j] + matrix[..., j, k] for j, k in ((1, 2), (2, 0), (0, 1)))
+    products = np.stack([
+        np.stack([1 + xx - yy - zz, xy, zx, x], axis=-1), np.stack([xy, 1 - xx + yy - zz, yz, y], axis=-1),
+        np.stack([zx, yz, 1 - xx - yy + zz, z], axis=-1), np.stack([x, y, z, 1 + xx + yy + zz], axis=-1),
+    ], axis=-2)  # fmt: skip
+    largest = np.diagonal(products, axis1=-2, axis2=-1).argmax(axis=-1)
+    return normalise(np.take_along_axis(products, largest[..., None, None], axis=-2)[..., 0, :])
+
+
+def quaternion_to_matrix(quaternions: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 3 3"]:
+    """Rotations by quaternions (x, y, z, w) of any length; the inverse of `matrix_to_quaternion`."""
+    unit = quaternions / np.maximum(np.linalg.norm(quaternions, axis=-1, keepdims=True), 1e-12)
+    K = _cross_matrix(unit[..., :3])
+    return np.eye(3) + 2 * (unit[..., 3, None, None] * K + K @ K)
+
+
+def unwrap_quaternions(quaternions: Float[np.ndarray, "frames *batch 4"]) -> Float[np.ndarray, "frames *batch 4"]:
+    """The same rotations, each quaternion of the sign that is nearer to the frame before."""
+    against = (quaternions[1:] * quaternions[:-1]).sum(axis=-1) < 0
+    signs = np.ones(quaternions.shape[:-1])
+    signs[1:] = np.where(np.cumsum(against, axis=0) % 2 == 1, -1.0, 1.0)
+    return quaternions * signs[..., None]
+
+
+def matrix_to_axis_angle(matrix: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """Rotation vectors of at most pi: the inverse of `axis_angle_to_matrix`."""
+    quaternions = matrix_to_quaternion(matrix)
+    quaternions = np.where(quaternions[..., 3:] < 0, -quaternions, quaternions)
+    sine = np.linalg.norm(quaternions[..., :3], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(sine, quaternions[..., 3:])
+    return quaternions[..., :3] * np.where(sine < _EPS, 2.0, angle / np.maximum(sine, _EPS))
+
+
 def shortest_arc(
     source: Float[np.ndarray, "*#batch 3"], target: Float[np.ndarray, "*#batch 3"]
 ) -> Float[np.ndarray, "*batch 3 3"]:

@@ -95,9 +95,11 @@ def test_zero_frames_are_a_skeleton_without_motion():
         ("", "empty"),
         ("once upon a time", "starts with 'once upon a time'"),
         (SMALL.split("MOTION")[0], "truncated"),
-        (SMALL.replace("Frames: 2", "Frames: 5"), "claims 5 frames of 9 channels, but 2 whole frames follow"),
-        (SMALL.replace("Frames: 2", "Frames: 1"), "claims 1 frames of 9 channels, but 2 whole frames follow"),
-        (SMALL[:-12], "claims 2 frames of 9 channels, but 1 whole frames follow and 4 numbers of another"),
+        (SMALL[:-30], "claims 2 frames of 9 channels, but 0 whole frames and 4 numbers of another follow"),
+        (SMALL.replace("0 1 0 0 90", "0 1 0 90"), "claims 2 frames of 9 channels, but 1 whole frames and 8 numbers"),
+        (SMALL.replace("\n1 1 0", " 1 1 0").replace("Frames: 2", "Frames: 3"), "claims 3 frames .* 2 whole frames"),
+        (SMALL.replace("3 Yrotation Xrotation Zr", "2 Yrotation Zr") + "0 0 0 0 0 0\n",
+         "claims 2 frames of 8 channels, but 3 whole frames follow"),
         (SMALL.replace("90", "nan"), "frame 0 has the value nan"),
         (SMALL.replace("1 1 0 0", "1 -inf 0 0"), "frame 1 has the value -inf"),
         (SMALL.replace("90", "1e200"), "frame 0 has the value 1e"),
@@ -113,7 +115,7 @@ def test_zero_frames_are_a_skeleton_without_motion():
         (SMALL.replace("CHANNELS 3", "CHANELS 3"), "unexpected 'CHANELS'"),
         (SMALL.replace("}\nMOTION", "MOTION"), "'}' is missing"),
         (SMALL.replace("}\nMOTION", "}\n}\nMOTION"), "one '}' too many"),
-        (SMALL.replace("}\nMOTION", "}\nROOT prop\n{\n}\nMOTION"), "several ROOTs .'hip' and 'prop'"),
+        (SMALL.replace("JOINT upper leg", "ROOT upper leg"), "ROOT 'upper leg' stands inside 'hip'"),
         ("HIERARCHY\nMOTION\nFrames: 0\nFrame Time: 1\n", "no ROOT"),
         ("HIERARCHY\n{\n}\nMOTION\nFrames: 0\nFrame Time: 1\n", "no joint's name precedes"),
         ("HIERARCHY\nROOT a\n{\n}\nMOTION\nFrames: 0\nFrame Time: 1\n", "no joint has CHANNELS"),
@@ -131,9 +133,40 @@ def test_each_broken_file_gives_one_clear_error(tmp_path, text, says):
 
 
 def test_a_frame_count_is_not_believed():
-    text = SMALL.replace("Frames: 2", "Frames: 99999999999999")
-    with pytest.raises(MotionError, match="claims 99999999999999 frames"):
-        parse_bvh(text.encode())
+    """What is there is read: a killed export's last line, cut short, is left out."""
+    whole = parse_bvh(SMALL.encode())
+    assert whole.notes == ()
+    for claimed in (1, 5, 99999999999999):
+        bvh = parse_bvh(SMALL.replace("Frames: 2", f"Frames: {claimed}").encode())
+        np.testing.assert_array_equal(bvh.values, whole.values)
+        assert bvh.notes == (f"the header claims {claimed} frames, but 2 follow: those were read",)
+    cut = parse_bvh(SMALL[:-12].encode())
+    np.testing.assert_array_equal(cut.values, whole.values[:1])
+    assert "claims 2 frames, but 1 follow" in cut.notes[0]
+
+
+def test_a_stated_rate_stands_in_place_of_the_files():
+    assert parse_bvh(SMALL.encode(), fps=60).fps == 60
+    assert parse_bvh(SMALL.replace("0.0333333", "0").encode(), fps=60).fps == 60
+    with pytest.raises(MotionError, match="State the frames a second yourself"):
+        parse_bvh(SMALL.replace("0.0333333", "0").encode())
+
+
+def test_several_roots_are_read_and_written():
+    prop = "ROOT sword of light\n{\nOFFSET 1 2 3\nCHANNELS 3 Xposition Yposition Zposition\n"
+    text = SMALL.replace("MOTION", prop + "End Site\n{\nOFFSET 0 9 0\n}\n}\nMOTION")
+    text = text.replace("90 0 0 0 0\n", "90 0 0 0 0 7 8 9\n").replace("30\n", "30 7 8 10\n")
+    bvh = parse_bvh(text.encode())
+    assert bvh.names == ("hip", "upper leg", "sword of light")
+    assert bvh.parents == (-1, 0, -1)
+    np.testing.assert_array_equal(bvh.world()[0][:, 2], [[7, 8, 9], [7, 8, 10]])
+    back = parse_bvh(format_bvh(bvh).encode())
+    assert (back.names, back.parents, back.end_sites) == (bvh.names, bvh.parents, bvh.end_sites)
+    np.testing.assert_array_equal(back.values, bvh.values)
+    sword, person = bvh.under(2), bvh.under(0)
+    assert (sword.names, sword.parents, sword.end_sites) == (("sword of light",), (-1,), ((0, (0.0, 9.0, 0.0)),))
+    np.testing.assert_array_equal(sword.values, [[7, 8, 9], [7, 8, 10]])
+    np.testing.assert_array_equal(person.values, parse_bvh(SMALL.encode()).values)
 
 
 def test_bytes_that_are_no_text(tmp_path):

@@ -11,8 +11,8 @@ import pytest
 from benchmarks.pack import has_pack, pack_folder
 from lead.motion import Motion, MotionError
 from lead.motion.features import joints_to_features
-from lead.motion.files import smpl_to_joints
 from lead.motion.skeleton import BONE_LENGTHS, JOINTS, bone_lengths
+from lead.motion.smpl import smpl_to_joints
 
 
 def joint(name: str) -> int:
@@ -57,10 +57,10 @@ def test_a_turned_root_and_a_bent_knee():
     poses = standing["poses"][:, :66].copy()
     poses[:, 3 * joint("left_knee") : 3 * joint("left_knee") + 3] = turned(np.pi / 2, (1, 0, 0))
     joints = smpl_to_joints(poses, standing["trans"])[0]
-    assert joints[joint("left_wrist"), 2] < -0.5  # it faces +X
+    assert joints[joint("left_wrist"), 1] > 0.5  # Z is up, and it faces +X
     shin = joints[joint("left_ankle")] - joints[joint("left_knee")]
     assert shin[0] < -0.35
-    assert abs(shin[1]) < 0.1
+    assert abs(shin[2]) < 0.1
 
 
 @pytest.mark.parametrize("rate", ["mocap_framerate", "mocap_frame_rate", "fps"])
@@ -175,7 +175,7 @@ def test_hostile_npz(tmp_path, make_walk):
     np.savez(path, joints=make_walk(3), fps=0)
     refused("0.0 frames a second")
     np.savez(path, poses=np.zeros((4, 66)))
-    refused("without mocap_framerate")
+    refused("poses without a rate .mocap_framerate, mocap_frame_rate, fps")
     np.savez(path, poses=np.zeros((4, 60)), fps=30)
     refused(r"poses of shape \(4, 60\)")
     np.savez(path, poses=np.zeros((4, 66)), trans=np.zeros((3, 3)), fps=30)
@@ -204,7 +204,7 @@ def test_other_files_are_refused_by_name(tmp_path):
     (tmp_path / "notes.txt").write_text("walk")
     (tmp_path / "folder.bvh").mkdir()
     expected = {
-        "notes.txt": "expected a file ending in .bvh, .npz, .npy",
+        "notes.txt": "expected a file ending in .bvh, .npz, .npy, .glb, .gltf, .fbx",
         "folder.bvh": "no such file",
         "absent.npy": "no such file",
     }

@@ -78,12 +78,21 @@ def test_the_bvh_rests_in_a_t_pose(tmp_path, make_walk):
         foot = rest[f"{side}_foot"] - rest[f"{side}_ankle"]
         np.testing.assert_allclose(arm / np.linalg.norm(arm), [sign, 0, 0], atol=1e-6)
         np.testing.assert_allclose(leg / np.linalg.norm(leg), [0, -1, 0], atol=1e-6)
-        np.testing.assert_allclose(foot / np.linalg.norm(foot), [0, 0, 1], atol=1e-6)
+        assert foot[0] == pytest.approx(0, abs=1e-6)
+        assert -0.6 < foot[1] / foot[2] < -0.4  # soles flat, toes ahead
     assert rest["head"][1] > 50
     names = [JOINTS.index(name) for name in bvh.names]
     np.testing.assert_allclose(
         np.linalg.norm(bvh.offsets, axis=-1)[1:], 100 * BONE_LENGTHS[names[1:]], atol=1e-3
     )
+
+
+@needs_pack
+def test_the_rest_poses_feet_slope_as_standing_feet_of_the_clip_do(tmp_path):
+    for clip, degrees in (("dataset-2_wave-both-hands_normal_023", -39.6), ("cmu_02_04", -19.0)):
+        bvh = read_bvh(Motion(read_joints(clip)).save(tmp_path / "clip.bvh"))
+        foot = bvh.offsets[bvh.names.index("left_foot")]
+        assert np.degrees(np.arctan2(foot[1], foot[2])) == pytest.approx(degrees, abs=6)
 
 
 @needs_pack
@@ -186,7 +195,7 @@ def test_a_pose_that_is_no_body_is_still_written(tmp_path):
 
 
 def test_unknown_suffixes_are_refused_and_leave_nothing(tmp_path, make_walk):
-    with pytest.raises(MotionError, match=r"cannot write .fbx; use .bvh, .npz or .npy"):
+    with pytest.raises(MotionError, match=r"cannot write .fbx; use one of .bvh, .glb, .npz, .npy"):
         Motion(make_walk(2)).save(tmp_path / "clip.fbx")
     with pytest.raises(MotionError, match="cannot write a file without suffix"):
         Motion(make_walk(2)).save(tmp_path / "clip")

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -12,10 +12,14 @@ from lead.motion.rotations import (
     axis_angle_to_matrix,
     euler_to_matrix,
     kabsch,
+    matrix_to_axis_angle,
     matrix_to_euler,
+    matrix_to_quaternion,
     nearest_rotation,
+    normalise,
     shortest_arc,
     unwrap_euler,
+    unwrap_quaternions,
 )
 
 ORDERS = ["".join(axes) for axes in itertools.permutations("XYZ")]
@@ -29,9 +33,7 @@ def about(axis: str, angle: float) -> np.ndarray:
 
 @given(ANGLES, st.sampled_from([*ORDERS, "ZX", "Y", "XYX"]))
 def test_euler_angles_multiply_in_their_order(angles, axes):
-    for row, matrix in zip(
-        angles[:, : len(axes)], euler_to_matrix(angles[:, : len(axes)], axes), strict=True
-    ):
+    for row, matrix in zip(angles[:, : len(axes)], euler_to_matrix(angles[:, : len(axes)], axes), strict=True):
         product = np.eye(3)
         for angle, axis in zip(row, axes, strict=True):
             product = product @ about(axis, angle)
@@ -95,3 +97,27 @@ def test_kabsch_asks_the_prior_where_vectors_leave_it_open():
 def test_nearest_rotation_is_never_a_mirror():
     for matrix in np.random.default_rng(0).normal(size=(50, 3, 3)):
         assert np.linalg.det(nearest_rotation(matrix)) == pytest.approx(1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(arrays(np.float64, (4, 3), elements=st.floats(-1, 1)), st.floats(0, np.pi))
+def test_quaternions_and_rotation_vectors_come_back(axes, angle):
+    matrices = axis_angle_to_matrix(angle * normalise(axes))
+    x, y, z, w = np.moveaxis(matrix_to_quaternion(matrices), -1, 0)
+    np.testing.assert_allclose(x * x + y * y + z * z + w * w, 1)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    np.testing.assert_allclose(np.moveaxis(np.array(rows), -1, 0), matrices, atol=1e-12)
+    vectors = matrix_to_axis_angle(matrices)
+    assert np.linalg.norm(vectors, axis=-1).max() <= np.pi + 1e-12
+    np.testing.assert_allclose(axis_angle_to_matrix(vectors), matrices, atol=1e-7)
+
+
+def test_unwrapped_quaternions_have_no_jumps():
+    angles = np.linspace(0, 6 * np.pi, 200)
+    matrices = axis_angle_to_matrix(angles[:, None, None] * np.array([[0.0, 1, 0], [0.6, 0, 0.8]]))
+    quaternions = unwrap_quaternions(matrix_to_quaternion(matrices))
+    assert np.abs(np.diff(quaternions, axis=0)).max() < 0.06
