@@ -20,6 +20,7 @@ from inversion.lesson import cut
 from inversion.likeness import Looks, gap, looks, overlap_cm, poses, realigned, spread
 from inversion.templates import ACTIONS, Kind, caption_to_action, shown_actions
 from lead import Lead
+from lead.check import SHAKES, UPRIGHT, rise, spikes_of
 from lead.evaluator import Evaluator
 from lead.metrics import jitter, mean_joint_error
 from lead.model import MIN_FRAMES
@@ -29,13 +30,6 @@ from lead.motion import Motion
 # clips that were spoilt on purpose.
 CANNOT_CM, HARDLY_CM = 12.0, 5.0
 """Real clips: 1.3 in the middle, 5.2 at the 99th percentile, 10 for the worst ballet.  Upside down: 17 and more."""
-UPRIGHT = 0.5
-"""Metres from the ankles up to the head, the median over frames: real clips 1.08 and more; lying down: up to .47."""
-HEAD, ANKLES = 15, [7, 8]
-SPIKE = 250.0
-"""m/s² of a joint: kicks and jumps up to 175, three ballet clips 600 and more; a wrist put wrong in one frame: 440."""
-SHAKES = 550.0
-"""m/s³, jitter: fast runs have up to 430, one ballet clip 504; a centimetre of noise has 580."""
 FROZEN = 0.02
 """m/s, the joints' mean speed in place; the calmest of 500 real clips has 0.034."""
 OFF_FLOOR = 0.25
@@ -168,10 +162,10 @@ def _actions(
 
 def _unusable(clip: AssessedClip, joints: Float[np.ndarray, "frames 22 3"]) -> str:
     """A person who does not stand upright in a way that the base can draw: the file's axes, not the motion."""
-    rise = float(np.median(joints[:, HEAD, 1] - joints[:, ANKLES, 1].mean(axis=1)))
-    if clip.error_cm < CANNOT_CM or rise > UPRIGHT:
+    stands = rise(joints)
+    if clip.error_cm < CANNOT_CM or stands > UPRIGHT:
         return ""
-    how = "is upside down" if rise < -UPRIGHT else "lies flat"
+    how = "is upside down" if stands < -UPRIGHT else "lies flat"
     return f"the person {how}, and this base draws it {clip.error_cm:.0f} cm off: Y has to point up"
 
 
@@ -181,9 +175,8 @@ def _problems(clip: AssessedClip, joints: Float[np.ndarray, "frames 22 3"], fps:
     if clip.error_cm >= HARDLY_CM:
         degree = "hardly" if clip.error_cm < CANNOT_CM else "not"
         problems.append(f"this base can {degree} draw it ({clip.error_cm:.1f} cm off): a word will only come near it")
-    turns = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).max(axis=1) * fps**2
-    if turns.max() > max(SPIKE, 5.0 * np.median(turns)):
-        problems.append(f"a joint jumps at {(turns.argmax() + 1) / fps:.2f} s: a tracking error, or a bad cut")
+    if spikes := spikes_of(joints, fps):
+        problems.append(f"a joint jumps at {spikes[0]:.2f} s: a tracking error, or a bad cut")
     elif jitter(joints, fps) > SHAKES:
         problems.append("it shakes: smooth it first, or the word will learn the shaking")
     in_place = joints - joints[:, :1]

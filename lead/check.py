@@ -23,11 +23,12 @@ SHORTEST = 16
 SKATES = 0.45
 """Share of steps that slide: .67 at most in one of them, .43 in all but a hundredth."""
 SPIKE, TIMES = 250.0, 5.0
-"""m/s² of a joint, and how many times the clip's own median: kicks and jumps have up to 175."""
+"""m/s² of a joint, and how many times the clip's own median: kicks and jumps up to 175, three ballet clips 600 and
+more; a wrist put wrong in one frame: 440."""
 SHAKES = 550.0
-"""m/s³, jitter: fast runs have up to 430."""
+"""m/s³, jitter: fast runs have up to 430, one ballet clip 504; a centimetre of noise has 580."""
 UPRIGHT = 0.5
-"""Metres from the ankles up to the head: real clips have 1.08 and more, lying down up to .47."""
+"""Metres from the ankles up to the head, the median over frames: real clips 1.08 and more; lying down: up to .47."""
 TALL = (1.2, 2.2)
 """Metres of a person."""
 _LEG = 0.491
@@ -72,7 +73,7 @@ def check(motion: Motion) -> Check:
     joints[..., 1] -= floor
     rows = len(joints) - 1
     ahead = facing(joints[:1])[0]
-    spikes = _spikes(joints)
+    spikes = spikes_of(joints, FPS)
     height = _height(joints)
     matched = 22 if motion.rig is None else sum(0 <= node < len(motion.rig.names) for node in motion.rig.nodes)
     skate = foot_skate_ratio(joints)
@@ -96,7 +97,7 @@ def refused(reason: str) -> Check:
 def _unusable(joints: Float[np.ndarray, "frames 22 3"], rows: int) -> list[str]:
     if rows < SHORTEST:
         return [f"too short: {(rows + 1) / FPS:.2f} s, at least {(SHORTEST + 1) / FPS:.2f} s are needed"]
-    return ["the person is upside down: state the axis that points up"] if _rise(joints) < -UPRIGHT else []
+    return ["the person is upside down: state the axis that points up"] if rise(joints) < -UPRIGHT else []
 
 
 def _oddities(
@@ -104,7 +105,7 @@ def _oddities(
 ) -> list[str]:
     """What looks wrong in the motion itself."""
     odd = []
-    if _rise(joints) < UPRIGHT:
+    if rise(joints) < UPRIGHT:
         odd.append("the person lies or crawls: state the axis that points up if not")
     if not TALL[0] < height < TALL[1]:
         odd.append(f"a person of {height:.2f} m: state the unit if that is wrong")
@@ -121,19 +122,19 @@ def _oddities(
     return odd
 
 
-def _rise(joints: Float[np.ndarray, "frames 22 3"]) -> float:
+def rise(joints: Float[np.ndarray, "frames 22 3"]) -> float:
     """Metres from the ankles up to the head, the median over frames."""
     return float(np.median(joints[:, 15, 1] - joints[:, [7, 8], 1].mean(axis=1)))
 
 
-def _spikes(joints: Float[np.ndarray, "frames 22 3"]) -> tuple[float, ...]:
+def spikes_of(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> tuple[float, ...]:
     """Seconds at which a joint is accelerated as no body is, one for each group of frames."""
     if len(joints) < 3:
         return ()
-    size = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).max(axis=1) * FPS**2
+    size = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).max(axis=1) * fps**2
     frames = np.flatnonzero(size > max(SPIKE, TIMES * float(np.median(size)))) + 1
     first = np.diff(frames, prepend=-9) > 3
-    return tuple(float(frame / FPS) for frame in frames[first])
+    return tuple(float(frame / fps) for frame in frames[first])
 
 
 def _height(joints: Float[np.ndarray, "frames 22 3"]) -> float:
