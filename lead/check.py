@@ -12,13 +12,12 @@ from jaxtyping import Float
 
 from lead.data import MAX_FRAMES
 from lead.metrics import foot_skate_ratio, jitter
+from lead.model import MIN_FRAMES
 from lead.motion import Motion
 from lead.motion.features import facing
 from lead.motion.files import LEAD_IN
 from lead.motion.skeleton import FPS, bone_lengths
 
-SHORTEST = 16
-"""Rows of features that a base needs at least."""
 # Limits by 5,195 real clips of four data sets; those beyond are bad recordings, or ballet.
 SKATES = 0.45
 """Share of steps that slide: .67 at most in one of them, .43 in all but a hundredth."""
@@ -78,13 +77,13 @@ def check(motion: Motion) -> Check:
     matched = 22 if motion.rig is None else sum(0 <= node < len(motion.rig.names) for node in motion.rig.nodes)
     skate = foot_skate_ratio(joints)
     reasons = [note for note in motion.notes if not note.endswith(LEAD_IN)]
-    if rows >= SHORTEST:
+    if rows >= MIN_FRAMES:
         reasons += _oddities(joints, height, skate, spikes)
     unusable = _unusable(joints, rows)
     return Check(
         len(motion.joints), motion.fps, motion.seconds, motion.rig.maker if motion.rig else "", matched, height, floor,
         float(np.degrees(np.arctan2(ahead[0], ahead[2]))), skate, spikes,
-        -(-rows // MAX_FRAMES) if rows >= SHORTEST else 0,
+        -(-rows // MAX_FRAMES) if rows >= MIN_FRAMES else 0,
         "red" if unusable else "amber" if reasons else "green", (*unusable, *reasons), motion.notes,
     )  # fmt: skip
 
@@ -95,8 +94,8 @@ def refused(reason: str) -> Check:
 
 
 def _unusable(joints: Float[np.ndarray, "frames 22 3"], rows: int) -> list[str]:
-    if rows < SHORTEST:
-        return [f"too short: {(rows + 1) / FPS:.2f} s, at least {(SHORTEST + 1) / FPS:.2f} s are needed"]
+    if rows < MIN_FRAMES:
+        return [f"too short: {(rows + 1) / FPS:.2f} s, at least {(MIN_FRAMES + 1) / FPS:.2f} s are needed"]
     return ["the person is upside down: state the axis that points up"] if rise(joints) < -UPRIGHT else []
 
 

@@ -19,6 +19,7 @@ from jaxtyping import Float
 
 from lead.motion.features import facing
 from lead.motion.motion import Motion
+from lead.motion.planting import soft
 from lead.motion.rotations import normalise, shortest_arc
 
 HEIGHT, HEIGHT_EDGE = 0.055, 0.004
@@ -60,12 +61,7 @@ def _contacts(toes: Float[np.ndarray, "frames 2 3"], floor: float, fps: float) -
     """How far each step of each toe is one of a standing foot, 0 to 1."""
     height = np.maximum(toes[1:, :, 1], toes[:-1, :, 1]) - floor
     speed = np.linalg.norm(np.diff(toes[..., [0, 2]], axis=0), axis=-1) * fps
-    return _soft(HEIGHT - height, HEIGHT_EDGE) * _soft(SPEED - speed, SPEED_EDGE)
-
-
-def _soft(excess: np.ndarray, edge: float) -> np.ndarray:
-    """1 where the excess is positive, 0 where it is negative, a logistic between."""
-    return 1 / (1 + np.exp(-np.clip(excess / edge, -30, 30)))
+    return soft(HEIGHT - height, HEIGHT_EDGE) * soft(SPEED - speed, SPEED_EDGE)
 
 
 def _displacements(

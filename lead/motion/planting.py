@@ -34,7 +34,7 @@ def features_to_planted_clip(
     skeleton = skeleton_of(features.shape[1])
     toes = joints[:, [JOINTS.index(skeleton.joints[skeleton.feet[place]]) for place in (1, 3)]]
     contacts = features[:, skeleton.slices["contacts"]][:, [1, 3]]
-    standing = _soft(contacts - CONTACT, CONTACT_EDGE) * _soft(HEIGHT - toes[..., 1], HEIGHT_EDGE)
+    standing = soft(contacts - CONTACT, CONTACT_EDGE) * soft(HEIGHT - toes[..., 1], HEIGHT_EDGE)
     weight = np.minimum(standing[1:], standing[:-1])[..., None]
     slip = np.diff(toes[..., [0, 2]], axis=0)
     speed = np.linalg.norm(slip, axis=-1, keepdims=True) * fps
@@ -46,6 +46,6 @@ def features_to_planted_clip(
     return planted, fps
 
 
-def _soft(excess: np.ndarray, edge: float) -> np.ndarray:
+def soft(excess: np.ndarray, edge: float) -> np.ndarray:
     """1 where the excess is positive, 0 where it is negative, a logistic between."""
     return 1 / (1 + np.exp(-np.clip(excess / edge, -30, 30)))
