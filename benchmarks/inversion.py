@@ -39,7 +39,7 @@ from lead import Lead, LeadError, Motion, MotionError
 from lead.evaluate import reconstructed
 from lead.evaluator import Evaluator
 
-EDITION = 4
+EDITION = 5
 """Of the figures and of the judges that are no networks: one more has all cells judged again."""
 REAL, DECODED = "real", "decoded"
 """Rows that are not methods: real clips as recorded, and what the base's decoder and projector keep of them."""

@@ -81,7 +81,8 @@ def shots(motion: Motion) -> Shots:
     joints = placed(motion)
     path = _smoothed(joints[:, 0], max(1, round(motion.fps)))
     path[:, 1] = EYE_HEIGHT
-    return Shots(figure_ends(joints), figure_radii(motion), path)
+    radii = np.maximum(figure_radii(motion), 1e-3)  # a stranger's file may show a person of no size
+    return Shots(figure_ends(joints), radii, path)
 
 
 def framed(view: View, several: Sequence[Shots], top: float = 0.0, margin: float = 5.0) -> View:

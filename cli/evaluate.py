@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.console import Device, Json, command, counted, say, table, warn, working
-from cli.models import Base, Captions, Seed, check_base, load_base, load_concept
+from cli.models import AllowBaseMismatch, Base, Captions, Seed, check_base, load_base, load_concept
 from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def evaluate(
     rig_map: RigMap = None,
     strict: Strict = False,
     base: Base = None,
+    allow_base_mismatch: AllowBaseMismatch = False,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -54,7 +55,7 @@ def evaluate(
     paths, motions = read_clips(clips, warn, reading_of(fps, unit, up, rig_map), strict)
     said = read_captions(paths, captions)
     model = load_base(base, device)
-    check_base(word, concept, model)
+    word = check_base(word, concept, model, allow_base_mismatch)
     started = time.perf_counter()
     with working(f"comparing {word.token} with {counted(len(motions), 'clip')}"):
         result = evaluate_concept(model, word, motions, said, seed)

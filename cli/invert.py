@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.blend import blend, negate
+from cli.card import card
 from cli.check import check
 from cli.console import Device, Json, UsageError, command, counted, progress, say, table
 from cli.convert import convert
+from cli.describe import describe
 from cli.evaluate import evaluate
+from cli.exchange import export, import_word
 from cli.learn import learn
-from cli.models import Base, Seed, check_base, load_base, load_concept
+from cli.library import add, list_words, remove, rename
+from cli.models import AllowBaseMismatch, Base, Seed, check_base, concept_file, load_base, load_concept, words_for
 from cli.read_inputs import RigMap
+from cli.share import pull, push
+from cli.verify import verify
 from cli.view import view
 
 if TYPE_CHECKING:
@@ -40,9 +47,11 @@ def about() -> None:
     \b
     lead-invert check clips/
     lead-invert learn clips/ --token "<moonwalk>" --init "walks backward"
-    lead-invert generate "a person turns around like <moonwalk>" --concept moonwalk.safetensors
-    lead-invert evaluate moonwalk.safetensors --clips other-takes/
-    lead-invert show moonwalk.safetensors
+    lead-invert generate "a person turns around like <moonwalk>"
+    lead-invert evaluate "<moonwalk>" --clips other-takes/
+    lead-invert list
+    lead-invert verify moonwalk.safetensors
+    lead-invert card moonwalk.safetensors
     lead-invert convert takes/ --to bvh,glb
     lead-invert view takes/
     """
@@ -58,7 +67,7 @@ def generate(
     prompts: Annotated[list[str], typer.Argument(metavar="PROMPT", help="What the person does; learnt words too.")],
     concept: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A concept file; again for each that the prompts use."),
+        typer.Option(metavar="FILE", help="A concept file, again for each (default: words from the library)."),
     ] = None,
     number: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="Motions for each prompt.")] = 1,
     seconds: Annotated[float, typer.Option(metavar="S", help="Length of each motion.")] = 4.0,
@@ -82,18 +91,20 @@ def generate(
         typer.Option("--format", metavar="LIST", help="Any of bvh,npz,amass,npy,glb (data), png,html,mp4,gif (views)."),
     ] = "bvh,png",
     base: Base = None,
+    allow_base_mismatch: AllowBaseMismatch = False,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")] = Path("out"),
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:
     """Generate motions from prompts.
 
-    Each motion becomes a file of each data format; views (a contact sheet, a page that plays, a video) show all of
-    them, beside an exemplar of each word.
+    Words in angle brackets are those of the files given with --concept, else those in the library. Each motion becomes
+    a file of each data format; views (a contact sheet, a page that plays, a video) show all of them, beside an exemplar
+    of each word.
 
     \b
     lead-invert generate "a person walks in a circle"
-    lead-invert generate "a person walks in <elderly> style" --concept elderly.safetensors -n 4
+    lead-invert generate "a person walks in <elderly> style" -n 4
     lead-invert generate "a person does <spin-kick>" --concept spin-kick.safetensors --rig my-character.bvh
     lead-invert generate "a person waves" --seconds 6 --format bvh,html --output results
     """
@@ -104,11 +115,11 @@ def generate(
         raise UsageError(f"--seconds {seconds}: expected a number of seconds, as 4.0.")
     wanted = parse_formats(formats)
     target_rig = read_rig(rig, wanted, rig_map)
-    concepts = {path: load_concept(path) for path in concept or []}
-    words = _joined_words(concepts)
+    concepts = words_for(prompts, concept or [])
     model = load_base(base, device)
     for path, one in concepts.items():
-        check_base(one, path, model)
+        concepts[path] = check_base(one, path, model, allow_base_mismatch)
+    words = _joined_words(concepts)
     every = [prompt for prompt in prompts for _ in range(number)]
     started = time.perf_counter()
     with progress(f"generating {counted(len(every), 'motion')}") as report:
@@ -142,14 +153,23 @@ def generate(
 
 
 app.command()(evaluate)
+app.command()(describe)
+app.command()(blend)
+app.command()(negate)
 app.command()(convert)
 app.command()(view)
+app.command()(verify)
+app.command()(card)
+app.command("list")(list_words)
+for library_command in (add, remove, rename, push, pull, export):
+    app.command()(library_command)
+app.command("import")(import_word)
 
 
 @app.command()
 @command
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A concept file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE_OR_TOKEN", help="A concept file, or a word in the library.")],
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:
@@ -159,14 +179,15 @@ def show(
     in it is ever run.
 
     \b
-    lead-invert show elderly.safetensors
+    lead-invert show "<elderly>"
     lead-invert show elderly.safetensors --json
     """
     del device  # nothing is computed here; the option is there because every command has it
-    concept = load_concept(file)
+    path = concept_file(file)
+    concept = load_concept(path)
     kept = {name: list(tensor.shape) for name, tensor in concept.tensors.items()}
     tensors = {"token_embedding": list(concept.token_embedding.shape), **kept}
-    record = concept.record() | {"file": str(file), "bytes": file.stat().st_size, "tensors": tensors}
+    record = concept.record() | {"file": str(path), "bytes": path.stat().st_size, "tensors": tensors}
     if not as_json:
         table(_shown(concept, record), ("field", "value"))
         say(f'Try: lead-invert generate "{concept.probe_prompt}" --concept {file}')
@@ -179,6 +200,9 @@ def _shown(concept: "Concept", record: dict[str, Any]) -> list[tuple[str, str]]:
     loss = f", loss {concept.loss[0]:.4f} -> {concept.loss[-1]:.4f}" if concept.loss else ""
     seconds = sum(exemplar.frames / exemplar.fps for exemplar in concept.exemplars)
     licences = ", ".join(sorted({e.license for e in concept.exemplars if e.license})) or "licence not stated"
+    plain = {name: shape for name, shape in record["tensors"].items() if not name.startswith("adapter.")}
+    layers = (len(record["tensors"]) - len(plain)) // 2
+    adapter = f", an adapter of {counted(layers, 'layer')}" if layers else ""
     rows = [
         ("token", concept.token),
         ("title", concept.title),
@@ -195,7 +219,7 @@ def _shown(concept: "Concept", record: dict[str, Any]) -> list[tuple[str, str]]:
         ("prompts", "; ".join(concept.templates)),
         ("scores", ", ".join(f"{name} {score:.3g}" for name, score in concept.scores.items())),
         ("motion", f"{concept.skeleton}, {concept.fps:g} fps"),
-        ("tensors", ", ".join(f"{name} {shape}" for name, shape in record["tensors"].items())),
+        ("tensors", ", ".join(f"{name} {shape}" for name, shape in plain.items()) + adapter),
         ("file", f"{record['file']}, {record['bytes'] / 1024:.1f} KB"),
     ]
     return [(name, value) for name, value in rows if value]

@@ -4,8 +4,9 @@ The search can be stopped with Ctrl-C, which keeps the best word so far; while i
 result, so that after a crash the same command goes on where it was.
 """
 
+import dataclasses
 import time
-from dataclasses import asdict, replace
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.console import Device, Json, UsageError, command, counted, hint, progress, say, table, warn, working
+from cli.credits import Author, Description, License, Source, credited, stated_credits, terms
+from cli.library import Replace
 from cli.models import Base, Captions, Kind, Seed, load_base
 from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of
 
 if TYPE_CHECKING:
     from concepts import Concept
+    from concepts.library import Library
     from inversion.assess import Assessment
     from inversion.report import Report
     from lead import Lead, Motion
@@ -67,31 +71,42 @@ def learn(
     strict: Strict = False,
     base: Base = None,
     seed: Seed = 0,
+    license: License = None,
+    source: Source = "",
+    author: Author = "",
+    description: Description = "",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: ./<name>.safetensors")
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file (default: into the library).")
     ] = None,
+    replace: Replace = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:
     """Learn a new word from 1 to 30 clips.
 
     All clips show the same action, style or person. They may be BVH, FBX or glTF files of any humanoid rig, AMASS
-    or SMPL .npz files, or arrays of joints; `lead-invert check` says how they are read. The result is a small file
-    that `generate` takes with --concept. What a clip shows is recognised, or read from --captions, captions.jsonl in
-    the clips' folder, or a .txt beside each clip. Ctrl-C keeps the best word so far; after a crash the same command
-    goes on where it was.
+    or SMPL .npz files, or arrays of joints; `lead-invert check` says how they are read. The result is a small file in
+    the library, where `generate` finds it when a prompt names it; -o writes a file of your choice instead. What a clip
+    shows is recognised, or read from --captions, captions.jsonl in the clips' folder, or a .txt beside each clip.
+    Ctrl-C keeps the best word so far; after a crash the same command goes on where it was.
 
     \b
     lead-invert learn takes/ --token "<elderly>" --kind style
     lead-invert learn kick1.bvh kick2.bvh --token "<spin-kick>" --kind action --init "kicks"
+    lead-invert learn takes/ --token "<limp>" --license "CC BY 4.0" --source "Studio X" --author "Zoë"
     lead-invert learn takes/ --token "<ann>" --kind persona --quality best -o ann.safetensors
     """
+    from concepts.library import Library
     from concepts.text import check_token, token_slug
 
     check_token(token)
-    target = _concept_path(output, token_slug(token))
+    library = None if output else Library()
+    target = _concept_path(output, token_slug(token)) if output else Library().path(token)
+    if library and not replace:
+        library.refuse_taken(token)
     paths, motions = read_clips(clips, warn, reading_of(fps, unit, up, rig_map), strict)
     said = read_captions(paths, captions)
+    credits = stated_credits(license, source, author, description, ask=not as_json)
     model = load_base(base, device)
     named = set(paths) if strict else {place for place in clips if place.is_file()}
     kept, assessment = _assessed(model, paths, motions, kind.value, said, named)
@@ -106,29 +121,37 @@ def learn(
     settings |= {"init": init, "kind": kind.value, "quality": quality.value, "vectors": vectors, "seed": seed}
     settings |= {"captions": said, "checkpoint": target.with_name(f".{target.stem}.partial")}
     target.parent.mkdir(parents=True, exist_ok=True)
-    concept, asked = _learnt(model, motions, token, settings)
-    seconds = time.perf_counter() - started
-    concept.save(target)
-    report = None if quality is Quality.fast else _reported(model, concept, motions, said, target)
+    with library.reserved(token) if library else nullcontext():
+        concept, asked = _learnt(model, motions, token, settings)
+        concept, seconds = credited(concept, credits), time.perf_counter() - started
+        _save(concept, target, library, replace)
+    report = None
+    if quality is not Quality.fast:
+        report, concept = _reported(model, concept, motions, said)
+        _save(concept, target, library, replace=True)
+    size = len(concept.to_bytes())
     if not as_json:
-        made, size = f"{concept.steps} of {asked}", f"{target.stat().st_size / 1024:.0f}"
-        rows = [(target, token, kind.value, len(motions), made, f"{seconds:.1f}", size)]
+        made = f"{concept.steps} of {asked}"
+        rows = [(target, token, kind.value, len(motions), made, f"{seconds:.1f}", f"{size / 1024:.0f}")]
         table(rows, ("file", "token", "kind", "clips", "steps", "seconds", "KB"))
         for sentence in report.sentences if report else ():
             say(sentence)
-        say(f'Try: lead-invert generate "{_example_prompt(kind, token)}" --concept {target}')
+        say(terms(concept))
+        place = f" --concept {target}" if output else ""
+        say(f'Try: lead-invert generate "{_example_prompt(kind, token)}"{place}')
     return {
         "file": str(target),
         "token": token,
         "kind": kind.value,
         "quality": quality.value,
         "clips": [str(path) for path in paths],
-        "assessment": asdict(assessment) | {"known": assessment.known},
+        "assessment": dataclasses.asdict(assessment) | {"known": assessment.known},
         "steps": concept.steps,
         "steps_asked": asked,
-        "report": report and asdict(report),
+        "license": concept.license,
+        "report": report and dataclasses.asdict(report),
         "seconds": round(seconds, 3),
-        "bytes": target.stat().st_size,
+        "bytes": size,
     }
 
 
@@ -189,23 +212,29 @@ def _learnt(
 
 
 def _reported(
-    model: "Lead", concept: "Concept", motions: "list[Motion]", captions: list[str] | None, target: Path
-) -> "Report":
-    """What the word does; its numbers go into the concept's scores."""
+    model: "Lead", concept: "Concept", motions: "list[Motion]", captions: list[str] | None
+) -> "tuple[Report, Concept]":
+    """What the word does, and the concept with the report's numbers among its scores."""
     from inversion.report import report
 
     with working(f"trying {concept.token}"):
         result = report(model, concept, motions, captions)
-    replace(concept, scores={**concept.scores, **result.scores}).save(target)
-    return result
+    return result, dataclasses.replace(concept, scores={**concept.scores, **result.scores})
 
 
-def _concept_path(output: Path | None, name: str) -> Path:
-    """Where `learn` writes; refused before the work, not after it."""
-    target = output or Path(f"{name}.safetensors")
-    if target.suffix != ".safetensors" or target.is_dir():
-        raise UsageError(f"--output {target}: expected a file name that ends in .safetensors, as {name}.safetensors.")
-    return target
+def _concept_path(output: Path, name: str) -> Path:
+    """The file of one's choice; refused before the work, not after it."""
+    if output.suffix != ".safetensors" or output.is_dir():
+        raise UsageError(f"--output {output}: expected a file name that ends in .safetensors, as {name}.safetensors.")
+    return output
+
+
+def _save(concept: "Concept", target: Path, library: "Library | None", replace: bool) -> None:
+    """Into the library, or as the file of one's choice."""
+    if library:
+        library.add(concept, replace)
+    else:
+        concept.save(target)
 
 
 def _example_prompt(kind: Kind, token: str) -> str:

@@ -5,12 +5,15 @@ above. The camera looks at the figure in three-quarter view, from the side on wh
 follows the root; the ground grid (0.5 m squares) stands still in the world, so that travel shows. Left limbs
 are blue, right limbs orange. All rows share one scale.
 
+A thumbnail is a few of these figures in a square.
+
 Knows nothing of models and prompts: joints [frames, 22, 3] in metres, Y up, in; pixels out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from math import ceil
 
 import numpy as np
@@ -26,6 +29,7 @@ FAINT: Color = (104, 112, 124)
 WHITE: Color = (255, 255, 255)
 
 CELL_WIDTH, CELL_HEIGHT, GAP, MARGIN, TITLE_HEIGHT, FOOT_HEIGHT = 156, 216, 6, 18, 30, 26
+THUMBNAIL_SIDE, THUMBNAIL_FIGURES, THUMBNAIL_COLORS = 256, 3, 48
 TIME_HEIGHT = 18  # of the time in a cell's corner
 PLAN_SUPERSAMPLING = 3
 
@@ -61,6 +65,19 @@ def contact_sheet(
         sheet.paste(plan, (MARGIN + columns * (CELL_WIDTH + GAP), top + TITLE_HEIGHT))
     _legend(draw, sheet.height - FOOT_HEIGHT)
     return sheet
+
+
+def thumbnail(motion: Motion) -> bytes:
+    """A small square PNG: a few moments of the motion side by side."""
+    width = THUMBNAIL_SIDE // THUMBNAIL_FIGURES
+    shares = (np.arange(THUMBNAIL_FIGURES) + 0.5) / THUMBNAIL_FIGURES
+    drawn = shots(motion).at((shares * len(motion.joints)).astype(int).tolist())
+    stage = Stage(framed(View(width, THUMBNAIL_SIDE), [drawn]))
+    cells = [stage.draw(ends, drawn.radii, target) for ends, target in zip(drawn.ends, drawn.targets, strict=True)]
+    buffer = BytesIO()
+    picture = Image.fromarray(np.concatenate(cells, axis=1)).quantize(THUMBNAIL_COLORS)
+    picture.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def _plan_cell(motion: Motion, frames: Sequence[int]) -> Image.Image:

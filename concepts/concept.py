@@ -14,7 +14,7 @@ import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -24,8 +24,20 @@ from jaxtyping import Float, Float32
 from concepts.checks import as_count, as_fps, as_list, as_mapping, as_number, as_text
 from concepts.errors import ConceptError
 from concepts.exemplar import Exemplar
-from concepts.file import DTYPES, check_tensors, pack, parse_json, read_bytes, tensor_form, unpack, write_bytes
+from concepts.file import (
+    DTYPES,
+    Told,
+    check_tensors,
+    pack,
+    parse_json,
+    read_bytes,
+    silent,
+    tensor_form,
+    unpack,
+    write_bytes,
+)
 from concepts.text import check_token, is_path, quoted, token_slug
+from concepts.thumbnail import check_thumbnail
 
 Kind = Literal["action", "style", "persona"]
 SUFFIX = ".safetensors"
@@ -33,7 +45,15 @@ RECORD_KEY = "lead_invert.concept"
 CURVE_POINTS = 64
 PROBE_COSINE = 0.999
 TEXT_PARTS = ("text", "tokenizer")
-MODELSPEC_TEXTS = ("title", "author", "description", "license", "date")
+BOUND_TO: dict[str, tuple[str, ...]] = {
+    "direction": ("vae", "denoiser"),
+    "latent_prior.": ("vae", "denoiser"),
+    "adapter.": ("denoiser",),
+    "residual": ("denoiser",),
+}
+"""Optional tensors, by the start of their names, that mean nothing where all of these parts of the base are others:
+either the VAE or the denoiser fixes the space of latents."""
+MODELSPEC_TEXTS = ("title", "author", "description", "license", "date", "thumbnail")
 TEXT_LIMITS = {"title": 200, "author": 200, "description": 20_000, "license": 2000, "date": 40, "init": 200,
                "objective": 40, "skeleton": 40, "base": 200}  # fmt: skip
 
@@ -71,6 +91,8 @@ class Concept:
     license: str = ""
     date: str = ""
     """ISO 8601, or empty."""
+    thumbnail: str = ""
+    """A small picture as a data: URI (`concepts.thumbnail`), or empty."""
     tensors: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Optional tensors by name (`concepts.file.tensor_form`): init, probe.cond, preview.joints, adapter..., ..."""
 
@@ -87,6 +109,7 @@ class Concept:
         if is_path(self.base) or not self.base:
             raise ConceptError(f"base is {quoted(self.base)}, expected the base model's name (never a path)")
         _check_date(self.date)
+        check_thumbnail(self.thumbnail)
         put("fingerprints", _fingerprints(self.fingerprints))
         put("templates", tuple(_template(text) for text in as_list(self.templates, "templates", 256)))
         put("fps", as_fps(self.fps, "fps"))
@@ -107,10 +130,13 @@ class Concept:
     def words(self) -> dict[str, Any]:
         """What the base model takes as words: token -> its embeddings [vectors, d_token], a writable copy.
 
-        Where the concept has more of a word: token -> {"token_embedding": ..., "direction": ..., "adapter...": ...}.
+        Where the concept has more of a word: token -> {"token_embedding": ..., "direction": ..., "adapter...": ...};
+        "init", towards which strengths below 1 go, is vectors or the phrase.
         """
-        acting = ("direction", "adapter.")
-        more = {name: array.copy() for name, array in self.tensors.items() if name.startswith(acting)}
+        acting = ("direction", "adapter.", "init")
+        more: dict[str, Any] = {name: x.copy() for name, x in self.tensors.items() if name.startswith(acting)}
+        if self.init:
+            more.setdefault("init", self.init)
         vectors = self.token_embedding.copy()
         return {self.token: {"token_embedding": vectors, **more} if more else vectors}
 
@@ -152,9 +178,12 @@ class Concept:
         return pack(metadata, {"token_embedding": self.token_embedding, **self.tensors})
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """The concept in a file's bytes, verified in the specification's order. The inverse of `to_bytes`."""
-        metadata, tensors = unpack(data)
+    def from_bytes(cls, data: bytes, told: Told = silent) -> Self:
+        """The concept in a file's bytes, verified in the specification's order. The inverse of `to_bytes`.
+
+        `told` hears what was found after each check that was passed.
+        """
+        metadata, tensors = unpack(data, told)
         if RECORD_KEY not in metadata:
             raise ConceptError(f"the metadata lack {RECORD_KEY}: the file is damaged, get it again")
         record = as_mapping(parse_json(metadata[RECORD_KEY], RECORD_KEY), RECORD_KEY)
@@ -164,7 +193,13 @@ class Concept:
         known = {f.name for f in fields(cls)} - {"tensors", "token_embedding", *MODELSPEC_TEXTS}
         values: dict[str, Any] = {name: value for name, value in record.items() if name in known}
         values |= {name: metadata.get(f"modelspec.{name}", "") for name in MODELSPEC_TEXTS}
-        return cls(token_embedding=tensors.pop("token_embedding"), tensors=tensors, **values)
+        concept = cls(token_embedding=tensors.pop("token_embedding"), tensors=tensors, **values)
+        hidden = [name for name in MODELSPEC_TEXTS if values[name] and values[name] != getattr(concept, name)]
+        told(
+            f"{concept.token}, {concept.kind}, of the base {quoted(concept.base)}; every entry obeys its rule"
+            + (f"; invisible characters were taken out of {', '.join(hidden)}" if hidden else "")
+        )
+        return concept
 
     def save(self, path: str | Path) -> Path:
         """Write the file under a temporary name and move it into place; returns its path."""
@@ -188,35 +223,44 @@ class Concept:
         except ConceptError as error:
             raise ConceptError(f"{path}: {error}") from None
 
+    def differing(self, fingerprints: Mapping[str, str]) -> list[str]:
+        """The parts of a base that are not those that the word was learnt with, as far as the file names them."""
+        return [part for part, learnt in self.fingerprints.items() if fingerprints.get(part, "unknown") != learnt]
+
     def check_base(self, fingerprints: Mapping[str, str], name: str) -> list[str]:
         """Whether the word means the same on this base: ConceptError if its text part is another one.
 
-        Returns a warning for every other part that differs: the word is read alike, the motions may differ.
+        Returns a sentence for every other part that differs: the word is read alike, the motions may differ.
         """
         others = []
-        for part, learnt in self.fingerprints.items():
-            here = fingerprints.get(part, "unknown")
-            if here == learnt:
-                continue
+        for part in self.differing(fingerprints):
+            learnt, here = self.fingerprints[part][:12], fingerprints.get(part, "unknown")[:12]
             if part in TEXT_PARTS:
                 raise ConceptError(
-                    f"{self.token} was learnt on the base {quoted(self.base)} ({part} {learnt[:12]}) and "
-                    f"means nothing to the base {quoted(name)} ({part} {here[:12]}): "
+                    f"{self.token} was learnt on the base {quoted(self.base)} ({part} {learnt}) and "
+                    f"means nothing to the base {quoted(name)} ({part} {here}): "
                     "use the base it was learnt on, or learn the word again on this one"
                 )
             others.append(
-                f"{self.token} was learnt with the {part} {learnt[:12]} of the base {quoted(self.base)}, and "
-                f"{quoted(name)} has {here[:12]}: motions may differ from its author's"
+                f"{self.token} was learnt with the {part} {learnt} of the base {quoted(self.base)}, and "
+                f"{quoted(name)} has {here}: motions may differ from its author's"
             )
         return others
 
-    def check_probe(self, cond: Float[np.ndarray, " d_text"]) -> None:
+    def fitted(self, fingerprints: Mapping[str, str]) -> Self:
+        """Without the tensors that mean nothing on a base of these fingerprints (`BOUND_TO`)."""
+        others = set(self.differing(fingerprints))
+        foreign = tuple(start for start, parts in BOUND_TO.items() if others.issuperset(parts))
+        kept = {name: tensor for name, tensor in self.tensors.items() if not name.startswith(foreign)}
+        return replace(self, tensors=kept) if foreign else self
+
+    def check_probe(self, cond: Float[np.ndarray, " d_text"]) -> float | None:
         """ConceptError unless `cond`, the text condition of `probe_prompt` here, agrees with the author's.
 
-        cos(cond, probe.cond) >= 0.999. A concept without `probe.cond` has nothing to compare.
+        Returns cos(cond, probe.cond), which is at least 0.999; None for a concept without `probe.cond`.
         """
         if "probe.cond" not in self.tensors:
-            return
+            return None
         expected = self.tensors["probe.cond"].astype(np.float64)
         found = np.asarray(cond, np.float64).reshape(-1)
         if found.shape != expected.shape:
@@ -232,6 +276,7 @@ class Concept:
                 f"(cosine {cosine:.4f}, expected {PROBE_COSINE} or more): the file or the text "
                 f"tower has changed; use the base {quoted(self.base)} as it was then"
             )
+        return cosine
 
 
 def thin_curve(losses: Iterable[float], points: int = CURVE_POINTS) -> tuple[float, ...]:
@@ -283,6 +328,8 @@ def _template(value: object) -> str:
 
 def _check_date(date: str) -> None:
     try:
+        if date and not re.match(r"\d{4}-\d\d-\d\d", date):
+            raise ValueError("not a calendar date")
         datetime.datetime.fromisoformat(date or "2000-01-01")
     except ValueError:
         raise ConceptError(f"date is {quoted(date)}, expected ISO 8601 such as 2026-01-31") from None

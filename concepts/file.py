@@ -5,7 +5,8 @@ We read and write it ourselves: the reader has to cap and check the header befor
 content has to give equal bytes whatever the library's version. Every safetensors library opens the result.
 
 This module knows tensors and metadata strings; what the metadata mean is for `concepts.concept`. The checks
-stand in the order of docs/concept-format.md. A message does not name the file: `Concept.load` does.
+stand in the order of docs/concept-format.md, and `told` hears of each one that was passed. A message does not name
+the file: `Concept.load` does.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ import re
 import secrets
 import stat
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,14 @@ import numpy as np
 from concepts.errors import ConceptError
 from concepts.text import quoted
 
-FORMAT_VERSION = (1, 1)
+FORMAT_VERSION = (1, 2)
 VERSION_KEY = "lead_invert.format_version"
 HASH_KEY = "modelspec.hash_sha256"
 MAX_FILE_BYTES = 16 * 2**20
 MAX_HEADER_BYTES = 2**20
+
+Told = Callable[[str], object]
+"""Hears what was found after each check of the specification that a file passed, in their order."""
 
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 TENSORS: dict[str, tuple[str, tuple[str | int, ...]]] = {
@@ -71,6 +75,10 @@ _DISGUISES = (
     (re.compile(rb"version https://git-lfs"), "a Git LFS pointer; fetch the file itself with `git lfs pull`"),
     (re.compile(rb"\s*<(!doctype|html)", re.IGNORECASE), "a web page; download the file itself"),
 )
+
+
+def silent(found: str) -> None:
+    """Where nobody asks what was found."""
 
 
 def tensor_form(name: str) -> tuple[str, tuple[str | int, ...]] | None:
@@ -115,31 +123,52 @@ def pack(metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> byte
     return data
 
 
-def unpack(data: bytes) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def unpack(data: bytes, told: Told = silent) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     """Metadata and tensors of a concept file's bytes, all structure checked. The inverse of `pack`."""
-    header, body = _split(data)
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ConceptError(f"the header's __metadata__ is not a table of texts: {_DAMAGED}")
+    text, body = _split(data)
+    told(f"header of {len(text)} bytes, {len(body)} bytes of tensors")
+    header, metadata = _header(text)
+    told(f"JSON in UTF-8 that describes {len(header)} tensors and has {len(metadata)} texts")
     newer_minor = _check_version(metadata)
+    told(f"format {metadata[VERSION_KEY]}" + (", newer than this reader: what is new is left out" * newer_minor))
     spans = {name: _check_entry(name, entry) for name, entry in header.items()}
+    told("each tensor has dtype, shape and data_offsets that fit each other")
     _check_offsets(spans, len(body))
     if HASH_KEY in metadata and metadata[HASH_KEY] != f"0x{hashlib.sha256(body).hexdigest()}":
         raise ConceptError(f"the tensors do not have the checksum that the header states: {_DAMAGED}")
-    tensors = {}
-    for name, (begin, end) in spans.items():
-        if tensor_form(name) is None and newer_minor:
-            continue
-        dtype = _form(name)[0]
-        if header[name]["dtype"] != dtype:
-            raise ConceptError(f"tensor {name} is of type {quoted(header[name]['dtype'])}, expected {dtype}")
-        tensors[name] = np.frombuffer(bytes(body[begin:end]), DTYPES[dtype]).reshape(header[name]["shape"])
-    check_tensors(tensors)
+    told("no overlap, no gap, nothing after the end; " + ("sha256 as stated" if HASH_KEY in metadata else "no sha256"))
+    known = [name for name in header if not newer_minor or tensor_form(name) is not None]
+    tensors = {name: _array(name, header[name], body[slice(*spans[name])]) for name in known}
+    check_forms(tensors)
+    told(f"{len(tensors)} tensors, all known, token_embedding {list(tensors['token_embedding'].shape)}")
+    check_finite(tensors)
+    told(f"{sum(tensor.size for tensor in tensors.values())} numbers, all finite")
     return metadata, tensors
+
+
+def _array(name: str, entry: Mapping[str, Any], part: memoryview) -> np.ndarray:
+    """A view of a tensor's bytes; its header entry and its place are checked."""
+    dtype = _form(name)[0]
+    if entry["dtype"] != dtype:
+        raise ConceptError(f"tensor {name} is of type {quoted(entry['dtype'])}, expected {dtype}")
+    return np.frombuffer(part, DTYPES[dtype]).reshape(entry["shape"])
 
 
 def check_tensors(tensors: Mapping[str, np.ndarray]) -> None:
     """ConceptError unless names and shapes are those of `TENSORS`, sizes agree and every number is finite."""
+    check_forms(tensors)
+    check_finite(tensors)
+
+
+def check_finite(tensors: Mapping[str, np.ndarray]) -> None:
+    """ConceptError where a number is NaN or infinite."""
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise ConceptError(f"tensor {name} has NaN or infinite numbers: learn the concept again")
+
+
+def check_forms(tensors: Mapping[str, np.ndarray]) -> None:
+    """ConceptError unless names and ranks are those of `TENSORS`, and sizes agree and are within `MAX_SIZES`."""
     if "token_embedding" not in tensors:
         raise ConceptError("there is no tensor token_embedding [vectors, d_token]: this is not a concept")
     sizes: dict[str, tuple[int, str]] = {}
@@ -159,8 +188,6 @@ def check_tensors(tensors: Mapping[str, np.ndarray]) -> None:
             most = MAX_SIZES[label.split(" of ")[0]]
             if not 1 <= size <= most:
                 raise ConceptError(f"{label} is {size} in tensor {name}, expected 1 to {most}")
-        if not np.isfinite(tensor).all():
-            raise ConceptError(f"tensor {name} has NaN or infinite numbers: learn the concept again")
     adapter = [match.groups() for name in tensors if (match := _ADAPTER.fullmatch(name))]
     if len(adapter) > MAX_ADAPTER_TENSORS:
         raise ConceptError(f"{len(adapter)} tensors of an adapter, expected at most {MAX_ADAPTER_TENSORS}")
@@ -231,8 +258,8 @@ def write_bytes(path: Path, data: bytes) -> None:
             temporary.unlink()
 
 
-def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
-    """Parsed header and tensor bytes; the header's length is checked before it is used."""
+def _split(data: bytes) -> tuple[bytes, memoryview]:
+    """Header and tensor bytes; the header's length is checked before it is used."""
     (length,) = struct.unpack("<Q", data[:8].ljust(8, b"\0"))
     if len(data) < 10 or length > MAX_HEADER_BYTES or data[8:9] != b"{":
         for signature, meaning in _DISGUISES:
@@ -248,14 +275,22 @@ def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
         )
     if data[8:9] != b"{":
         raise ConceptError("not a safetensors file: the header does not start as JSON")
+    return data[8 : 8 + length], memoryview(data)[8 + length :]
+
+
+def _header(header: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tensors' entries by name, unchecked, and the metadata."""
     try:
-        text = data[8 : 8 + length].decode("utf-8")
+        text = header.decode("utf-8")
     except UnicodeDecodeError:
         raise ConceptError(f"the header is not UTF-8 text: {_DAMAGED}") from None
-    header = parse_json(text, "the header")
-    if not isinstance(header, dict):
+    entries = parse_json(text, "the header")
+    if not isinstance(entries, dict):
         raise ConceptError(f"the header is not a JSON object: {_DAMAGED}")
-    return header, memoryview(data)[8 + length :]
+    metadata = entries.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ConceptError(f"the header's __metadata__ is {quoted(metadata)}, not a table of texts: {_DAMAGED}")
+    return entries, metadata
 
 
 def _check_version(metadata: Mapping[str, str]) -> bool:
@@ -286,12 +321,17 @@ def _check_entry(name: str, entry: object) -> tuple[int, int]:
         return isinstance(value, list) and len(value) <= 8 and all(type(n) is int and n >= 0 for n in value)
 
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise ConceptError(f"tensor {quoted(name)} is not described by dtype, shape and data_offsets alone")
+        raise ConceptError(
+            f"tensor {quoted(name)} is described by {quoted(entry)}, expected dtype, shape and data_offsets alone"
+        )
     shape, offsets, dtype = entry["shape"], entry["data_offsets"], entry["dtype"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise ConceptError(f"tensor {quoted(name)} is of type {quoted(dtype)}, expected F32 or F16")
     if not counts(shape) or not counts(offsets) or len(offsets) != 2:
-        raise ConceptError(f"tensor {quoted(name)} has a shape or data_offsets that are not lists of counts")
+        raise ConceptError(
+            f"tensor {quoted(name)} has shape {quoted(shape)} and data_offsets {quoted(offsets)}, "
+            "expected lists of counts, two offsets"
+        )
     begin, end = offsets
     if end - begin != math.prod(shape) * DTYPES[dtype].itemsize:
         raise ConceptError(

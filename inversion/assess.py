@@ -118,7 +118,7 @@ def assess(base: Lead, clips: Sequence[Motion], kind: Kind, captions: Sequence[s
     if not good:
         return Assessment(rows)
     mixed = len({row.action for row in rows if not row.unusable and row.similarity >= CLEAR}) > 1
-    caption, caption_gap = _nearest_caption(base, cut(good, base.skeleton.fps)[0])
+    caption, caption_gap = nearest_caption(base, cut(good, base.skeleton.fps)[0])
     result = Assessment(rows, mixed, caption, caption_gap)
     return replace(result, hints=(*_copies(good), *_hints(result, kind, bool(captions))))
 
@@ -201,7 +201,7 @@ def _copies(clips: Sequence[Motion]) -> list[str]:
     return [f"the same recording twice: {'; '.join(pairs[:3])}{more}. A copy teaches nothing; other takes would."]
 
 
-def _nearest_caption(base: Lead, pieces: Sequence[Motion]) -> tuple[str, float]:
+def nearest_caption(base: Lead, pieces: Sequence[Motion]) -> tuple[str, float]:
     """The caption whose generations are nearest to the clips, and how near: below 1 it does what they show.
 
     Candidates are the nearest captions of the realigned space: the nearest action plain, and the three nearest of the

@@ -21,7 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lead.adapter import PREFIX, Adapter, applied
+from lead.acting import Words, acting_words
+from lead.adapter import Adapter, applied
 from lead.data import MAX_FRAMES, UNIT
 from lead.denoiser import DenoiserConfig
 from lead.diffusion import Diffusion, DiffusionConfig, Sampler, guided
@@ -41,7 +42,6 @@ EMBEDDED = Path(__file__).parent / "weights" / "lead-small.safetensors"
 MIN_FRAMES = 16
 """The shortest motion, in frames, that is encoded or generated."""
 
-Words = Mapping[str, Any]
 Progress = Callable[[int, int], None]
 
 
@@ -219,11 +219,16 @@ class Lead(nn.Module):
         """
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
-        network = guided(self.denoiser, text, self.encode_text([""]), lengths, scale)
+        predict = guided(self.denoiser, text, self.encode_text([""]), lengths, scale)
         if scale != 1.0:
             adapters = [(adapter, torch.cat([rows, rows])) for adapter, rows in adapters]
-        with applied(self.denoiser, adapters):
-            return sample_latents(self.diffusion, network, noise, steps or c.sampling_steps, sampler)
+
+        def network(z_t: Tensor, t: Tensor) -> Tensor:
+            acting = [(adapter, rows) for adapter, rows in adapters if t[0] < adapter.below * c.steps]
+            with applied(self.denoiser, acting):
+                return predict(z_t, t)
+
+        return sample_latents(self.diffusion, network, noise, steps or c.sampling_steps, sampler)
 
     @torch.no_grad()
     def generate(
@@ -248,32 +253,22 @@ class Lead(nn.Module):
         Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it.
         """
         lengths = torch.tensor(_frames(seconds, len(prompts), self.skeleton.fps))
-        text, acting = self.encode_text(prompts, words), self._acting(prompts, words or {})
+        text, acting = self.encode_text(prompts, words), acting_words(self.text, prompts, words or {})
         motions: list[Motion] = []
         for start in range(0, len(prompts), batch):
             part = slice(start, start + batch)
             noise = self.noise(lengths[part], seed, start)
-            adapters = [(word, rows[part]) for word, rows, _ in acting if word and rows[part].any()]
+            strong = [(word.adapter, word.adapter_strengths[part]) for word in acting]
+            adapters = [(adapter, rows) for adapter, rows in strong if adapter and rows.any()]
             z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler, adapters)
-            for _, rows, direction in acting:
-                z = z + rows[part, None, None] * direction
+            for word in acting:
+                z = z + word.direction_strengths[part, None, None] * word.direction
             if realign:
                 z = self.projector.realigned(z, lengths[part].to(self.device))
             motions += self.decode(z, lengths[part].to(self.device), planted=True)
             if progress:
                 progress(len(motions), len(prompts))
         return motions
-
-    def _acting(self, prompts: Sequence[str], words: Words) -> list[tuple[Adapter | None, Tensor, Tensor]]:
-        """Of words that some prompt names and that are more than vectors: adapter, a 0 or 1 a prompt, direction."""
-        more = {token.lower(): word for token, word in words.items() if isinstance(word, Mapping)}
-        named, acting = [self.text.named(prompt) for prompt in prompts] if more else [], []
-        for token, word in more.items():
-            rows = torch.tensor([float(token in tokens) for tokens in named], device=self.device)
-            if rows.any():
-                adapter = Adapter.of(word).to(self.device) if any(name.startswith(PREFIX) for name in word) else None
-                acting.append((adapter, rows, torch.as_tensor(word.get("direction", 0.0)).to(rows)))
-        return acting
 
     def noise(self, lengths: Int[Tensor, "batch"], seed: int, first: int) -> Float[Tensor, "batch latents d_latent"]:
         latents = self.vae.latent_lengths(lengths)

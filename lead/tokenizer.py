@@ -5,29 +5,19 @@ A small tower cannot afford CLIP's 49,408 embeddings. With the first N merges al
 into more pieces, every id below 512 + N is CLIP's own, and the two special tokens follow: `start`, then
 `end`.
 
-A prompt is cut at everything that looks like `<word>`; the pieces between are encoded, each `<word>` is
-handed back as a `Slot`. The cut is one fixed pattern, so a user's name is never part of a regular
-expression. It knows nothing of embeddings.
+A prompt is read by `lead.prompts`; its texts are encoded, each `<word>` is handed back as a `Slot` with its strength.
+It knows nothing of embeddings.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from lead import openclip
+from lead.prompts import Slot, read_prompt
 
 CLIP_MERGES = 48894
-WORD = re.compile(r"<[^<>\s]+>")
-
-
-@dataclass(frozen=True)
-class Slot:
-    """The place of a learned word in a prompt."""
-
-    token: str
-    """Lower-case, brackets included."""
 
 
 class Tokenizer:
@@ -41,24 +31,25 @@ class Tokenizer:
         self.start = self.size - 2
         self.end = self.size - 1
 
+    def clean(self, text: str) -> str:
+        """The text as CLIP reads it: lower-case, one space between words, garbled characters mended."""
+        return self._clip.clean(text)
+
     def encode(self, text: str) -> list[int]:
         """Ids of a text without words, without `start` and `end`."""
-        return self._clip.encode(self._clip.clean(text))
+        return self._clip.encode(self.clean(text))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids from `encode`, lower-case, one space between words."""
         return self._clip.decode(ids).strip()
 
     def split(self, prompt: str) -> list[int | Slot]:
-        """A prompt's ids and slots in order, without `start` and `end`."""
-        cleaned = self._clip.clean(prompt)  # once: cleaning what is clean can take it for garbled and change it
+        """A prompt's ids and slots in order, without `start` and `end`; LeadError for a bad strength."""
+        cleaned = self.clean(prompt)  # once: cleaning what is clean can take it for garbled and change it
         parts: list[int | Slot] = []
-        done = 0
-        for match in WORD.finditer(cleaned):
-            parts += self._clip.encode(cleaned[done : match.start()])
-            parts.append(Slot(match.group()))
-            done = match.end()
-        return parts + self._clip.encode(cleaned[done:])
+        for part in read_prompt(cleaned):
+            parts += [part] if isinstance(part, Slot) else self._clip.encode(part)
+        return parts
 
     def whole_words(self) -> dict[str, int]:
         """The vocabulary's plain English words of three letters and more, with their ids."""

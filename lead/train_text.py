@@ -37,10 +37,10 @@ from lead.errors import LeadError
 from lead.layers import Block, lengths_to_mask, sinusoid
 from lead.motion.skeleton import skeleton_of
 from lead.phrases import Meaning, contrast, draw, say, single_words
+from lead.prompts import WORD
 from lead.records import fingerprint
 from lead.runs import Stage, TrainConfig, main_first, save_part
 from lead.text import PRESETS, TextConfig, TextTower, clip_tower
-from lead.tokenizer import WORD
 from lead.train_vae import spread
 
 Teacher = Callable[[Sequence[str]], Tensor]

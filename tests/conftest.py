@@ -1,10 +1,15 @@
 """Small random models and simple motions that the tests share; nothing is downloaded."""
 
 import os
+import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import stand_in_hub
+from stand_in_hub import Hub, running_hub
 from walks import walking
 
 from benchmarks.pack import has_pack, pack_folder
@@ -25,6 +30,31 @@ def fresh_accelerator():
     yield
     if "accelerate.state" in sys.modules:
         sys.modules["accelerate.state"].AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(autouse=True)
+def library_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test has a library of its own, empty; the user's is never touched."""
+    folder = tmp_path / "library"
+    monkeypatch.setenv("LEAD_CONCEPTS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A stand-in of the model hub, logged in; a connection to any other machine fails."""
+    connect = socket.socket.connect
+
+    def only_here(self: socket.socket, address: Any) -> None:
+        assert self.family == socket.AF_UNIX or address[0] in ("127.0.0.1", "::1"), f"a connection to {address}"
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", only_here)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)  # which needs a server of its own
+    with running_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_TOKEN", stand_in_hub.TOKEN)
+        yield hub
 
 
 @pytest.fixture

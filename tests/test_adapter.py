@@ -111,3 +111,23 @@ def test_a_word_with_an_adapter_is_the_base_with_the_adapter_in_its_weights(tiny
             merged.denoiser.get_submodule(name).weight += up @ down
     for one, other in zip(worded, merged.generate(prompts, words={"<x>": vectors}, guidance=3.0), strict=True):
         np.testing.assert_allclose(one.joints, other.joints, atol=1e-3)
+
+
+def test_beside_a_direction_an_adapter_acts_on_low_noise_alone(tiny_base, adapter, monkeypatch):
+    """What is done is the prompt's affair, how it is done the manner's."""
+    assert Adapter.of(adapter.tensors()).below == 1.0
+    manner = Adapter.of({"direction": torch.zeros(8), **adapter.tensors()})
+    steps, levels, seen = tiny_base.config.diffusion.steps, [], []
+    network = tiny_base.denoiser.forward
+
+    def watched(z, t, *rest):
+        levels.append(int(t[0]))
+        seen.append(len(tiny_base.denoiser.get_submodule(adapter.layers[0])._forward_hooks))
+        return network(z, t, *rest)
+
+    monkeypatch.setattr(tiny_base.denoiser, "forward", watched)
+    lengths = torch.tensor([40])
+    args = tiny_base.encode_text(["a person walks"]), lengths, tiny_base.noise(lengths, 0, 0)
+    tiny_base.sample(*args, steps=10, adapters=[(manner, torch.ones(1))])
+    assert len(set(seen)) == 2
+    assert seen == [int(level < 0.6 * steps) for level in levels]

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
+from walks import walking
 
 from cli import invert
+from concepts import Concept
+from inversion import learn
 from lead import Lead, Motion
 
 Run = Callable[..., Result]
+ON_A_BASE = {"learn", "generate", "evaluate", "import", "blend", "negate", "describe"}
 
 
 @pytest.fixture
@@ -36,15 +40,19 @@ def run(base_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run
     monkeypatch.chdir(place)
 
     def invoke(command: str, *args: object) -> Result:
-        options = [] if command == "show" or "--base" in args else ["--base", base_path]
+        options = ["--base", base_path] if command in ON_A_BASE and "--base" not in args else []
         return CliRunner().invoke(invert.app, [command, *map(str, [*args, *options])])
 
     return invoke
 
 
+@pytest.fixture(scope="session")
+def limp(tiny_base: Lead, tmp_path_factory: pytest.TempPathFactory) -> Concept:
+    """A word learnt from what `clips` has."""
+    clip = Motion.read(walking().save(tmp_path_factory.mktemp("limp") / "take.bvh"))
+    return learn(tiny_base, [clip, clip], "<limp>", steps=2, quality="fast")
+
+
 @pytest.fixture
-def concept_path(run: Run, clips: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "limp.safetensors"
-    result = run("learn", clips, "--token", "<limp>", "--steps", 2, "--quality", "fast", "-o", path)
-    assert result.exit_code == 0, result.output
-    return path
+def concept_path(limp: Concept, tmp_path: Path) -> Path:
+    return limp.save(tmp_path / "limp.safetensors")

@@ -92,3 +92,10 @@ def test_the_shadow_is_under_the_figure_and_fades_with_its_height() -> None:
 
 def test_seen_from_above() -> None:
     assert share(drawn(facing_east(), view=replace(VIEW, elevation=1.5)), "left").any()
+
+
+def test_a_person_of_no_size_is_drawn_too() -> None:
+    nobody = shots(Motion(np.zeros((20, 22, 3)), 20.0))
+    view = framed(View(100, 100), [nobody])
+    assert np.isfinite(view.focal) and view.focal > 0
+    assert (nobody.radii > 0).all()

@@ -10,15 +10,17 @@ from commands import fails, left_behind
 from typer.testing import Result
 
 from concepts import Concept
+from concepts.library import Library
 from inversion.assess import AssessedClip, Assessment
 from lead import Motion
 
 Run = Callable[..., Result]
-QUICK = ("--steps", 1, "--quality", "fast")
+HERE = ("-o", "limp.safetensors")
+QUICK = ("--steps", 1, "--quality", "fast", *HERE)
 
 
 def test_learn_writes_a_concept_that_says_how_to_use_it(run: Run, clips: Path) -> None:
-    result = run("learn", clips, "--token", "<limp>", "--kind", "style", "--steps", 2, "--seed", 3)
+    result = run("learn", clips, "--token", "<limp>", "--kind", "style", "--steps", 2, "--seed", 3, *HERE)
     assert result.exit_code == 0, result.output
     assert [path.name for path in left_behind()] == ["limp.safetensors"]
     concept = Concept.load("limp.safetensors")
@@ -30,7 +32,8 @@ def test_learn_writes_a_concept_that_says_how_to_use_it(run: Run, clips: Path) -
 
 
 def test_learn_as_json_prints_one_object(run: Run, clips: Path) -> None:
-    result = run("learn", clips, "--token", "<limp>", "--kind", "action", "--steps", 2, "--vectors", 1, "--json")
+    options = ("--kind", "action", "--steps", 2, "--vectors", 1, *HERE)
+    result = run("learn", clips, "--token", "<limp>", *options, "--json")
     said = json.loads(result.stdout)
     assert said["file"] == "limp.safetensors"
     assert said["bytes"] == Path("limp.safetensors").stat().st_size
@@ -71,6 +74,27 @@ def test_a_second_learn_replaces_the_file_and_a_failed_one_keeps_it(run: Run, cl
     assert Path("limp.safetensors").read_bytes() == before
 
 
+def test_learn_puts_the_word_into_the_library_where_generate_finds_it(run: Run, clips: Path) -> None:
+    result = run("learn", clips, "--token", "<limp>", "--steps", 2)
+    assert result.exit_code == 0, result.output
+    assert not left_behind()
+    assert Library().names() == ["<limp>"]
+    assert "report.travels" in Library().load("<limp>").scores
+    assert 'Try: lead-invert generate "a person walks in <limp> style"\n' in result.stdout
+    result = run("generate", "a person waves in <limp> style", "--format", "npz", "--seconds", 1)
+    assert result.exit_code == 0, result.output
+
+
+def test_learn_refuses_a_name_that_the_library_has_before_the_work(run: Run, clips: Path) -> None:
+    learn = ("learn", clips, "--token", "<limp>", "--steps", 1, "--quality", "fast")
+    assert run(*learn).exit_code == 0
+    before = Library().path("<limp>").read_bytes()
+    fails(run("learn", "nowhere", "--token", "<limp>"), "<limp>", "already", "--replace")
+    assert Library().path("<limp>").read_bytes() == before
+    assert run(*learn, "--seed", 1, "--replace").exit_code == 0
+    assert Library().load("<limp>").seed == 1
+
+
 def test_fast_learns_without_a_report(run: Run, clips: Path) -> None:
     result = run("learn", clips, "--token", "<limp>", *QUICK)
     assert result.exit_code == 0, result.output
@@ -89,7 +113,7 @@ def test_quality_reaches_the_search(run: Run, clips: Path, monkeypatch: pytest.M
         return learn(*args, **{**options, "steps": 1})
 
     monkeypatch.setattr(inversion, "learn", recorded)
-    result = run("learn", clips, "--token", "<limp>", *(["--quality", quality] if quality != "balanced" else []))
+    result = run("learn", clips, "--token", "<limp>", *HERE, *(["--quality", quality] if quality != "balanced" else []))
     assert result.exit_code == 0, result.output
     assert (asked["quality"], asked["checkpoint"]) == (quality, Path(".limp.partial"))
     assert "steps" not in asked and "objective" not in asked
@@ -173,7 +197,7 @@ def stopping(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
 
 def test_ctrl_c_keeps_the_best_word_so_far(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopping(monkeypatch, after=2)
-    result = run("learn", clips, "--token", "<limp>", "--steps", 5, "--quality", "fast")
+    result = run("learn", clips, "--token", "<limp>", "--steps", 5, "--quality", "fast", *HERE)
     assert result.exit_code == 0, result.output
     assert "2 of 5" in result.stdout
     assert Concept.load("limp.safetensors").steps == 2
@@ -186,7 +210,7 @@ def test_a_crash_leaves_a_state_from_which_the_same_command_goes_on(
     import inversion
     from inversion.search import CHECK_EVERY
 
-    command = ("learn", clips, "--token", "<limp>", "--steps", CHECK_EVERY + 2, "--quality", "fast")
+    command = ("learn", clips, "--token", "<limp>", "--steps", CHECK_EVERY + 2, "--quality", "fast", *HERE)
     assert run(*command).exit_code == 0
     whole = Path("limp.safetensors").read_bytes()
     learn = inversion.learn

@@ -6,8 +6,7 @@ import pytest
 from concepts import Concept, Exemplar
 
 
-@pytest.fixture
-def fields():
+def usual():
     rng = np.random.default_rng(0)
     joints = rng.normal(size=(40, 22, 3))
     return {
@@ -39,5 +38,15 @@ def fields():
 
 
 @pytest.fixture
+def fields():
+    return usual()
+
+
+@pytest.fixture
 def concept(fields):
     return Concept(**fields)
+
+
+@pytest.fixture(scope="session")
+def honest():
+    return Concept(**usual())

@@ -1,0 +1,178 @@
+"""How well `describe` finds captions and concepts, beside chance and beside the evaluator's own retrieval.
+
+    python -m benchmarks.describe
+
+Each clip of the test split is looked for among all captions of that split, and found where one of the five nearest is a
+caption of its own or of a clip that shares one with it.  `describe` compares by cosine in the base's realigned space,
+the evaluator, which was trained to retrieve, by distance in its own.  Chance: five captions drawn without looking.
+Then real clips of styles and actions that nobody trained on are looked for among the words that `benchmarks.inversion`
+has learnt from other clips of the same.  Intervals are Wilson's, 95 %.  Written to `runs/describe.json`.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from benchmarks.base import write_json
+from benchmarks.inversion_concepts import as_motion, chosen_subjects
+from benchmarks.pack import REPOSITORY, Row, pack_rows
+from benchmarks.words_together import interval, learnt
+from concepts import ConceptError
+from inversion.describe import Description, describe, mean_latent, placed, shown, texts
+from inversion.lesson import cut
+from lead import Lead, LeadError, Motion
+from lead.data import MAX_FRAMES
+from lead.evaluator import Evaluator, caption_groups
+from lead.metrics import pairwise_distances
+
+Place = Callable[[Lead, Sequence[Motion]], torch.Tensor]
+"""Motions to a vector that they are compared by."""
+TOP = (1, 5)
+GROUPS = ("new", "action", "control", "fewshot")
+EXAMPLES, KNOWN = ("elderly", "sneak"), ("masculine", "walk")
+
+
+def captions_found(base: Lead, evaluator: Evaluator, rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """For each source, and for all: how often each way finds a caption of the clip among the nearest."""
+    group = caption_groups([row["captions"] for row in rows])
+    owner = {caption: group[row] for row, clip in enumerate(rows) for caption in clip["captions"]}
+    captions = list(owner)
+    right = np.array([[owner[caption] == own for caption in captions] for own in group])
+    motions = [as_motion(row) for row in rows]
+    ours = -_cosine(_places(base, motions), texts(base, captions).numpy())
+    theirs = pairwise_distances(
+        evaluator.embed_motions([motion.features()[:MAX_FRAMES] for motion in motions]), evaluator.embed_texts(captions)
+    )
+    result = {}
+    for source in ("all", *sorted({row["source"] for row in rows})):
+        part = np.array([source in ("all", row["source"]) for row in rows])
+        figures: dict[str, Any] = {"clips": int(part.sum()), "captions": len(captions)}
+        for top in TOP:
+            figures[f"chance@{top}"] = float(np.mean([_chance(mask, top) for mask in right[part]]))
+            for name, distances in (("describe", ours), ("evaluator", theirs)):
+                figures[f"{name}@{top}"] = interval(_found(distances, right, top)[part], share=True)
+        result[source] = figures
+    return result
+
+
+def _places(base: Lead, motions: Sequence[Motion], place: Place = placed) -> Float[np.ndarray, "clips d"]:
+    return torch.stack([place(base, cut([motion], base.skeleton.fps)[0]) for motion in motions]).numpy()
+
+
+def _cosine(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "m n"]:
+    return (a / np.linalg.norm(a, axis=1, keepdims=True)) @ (b / np.linalg.norm(b, axis=1, keepdims=True)).T
+
+
+def _found(
+    distances: Float[np.ndarray, "clips n"], right: Int[np.ndarray, "clips n"], top: int
+) -> Float[np.ndarray, " clips"]:
+    """1 where a right one is among the `top` nearest."""
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, :top]
+    return np.take_along_axis(right, nearest, axis=1).any(axis=1).astype(float)
+
+
+def _chance(right: Int[np.ndarray, " n"], top: int) -> float:
+    """1 - C(n - r, top) / C(n, top): at least one of r right ones among `top` drawn of n."""
+    n, r = len(right), int(right.sum())
+    return 1.0 - comb(n - r, top) / comb(n, top)
+
+
+def concepts_found(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
+    """How often the word that was learnt from other clips of the same is the nearest, or among the five nearest."""
+    known = chosen_subjects(GROUPS)
+    words = [learnt(folder, subject.name, seed) for subject in known]
+    features = _places(base, [shown(base, word) for word in words], mean_latent)
+    distances, right, owners = [], [], []
+    for row, subject in enumerate(known):
+        exemplars = subject.exemplars(seed)
+        others = subject.real_own(exemplars)
+        if others == exemplars:  # two walks, and the word was learnt from both
+            continue
+        distances.append(-_cosine(_places(base, [as_motion(clip) for clip in others], mean_latent), features))
+        right += [[place == row for place in range(len(known))] for _ in others]
+        owners += [subject.name] * len(others)
+    rows, mask = np.concatenate(distances), np.array(right)
+    found = {top: _found(rows, mask, top) for top in TOP}
+    return {
+        name: {"clips": int(part.sum()), "words": len(known)}
+        | {f"describe@{top}": interval(found[top][part], share=True) for top in TOP}
+        for name in ("all", *dict.fromkeys(owners))
+        for part in [np.array([name in ("all", owner) for owner in owners])]
+    }
+
+
+def examples(base: Lead, folder: Path) -> dict[str, Any]:
+    """What `describe` says of a style and of an action that nobody trained on, and of a motion that the base knows."""
+    known = {subject.name: subject for subject in chosen_subjects(GROUPS)}
+    words = [learnt(folder, name, 0) for name in known]
+    words = [replace(word, token=f"<{name}>") for word, name in zip(words, known, strict=True)]
+    clips = {name: [as_motion(row) for row in known[name].exemplars(1)] for name in EXAMPLES}
+    known_walks = [row for row in pack_rows("test") if (row["style"], row["content"]) == KNOWN]
+    clips[" ".join(KNOWN)] = [as_motion(row) for row in known_walks]
+    return {name: _told(describe(base, some, words)) for name, some in clips.items()}
+
+
+def _told(found: Description) -> dict[str, Any]:
+    lists = {"words": found.words, "captions": found.captions, "concepts": found.concepts}
+    near = {part: [(one.text, one.similarity) for one in some] for part, some in lists.items()}
+    return near | {"caption": found.caption, "gap": found.caption_gap, "known": found.known}
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The tables and the examples."""
+    lines = ["| clips of | clips | chance, top 1 | describe | evaluator | chance, top 5 | describe | evaluator |"]
+    lines.append("| --- " * 8 + "|")
+    for source, row in result["captions"].items():
+        cells = [
+            f"{row[f'chance@{top}']:.3f} | {_cell(row[f'describe@{top}'])} | {_cell(row[f'evaluator@{top}'])}"
+            for top in TOP
+        ]
+        lines.append(f"| {source} | {row['clips']} | {cells[0]} | {cells[1]} |")
+    lines += ["", "| clips of | clips | words | nearest | among five |", "| --- " * 5 + "|"]
+    for name, row in result["concepts"].items():
+        lines.append(
+            f"| {name} | {row['clips']} | {row['words']} | {_cell(row['describe@1'])} | {_cell(row['describe@5'])} |"
+        )
+    for name, told in result["examples"].items():
+        lines += ["", f"**{name}**"]
+        for part in ("words", "captions", "concepts"):
+            lines.append(f"- {part}: " + ", ".join(f"{text} {similarity:.2f}" for text, similarity in told[part]))
+        lines.append(f'- "{told["caption"]}" {"does it" if told["known"] else "is nearest"}, gap {told["gap"]:.2f}')
+    return "\n".join(lines)
+
+
+def _cell(found: Sequence[float]) -> str:
+    return "{:.2f} ({:.2f}-{:.2f})".format(*found)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs all parts and prints them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.describe", description=main.__doc__)
+    parser.add_argument("--words", type=Path, default=REPOSITORY / "runs" / "inversion")
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "describe.json")
+    options = parser.parse_args(arguments)
+    try:
+        base, evaluator = Lead.load(), Evaluator.load()
+        result = {
+            "captions": captions_found(base, evaluator, pack_rows("test")),
+            "concepts": concepts_found(base, options.words),
+            "examples": examples(base, options.words),
+        }
+        write_json(options.output, result)
+    except (LeadError, ConceptError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(markdown(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""`lead-invert list`, `add`, `remove`, `rename`: the library of learnt words. Without torch."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.console import Json, UsageError, command, counted, existing, say, table, warn
+
+Replace = Annotated[bool, typer.Option("--replace", help="Replace what has the same name.")]
+NewName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Give the word another name.")]
+
+
+def as_token(name: str) -> str:
+    """A word's token, given with its brackets (which a shell wants in quotes) or without."""
+    from concepts import check_token
+
+    return check_token(name if name.startswith("<") else f"<{name}>")
+
+
+@command
+def list_words(as_json: Json = False) -> dict[str, Any]:
+    """List the words in the library.
+
+    `learn` puts words there, and `generate` finds those that a prompt names. The library is a folder in your user
+    data; the environment variable LEAD_CONCEPTS names another one.
+
+    \b
+    lead-invert list
+    lead-invert list --json
+    LEAD_CONCEPTS=/mnt/team/words lead-invert list
+    """
+    from concepts import ConceptError
+    from concepts.library import Library
+
+    library, words, faults = Library(), [], []
+    for token in library:
+        try:
+            concept = library.load(token)
+        except ConceptError as error:
+            faults.append({"token": token, "error": str(error)})
+            warn(str(error))
+            continue
+        path = library.path(token)
+        about = {name: getattr(concept, name) for name in ("token", "title", "kind", "base", "license", "date")}
+        words.append(
+            about | {"clips": len(concept.exemplars), "bytes": path.stat().st_size, "file": str(path)}
+        )
+    for path in sorted(library.folder.glob("*.safetensors")):
+        if f"<{path.stem}>" not in library:
+            warn(f"{path} is not named after a word: it is not used; put it in with `lead-invert add`")
+    if not as_json:
+        if words:
+            keys = ("token", "kind", "base", "clips", "license", "date")
+            rows = [(*(word[key] for key in keys), f"{word['bytes'] / 1024:.0f}") for word in words]
+            table(rows, ("token", "kind", "base", "clips", "licence", "date", "KB"))
+        say(f"{counted(len(words), 'word')} in {library.folder}")
+    return {"folder": str(library.folder), "words": words, "faults": faults}
+
+
+@command
+def add(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Concept files.")],
+    name: NewName = None,
+    replace: Replace = False,
+    as_json: Json = False,
+) -> dict[str, Any]:
+    """Put concept files into the library.
+
+    Each file is verified first, and copied as it is. A name that is taken is refused: give another with --as, or
+    --replace the word that has it.
+
+    \b
+    lead-invert add elderly.safetensors
+    lead-invert add downloads/limp.safetensors --as old-limp
+    lead-invert add *.safetensors --replace
+    """
+    return add_files([existing(file, "a concept file") for file in files], name, replace, as_json)
+
+
+def add_files(files: list[Path], name: str | None, replace: bool, as_json: bool) -> dict[str, Any]:
+    """All of the files or, where one is faulty or its name is taken, none."""
+    from concepts import Concept
+    from concepts.library import Library
+
+    if name is not None and len(files) > 1:
+        raise UsageError(f"--as {name} is one name for {len(files)} files; add them one by one.")
+    library = Library()
+    tokens = [as_token(name) if name else Concept.load(file).token for file in files]
+    if twice := next((token for token in tokens if tokens.count(token) > 1), None):
+        same = [str(file) for file, token in zip(files, tokens, strict=True) if token == twice]
+        raise UsageError(f"{' and '.join(same)} are both {twice}; add one, and the other with --as.")
+    if not replace:
+        for token in tokens:
+            library.refuse_taken(token)
+    paths = [library.add_file(file, token, replace) for file, token in zip(files, tokens, strict=True)]
+    added = []
+    for token, path in zip(tokens, paths, strict=True):
+        concept = library.load(token)
+        added.append({"token": token, "kind": concept.kind, "base": concept.base, "license": concept.license,
+                      "file": str(path)})  # fmt: skip
+    if not as_json:
+        table([list(word.values()) for word in added], ("token", "kind", "base", "licence", "file"))
+        say(f'Try: lead-invert generate "{library.load(tokens[0]).probe_prompt}"')
+    return {"folder": str(library.folder), "added": added}
+
+
+@command
+def remove(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Words, with or without brackets.")],
+    as_json: Json = False,
+) -> dict[str, Any]:
+    """Take words out of the library; their files are deleted.
+
+    \b
+    lead-invert remove elderly
+    lead-invert remove "<elderly>" "<limp>"
+    """
+    from concepts.library import Library
+
+    library, tokens = Library(), list(dict.fromkeys(as_token(name) for name in names))
+    for token in tokens:
+        library.locate(token)
+    for token in tokens:
+        library.remove(token)
+    if not as_json:
+        say(f"removed {', '.join(tokens)}")
+    return {"folder": str(library.folder), "removed": tokens}
+
+
+@command
+def rename(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A word in the library.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
+    as_json: Json = False,
+) -> dict[str, Any]:
+    """Give a word in the library another name.
+
+    It is written into the word's file too: from then on prompts name the word so. A name that is taken is refused.
+
+    \b
+    lead-invert rename limp old-limp
+    lead-invert rename "<limp>" "<old-limp>"
+    """
+    from concepts.library import Library
+
+    library = Library()
+    path = library.rename(as_token(old), as_token(new))
+    if not as_json:
+        say(f"{as_token(old)} is {as_token(new)} now: {path}")
+    return {"old": as_token(old), "new": as_token(new), "file": str(path)}

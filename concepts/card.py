@@ -1,0 +1,193 @@
+"""A concept's card: the README that hubs show beside a file, written from what the file itself says.
+
+The front matter is YAML as the Hugging Face Hub reads it, each value a quoted text or a list of them. Texts of
+strangers are escaped for Markdown and HTML: a card shows them and never acts on them.
+Knows no base model and draws nothing: pictures are named by the caller.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+
+from concepts.concept import Concept
+from concepts.credits import license_names, noncommercial
+
+HUB_LICENSES = {
+    "apache-2.0", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0",
+    "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0", "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0",
+    "cc-by-sa-3.0", "cc-by-sa-4.0", "cc0-1.0", "mit", "odc-by", "pddl", "unlicense",
+}  # fmt: skip
+"""The hub's identifiers that recordings and bases may have; others are named in the card."""
+HUB_ALIASES = {"pddl-1.0": "pddl", "odc-by-1.0": "odc-by", "cc0": "cc0-1.0", "apache-license-2.0": "apache-2.0"}
+
+SCORES = {
+    "report.reproduces": "how well it reproduces the clips (0 to 1)",
+    "report.travels": "on how many other actions or ways it shows (0 to 1)",
+    "report.holds": "how much of the other actions' content is left (0 to 1)",
+    "report.variety": "variety of its motions, beside the clips' (1 is as much)",
+    "report.nearest_cm": "nearest that a motion comes to a clip, pose for pose, cm",
+    "loss.start": "loss before learning",
+    "loss.best": "loss of the word that was kept",
+}
+"""What `learn` measures, in the order and the words of a card; other scores follow under their own names."""
+
+STANDS_FOR = {
+    "action": "an action: it stands where a verb would, after *does*",
+    "style": "a style: it says how something is done",
+    "persona": "a persona: somebody's manner of moving",
+}
+
+
+def card(concept: Concept, file: str, picture: str = "", page: str = "") -> str:
+    """The README of a concept whose file is named `file`; `picture` and `page` lie beside it, if they are named."""
+    sections = [_front_matter(concept, picture), *_head(concept, picture, page), *_use(concept, file)]
+    sections += [*_made(concept), *_figures(concept), *_licences(concept), *_limits(concept)]
+    return "\n\n".join(sections) + "\n"
+
+
+def hub_license(license: str) -> str:
+    """The hub's identifier of a licence text; "other" where there is none for it, or where it names several."""
+    names = license_names(license)
+    if len(names) != 1:
+        return "other"
+    told = _kebab(names[0])
+    told = HUB_ALIASES.get(told, told)
+    return told if told in HUB_LICENSES else "other"
+
+
+def escaped(text: str) -> str:
+    """A text as it may stand in Markdown: nothing in it is markup, HTML or a link."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*_{}\[\]()#+!|~:@])", lambda match: f"&#{ord(match[1])};", text)
+    text = re.sub(r"(?i)\b(www)\.", r"\1&#46;", text)
+    return re.sub(r"(?m)^(\s*)([-=]|\d+\.)", lambda match: match[1] + f"&#{ord(match[2][0])};" + match[2][1:], text)
+
+
+def _front_matter(concept: Concept, picture: str) -> str:
+    identifier = hub_license(concept.license)
+    values: dict[str, object] = {"library_name": "lead-invert"}
+    if concept.license:
+        values["license"] = identifier
+        if identifier == "other":
+            values["license_name"] = _kebab("-and-".join(license_names(concept.license))) or "see-card"
+    tags = ["text-to-motion", "human-motion", "motion-capture", "textual-inversion", "lead-invert", concept.kind]
+    values |= {
+        "base_model": concept.base,
+        "base_model_relation": "adapter",
+        "instance_prompt": concept.probe_prompt,
+        "tags": tags,
+    }
+    if picture:
+        values["thumbnail"] = picture
+    return "\n".join(["---", *(f"{key}: {_yaml(value)}" for key, value in values.items()), "---"])
+
+
+def _head(concept: Concept, picture: str, page: str) -> list[str]:
+    told = [f"# {escaped(concept.title)}"]
+    told.append(
+        f"`{concept.token}` is a word that the text-to-motion model {escaped(concept.base)} was taught from "
+        f"{_count(len(concept.exemplars), 'recording')}. It stands for {STANDS_FOR[concept.kind]}."
+    )
+    if concept.description:
+        told.append("\n".join(f"> {escaped(line)}" for line in concept.description.split("\n")))
+    if picture:
+        told.append(f"![What {concept.token[1:-1]} looks like]({picture})")
+    if page:
+        told.append(f"[{page}]({page}) plays it: download it and open it in a browser.")
+    return told
+
+
+def _use(concept: Concept, file: str) -> list[str]:
+    harmless = re.fullmatch(r"[\w<>,.' -]+", concept.probe_prompt)  # it will be pasted into a shell
+    prompt, name = concept.probe_prompt if harmless else f"a person {concept.token}", shlex.quote(file)
+    shell = f'lead-invert verify {name}\nlead-invert generate "{prompt}" --concept {name}'
+    python = f"""from concepts import Concept
+from lead import Lead
+
+words = Concept.load({json.dumps(file)}).words
+motions = Lead.load().generate(["{prompt}"], words=words)
+motions[0].save("out.bvh")"""
+    return [
+        "## Use",
+        f"```\n{shell}\n```",
+        f"```python\n{python}\n```",
+        "The file is safetensors: it is checked when it is read, and nothing in it is ever run.",
+    ]
+
+
+def _made(concept: Concept) -> list[str]:
+    seconds = sum(one.frames / one.fps for one in concept.exemplars)
+    sources = ", ".join(dict.fromkeys(escaped(one.source) for one in concept.exemplars if one.source))
+    rows = [
+        ("base model", escaped(concept.base)),
+        ("its parts", ", ".join(f"{part} `{digest[:12]}`" for part, digest in concept.fingerprints.items())),
+        ("recordings", f"{len(concept.exemplars)}, {seconds:.1f} s in all" if concept.exemplars else ""),
+        ("their source", sources),
+        ("starts from", escaped(concept.init)),
+        ("prompts", "<br>".join(escaped(text) for text in concept.templates[:8])),
+        ("objective", f"{escaped(concept.objective)}, {concept.steps} steps, seed {concept.seed}"),
+        ("motion", f"{escaped(concept.skeleton)}, {concept.fps:g} frames a second"),
+        ("author", escaped(concept.author)),
+        ("date", escaped(concept.date)),
+    ]
+    return ["## How it was made", _table(("", ""), [row for row in rows if row[1]])]
+
+
+def _figures(concept: Concept) -> list[str]:
+    order = sorted(concept.scores, key=lambda name: (*SCORES, name).index(name))
+    rows = [(SCORES.get(name) or escaped(name), f"{concept.scores[name]:.3g}") for name in order]
+    if not rows:
+        return []
+    note = "Measured by the author's program on the base model above, without a human judge."
+    return ["## Figures", _table(("measure", "value"), rows), note]
+
+
+def _licences(concept: Concept) -> list[str]:
+    recordings = [one.license for one in concept.exemplars]
+    told = {text: recordings.count(text) for text in dict.fromkeys(recordings)}
+    rows = [("this word", escaped(concept.license) or "not stated")]
+    rows += [(_count(count, "recording"), escaped(text) or "not stated") for text, count in told.items()]
+    lines = ["## Licence", _table(("what", "licence"), rows)]
+    if any(noncommercial(text) for text in (concept.license, *recordings)):
+        lines.append(
+            "**Not for commercial use**: the terms above do not allow it, and they hold for motions made with the word."
+        )
+    if not concept.license or "" in recordings:
+        lines.append("Where no licence is stated, ask the author before you use or share it.")
+    return lines
+
+
+def _limits(concept: Concept) -> list[str]:
+    few = len(concept.exemplars)
+    kin = "what they share beside the meaning, such as one body or one pace, may come along"
+    limits = [
+        f"It means something only to a base model with the same text tower as {escaped(concept.base)}.",
+        f"It was taught from {_count(few, 'recording')}: {kin}." if few else "Its recordings are not stated.",
+        "Motions have 22 joints: no fingers, no face, no objects, one person.",
+        "It may carry the manner of a person who can be recognised: use it as that person would agree to.",
+    ]
+    travels = concept.scores.get("report.travels")
+    if travels is not None and travels < 0.7:
+        limits.append(f"It showed on {travels:.0%} of the other actions or ways that were tried.")
+    return ["## Limits", "\n".join(f"- {limit}" for limit in limits)]
+
+
+def _table(head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"| {left} | {right} |" for left, right in [head, ("---", "---"), *rows])
+
+
+def _kebab(text: str) -> str:
+    """Small letters, digits and dots, with hyphens for all else."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")
+
+
+def _yaml(value: object) -> str:
+    """A text or a list of texts as YAML in one line, escaped to ASCII."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_yaml, value))}]"
+    return '"' + str(value).encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,65 @@
+"""The small picture in a concept file: a PNG in a data: URI, whose form is checked and which is never decoded here.
+
+Only the chunks that make the picture are let through: no texts, no profiles, nothing after its end. What a program
+spends on showing it is bounded by its sides. Knows nothing of drawing.
+"""
+
+import base64
+import binascii
+import struct
+import zlib
+
+from concepts.errors import ConceptError
+
+PREFIX = "data:image/png;base64,"
+MAX_CHARACTERS = 65_536
+MAX_SIDE = 512
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+
+
+def png_to_thumbnail(png: bytes) -> str:
+    """The data: URI of a PNG's bytes; ConceptError where it could not stand in a file."""
+    return check_thumbnail(PREFIX + base64.b64encode(png).decode("ascii"))
+
+
+def thumbnail_to_png(thumbnail: str) -> bytes:
+    """The PNG's bytes of a data: URI that was checked. The inverse of `png_to_thumbnail`."""
+    return base64.b64decode(thumbnail.removeprefix(PREFIX))
+
+
+def check_thumbnail(thumbnail: object) -> str:
+    """The text itself if it is empty or such a picture, else a ConceptError that says what is wrong."""
+    if thumbnail == "":
+        return ""
+    if not isinstance(thumbnail, str) or not thumbnail.startswith(PREFIX):
+        raise ConceptError(f"the thumbnail is not a PNG as a text that starts with {PREFIX}: leave it out, or make one")
+    if len(thumbnail) > MAX_CHARACTERS:
+        raise ConceptError(f"the thumbnail has {len(thumbnail)} characters, at most {MAX_CHARACTERS}: make it smaller")
+    try:
+        png = base64.b64decode(thumbnail[len(PREFIX) :], validate=True)
+    except (binascii.Error, ValueError):
+        raise ConceptError("the thumbnail is not valid base64: leave it out, or make it anew") from None
+    _check_png(png)
+    return thumbnail
+
+
+def _check_png(png: bytes) -> None:
+    """ConceptError unless the bytes are whole chunks of a picture of at most MAX_SIDE x MAX_SIDE, and no others."""
+    names: list[bytes] = []
+    position = len(_SIGNATURE)
+    while png.startswith(_SIGNATURE) and names[-1:] != [b"IEND"] and position + 12 <= len(png):
+        (length,) = struct.unpack(">I", png[position : position + 4])
+        chunk, end = png[position + 4 : position + 8 + length], position + 12 + length
+        if png[end - 4 : end] != struct.pack(">I", zlib.crc32(chunk)):
+            break
+        names.append(chunk[:4])
+        position = end
+    if names[:1] != [b"IHDR"] or names[-1] != b"IEND" or b"IDAT" not in names or position != len(png):
+        raise ConceptError("the thumbnail is not a whole PNG, and nothing but it: leave it out, or make it anew")
+    if strange := [name for name in names if name not in _CHUNKS]:
+        raise ConceptError(f"the thumbnail has a PNG chunk {strange[0]!r}, which no picture needs: save it without")
+    width, height = struct.unpack(">II", png[16:24])
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise ConceptError(f"the thumbnail has {width} x {height} pixels, expected 1 to {MAX_SIDE} a side: scale it")

@@ -1,0 +1,98 @@
+"""How a prompt is read: learnt words in angle brackets, and how strongly each is meant.
+
+    a person walks in <elderly> style             the word as it was learnt: strength 1
+    a person walks in (<elderly>:0.6) style       weaker; 0 is without it, at most 2
+    a person does (<kick> in <elderly> style:0.5) one strength for all words in the parentheses
+    a person (does (<kick>:0.8) like <ann>:0.5)   nested strengths multiply: <kick> 0.4, <ann> 0.5
+
+The cut is one fixed pattern, from bracket to bracket, so <moon-walk> is never read as <moon>, and a user's name is
+never part of a regular expression.  Parentheses without a strength are text, as is everything in a prompt that names no
+word.  Knows neither tokens nor models.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from lead.errors import LeadError
+
+WORD = re.compile(r"<[^<>\s]+>")
+STRONGEST = 2.0
+_PIECES = re.compile(rf"({WORD.pattern}|\(|\)|:[^():<>]*\))")
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_LOOSE = re.compile(r"[\s)]*:\s*[-+.0-9]\S*")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of a learnt word in a prompt."""
+
+    token: str
+    """Brackets included; compared in lower case."""
+    strength: float = 1.0
+
+
+def read_prompt(prompt: str) -> list[str | Slot]:
+    """A prompt's texts and words in order; LeadError for a strength that is not one."""
+    if not WORD.search(prompt):
+        return [prompt] if prompt else []
+    parts: list[str | Slot] = []
+    opened: list[int] = []
+    for piece in _PIECES.split(prompt):
+        if WORD.fullmatch(piece):
+            parts.append(Slot(piece))
+            continue
+        if piece == "(":
+            opened.append(len(parts))
+        elif piece.endswith(")") and opened:
+            start = opened.pop()
+            if piece.startswith(":"):
+                parts[start:] = _scaled(parts[start + 1 :], piece[1:-1].strip())
+                continue
+        if piece:
+            parts.append(piece)
+    return _joined(parts)
+
+
+def named_words(prompt: str) -> dict[str, float]:
+    """The words that a prompt names, in lower case, with their strengths; the largest where one stands twice."""
+    found: dict[str, float] = {}
+    for part in read_prompt(prompt.lower()):
+        if isinstance(part, Slot):
+            found[part.token] = max(part.strength, found.get(part.token, 0.0))
+    return found
+
+
+def _scaled(parts: Sequence[str | Slot], strength: str) -> list[str | Slot]:
+    """What stood in parentheses, its words times the strength; spaces where the parentheses were."""
+    inside = " ".join("".join(part if isinstance(part, str) else part.token for part in parts).split())
+    how = f"expected a number from 0 to {STRONGEST:g}, as in (<name>:0.6)"
+    if not any(isinstance(part, Slot) for part in parts):
+        raise LeadError(
+            f"({inside}:{strength}) has no learnt word in it, and only those have strengths: leave the parentheses out"
+        )
+    if not _NUMBER.fullmatch(strength):
+        raise LeadError(f"the strength in ({inside}:{strength}) is {strength!r}; {how}")
+    scaled = [replace(p, strength=p.strength * float(strength)) if isinstance(p, Slot) else p for p in parts]
+    for part in scaled:
+        if isinstance(part, Slot) and part.strength > STRONGEST:
+            raise LeadError(f"({inside}:{strength}) makes the strength of {part.token} {part.strength:g}; {how}")
+    return [" ", *scaled, " "]
+
+
+def _joined(parts: Sequence[str | Slot]) -> list[str | Slot]:
+    """Texts that follow each other as one: a tokenizer is to see them as they were written."""
+    joined: list[str | Slot] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    for slot, text in pairwise(joined):
+        if isinstance(slot, Slot) and isinstance(text, str) and (loose := _LOOSE.match(text)):
+            raise LeadError(
+                f"{loose.group().strip()!r} after {slot.token} is not read: a strength stands with its word in "
+                f"parentheses, as in ({slot.token}:0.6)"
+            )
+    return joined
