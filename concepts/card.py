@@ -23,7 +23,7 @@ HUB_ALIASES = {"pddl-1.0": "pddl", "odc-by-1.0": "odc-by", "cc0": "cc0-1.0", "ap
 
 SCORES = {
     "report.reproduces": "how well it reproduces the clips (0 to 1)",
-    "report.travels": "on how many other actions or ways it shows (0 to 1)",
+    "report.travels": "on how many other actions or ways it works (0 to 1)",
     "report.holds": "how much of the other actions' content is left (0 to 1)",
     "report.variety": "variety of its motions, beside the clips' (1 is as much)",
     "report.nearest_cm": "nearest that a motion comes to a clip, pose for pose, cm",
@@ -169,7 +169,7 @@ def _limits(concept: Concept) -> list[str]:
     ]
     travels = concept.scores.get("report.travels")
     if travels is not None and travels < 0.7:
-        limits.append(f"It showed on {travels:.0%} of the other actions or ways that were tried.")
+        limits.append(f"It worked on {travels:.0%} of the other actions or ways that were tried.")
     return ["## Limits", "\n".join(f"- {limit}" for limit in limits)]
 
 

@@ -8,7 +8,8 @@ python3 -m venv .venv
 .venv/bin/python -m pip install --quiet -c constraints-cpu.txt .
 
 .venv/bin/python examples/make_concept.py out/zombie-march
-.venv/bin/lead-invert learn out/zombie-march --token "<zombie>" --kind style \
+.venv/bin/lead-invert learn out/zombie-march --token "<zombie>" --kind style --license "CC0 1.0" \
     --output out/zombie.safetensors
-.venv/bin/lead-invert generate "a person walks in <zombie> style" "a person turns left in <zombie> style" -n 2 \
+.venv/bin/lead-invert generate "a person walks in <zombie> style" "a person raises both hands in <zombie> style" \
+    "a person walks forward and turns left in <zombie> style" \
     --concept out/zombie.safetensors --seconds 5 --format bvh,png,html --output out/generated

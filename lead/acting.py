@@ -25,9 +25,8 @@ class ActingWord:
     """One word that is more than vectors, and how strongly each prompt has it; 0 where it is not named."""
 
     adapter: Adapter | None
-    adapter_strengths: Float[Tensor, "batch"]
     direction: Float[Tensor, "d_latent"]
-    direction_strengths: Float[Tensor, "batch"]
+    strengths: Float[Tensor, "batch"]
 
 
 def acting_words(text: TextTower, prompts: Sequence[str], words: Words) -> list[ActingWord]:
@@ -38,14 +37,6 @@ def acting_words(text: TextTower, prompts: Sequence[str], words: Words) -> list[
         strengths = torch.tensor([tokens.get(token, 0.0) for tokens in named], device=text.device)
         if strengths.any():
             adapter = Adapter.of(word).to(text.device) if any(name.startswith(PREFIX) for name in word) else None
-            adapter_strengths = _adapter_strengths(text, prompts, token, word, strengths)
             direction = torch.as_tensor(word.get("direction", 0.0)).to(strengths)
-            acting.append(ActingWord(adapter, adapter_strengths, direction, strengths))
+            acting.append(ActingWord(adapter, direction, strengths))
     return acting
-
-
-def _adapter_strengths(
-    text: TextTower, prompts: Sequence[str], token: str, word: Mapping[str, Any], strengths: Float[Tensor, "batch"]
-) -> Float[Tensor, "batch"]:
-    """How strongly a word's adapter acts on each prompt, given how strongly the prompt names the word: as strongly."""
-    return strengths

@@ -258,11 +258,11 @@ class Lead(nn.Module):
         for start in range(0, len(prompts), batch):
             part = slice(start, start + batch)
             noise = self.noise(lengths[part], seed, start)
-            strong = [(word.adapter, word.adapter_strengths[part]) for word in acting]
+            strong = [(word.adapter, word.strengths[part]) for word in acting]
             adapters = [(adapter, rows) for adapter, rows in strong if adapter and rows.any()]
             z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler, adapters)
             for word in acting:
-                z = z + word.direction_strengths[part, None, None] * word.direction
+                z = z + word.strengths[part, None, None] * word.direction
             if realign:
                 z = self.projector.realigned(z, lengths[part].to(self.device))
             motions += self.decode(z, lengths[part].to(self.device), planted=True)

@@ -35,7 +35,7 @@ def test_a_card_says_what_hubs_and_people_ask_for():
     for words in (
         "from 2 recordings", "> Learnt for nobody; a sample.", "(preview.png)", "[preview.html](preview.html)",
         'generate "a person walks in <elderly> style" --concept elderly.safetensors', "2, 2.7 s in all",
-        "Zoë's recordings", "| on how many other actions or ways it shows (0 to 1) | 0.75 |", "Not for commercial use",
+        "Zoë's recordings", "| on how many other actions or ways it works (0 to 1) | 0.75 |", "Not for commercial use",
         "| 2 recordings | CC BY 4.0 |", "text `abababababab`", "like an old person", "Zoë 走る",
     ):  # fmt: skip
         assert words in text
@@ -51,8 +51,8 @@ def test_a_card_of_a_word_that_says_little():
 
 
 def test_a_word_that_travels_badly_says_so(concept):
-    assert "It showed on 25% of the other actions" in card(replace(concept, scores={"report.travels": 0.25}), "x")
-    assert "It showed on" not in card(replace(concept, scores={"report.travels": 0.75}), "x")
+    assert "It worked on 25% of the other actions" in card(replace(concept, scores={"report.travels": 0.25}), "x")
+    assert "It worked on" not in card(replace(concept, scores={"report.travels": 0.75}), "x")
 
 
 @pytest.mark.parametrize(
