@@ -131,17 +131,8 @@ class Lead(nn.Module):
             raise LeadError(
                 f"{path} has format {metadata.get('format', 'none')!r}; expected {FORMAT!r}, a LEAD base model"
             )
-        try:
-            base = cls(_config_from_json(metadata["config"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise LeadError(
-                f"{path} has a config that this version does not know ({error}); update lead-invert, or train it again"
-            ) from error
-        try:
-            base.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise LeadError(f"{path} does not hold the tensors that its config names: {error}") from error
-        return base.to(device)
+        config = parsed(metadata.get("config", ""), str(path))
+        return build(lambda raw: cls(_config_from_json(raw)), config, tensors, str(path)).to(device)
 
     def save(self, path: str | Path, compact: bool = False) -> Path:
         """One safetensors file with the config in its metadata; `compact` is a third of the size, and not exact.
@@ -237,7 +228,7 @@ class Lead(nn.Module):
         *,
         seconds: float | Sequence[float] = 4.0,
         words: Words | None = None,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         steps: int | None = None,
         guidance: float | None = None,
         sampler: Sampler | None = None,
@@ -250,8 +241,11 @@ class Lead(nn.Module):
         `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames.  `words` gives by token name a learned word's
         vectors, or its tensors: "token_embedding", "direction" [d_latent], which is added to latents, and an adapter's;
         both act on the prompts that name the word, and on no others.
-        Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it.
+        Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it; with
+        a list of seeds, one a prompt, each is the motion that its prompt gives alone.
         """
+        if not isinstance(seed, int) and len(seed) != len(prompts):
+            raise LeadError(f"{len(seed)} seeds for {len(prompts)} prompts; give one, or one a prompt")
         lengths = torch.tensor(_frames(seconds, len(prompts), self.skeleton.fps))
         text, acting = self.encode_text(prompts, words), acting_words(self.text, prompts, words or {})
         motions: list[Motion] = []
@@ -270,11 +264,16 @@ class Lead(nn.Module):
                 progress(len(motions), len(prompts))
         return motions
 
-    def noise(self, lengths: Int[Tensor, "batch"], seed: int, first: int) -> Float[Tensor, "batch latents d_latent"]:
+    def noise(
+        self, lengths: Int[Tensor, "batch"], seed: int | Sequence[int], first: int
+    ) -> Float[Tensor, "batch latents d_latent"]:
+        """A draw a row: of `seed` and the row's place in the whole, which starts at `first`; or of its own seed."""
         latents = self.vae.latent_lengths(lengths)
         noise = torch.zeros(len(lengths), int(latents.max()), self.config.vae.d_latent)
         for row, count in enumerate(latents.tolist()):
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + first + row)
+            place = first + row
+            draw = seed * 1_000_003 + place if isinstance(seed, int) else seed[place] * 1_000_003
+            generator = torch.Generator().manual_seed(draw)
             noise[row, :count] = torch.randn(count, noise.shape[2], generator=generator)
         return noise.to(self.device)
 
@@ -290,8 +289,7 @@ def _frames(seconds: float | Sequence[float], count: int, fps: float) -> list[in
     return [round(s * fps / UNIT) * UNIT for s in each]
 
 
-def _config_from_json(text: str) -> LeadConfig:
-    raw = json.loads(text)
+def _config_from_json(raw: Mapping[str, Any]) -> LeadConfig:
     return LeadConfig(raw["name"], raw["license"], **{key: part(raw[key]) for key, part in _CONFIGS.items()})
 
 
