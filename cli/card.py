@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.console import Json, UsageError, command, say, warn
-from cli.models import load_concept
+from cli.models import load_concept, preview
 
 if TYPE_CHECKING:
     from concepts import Concept
@@ -62,15 +62,13 @@ def card_files(concept: "Concept", file: str, page: bool = False) -> dict[str, b
 
 
 def _views(concept: "Concept", page: bool) -> dict[str, bytes]:
-    joints = concept.tensors.get("preview.joints")
-    if joints is None:
+    motion = preview(concept)
+    if motion is None:
         return {}
     from cli.picture import contact_sheet
     from cli.player import player_page
-    from lead.motion.motion import Motion
 
-    motion, buffer = Motion(joints, concept.fps), io.BytesIO()
-    title = f"what {concept.token} looks like"
+    buffer, title = io.BytesIO(), f"what {concept.token} looks like"
     contact_sheet([motion], [title]).save(buffer, format="PNG", optimize=True)
     views = {PICTURE: buffer.getvalue()}
     if page:

@@ -21,7 +21,19 @@ from cli.evaluate import evaluate
 from cli.exchange import export, import_word
 from cli.learn import learn
 from cli.library import add, list_words, remove, rename
-from cli.models import AllowBaseMismatch, Base, Seed, check_base, concept_file, load_base, load_concept, words_for
+from cli.models import (
+    AllowBaseMismatch,
+    Base,
+    Seed,
+    check_base,
+    concept_file,
+    load_base,
+    load_concept,
+    preview,
+    words_for,
+)  # fmt: skip
+from cli.prompts_file import read_jobs
+from cli.ranks import Ranks
 from cli.read_inputs import RigMap
 from cli.share import pull, push
 from cli.verify import verify
@@ -29,7 +41,6 @@ from cli.view import view
 
 if TYPE_CHECKING:
     from concepts import Concept
-    from lead.motion.motion import Motion
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,7 +75,17 @@ app.command()(learn)
 @app.command()
 @command
 def generate(
-    prompts: Annotated[list[str], typer.Argument(metavar="PROMPT", help="What the person does; learnt words too.")],
+    prompts: Annotated[
+        list[str] | None, typer.Argument(metavar="PROMPT", help="What the person does; learnt words too.")
+    ] = None,
+    prompts_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--prompts",
+            metavar="FILE",
+            help="Prompts for thousands of motions: one a line, or JSON lines with prompt, seconds, seed.",
+        ),
+    ] = None,
     concept: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="A concept file, again for each (default: words from the library)."),
@@ -87,9 +108,14 @@ def generate(
     ] = None,
     rig_map: RigMap = None,
     formats: Annotated[
-        str,
-        typer.Option("--format", metavar="LIST", help="Any of bvh,npz,amass,npy,glb (data), png,html,mp4,gif (views)."),
-    ] = "bvh,png",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="LIST",
+            help="Any of bvh,npz,amass,npy,glb (data), png,html,mp4,gif (views; not with --prompts). "
+            "Default: bvh,png; bvh with --prompts.",
+        ),
+    ] = None,
     base: Base = None,
     allow_base_mismatch: AllowBaseMismatch = False,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")] = Path("out"),
@@ -102,24 +128,44 @@ def generate(
     a file of each data format; views (a contact sheet, a page that plays, a video) show all of them, beside an exemplar
     of each word.
 
+    With --prompts the motions go into shards, folders of 64 with an index.jsonl each; the same command goes on where it
+    was stopped, and a launcher's processes share the work.
+
     \b
     lead-invert generate "a person walks in a circle"
     lead-invert generate "a person walks in <elderly> style" -n 4
     lead-invert generate "a person does <spin-kick>" --concept spin-kick.safetensors --rig my-character.bvh
     lead-invert generate "a person waves" --seconds 6 --format bvh,html --output results
+    lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
+    accelerate launch --multi_gpu --num_processes 2 --no_python lead-invert generate --prompts prompts.txt
     """
+    from cli.batch import Settings, Word, check_data_formats, generate_batch, sha256_of, tell
     from cli.write_outputs import DATA_ENDINGS, parse_formats, read_rig, write_motions
     from lead.motion.foot_lock import foot_lock
 
     if not math.isfinite(seconds):
         raise UsageError(f"--seconds {seconds}: expected a number of seconds, as 4.0.")
-    wanted = parse_formats(formats)
+    if bool(prompts) == bool(prompts_file):
+        raise UsageError('give prompts, as "a person walks", or a file of them with --prompts: one of the two.')
+    wanted = parse_formats(formats or ("bvh" if prompts_file else "bvh,png"))
+    if prompts_file:
+        check_data_formats(wanted)
     target_rig = read_rig(rig, wanted, rig_map)
+    jobs = read_jobs(prompts_file, number, seconds, seed) if prompts_file else []
+    prompts = prompts or list(dict.fromkeys(job.prompt for job in jobs))
     concepts = words_for(prompts, concept or [])
-    model = load_base(base, device)
+    model = load_base(base, Ranks.found().device(device) if prompts_file else device)
     for path, one in concepts.items():
         concepts[path] = check_base(one, path, model, allow_base_mismatch)
     words = _joined_words(concepts)
+    if prompts_file:
+        rig_sha256 = sha256_of(*filter(None, (rig, rig_map)))
+        settings = Settings(model.fingerprints, steps, guidance, lock_feet, wanted, rig_sha256)
+        known = {one.token: Word(words[one.token], sha256_of(path)) for path, one in concepts.items()}
+        result = generate_batch(model, jobs, known, settings, output, target_rig)
+        if not as_json:
+            tell(result)
+        return result
     every = [prompt for prompt in prompts for _ in range(number)]
     started = time.perf_counter()
     with progress(f"generating {counted(len(every), 'motion')}") as report:
@@ -129,7 +175,7 @@ def generate(
     if lock_feet:
         motions = [foot_lock(motion) for motion in motions]
     spent = time.perf_counter() - started
-    exemplars = [shown for one in concepts.values() if (shown := _exemplar(one)) is not None]
+    exemplars = [shown for one in concepts.values() if (shown := preview(one, f"exemplar of {one.token}"))]
     *groups, views = write_motions(motions, every, wanted, output, seed, target_rig, exemplars)
     if not as_json:
         rows = [
@@ -190,7 +236,8 @@ def show(
     record = concept.record() | {"file": str(path), "bytes": path.stat().st_size, "tensors": tensors}
     if not as_json:
         table(_shown(concept, record), ("field", "value"))
-        say(f'Try: lead-invert generate "{concept.probe_prompt}" --concept {file}')
+        place = "" if str(file).startswith("<") else f" --concept {file}"
+        say(f'Try: lead-invert generate "{concept.probe_prompt}"{place}')
     return record
 
 
@@ -233,16 +280,6 @@ def _joined_words(concepts: dict[Path, "Concept"]) -> dict[str, Any]:
             raise UsageError(f"{path}: another --concept has the token {concept.token} too; give one of them.")
         words |= concept.words
     return words
-
-
-def _exemplar(concept: "Concept") -> "Motion | None":
-    """What a word was learnt from, as far as its file shows it."""
-    from lead.motion.motion import Motion
-
-    joints = concept.tensors.get("preview.joints")
-    if joints is None:
-        return None
-    return Motion(joints, concept.fps, name=f"exemplar of {concept.token}")
 
 
 def main() -> None:

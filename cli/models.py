@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from concepts import Concept
     from concepts.library import Library
     from lead import Lead
+    from lead.motion.motion import Motion
 
 
 class Kind(StrEnum):
@@ -55,6 +56,15 @@ def concept_file(place: Path) -> Path:
     from concepts.library import Library
 
     return Library().locate(str(place))
+
+
+def preview(concept: "Concept", name: str = "") -> "Motion | None":
+    """The motion in a concept's file; None where there is none, or one on another skeleton than ours."""
+    from lead.motion.motion import Motion
+    from lead.motion.skeleton import JOINTS
+
+    joints = concept.tensors.get("preview.joints")
+    return None if joints is None or joints.shape[1] != len(JOINTS) else Motion(joints, concept.fps, name=name)
 
 
 def words_for(prompts: Sequence[str], files: Sequence[Path]) -> "dict[Path, Concept]":

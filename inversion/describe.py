@@ -26,6 +26,7 @@ from inversion.likeness import realigned
 from inversion.templates import ACTIONS
 from lead import Lead, wordlists
 from lead.motion import Motion
+from lead.motion.skeleton import JOINTS
 
 MADE, SECONDS = 8, 4.0
 """Motions that a concept is described by."""
@@ -99,7 +100,7 @@ def made_with(base: Lead, concept: Concept, seed: int = 0) -> list[Motion]:
 def shown(base: Lead, concept: Concept) -> Motion:
     """The motion in a concept's file, or one that is generated where it has none."""
     joints = concept.tensors.get("preview.joints")
-    if joints is None:
+    if joints is None or joints.shape[1] != len(JOINTS):
         return made_with(base, concept)[0]
     return Motion(joints.astype("float32"), concept.fps, name=concept.token)
 

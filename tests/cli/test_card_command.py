@@ -33,6 +33,17 @@ def test_a_card_with_a_picture(run: Run, concept_path: Path) -> None:
         assert picture.width > 1000
 
 
+def test_a_preview_on_another_skeleton_is_not_drawn(run: Run, concept_path: Path) -> None:
+    concept = Concept.load(concept_path)
+    tensors = {**concept.tensors, "preview.joints": concept.tensors["preview.joints"][:, :5]}
+    replace(concept, tensors=tensors).save("five.safetensors")
+    result = run("card", "five.safetensors")
+    assert result.exit_code == 0, result.output
+    assert [str(path) for path in left_behind()] == ["five.safetensors", "limp", "limp/README.md"]
+    result = run("generate", f"a person walks in {concept.token} style", "--concept", "five.safetensors")
+    assert result.exit_code == 0, result.output
+
+
 def test_a_card_elsewhere_with_a_page(run: Run, concept_path: Path) -> None:
     said = json.loads(run("card", concept_path, "-o", "up/card.md", "--page", "--json").stdout)
     assert said["files"] == ["up/card.md", "up/preview.png", "up/preview.html"]
