@@ -15,8 +15,10 @@ import typer
 
 from cli.console import Device, Json, UsageError, command, counted, hint, progress, say, table, warn, working
 from cli.credits import Author, Description, License, Source, credited, stated_credits, terms
+from cli.each import learn_each
 from cli.library import Replace
 from cli.models import Base, Captions, Kind, Seed, load_base
+from cli.ranks import Ranks
 from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from inversion.assess import Assessment
     from inversion.report import Report
     from lead import Lead, Motion
+
+
+_ROOM = 4 << 20
+"""Bytes that a word and the state of its search take at most, but for the largest adapters."""
 
 
 class Objective(StrEnum):
@@ -47,7 +53,13 @@ def learn(
         list[Path],
         typer.Argument(metavar="DIR_OR_FILES", help="Clips (.bvh, .fbx, .glb, .gltf, .npz, .npy), or folders of them."),
     ],
-    token: Annotated[str, typer.Option(metavar='"<NAME>"', help="The new word, in angle brackets and quotes.")],
+    token: Annotated[
+        str | None, typer.Option(metavar='"<NAME>"', help="The new word, in angle brackets and quotes.")
+    ] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="A word from each folder inside DIR, called as the folder is.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="With --each: words learnt at a time.")] = 1,
     kind: Annotated[
         Kind,
         typer.Option(help="What the word stands for: a thing that is done, a way to do it, a person's manner."),
@@ -76,7 +88,13 @@ def learn(
     author: Author = "",
     description: Description = "",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file (default: into the library).")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write this file; with --each, files into this folder (default: into the library).",
+        ),
     ] = None,
     replace: Replace = False,
     device: Device = "auto",
@@ -90,15 +108,36 @@ def learn(
     shows is recognised, or read from --captions, captions.jsonl in the clips' folder, or a .txt beside each clip.
     Ctrl-C keeps the best word so far; after a crash the same command goes on where it was.
 
+    With --each, folders that fail do not stop the others, and words that are there already are not learnt again; when
+    it was stopped, the same command goes on, and a launcher's processes share the folders.
+
     \b
     lead-invert learn takes/ --token "<elderly>" --kind style
     lead-invert learn kick1.bvh kick2.bvh --token "<spin-kick>" --kind action --init "kicks"
     lead-invert learn takes/ --token "<limp>" --license "CC BY 4.0" --source "Studio X" --author "Zoë"
     lead-invert learn takes/ --token "<ann>" --kind persona --quality best -o ann.safetensors
+    lead-invert learn styles/ --each --jobs 2 --quality fast
     """
     from concepts.library import Library
     from concepts.text import check_token, token_slug
 
+    if each:
+        if token or init or captions:
+            raise UsageError(
+                "--token, --init and --captions are of one word; with --each a word is called as its folder is, and "
+                "captions lie in the folders."
+            )
+        flags = {
+            "kind": kind.value, "quality": quality.value, "steps": steps, "vectors": vectors,
+            "objective": objective and objective.value, "fps": fps, "unit": unit and unit.value, "up": up and up.value,
+            "rig-map": rig_map, "base": base, "seed": seed, "license": license, "source": source, "author": author,
+            "description": description, "device": Ranks.found().device(device),
+        }  # fmt: skip
+        return learn_each(clips, flags, ["--strict"] if strict else [], jobs, output, replace, as_json)
+    if jobs > 1:
+        raise UsageError("--jobs is for --each, which learns several words; one word is learnt by one process.")
+    if not token:
+        raise UsageError('give the new word a name with --token "<name>", or learn one from each folder with --each.')
     check_token(token)
     library = None if output else Library()
     target = _concept_path(output, token_slug(token)) if output else Library().path(token)
@@ -197,6 +236,7 @@ def _learnt(
     """`inversion.learn` with progress, and of how many steps; before the first step Ctrl-C keeps nothing."""
     from inversion import learn as learn_concept
 
+    _refuse_unwritable(settings["checkpoint"])
     asked = 0
     with progress(f"learning {token} from {counted(len(motions), 'clip')}") as bar:
 
@@ -205,10 +245,27 @@ def _learnt(
             asked = total
             bar(done, total, loss, score)
 
-        concept = learn_concept(model, motions, token=token, progress=report, **settings)
+        try:
+            concept = learn_concept(model, motions, token=token, progress=report, **settings)
+        except RuntimeError as error:
+            if "inline_container" not in str(error):  # torch's own words where it cannot write a file
+                raise
+            raise UsageError(f"{settings['checkpoint']} cannot be written: make room and try again.") from error
     if not concept.steps:
         raise KeyboardInterrupt
     return concept, asked or concept.steps
+
+
+def _refuse_unwritable(place: Path) -> None:
+    """Says before the search that nothing could be written beside `place` after it."""
+    from concepts.file import write_bytes
+
+    probe = place.with_name(f"{place.name}.probe")
+    try:
+        write_bytes(probe, bytes(_ROOM))
+    except ValueError as error:
+        raise UsageError(f"{place.parent}: {error} ({_ROOM >> 20} MB are needed).") from None
+    probe.unlink()
 
 
 def _reported(

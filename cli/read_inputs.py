@@ -211,7 +211,8 @@ def _row(listing: Path, number: int, line: str) -> tuple[str, list[str]]:
         name, captions = row["clip"], row["captions"]
     except (ValueError, KeyError, TypeError):
         name, captions = None, None
-    if not isinstance(name, str) or not isinstance(captions, list) or not all(isinstance(c, str) for c in captions):
+    texts = isinstance(captions, list) and all(isinstance(caption, str) for caption in captions)
+    if not isinstance(name, str) or not name.isprintable() or not texts:
         raise UsageError(
             f'{listing}, line {number}: expected {{"clip": "<file>", "captions": ["a person ...", ...]}}, '
             f"found {line[:80]!r}."

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lead.errors import LeadError
+from lead.fast import Linear
 
 PREFIX, DOWN, UP = "adapter.", "/down", "/up"
 DIRECTION = "direction"
@@ -41,7 +42,7 @@ class Adapter(nn.Module):
         """One that changes nothing yet (`up` is zero), for every linear layer of the network's transformer blocks."""
         layers = {}
         for name, layer in network.named_modules():
-            if type(layer) is nn.Linear and "block" in name:
+            if type(layer) in (nn.Linear, Linear) and "block" in name:
                 down = torch.randn(rank, layer.in_features, generator=generator) / layer.in_features**0.5
                 device = layer.weight.device
                 layers[name] = (down.to(device), torch.zeros(layer.out_features, rank, device=device))

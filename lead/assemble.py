@@ -4,55 +4,62 @@ Knows nothing of how the parts were trained.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
-from lead.diffusion import DiffusionConfig, Sampler
+from lead.diffusion import Diffusion, DiffusionConfig, Sampler
 from lead.errors import LeadError
 from lead.manners import MannerConfig, MannerWords
 from lead.mld import MLD_DIFFUSION, MldDenoiserConfig
 from lead.model import Lead, LeadConfig
 from lead.motion.features import Stats
 from lead.networks import AnyDenoiser, AnyVAE, build_denoiser, build_vae, denoiser_config, vae_config
-from lead.projector import ProjectorConfig
+from lead.projector import Projector, ProjectorConfig
 from lead.runs import load_part
+from lead.stored import build
 from lead.text import TextConfig, TextTower
+
+M = TypeVar("M", bound=nn.Module)
 
 SCHEDULE = ("steps", "beta_start", "beta_end", "schedule", "prediction")
 """What training fixes of a DiffusionConfig."""
 
 
 def load_tower(run: Path) -> TextTower:
-    tensors, config = load_part(Path(run) / "text.safetensors", "text")
-    tower = TextTower(TextConfig(**config))
-    tower.load_state_dict(tensors)
+    tower = _load(Path(run) / "text.safetensors", "text", lambda config: TextTower(TextConfig(**config)))
     return tower.eval().requires_grad_(False)
 
 
 def load_vae(run: Path, polished: bool = True) -> AnyVAE:
     """The VAE; with the decoder stage's decoder, where that was run and unless `polished` is False."""
     part = "decoder" if polished and (Path(run) / "decoder.safetensors").is_file() else "vae"
-    tensors, config = load_part(Path(run) / f"{part}.safetensors", part)
-    vae = build_vae(vae_config(config))
-    vae.load_state_dict(tensors)
+    vae: AnyVAE = _load(Path(run) / f"{part}.safetensors", part, lambda config: build_vae(vae_config(config)))
     return vae.eval().requires_grad_(False)
 
 
 def load_denoiser(run: Path) -> AnyDenoiser:
-    tensors, config = load_part(Path(run) / "denoiser.safetensors", "denoiser")
-    denoiser = build_denoiser(denoiser_config(config))
-    denoiser.load_state_dict(tensors)
+    denoiser: AnyDenoiser = _load(
+        Path(run) / "denoiser.safetensors", "denoiser", lambda config: build_denoiser(denoiser_config(config))
+    )
     return denoiser.eval().requires_grad_(False)
 
 
 def load_manners(run: Path) -> MannerWords:
-    tensors, config = load_part(Path(run) / "manners.safetensors", "manners")
-    words = MannerWords(MannerConfig(**config))
-    words.load_state_dict(tensors)
-    return words
+    return _load(Path(run) / "manners.safetensors", "manners", lambda config: MannerWords(MannerConfig(**config)))
+
+
+def load_projector(run: Path) -> Projector:
+    return _load(Path(run) / "projector.safetensors", "projector", lambda config: Projector(ProjectorConfig(**config)))
+
+
+def _load(path: Path, part: str, make: Callable[[Mapping[str, Any]], M]) -> M:
+    tensors, config = load_part(path, part)
+    return build(make, config, tensors, str(path))
 
 
 def load_diffusion(run: Path) -> DiffusionConfig:
@@ -60,9 +67,17 @@ def load_diffusion(run: Path) -> DiffusionConfig:
     path = Path(run) / "diffusion.json"
     if not path.is_file():
         raise LeadError(f"{path} is missing, which tells the noise schedule; train the diffusion stage or import again")
-    noted = json.loads(path.read_text())
-    default = MLD_DIFFUSION if isinstance(denoiser_config(noted["config"]), MldDenoiserConfig) else DiffusionConfig()
-    return replace(default, **{name: noted["diffusion"][name] for name in SCHEDULE if name in noted["diffusion"]})
+    try:
+        noted = json.loads(path.read_text())
+        mld = isinstance(denoiser_config(noted["config"]), MldDenoiserConfig)
+        schedule = {name: noted["diffusion"][name] for name in SCHEDULE if name in noted["diffusion"]}
+        config = replace(MLD_DIFFUSION if mld else DiffusionConfig(), **schedule)
+        Diffusion(config)
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
+        raise LeadError(
+            f"{path} does not tell the noise schedule ({str(error)[:100]}); train the diffusion stage or import again"
+        ) from error
+    return config
 
 
 def assemble(
@@ -80,7 +95,7 @@ def assemble(
     It samples by its architecture's default where `sampler`, `steps` and `guidance` say nothing else.
     """
     tower, vae, denoiser, words = load_tower(run), load_vae(run), load_denoiser(run), load_manners(run)
-    tensors, projector = load_part(Path(run) / "projector.safetensors", "projector")
+    projector = load_projector(run)
     stats = Stats.read(data)
     if len(stats.mean) != vae.config.features:
         raise LeadError(
@@ -90,13 +105,13 @@ def assemble(
     sampling: dict[str, Any] = {"sampler": sampler, "sampling_steps": steps, "guidance": guidance}
     diffusion = replace(load_diffusion(run), **{key: value for key, value in sampling.items() if value is not None})
     config = LeadConfig(
-        name, license, tower.config, vae.config, denoiser.config, ProjectorConfig(**projector), diffusion, words.config
+        name, license, tower.config, vae.config, denoiser.config, projector.config, diffusion, words.config
     )
     base = Lead(config)
     base.text.load_state_dict(tower.state_dict())
     base.vae.load_state_dict(vae.state_dict())
     base.denoiser.load_state_dict(denoiser.state_dict())
-    base.projector.load_state_dict(tensors)
+    base.projector.load_state_dict(projector.state_dict())
     base.manners.load_state_dict(words.state_dict())
     base.mean.copy_(torch.from_numpy(stats.mean))
     base.std.copy_(torch.from_numpy(stats.std))

@@ -82,6 +82,11 @@ def load(data: Path, split: str, stats: Stats | None = None) -> list[Clip]:
         raise LeadError(f"{data / f'{split}.txt'} names no clip of at least {rules.shortest} frames")
     stats = stats or Stats.read(data)
     frames = found.frames
+    if frames.shape[1:] != stats.mean.shape:
+        raise LeadError(
+            f"{data}: Mean.npy and Std.npy have shape {stats.mean.shape}, its features {frames.shape[1:]}; compute "
+            "them again, or get the folder again"
+        )
     frames -= stats.mean
     frames /= stats.std
     parts = np.split(frames, np.cumsum(found.lengths)[:-1])

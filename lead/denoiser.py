@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lead.fast import Linear
 from lead.layers import Transformer, lengths_to_mask, sinusoid
 
 
@@ -29,12 +30,12 @@ class Denoiser(nn.Module):
     def __init__(self, config: DenoiserConfig):
         super().__init__()
         c = self.config = config
-        self.latents_in = nn.Linear(c.d_latent, c.width)
-        self.text_in = nn.Linear(c.d_text, c.width)
-        self.time_in = nn.Sequential(nn.Linear(c.width, c.width), nn.SiLU(), nn.Linear(c.width, c.width))
-        self.length_in = nn.Linear(c.width, c.width)
+        self.latents_in = Linear(c.d_latent, c.width)
+        self.text_in = Linear(c.d_text, c.width)
+        self.time_in = nn.Sequential(Linear(c.width, c.width), nn.SiLU(), Linear(c.width, c.width))
+        self.length_in = Linear(c.width, c.width)
         self.transformer = Transformer(c.width, c.layers, c.heads, c.ff, c.dropout, skips=True)
-        self.latents_out = nn.Linear(c.width, c.d_latent)
+        self.latents_out = Linear(c.width, c.d_latent)
         nn.init.zeros_(self.latents_out.weight)
         nn.init.zeros_(self.latents_out.bias)
 

@@ -81,7 +81,7 @@ class Diffusion:
 
 def _scaled_linear_betas(config: DiffusionConfig) -> Float[Tensor, "steps"]:
     c = config
-    return torch.linspace(c.beta_start**0.5, c.beta_end**0.5, c.steps, dtype=torch.float64).square()
+    return torch.linspace(c.beta_start**0.5, c.beta_end**0.5, c.steps, dtype=torch.float64, device="cpu").square()
 
 
 def _cosine_betas(config: DiffusionConfig) -> Float[Tensor, "steps"]:
@@ -89,7 +89,7 @@ def _cosine_betas(config: DiffusionConfig) -> Float[Tensor, "steps"]:
 
     Nichol & Dhariwal, arXiv 2102.09672, Eq. 17.
     """
-    t = torch.arange(config.steps + 1, dtype=torch.float64) / config.steps
+    t = torch.arange(config.steps + 1, dtype=torch.float64, device="cpu") / config.steps
     f = torch.cos((t + 0.008) / 1.008 * torch.pi / 2).square()
     return (1 - f[1:] / f[:-1]).clamp(max=0.999)
 

@@ -14,12 +14,12 @@ and near-duplicates left out of the negatives).
 
 import json
 import math
-import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from lead.metrics import GROUP, r_precision
 from lead.motion.features import Stats
 from lead.records import fingerprint
 from lead.runs import Stage, TrainConfig, load_part
+from lead.stored import build, replacing
 
 EMBEDDED = Path(__file__).parent / "weights" / "evaluator.safetensors"
 EVALUATOR_TRAIN = TrainConfig(
@@ -198,9 +199,8 @@ class Evaluator(nn.Module):
             precision = torch.float32 if name in ("mean", "std") else torch.float16
             tensors[name] = value.detach().to("cpu", precision).contiguous()
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        save_file(tensors, partial, {"part": "evaluator", "config": json.dumps(asdict(self.config))})
-        os.replace(partial, path)
+        with replacing(path) as partial:
+            save_file(tensors, partial, {"part": "evaluator", "config": json.dumps(asdict(self.config))})
         return path
 
     @classmethod
@@ -215,10 +215,12 @@ class Evaluator(nn.Module):
             raise LeadError(f"No evaluator at {path}: train one with `lead train evaluator DATA --output RUN`.")
         tensors, values = load_part(path, "evaluator")
         tensors = {name: value.float() for name, value in tensors.items()}
-        config = EvaluatorConfig(**{**values, "words": tuple(values["words"])})
-        evaluator = cls(config, Stats(tensors["mean"].numpy(), tensors["std"].numpy()))
-        evaluator.load_state_dict(tensors)
-        return evaluator.to(device).eval()
+
+        def make(values: Mapping[str, Any]) -> "Evaluator":
+            stats = Stats(tensors["mean"].numpy(), tensors["std"].numpy())
+            return cls(EvaluatorConfig(**{**values, "words": tuple(values["words"])}), stats)
+
+        return build(make, values, tensors, str(path)).to(device).eval()
 
 
 def _head(d_in: int, d: int) -> nn.Module:
@@ -301,7 +303,7 @@ def train_evaluator(
             text, motion = stage.model(words[rows], features[rows], lengths[rows])
         text, motion = (stage.gathered(x.float(), len(index)) for x in (text, motion))
         loss = contrastive_loss(text, motion, same)
-        stage.update(loss, {})
+        stage.update(loss, {}, [clips[i].id for i in index])
         stage.validate(lambda evaluator: {"val_r3": retrieval(evaluator, val)[-1]}, better="higher")
     average = stage.kept()
     stage.close(lambda: average.save(stage.run / "evaluator.safetensors"))

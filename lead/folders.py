@@ -17,6 +17,7 @@ import math
 import os
 import re
 import tempfile
+import tokenize
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -33,6 +34,8 @@ FORMAT = "lead-data/1"
 DESCRIPTION = "dataset.json"
 MIN_FRAMES = 12
 """Frames of features that a clip of our own needs."""
+LARGEST = 1e5
+"""Of a feature: they are metres and radians."""
 TOLERATED = 0.01
 """The share of a split's ids that may lack files (the authors' own KIT-ML lacks a few) before reading is refused."""
 _CACHE = "pack/1"
@@ -66,6 +69,8 @@ class Rules:
         """Why a clip does not count; nothing where it does."""
         if not np.isfinite(features).all():
             return "NaN or infinite"
+        if features.size and np.abs(features).max() > LARGEST:
+            return "with numbers of no motion"
         if len(features) < self.shortest:
             return "too short"
         return "too long" if self.longest and len(features) > self.longest else ""
@@ -174,6 +179,8 @@ def _caption(line: str) -> Caption:
     if len(rest) < 3:
         return Caption(text.strip())
     start, end = (0.0 if math.isnan(float(tag)) else float(tag) for tag in rest[1:3])
+    if max(abs(start), abs(end)) > 1e6:
+        raise ValueError("a part of no clip")
     return Caption(text.strip(), start, end)
 
 
@@ -198,7 +205,7 @@ def missing(data: Path, splits: Sequence[str]) -> list[str]:
         if not listing.is_file():
             lines.append(f"{data.name} has no {split}.txt: {source}")
             continue
-        ids, rules = listing.read_text().split(), rules_of(data, split)
+        ids, rules = _ids(listing), rules_of(data, split)
         for folder, suffix in (("new_joint_vecs", ".npy"), *([("texts", ".txt")] if rules.authors else ())):
             absent = [name for name in ids if not (data / folder / f"{name}{suffix}").is_file()]
             if len(absent) > TOLERATED * len(ids):
@@ -209,12 +216,23 @@ def missing(data: Path, splits: Sequence[str]) -> list[str]:
     return lines
 
 
+def _ids(listing: Path) -> list[str]:
+    """The ids of a split."""
+    try:
+        ids = listing.read_text(encoding="utf-8").split()
+    except UnicodeDecodeError:
+        raise LeadError(f"{listing} is not UTF-8 text; expected an id a line") from None
+    if odd := [name for name in ids if "\0" in name or len(name) > 200]:
+        raise LeadError(f"{listing} has {odd[0][:40]!r}; expected an id a line, of at most 200 characters")
+    return ids
+
+
 def packed(data: Path, split: str) -> Packed:
     """A split's clips that count, from `.cache/` where it is fresh; LeadError saying all that is missing."""
     rules, lacks = rules_of(data, split), missing(data, [split])
     if lacks:
         raise LeadError(f"{data} is not complete.\n  " + "\n  ".join(lacks))
-    ids = (data / f"{split}.txt").read_text().split()
+    ids = _ids(data / f"{split}.txt")
     place = data / ".cache" / f"{split}-{_fingerprint(data, rules, ids)}"
     found = _from_cache(place)
     if found is None:
@@ -293,7 +311,9 @@ def _read(data: Path, rules: Rules, ids: Sequence[str]) -> Packed:
 def _features(path: Path, skeleton: Skeleton) -> np.ndarray | None:
     try:
         features = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, TypeError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError):
+        return None
+    if not isinstance(features, np.ndarray) or features.dtype.kind not in "fiu":
         return None
     if features.ndim != 2 or features.shape[1] != skeleton.features:
         raise LeadError(

@@ -11,7 +11,6 @@ plain values.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +25,7 @@ from lead.manners import MannerConfig, MannerWords
 from lead.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
 from lead.openclip import TRANSFORMERS_EMBEDDING, transformers_to_open_clip
 from lead.runs import save_part
+from lead.stored import replacing
 from lead.text import TextConfig, TextTower, clip_tower
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -63,9 +63,8 @@ def import_mld(
     for part, module in parts.items():
         save_part(run / f"{part}.safetensors", module, part, module.config)
     note = {"imported": path.name, "config": asdict(denoiser.config), "diffusion": asdict(diffusion)}
-    partial = run / "diffusion.json.partial"
-    partial.write_text(json.dumps(note, indent=2))
-    os.replace(partial, run / "diffusion.json")
+    with replacing(run / "diffusion.json") as partial:
+        partial.write_text(json.dumps(note, indent=2))
     return {part: sum(p.numel() for p in module.parameters()) for part, module in parts.items() if part != "manners"}
 
 

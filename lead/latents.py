@@ -7,7 +7,6 @@ Knows nothing of networks' losses.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,10 @@ from lead.data import MANNER_WORD, MAX_FRAMES, Clip
 from lead.manners import MannerWords
 from lead.motion.features import Stats
 from lead.networks import AnyVAE
+from lead.processes import main_first
 from lead.records import fingerprint
-from lead.runs import TrainConfig, main_first
+from lead.runs import TrainConfig
+from lead.stored import replacing
 from lead.text import TextTower
 from lead.train_vae import spread, tensors
 
@@ -182,9 +183,8 @@ def load_latents(data: Path, run: Path, vae: AnyVAE, tower: TextTower, words: Ma
             packed = _made(data, vae.to(device), tower.to(device), words)
             for stale in path.parent.glob("latents-*.safetensors"):
                 stale.unlink()
-            partial = path.with_suffix(".partial")
-            save_file(packed, partial)
-            os.replace(partial, path)
+            with replacing(path) as partial:
+                save_file(packed, partial)
     packed = load_file(path)
     sources = [_unpacked(packed, split, vae) for split in TRAINING if f"{split}.mu" in packed]
     return Latents(tuple(sources), _unpacked(packed, VALIDATION, vae), packed["table"], key)

@@ -1,7 +1,7 @@
 """The pieces that the networks share: masks, positions, pre-norm transformer blocks.
 
 Shapes: batch first; `tokens` counts places in a sequence, `width` numbers a token.  Masks are True where a token
-is real.  Attention is plain softmax: on a CPU at a few dozen tokens the fused kernel's backward is slower.
+is real.
 """
 
 import math
@@ -9,6 +9,8 @@ import math
 import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
+
+from lead.fast import Linear, attention, feed_forward, inferring, linear, unhooked
 
 
 def lengths_to_mask(lengths: Int[Tensor, "batch"], tokens: int) -> Bool[Tensor, "batch tokens"]:
@@ -32,18 +34,13 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.out = Linear(width, width)
 
     def forward(
         self, x: Float[Tensor, "batch tokens width"], bias: Float[Tensor, "batch 1 1 tokens"]
     ) -> Float[Tensor, "batch tokens width"]:
-        batch, tokens, width = x.shape
-        qkv = self.qkv(x).view(batch, tokens, 3, self.heads, width // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each [batch, heads, tokens, width / heads]
-        scores = q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5 + bias
-        mixed = scores.softmax(dim=-1).to(v.dtype) @ v
-        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
+        return self.out(attention(self.qkv(x), self.heads, bias))
 
 
 class Block(nn.Module):
@@ -54,11 +51,17 @@ class Block(nn.Module):
         self.norm_1, self.attention = nn.LayerNorm(width), Attention(width, heads)
         self.norm_2, self.ff = (
             nn.LayerNorm(width),
-            nn.Sequential(nn.Linear(width, ff), nn.GELU(), nn.Dropout(dropout), nn.Linear(ff, width)),
+            nn.Sequential(Linear(width, ff), nn.GELU(), nn.Dropout(dropout), Linear(ff, width)),
         )
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        attend, first, second = self.attention, self.ff[0], self.ff[3]
+        if inferring(x) and not self.training and unhooked(attend.qkv, attend.out, first, second):
+            assert isinstance(first, Linear) and isinstance(second, Linear)
+            mixed = attention(attend.qkv(self.norm_1(x)), attend.heads, bias)
+            x = linear(mixed, attend.out.weight, attend.out.bias, plus=x)
+            return feed_forward(first, second, self.norm_2(x), x)
         x = x + self.dropout(self.attention(self.norm_1(x), bias))
         return x + self.dropout(self.ff(self.norm_2(x)))
 
@@ -69,7 +72,7 @@ class Transformer(nn.Module):
     def __init__(self, width: int, layers: int, heads: int, ff: int, dropout: float = 0.0, skips: bool = False):
         super().__init__()
         self.blocks = nn.ModuleList(Block(width, heads, ff, dropout) for _ in range(layers))
-        self.joins = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(layers // 2 if skips else 0))
+        self.joins = nn.ModuleList(Linear(2 * width, width) for _ in range(layers // 2 if skips else 0))
         self.norm = nn.LayerNorm(width)
 
     def forward(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from lead.diffusion import DiffusionConfig
+from lead.fast import Linear, feed_forward, inferring, multihead, unhooked
 from lead.layers import lengths_to_mask, sinusoid
 
 MLD_DIFFUSION = DiffusionConfig(
@@ -64,13 +65,13 @@ class MldVAE(nn.Module):
         super().__init__()
         self.register_buffer("latent_scale", torch.ones(()))
         c = self.config = config
-        self.skel_embedding = nn.Linear(c.features, c.d_latent)
+        self.skel_embedding = Linear(c.features, c.d_latent)
         self.global_motion_token = nn.Parameter(torch.randn(2, c.d_latent))
         self.query_pos_encoder = Positions(c.positions, c.d_latent)
         self.encoder = SkipTransformer(c.d_latent, c.layers, c.heads, c.ff, c.dropout)
         self.query_pos_decoder = Positions(c.positions, c.d_latent)
         self.decoder = SkipTransformer(c.d_latent, c.layers, c.heads, c.ff, c.dropout, memory=True)
-        self.final_layer = nn.Linear(c.d_latent, c.features)
+        self.final_layer = Linear(c.d_latent, c.features)
 
     def latent_lengths(self, lengths: Int[Tensor, "batch"]) -> Int[Tensor, "batch"]:
         """One latent token a clip."""
@@ -101,7 +102,7 @@ class MldDenoiser(nn.Module):
         c = self.config = config
         self.time_embedding = TimeEmbedding(c.d_text, c.d_latent)
         same = c.d_text == c.d_latent
-        self.emb_proj = nn.Identity() if same else nn.Sequential(nn.ReLU(), nn.Linear(c.d_text, c.d_latent))
+        self.emb_proj = nn.Identity() if same else nn.Sequential(nn.ReLU(), Linear(c.d_text, c.d_latent))
         self.query_pos = Positions(c.positions, c.d_latent)
         self.encoder = SkipTransformer(c.d_latent, c.layers, c.heads, c.ff, c.dropout)
 
@@ -124,7 +125,7 @@ class TimeEmbedding(nn.Module):
     def __init__(self, frequencies: int, width: int):
         super().__init__()
         self.frequencies = frequencies
-        self.linear_1, self.linear_2 = nn.Linear(frequencies, width), nn.Linear(width, width)
+        self.linear_1, self.linear_2 = Linear(frequencies, width), Linear(width, width)
 
     def forward(self, t: Int[Tensor, "batch"]) -> Float[Tensor, "batch width"]:
         sines, cosines = sinusoid(t, self.frequencies).chunk(2, dim=-1)
@@ -151,12 +152,15 @@ class Layer(nn.Module):
         if memory:
             self.multihead_attn = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
             self.norm3 = nn.LayerNorm(width)
-        self.linear1, self.linear2 = nn.Linear(width, ff), nn.Linear(ff, width)
+        self.linear1, self.linear2 = Linear(width, ff), Linear(ff, width)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, padding: Bool[Tensor, "batch tokens"], memory: Tensor | None) -> Tensor:
-        attended, _ = self.self_attn(x, x, x, key_padding_mask=padding, need_weights=False)
+    def forward(self, x: Tensor, mask: Bool[Tensor, "batch tokens"], bias: Tensor, memory: Tensor | None) -> Tensor:
+        """`mask` and `bias` say the same: which tokens are real, and 0 there, far below elsewhere."""
+        if inferring(x) and not self.training and unhooked(self.linear1, self.linear2):
+            return self._inferred(x, bias, memory)
+        attended, _ = self.self_attn(x, x, x, key_padding_mask=~mask, need_weights=False)
         x = self.norm1(x + self.dropout(attended))
         if memory is None:
             return self.norm2(x + self._feed_forward(x))
@@ -164,8 +168,25 @@ class Layer(nn.Module):
         x = self.norm2(x + self.dropout(attended))
         return self.norm3(x + self._feed_forward(x))
 
+    def _inferred(self, x: Tensor, bias: Tensor, memory: Tensor | None) -> Tensor:
+        """The same without dropout, in fewer calls."""
+        x = self.norm1(multihead(self.self_attn, x, bias, x))
+        if memory is None:
+            return self.norm2(feed_forward(self.linear1, self.linear2, x, x))
+        x = self.norm2(x + _attention_to(self.multihead_attn, x, memory))
+        return self.norm3(feed_forward(self.linear1, self.linear2, x, x))
+
     def _feed_forward(self, x: Tensor) -> Tensor:
         return self.dropout(self.linear2(self.dropout(gelu(self.linear1(x)))))
+
+
+def _attention_to(attend: nn.MultiheadAttention, x: Tensor, memory: Float[Tensor, "batch latents width"]) -> Tensor:
+    """Of one memory token every query takes all: its value, put out once for all of a clip's frames."""
+    if memory.shape[1] > 1:
+        return attend(x, memory, memory, need_weights=False)[0]
+    width = x.shape[-1]
+    value = nn.functional.linear(memory, attend.in_proj_weight[2 * width :], attend.in_proj_bias[2 * width :])
+    return nn.functional.linear(value, attend.out_proj.weight, attend.out_proj.bias)
 
 
 class SkipTransformer(nn.Module):
@@ -178,7 +199,7 @@ class SkipTransformer(nn.Module):
         self.input_blocks = nn.ModuleList(Layer(width, heads, ff, dropout, memory) for _ in range(half))
         self.middle_block = Layer(width, heads, ff, dropout, memory)
         self.output_blocks = nn.ModuleList(Layer(width, heads, ff, dropout, memory) for _ in range(half))
-        self.linear_blocks = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(half))
+        self.linear_blocks = nn.ModuleList(Linear(2 * width, width) for _ in range(half))
         self.norm = nn.LayerNorm(width)
         for parameter in self.parameters():
             if parameter.ndim > 1:
@@ -190,11 +211,12 @@ class SkipTransformer(nn.Module):
         mask: Bool[Tensor, "batch tokens"],
         memory: Float[Tensor, "batch latents width"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
-        padding, kept = ~mask, []
+        bias = torch.zeros(mask.shape, device=x.device).masked_fill(~mask, -1e9)[:, None, None, :]
+        kept = []
         for block in self.input_blocks:
-            x = block(x, padding, memory)
+            x = block(x, mask, bias, memory)
             kept.append(x)
-        x = self.middle_block(x, padding, memory)
+        x = self.middle_block(x, mask, bias, memory)
         for join, block in zip(self.linear_blocks, self.output_blocks, strict=True):
-            x = block(join(torch.cat([x, kept.pop()], dim=-1)), padding, memory)
+            x = block(join(torch.cat([x, kept.pop()], dim=-1)), mask, bias, memory)
         return self.norm(x)

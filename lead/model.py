@@ -8,7 +8,6 @@ by token name; what a concept file is, this module does not know.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -34,6 +33,7 @@ from lead.motion.features import Stats
 from lead.motion.skeleton import Skeleton, skeleton_of
 from lead.networks import AnyDenoiserConfig, AnyVAEConfig, build_denoiser, build_vae, denoiser_config, vae_config
 from lead.projector import Projector, ProjectorConfig
+from lead.stored import build, parsed, replacing
 from lead.text import TextConfig, TextTower
 from lead.vae import VAEConfig
 
@@ -144,9 +144,8 @@ class Lead(nn.Module):
         tensors = {key: value.detach().cpu().float().contiguous() for key, value in self.state_dict().items()}
         if compact:
             tensors = _compressed(tensors)
-        partial = path.with_name(path.name + ".partial")
-        save_file(tensors, partial, metadata={"format": FORMAT, "config": json.dumps(asdict(self.config))})
-        os.replace(partial, path)
+        with replacing(path) as partial:
+            save_file(tensors, partial, metadata={"format": FORMAT, "config": json.dumps(asdict(self.config))})
         return path
 
     def encode_text(self, prompts: Sequence[str], words: Words | None = None) -> Float[Tensor, "batch d_text"]:
@@ -210,7 +209,7 @@ class Lead(nn.Module):
         """
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
-        predict = guided(self.denoiser, text, self.encode_text([""]), lengths, scale)
+        predict = guided(self.denoiser, text, self.text.unconditional(), lengths, scale)
         if scale != 1.0:
             adapters = [(adapter, torch.cat([rows, rows])) for adapter, rows in adapters]
 

@@ -2,14 +2,15 @@
 
 open_clip needs torchvision. On a machine with a CPU torch, the registry's torchvision wheel is built for
 CUDA: its compiled operators do not load, and its Python part stops at `operator torchvision::nms does not
-exist`. A text tower uses none of those operators, so we declare the two missing schemas and import again;
-where torchvision works, nothing is declared.
+exist`. We use none of those operators, so we declare the two missing schemas and import again; where
+torchvision works, nothing is declared.
 
 Importing this module is cheap: open_clip itself (seconds) is imported by the first call.
 It knows nothing of motion, of learned words, or of our checkpoints.
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 import urllib.error
@@ -20,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lead.errors import LeadError
 
@@ -66,26 +67,22 @@ def declare_torchvision_operators() -> None:
     _kept_alive.append(library)
 
 
-def text_transformer(
-    *, vocabulary: int, context: int, width: int, layers: int, heads: int, d_text: int, quick_gelu: bool
-) -> nn.Module:
-    """A freshly initialised open_clip `TextTransformer` that leaves pooling to its caller."""
-    transformer = import_open_clip().transformer
-    return transformer.TextTransformer(
-        context_length=context,
-        vocab_size=vocabulary,
-        width=width,
-        layers=layers,
-        heads=heads,
-        output_dim=d_text,
-        act_layer=transformer.QuickGELU if quick_gelu else nn.GELU,
-        pool_type="none",
-    )
-
-
 def simple_tokenizer() -> Any:
-    """A new open_clip `SimpleTokenizer` with CLIP's whole vocabulary; ours to change."""
-    return import_open_clip().tokenizer.SimpleTokenizer()
+    """A new open_clip `SimpleTokenizer` with CLIP's whole vocabulary; ours to change.
+
+    Its file is loaded without the package around it, whose import takes seconds, where that file stands by itself.
+    """
+    package = "open_clip" not in sys.modules and importlib.util.find_spec("open_clip")
+    file = Path(next(iter(package.submodule_search_locations or ()), "")) / "tokenizer.py" if package else Path()
+    spec = importlib.util.spec_from_file_location("_open_clip_tokenizer", file) if file.is_file() else None
+    if spec is None or spec.loader is None:
+        return import_open_clip().tokenizer.SimpleTokenizer()
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except ImportError:  # a release whose file needs its neighbours
+        return import_open_clip().tokenizer.SimpleTokenizer()
+    return module.SimpleTokenizer()
 
 
 def text_weights(source: str | Path, model: str) -> dict[str, Tensor]:

@@ -11,17 +11,29 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from torch import Tensor
 
 from lead.errors import LeadError
 
 GRACE = 10.0
 """Seconds that the others have to end by themselves once one process has failed."""
+
+
+def accelerator(device: str, precision: str = "no") -> Accelerator:
+    """This process's accelerator: its place among the processes, its device, its arithmetic."""
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(torch.device(device))
+    return Accelerator(cpu=device == "cpu", mixed_precision=precision)
+
+
+def main_first(device: str) -> AbstractContextManager:
+    """In this block the main process goes first: it writes what the others, after it, find written."""
+    return PartialState(cpu=device == "cpu").main_process_first()
 
 
 class _Gather(torch.autograd.Function):

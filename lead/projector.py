@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize
 
+from lead.fast import Linear
 from lead.layers import Transformer, lengths_to_mask, sinusoid
 
 
@@ -38,13 +39,13 @@ class Projector(nn.Module):
     def __init__(self, config: ProjectorConfig):
         super().__init__()
         c = self.config = config
-        self.latents_in, self.text_out = nn.Linear(c.d_latent, c.width), nn.Linear(c.width, c.d_text)
-        self.text_in, self.latents_out = nn.Linear(c.d_text, c.width), nn.Linear(c.width, c.d_latent)
+        self.latents_in, self.text_out = Linear(c.d_latent, c.width), Linear(c.width, c.d_text)
+        self.text_in, self.latents_out = Linear(c.d_text, c.width), Linear(c.width, c.d_latent)
         self.to_text, self.to_latent = _mixer(c), _mixer(c)
         if c.pooling == "clip":
-            self.length_in = nn.Linear(c.width, c.width)
+            self.length_in = Linear(c.width, c.width)
         if c.linear:
-            self.linear_in, self.linear_out = nn.Linear(c.d_latent, c.d_text), nn.Linear(c.d_text, c.d_latent)
+            self.linear_in, self.linear_out = Linear(c.d_latent, c.d_text), Linear(c.d_text, c.d_latent)
             self._start_as_isometry()
 
     def encode(
@@ -105,7 +106,7 @@ class Perceptron(nn.Module):
     def __init__(self, width: int, layers: int, ff: int):
         super().__init__()
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, ff), nn.GELU(), nn.Linear(ff, width))
+            nn.Sequential(nn.LayerNorm(width), Linear(width, ff), nn.GELU(), Linear(ff, width))
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)

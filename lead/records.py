@@ -12,6 +12,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import torch
 
 from lead.errors import LeadError
+from lead.stored import replacing
 
 PACKAGE = Path(__file__).parent
 
@@ -36,9 +38,8 @@ class Records:
         if not self.write:
             return
         _write(self.description, json.dumps({**content, **origin()}, indent=2))
-        lines = self.metrics.read_text().splitlines() if step and self.metrics.is_file() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
-        _write(self.metrics, "".join(f"{line}\n" for line in kept))
+        kept = [row for row in _rows(self.metrics) if row["step"] <= step] if step else []
+        _write(self.metrics, "".join(json.dumps(row) + "\n" for row in kept))
 
     def add(self, row: Mapping[str, Any]) -> None:
         if not self.write:
@@ -54,10 +55,18 @@ class Records:
 
 def finished(run: Path, stage: str) -> dict[str, Any] | None:
     """The last row of a stage that was trained to its end: minutes, memory and best validation; else None."""
-    path = Path(run) / f"{stage}.metrics.jsonl"
-    lines = path.read_text().splitlines() if path.is_file() else []
-    row = json.loads(lines[-1]) if lines else {}
-    return row if row.get("finished") else None
+    rows = _rows(Path(run) / f"{stage}.metrics.jsonl")
+    return rows[-1] if rows and rows[-1].get("finished") else None
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics file; a line that a kill or a full disk left unfinished is none."""
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
+        with suppress(ValueError, RecursionError):
+            row = json.loads(line)
+            rows += [row] if isinstance(row, dict) and isinstance(row.get("step"), int) else []
+    return rows
 
 
 def fingerprint(data: Path) -> str:
@@ -98,9 +107,8 @@ def peak_memory_gb() -> float:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        partial.write_text(text)
 
 
 def _commit() -> str | None:

@@ -10,18 +10,16 @@ Knows nothing of what is trained.
 import copy
 import json
 import math
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import torch
-from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -30,8 +28,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lead.errors import LeadError
-from lead.processes import gather, mean_gradients
+from lead.processes import accelerator, gather, mean_gradients
 from lead.records import Records, peak_memory_gb
+from lead.stored import parsed, replacing
 
 
 @dataclass(frozen=True)
@@ -178,19 +177,23 @@ class Stage(Generic[M]):
         """All processes' `rows` in order, with gradients: all compute the same loss on the whole batch."""
         return gather(encoded, self.accelerator)[:count]
 
-    def update(self, loss: Tensor, parts: Mapping[str, Tensor]) -> None:
-        """One optimiser step, once all parts of a batch had their turn; `parts` are what the report tells beside it."""
-        for key, value in {"loss": loss, **parts}.items():
-            self._sums.setdefault(key, []).append(float(value.detach()))
-        if not math.isfinite(self._sums["loss"][-1]):
-            raise LeadError(
-                f"training {self.name}: the loss is not finite at step {self.step}; lower the learning rate"
-            )
+    def update(self, loss: Tensor, parts: Mapping[str, Tensor], clips: Sequence[str] = ()) -> None:
+        """One optimiser step, once all parts of a batch had their turn; `parts` are what the report tells beside it.
+
+        `clips` names the batch's, for the error where the loss or its gradient is not finite: then no weight moves.
+        """
+        figures = {key: float(value.detach()) for key, value in {"loss": loss, **parts}.items()}
+        for key, value in figures.items():
+            self._sums.setdefault(key, []).append(value)
+        if not math.isfinite(figures["loss"]):
+            raise self._not_finite(", ".join(f"{key} {value:g}" for key, value in figures.items()), clips)
         (loss / self.train.accumulate).backward()
         if self._part + 1 < self.train.accumulate:
             return
         self._stop = mean_gradients(list(self.model.parameters()), self._asked, self.accelerator)
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.train.clip)
+        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.train.clip))
+        if not math.isfinite(norm):
+            raise self._not_finite(f"its gradient's norm {norm:g}, loss {figures['loss']:g}", clips)
         self.optimiser.step()
         self.schedule.step()
         self.optimiser.zero_grad(set_to_none=True)
@@ -198,6 +201,15 @@ class Stage(Generic[M]):
         current: list[Tensor] = [p.detach() for p in self.model.parameters()]
         averaged: list[Tensor] = list(self.average.parameters())
         torch._foreach_lerp_(averaged, current, 1 - decay)
+
+    def _not_finite(self, found: str, clips: Sequence[str]) -> LeadError:
+        names = f" (clips {', '.join(clips[:8])}{f' and {len(clips) - 8} more' if len(clips) > 8 else ''})"
+        kept = f"{self._checkpoint} is as it was before" if self._checkpoint.is_file() else "nothing was saved yet"
+        return LeadError(
+            f"training {self.name}: the loss is not finite at step {self.step}: {found}. The batch is that "
+            f"of step {self.step} and seed {self.train.seed}{names if clips else ''}; no weight was changed by it, "
+            f"{kept}. Look at the data with `lead data check`, or --restart with a lower --lr or with --precision no"
+        )
 
     def validate(self, judge: Callable[[M], Mapping[str, float]], better: Literal["lower", "higher"] = "lower") -> None:
         """Every `val_every` steps and at the last, what `judge` says of the averaged weights goes to the metrics.
@@ -279,15 +291,25 @@ class Stage(Generic[M]):
             "seconds": self._elapsed(),
             "peak": self._memory()["peak_memory_gb"],
         }
-        partial = self._checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        os.replace(partial, self._checkpoint)
+        with replacing(self._checkpoint) as partial:
+            torch.save(state, partial)
 
     def _resume(self) -> None:
         if not self._checkpoint.is_file():
             return
-        state = torch.load(self._checkpoint, map_location=self.device, weights_only=True)
-        changes = _changes(json.loads(state.get("identity", "{}")), json.loads(json.dumps(self._identity)))
+        try:
+            self._take(torch.load(self._checkpoint, map_location=self.device, weights_only=True))
+        except LeadError:
+            raise
+        except Exception as error:  # a damaged file: whatever torch's reader and the parts' own say of it
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0][:120]
+            raise LeadError(
+                f"{self._checkpoint} is damaged ({reason}); remove it or add --restart to begin the stage again"
+            ) from error
+
+    def _take(self, state: Any) -> None:
+        """Goes on from a checkpoint's content; LeadError where it is another run's."""
+        changes = _changes(json.loads(state["identity"]), json.loads(json.dumps(self._identity)))
         if changes:
             raise LeadError(
                 f"{self._checkpoint} (step {state['step']}) cannot be gone on from, this run is another: "
@@ -334,18 +356,6 @@ class Stage(Generic[M]):
                 signal.signal(signal.SIGINT, before)
 
 
-def accelerator(device: str, precision: str = "no") -> Accelerator:
-    """This process's accelerator: its place among the processes, its device, its arithmetic."""
-    if device.startswith("cuda:"):
-        torch.cuda.set_device(torch.device(device))
-    return Accelerator(cpu=device == "cpu", mixed_precision=precision)
-
-
-def main_first(device: str) -> AbstractContextManager:
-    """In this block the main process goes first: it writes what the others, after it, find written."""
-    return PartialState(cpu=device == "cpu").main_process_first()
-
-
 def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between two nested descriptions, a phrase each."""
     flat = [{f"{group}.{key}": v for group, values in x.items() for key, v in values.items()} for x in (then, now)]
@@ -360,9 +370,8 @@ def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def save_part(path: Path, module: nn.Module, part: str, config: Any) -> None:
     """A module's weights and its config (JSON in the metadata) in one safetensors file, moved into place."""
     tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"part": part, "config": json.dumps(asdict(config))})
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        save_file(tensors, partial, metadata={"part": part, "config": json.dumps(asdict(config))})
 
 
 def load_part(path: Path, part: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -381,4 +390,4 @@ def load_part(path: Path, part: str) -> tuple[dict[str, Tensor], dict[str, Any]]
         raise LeadError(f"{path} is not a readable safetensors file ({error})") from error
     if metadata.get("part") != part:
         raise LeadError(f"{path} holds {metadata.get('part', 'no named part')!r}; expected the part {part!r}")
-    return tensors, json.loads(metadata["config"])
+    return tensors, parsed(metadata.get("config", ""), str(path))

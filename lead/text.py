@@ -27,7 +27,9 @@ from torch import Tensor, nn
 
 from lead import openclip
 from lead.errors import LeadError
+from lead.fast import inferring
 from lead.prompts import Slot, named_words
+from lead.text_transformer import TextTransformer
 from lead.tokenizer import CLIP_MERGES, Tokenizer
 
 TOKEN = re.compile(r"<[a-z0-9][a-z0-9-]{0,62}>")
@@ -77,7 +79,8 @@ class TextTower(nn.Module):
         super().__init__()
         self.config = config
         self.tokenizer = Tokenizer(config.merges)
-        self.transformer: Any = openclip.text_transformer(
+        self._empty: tuple[list[tuple[int, int]], Tensor] | None = None
+        self.transformer: Any = TextTransformer(
             vocabulary=self.tokenizer.size,
             context=config.context,
             width=config.width,
@@ -126,6 +129,16 @@ class TextTower(nn.Module):
         shares = torch.tensor([weight for _, weight, _ in others]).to(features)
         into = torch.tensor([row for row, _, _ in others], device=self.device)
         return (weights[:, None] * features).index_add(0, into, shares[:, None] * more)
+
+    def unconditional(self) -> Float[Tensor, "1 d_text"]:
+        """The empty prompt's feature; at inference it is kept until a weight changes."""
+        weights = list(self.parameters())
+        if not inferring(weights[0]) or any(weight.is_inference() for weight in weights):
+            return self.encode([""])
+        state = [(weight.data_ptr(), weight._version) for weight in weights]
+        if self._empty is None or self._empty[0] != state:
+            self._empty = state, self.encode([""])
+        return self._empty[1]
 
     def named(self, prompt: str) -> dict[str, float]:
         """The learned words that a prompt names, in lower case with brackets, and how strongly."""

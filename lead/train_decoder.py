@@ -64,11 +64,12 @@ def train_decoder(
     stage = Stage("decoder", vae, run, train, device, inputs, config=vae.config, loss=weights)
     batches = ClipBatches(clips, train)
     for step in stage.steps():
-        batch = tensors(batches.at(step), stage.device)
+        drawn = batches.at(step)
+        batch = tensors(drawn, stage.device)
         features, lengths = stage.share(*batch)
         with stage.accelerator.autocast():
             loss, parts = decoder_loss(stage.model, features, lengths, stats, weights, batch[1], stage.randn_like)
-        stage.update(loss, parts)
+        stage.update(loss, parts, [clip.id for clip in drawn.clips])
         stage.validate(lambda vae: {"val_joint_error_cm": 100 * reconstruction_error(vae, val, stats)})
     return stage.finish("decoder", vae.config)
 

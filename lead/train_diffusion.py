@@ -17,7 +17,8 @@ from lead.latents import LatentBatch, Latents, latent_batch, load_latents, valid
 from lead.manners import MannerConfig, MannerWords
 from lead.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAE
 from lead.networks import AnyDenoiser, AnyDenoiserConfig, AnyVAE, build_denoiser
-from lead.runs import Stage, TrainConfig, main_first, save_part
+from lead.processes import main_first
+from lead.runs import Stage, TrainConfig, save_part
 from lead.text import TextTower
 from lead.train_vae import real_mean
 

@@ -37,9 +37,11 @@ from lead.errors import LeadError
 from lead.layers import Block, lengths_to_mask, sinusoid
 from lead.motion.skeleton import skeleton_of
 from lead.phrases import Meaning, contrast, draw, say, single_words
+from lead.processes import main_first
 from lead.prompts import WORD
 from lead.records import fingerprint
-from lead.runs import Stage, TrainConfig, main_first, save_part
+from lead.runs import Stage, TrainConfig, save_part
+from lead.stored import replacing
 from lead.text import PRESETS, TextConfig, TextTower, clip_tower
 from lead.train_vae import spread
 
@@ -352,9 +354,8 @@ def _asked_once(teacher: Teacher, sentences: Sequence[str], run: Path) -> Tensor
         run.mkdir(parents=True, exist_ok=True)
         found = {"digests": torch.tensor(list(new)), "embedded": teacher(list(new.values())).half()}
         known = {key: torch.cat([known[key], rows]) if key in known else rows for key, rows in found.items()}
-        partial = path.with_suffix(".partial")
-        save_file(known, partial)
-        os.replace(partial, path)
+        with replacing(path) as partial:
+            save_file(known, partial)
     place = {digest: row for row, digest in enumerate(known["digests"].tolist())}
     return known["embedded"][[place[digest] for digest in digests]].float()
 

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from lead.fast import Linear
 from lead.layers import Transformer, lengths_to_mask, sinusoid
 
 
@@ -42,14 +43,14 @@ class MotionVAE(nn.Module):
         c = self.config = config
         self.packed = c.features * c.frames_per_token
         self.tokens_per_latent = c.frames_per_latent // c.frames_per_token
-        self.frames_in = nn.Linear(self.packed, c.width)
+        self.frames_in = Linear(self.packed, c.width)
         self.encoder = Transformer(c.width, c.layers, c.heads, c.ff)
-        self.fold = nn.Linear(c.width * self.tokens_per_latent, 2 * c.d_latent)
-        self.unfold = nn.Linear(c.d_latent, c.width * self.tokens_per_latent)
+        self.fold = Linear(c.width * self.tokens_per_latent, 2 * c.d_latent)
+        self.unfold = Linear(c.d_latent, c.width * self.tokens_per_latent)
         self.decoder = Transformer(c.width, c.layers, c.heads, c.ff)
-        self.frames_out = nn.Linear(c.width, self.packed)
+        self.frames_out = Linear(c.width, self.packed)
         window = c.features * c.frames_per_latent
-        self.linear_in, self.linear_out = nn.Linear(window, c.d_latent), nn.Linear(c.d_latent, window)
+        self.linear_in, self.linear_out = Linear(window, c.d_latent), Linear(c.d_latent, window)
         corrections: list[nn.Linear | nn.Conv1d] = [self.fold, self.frames_out]
         if c.seam_width:
             narrow = nn.Conv1d(c.features, c.seam_width, 5, padding=2)

@@ -97,3 +97,13 @@ def test_a_config_of_another_version_is_refused(tiny_base, tmp_path):
     save_file(tensors, path, metadata | {"config": json.dumps(config)})
     with pytest.raises(LeadError, match=r"base\.safetensors has a config that this version.*from_the_future.*update"):
         Lead.load(path)
+
+
+def test_each_prompt_may_have_its_own_seed(tiny_base):
+    prompts = ["a person walks", "a person runs"]
+    together = tiny_base.generate(prompts, seconds=2, seed=[5, 9], steps=2)
+    for prompt, seed, motion in zip(prompts, (5, 9), together, strict=True):
+        (alone,) = tiny_base.generate([prompt], seconds=2, seed=seed, steps=2)
+        np.testing.assert_allclose(motion.joints, alone.joints, atol=1e-5)
+    with pytest.raises(LeadError, match="1 seeds for 2 prompts; give one, or one a prompt"):
+        tiny_base.generate(prompts, seed=[5])

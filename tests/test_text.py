@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,17 +91,58 @@ def test_comparisons_are_not_words():
 # the tower
 
 
+def open_clips_own(config):
+    """open_clip's `TextTransformer` of that shape, which leaves pooling to its caller."""
+    transformer = openclip.import_open_clip().transformer
+    return transformer.TextTransformer(
+        config.context, 512 + config.merges + 2, config.width, config.heads, config.layers, output_dim=config.d_text,
+        act_layer=transformer.QuickGELU if config.quick_gelu else torch.nn.GELU, pool_type="none",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_transformer_is_open_clips_bit_for_bit(quick):
+    """Its first weights too; at inference the sums are taken in another order."""
+    config = replace(TINY, quick_gelu=quick)
+    torch.manual_seed(3)
+    ours = TextTower(config).transformer.eval()
+    torch.manual_seed(3)
+    theirs = open_clips_own(config).eval()
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    assert all(torch.equal(theirs.state_dict()[name], tensor) for name, tensor in ours.state_dict().items())
+    x, mask = torch.randn(2, 9, config.width), ours.attn_mask[:9, :9]
+    for precision in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision):
+            assert torch.equal(ours.transformer(x, attn_mask=mask), theirs.transformer(x, attn_mask=mask))
+    with torch.no_grad():
+        torch.testing.assert_close(ours.transformer(x, attn_mask=mask), theirs.transformer(x, attn_mask=mask))
+
+
 def test_features_equal_open_clips_own_pooling(tower):
     prompts = ["a person walks", "someone waves the left hand, then sits down"]
     ids = torch.zeros(2, TINY.context, dtype=torch.long)
     for row, prompt in zip(ids, prompts, strict=True):
         found = [tower.tokenizer.start, *tower.tokenizer.encode(prompt), tower.tokenizer.end]
         row[: len(found)] = torch.tensor(found)
-    tower.transformer.pool_type = "argmax"
-    theirs = tower.transformer(ids)
-    tower.transformer.pool_type = "none"
-    assert torch.allclose(tower.encode(prompts), theirs, atol=1e-5)
+    theirs = open_clips_own(TINY)
+    theirs.load_state_dict(tower.transformer.state_dict())
+    theirs.pool_type = "argmax"
+    assert torch.allclose(tower.encode(prompts), theirs(ids), atol=1e-5)
     assert tower.encode(prompts).shape == (2, tower.d_text)
+
+
+def test_the_empty_prompts_feature_is_kept_until_a_weight_changes():
+    torch.manual_seed(0)
+    tower = TextTower(TINY).eval()
+    with torch.no_grad():
+        first = tower.unconditional()
+        assert torch.equal(first, tower.encode([""])) and tower.unconditional() is first
+        tower.transformer.ln_final.bias.add_(1.0)
+        changed = tower.unconditional()
+        assert torch.equal(changed, tower.encode([""])) and not torch.equal(changed, first)
+        tower.double()
+        assert tower.unconditional().dtype == torch.float64
+    assert tower.unconditional().requires_grad
 
 
 def test_unused_words_change_no_bit(tower, words):

@@ -169,10 +169,10 @@ def test_ctrl_c_ends_the_step_and_saves(data, tmp_path, monkeypatch):
 def test_a_checkpoint_of_another_run_is_refused(data, tmp_path, monkeypatch):
     honest = Stage.update
 
-    def failing(stage, loss, parts):
+    def failing(stage, loss, parts, clips):
         if stage.step == 3:
             raise MemoryError
-        honest(stage, loss, parts)
+        honest(stage, loss, parts, clips)
 
     monkeypatch.setattr(Stage, "update", failing)
     with pytest.raises(MemoryError):

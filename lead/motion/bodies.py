@@ -145,6 +145,8 @@ def read_body(path: Path) -> Body:
 
 def _checked(arrays: dict[str, np.ndarray]) -> Body:
     """The arrays as a body, if they fit each other."""
+    if flat := [name for name in _KEYS if not arrays[name].ndim]:
+        raise MotionError(f"{flat[0]!r} is one number; expected a model of the SMPL family.")
     joints, vertices = arrays["weights"].shape[-1], len(arrays["v_template"])
     shapes = {
         "v_template": (vertices, 3), "weights": (vertices, joints), "J_regressor": (joints, vertices),

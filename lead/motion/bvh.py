@@ -173,6 +173,8 @@ def _parse_values(text: bytes, frames: int, width: int) -> tuple[Float[np.ndarra
     values, notes = parse_numbers(text), tuple[str, ...]()
     if values.size != frames * width:
         claimed, frames = frames, _count_rows(text, frames, width)
+        if values.size < frames * width:
+            raise MotionError(f"after {values.size} numbers stands what is none; export the file again.")
         values = values[: frames * width]
         notes = (f"the header claims {claimed} frames, but {frames} follow: those were read",)
     sane = np.abs(values) < MAX_VALUE  # false for NaN

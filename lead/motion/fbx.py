@@ -83,7 +83,8 @@ def _to_bvh(file: Record, fps: float | None, own_unit: bool) -> Bvh:
     times, rate = key_times(keys, len(nodes))
     settings = _settings(file.first("GlobalSettings"))
     axes = _axes(settings) * (1.0 if own_unit else float(settings.get("UnitScaleFactor", (1.0,))[0]))
-    rest, world = _worlds(nodes, times[:0], axes), _worlds(nodes, times, axes)
+    with np.errstate(all="ignore"):  # what overflows is found by `scene_to_bvh`
+        rest, world = _worlds(nodes, times[:0], axes), _worlds(nodes, times, axes)
     names = [nodes[number].name[:200] or f"node_{number}" for number in keep]
     above = nearest_kept(keep, parents)
     return scene_to_bvh(names, above, rest[keep, 0], world[keep], rate if fps is None else fps, notes)

@@ -12,6 +12,7 @@ from Text", CVPR 2022).
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from jaxtyping import Float
@@ -234,9 +235,27 @@ class Stats:
 
     @classmethod
     def read(cls, folder: Path) -> "Stats":
-        """`Mean.npy` and `Std.npy` of a data set in HumanML3D's layout."""
-        return cls(*(np.load(Path(folder) / name, allow_pickle=False) for name in ("Mean.npy", "Std.npy")))
+        """`Mean.npy` and `Std.npy` of a data set in HumanML3D's layout; MotionError where they cannot be used."""
+        mean, std = (_read_row(Path(folder) / name) for name in ("Mean.npy", "Std.npy"))
+        if mean.shape != std.shape or not (std > 1e-12).all():
+            raise MotionError(
+                f"{folder}: Mean.npy of shape {mean.shape} with Std.npy of shape {std.shape}; expected as many numbers "
+                "in both, the deviations above 0."
+            )
+        return cls(mean, std)
 
     def write(self, folder: Path) -> None:
         np.save(Path(folder) / "Mean.npy", self.mean)
         np.save(Path(folder) / "Std.npy", self.std)
+
+
+def _read_row(path: Path) -> Float[np.ndarray, "feats"]:
+    try:
+        row = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, TypeError, SyntaxError, TokenError, MemoryError, RecursionError) as error:
+        raise MotionError(f"{path}: not in NPY format ({str(error)[:80]}); get or compute it again.") from None
+    with np.errstate(all="ignore"):  # what is no number is no less than anything
+        usable = isinstance(row, np.ndarray) and row.ndim == 1 and row.dtype.kind == "f" and (abs(row) < 1e5).all()
+    if not usable:
+        raise MotionError(f"{path}: expected a row of finite numbers; get or compute it again.")
+    return row

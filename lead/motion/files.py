@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.axes import UP_TO_WORLD
-from lead.motion.bvh import Bvh, read_bvh, write_whole
+from lead.motion.bvh import MAX_VALUE, Bvh, read_bvh, write_whole
 from lead.motion.errors import MotionError
 from lead.motion.kit import features_to_clip
 from lead.motion.lead_in import SPAN, count_lead_in, rest_turns
@@ -97,7 +97,8 @@ def _lead_in_note(frames: int) -> str:
 
 def _read_npy(path: Path, reading: Reading) -> Clip:
     with path.open("rb") as file:
-        return _array_to_clip(read_array(file, os.fstat(file.fileno()).st_size, "the array"), None, reading)
+        array = read_array(file, os.fstat(file.fileno()).st_size, "the array")
+    return _array_to_clip(_within(array, "the array"), None, reading)
 
 
 def _read_npz(path: Path, reading: Reading) -> Clip:
@@ -109,7 +110,7 @@ def _read_npz(path: Path, reading: Reading) -> Clip:
             names = wanted & set(members) or (set(members) if len(members) == 1 else set())
             for name in sorted(names):
                 with archive.open(members[name]) as file:
-                    arrays[name] = read_array(file, members[name].file_size, repr(name))
+                    arrays[name] = _within(read_array(file, members[name].file_size, repr(name)), repr(name))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise MotionError(f"not a readable NPZ file ({error}); expected {_WANTED}.") from None
     fps = reading.fps or _frame_rate(arrays)
@@ -141,6 +142,13 @@ LEAD_IN = "of a T-pose or rest pose at the start cut"
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
 
 
+def _within(array: np.ndarray, name: str) -> np.ndarray:
+    """The array; MotionError where a number is of no body's places and angles."""
+    if array.size and np.abs(array).max() > MAX_VALUE:
+        raise MotionError(f"{name} has the value {np.abs(array).max():.3g}; expected metres or radians.")
+    return array
+
+
 def _frame_rate(arrays: dict[str, np.ndarray]) -> float | None:
     for name in _RATE_KEYS:
         if name in arrays:
@@ -164,11 +172,14 @@ def read_array(file: IO[bytes] | io.BufferedIOBase, size: int, name: str) -> np.
     claimed = count * dtype.itemsize
     if min(shape, default=0) < 0 or max(claimed, count * 4) > MAX_ARRAY_BYTES:
         raise MotionError(f"{name} claims the shape {shape}; at most {MAX_ARRAY_BYTES} bytes are read.")
+    if len(shape) > 8 or any(type(size) is not int for size in shape) or max(shape, default=0) > MAX_ARRAY_BYTES:
+        raise MotionError(f"{name} claims the shape {shape}; expected whole numbers within what is read.")
     content = file.read(claimed)
     if len(content) != claimed:
         raise MotionError(f"{name} of shape {shape} has {len(content)} of {claimed} bytes: it is truncated.")
     flat = np.frombuffer(content, dtype=dtype) if claimed else np.zeros(0)
-    array = flat.reshape(shape, order="F" if fortran else "C").astype(np.float64)
+    with np.errstate(all="ignore"):  # what is no number is found next
+        array = flat.reshape(shape, order="F" if fortran else "C").astype(np.float64)
     if not np.isfinite(array).all():
         frame = int(np.argwhere(~np.isfinite(array))[0][0]) if array.ndim else 0
         raise MotionError(f"{name} is NaN or infinite in frame {frame}; repair or cut that frame.")

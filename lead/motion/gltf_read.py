@@ -84,7 +84,8 @@ class _Document:
         if start + length > len(content) or offset + (count - 1) * stride + width * dtype.itemsize > length:
             raise MotionError(f"accessor {number} reaches beyond its buffer: the file is truncated.")
         rows = np.ndarray((count, width), dtype, content[start : start + length], offset, (stride, dtype.itemsize))
-        values = rows.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # what is no number is found next
+            values = rows.astype(np.float64)
         if not np.isfinite(values).all():
             raise MotionError(f"accessor {number} has values that are NaN or infinite.")
         return values if dtype.kind == "f" else np.maximum(values / np.iinfo(dtype).max, -1.0)
@@ -233,7 +234,8 @@ def _worlds(
             local = np.zeros((len(times), 4, 4))
             local[:, :3, :3] = quaternion_to_matrix(rotation) * scale[:, None]
             local[:, :3, 3], local[:, 3, 3] = translation, 1.0
-        world[number] = world[parents[number]] @ local if parents[number] >= 0 else local
+        with np.errstate(all="ignore"):  # what overflows is found by `scene_to_bvh`
+            world[number] = world[parents[number]] @ local if parents[number] >= 0 else local
     return world
 
 

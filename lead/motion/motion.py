@@ -26,6 +26,8 @@ from lead.motion.rigs import Rig
 from lead.motion.skeleton import FPS, HUMANML3D, KIT, Skeleton
 
 MAX_METRES = 1e5
+MAX_RESAMPLED = 1 << 20
+"""Frames that a clip may become at another rate: 14 hours at 20 fps."""
 WRITES = (".bvh", ".glb", ".npz", ".npy")
 """The suffixes that `Motion.save` writes."""
 
@@ -108,6 +110,8 @@ class Motion:
         if fps == self.fps:
             return self
         last = (len(self.joints) - 1) / self.fps
+        if last * fps > MAX_RESAMPLED:
+            raise MotionError(f"{last:.0f} s at {fps:g} frames a second are too long; state the true rate, or cut it.")
         times = np.arange(int(last * fps + 1e-6) + 1) / fps
         return replace(self, joints=_spline(self.joints.astype(np.float64), times * self.fps), fps=fps)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.bvh import MAX_JOINTS, Bvh
+from lead.motion.bvh import MAX_JOINTS, MAX_VALUE, Bvh
 from lead.motion.errors import MotionError
 from lead.motion.names import path_up
 from lead.motion.rotations import matrix_to_euler, unwrap_euler
@@ -73,8 +73,8 @@ def scene_to_bvh(
     notes: tuple[str, ...] = (),
 ) -> Bvh:
     """The `Bvh` of joints whose places in the world are given, at rest and over time."""
-    if not (np.isfinite(rest).all() and np.isfinite(world).all()):
-        raise MotionError("its nodes have places that are NaN or infinite; export it again.")
+    if not ((np.abs(rest) < MAX_VALUE).all() and (np.abs(world) < MAX_VALUE).all()):  # false for NaN
+        raise MotionError(f"its nodes have places that are NaN, infinite or beyond {MAX_VALUE:.0e}; export it again.")
     rest_turns, turns = _orthonormal(rest[:, :3, :3]), _orthonormal(world[..., :3, :3])
     turns = turns @ rest_turns.swapaxes(-1, -2)[:, None]
     above = np.array(parents)

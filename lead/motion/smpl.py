@@ -71,7 +71,7 @@ def _poses(arrays: Mapping[str, np.ndarray]) -> Float[np.ndarray, "frames 66"]:
             there, lacks = (_BODY, _ROOT) if root is None else (_ROOT, _BODY)
             given = next(name for name in there if name in arrays)
             raise MotionError(f"{given} without {' or '.join(lacks)}; expected {_WANTED}.")
-        if len(root) != len(body):
+        if not root.ndim or not body.ndim or len(root) != len(body):
             raise MotionError("root_orient and pose_body differ in their number of frames.")
         root, body = (part.reshape(len(part), -1) for part in (root, body))
         if root.shape[1] != 3:

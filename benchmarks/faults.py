@@ -1,0 +1,284 @@
+"""What is left when a command is stopped, killed, or cannot write: a table of faults and commands.
+
+python -m benchmarks.faults [--points 10] [--kills 5] [--output runs/faults.json]
+
+Each command runs on tiny networks: `learn`, `generate`, and a training stage as `lead train` runs it.  An earlier
+result lies in the folder that is written to.  After each fault: is every result file whole, the earlier or the new one?
+Did the command end with a message in place of a traceback?  And does the same command, given again, end with what an
+unbroken run gives?  The full disk is a tmpfs, the read-only folder a bind mount: both need root on Linux.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+LEFT_FREE = 4096
+"""Bytes that the full disk has."""
+TEMPORARY = (".partial", ".tmp", ".checkpoint", ".lock")
+EARLIER = b"an earlier result"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command that writes into a folder."""
+
+    name: str
+    words: tuple[str, ...]
+    """What is run; {} is the folder."""
+    results: tuple[str, ...]
+    """Its files, as patterns; the first file of an unbroken run is what lies there before."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended."""
+
+    code: int
+    told: str
+    seconds: float
+
+    @property
+    def traceback(self) -> bool:
+        return "Traceback" in self.told
+
+
+def start(command: Command, folder: Path) -> "subprocess.Popen[str]":
+    own = {"LEAD_CONCEPTS": str(folder / "library"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **own}
+    words = [word.replace("{}", str(folder)) for word in command.words]
+    return subprocess.Popen([sys.executable, *words], env=environment, cwd=folder.parent, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
+
+
+def run(command: Command, folder: Path, fault: signal.Signals | None = None, after: float = 0.0) -> Ended:
+    """A command to its end, or with a signal after so many seconds."""
+    began = time.monotonic()
+    process = start(command, folder)
+    if fault is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired, ProcessLookupError):
+            process.wait(after)
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(fault)
+    told = process.communicate(timeout=300)[0]
+    return Ended(process.returncode, told, time.monotonic() - began)
+
+
+def content(command: Command, folder: Path) -> dict[str, Any]:
+    """The result files by name: what they hold, without the dates and times that a header may tell."""
+    return {path.name: _held(path) for pattern in command.results for path in sorted(folder.glob(pattern))}
+
+
+def _held(path: Path) -> Any:
+    data = path.read_bytes()
+    if path.suffix != ".safetensors" or data == EARLIER:
+        return data
+    from safetensors import safe_open
+
+    with safe_open(path, "np") as file:
+        return {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118 - safe_open is no dict
+
+
+def left_over(command: Command, folder: Path) -> list[str]:
+    """Names in the folder that are no result."""
+    results = content(command, folder)
+    names = (path.name for path in folder.iterdir())
+    return sorted(n for n in names if n not in results and (n.endswith(TEMPORARY) or n.startswith(".lead-invert")))
+
+
+def interrupted(
+    command: Command, whole: dict[str, Any], seconds: float, fault: signal.Signals, points: int, place: Path
+) -> dict[str, Any]:
+    """A signal at so many evenly spaced moments of a run; after each the same command again."""
+    ends: list[str] = []
+    wrong: list[str] = []
+    leftovers: set[str] = set()
+    for point in range(points):
+        folder = prepared(command, whole, place / f"{command.name}-{fault.name}-{point}")
+        ended = run(command, folder, fault, seconds * (point + 0.5) / points)
+        ends.append(str(ended.code))
+        wrong += _faults(command, whole, folder, ended, f"at {point + 1} of {points}")
+        leftovers.update(left_over(command, folder))
+        again = run(command, folder)
+        if again.code or content(command, folder) != whole:
+            wrong.append(f"at {point + 1} of {points}: the command again ended with {again.code}: {again.told[-300:]}")
+        if left_over(command, folder):
+            wrong.append(f"at {point + 1} of {points}: {left_over(command, folder)} lie there after the end")
+        shutil.rmtree(folder)
+    return {"runs": points, "exit codes": sorted(set(ends)), "wrong": wrong, "left until it goes on": sorted(leftovers)}
+
+
+def _faults(command: Command, whole: dict[str, Any], folder: Path, ended: Ended, where: str) -> list[str]:
+    """What is not as it should be in a folder after a fault."""
+    found = [f"{where}: a traceback: {ended.told[-600:]}"] if ended.traceback else []
+    for name, held in content(command, folder).items():
+        if held not in (EARLIER, whole.get(name)) and not (command.name == "learn" and ended.code == 0):
+            found.append(f"{where}: {name} is neither the earlier nor the new one")
+    return found
+
+
+def prepared(command: Command, whole: dict[str, Any], folder: Path) -> Path:
+    """A folder with an earlier result in it."""
+    folder.mkdir(parents=True)
+    (folder / next(iter(whole))).write_bytes(EARLIER)
+    return folder
+
+
+def unwritable(command: Command, whole: dict[str, Any], place: Path, kind: str) -> dict[str, Any]:
+    """A folder that cannot be written to: a full disk, or read-only."""
+    folder = prepared(command, whole, place / f"{command.name}-{kind}")
+    name = next(iter(whole))
+    try:
+        with full_disk(folder) if kind == "full disk" else read_only(folder):
+            if not (folder / name).exists():
+                (folder / name).write_bytes(EARLIER)
+                fill(folder)
+            ended = run(command, folder)
+            wrong = _faults(command, whole, folder, ended, kind)
+            if (folder / name).read_bytes() != EARLIER:
+                wrong.append(f"the earlier {name} is gone")
+            if ended.code == 0:
+                wrong.append("it ended as if all were well")
+            leftovers = left_over(command, folder)
+    except subprocess.CalledProcessError as error:
+        return {"runs": 0, "wrong": [], "not tried": str(error)}
+    told = ended.told.strip().splitlines()
+    about = {"exit codes": [str(ended.code)], "told": told[-1:], "left until it goes on": leftovers}
+    return {"runs": 1, **about, "wrong": wrong}
+
+
+@contextlib.contextmanager
+def full_disk(folder: Path) -> Iterator[None]:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder: Path) -> None:
+    """All but LEFT_FREE bytes of a small disk."""
+    free = shutil.disk_usage(folder).free
+    (folder / "filler").write_bytes(bytes(max(free - LEFT_FREE, 0)))
+
+
+@contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def commands(place: Path) -> list[Command]:
+    from benchmarks.fuzz_targets import data_folder, small_motion, tiny_run
+
+    clips, data, base = place / "clips", place / "data", tiny_run() / "base.safetensors"
+    clips.mkdir()
+    data.mkdir()
+    for number in range(3):
+        small_motion().save(clips / f"{number}.bvh")
+    data_folder(data)
+    for split in ("val", "test"):
+        shutil.copy(data / "train.txt", data / f"{split}.txt")
+    on_base = ("--base", str(base), "--device", "cpu")
+    learn = ("-m", "cli.invert", "learn", str(clips), "--token", "<x>", "--steps", "60", "--quality", "fast")
+    generate = ("-m", "cli.invert", "generate", "a person walks", "-n", "24", "--seconds", "2", "--format", "bvh,png")
+    return [
+        Command("learn", (*learn, *on_base, "-o", "{}/x.safetensors"), ("x.safetensors",)),
+        Command("generate", (*generate, *on_base, "-o", "{}"), ("*.bvh", "*.png")),
+        Command("train", ("-m", "benchmarks.faults", "--train", str(data), "{}"), ("vae.safetensors",)),
+    ]
+
+
+def train(data: Path, run: Path) -> None:
+    """A tiny stage with the errors and the Ctrl-C of `lead train`."""
+    import typer
+
+    from cli.console import Json, command
+
+    app = typer.Typer(pretty_exceptions_enable=False)
+
+    @app.command()
+    @command
+    def stage(as_json: Json = False) -> dict[str, Any]:
+        from lead.runs import TrainConfig
+        from lead.train_vae import train_vae
+        from lead.vae import VAEConfig
+
+        config = VAEConfig(width=32, layers=1, heads=2, ff=64, d_latent=8)
+        train = TrainConfig(steps=60, batch=2, warmup=2, report_every=10, save_every=5, val_every=20, precision="no")
+        train_vae(data, run, config, train)
+        return {"as_json": as_json}
+
+    app([])
+
+
+def measured(names: Sequence[str], points: int, kills: int) -> dict[str, dict[str, Any]]:
+    """Command by fault what happened."""
+    table: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        for command in (command for command in commands(place) if command.name in names):
+            clean = place / f"{command.name}-clean"
+            clean.mkdir()
+            run(command, clean)
+            ended, whole = run(command, clean), content(command, clean)
+            assert ended.code == 0 and whole, ended.told
+            row = table[command.name] = {"unbroken run, s": round(ended.seconds, 1)}
+            row["Ctrl-C"] = interrupted(command, whole, ended.seconds, signal.SIGINT, points, place)
+            row["kill -9"] = interrupted(command, whole, ended.seconds, signal.SIGKILL, kills, place)
+            for kind in ("full disk", "read-only folder"):
+                row[kind] = unwritable(command, whole, place, kind)
+            print(json.dumps({command.name: row}, indent=2), flush=True)
+    return table
+
+
+def shown(table: dict[str, dict[str, Any]]) -> Sequence[str]:
+    """The table as Markdown."""
+    faults = ("Ctrl-C", "kill -9", "full disk", "read-only folder")
+    lines = ["| fault | " + " | ".join(table) + " |", "| --- |" + " --- |" * len(table)]
+    for fault in faults:
+        cells = []
+        for row in table.values():
+            about = row[fault]
+            good = about["runs"] - len({text.partition(":")[0] for text in about["wrong"]})
+            cells.append(f"{good} of {about['runs']} as they should be" if about["runs"] else "not tried")
+        lines.append(f"| {fault} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--commands", nargs="+", default=["learn", "generate", "train"])
+    parser.add_argument("--points", type=int, default=10, help="moments of Ctrl-C")
+    parser.add_argument("--kills", type=int, default=5, help="moments of kill -9")
+    parser.add_argument("--output", type=Path, help="a JSON file for the table")
+    parser.add_argument("--train", nargs=2, type=Path, metavar=("DATA", "RUN"), help="only the tiny training stage")
+    given = parser.parse_args()
+    if given.train:
+        train(*given.train)
+        return
+    table = measured(given.commands, given.points, given.kills)
+    print("\n".join(shown(table)))
+    if given.output:
+        given.output.write_text(json.dumps(table, indent=2))
+    wrong = any(about["wrong"] for row in table.values() for about in row.values() if isinstance(about, dict))
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The long checks, one after the other; the reports go to the folder named first (default runs/nightly).
+#   bash benchmarks/nightly.sh [FOLDER]          INPUTS=20000 for fewer damaged files
+# Ends with 1 if any of them failed, after all have run. The faults of disks need root on Linux.
+set -u
+python="${PYTHON:-python}" out="${1:-runs/nightly}" failed=0
+mkdir -p "$out"
+check() {  # NAME COMMAND...
+    local name="$1"
+    shift
+    echo "== $name"
+    "$@" >"$out/$name.txt" 2>&1 || { failed=1; echo "failed, see $out/$name.txt"; }
+}
+check lint "$python" -m ruff check
+check types "$python" -m mypy
+check tests "$python" -m pytest -m "not gpu"
+check fuzz "$python" -m benchmarks.fuzz --inputs "${INPUTS:-220000}" --seed "$(date +%Y%m%d)" --output "$out/fuzz.json"
+check faults "$python" -m benchmarks.faults --output "$out/faults.json"
+check library "$python" -m benchmarks.library
+exit "$failed"

@@ -1,0 +1,287 @@
+"""How fast everything is on this machine, in one run: medians, their spread, and ratios to stated baselines.
+
+    python -m benchmarks.speed [--rounds 5] [--threads 2] [--only PART ...] [--output runs/speed.json]
+
+The baseline of generation is the plain evaluation of the same weights, module by module, in eager PyTorch, guidance
+as a doubled batch (`lead.fast.plainly`), at the same sampler, steps and noise; both are run in turn, so that other work
+on the machine meets both.  "mld" is preset `mld` with weights drawn at random, from text features to motion features;
+"default" is the embedded base, from the prompt to motions as `generate` gives them.  What is said of a command (seconds
+to the end, peak memory) is of a fresh process.  A spread is from the least to the greatest of the rounds.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.base import write_json
+from benchmarks.motion_files import long_bvh, read_plainly
+from benchmarks.pack import REPOSITORY, pack_folder
+from inversion import learn
+from inversion.assess import assess
+from inversion.learn import EFFORTS
+from inversion.lesson import lesson
+from inversion.report import report
+from lead import Lead, Motion
+from lead.diffusion import Diffusion, Sampler, guided, sample
+from lead.fast import plainly
+from lead.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
+from lead.motion import read_bvh, write_bvh
+
+Row = dict[str, Any]
+FRAMES = 80
+"""Of what preset `mld` generates: 4 s."""
+SETTINGS: tuple[tuple[Sampler, int], ...] = (("ddim", 3), ("ddim", 5), ("ddim", 10), ("dpm++", 5), ("ddim", 50))
+CLIPS = "elderly-walk"
+COMMANDS = {
+    "lead-invert --help": ["--help"],
+    "lead-invert list": ["list"],
+    "lead-invert generate": ["generate", "a person walks", "--format", "bvh", "--json", "-o", "{folder}/out"],
+    **{
+        f"lead-invert learn --quality {quality}": [
+            "learn", *["{clips}"], "--token", "<speed>", "--quality", quality, "--json", "-o", "{folder}/x.safetensors",
+        ]
+        for quality in EFFORTS
+    },
+}  # fmt: skip
+
+
+WATCH = """
+import os, sys, time
+started = time.perf_counter()
+_, status, usage = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)
+print()
+print(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status) & 255)
+"""
+"""A small process between: a child's peak memory counts what its parent held when it was made."""
+
+
+def spread(seconds: Sequence[float]) -> Row:
+    return {"median": statistics.median(seconds), "least": min(seconds), "greatest": max(seconds)}
+
+
+def timed(work: Callable[[], object], context: AbstractContextManager[None] | None = None) -> float:
+    with context or nullcontext():
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+
+def rates(rounds: int) -> list[Row]:
+    """Arithmetic and memory of the machine: matrices of 1024 x 1024 in both precisions, a copy of 128 MB."""
+    rows: list[Row] = []
+    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        a = torch.randn(1024, 1024).to(dtype)
+        seconds = [timed(lambda a=a: a @ a) for _ in range(rounds + 2)][2:]
+        rows.append({"what": f"{name}, GFLOP/s", **spread([2 * 1024**3 / s / 1e9 for s in seconds])})
+    source, target = torch.zeros(2, 2**24).unbind()
+    seconds = [timed(lambda: target.copy_(source)) for _ in range(rounds + 1)][1:]
+    return [*rows, {"what": "memory read and written, GB/s", **spread([2 * 2**26 / s / 1e9 for s in seconds])}]
+
+
+def compared(what: str, work: Callable[[], Any], rounds: int) -> Row:
+    """Both ways in turn; `difference` is the largest between their outputs, 0 where they are not tensors."""
+    with plainly():
+        plain = work()
+    ours = work()
+    pairs = [(timed(work, plainly()), timed(work)) for _ in range(rounds)]
+    told = {"difference": float((plain - ours).abs().max())} if isinstance(ours, torch.Tensor) else {}
+    return {
+        "what": what,
+        "baseline": spread([a for a, _ in pairs]),
+        "ours": spread([b for _, b in pairs]),
+        "ratio": spread([a / b for a, b in pairs]),
+        **told,
+    }
+
+
+@torch.no_grad()
+def mld(rounds: int) -> list[Row]:
+    """Preset `mld`, 50 DDIM steps, guidance 7.5."""
+    torch.manual_seed(0)
+    vae, denoiser = MldVAE(MldVAEConfig()).eval(), MldDenoiser(MldDenoiserConfig()).eval()
+    diffusion, rows = Diffusion(MLD_DIFFUSION), []
+    for batch in (1, 32):
+        text, empty, noise = torch.randn(batch, 768), torch.randn(1, 768), torch.randn(batch, 1, 256)
+        lengths = torch.full((batch,), FRAMES)
+        predict = guided(denoiser, text, empty, lengths, MLD_DIFFUSION.guidance)
+
+        def generate(noise: Any = noise, lengths: Any = lengths, predict: Any = predict) -> torch.Tensor:
+            return vae.decode(sample(diffusion, predict, noise, MLD_DIFFUSION.sampling_steps), lengths)
+
+        rows.append(compared(f"mld, batch {batch}, ddim 50", generate, rounds if batch == 1 else max(2, rounds // 2)))
+    return rows
+
+
+def default(rounds: int) -> list[Row]:
+    """The embedded base at each setting: seconds of a whole batch, from prompts to motions."""
+    base, rows = Lead.load(), []
+    for batch in (1, 32):
+        prompts = ["a person walks forward and turns around"] * batch
+        for sampler, steps in SETTINGS:
+
+            def generate(prompts: Any = prompts, sampler: Sampler = sampler, steps: int = steps) -> torch.Tensor:
+                motions = base.generate(prompts, sampler=sampler, steps=steps)
+                return torch.from_numpy(np.stack([motion.joints for motion in motions]))
+
+            few = rounds if batch == 1 else max(2, rounds // 2)
+            rows.append(compared(f"default, batch {batch}, {sampler} {steps}", generate, few))
+    return rows
+
+
+def inversion(rounds: int) -> list[Row]:
+    """`learn` by phase, in a process that has loaded everything: five clips of an elderly walk."""
+    base, paths = Lead.load(), exemplars()
+    clips = [Motion.read(path) for path in paths]
+    phases: dict[str, Callable[[], object]] = {
+        "read five BVH files": lambda: [Motion.read(path) for path in paths],
+        "assess": lambda: assess(base, clips, "style"),
+        "lesson (latents, direction)": lambda: lesson(base, clips, "style", None, True, 0),
+    }
+    rows: list[Row] = []
+    for name, work in phases.items():
+        rows.append({"what": name, **spread([timed(work) for _ in range(min(rounds, 3))])})
+    for quality, effort in EFFORTS.items():
+        started = time.perf_counter()
+        concept = learn(base, clips, "<speed>", quality=quality)  # type: ignore[arg-type]
+        seconds = time.perf_counter() - started - rows[2]["median"]
+        rows.append({"what": f"search, {quality} ({effort.steps} steps of {effort.batch})", **spread([seconds])})
+    rows.append({"what": "report", **spread([timed(lambda: report(base, concept, clips))])})
+    return rows
+
+
+def exemplars() -> list[Path]:
+    return sorted((pack_folder() / "exemplars" / CLIPS).glob("*.bvh"))[:5]
+
+
+def commands(rounds: int) -> list[Row]:
+    """Seconds, CPU seconds and peak memory (MB) of each command as a process of its own, everything included."""
+    rows: list[Row] = []
+    for name, words in COMMANDS.items():
+        runs = [_process(words) for _ in range(1 if "learn" in name else min(rounds, 5))]
+        rows.append({"what": name, **_of_processes(runs)})
+    ready = ["-c", "from lead import Lead; Lead.load().generate(['a person walks'], steps=1)"]
+    runs = [_process(ready, program=[]) for _ in range(min(rounds, 5))]
+    return [*rows, {"what": "ready: loaded, and one step sampled", **_of_processes(runs)}]
+
+
+def _of_processes(runs: Sequence[tuple[float, float, float]]) -> Row:
+    seconds, cpu, megabytes = zip(*runs, strict=True)
+    return {**spread(seconds), "cpu_s": min(cpu), "peak_mb": max(megabytes)}
+
+
+def _process(words: Sequence[str], program: Sequence[str] = ("-m", "cli.invert")) -> tuple[float, float, float]:
+    """Seconds, CPU seconds and peak memory in MB of one run in a fresh folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = [str(path) for path in exemplars()] if "{clips}" in words else []
+        line = [word.format(folder=folder) for word in words if word != "{clips}"]
+        line = [*line[:1], *given, *line[1:]] if given else line
+        environment = os.environ | {"LEAD_CONCEPTS": folder, "PYTHONPATH": str(REPOSITORY)}
+        watched = [sys.executable, "-S", "-c", WATCH, sys.executable, *program, *line]
+        done = subprocess.run(watched, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(line)} ended with {done.returncode}")
+        seconds, cpu, kilobytes = map(float, done.stdout.split()[-3:])
+        return seconds, cpu, kilobytes / 1024
+
+
+def files(rounds: int) -> list[Row]:
+    """Frames a second: BVH of 31 joints read (beside a `float()` for each word), features of a clip made."""
+    bvh = long_bvh(5000, 31)
+    walk = Motion.read(exemplars()[0]).resample(20.0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.bvh"
+        write_bvh(bvh, path)
+        ours = [timed(lambda: read_bvh(path)) for _ in range(rounds)]
+        plain = [timed(lambda: read_plainly(path)) for _ in range(rounds)]
+    made = [timed(walk.features) for _ in range(rounds + 1)][1:]
+    return [
+        {"what": "BVH read, frames/s", **spread([5000 / s for s in ours])},
+        {"what": "BVH read plainly, frames/s", **spread([5000 / s for s in plain])},
+        {"what": "features made, frames/s", **spread([len(walk.joints) / s for s in made])},
+    ]
+
+
+def training(rounds: int) -> list[Row]:
+    """Steps a second of the embedded base's denoiser and VAE, forward and backward in bf16, batch 32 of 4 s."""
+    base = Lead.load()
+    rows: list[Row] = []
+    lengths, features = torch.full((32,), FRAMES), torch.randn(32, FRAMES, 263)
+    text, z, t = torch.randn(32, 256), torch.randn(32, 5, 96), torch.randint(1000, (32,))
+    parts: dict[str, tuple[torch.nn.Module, Callable[[], torch.Tensor]]] = {
+        "denoiser": (base.denoiser, lambda: base.denoiser(z, t, text, lengths)),
+        "VAE": (base.vae, lambda: base.vae.decode(base.vae.encode(features, lengths)[0], lengths)),
+    }
+    for name, (part, forward) in parts.items():
+        part.requires_grad_(True)
+        optimiser = torch.optim.AdamW(part.parameters())
+
+        def step(forward: Any = forward, optimiser: Any = optimiser) -> None:
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = forward().square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+
+        seconds = [timed(step) for _ in range(rounds + 1)][1:]
+        rows.append({"what": f"training {name}, steps/s", **spread([1 / s for s in seconds])})
+    return rows
+
+
+PARTS = {
+    "rates": rates, "mld": mld, "default": default, "inversion": inversion,
+    "commands": commands, "files": files, "training": training,
+}  # fmt: skip
+
+
+def table(name: str, rows: Sequence[Row]) -> Table:
+    """A part's rows for people."""
+
+    def told(figures: Row) -> str:
+        return f"{figures['median']:.3g} ({figures['least']:.3g} to {figures['greatest']:.3g})"
+
+    if "ratio" in rows[0]:
+        drawn = Table(name, "baseline, s", "ours, s", "ratio", "largest difference")
+        for row in rows:
+            figures = [told(row[key]) for key in ("baseline", "ours", "ratio")]
+            drawn.add_row(row["what"], *figures, f"{row['difference']:.1e}")
+        return drawn
+    drawn = Table(name, "median (least to greatest)", "CPU s, least", "peak, MB")
+    for row in rows:
+        process = (f"{row['cpu_s']:.2f}", f"{row['peak_mb']:.0f}") if "peak_mb" in row else ("", "")
+        drawn.add_row(row["what"], told(row), *process)
+    return drawn
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures the parts asked for, prints them, and writes them as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description="How fast everything is.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "speed.json")
+    options, console = parser.parse_args(arguments), Console(width=120)
+    torch.set_num_threads(options.threads)
+    result: Row = {"torch": torch.__version__, "threads": options.threads, "rounds": options.rounds}
+    for name in options.only:
+        result[name] = PARTS[name](options.rounds)
+        console.print(table(name, result[name]))
+        write_json(options.output, result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
