@@ -165,7 +165,8 @@ def _run_all(
         for one in running.values():
             one.process.terminate()
         for one in running.values():
-            one.process.wait()
+            with one.printed, one.said:
+                one.process.wait()
     return outcomes
 
 

@@ -48,7 +48,8 @@ def test_a_sweep_is_a_sheet_and_a_page(run, pair, library):
     found = told(run("blend", *pair, "--sweep", 3, "--seconds", 1, "--prompt", "a person waves like {}", "--json"))
     sheet, page = map(Path, found["views"])
     assert (sheet.name, page.name) == ("limp-hop-sweep.png", "limp-hop-sweep.html")
-    assert Image.open(sheet).width > 1000
+    with Image.open(sheet) as picture:
+        assert picture.width > 1000
     text = page.read_text(encoding="utf-8")
     assert all(f"{share}% \\u003climp>" in text for share in (100, 50, 0))
 

@@ -183,7 +183,8 @@ def test_the_lock_is_waited_for_and_dies_with_its_holder(tmp_path: Path) -> None
     with pytest.raises(ConceptError, match=r"\.lock: another program has this lock"), locked(lock, 0.05):
         pass
     holder.send_signal(signal.SIGKILL)
-    holder.wait()
+    with holder:  # waits, and closes what it prints to
+        pass
     with locked(lock, 0.5):
         pass
 
