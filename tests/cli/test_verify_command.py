@@ -33,6 +33,14 @@ def test_each_check_is_said(run: Run, concept_path: Path) -> None:
     assert "failed" not in result.stdout
 
 
+def test_a_word_of_the_library_is_verified_by_its_token(run: Run, concept_path: Path) -> None:
+    assert run("add", concept_path).exit_code == 0
+    result = run("verify", "<limp>", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["failed"] == 0
+    fails(run("verify", "<gone>"), "the library has no <gone>")
+
+
 def test_a_bad_file_among_good_ones(run: Run, concept_path: Path, clips: Path) -> None:
     result = run("verify", concept_path, clips / "take-0.bvh", "nowhere.safetensors", "--json")
     assert result.exit_code == 1
