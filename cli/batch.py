@@ -24,6 +24,7 @@ from cli.console import UsageError, counted, progress, say, table
 from cli.prompts_file import Job
 from cli.ranks import Ranks
 from cli.write_outputs import DATA_ENDINGS, slug, write_data
+from lead.motion.bvh import write_whole
 from lead.motion.foot_lock import foot_lock
 
 if TYPE_CHECKING:
@@ -179,9 +180,7 @@ def _keep_settings(output: Path, settings: Settings) -> None:
     path, wanted = output / SETTINGS, json.loads(json.dumps(asdict(settings)))
     output.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(wanted, indent=2), encoding="utf-8")
-        os.replace(partial, path)
+        write_whole(path, json.dumps(wanted, indent=2).encode())
         return
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

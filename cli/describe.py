@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.console import Device, Json, command, counted, hint, say, table, warn, working
-from cli.models import AllowBaseMismatch, Base, check_base, concept_file, load_base, load_concept
+from cli.models import AllowBaseMismatch, Base, check_base, concept_file, is_token, load_base, load_concept
 from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_clips, reading_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def describe(
 
 
 def _is_concept(place: Path) -> bool:
-    return place.suffix == ".safetensors" or str(place).startswith("<")
+    return place.suffix == ".safetensors" or is_token(place)
 
 
 def _others(

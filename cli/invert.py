@@ -27,6 +27,7 @@ from cli.models import (
     Seed,
     check_base,
     concept_file,
+    is_token,
     load_base,
     load_concept,
     preview,
@@ -236,7 +237,7 @@ def show(
     record = concept.record() | {"file": str(path), "bytes": path.stat().st_size, "tensors": tensors}
     if not as_json:
         table(_shown(concept, record), ("field", "value"))
-        place = "" if str(file).startswith("<") else f" --concept {file}"
+        place = "" if is_token(file) else f" --concept {file}"
         say(f'Try: lead-invert generate "{concept.probe_prompt}"{place}')
     return record
 

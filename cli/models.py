@@ -49,9 +49,14 @@ def load_concept(path: Path) -> "Concept":
     return Concept.load(concept_file(path))
 
 
+def is_token(place: Path) -> bool:
+    """Whether a concept was given by its token, not as a file."""
+    return str(place).startswith("<")
+
+
 def concept_file(place: Path) -> Path:
     """A concept's file, given as such or by the token of a word in the library."""
-    if not str(place).startswith("<"):
+    if not is_token(place):
         return existing(place, "a concept")
     from concepts.library import Library
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.console import Device, Json, UsageError, command, counted, print_json, say, table
-from cli.models import AllowBaseMismatch, concept_file, condition, load_base, load_concept
+from cli.models import AllowBaseMismatch, concept_file, condition, is_token, load_base, load_concept
 
 if TYPE_CHECKING:
     from concepts import Check
@@ -48,7 +48,7 @@ def verify(
     if allow_base_mismatch and base is None:
         raise UsageError("--allow-base-mismatch is for a check against a base model: add --base PATH or embedded.")
     model = load_base(None if base == EMBEDDED else Path(base), device) if base is not None else None
-    places = [concept_file(file) if str(file).startswith("<") else file for file in files]
+    places = [concept_file(file) if is_token(file) else file for file in files]
     checks = {path: _checked(path, model, allow_base_mismatch) for path in places}
     bad = [path for path, made in checks.items() if any(check.result == "failed" for check in made)]
     result = {
