@@ -131,12 +131,14 @@ class Concept:
         """What the base model takes as words: token -> its embeddings [vectors, d_token], a writable copy.
 
         Where the concept has more of a word: token -> {"token_embedding": ..., "direction": ..., "adapter...": ...};
-        "init", towards which strengths below 1 go, is vectors or the phrase.
+        "init", towards which strengths below 1 go, is vectors or the phrase, "home" are the prompts it was learnt in.
         """
         acting = ("direction", "adapter.", "init")
         more: dict[str, Any] = {name: x.copy() for name, x in self.tensors.items() if name.startswith(acting)}
         if self.init:
             more.setdefault("init", self.init)
+        if "direction" in more:
+            more["home"] = self.templates
         vectors = self.token_embedding.copy()
         return {self.token: {"token_embedding": vectors, **more} if more else vectors}
 

@@ -24,6 +24,7 @@ from inversion.objectives import Draw
 from inversion.templates import Kind, caption_to_action, shown_actions, templates
 from lead import Lead
 from lead.data import MAX_FRAMES, UNIT
+from lead.layers import lengths_to_mask, masked_mean
 from lead.model import MIN_FRAMES
 from lead.motion import Motion
 
@@ -34,6 +35,8 @@ PLAINLY = "normally"
 from the length asked for (16 motions of 5 s lay 3 to 4 from 64 of all lengths; a manner's direction is 2 to 3 long)."""
 NEUTRAL = 64
 """The base's own motions of each of the clips' actions."""
+ROOT_VELOCITY = (0, 1, 2)
+"""Places in the features: turning, and velocity to the side and ahead."""
 SHORTEST, LONGEST = 2.0, 8.0
 """Seconds of the base's own motions."""
 
@@ -79,7 +82,7 @@ def lesson(
     prompts = tuple(templates(kind, actions))
     if kind == "action" or not carry:
         return Lesson(z, lengths, prompts, tuple(actions))
-    delta = CARRY * direction(base, z, lengths, actions, seed)
+    delta = CARRY * without_travel(base, direction(base, z, lengths, actions, seed), z, lengths)
     return Lesson(z - delta, lengths, prompts, tuple(actions), delta)
 
 
@@ -98,6 +101,25 @@ def direction(
         neutral = _mean_token(base, *generated(base, [action] * NEUTRAL, seed + 1))
         deltas.append(_mean_token(base, z[rows], lengths[rows]) - neutral)
     return torch.stack(deltas).mean(dim=0)
+
+
+def without_travel(
+    base: Lead,
+    delta: Float[Tensor, "d_latent"],
+    z: Float[Tensor, "clips latents d_latent"],
+    lengths: Int[Tensor, "clips"],
+) -> Float[Tensor, "d_latent"]:
+    """The nearest direction that leaves the root's mean velocity and turning as they are, to first order.
+
+    With A the gradient of the decoded velocities' means by a shift of all latents, delta - A^T (A A^T)^-1 A delta.
+    """
+    shift = torch.zeros_like(delta, requires_grad=True)
+    with torch.enable_grad():
+        features = base.vae.decode((z + shift) / base.vae.latent_scale, lengths)
+        mask = lengths_to_mask(lengths, features.shape[1])
+        means = [masked_mean(features[..., number : number + 1], mask) for number in ROOT_VELOCITY]
+        a = torch.stack([torch.autograd.grad(mean, shift, retain_graph=True)[0] for mean in means])
+    return delta - a.T @ torch.linalg.solve(a @ a.T, a @ delta)
 
 
 def generated(

@@ -2,6 +2,11 @@
 
 A word's vectors act through the text feature, which is `lead.text`'s affair.  A word may also have an adapter of the
 denoiser and a direction in the latent space; both act on the prompts that name it, and on no others.
+
+A word with a direction is a manner.  What a person does is decided at high noise, by the prompt; how they do it below.
+So a manner's adapter, learnt from one action, acts on all noise levels only where the prompt asks for that action, its
+*home*, and elsewhere on the lowest: between, its reach is a line in the cosine of the prompt's text feature and home's,
+both without the word.
 Knows nothing of concept files, and not how prompts are read: which words each of them names comes from the text tower.
 """
 
@@ -12,12 +17,19 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import cosine_similarity
 
 from lead.adapter import PREFIX, Adapter
-from lead.text import TextTower
+from lead.text import NEUTRAL, TextTower
 
 Words = Mapping[str, Any]
-"""Learned words by token name: vectors [vectors, d_token], or a word's tensors by name."""
+"""Learned words by token name: vectors [vectors, d_token], or a word's tensors by name, with "home": the prompts that a
+manner was learnt in, `{}` in its place."""
+
+ABROAD = 0.3
+"""The share of noise levels, from the lowest, on which a manner's adapter acts on other actions than its home's."""
+AWAY, NEAR = 0.4, 0.8
+"""Cosines to home.  Other ways to say "walks" have .81 to .98, turns and walks backward .34 to .38, the rest less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +39,8 @@ class ActingWord:
     adapter: Adapter | None
     direction: Float[Tensor, "d_latent"]
     strengths: Float[Tensor, "batch"]
+    reach: Float[Tensor, "batch"]
+    """The share of noise levels, from the lowest, on which the adapter acts."""
 
 
 def acting_words(text: TextTower, prompts: Sequence[str], words: Words) -> list[ActingWord]:
@@ -38,5 +52,18 @@ def acting_words(text: TextTower, prompts: Sequence[str], words: Words) -> list[
         if strengths.any():
             adapter = Adapter.of(word).to(text.device) if any(name.startswith(PREFIX) for name in word) else None
             direction = torch.as_tensor(word.get("direction", 0.0)).to(strengths)
-            acting.append(ActingWord(adapter, direction, strengths))
+            reach = torch.ones_like(strengths)
+            if adapter and "direction" in word:
+                reach = _reach(text, prompts, [prompt.replace("{}", token) for prompt in word.get("home", ())])
+            acting.append(ActingWord(adapter, direction, strengths, reach))
     return acting
+
+
+def _reach(text: TextTower, prompts: Sequence[str], home: Sequence[str]) -> Float[Tensor, "batch"]:
+    """ABROAD far from home, 1 near it."""
+    neutral = text.token_vectors(NEUTRAL)
+    said = [*prompts, *home]
+    plain = text.encode(said, {token: neutral for prompt in said for token in text.named(prompt)})
+    here, there = plain[: len(prompts), None], plain[None, len(prompts) :]
+    near = cosine_similarity(here, there, dim=-1).amax(dim=1) if home else plain.new_zeros(len(prompts))
+    return ABROAD + (1 - ABROAD) * ((near - AWAY) / (NEAR - AWAY)).clamp(0.0, 1.0)

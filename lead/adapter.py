@@ -3,9 +3,7 @@
 y = W x + s * up (down x) for the linear layers of the transformer blocks (LoRA: Hu et al., arXiv 2106.09685), with a
 strength s for each row of the batch: rows whose prompt does not name the word have s = 0 and stay what they were.  The
 base's own weights are never touched.
-
-An adapter that comes with a direction is a manner's: it acts on noise levels below MANNER_NOISE alone.  What a person
-does is decided at high noise, by the prompt; how they do it below.  Knows nothing of prompts and files.
+Knows nothing of prompts, noise levels and files.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,19 +18,14 @@ from lead.errors import LeadError
 from lead.fast import Linear
 
 PREFIX, DOWN, UP = "adapter.", "/down", "/up"
-DIRECTION = "direction"
-MANNER_NOISE = 0.6
-"""Of the diffusion's noise levels.  Manners learnt from two walks, on nine other actions, style and action both right:
-.29 at 1, .33 at .7, .37 at .5; elderly and exhausted .72 to .78 at all three."""
 
 
 class Adapter(nn.Module):
     """Low-rank additions to the linear layers of a network, by layer name."""
 
-    def __init__(self, layers: Mapping[str, tuple[Tensor, Tensor]], below: float = 1.0):
-        """For each layer `down` [rank, in] and `up` [out, rank]; it acts on the lowest `below` of the noise levels."""
+    def __init__(self, layers: Mapping[str, tuple[Tensor, Tensor]]):
+        """For each layer `down` [rank, in] and `up` [out, rank]."""
         super().__init__()
-        self.below = below
         self.layers = tuple(layers)
         self.down = nn.ParameterList(down for down, _ in layers.values())
         self.up = nn.ParameterList(up for _, up in layers.values())
@@ -56,8 +49,7 @@ class Adapter(nn.Module):
         if sorted(tensors) != sorted(name + end for name in names for end in (DOWN, UP)):
             raise LeadError(f"an adapter needs {DOWN} and {UP} of each layer; found {', '.join(sorted(tensors))}")
         part = {name: torch.as_tensor(value).float() for name, value in tensors.items()}
-        below = MANNER_NOISE if DIRECTION in word else 1.0
-        return cls({name: (part[name + DOWN], part[name + UP]) for name in names}, below)
+        return cls({name: (part[name + DOWN], part[name + UP]) for name in names})
 
     def tensors(self) -> dict[str, Tensor]:
         """By `adapter.<layer>/down` and `adapter.<layer>/up`."""

@@ -200,22 +200,22 @@ class Lead(nn.Module):
         steps: int | None = None,
         guidance: float | None = None,
         sampler: Sampler | None = None,
-        adapters: Sequence[tuple[Adapter, Float[Tensor, "batch"]]] = (),
+        adapters: Sequence[tuple[Adapter, Float[Tensor, "batch"], Float[Tensor, "batch"]]] = (),
     ) -> Float[Tensor, "batch latents d_latent"]:
         """Latents by reverse diffusion with classifier-free guidance against the empty prompt.
 
-        `adapters` come with each row's strength, for both of its prompts: guidance is to strengthen what the prompt
-        says, not what an adapter adds.
+        `adapters` come with each row's strength and the share of noise levels, from the lowest, on which it acts; both
+        for both of the row's prompts: guidance is to strengthen what the prompt says, not what an adapter adds.
         """
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
         predict = guided(self.denoiser, text, self.text.unconditional(), lengths, scale)
         if scale != 1.0:
-            adapters = [(adapter, torch.cat([rows, rows])) for adapter, rows in adapters]
+            adapters = [(adapter, rows.repeat(2), reach.repeat(2)) for adapter, rows, reach in adapters]
 
         def network(z_t: Tensor, t: Tensor) -> Tensor:
-            acting = [(adapter, rows) for adapter, rows in adapters if t[0] < adapter.below * c.steps]
-            with applied(self.denoiser, acting):
+            now = [(adapter, rows * (t[0] < reach * c.steps)) for adapter, rows, reach in adapters]
+            with applied(self.denoiser, [(adapter, rows) for adapter, rows in now if rows.any()]):
                 return predict(z_t, t)
 
         return sample_latents(self.diffusion, network, noise, steps or c.sampling_steps, sampler)
@@ -251,8 +251,8 @@ class Lead(nn.Module):
         for start in range(0, len(prompts), batch):
             part = slice(start, start + batch)
             noise = self.noise(lengths[part], seed, start)
-            strong = [(word.adapter, word.strengths[part]) for word in acting]
-            adapters = [(adapter, rows) for adapter, rows in strong if adapter and rows.any()]
+            strong = [(word.adapter, word.strengths[part], word.reach[part]) for word in acting]
+            adapters = [(adapter, rows, reach) for adapter, rows, reach in strong if adapter and rows.any()]
             z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler, adapters)
             for word in acting:
                 z = z + word.strengths[part, None, None] * word.direction

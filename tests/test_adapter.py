@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lead import LeadError
+from lead.acting import acting_words
 from lead.adapter import Adapter, applied
 
 
@@ -113,10 +114,8 @@ def test_a_word_with_an_adapter_is_the_base_with_the_adapter_in_its_weights(tiny
         np.testing.assert_allclose(one.joints, other.joints, atol=1e-3)
 
 
-def test_beside_a_direction_an_adapter_acts_on_low_noise_alone(tiny_base, adapter, monkeypatch):
+def test_a_manners_adapter_acts_on_all_noise_at_home_and_on_the_lowest_elsewhere(tiny_base, adapter, monkeypatch):
     """What is done is the prompt's affair, how it is done the manner's."""
-    assert Adapter.of(adapter.tensors()).below == 1.0
-    manner = Adapter.of({"direction": torch.zeros(8), **adapter.tensors()})
     steps, levels, seen = tiny_base.config.diffusion.steps, [], []
     network = tiny_base.denoiser.forward
 
@@ -128,6 +127,27 @@ def test_beside_a_direction_an_adapter_acts_on_low_noise_alone(tiny_base, adapte
     monkeypatch.setattr(tiny_base.denoiser, "forward", watched)
     lengths = torch.tensor([40])
     args = tiny_base.encode_text(["a person walks"]), lengths, tiny_base.noise(lengths, 0, 0)
-    tiny_base.sample(*args, steps=10, adapters=[(manner, torch.ones(1))])
-    assert len(set(seen)) == 2
-    assert seen == [int(level < 0.6 * steps) for level in levels]
+    for reach in (1.0, 0.6, 0.3):
+        tiny_base.sample(*args, steps=10, adapters=[(adapter, torch.ones(1), torch.full((1,), reach))])
+        assert seen == [int(level < reach * steps) for level in levels]
+        levels.clear(), seen.clear()
+
+
+def test_how_far_an_adapter_reaches(tiny_base, adapter, monkeypatch):
+    vectors = {"token_embedding": torch.zeros(1, 32), **adapter.tensors()}
+    manner = {**vectors, "direction": torch.zeros(8), "home": ("a person runs in {} style",)}
+    prompts = ["a person runs in <x> style", "a person runs in (<x>:0.5) style", "someone jumps like <x>"]
+    features = {"a person runs": [1.0, 0.0], "someone jumps": [0.6, 0.8]}
+
+    def encode(said, words):
+        assert set(words) == {"<x>"} and torch.equal(words["<x>"], tiny_base.text.token_vectors("normally"))
+        return torch.tensor([next(x for start, x in features.items() if prompt.startswith(start)) for prompt in said])
+
+    monkeypatch.setattr(tiny_base.text, "encode", encode)
+    for word, expected in (
+        (manner, [1.0, 1.0, 0.65]),  # a cosine of .6 is half-way from away to near
+        ({**manner, "home": ()}, [0.3, 0.3, 0.3]),
+        (vectors, [1.0, 1.0, 1.0]),
+    ):
+        (acting,) = acting_words(tiny_base.text, prompts, {"<x>": word})
+        torch.testing.assert_close(acting.reach, torch.tensor(expected))

@@ -220,8 +220,8 @@ def test_an_adapter_and_a_direction_come_back_and_stand_among_the_words(fields, 
     concept = Concept(**{**fields, "tensors": ADAPTED})
     loaded = Concept.load(concept.save(tmp_path / "x.safetensors"))
     word = loaded.words["<elderly>"]
-    assert set(word) == {"token_embedding", "init", *ADAPTED}
-    assert word["init"] == fields["init"]
+    assert set(word) == {"token_embedding", "init", "home", *ADAPTED}
+    assert word["init"] == fields["init"] and word["home"] == concept.templates
     for name, array in ADAPTED.items():
         np.testing.assert_array_equal(word[name], array)
         assert word[name].dtype == (np.float16 if name.startswith("adapter.") else np.float32)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from walks import walking
 
-from inversion.lesson import CARRY, NEUTRAL, cut, direction, generated, lesson
+from inversion.lesson import CARRY, NEUTRAL, cut, direction, generated, lesson, without_travel
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,8 @@ def test_a_style_is_taught_by_its_clips_less_the_direction(tiny_base, clips):
     z, lengths = tiny_base.encode_motion(clips)
     assert found.actions == ("runs", "runs") and len(found.z) == len(found.prompts) == 2
     torch.testing.assert_close(found.z + found.direction, z)
-    torch.testing.assert_close(found.direction, CARRY * direction(tiny_base, z, lengths, found.actions, 0))
+    delta = direction(tiny_base, z, lengths, found.actions, 0)
+    torch.testing.assert_close(found.direction, CARRY * without_travel(tiny_base, delta, z, lengths))
     assert found.prompts[0][0] == "a person runs in {} style"
     assert found.kept().keys() == {"direction"}
 
@@ -37,6 +38,22 @@ def test_the_direction_is_what_clips_add_to_the_bases_own_motions(tiny_base):
     shift = torch.arange(8.0)
     delta = direction(tiny_base, own + shift, lengths, ["runs"] * NEUTRAL, seed=0)
     torch.testing.assert_close(delta, shift, atol=1e-4, rtol=0)
+
+
+def test_without_travel_a_direction_moves_nobody(tiny_base, clips):
+    z, lengths = tiny_base.encode_motion(clips)
+    delta = torch.linspace(-1, 1, 8)
+    still = without_travel(tiny_base, delta, z, lengths)
+    assert 0.1 < still.norm() / delta.norm() < 1.0
+    torch.testing.assert_close(without_travel(tiny_base, still, z, lengths), still, atol=1e-4, rtol=1e-4)
+
+    def velocities(shift):
+        rows = zip(tiny_base.vae.decode((z + shift) / tiny_base.vae.latent_scale, lengths), lengths, strict=True)
+        return torch.cat([row[:frames, :3] for row, frames in rows]).mean(dim=0)
+
+    with torch.no_grad():
+        plain, along, across = (velocities(1e-2 * shift) for shift in (0 * delta, delta, still))
+    assert (across - plain).abs().max() < 0.05 * (along - plain).abs().max()
 
 
 def test_padding_does_not_count_in_the_direction(tiny_base, clips):
