@@ -41,7 +41,7 @@ class Effort:
 
 EFFORTS: dict[str, Effort] = {
     "fast": Effort(16, 32, 4),
-    "balanced": Effort(80, 48, 4),
+    "balanced": Effort(64, 32, 4),
     "best": Effort(80, 128, 4),
 }
 
