@@ -1,7 +1,7 @@
 """How well words are learnt: concepts by methods and seeds, judged, timed and compared with real clips.
 
     python -m benchmarks.inversion [--concepts new fewshot-old] [--methods recipe no-word] [--seeds 0 1 2]
-    python -m benchmarks.inversion --done --report docs/inversion-figures.md  # what is done, as a document
+    python -m benchmarks.inversion --done --report docs/inversion-figures.md --results docs/inversion-figures.jsonl
     python -m benchmarks.inversion --sheets runs/sheets --concepts elderly sneak --done
 
 Each cell, a concept by a method with a seed, is written to a JSON file of its own when it is done, with the learnt
@@ -234,6 +234,21 @@ def run(bench: Bench, options: argparse.Namespace, console: Console) -> list[Cel
     return cells
 
 
+def write_results(path: Path, cells: Sequence[Cell]) -> None:
+    """The cells' figures to four digits, prompt by prompt left out."""
+    lines = []
+    for cell in cells:
+        figures = {name: _rounded(x) for name, x in cell["figures"].items() if name != "by prompt"}
+        lines.append(json.dumps({name: cell[name] for name in ("concept", "method", "seed")} | {"figures": figures}))
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(x) for name, x in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.inversion", description=__doc__.splitlines()[0])
@@ -247,6 +262,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "inversion")
     parser.add_argument("--done", action="store_true", help="make no cell, show those that are done")
     parser.add_argument("--report", type=Path, help="write the tables as Markdown to this file")
+    parser.add_argument("--results", type=Path, help="write every cell's figures to this file, a JSON object a line")
     parser.add_argument("--sheets", type=Path, help="write a contact sheet of each concept's recipe into this folder")
     return parser
 
@@ -267,6 +283,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.report.parent.mkdir(parents=True, exist_ok=True)
             options.report.write_text(text, encoding="utf-8")
             console.print(str(options.report))
+        if options.results:
+            write_results(options.results, cells)
+            console.print(str(options.results))
         if options.sheets:
             for subject in chosen_subjects(options.concepts):
                 learnt = bench.learnt(subject, "recipe", options.seeds[0])
