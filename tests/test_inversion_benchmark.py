@@ -265,3 +265,12 @@ def test_no_judge_learns_from_what_words_are_learnt_from(pack):
         pool, rest = action_parted(action)
         assert len(pool) >= 10 and len(rest) >= 6
         assert not {row["id"] for row in pool} & {row["id"] for row in rest}
+
+
+def test_results_are_a_line_a_cell(tmp_path):
+    figures = {"wS": 1 / 3, "eC": None, "steps": 64, "plain": {"wS": 0.5}, "by prompt": {"a person runs{}": {"S": 1.0}}}
+    cells = [{"concept": "elderly", "method": "recipe", "seed": seed, "figures": figures} for seed in (0, 1)]
+    benchmark.write_results(tmp_path / "cells.jsonl", cells)
+    rows = [json.loads(line) for line in (tmp_path / "cells.jsonl").read_text().splitlines()]
+    assert [row["seed"] for row in rows] == [0, 1] and rows[0]["concept"] == "elderly"
+    assert rows[0]["figures"] == {"wS": 0.3333, "eC": None, "steps": 64, "plain": {"wS": 0.5}}
