@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +118,13 @@ def mld(rounds: int) -> list[Row]:
     for batch in (1, 32):
         text, empty, noise = torch.randn(batch, 768), torch.randn(1, 768), torch.randn(batch, 1, 256)
         lengths = torch.full((batch,), FRAMES)
-        predict = guided(denoiser, text, empty, lengths, MLD_DIFFUSION.guidance)
+        times = diffusion.sampling_times(MLD_DIFFUSION.sampling_steps)[:-1]
+        conditioned = partial(denoiser.conditioned, times=times)
 
-        def generate(noise: Any = noise, lengths: Any = lengths, predict: Any = predict) -> torch.Tensor:
+        def generate(
+            text: Any = text, empty: Any = empty, noise: Any = noise, lengths: Any = lengths, network: Any = conditioned
+        ) -> torch.Tensor:
+            predict = guided(network, text, empty, lengths, MLD_DIFFUSION.guidance)
             return vae.decode(sample(diffusion, predict, noise, MLD_DIFFUSION.sampling_steps), lengths)
 
         rows.append(compared(f"mld, batch {batch}, ddim 50", generate, rounds if batch == 1 else max(2, rounds // 2)))

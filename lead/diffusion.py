@@ -7,6 +7,7 @@ Knows nothing of networks, text and motion.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal, get_args
 
@@ -45,9 +46,14 @@ class Diffusion:
 
     def scales(self, t: Int[Tensor, "batch"]) -> tuple[Float[Tensor, "batch 1 1"], Float[Tensor, "batch 1 1"]]:
         """sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), ready to multiply latents."""
-        known = self.alpha_bar.to(t.device)[t.clamp(min=0)]
-        alpha_bar = torch.where(t == CLEAN, torch.ones_like(known), known)[:, None, None]
-        return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+        signal, noise = self._scales.to(t.device)[:, t, None, None]
+        return signal, noise
+
+    @cached_property
+    def _scales(self) -> Float[Tensor, "2 levels"]:
+        """`scales` of all noise levels, and last of CLEAN, which as an index is the last."""
+        alpha_bar = torch.cat([self.alpha_bar, torch.ones_like(self.alpha_bar[:1])])
+        return torch.stack([alpha_bar.sqrt(), (1 - alpha_bar).sqrt()])
 
     def noised(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """z_t."""
@@ -147,20 +153,19 @@ def dpm_solver(
 
 
 def guided(
-    network: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
+    conditioned: Callable[[Float[Tensor, "batch d_text"], Int[Tensor, "batch"]], Network],
     text: Float[Tensor, "batch d_text"],
     unconditional: Float[Tensor, "1 d_text"],
     lengths: Int[Tensor, "batch"],
     guidance: float,
-) -> Callable[[Tensor, Tensor], Tensor]:
+) -> Network:
     """Classifier-free guidance (Ho & Salimans, arXiv 2207.12598): u + g (c - u), both in one doubled batch."""
     if guidance == 1.0:
-        return lambda z_t, t: network(z_t, t, text, lengths)
-    both = torch.cat([text, unconditional.expand_as(text)])
-    twice = torch.cat([lengths, lengths])
+        return conditioned(text, lengths)
+    both = conditioned(torch.cat([text, unconditional.expand_as(text)]), torch.cat([lengths, lengths]))
 
     def predict(z_t: Tensor, t: Tensor) -> Tensor:
-        with_text, without = network(torch.cat([z_t, z_t]), torch.cat([t, t]), both, twice).chunk(2)
+        with_text, without = both(torch.cat([z_t, z_t]), torch.cat([t, t])).chunk(2)
         return without + guidance * (with_text - without)
 
     return predict

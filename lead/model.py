@@ -9,7 +9,9 @@ by token name; what a concept file is, this module does not know.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -209,16 +211,24 @@ class Lead(nn.Module):
         """
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
-        predict = guided(self.denoiser, text, self.text.unconditional(), lengths, scale)
+        steps = steps or c.sampling_steps
+        conditioned = partial(self.denoiser.conditioned, times=self.diffusion.sampling_times(steps)[:-1])
+        predict = guided(conditioned, text, self.text.unconditional(), lengths, scale)
         if scale != 1.0:
             adapters = [(adapter, torch.cat([rows, rows])) for adapter, rows in adapters]
 
-        def network(z_t: Tensor, t: Tensor) -> Tensor:
-            acting = [(adapter, rows) for adapter, rows in adapters if t[0] < adapter.below * c.steps]
-            with applied(self.denoiser, acting):
+        acting: list[Adapter] = []
+        with ExitStack() as applying:
+
+            def network(z_t: Tensor, t: Tensor) -> Tensor:
+                now = [(adapter, rows) for adapter, rows in adapters if t[0] < adapter.below * c.steps]
+                if acting != [adapter for adapter, _ in now]:
+                    applying.close()
+                    applying.enter_context(applied(self.denoiser, now))
+                    acting[:] = [adapter for adapter, _ in now]
                 return predict(z_t, t)
 
-        return sample_latents(self.diffusion, network, noise, steps or c.sampling_steps, sampler)
+            return sample_latents(self.diffusion, network, noise, steps, sampler)
 
     @torch.no_grad()
     def generate(
