@@ -46,8 +46,8 @@ def tabulated(
     embed: Callable[[Int[Tensor, " times"]], Float[Tensor, "times width"]], times: Int[Tensor, " times"]
 ) -> Callable[[Int[Tensor, "batch"]], Float[Tensor, " width"]]:
     """`embed` at a few times, computed at once; it is asked for with a batch at one time."""
-    rows, places = embed(times), {time: place for place, time in enumerate(times.tolist())}
-    return lambda t: rows[places[int(t[0])]]
+    rows = dict(zip(times.tolist(), embed(times), strict=True))
+    return lambda t: rows[int(t[0])]
 
 
 class Attention(nn.Module):

@@ -93,7 +93,7 @@ class MldVAE(nn.Module):
         """Normalised features, `max(lengths)` frames, zero past each end."""
         frames = int(lengths.max())
         mask = lengths_to_mask(lengths, frames)
-        queries = self.query_pos_decoder(z.new_zeros(len(z), frames, self.config.d_latent))
+        queries = self.query_pos_decoder(z.new_zeros(1, frames, self.config.d_latent)).expand(len(z), -1, -1)
         return self.final_layer(self.decoder(queries, mask, z)).float() * mask[..., None]
 
 
@@ -127,11 +127,11 @@ class MldDenoiser(nn.Module):
         if packed is None:
             return lambda z_t, t: self(z_t, t, text, lengths)
         z_place, time_place, text_place = self.query_pos.pe[:3]
-        time_token = tabulated(lambda t: self.time_embedding(t) + time_place, times)
+        time_token = tabulated(lambda t: (self.time_embedding(t) + time_place)[:, None], times)
         text_token = (self.emb_proj(text) + text_place)[:, None]
 
         def network(z_t: Tensor, t: Tensor) -> Tensor:
-            return packed([z_t + z_place, time_token(t)[None, None], text_token], None, slice(1))
+            return packed([z_t + z_place, time_token(t).expand(len(z_t), -1, -1), text_token], None, slice(1))
 
         return network
 

@@ -60,11 +60,18 @@ class Call(Structure):
     )
 
 
+LAYOUT = 1
+"""Of the structures, as in `stack.h`."""
+
+
 def _library() -> Any:
     found = find_spec("lead._native")
     if found is None or found.origin is None:
         return None
     library = ctypes.CDLL(found.origin)
+    library.lead_layout.restype = c_int64
+    if library.lead_layout() != LAYOUT:  # built before a change of the sources
+        return None
     for function, arguments in {
         "lead_level": [],
         "lead_packed_size": [c_int64] * 3,

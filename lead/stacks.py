@@ -135,22 +135,22 @@ class Packed:
 
     def __call__(
         self,
-        pieces: Sequence[Float[Tensor, "_ _ width"]],
+        pieces: Sequence[Float[Tensor, "batch _ width"]],
         mask: Bool[Tensor, "batch tokens"] | None,
         wanted: slice = slice(None),
         memory: Float[Tensor, "batch width"] | None = None,
     ) -> Float[Tensor, "batch wanted width"]:
-        """The wanted tokens' outputs for x, given in pieces of its tokens; some may be the same for the whole batch.
+        """The wanted tokens' outputs for x, given in pieces of its tokens; `memory` is one token for each row.
 
-        `memory` is one token for each row of the batch.
+        A piece that is expanded over the batch is read where it is.
         """
-        batch, tokens = max(len(piece) for piece in pieces), sum(piece.shape[1] for piece in pieces)
+        batch, tokens, width = len(pieces[0]), sum(piece.shape[1] for piece in pieces), pieces[0].shape[2]
         self._add(batch)
         start, stop, _ = wanted.indices(tokens)
-        pieces = [piece.contiguous() for piece in pieces]
-        y = pieces[0].new_empty(batch, stop - start, pieces[0].shape[2])
+        pieces = [piece if piece.stride()[1:] == (width, 1) else piece.contiguous() for piece in pieces]
+        y = pieces[0].new_empty(batch, stop - start, width)
         mask, memory = (None if given is None else given.contiguous() for given in (mask, memory))
-        places = [native.Piece(p.data_ptr(), p.shape[1], p[0].numel() if len(p) == batch else 0) for p in pieces]
+        places = [native.Piece(piece.data_ptr(), piece.shape[1], piece.stride(0)) for piece in pieces]
         call = native.Call(
             (native.Piece * len(places))(*places), len(places), *map(native.place, (mask, memory, y)),
             batch, tokens, start, stop - start, torch.get_num_threads(),

@@ -16,6 +16,11 @@
 #include <utility>
 #include <vector>
 
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // of what GCC's own headers leave undefined on purpose
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
 #ifdef __clang__
 #define BEGIN_TARGET_AVX512 _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx2,fma\"))), apply_to = function)")
 #define BEGIN_TARGET_AVX2 _Pragma("clang attribute push(__attribute__((target(\"avx2,fma\"))), apply_to = function)")
@@ -47,6 +52,8 @@ namespace avx2 {
 END_TARGET
 
 extern "C" {
+
+int64_t lead_layout() { return LAYOUT; }
 
 // The machine's best level: 512, 256, or 0 where it has neither.
 int64_t lead_level() {

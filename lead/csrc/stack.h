@@ -6,6 +6,9 @@
 
 extern "C" {
 
+// Of these structures; a library that was built with others is not used.
+constexpr int64_t LAYOUT = 1;
+
 // y = W x + b, and where `rank` is not 0 the low-rank addition of `lead.adapter`: y += up (strength * (down x)).
 struct Matrix {
     int64_t inputs, outputs, rank;
