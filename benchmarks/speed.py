@@ -7,8 +7,8 @@ as a doubled batch (`lead.fast.plainly`), at the same sampler, steps and noise; 
 on the machine meets both.  It is said which way was measured: the extension's, or oneDNN's where it was not built.
 Generation is measured with each number of threads, everything else with the last.
 "mld" is preset `mld` with weights drawn at random, from text features to motion features; "default" is the embedded
-base, from the prompt to motions as `generate` gives them.  What is said of a command (seconds to the end, peak memory) is
-of a fresh process.  A spread is from the least to the greatest of the rounds.
+base, from the prompt to motions as `generate` gives them.  What is said of a command (seconds to the end, peak memory)
+is of a fresh process.  A spread is from the least to the greatest of the rounds.
 """
 
 import argparse
