@@ -1,12 +1,14 @@
 """How fast everything is on this machine, in one run: medians, their spread, and ratios to stated baselines.
 
-    python -m benchmarks.speed [--rounds 5] [--threads 2] [--only PART ...] [--output runs/speed.json]
+    python -m benchmarks.speed [--rounds 5] [--threads 1 2] [--only PART ...] [--output runs/speed.json]
 
 The baseline of generation is the plain evaluation of the same weights, module by module, in eager PyTorch, guidance
 as a doubled batch (`lead.fast.plainly`), at the same sampler, steps and noise; both are run in turn, so that other work
-on the machine meets both.  "mld" is preset `mld` with weights drawn at random, from text features to motion features;
-"default" is the embedded base, from the prompt to motions as `generate` gives them.  What is said of a command (seconds
-to the end, peak memory) is of a fresh process.  A spread is from the least to the greatest of the rounds.
+on the machine meets both.  It is said which way was measured: the extension's, or oneDNN's where it was not built.
+Generation is measured with each number of threads, everything else with the last.
+"mld" is preset `mld` with weights drawn at random, from text features to motion features; "default" is the embedded
+base, from the prompt to motions as `generate` gives them.  What is said of a command (seconds to the end, peak memory)
+is of a fresh process.  A spread is from the least to the greatest of the rounds.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,7 @@ from inversion.lesson import lesson
 from inversion.report import report
 from lead import Lead, Motion
 from lead.diffusion import Diffusion, Sampler, guided, sample
-from lead.fast import plainly
+from lead.fast import NATIVE, plainly
 from lead.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
 from lead.motion import read_bvh, write_bvh
 
@@ -80,6 +83,12 @@ def timed(work: Callable[[], object], context: AbstractContextManager[None] | No
         return time.perf_counter() - started
 
 
+def clocked(work: Callable[[], object], context: AbstractContextManager[None] | None = None) -> tuple[float, float]:
+    """Seconds, and CPU seconds."""
+    before = time.process_time()
+    return timed(work, context), time.process_time() - before
+
+
 def rates(rounds: int) -> list[Row]:
     """Arithmetic and memory of the machine: matrices of 1024 x 1024 in both precisions, a copy of 128 MB."""
     rows: list[Row] = []
@@ -93,17 +102,21 @@ def rates(rounds: int) -> list[Row]:
 
 
 def compared(what: str, work: Callable[[], Any], rounds: int) -> Row:
-    """Both ways in turn; `difference` is the largest between their outputs, 0 where they are not tensors."""
+    """Both ways in turn; `difference` is the largest between their outputs, 0 where they are not tensors.
+
+    CPU seconds are those of all threads, waiting ones included.
+    """
     with plainly():
         plain = work()
     ours = work()
-    pairs = [(timed(work, plainly()), timed(work)) for _ in range(rounds)]
+    pairs = [(clocked(work, plainly()), clocked(work)) for _ in range(rounds)]
     told = {"difference": float((plain - ours).abs().max())} if isinstance(ours, torch.Tensor) else {}
     return {
-        "what": what,
-        "baseline": spread([a for a, _ in pairs]),
-        "ours": spread([b for _, b in pairs]),
-        "ratio": spread([a / b for a, b in pairs]),
+        "what": f"{what}, {torch.get_num_threads()} threads",
+        "baseline": spread([a for (a, _), _ in pairs]),
+        "ours": spread([b for _, (b, _) in pairs]),
+        "ratio": spread([a / b for (a, _), (b, _) in pairs]),
+        "cpu_ratio": spread([a / b for (_, a), (_, b) in pairs]),
         **told,
     }
 
@@ -117,9 +130,13 @@ def mld(rounds: int) -> list[Row]:
     for batch in (1, 32):
         text, empty, noise = torch.randn(batch, 768), torch.randn(1, 768), torch.randn(batch, 1, 256)
         lengths = torch.full((batch,), FRAMES)
-        predict = guided(denoiser, text, empty, lengths, MLD_DIFFUSION.guidance)
+        times = diffusion.sampling_times(MLD_DIFFUSION.sampling_steps)[:-1]
+        conditioned = partial(denoiser.conditioned, times=times)
 
-        def generate(noise: Any = noise, lengths: Any = lengths, predict: Any = predict) -> torch.Tensor:
+        def generate(
+            text: Any = text, empty: Any = empty, noise: Any = noise, lengths: Any = lengths, network: Any = conditioned
+        ) -> torch.Tensor:
+            predict = guided(network, text, empty, lengths, MLD_DIFFUSION.guidance)
             return vae.decode(sample(diffusion, predict, noise, MLD_DIFFUSION.sampling_steps), lengths)
 
         rows.append(compared(f"mld, batch {batch}, ddim 50", generate, rounds if batch == 1 else max(2, rounds // 2)))
@@ -247,6 +264,9 @@ PARTS = {
 }  # fmt: skip
 
 
+GENERATION = ("mld", "default")
+
+
 def table(name: str, rows: Sequence[Row]) -> Table:
     """A part's rows for people."""
 
@@ -254,9 +274,9 @@ def table(name: str, rows: Sequence[Row]) -> Table:
         return f"{figures['median']:.3g} ({figures['least']:.3g} to {figures['greatest']:.3g})"
 
     if "ratio" in rows[0]:
-        drawn = Table(name, "baseline, s", "ours, s", "ratio", "largest difference")
+        drawn = Table(name, "baseline, s", "ours, s", "ratio", "ratio of CPU s", "largest difference")
         for row in rows:
-            figures = [told(row[key]) for key in ("baseline", "ours", "ratio")]
+            figures = [told(row[key]) for key in ("baseline", "ours", "ratio", "cpu_ratio")]
             drawn.add_row(row["what"], *figures, f"{row['difference']:.1e}")
         return drawn
     drawn = Table(name, "median (least to greatest)", "CPU s, least", "peak, MB")
@@ -270,14 +290,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures the parts asked for, prints them, and writes them as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description="How fast everything is.")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "speed.json")
-    options, console = parser.parse_args(arguments), Console(width=120)
-    torch.set_num_threads(options.threads)
-    result: Row = {"torch": torch.__version__, "threads": options.threads, "rounds": options.rounds}
+    options, console = parser.parse_args(arguments), Console(width=140)
+    way = f"the extension, {NATIVE} bits" if NATIVE else "oneDNN (the extension was not built)"
+    console.print(f"torch {torch.__version__}; ours is {way}")
+    result: Row = {"torch": torch.__version__, "ours": way, "threads": options.threads, "rounds": options.rounds}
     for name in options.only:
-        result[name] = PARTS[name](options.rounds)
+        result[name] = []
+        for threads in options.threads if name in GENERATION else options.threads[-1:]:
+            torch.set_num_threads(threads)
+            result[name] += PARTS[name](options.rounds)
         console.print(table(name, result[name]))
         write_json(options.output, result)
     return 0

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lead.errors import LeadError
-from lead.fast import Linear
+from lead.fast import Addition, Linear
 
 PREFIX, DOWN, UP = "adapter.", "/down", "/up"
 
@@ -67,18 +67,9 @@ def applied(network: nn.Module, adapters: Sequence[tuple[Adapter, Float[Tensor, 
         for adapter, strengths in adapters:
             for name, down, up in zip(adapter.layers, adapter.down, adapter.up, strict=True):
                 layer = _layer(network, name, down, up)
-                handle = layer.register_forward_hook(_addition(down, up, strengths))
+                handle = layer.register_forward_hook(Addition(down, up, strengths))
                 stack.callback(handle.remove)
         yield
-
-
-def _addition(down: Tensor, up: Tensor, strengths: Tensor) -> Any:
-    def add(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        x = inputs[0]
-        scale = strengths.to(x.dtype).view(-1, *[1] * (x.ndim - 1))
-        return output + scale * nn.functional.linear(nn.functional.linear(x, down), up)
-
-    return add
 
 
 def _layer(network: nn.Module, name: str, down: Tensor, up: Tensor) -> nn.Module:

@@ -7,11 +7,13 @@ carries the clip's length, without which generated walks drift in heading.  Know
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from lead.fast import Linear
-from lead.layers import Transformer, lengths_to_mask, sinusoid
+from lead import stacks
+from lead.diffusion import Network
+from lead.fast import Linear, linear
+from lead.layers import Transformer, lengths_to_mask, sinusoid, tabulated
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,41 @@ class Denoiser(nn.Module):
         lengths: Int[Tensor, "batch"],
     ) -> Float[Tensor, "batch latents d_latent"]:
         """The prediction for each latent token; `lengths` counts frames."""
-        width = self.config.width
-        places = sinusoid(torch.arange(z_t.shape[1], device=z_t.device), width)
-        time = self.time_in(sinusoid(t, width)) + self.length_in(sinusoid(lengths, width))
+        places = self._places(z_t.shape[1], z_t.device)
+        time = self._time(t) + self._length(lengths)
         tokens = torch.cat([self.text_in(text)[:, None], time[:, None], self.latents_in(z_t) + places], dim=1)
+        mask = self._mask(lengths, tokens.shape[1])
+        return self.latents_out(self.transformer(tokens, mask, slice(2, None))).float()
+
+    def conditioned(
+        self, text: Float[Tensor, "batch d_text"], lengths: Int[Tensor, "batch"], times: Int[Tensor, " times"]
+    ) -> Network:
+        """The network for these texts and lengths at these times, what all steps share computed once where that is
+        allowed.
+        """
+        packed = stacks.packed(self.transformer, text)
+        if packed is None:
+            return lambda z_t, t: self(z_t, t, text, lengths)
+        time, length, text_token = tabulated(self._time, times), self._length(lengths), self.text_in(text)[:, None]
+        latents = int(lengths.max() + self.config.frames_per_latent - 1) // self.config.frames_per_latent
+        places = self._places(latents, text.device).expand(len(text), -1, -1).contiguous()
+        mask, enter = self._mask(lengths, latents + 2), self.latents_in
+
+        def network(z_t: Tensor, t: Tensor) -> Tensor:
+            x = linear(z_t, enter.weight, enter.bias, plus=places)
+            return self.latents_out(packed([text_token, (time(t) + length)[:, None], x], mask, slice(2, None)))
+
+        return network
+
+    def _time(self, t: Int[Tensor, "batch"]) -> Float[Tensor, "batch width"]:
+        return self.time_in(sinusoid(t, self.config.width))
+
+    def _length(self, lengths: Int[Tensor, "batch"]) -> Float[Tensor, "batch width"]:
+        return self.length_in(sinusoid(lengths, self.config.width))
+
+    def _places(self, latents: int, device: torch.device) -> Float[Tensor, "latents width"]:
+        return sinusoid(torch.arange(latents, device=device), self.config.width)
+
+    def _mask(self, lengths: Int[Tensor, "batch"], tokens: int) -> Bool[Tensor, "batch tokens"]:
         per = self.config.frames_per_latent
-        mask = lengths_to_mask((lengths + per - 1) // per + 2, tokens.shape[1])
-        return self.latents_out(self.transformer(tokens, mask)[:, 2:]).float()
+        return lengths_to_mask((lengths + per - 1) // per + 2, tokens)

@@ -7,6 +7,7 @@ Knows nothing of networks, text and motion.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal, get_args
 
@@ -45,14 +46,18 @@ class Diffusion:
 
     def scales(self, t: Int[Tensor, "batch"]) -> tuple[Float[Tensor, "batch 1 1"], Float[Tensor, "batch 1 1"]]:
         """sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), ready to multiply latents."""
-        known = self.alpha_bar.to(t.device)[t.clamp(min=0)]
-        alpha_bar = torch.where(t == CLEAN, torch.ones_like(known), known)[:, None, None]
-        return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+        signal, noise = self._scales.to(t.device)[:, t, None, None]
+        return signal, noise
+
+    @cached_property
+    def _scales(self) -> Float[Tensor, "2 levels"]:
+        """`scales` of all noise levels, and last of CLEAN, which as an index is the last."""
+        alpha_bar = torch.cat([self.alpha_bar, torch.ones_like(self.alpha_bar[:1])])
+        return torch.stack([alpha_bar.sqrt(), (1 - alpha_bar).sqrt()])
 
     def noised(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """z_t."""
-        signal, noise = self.scales(t)
-        return signal * z_0 + noise * eps
+        return _mixed(z_0, self.scales(t), eps)
 
     def target(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """What the network learns to predict from z_t."""
@@ -63,7 +68,11 @@ class Diffusion:
 
     def clean_and_noise(self, z_t: Tensor, t: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
         """The estimates of z_0 and eps that a network's output means; the inverse of `noised` and `target`."""
-        signal, noise = self.scales(t)
+        return self.clean_and_noise_at(self.scales(t), z_t, output)
+
+    def clean_and_noise_at(self, scales: tuple[Tensor, Tensor], z_t: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
+        """The same by `scales` of a time."""
+        signal, noise = scales
         if self.config.prediction == "epsilon":
             return (z_t - noise * output) / signal, output
         return signal * z_t - noise * output, noise * z_t + signal * output
@@ -94,6 +103,11 @@ def _cosine_betas(config: DiffusionConfig) -> Float[Tensor, "steps"]:
     return (1 - f[1:] / f[:-1]).clamp(max=0.999)
 
 
+def _mixed(z_0: Tensor, scales: tuple[Tensor, Tensor], eps: Tensor) -> Tensor:
+    signal, noise = scales
+    return signal * z_0 + noise * eps
+
+
 Network = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -115,10 +129,11 @@ def ddim(
     diffusion: Diffusion, network: Network, noise: Float[Tensor, "batch latents d_latent"], steps: int
 ) -> Float[Tensor, "batch latents d_latent"]:
     """Deterministic DDIM (Song et al., arXiv 2010.02502, eta = 0), of first order; nothing is clipped."""
-    z_t = noise
-    for t, t_next in pairwise(diffusion.sampling_times(steps)[:, None].expand(-1, len(noise)).to(noise.device)):
-        clean, eps = diffusion.clean_and_noise(z_t, t, network(z_t, t))
-        z_t = diffusion.noised(clean, t_next, eps)
+    z_t, times = noise, diffusion.sampling_times(steps).to(noise.device)
+    scales = list(zip(*diffusion.scales(times), strict=True))
+    for t, (now, then) in zip(times[:, None].expand(-1, len(noise)), pairwise(scales), strict=False):
+        clean, eps = diffusion.clean_and_noise_at(now, z_t, network(z_t, t))
+        z_t = _mixed(clean, then, eps)
     return z_t
 
 
@@ -147,20 +162,19 @@ def dpm_solver(
 
 
 def guided(
-    network: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
+    conditioned: Callable[[Float[Tensor, "batch d_text"], Int[Tensor, "batch"]], Network],
     text: Float[Tensor, "batch d_text"],
     unconditional: Float[Tensor, "1 d_text"],
     lengths: Int[Tensor, "batch"],
     guidance: float,
-) -> Callable[[Tensor, Tensor], Tensor]:
+) -> Network:
     """Classifier-free guidance (Ho & Salimans, arXiv 2207.12598): u + g (c - u), both in one doubled batch."""
     if guidance == 1.0:
-        return lambda z_t, t: network(z_t, t, text, lengths)
-    both = torch.cat([text, unconditional.expand_as(text)])
-    twice = torch.cat([lengths, lengths])
+        return conditioned(text, lengths)
+    both = conditioned(torch.cat([text, unconditional.expand_as(text)]), torch.cat([lengths, lengths]))
 
     def predict(z_t: Tensor, t: Tensor) -> Tensor:
-        with_text, without = network(torch.cat([z_t, z_t]), torch.cat([t, t]), both, twice).chunk(2)
-        return without + guidance * (with_text - without)
+        with_text, without = both(torch.cat([z_t, z_t]), torch.cat([t, t])).chunk(2)
+        return torch.lerp(without, with_text, guidance)
 
     return predict

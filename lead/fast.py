@@ -9,6 +9,7 @@ oneDNN, all of this is torch's plain functions, bit for bit.  Knows nothing of n
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,20 +17,24 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everywhere in this field
 
-_PACKED: dict[int, tuple[int, int, Tensor]] = {}
-"""By a weight's id, as long as it lives: its version and place when it was packed, and the packed copy."""
+from lead import native
+
+_PACKED: dict[int, tuple[Any, Any]] = {}
+"""By a weight's id, as long as it lives: what it and its bias were when it was packed, and the packed copy."""
 
 
-def _found(name: str, overload: str = "default") -> Any:
+def _onednn(name: str, overload: str = "default") -> Any:
     """One of oneDNN's operators; None where this build of torch has none."""
     if not torch.backends.mkldnn.is_available():
         return None
     return getattr(getattr(torch.ops.mkldnn, name, None), overload, None)
 
 
-_PACK = _found("_reorder_linear_weight")
-_UNARY, _BINARY = _found("_linear_pointwise"), _found("_linear_pointwise", "binary")
-_HERE = None not in (_PACK, _UNARY, _BINARY)
+_REORDER = _onednn("_reorder_linear_weight")
+_UNARY, _BINARY = _onednn("_linear_pointwise"), _onednn("_linear_pointwise", "binary")
+_HAS_ONEDNN = None not in (_REORDER, _UNARY, _BINARY)
+NATIVE = native.LEVEL
+"""Bits of the extension's vectors, 512 or 256; 0 where it was not built or cannot run, and oneDNN takes its place."""
 _plain = False
 
 
@@ -57,7 +62,7 @@ def inferring(x: Tensor) -> bool:
 
 def linear(
     x: Float[Tensor, "*batch inputs"],
-    weight: Float[Tensor, "outputs inputs"],
+    weight: Float[Tensor, "outputs inputs"] | Float[Tensor, "outputs channels window"],
     bias: Float[Tensor, " outputs"] | None,
     *,
     gelu: bool = False,
@@ -65,25 +70,38 @@ def linear(
 ) -> Float[Tensor, "*batch outputs"]:
     """x W^T + b, of that its GELU, or that and `plus`, in one call."""
     # of a weight that was made in inference mode it cannot be told whether it was changed
-    if not _HERE or not inferring(x) or weight.dtype != torch.float32 or weight.is_inference():
-        y = F.linear(x, weight, bias)
+    given = [tensor for tensor in (weight, bias) if tensor is not None]
+    usable = inferring(x) and not any(y.dtype != torch.float32 or y.is_inference() for y in given)
+    if not usable or not (native.LEVEL or _HAS_ONEDNN):
+        y = F.linear(x, _matrix(weight), bias)
         y = F.gelu(y) if gelu else y
         return y if plus is None else plus + y
+    if native.LEVEL:
+        return native.mapped(_packed(weight, bias)[0], x, gelu, plus)
     if plus is not None:
-        return _BINARY(x, plus, _packed(weight), bias, "add")
-    return _UNARY(x, _packed(weight), bias, "gelu" if gelu else "none", [], "none" if gelu else "")
+        return _BINARY(x, plus, _packed(weight, None), bias, "add")
+    return _UNARY(x, _packed(weight, None), bias, "gelu" if gelu else "none", [], "none" if gelu else "")
 
 
-def _packed(weight: Tensor) -> Tensor:
-    key, version, place = id(weight), weight._version, weight.data_ptr()
+def _packed(weight: Tensor, bias: Tensor | None) -> Any:
+    key, state = id(weight), [(x._version, x.data_ptr()) for x in (weight, bias) if x is not None]
     known = _PACKED.get(key)
-    if known is not None and known[0] == version and known[1] == place:
-        return known[2]
+    if known is not None and known[0] == state:
+        return known[1]
     if known is None:
         weakref.finalize(weight, _PACKED.pop, key, None)
-    packed = _PACK(weight.detach())
-    _PACKED[key] = version, place, packed
-    return packed
+    if native.LEVEL:
+        room = torch.empty(native.packed_size(weight[0].numel(), len(weight)))
+        copy: Any = native.pack(_matrix(weight), bias, room), room
+    else:
+        copy = _REORDER(_matrix(weight.detach()))
+    _PACKED[key] = state, copy
+    return copy
+
+
+def _matrix(weight: Tensor) -> Float[Tensor, "outputs inputs"]:
+    """A convolution's weights in the order in which a window's numbers lie, frame by frame."""
+    return weight if weight.ndim == 2 else weight.mT.flatten(1)
 
 
 class Linear(nn.Linear):
@@ -91,6 +109,22 @@ class Linear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         return linear(input, self.weight, self.bias)
+
+
+def convolved(
+    layer: nn.Conv1d, x: Float[Tensor, "batch frames channels"], *, gelu: bool = False
+) -> Float[Tensor, "batch frames outputs"]:
+    """The layer over time, at inference as a linear map of each frame's window; of that its GELU."""
+    if not inferring(x):
+        y = layer(x.mT).mT
+        return F.gelu(y) if gelu else y
+    reach, size = int(layer.padding[0]), layer.kernel_size[0]
+    padded = F.pad(x, (0, 0, reach, reach))
+    batch, frames, channels = padded.shape
+    # a window's numbers follow each other: rows of them overlap, and those that reach into the next clip are left out
+    windows = padded.as_strided((batch * frames - size + 1, size * channels), (channels, 1))
+    y = linear(windows, layer.weight, layer.bias, gelu=gelu)
+    return F.pad(y, (0, 0, 0, size - 1)).view(batch, frames, -1)[:, : frames - size + 1]
 
 
 def attention(
@@ -127,6 +161,21 @@ def feed_forward(
 ) -> Float[Tensor, "*batch width"]:
     """`plus` and W_2 gelu(W_1 x + b_1) + b_2."""
     return linear(linear(x, first.weight, first.bias, gelu=True), second.weight, second.bias, plus=plus)
+
+
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """s * up (down x), what a low-rank adapter adds to a linear layer's output: its forward hook."""
+
+    down: Float[Tensor, "rank inputs"]
+    up: Float[Tensor, "outputs rank"]
+    strengths: Float[Tensor, " batch"]
+    """s, for each row of the batch."""
+
+    def __call__(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        x = inputs[0]
+        scale = self.strengths.to(x.dtype).view(-1, *[1] * (x.ndim - 1))
+        return output + scale * F.linear(F.linear(x, self.down), self.up)
 
 
 def unhooked(*layers: nn.Module) -> bool:

@@ -15,9 +15,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from lead.diffusion import DiffusionConfig
+from lead import stacks
+from lead.diffusion import DiffusionConfig, Network
 from lead.fast import Linear, feed_forward, inferring, multihead, unhooked
-from lead.layers import lengths_to_mask, sinusoid
+from lead.layers import lengths_to_mask, sinusoid, tabulated
 
 MLD_DIFFUSION = DiffusionConfig(
     prediction="epsilon", sampler="ddim", spacing="leading", sampling_steps=50, guidance=7.5
@@ -92,7 +93,7 @@ class MldVAE(nn.Module):
         """Normalised features, `max(lengths)` frames, zero past each end."""
         frames = int(lengths.max())
         mask = lengths_to_mask(lengths, frames)
-        queries = self.query_pos_decoder(z.new_zeros(len(z), frames, self.config.d_latent))
+        queries = self.query_pos_decoder(z.new_zeros(1, frames, self.config.d_latent)).expand(len(z), -1, -1)
         return self.final_layer(self.decoder(queries, mask, z)).float() * mask[..., None]
 
 
@@ -116,7 +117,23 @@ class MldDenoiser(nn.Module):
         """The prediction for the latent token; `lengths` changes nothing."""
         tokens = torch.cat([z_t, self.time_embedding(t)[:, None], self.emb_proj(text)[:, None]], dim=1)
         mask = lengths_to_mask(torch.full_like(lengths, tokens.shape[1]), tokens.shape[1])
-        return self.encoder(self.query_pos(tokens), mask)[:, : z_t.shape[1]].float()
+        return self.encoder(self.query_pos(tokens), mask, wanted=slice(z_t.shape[1])).float()
+
+    def conditioned(
+        self, text: Float[Tensor, "batch d_text"], lengths: Int[Tensor, "batch"], times: Int[Tensor, " times"]
+    ) -> Network:
+        """The network for these texts at these times, what all steps share computed once where that is allowed."""
+        packed = stacks.packed(self.encoder, text)
+        if packed is None:
+            return lambda z_t, t: self(z_t, t, text, lengths)
+        z_place, time_place, text_place = self.query_pos.pe[:3]
+        time_token = tabulated(lambda t: (self.time_embedding(t) + time_place)[:, None], times)
+        text_token = (self.emb_proj(text) + text_place)[:, None]
+
+        def network(z_t: Tensor, t: Tensor) -> Tensor:
+            return packed([z_t + z_place, time_token(t).expand(len(z_t), -1, -1), text_token], None, slice(1))
+
+        return network
 
 
 class TimeEmbedding(nn.Module):
@@ -148,6 +165,7 @@ class Layer(nn.Module):
 
     def __init__(self, width: int, heads: int, ff: int, dropout: float, memory: bool):
         super().__init__()
+        self.memory = memory
         self.self_attn = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
         if memory:
             self.multihead_attn = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
@@ -167,6 +185,17 @@ class Layer(nn.Module):
         attended, _ = self.multihead_attn(x, memory, memory, need_weights=False)
         x = self.norm2(x + self.dropout(attended))
         return self.norm3(x + self._feed_forward(x))
+
+    def parts(self, join: nn.Linear | None) -> stacks.Layer:
+        """For the extension; `join` comes before the layer."""
+        attend = self.self_attn
+        qkv = stacks.Map(attend.in_proj_weight, attend.in_proj_bias)
+        parts = qkv, attend.out_proj, self.linear1, self.linear2, self.norm1
+        if not self.memory:
+            return stacks.Layer(*parts, self.norm2, join)
+        other, width = self.multihead_attn, attend.embed_dim
+        value = stacks.Map(other.in_proj_weight[2 * width :], other.in_proj_bias[2 * width :])
+        return stacks.Layer(*parts, self.norm3, join, value, other.out_proj, self.norm2)
 
     def _inferred(self, x: Tensor, bias: Tensor, memory: Tensor | None) -> Tensor:
         """The same without dropout, in fewer calls."""
@@ -210,7 +239,13 @@ class SkipTransformer(nn.Module):
         x: Float[Tensor, "batch tokens width"],
         mask: Bool[Tensor, "batch tokens"],
         memory: Float[Tensor, "batch latents width"] | None = None,
-    ) -> Float[Tensor, "batch tokens width"]:
+        wanted: slice = slice(None),
+    ) -> Float[Tensor, "batch wanted width"]:
+        """The wanted tokens' outputs."""
+        if memory is None or memory.shape[1] == 1:
+            packed = stacks.packed(self, x)
+            if packed is not None:
+                return packed([x], mask, wanted, None if memory is None else memory[:, 0])
         bias = torch.zeros(mask.shape, device=x.device).masked_fill(~mask, -1e9)[:, None, None, :]
         kept = []
         for block in self.input_blocks:
@@ -219,4 +254,11 @@ class SkipTransformer(nn.Module):
         x = self.middle_block(x, mask, bias, memory)
         for join, block in zip(self.linear_blocks, self.output_blocks, strict=True):
             x = block(join(torch.cat([x, kept.pop()], dim=-1)), mask, bias, memory)
-        return self.norm(x)
+        return self.norm(x)[:, wanted]
+
+    def stack(self) -> stacks.Stack:
+        """The parts, for the extension."""
+        blocks = [*self.input_blocks, self.middle_block, *self.output_blocks]
+        joins = [*[None] * (len(blocks) - len(self.linear_blocks)), *self.linear_blocks]
+        layers = [block.parts(join) for block, join in zip(blocks, joins, strict=True)]
+        return stacks.Stack(layers, self.middle_block.self_attn.num_heads, self.norm, post_norm=True)

@@ -9,7 +9,9 @@ by token name; what a concept file is, this module does not know.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -209,16 +211,25 @@ class Lead(nn.Module):
         """
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
-        predict = guided(self.denoiser, text, self.text.unconditional(), lengths, scale)
+        steps = steps or c.sampling_steps
+        conditioned = partial(self.denoiser.conditioned, times=self.diffusion.sampling_times(steps)[:-1])
+        predict = guided(conditioned, text, self.text.unconditional(), lengths, scale)
         if scale != 1.0:
             adapters = [(adapter, rows.repeat(2), reach.repeat(2)) for adapter, rows, reach in adapters]
 
-        def network(z_t: Tensor, t: Tensor) -> Tensor:
-            now = [(adapter, rows * (t[0] < reach * c.steps)) for adapter, rows, reach in adapters]
-            with applied(self.denoiser, [(adapter, rows) for adapter, rows in now if rows.any()]):
+        at_work: list[list[float]] = []
+        with ExitStack() as applying:
+
+            def network(z_t: Tensor, t: Tensor) -> Tensor:
+                now = [rows * (t[0] < reach * c.steps) for _, rows, reach in adapters]
+                if at_work != (strengths := [rows.tolist() for rows in now]):
+                    applying.close()
+                    acting = [(part[0], rows) for part, rows in zip(adapters, now, strict=True) if rows.any()]
+                    applying.enter_context(applied(self.denoiser, acting))
+                    at_work[:] = strengths
                 return predict(z_t, t)
 
-        return sample_latents(self.diffusion, network, noise, steps or c.sampling_steps, sampler)
+            return sample_latents(self.diffusion, network, noise, steps, sampler)
 
     @torch.no_grad()
     def generate(

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lead import stacks
 from lead.fast import Linear, inferring, multihead
 
 
@@ -47,14 +48,28 @@ class TextTransformer(nn.Module):
 class Blocks(nn.Module):
     def __init__(self, width: int, layers: int, heads: int, quick_gelu: bool):
         super().__init__()
+        self.quick_gelu = quick_gelu
         self.resblocks: Any = nn.ModuleList(Block(width, heads, quick_gelu) for _ in range(layers))
 
     def forward(
         self, x: Float[Tensor, "batch tokens width"], attn_mask: Float[Tensor, "tokens tokens"]
     ) -> Float[Tensor, "batch tokens width"]:
+        """`attn_mask` is causal, which the extension knows by itself."""
+        packed = stacks.packed(self, x)
+        if packed is not None:
+            return packed([x], None)
         for block in self.resblocks:
             x = block(x, attn_mask)
         return x
+
+    def stack(self) -> stacks.Stack:
+        """The parts, for the extension."""
+        layers = []
+        for block in self.resblocks:
+            attend, mlp = block.attn, block.mlp
+            qkv = stacks.Map(attend.in_proj_weight, attend.in_proj_bias)
+            layers.append(stacks.Layer(qkv, attend.out_proj, mlp.c_fc, mlp.c_proj, block.ln_1, block.ln_2))
+        return stacks.Stack(layers, attend.num_heads, last=None, causal=True, quick_gelu=self.quick_gelu)
 
 
 class Block(nn.Module):

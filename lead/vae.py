@@ -8,13 +8,14 @@ After MLD (Chen et al., arXiv 2212.04048), which has one token of 256 for a whol
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from lead.fast import Linear
+from lead.fast import Linear, convolved
 from lead.layers import Transformer, lengths_to_mask, sinusoid
 
 
@@ -55,7 +56,7 @@ class MotionVAE(nn.Module):
         if c.seam_width:
             narrow = nn.Conv1d(c.features, c.seam_width, 5, padding=2)
             wide = nn.Conv1d(c.seam_width, c.features, 5, padding=2)
-            self.seams = nn.Sequential(narrow, nn.GELU(), wide)
+            self.seams: Any = nn.Sequential(narrow, nn.GELU(), wide)
             corrections.append(wide)
         for correction in corrections:
             nn.init.zeros_(correction.weight)
@@ -105,9 +106,9 @@ class MotionVAE(nn.Module):
         mask = lengths_to_mask(lengths, features.shape[1])[..., None]
         features = features * mask
         if c.seam_width:
-            narrow, bend, wide = self.seams
-            seams = bend(narrow(features.mT)) * mask.mT  # what lies past a clip's end must not reach it
-            features = (features + wide(seams).float().mT) * mask
+            narrow, _, wide = self.seams
+            seams = convolved(narrow, features, gelu=True) * mask  # what lies past a clip's end must not reach it
+            features = (features + convolved(wide, seams).float()) * mask
         return features
 
     def _mixed(

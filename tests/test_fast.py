@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from lead.fast import Linear, attention, inferring, linear, multihead, plainly
+from lead.fast import Linear, attention, convolved, inferring, linear, multihead, plainly
 from lead.mld import MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
 
 SMALL = {"d_latent": 32, "layers": 3, "heads": 4, "ff": 64, "positions": 100}
@@ -26,13 +26,22 @@ def test_where_the_fast_ways_are_taken():
         assert inferring(x)
 
 
+@pytest.mark.parametrize("built", [True, False])
 @pytest.mark.parametrize("rows", [1, 6, 70])
-def test_a_linear_map_is_torchs_and_follows_its_weight(rows):
+def test_a_linear_map_is_torchs_and_follows_its_weight(rows, built, monkeypatch):
+    """By the extension, and by oneDNN where it was not built."""
+    if not built:
+        monkeypatch.setattr("lead.native.LEVEL", 0)
     torch.manual_seed(0)
     layer, x = Linear(48, 80), torch.randn(2, rows, 48)
     with torch.no_grad():
-        torch.testing.assert_close(layer(x), nn.functional.linear(x, layer.weight, layer.bias))
+        theirs, plus = nn.functional.linear(x, layer.weight, layer.bias), torch.randn(2, rows, 80)
+        torch.testing.assert_close(layer(x), theirs)
+        torch.testing.assert_close(linear(x, layer.weight, layer.bias, plus=plus), theirs + plus)
+        torch.testing.assert_close(linear(x, layer.weight, layer.bias, gelu=True), nn.functional.gelu(theirs))
         torch.testing.assert_close(linear(x, layer.weight, None), x @ layer.weight.T)
+        layer.bias.add_(1.0)
+        torch.testing.assert_close(layer(x), theirs + 1)
         layer.weight.mul_(2.0)
         torch.testing.assert_close(layer(x), nn.functional.linear(x, layer.weight, layer.bias))
         other = copy.deepcopy(layer)
@@ -48,11 +57,25 @@ def test_a_linear_map_is_torchs_and_follows_its_weight(rows):
         assert torch.equal(layer(x.double()), nn.functional.linear(x.double(), layer.weight, layer.bias))
 
 
-def test_without_onednn_everything_is_torchs_own(monkeypatch):
-    monkeypatch.setattr("lead.fast._HERE", False)
+def test_without_extension_and_onednn_everything_is_torchs_own(monkeypatch):
+    monkeypatch.setattr("lead.native.LEVEL", 0)
+    monkeypatch.setattr("lead.fast._HAS_ONEDNN", False)
     layer, x = Linear(8, 4), torch.randn(3, 8)
     with torch.no_grad():
         assert torch.equal(layer(x), nn.functional.linear(x, layer.weight, layer.bias))
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_a_convolution_over_time_is_torchs(built, monkeypatch):
+    if not built:
+        monkeypatch.setattr("lead.native.LEVEL", 0)
+    torch.manual_seed(0)
+    layer, x = nn.Conv1d(7, 5, 3, padding=1), torch.randn(3, 11, 7)
+    theirs = layer(x.mT).mT
+    assert torch.equal(convolved(layer, x), theirs)
+    with torch.no_grad():
+        torch.testing.assert_close(convolved(layer, x), theirs)
+        torch.testing.assert_close(convolved(layer, x, gelu=True), nn.functional.gelu(theirs))
 
 
 def test_attention_is_softmax_over_the_real_tokens():
@@ -99,7 +122,12 @@ def test_mlds_networks_give_what_their_modules_give():
     )
 
 
-def test_generate_gives_the_same_motions_plainly(tiny_base):
+@pytest.mark.parametrize("built", [True, False])
+def test_generate_gives_the_same_motions_plainly(tiny_base, built, monkeypatch):
+    """By the extension, and where it was not built."""
+    if not built:
+        monkeypatch.setattr("lead.native.LEVEL", 0)
+        tiny_base = copy.deepcopy(tiny_base)
     prompts = ["a person walks", "someone waves the left hand"]
     ours = tiny_base.generate(prompts, seconds=[2.0, 3.0], seed=3)
     with plainly():

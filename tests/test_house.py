@@ -98,11 +98,19 @@ def test_help_loads_no_heavy_package(program: str) -> None:
 def test_data_files_are_packaged() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = settings["tool"]["setuptools"]["package-data"]
+    code = (".py", ".pyc", ".cpp", ".h", ".so")
     for package in ("lead", "inversion", "concepts", "cli"):
         for path in (ROOT / package).rglob("*"):
-            if path.is_file() and path.suffix not in (".py", ".pyc"):
+            if path.is_file() and path.suffix not in code:
                 name = path.relative_to(ROOT / package).as_posix()
                 assert any(fnmatch(name, pattern) for pattern in patterns.get(package, [])), f"{package}/{name}"
+
+
+def test_the_extensions_sources_are_shipped() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (extension,) = settings["tool"]["setuptools"]["ext-modules"]
+    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lead" / "csrc").iterdir()}
+    assert sources == {*extension["sources"], *extension["depends"]} and extension["optional"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)

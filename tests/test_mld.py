@@ -1,6 +1,7 @@
 """MLD's networks equal MLD's own outputs; its checkpoints become run folders, and those become bases."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -51,8 +52,10 @@ def test_outputs_equal_mlds_own(fixture):
     assert_equal_to_mlds(vae.decode(io["z"], lengths), io["decoded"])
     text, empty = io["text"][:, 0], io["uncond"][:1, 0]
     assert_equal_to_mlds(denoiser(io["z_t"], io["t"].expand(2), text, lengths), io["eps"])
-    network = guided(denoiser, text, empty, lengths, float(io["guidance"]))
-    sampled = sample(Diffusion(MLD_DIFFUSION), network, io["noise"], int(io["ddim_steps"]))
+    diffusion, steps = Diffusion(MLD_DIFFUSION), int(io["ddim_steps"])
+    conditioned = partial(denoiser.conditioned, times=diffusion.sampling_times(steps)[:-1])
+    network = guided(conditioned, text, empty, lengths, float(io["guidance"]))
+    sampled = sample(diffusion, network, io["noise"], steps)
     assert_equal_to_mlds(sampled, io["sampled"])
     assert_equal_to_mlds(vae.decode(sampled, lengths), io["motion"])
 

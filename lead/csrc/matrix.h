@@ -1,0 +1,112 @@
+// Matrices at one level of vector instructions.  Included once inside each level's namespace, after `vectors.h`.
+//
+// W [outputs, inputs] is kept in panels: PANEL outputs side by side, first their biases, then for each input their
+// weights.  A tile of up to ROWS rows of x meets one panel at a time; its sums stay in registers, and a weight is read
+// once for all of the tile's rows.  A sum runs over the inputs in their order, whatever the tiles, level and threads.
+
+constexpr int PANEL = 2 * LANES;
+constexpr int AHEAD = 2048;  // numbers by which weights are called into the cache before they are met
+
+inline int64_t cut(int64_t n, int64_t into) { return (n + into - 1) / into; }
+
+static int64_t packed_size(int64_t inputs, int64_t outputs) { return cut(outputs, PANEL) * (inputs + 1) * PANEL; }
+
+static void pack(const float *weight, const float *bias, int64_t inputs, int64_t outputs, float *to) {
+    for (int64_t start = 0; start < outputs; start += PANEL)
+        for (int64_t input = -1; input < inputs; ++input)
+            for (int64_t output = start; output < start + PANEL; ++output) {
+                const bool known = output < outputs && (input >= 0 || bias);
+                *to++ = !known ? 0.0f : input < 0 ? bias[output] : weight[output * inputs + input];
+            }
+}
+
+// Rows of a buffer.
+struct Rows {
+    float *at = nullptr;
+    int64_t stride = 0;
+    float *operator[](int64_t row) const { return at + row * stride; }
+};
+
+// Of rows of n numbers: whole cache lines, an odd number of them, for rows a power of two apart would share few places of
+// the cache.
+inline int64_t stride_of(int64_t n) { return (cut(n, 16) | 1) * 16; }
+
+// A part of a sum: rows of x, and the weights that they meet.
+struct Source {
+    const float *x;
+    int64_t stride;
+    const float *weights;  // of the first panel
+    int64_t inputs, panel_stride;
+};
+
+// What becomes of a sum, and where it goes.
+struct Target {
+    Rows y;
+    int64_t outputs;
+    Rows plus{};  // is added
+    void (*bend)(float *y, int64_t stride, int64_t rows, int64_t columns) = nullptr;  // is done to it
+};
+
+template <Vec F(Vec)> static void bend(float *y, int64_t stride, int64_t rows, int64_t columns) {
+    for (int64_t row = 0; row < rows; ++row, y += stride)
+        for (int64_t at = 0; at < columns; at += LANES)
+            store_part(y + at, F(load_part(y + at, columns - at, all(0.0f))), columns - at);
+}
+
+// The sums of R rows from `row` on against one panel.
+template <int R>
+static void tile(const Source *sources, int count, const float *bias, int64_t panel, int64_t row, const Target &target) {
+    Vec sums[R][2];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+        sums[r][0] = bias ? load(bias) : all(0.0f);
+        sums[r][1] = bias ? load(bias + LANES) : all(0.0f);
+    }
+    for (const Source *source = sources; source < sources + count; ++source) {
+        const int64_t stride = source->stride;
+        const float *x = source->x + row * stride, *w = source->weights + panel * source->panel_stride;
+        for (int64_t input = 0; input < source->inputs; ++input, w += PANEL) {
+            for (int line = 0; line < PANEL; line += 16) _mm_prefetch((const char *)(w + line + AHEAD), _MM_HINT_T0);
+            const Vec left = load(w), right = load(w + LANES);
+#pragma GCC unroll 16
+            for (int r = 0; r < R; ++r) {
+                const Vec value = all(x[r * stride + input]);
+                sums[r][0] = fma(value, left, sums[r][0]);
+                sums[r][1] = fma(value, right, sums[r][1]);
+            }
+        }
+    }
+    const int64_t start = panel * PANEL, columns = target.outputs - start < PANEL ? target.outputs - start : PANEL;
+    const int64_t right = columns - LANES;  // of the second half, which may be empty
+    float *y = target.y[row] + start;
+    if (target.plus.at) {
+        const float *plus = target.plus[row] + start;
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r, plus += target.plus.stride) {
+            sums[r][0] = sums[r][0] + load_part(plus, columns, all(0.0f));
+            if (right > 0) sums[r][1] = sums[r][1] + load_part(plus + LANES, right, all(0.0f));
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r, y += target.y.stride) {
+        store_part(y, sums[r][0], columns);
+        if (right > 0) store_part(y + LANES, sums[r][1], right);
+    }
+    if (target.bend) target.bend(target.y[row] + start, target.y.stride, R, columns);
+}
+
+using Tile = void (*)(const Source *, int, const float *, int64_t, int64_t, const Target &);
+
+template <int... R> static Tile tile_of(int64_t rows, std::integer_sequence<int, R...>) {
+    static const Tile tiles[] = {tile<R + 1>...};
+    return tiles[rows - 1];
+}
+
+// The sums of all rows against one panel, in tiles of about the same height.
+static void column(const Source *sources, int count, const float *bias, int64_t panel, int64_t rows, const Target &target) {
+    const int64_t tiles = cut(rows, ROWS);
+    for (int64_t index = 0; index < tiles; ++index) {
+        const int64_t row = index * rows / tiles, height = (index + 1) * rows / tiles - row;
+        tile_of(height, std::make_integer_sequence<int, ROWS>())(sources, count, bias, panel, row, target);
+    }
+}

@@ -1,0 +1,103 @@
+// The vector instructions of one level, and what is computed element by element with them.
+//
+// Included once inside each level's namespace, with LEVEL_AVX512 set to 1 or 0.
+
+#if LEVEL_AVX512
+
+using Vec = __m512;
+constexpr int LANES = 16;
+constexpr int ROWS = 14;  // of a tile: 28 sums, two columns of W and one x fill the 32 registers
+
+inline Vec all(float x) { return _mm512_set1_ps(x); }
+inline Vec load(const float *p) { return _mm512_loadu_ps(p); }
+inline void store(float *p, Vec x) { _mm512_storeu_ps(p, x); }
+inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+inline Vec larger(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+inline Vec smaller(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+inline __mmask16 lanes_below(int64_t n) { return n >= LANES ? 0xffff : (__mmask16)((1u << n) - 1); }
+inline Vec load_part(const float *p, int64_t n, Vec rest) { return _mm512_mask_loadu_ps(rest, lanes_below(n), p); }
+inline void store_part(float *p, Vec x, int64_t n) { _mm512_mask_storeu_ps(p, lanes_below(n), x); }
+inline float sum(Vec x) { return _mm512_reduce_add_ps(x); }
+inline float largest(Vec x) { return _mm512_reduce_max_ps(x); }
+// x rounded to a whole number n, and 2^n times y, for n of -126 to 127
+inline Vec whole(Vec x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT); }
+inline Vec scaled(Vec y, Vec n) {
+    const __m512i power = _mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23);
+    return y * _mm512_castsi512_ps(power);
+}
+inline Vec zero_where_less(Vec y, Vec x, Vec limit) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_GE_OQ), y);
+}
+
+#else
+
+using Vec = __m256;
+constexpr int LANES = 8;
+constexpr int ROWS = 6;  // of a tile: 12 sums, two columns of W and one x of 16 registers
+
+inline Vec all(float x) { return _mm256_set1_ps(x); }
+inline Vec load(const float *p) { return _mm256_loadu_ps(p); }
+inline void store(float *p, Vec x) { _mm256_storeu_ps(p, x); }
+inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+inline Vec larger(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+inline Vec smaller(Vec a, Vec b) { return _mm256_min_ps(a, b); }
+inline __m256i lanes_below(int64_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline Vec load_part(const float *p, int64_t n, Vec rest) {
+    if (n >= LANES) return load(p);
+    const __m256i lanes = lanes_below(n);
+    return _mm256_blendv_ps(rest, _mm256_maskload_ps(p, lanes), _mm256_castsi256_ps(lanes));
+}
+inline void store_part(float *p, Vec x, int64_t n) {
+    if (n >= LANES) return store(p, x);
+    _mm256_maskstore_ps(p, lanes_below(n), x);
+}
+template <class Join> inline float folded(Vec x, Join join) {
+    __m128 half = join(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    half = join(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(join(half, _mm_movehdup_ps(half)));
+}
+inline float sum(Vec x) { return folded(x, [](__m128 a, __m128 b) { return _mm_add_ps(a, b); }); }
+inline float largest(Vec x) { return folded(x, [](__m128 a, __m128 b) { return _mm_max_ps(a, b); }); }
+inline Vec whole(Vec x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline Vec scaled(Vec y, Vec n) {
+    const __m256i power = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    return y * _mm256_castsi256_ps(power);
+}
+inline Vec zero_where_less(Vec y, Vec x, Vec limit) { return _mm256_and_ps(y, _mm256_cmp_ps(x, limit, _CMP_GE_OQ)); }
+
+#endif
+
+template <int N> inline Vec polynomial(const float (&coefficients)[N], Vec x) {
+    Vec value = all(coefficients[N - 1]);
+    for (int n = N - 2; n >= 0; --n) value = fma(value, x, all(coefficients[n]));
+    return value;
+}
+
+// e^x for x up to 88, to 1e-7 of its value: 2^n e^r with |r| <= ln 2 / 2; 0 where e^x < 1e-37.
+inline Vec exponential(Vec x) {
+    static const float TAYLOR[] = {1.0f, 1.0f, 1 / 2.0f, 1 / 6.0f, 1 / 24.0f, 1 / 120.0f, 1 / 720.0f, 1 / 5040.0f};
+    const Vec lowest = all(-85.0f), within = larger(x, lowest);
+    const Vec n = whole(within * all(1.44269504f));
+    const Vec r = fma(n, all(-1.428606765e-6f), fma(n, all(-0.693145752f), within));  // ln 2 in two parts
+    return zero_where_less(scaled(polynomial(TAYLOR, r), n), x, lowest);
+}
+
+// x Phi(x), Phi the normal distribution, to 1e-6.  Phi(u) - 1/2 = u p(u^2), with p a polynomial in u^2 as it goes over
+// [-1, 1], of least error times u (a weighted least-squares fit in Chebyshev's points); past 5.4 it is 1/2 to rounding,
+// and x Phi(x) past -5.4 what it is there, 0 to 4e-7.
+inline Vec gelu(Vec x) {
+    static const float P[] = {
+        1.3092811e-1f, -6.5328047e-2f, 4.8499484e-2f, -3.9207030e-2f, 3.2118421e-2f, -2.5744734e-2f, 1.9633796e-2f,
+        -1.3968952e-2f, 9.6842749e-3f, -6.7067202e-3f, 3.6101295e-3f, -1.1924390e-3f, 9.1012131e-4f, -1.0268580e-3f,
+        3.8303365e-4f};
+    const float end = 5.4f;
+    const Vec above = larger(all(-end), x), u = smaller(all(end), above);  // the second operand is kept if it is NaN
+    return above * fma(u, polynomial(P, fma(u * u, all(2 / (end * end)), all(-1.0f))), all(0.5f));
+}
+
+// x / (1 + e^-1.702 x)
+inline Vec quick_gelu(Vec x) {
+    return x / (all(1.0f) + exponential(smaller(x * all(-1.702f), all(80.0f))));
+}
