@@ -135,7 +135,8 @@ def _made(model: "Lead", concept: "Concept", template: str, seconds: float, seed
 
 
 def _draw(motions: "Sequence[Motion]", titles: Sequence[str], folder: Path, name: str) -> list[Path]:
-    from cli.write_outputs import all_or_none, write_view
+    from cli.all_or_none import all_or_none
+    from cli.write_outputs import write_view
 
     with all_or_none(folder) as place:
         drawn = [write_view(motions, titles, place / name, form) for form in ("png", "html")]

@@ -78,6 +78,22 @@ def warn(text: str) -> None:
     _console(stderr=True).print(f"warning: {text}", style="yellow")
 
 
+@contextmanager
+def sparing(say: Callable[[str], None], rest: str, most: int = 20) -> Iterator[Callable[[str], None]]:
+    """Says the first `most` lines of many, and at the end how many more there were and what to do for the `rest`."""
+    count = 0
+
+    def tell(text: str) -> None:
+        nonlocal count
+        count += 1
+        if count <= most:
+            say(text)
+
+    yield tell
+    if count > most:
+        say(f"and {counted(count - most, 'line')} like these; {rest}")
+
+
 def hint(text: str) -> None:
     """A line on standard error: something that may spare work."""
     _console(stderr=True).print(f"hint: {text}", style="cyan")

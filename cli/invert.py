@@ -140,6 +140,7 @@ def generate(
     lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
     accelerate launch --multi_gpu --num_processes 2 --no_python lead-invert generate --prompts prompts.txt
     """
+    from cli.all_or_none import check_writable
     from cli.batch import Settings, Word, check_data_formats, generate_batch, sha256_of, tell
     from cli.write_outputs import DATA_ENDINGS, parse_formats, read_rig, write_motions
     from lead.motion.foot_lock import foot_lock
@@ -151,6 +152,7 @@ def generate(
     wanted = parse_formats(formats or ("bvh" if prompts_file else "bvh,png"))
     if prompts_file:
         check_data_formats(wanted)
+    check_writable(output)
     target_rig = read_rig(rig, wanted, rig_map)
     jobs = read_jobs(prompts_file, number, seconds, seed) if prompts_file else []
     prompts = prompts or list(dict.fromkeys(job.prompt for job in jobs))

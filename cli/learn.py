@@ -19,7 +19,7 @@ from cli.each import learn_each
 from cli.library import Replace
 from cli.models import Base, Captions, Kind, Seed, load_base
 from cli.ranks import Ranks
-from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of
+from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of, refuse_more
 
 if TYPE_CHECKING:
     from concepts import Concept
@@ -29,8 +29,14 @@ if TYPE_CHECKING:
     from lead import Lead, Motion
 
 
+MOST_CLIPS = 300
+"""These take a gigabyte and, on two cores, a minute and more; a word needs 1 to 30."""
 _ROOM = 4 << 20
 """Bytes that a word and the state of its search take at most, but for the largest adapters."""
+_CHOOSE = (
+    "A word is learnt from 1 to 30 clips that show one action, style or person: name them, as takes/limp-*.bvh, or put "
+    "those of each word into a folder of its own and use --each. `lead-invert check` says which can be read."
+)
 
 
 class Objective(StrEnum):
@@ -143,6 +149,7 @@ def learn(
     target = _concept_path(output, token_slug(token)) if output else Library().path(token)
     if library and not replace:
         library.refuse_taken(token)
+    refuse_more(clips, MOST_CLIPS, _CHOOSE)
     paths, motions = read_clips(clips, warn, reading_of(fps, unit, up, rig_map), strict)
     said = read_captions(paths, captions)
     credits = stated_credits(license, source, author, description, ask=not as_json)

@@ -21,6 +21,10 @@ PATIENCE = 30.0
 _BUSY = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 
 
+class NoLocksError(ConceptError):
+    """A folder on a disk that keeps no locks, as some network disks."""
+
+
 @contextmanager
 def locked(path: Path, patience: float = PATIENCE, keep: bool = True) -> Iterator[None]:
     """Hold the lock file at `path` while the block runs; ConceptError where it cannot be had in time.
@@ -32,13 +36,21 @@ def locked(path: Path, patience: float = PATIENCE, keep: bool = True) -> Iterato
         if time.monotonic() > until:
             raise ConceptError(f"{path}: another program has this lock: wait for it or end it, and try again")
         time.sleep(0.01)
-    with file:
-        try:
-            yield
-        finally:
-            if not keep:
-                with contextlib.suppress(OSError):  # some systems keep open files
-                    path.unlink()
+    try:
+        with file:
+            try:
+                yield
+            finally:
+                if not keep:
+                    _remove(path)  # while it is ours: nobody else can have it
+    finally:
+        if not keep and sys.platform == "win32":
+            _remove(path)  # there an open file stays
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _opened(path: Path) -> IO[Any] | None:
@@ -73,5 +85,5 @@ def _taken(file: IO[Any], path: Path) -> bool:
     except OSError as error:
         if error.errno in _BUSY:
             return False
-        raise ConceptError(f"{path}: cannot be locked: {error.strerror}; choose a folder on another disk") from None
+        raise NoLocksError(f"{path}: cannot be locked: {error.strerror}; choose a folder on another disk") from None
     return True
