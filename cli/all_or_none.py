@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cli.console import UsageError
@@ -56,15 +56,11 @@ def all_or_none(output: Path) -> Iterator[Path]:
 @contextmanager
 def _own_folder(output: Path) -> Iterator[Path]:
     """A hidden folder of this process, its lock held."""
-    from concepts.lock import NoLocksError, locked
+    from concepts.lock import locked
 
     folder = output / f"{PREFIX}-{_host()}-{secrets.token_hex(6)}"
-    lock = _lock(folder)
-    with ExitStack() as held:
-        try:
-            held.enter_context(locked(lock, keep=False))
-        except NoLocksError:  # then nobody can tell whether we live, and nobody takes the folder away
-            lock.unlink(missing_ok=True)
+    lock = folder.with_name(f"{folder.name}.lock")
+    with locked(lock, keep=False, needed=False):  # without, nobody takes the folder away: nobody knows whether we live
         try:
             folder.mkdir()
             yield folder
@@ -83,10 +79,6 @@ def _sweep(output: Path) -> None:
             if ours or time.time() - lock.stat().st_mtime > FOREIGN_SECONDS:
                 with locked(lock, patience=0.0, keep=False):
                     shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-
-
-def _lock(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.lock")
 
 
 def _host() -> str:

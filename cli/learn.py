@@ -6,7 +6,7 @@ result, so that after a crash the same command goes on where it was.
 
 import dataclasses
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -167,7 +167,8 @@ def learn(
     settings |= {"init": init, "kind": kind.value, "quality": quality.value, "vectors": vectors, "seed": seed}
     settings |= {"captions": said, "checkpoint": target.with_name(f".{target.stem}.partial")}
     target.parent.mkdir(parents=True, exist_ok=True)
-    with library.reserved(token) if library else nullcontext():
+    _refuse_unwritable(target)
+    with library.reserved(token) if library else _reserved(target):
         concept, asked = _learnt(model, motions, token, settings)
         concept, seconds = credited(concept, credits), time.perf_counter() - started
         _save(concept, target, library, replace)
@@ -243,7 +244,6 @@ def _learnt(
     """`inversion.learn` with progress, and of how many steps; before the first step Ctrl-C keeps nothing."""
     from inversion import learn as learn_concept
 
-    _refuse_unwritable(settings["checkpoint"])
     asked = 0
     with progress(f"learning {token} from {counted(len(motions), 'clip')}") as bar:
 
@@ -261,6 +261,13 @@ def _learnt(
     if not concept.steps:
         raise KeyboardInterrupt
     return concept, asked or concept.steps
+
+
+def _reserved(target: Path) -> AbstractContextManager[None]:
+    """Nobody else learns into this file meanwhile."""
+    from concepts.lock import locked
+
+    return locked(target.with_name(f".{target.stem}.learning"), patience=0.0, keep=False, needed=False)
 
 
 def _refuse_unwritable(place: Path) -> None:

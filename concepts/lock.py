@@ -21,21 +21,29 @@ PATIENCE = 30.0
 _BUSY = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 
 
-class NoLocksError(ConceptError):
-    """A folder on a disk that keeps no locks, as some network disks."""
+class _NoLocksError(ConceptError):
+    """The disk keeps no locks."""
 
 
 @contextmanager
-def locked(path: Path, patience: float = PATIENCE, keep: bool = True) -> Iterator[None]:
+def locked(path: Path, patience: float = PATIENCE, keep: bool = True, needed: bool = True) -> Iterator[None]:
     """Hold the lock file at `path` while the block runs; ConceptError where it cannot be had in time.
 
-    The file is taken away afterwards unless `keep`.
+    The file is taken away afterwards unless `keep`. On a disk that keeps no locks, as some network disks, this is a
+    ConceptError too, unless it is not `needed`.
     """
     until = time.monotonic() + patience
-    while (file := _opened(path)) is None:
-        if time.monotonic() > until:
-            raise ConceptError(f"{path}: another program has this lock: wait for it or end it, and try again")
-        time.sleep(0.01)
+    try:
+        while (file := _opened(path)) is None:
+            if time.monotonic() > until:
+                raise ConceptError(f"{path}: another program has this lock: wait for it or end it, and try again")
+            time.sleep(0.01)
+    except _NoLocksError:
+        if needed:
+            raise
+        _remove(path)
+        yield
+        return
     try:
         with file:
             try:
@@ -85,5 +93,5 @@ def _taken(file: IO[Any], path: Path) -> bool:
     except OSError as error:
         if error.errno in _BUSY:
             return False
-        raise NoLocksError(f"{path}: cannot be locked: {error.strerror}; choose a folder on another disk") from None
+        raise _NoLocksError(f"{path}: cannot be locked: {error.strerror}; choose a folder on another disk") from None
     return True

@@ -77,7 +77,7 @@ def test_another_machines_folder_is_left_alone_for_a_day(
 
 def test_a_disk_that_keeps_no_locks_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(file: object, path: Path) -> bool:
-        raise lock.NoLocksError(f"{path}: cannot be locked")
+        raise lock._NoLocksError(f"{path}: cannot be locked")
 
     with writing(tmp_path) as process:
         process.kill()
