@@ -120,6 +120,8 @@ def interrupted(command: Command, clean: Path, seconds: float, fault: signal.Sig
         if left_over(folder, clean):
             wrong.append(f"at {point + 1} of {points}: {left_over(folder, clean)} lie there after the end")
         shutil.rmtree(folder)
+    if set(ends) == {"0"}:
+        wrong.append("all: the signal stopped no run")
     return {"runs": points, "exit codes": sorted(set(ends)), "wrong": wrong, "left until it goes on": sorted(leftovers)}
 
 
@@ -308,6 +310,7 @@ def main() -> None:
     if given.train:
         train(*given.train)
         return
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background shells ignore it, for all we start too
     table = measured(given.commands, given.points, given.kills)
     print("\n".join(shown(table)))
     if given.output:

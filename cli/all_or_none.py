@@ -23,15 +23,15 @@ FOREIGN_SECONDS = 86_400.0
 """A lock that looks free and is another machine's counts as left behind when it is as old as this."""
 
 
-def check_writable(output: Path) -> None:
+def check_writable(output: Path, option: str = "--output") -> None:
     """UsageError where a folder cannot be made or written into: before the work, not after it."""
     place = output
     while not place.exists() and place != place.parent:
         place = place.parent
     if not place.is_dir():
-        raise UsageError(f"{place} is a file; expected a folder to write into. Name another one with --output.")
+        raise UsageError(f"{place} is a file; expected a folder to write into. Name another one with {option}.")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise UsageError(f"{output} cannot be written: {place} is read-only. Name another folder with --output.")
+        raise UsageError(f"{output} cannot be written: {place} is read-only. Name another folder with {option}.")
 
 
 @contextmanager

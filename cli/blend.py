@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import Device, Json, UsageError, command, counted, say, table, working
+from cli.console import Device, Json, Seed, UsageError, command, counted, say, table, working
 from cli.library import Replace, as_token
-from cli.models import AllowBaseMismatch, Base, Seed, check_base, concept_file, load_base, load_concept
+from cli.models import AllowBaseMismatch, Base, check_base, concept_file, load_base, load_concept
 
 if TYPE_CHECKING:
     from concepts import Concept

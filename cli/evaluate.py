@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import Device, Json, command, counted, say, table, warn, working
-from cli.models import AllowBaseMismatch, Base, Captions, Seed, check_base, load_base, load_concept
+from cli.console import Device, Json, Seed, command, counted, say, table, warn, working
+from cli.models import AllowBaseMismatch, Base, Captions, check_base, load_base, load_concept
 from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of, refuse_more
 
 if TYPE_CHECKING:

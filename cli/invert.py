@@ -6,6 +6,7 @@ imported inside the commands, so that `--help` answers at once. What is not here
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ import typer
 from cli.blend import blend, negate
 from cli.card import card
 from cli.check import check
-from cli.console import Device, Json, UsageError, command, counted, progress, say, table
+from cli.console import Device, Json, Seed, UsageError, command, counted, progress, say, table
 from cli.convert import convert
 from cli.describe import describe
 from cli.evaluate import evaluate
@@ -24,7 +25,6 @@ from cli.library import add, list_words, remove, rename
 from cli.models import (
     AllowBaseMismatch,
     Base,
-    Seed,
     check_base,
     concept_file,
     is_token,
@@ -43,6 +43,8 @@ from cli.view import view
 if TYPE_CHECKING:
     from concepts import Concept
 
+MOST_AT_ONCE = 1000
+"""Motions without --prompts."""
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -155,6 +157,7 @@ def generate(
     check_writable(output)
     target_rig = read_rig(rig, wanted, rig_map)
     jobs = read_jobs(prompts_file, number, seconds, seed) if prompts_file else []
+    _check_number(prompts or [], number)
     prompts = prompts or list(dict.fromkeys(job.prompt for job in jobs))
     concepts = words_for(prompts, concept or [])
     model = load_base(base, Ranks.found().device(device) if prompts_file else device)
@@ -199,6 +202,17 @@ def generate(
         "seed": seed,
         "seconds": round(spent, 3),
     }
+
+
+def _check_number(prompts: Sequence[str], number: int) -> None:
+    """UsageError for what has no prompt, and for more motions than are held in memory at once."""
+    if not all(map(str.strip, prompts)):
+        raise UsageError('a prompt is empty; say what the person does, as "a person walks".')
+    if len(prompts) * number > MOST_AT_ONCE:
+        raise UsageError(
+            f"{len(prompts) * number:,} motions, at most {MOST_AT_ONCE:,} at once. Put the prompts into a file, a line "
+            "each, and give it with --prompts: that makes any number, in shards."
+        )
 
 
 app.command()(evaluate)

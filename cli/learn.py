@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import Device, Json, UsageError, command, counted, hint, progress, say, table, warn, working
+from cli.all_or_none import check_writable
+from cli.console import Device, Json, Seed, UsageError, command, counted, hint, progress, say, table, warn, working
 from cli.credits import Author, Description, License, Source, credited, stated_credits, terms
 from cli.each import learn_each
 from cli.library import Replace
-from cli.models import Base, Captions, Kind, Seed, load_base
+from cli.models import Base, Captions, Kind, load_base
 from cli.ranks import Ranks
 from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of, refuse_more
 
@@ -149,6 +150,7 @@ def learn(
     target = _concept_path(output, token_slug(token)) if output else Library().path(token)
     if library and not replace:
         library.refuse_taken(token)
+    check_writable(target.parent, "LEAD_CONCEPTS" if library else "--output")
     refuse_more(clips, MOST_CLIPS, _CHOOSE)
     paths, motions = read_clips(clips, warn, reading_of(fps, unit, up, rig_map), strict)
     said = read_captions(paths, captions)
