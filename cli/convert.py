@@ -13,6 +13,8 @@ from cli.console import Json, UsageError, command, counted, existing, say, table
 from cli.read_inputs import (
     InputFps,
     Listing,
+    OnRig,
+    OutputFolder,
     RigMap,
     Strict,
     Unit,
@@ -39,9 +41,7 @@ def convert(
             help="Any of bvh,npz,amass,npy,glb (data), png,html,mp4,gif (views), obj,ply,trail (bodies).",
         ),
     ],
-    rig: Annotated[
-        Path | None, typer.Option(metavar="CLIP.bvh", help="Write BVH on the skeleton of this clip.")
-    ] = None,
+    rig: OnRig = None,
     rate: Annotated[
         float | None, typer.Option(metavar="FPS", help="Frames a second of what is written (default: the input's).")
     ] = None,
@@ -50,7 +50,7 @@ def convert(
         typer.Option(metavar="FILE.npz", help="The SMPL, SMPL-H or SMPL-X model that bodies are made with."),
     ] = None,
     frame: Annotated[int, typer.Option(metavar="N", help="The frame that obj and ply show.")] = 0,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")] = Path("out"),
+    output: OutputFolder = Path("out"),
     fps: InputFps = None,
     unit: Unit = None,
     up: Up = None,

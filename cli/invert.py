@@ -35,7 +35,7 @@ from cli.models import (
 )  # fmt: skip
 from cli.prompts_file import read_jobs
 from cli.ranks import Ranks
-from cli.read_inputs import RigMap
+from cli.read_inputs import OnRig, OutputFolder, RigMap
 from cli.share import pull, push
 from cli.verify import verify
 from cli.view import view
@@ -106,9 +106,7 @@ def generate(
     lock_feet: Annotated[
         bool, typer.Option("--foot-lock/--no-foot-lock", help="Hold standing feet in place; legs follow by IK.")
     ] = True,
-    rig: Annotated[
-        Path | None, typer.Option(metavar="CLIP.bvh", help="Write BVH on the skeleton of this clip.")
-    ] = None,
+    rig: OnRig = None,
     rig_map: RigMap = None,
     formats: Annotated[
         str | None,
@@ -121,7 +119,7 @@ def generate(
     ] = None,
     base: Base = None,
     allow_base_mismatch: AllowBaseMismatch = False,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")] = Path("out"),
+    output: OutputFolder = Path("out"),
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 A file that was named has to be usable. In a folder, what cannot be used is passed over and said with the
 reason, as long as something is left; with --strict it is an error. Captions are those of `lead data prepare`: a
 `captions.jsonl`, or a `.txt` beside each clip. Knows the file types and the least length, not what is done with the
-clips. The options that say how clips are read are here, so that all commands have the same.
+clips. The options that say how clips are read, and on what and where to motions are written, are here, so that all
+commands have the same.
 """
 
 import json
@@ -60,6 +61,10 @@ RigMap = Annotated[
         help="Which joint of the clips' rig is which; `check --draft-rig-map` writes one to correct.",
     ),
 ]
+OnRig = Annotated[
+    Path | None, typer.Option("--rig", metavar="CLIP.bvh", help="Write BVH on the skeleton of this clip.")
+]
+OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at a file that cannot be used, in folders too.")]
 
 
