@@ -2,16 +2,19 @@
 
 python -m benchmarks.faults [--points 10] [--kills 5] [--output runs/faults.json]
 
-Each command runs on tiny networks: `learn`, `generate`, and a training stage as `lead train` runs it.  An earlier
-result lies in the folder that is written to.  After each fault: is every result file whole, the earlier or the new one?
-Did the command end with a message in place of a traceback?  And does the same command, given again, end with what an
-unbroken run gives?  The full disk is a tmpfs, the read-only folder a bind mount: both need root on Linux.
+Each command runs on tiny networks: `learn`, `learn --each`, `generate`, `generate --prompts`, and a training stage as
+`lead train` runs it.  An earlier result lies in the folder that is written to; where a command goes on from what is
+there, it is a whole part of the work.  After each fault: is every result file whole, the earlier or the new one?  Did
+the command end with a message in place of a traceback?  And does the same command, given again, end with what an
+unbroken run gives, and nothing beside it?  The full disk is a tmpfs, the read-only folder a bind mount: both need root
+on Linux.
 """
 
 import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,8 +29,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 LEFT_FREE = 4096
 """Bytes that the full disk has."""
-TEMPORARY = (".partial", ".tmp", ".checkpoint", ".lock")
-EARLIER = b"an earlier result"
+EARLIER, FILLER = b"an earlier result", "filler"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class Command:
     words: tuple[str, ...]
     """What is run; {} is the folder."""
     results: tuple[str, ...]
-    """Its files, as patterns; the first file of an unbroken run is what lies there before."""
+    """Its files, as patterns."""
+    goes_on_from: tuple[str, ...] = ()
+    """Results of an unbroken run that lie there before; else EARLIER does, as the first of the results."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ def run(command: Command, folder: Path, fault: signal.Signals | None = None, aft
 
 def content(command: Command, folder: Path) -> dict[str, Any]:
     """The result files by name: what they hold, without the dates and times that a header may tell."""
-    return {path.name: _held(path) for pattern in command.results for path in sorted(folder.glob(pattern))}
+    paths = (path for pattern in command.results for path in sorted(folder.glob(pattern)) if path.is_file())
+    return {str(path.relative_to(folder)): _held(path) for path in paths}
 
 
 def _held(path: Path) -> Any:
@@ -90,32 +95,33 @@ def _held(path: Path) -> Any:
         return {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118 - safe_open is no dict
 
 
-def left_over(command: Command, folder: Path) -> list[str]:
-    """Names in the folder that are no result."""
-    results = content(command, folder)
-    names = (path.name for path in folder.iterdir())
-    return sorted(n for n in names if n not in results and (n.endswith(TEMPORARY) or n.startswith(".lead-invert")))
+def left_over(folder: Path, clean: Path) -> list[str]:
+    """What an unbroken run does not leave, folders as one, random parts of the names left out."""
+    there, others = ({path.relative_to(place) for path in place.rglob("*")} for place in (folder, clean))
+    names = {str(path) for path in there - others if path.parent == Path() or path.parent in others}
+    return sorted({re.sub(r"[0-9a-f]{8,}", "*", name) for name in names - {FILLER}})
 
 
-def interrupted(
-    command: Command, whole: dict[str, Any], seconds: float, fault: signal.Signals, points: int, place: Path
-) -> dict[str, Any]:
+def interrupted(command: Command, clean: Path, seconds: float, fault: signal.Signals, points: int) -> dict[str, Any]:
     """A signal at so many evenly spaced moments of a run; after each the same command again."""
+    whole = content(command, clean)
     ends: list[str] = []
     wrong: list[str] = []
     leftovers: set[str] = set()
     for point in range(points):
-        folder = prepared(command, whole, place / f"{command.name}-{fault.name}-{point}")
+        folder = prepared(command, clean, f"{fault.name}-{point}")
         ended = run(command, folder, fault, seconds * (point + 0.5) / points)
         ends.append(str(ended.code))
         wrong += _faults(command, whole, folder, ended, f"at {point + 1} of {points}")
-        leftovers.update(left_over(command, folder))
+        leftovers.update(left_over(folder, clean))
         again = run(command, folder)
-        if again.code or content(command, folder) != whole:
+        if again.code or differing(whole, content(command, folder)):
             wrong.append(f"at {point + 1} of {points}: the command again ended with {again.code}: {again.told[-300:]}")
-        if left_over(command, folder):
-            wrong.append(f"at {point + 1} of {points}: {left_over(command, folder)} lie there after the end")
+        if left_over(folder, clean):
+            wrong.append(f"at {point + 1} of {points}: {left_over(folder, clean)} lie there after the end")
         shutil.rmtree(folder)
+    if set(ends) == {"0"}:
+        wrong.append("all: the signal stopped no run")
     return {"runs": points, "exit codes": sorted(set(ends)), "wrong": wrong, "left until it goes on": sorted(leftovers)}
 
 
@@ -128,29 +134,39 @@ def _faults(command: Command, whole: dict[str, Any], folder: Path, ended: Ended,
     return found
 
 
-def prepared(command: Command, whole: dict[str, Any], folder: Path) -> Path:
-    """A folder with an earlier result in it."""
-    folder.mkdir(parents=True)
-    (folder / next(iter(whole))).write_bytes(EARLIER)
+def prepared(command: Command, clean: Path, name: str) -> Path:
+    """A folder beside an unbroken run's, with an earlier result in it."""
+    folder = clean.with_name(f"{command.name} {name}")
+    folder.mkdir()
+    put_earlier(command, clean, folder)
     return folder
 
 
-def unwritable(command: Command, whole: dict[str, Any], place: Path, kind: str) -> dict[str, Any]:
+def put_earlier(command: Command, clean: Path, folder: Path) -> None:
+    for pattern in command.goes_on_from:
+        for path in clean.glob(pattern):
+            (folder / path.relative_to(clean)).parent.mkdir(exist_ok=True)
+            shutil.copy(path, folder / path.relative_to(clean))
+    if not command.goes_on_from:
+        (folder / next(iter(content(command, clean)))).write_bytes(EARLIER)
+
+
+def unwritable(command: Command, clean: Path, kind: str) -> dict[str, Any]:
     """A folder that cannot be written to: a full disk, or read-only."""
-    folder = prepared(command, whole, place / f"{command.name}-{kind}")
-    name = next(iter(whole))
+    folder, whole = prepared(command, clean, kind), content(command, clean)
     try:
         with full_disk(folder) if kind == "full disk" else read_only(folder):
-            if not (folder / name).exists():
-                (folder / name).write_bytes(EARLIER)
+            if kind == "full disk":
+                put_earlier(command, clean, folder)
                 fill(folder)
+            earlier = content(command, folder)
             ended = run(command, folder)
             wrong = _faults(command, whole, folder, ended, kind)
-            if (folder / name).read_bytes() != EARLIER:
-                wrong.append(f"the earlier {name} is gone")
+            if gone := differing(earlier, content(command, folder)):
+                wrong.append(f"the earlier {gone[0]} is gone")
             if ended.code == 0:
                 wrong.append("it ended as if all were well")
-            leftovers = left_over(command, folder)
+            leftovers = left_over(folder, clean)
     except subprocess.CalledProcessError as error:
         return {"runs": 0, "wrong": [], "not tried": str(error)}
     told = ended.told.strip().splitlines()
@@ -158,9 +174,14 @@ def unwritable(command: Command, whole: dict[str, Any], place: Path, kind: str) 
     return {"runs": 1, **about, "wrong": wrong}
 
 
+def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Names of what is in one alone, or not the same in both."""
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
 @contextlib.contextmanager
 def full_disk(folder: Path) -> Iterator[None]:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], check=True)
     try:
         yield
     finally:
@@ -170,7 +191,7 @@ def full_disk(folder: Path) -> Iterator[None]:
 def fill(folder: Path) -> None:
     """All but LEFT_FREE bytes of a small disk."""
     free = shutil.disk_usage(folder).free
-    (folder / "filler").write_bytes(bytes(max(free - LEFT_FREE, 0)))
+    (folder / FILLER).write_bytes(bytes(max(free - LEFT_FREE, 0)))
 
 
 @contextlib.contextmanager
@@ -194,14 +215,29 @@ def commands(place: Path) -> list[Command]:
     data_folder(data)
     for split in ("val", "test"):
         shutil.copy(data / "train.txt", data / f"{split}.txt")
+    styles, prompts = place / "styles", place / "prompts.txt"
+    for number in range(3):
+        shutil.copytree(clips, styles / f"word-{number}")
+    prompts.write_text("a person walks\na person runs\n")
     on_base = ("--base", str(base), "--device", "cpu")
-    learn = ("-m", "cli.invert", "learn", str(clips), "--token", "<x>", "--steps", "60", "--quality", "fast")
-    generate = ("-m", "cli.invert", "generate", "a person walks", "-n", "24", "--seconds", "2", "--format", "bvh,png")
+    invert = ("-m", "cli.invert")
+    learn = (*invert, "learn", str(clips), "--token", "<x>", "--steps", "60", "--quality", "fast")
+    generate = (*invert, "generate", "a person walks", "-n", "24", "--seconds", "2", "--format", "bvh,png")
     return [
         Command("learn", (*learn, *on_base, "-o", "{}/x.safetensors"), ("x.safetensors",)),
         Command("generate", (*generate, *on_base, "-o", "{}"), ("*.bvh", "*.png")),
+        Command(
+            "generate --prompts",
+            (*invert, "generate", "--prompts", str(prompts), "-n", "80", "--seconds", "2", *on_base, "-o", "{}"),
+            ("shard-*/*", "settings.json"), ("shard-00000/*", "settings.json"),
+        ),
+        Command(
+            "learn --each",
+            (*invert, "learn", str(styles), "--each", "--steps", "60", "--quality", "fast", *on_base, "-o", "{}"),
+            ("*.safetensors",), ("word-0.safetensors",),
+        ),
         Command("train", ("-m", "benchmarks.faults", "--train", str(data), "{}"), ("vae.safetensors",)),
-    ]
+    ]  # fmt: skip
 
 
 def train(data: Path, run: Path) -> None:
@@ -227,22 +263,24 @@ def train(data: Path, run: Path) -> None:
     app([])
 
 
-def measured(names: Sequence[str], points: int, kills: int) -> dict[str, dict[str, Any]]:
+def measured(names: Sequence[str] | None, points: int, kills: int) -> dict[str, dict[str, Any]]:
     """Command by fault what happened."""
     table: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        for command in (command for command in commands(place) if command.name in names):
+        for command in (command for command in commands(place) if names is None or command.name in names):
             clean = place / f"{command.name}-clean"
             clean.mkdir()
             run(command, clean)
-            ended, whole = run(command, clean), content(command, clean)
-            assert ended.code == 0 and whole, ended.told
+            shutil.rmtree(clean)
+            clean.mkdir()
+            ended = run(command, clean)
+            assert ended.code == 0 and content(command, clean), ended.told
             row = table[command.name] = {"unbroken run, s": round(ended.seconds, 1)}
-            row["Ctrl-C"] = interrupted(command, whole, ended.seconds, signal.SIGINT, points, place)
-            row["kill -9"] = interrupted(command, whole, ended.seconds, signal.SIGKILL, kills, place)
+            row["Ctrl-C"] = interrupted(command, clean, ended.seconds, signal.SIGINT, points)
+            row["kill -9"] = interrupted(command, clean, ended.seconds, signal.SIGKILL, kills)
             for kind in ("full disk", "read-only folder"):
-                row[kind] = unwritable(command, whole, place, kind)
+                row[kind] = unwritable(command, clean, kind)
             print(json.dumps({command.name: row}, indent=2), flush=True)
     return table
 
@@ -263,7 +301,7 @@ def shown(table: dict[str, dict[str, Any]]) -> Sequence[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--commands", nargs="+", default=["learn", "generate", "train"])
+    parser.add_argument("--commands", nargs="+", help="some of them, by name (default: all)")
     parser.add_argument("--points", type=int, default=10, help="moments of Ctrl-C")
     parser.add_argument("--kills", type=int, default=5, help="moments of kill -9")
     parser.add_argument("--output", type=Path, help="a JSON file for the table")
@@ -272,6 +310,7 @@ def main() -> None:
     if given.train:
         train(*given.train)
         return
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background shells ignore it, for all we start too
     table = measured(given.commands, given.points, given.kills)
     print("\n".join(shown(table)))
     if given.output:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The long checks, one after the other; the reports go to the folder named first (default runs/nightly).
-#   bash benchmarks/nightly.sh [FOLDER]          INPUTS=20000 for fewer damaged files
+#   bash benchmarks/nightly.sh [FOLDER]
+# The variables INPUTS, POINTS and KILLS are for fewer damaged files, moments of Ctrl-C and of kill -9.
 # Ends with 1 if any of them failed, after all have run. The faults of disks need root on Linux.
 set -u
 python="${PYTHON:-python}" out="${1:-runs/nightly}" failed=0
@@ -15,6 +16,6 @@ check lint "$python" -m ruff check
 check types "$python" -m mypy
 check tests "$python" -m pytest -m "not gpu"
 check fuzz "$python" -m benchmarks.fuzz --inputs "${INPUTS:-220000}" --seed "$(date +%Y%m%d)" --output "$out/fuzz.json"
-check faults "$python" -m benchmarks.faults --output "$out/faults.json"
+check faults "$python" -m benchmarks.faults --points "${POINTS:-10}" --kills "${KILLS:-5}" --output "$out/faults.json"
 check library "$python" -m benchmarks.library
 exit "$failed"

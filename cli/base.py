@@ -15,6 +15,7 @@ import typer
 from cli.console import (
     Device,
     Json,
+    Seed,
     UsageError,
     command,
     existing,
@@ -48,7 +49,6 @@ class SamplerName(StrEnum):
 DataSet = Annotated[
     Path, typer.Argument(metavar="DATA", help="A data set: HumanML3D, KIT-ML, or one of `lead data prepare`.")
 ]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same result.")]
 
 
 @app.callback()

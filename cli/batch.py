@@ -24,8 +24,8 @@ from cli.console import UsageError, counted, progress, say, table
 from cli.prompts_file import Job
 from cli.ranks import Ranks
 from cli.write_outputs import DATA_ENDINGS, slug, write_data
-from lead.motion.bvh import write_whole
 from lead.motion.foot_lock import foot_lock
+from lead.motion.whole import write_whole
 
 if TYPE_CHECKING:
     from lead import Lead

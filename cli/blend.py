@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import Device, Json, UsageError, command, counted, say, table, working
+from cli.console import Device, Json, Seed, UsageError, command, counted, say, table, working
 from cli.library import Replace, as_token
-from cli.models import AllowBaseMismatch, Base, Seed, check_base, concept_file, load_base, load_concept
+from cli.models import AllowBaseMismatch, Base, check_base, concept_file, load_base, load_concept
 
 if TYPE_CHECKING:
     from concepts import Concept
@@ -135,7 +135,8 @@ def _made(model: "Lead", concept: "Concept", template: str, seconds: float, seed
 
 
 def _draw(motions: "Sequence[Motion]", titles: Sequence[str], folder: Path, name: str) -> list[Path]:
-    from cli.write_outputs import all_or_none, write_view
+    from cli.all_or_none import all_or_none
+    from cli.write_outputs import write_view
 
     with all_or_none(folder) as place:
         drawn = [write_view(motions, titles, place / name, form) for form in ("png", "html")]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.all_or_none import all_or_none
 from cli.console import Json, UsageError, command, say, warn
 from cli.models import load_concept, preview
 
@@ -33,8 +34,6 @@ def card(
     lead-invert card elderly.safetensors
     lead-invert card elderly.safetensors -o upload/README.md --page
     """
-    from cli.write_outputs import all_or_none
-
     concept = load_concept(file)
     target = output or Path(concept.slug) / CARD
     if target.suffix.lower() != ".md":

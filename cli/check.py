@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import Json, UsageError, command, counted, existing, say, table, warn
-from cli.read_inputs import SUFFIXES, InputFps, RigMap, Strict, Unit, Up, list_folder, reading_of
+from cli.console import Json, UsageError, command, counted, say, table, warn
+from cli.read_inputs import SUFFIXES, InputFps, RigMap, Strict, Unit, Up, list_clips, progress_of_many, reading_of
 
 if TYPE_CHECKING:
     from lead.check import Check
     from lead.motion import Reading
+
+SHOWN = 20
+"""Names of a folder's other files that are said at most."""
 
 
 @command
@@ -50,7 +53,11 @@ def check(
     paths = _clips(places)
     if draft_rig_map is not None:
         _write_draft(paths, draft_rig_map, reading)
-    checks = [_checked(path, reading) for path in paths]
+    checks = []
+    with progress_of_many("checking", [(place, [place]) for place in paths]) as report:
+        for path in paths:
+            checks.append(_checked(path, reading))
+            report(len(checks), len(paths))
     verdicts = Counter(one.verdict for one in checks)
     if not as_json:
         _show(paths, checks, verdicts)
@@ -69,16 +76,11 @@ def check(
 def _clips(places: Sequence[Path]) -> list[Path]:
     """All files that are named, and of folders those that may be motions."""
     paths: list[Path] = []
-    for place in places:
-        existing(place, "a place of clips")
-        if not place.is_dir():
-            paths.append(place)
-            continue
-        files = list_folder(place)
-        paths += [path for path in files if path.suffix.lower() in SUFFIXES]
-        others = [path.name for path in files if path.suffix.lower() not in SUFFIXES]
-        if others:
-            warn(f"{place}: no motion by their names: {', '.join(others)}")
+    for place, files in list_clips(places):
+        paths += [path for path in files if path == place or path.suffix.lower() in SUFFIXES]
+        if others := [path.name for path in files if path != place and path.suffix.lower() not in SUFFIXES]:
+            more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+            warn(f"{place}: no motion by their names: {', '.join(others[:SHOWN])}{more}")
     if not paths:
         raise UsageError(f"{places[0]}: no clips; expected {', '.join(SUFFIXES)}. Subfolders are not searched.")
     return paths
@@ -119,9 +121,9 @@ def _cells(one: "Check") -> list[str]:
 
 
 def _write_draft(paths: Sequence[Path], target: Path, reading: "Reading") -> None:
-    from lead.motion.bvh import write_whole
     from lead.motion.files import SKELETONS, read_skeleton
     from lead.motion.rig_map import draft_rig_map
+    from lead.motion.whole import write_whole
 
     if len(paths) != 1 or paths[0].suffix.lower() not in SKELETONS:
         raise UsageError(f"--draft-rig-map is for one clip with a skeleton ({', '.join(SKELETONS)}); give one.")

@@ -5,8 +5,11 @@ object, and nothing else. An error that a user can act on is one message and exi
 fault of ours keeps its traceback. Knows nothing of what the commands do.
 """
 
+import codecs
 import functools
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +26,12 @@ Device = Annotated[
     typer.Option(metavar="DEVICE", help="Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:1, mps."),
 ]
 
+LARGEST_SEED = 2**40 - 1
+"""So that what counts up from a seed stays within what generators of random numbers take."""
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="Same seed, same result.")]
+
+FOLDED = 20
+"""Characters a line that a table's widest column is folded to at the least."""
 STOPPED = 130  # what a shell gives for Ctrl-C
 
 
@@ -50,22 +59,59 @@ def command(function: Callable[P, dict[str, Any]]) -> Callable[P, None]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         as_json = bool(kwargs["as_json"])
+        _show_any_character()
         try:
             result = function(*args, **kwargs)
+            if as_json:
+                print_json(result)
+            _flush()
         except KeyboardInterrupt as stop:
             _end(str(stop) or "stopped; what was not finished is not kept", as_json, STOPPED)
+        except BrokenPipeError:  # whoever read what we print has read enough
+            _print_no_more()
+            raise typer.Exit(1) from None
         except Exception as error:
             if not isinstance(error, user_errors()):
                 raise
             _end(_message(error), as_json, 1)
-        if as_json:
-            print_json(result)
 
     return run
 
 
+def _flush() -> None:
+    """So that what cannot be written is told now, not by Python at its end."""
+    if sys.stdout:
+        sys.stdout.flush()
+
+
+def _print_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_any_character() -> None:
+    """Of file names and texts that a terminal or log cannot show, other characters are shown, as \\xfc."""
+    codecs.register_error("lead_invert", _shown)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="lead_invert")
+
+
+def _shown(error: UnicodeError) -> tuple[str | bytes, int]:
+    """A name's own bytes where it was read as such; else escapes."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
 def print_json(result: dict[str, Any]) -> None:
-    print(json.dumps(result, indent=2, ensure_ascii=False, default=str))
+    """One object, in ASCII where standard output is not in UTF-8 or a name is not."""
+    text = json.dumps(result, indent=2, ensure_ascii=False, default=str)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(result, indent=2, default=str)
+    print(text)
 
 
 def say(text: str) -> None:
@@ -78,22 +124,51 @@ def warn(text: str) -> None:
     _console(stderr=True).print(f"warning: {text}", style="yellow")
 
 
+@contextmanager
+def sparing(say: Callable[[str], None], rest: str, most: int = 20) -> Iterator[Callable[[str], None]]:
+    """Says the first `most` lines of many, and at the end how many more there were and what to do for the `rest`."""
+    count = 0
+
+    def tell(text: str) -> None:
+        nonlocal count
+        count += 1
+        if count <= most:
+            say(text)
+
+    yield tell
+    if count > most:
+        say(f"and {counted(count - most, 'line')} like these; {rest}")
+
+
 def hint(text: str) -> None:
     """A line on standard error: something that may spare work."""
     _console(stderr=True).print(f"hint: {text}", style="cyan")
 
 
 def table(rows: Sequence[Sequence[object]], columns: Sequence[str], title: str = "") -> None:
-    """A short table on standard output; the first column is never cut."""
+    """A short table on standard output; the first column is never cut.
+
+    Where the terminal is too narrow for it, each row is its first cell and, on the next lines, the others by name.
+    """
     from rich import box
+    from rich.cells import cell_len
+    from rich.padding import Padding
     from rich.table import Table
 
+    console, cells = _console(), [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    if sum(widths) - max(max(widths) - FOLDED, 0) + 2 * len(widths) > console.width:
+        for first, *others in cells:
+            console.print(first)
+            pairs = [f"{name} {cell}".strip() for name, cell in zip(columns[1:], others, strict=True) if cell]
+            console.print(Padding("  ".join(pairs), (0, 0, 0, 2), expand=False))
+        return
     look: Any = {"box": box.SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
     drawn = Table(*columns, title=title or None, title_justify="left", **look)
-    for row in rows:
-        drawn.add_row(*(str(cell) for cell in row))
+    for row in cells:
+        drawn.add_row(*row)
     drawn.columns[0].overflow = "fold"
-    _console().print(drawn)
+    console.print(drawn)
 
 
 @contextmanager
@@ -151,9 +226,14 @@ def existing(path: Path, what: str) -> Path:
 
 
 def _end(message: str, as_json: bool, code: int) -> None:
-    if as_json:
-        print_json({"error": message})
-    else:
+    try:
+        if as_json:
+            print_json({"error": message})
+        _flush()
+    except OSError:  # a full disk behind standard output
+        _print_no_more()
+        as_json = False
+    if not as_json:
         _console(stderr=True).print(f"error: {message}", style="bold red")
     raise typer.Exit(code)
 
@@ -168,6 +248,6 @@ def _message(error: Exception) -> str:
 def _console(stderr: bool = False) -> Any:
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
+    stream = (sys.stderr if stderr else sys.stdout) or io.StringIO()  # nobody, where it is closed
     width = None if stream.isatty() else 200  # a pipe or a log has no width: do not fold paths at 80
     return Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)

@@ -3,17 +3,31 @@
 Knows nothing of models: any files that can be read, to every format that is written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import Json, UsageError, command, counted, existing, progress, say, table, warn
-from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_clips, reading_of
+from cli.console import Json, UsageError, command, counted, existing, say, table, warn
+from cli.read_inputs import (
+    InputFps,
+    Listing,
+    OnRig,
+    OutputFolder,
+    RigMap,
+    Strict,
+    Unit,
+    Up,
+    are_many,
+    each_clip,
+    list_clips,
+    progress_of_many,
+    reading_of,
+)
 
 if TYPE_CHECKING:
-    from lead.motion import Motion, Rig
+    from lead.motion import Motion, Reading
 
 
 @command
@@ -27,9 +41,7 @@ def convert(
             help="Any of bvh,npz,amass,npy,glb (data), png,html,mp4,gif (views), obj,ply,trail (bodies).",
         ),
     ],
-    rig: Annotated[
-        Path | None, typer.Option(metavar="CLIP.bvh", help="Write BVH on the skeleton of this clip.")
-    ] = None,
+    rig: OnRig = None,
     rate: Annotated[
         float | None, typer.Option(metavar="FPS", help="Frames a second of what is written (default: the input's).")
     ] = None,
@@ -38,7 +50,7 @@ def convert(
         typer.Option(metavar="FILE.npz", help="The SMPL, SMPL-H or SMPL-X model that bodies are made with."),
     ] = None,
     frame: Annotated[int, typer.Option(metavar="N", help="The frame that obj and ply show.")] = 0,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")] = Path("out"),
+    output: OutputFolder = Path("out"),
     fps: InputFps = None,
     unit: Unit = None,
     up: Up = None,
@@ -56,61 +68,60 @@ def convert(
     lead-invert convert walk.npz --to bvh --rig my-character.bvh
     lead-invert convert walk.bvh --to glb,mp4 --output exports
     """
-    from cli.write_outputs import BODY_ENDINGS, parse_formats, read_rig
+    from cli.all_or_none import check_writable
+    from cli.write_outputs import BODY_ENDINGS, parse_formats, read_rig, write_data
 
     wanted = parse_formats(formats, "--to", BODY_ENDINGS)
+    check_writable(output)
     target_rig = read_rig(rig, wanted, rig_map)
     _check_body_model(body_model, [form for form in wanted if form in BODY_ENDINGS])
-    paths, motions = read_clips(places, warn, reading_of(fps, unit, up, rig_map), strict, least=1)
-    if rate is not None:
-        motions = [motion.resample(rate) for motion in motions]
-    _check_names(paths, wanted, output)
-    groups = _write(paths, motions, wanted, output, target_rig, body_model, frame)
+    clips = _converted(
+        list_clips(places), reading_of(fps, unit, up, rig_map), strict, rate, wanted, output,
+        lambda motion, stem, form: write_data(motion, stem, form, target_rig, body_model, frame),
+    )  # fmt: skip
     if not as_json:
         rows = [
-            (path, f"{motion.seconds:.1f}", f"{motion.fps:g}", " ".join(made.name for made in group))
-            for path, motion, group in zip(paths, motions, groups, strict=True)
+            (one["from"], f"{one['seconds']:.1f}", f"{one['fps']:g}", " ".join(Path(f).name for f in one["files"]))
+            for one in clips
         ]
         table(rows, ("from", "seconds", "fps", "to"))
-        say(f"{counted(sum(map(len, groups)), 'file')} in {output}")
-    return {
-        "clips": [
-            {
-                "from": str(path),
-                "files": [str(made) for made in group],
-                "frames": len(motion.joints),
-                "fps": motion.fps,
-                "seconds": round(motion.seconds, 3),
-                "notes": list(motion.notes),
-            }
-            for path, motion, group in zip(paths, motions, groups, strict=True)
-        ]
-    }
+        say(f"{counted(sum(len(one['files']) for one in clips), 'file')} in {output}")
+    return {"clips": clips}
 
 
-def _write(
-    paths: Sequence[Path],
-    motions: "Sequence[Motion]",
+def _converted(
+    listing: Listing,
+    reading: "Reading",
+    strict: bool,
+    rate: float | None,
     formats: Sequence[str],
     output: Path,
-    rig: "Rig | None",
-    body_model: Path | None,
-    frame: int,
-) -> list[list[Path]]:
-    """The files of each clip: all of them, or none."""
-    from cli.write_outputs import VIEW_ENDINGS, all_or_none, write_data, write_view
+    write: "Callable[[Motion, Path, str], Path]",
+) -> list[dict[str, Any]]:
+    """The files of each clip, one clip after the other: all of them, or none."""
+    from cli.all_or_none import all_or_none
+    from cli.write_outputs import VIEW_ENDINGS, write_view
 
-    data, views = ([form for form in formats if (form in VIEW_ENDINGS) is kind] for kind in (False, True))
-    groups: list[list[Path]] = []
-    with all_or_none(output) as folder:
-        with progress(f"writing {counted(len(paths), 'clip')}") as report:
-            for path, motion in zip(paths, motions, strict=True):
-                stem = folder / path.stem
-                groups.append([write_data(motion, stem, form, rig, body_model, frame) for form in data])
-                report(len(groups), len(paths))
-        for group, path, motion in zip(groups, paths, motions, strict=True):
-            group += [write_view([motion], [path.stem], folder / path.stem, form) for form in views]
-    return [[output / path.name for path in group] for group in groups]
+    inputs = {path.resolve() for _, files in listing for path in files}
+    taken: dict[str, Path] = {}
+    clips, quiet = [], are_many(listing)
+    with all_or_none(output) as folder, progress_of_many("converting", listing) as report:
+        for path, clip in each_clip(listing, warn, reading, strict, least=1, report=report):
+            _check_name(path, formats, output, taken, inputs)
+            motion, stem = clip if rate is None else clip.resample(rate), folder / path.stem
+            made = [write(motion, stem, form) for form in formats if form not in VIEW_ENDINGS]
+            made += [write_view([motion], [path.stem], stem, form, quiet) for form in formats if form in VIEW_ENDINGS]
+            clips.append(
+                {
+                    "from": str(path),
+                    "files": [str(output / file.name) for file in made],
+                    "frames": len(motion.joints),
+                    "fps": motion.fps,
+                    "seconds": round(motion.seconds, 3),
+                    "notes": list(motion.notes),
+                }
+            )
+    return clips
 
 
 def _check_body_model(path: Path | None, formats: Sequence[str]) -> None:
@@ -123,20 +134,18 @@ def _check_body_model(path: Path | None, formats: Sequence[str]) -> None:
         existing(path, "--body-model")
 
 
-def _check_names(paths: Sequence[Path], formats: Sequence[str], output: Path) -> None:
-    """UsageError where two clips would be written under one name, or over a clip that is read."""
+def _check_name(
+    path: Path, formats: Sequence[str], output: Path, taken: dict[str, Path], inputs: set[Path]
+) -> None:
+    """UsageError where a clip would be written under another's name, or over one that is read; notes its name."""
     from cli.write_outputs import BODY_ENDINGS, DATA_ENDINGS, VIEW_ENDINGS
 
-    endings = [(DATA_ENDINGS | BODY_ENDINGS | VIEW_ENDINGS)[form] for form in formats]
-    inputs = {path.resolve() for path in paths}
-    taken: dict[str, Path] = {}
-    for path in paths:
-        first = taken.setdefault(path.stem, path)
-        if first is not path:
-            raise UsageError(
-                f"{path} and {first} would both be written as {path.stem}; convert them into different folders."
-            )
-        for ending in endings:
-            target = output / f"{path.stem}{ending}"
-            if target.resolve() in inputs:
-                raise UsageError(f"{target} is one of the clips that are read; name another folder with --output.")
+    other = taken.setdefault(path.stem, path)
+    if other is not path:
+        raise UsageError(
+            f"{path} and {other} would both be written as {path.stem}; convert them into different folders."
+        )
+    for form in formats:
+        target = output / f"{path.stem}{(DATA_ENDINGS | BODY_ENDINGS | VIEW_ENDINGS)[form]}"
+        if target.resolve() in inputs:
+            raise UsageError(f"{target} is one of the clips that are read; name another folder with --output.")

@@ -8,12 +8,15 @@ import typer
 
 from cli.console import Device, Json, command, counted, hint, say, table, warn, working
 from cli.models import AllowBaseMismatch, Base, check_base, concept_file, is_token, load_base, load_concept
-from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_clips, reading_of
+from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_clips, reading_of, refuse_more
 
 if TYPE_CHECKING:
     from concepts import Concept
     from inversion.describe import Description
     from lead import Lead
+
+MOST_CLIPS = 500
+"""More than this take gigabytes."""
 
 
 @command
@@ -52,6 +55,8 @@ def describe(
     from inversion.describe import made_with
 
     word = load_concept(places[0]) if len(places) == 1 and _is_concept(places[0]) else None
+    if not word:
+        refuse_more(places, MOST_CLIPS, "They are described by what they have in common: name those of one kind.")
     motions = [] if word else read_clips(places, warn, reading_of(fps, unit, up, rig_map), strict)[1]
     model = load_base(base, device)
     if word:

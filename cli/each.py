@@ -26,6 +26,14 @@ from cli.ranks import VARIABLES, Ranks, threads_each
 
 _WARNING = re.compile(r"^warning: (.+(?:\n(?!\w+: |learning ).+)*)", re.MULTILINE)
 """A warning on a command's standard error, which is folded at its width."""
+_START = """
+import os, sys, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+sys.path.insert(0, {!r})
+import cli.invert
+cli.invert.main()
+"""
+"""The program of a word's process. Its standard input ends when we do, however we end; then it ends too."""
 
 
 @dataclass(frozen=True)
@@ -165,24 +173,25 @@ def _run_all(
         for one in running.values():
             one.process.terminate()
         for one in running.values():
-            with one.printed, one.said:
-                one.process.wait()
+            with one.process, one.printed, one.said:
+                pass  # waited for and closed
     return outcomes
 
 
 def _started(words: Sequence[str], threads: int) -> _Running:
-    """`lead-invert learn` as a process that Ctrl-C does not reach and that no launcher counts."""
-    start = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r}); import cli.invert; cli.invert.main()"
+    """`lead-invert learn` as a process that Ctrl-C does not reach and that no launcher counts; it ends with us."""
+    start = _START.format(str(Path(__file__).parents[1]))
     program = [sys.executable, "-P", "-c", start, "learn", "--json", *words]
     env = {"OMP_NUM_THREADS": str(threads)} | {k: v for k, v in os.environ.items() if k not in VARIABLES}
     printed, said = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by _outcome
-    process = subprocess.Popen(program, env=env, stdout=printed, stderr=said, start_new_session=True)
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": printed, "stderr": said}
+    process = subprocess.Popen(program, env=env, start_new_session=True, **pipes)
     return _Running(process, printed, said, time.perf_counter())
 
 
 def _outcome(folder: Path, token: str, one: _Running, told: set[str]) -> Outcome:
     """What a process that has ended came to; its warnings are said, each once."""
-    with one.printed, one.said:
+    with one.process, one.printed, one.said:
         one.printed.seek(0)
         one.said.seek(0)
         printed, said = one.printed.read(), one.said.read()

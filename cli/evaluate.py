@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import Device, Json, command, counted, say, table, warn, working
-from cli.models import AllowBaseMismatch, Base, Captions, Seed, check_base, load_base, load_concept
-from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of
+from cli.console import Device, Json, Seed, command, counted, say, table, warn, working
+from cli.models import AllowBaseMismatch, Base, Captions, check_base, load_base, load_concept
+from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of, refuse_more
 
 if TYPE_CHECKING:
     from inversion.evaluate import Figures
@@ -20,6 +20,9 @@ NOTES = (
     "copy. Nearer: the share that is nearer to your clips than to motions without the word. Skate: the share of steps "
     "in which a foot on the floor slides. Jitter: m/s³."
 )
+
+MOST_CLIPS = 1000
+"""For each a motion is generated twice."""
 
 
 @command
@@ -52,6 +55,7 @@ def evaluate(
     from inversion.evaluate import evaluate as evaluate_concept
 
     word = load_concept(concept)
+    refuse_more(clips, MOST_CLIPS, "FID settles with some hundred: name so many.")
     paths, motions = read_clips(clips, warn, reading_of(fps, unit, up, rig_map), strict)
     said = read_captions(paths, captions)
     model = load_base(base, device)

@@ -6,6 +6,7 @@ imported inside the commands, so that `--help` answers at once. What is not here
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ import typer
 from cli.blend import blend, negate
 from cli.card import card
 from cli.check import check
-from cli.console import Device, Json, UsageError, command, counted, progress, say, table
+from cli.console import Device, Json, Seed, UsageError, command, counted, progress, say, table
 from cli.convert import convert
 from cli.describe import describe
 from cli.evaluate import evaluate
@@ -24,7 +25,6 @@ from cli.library import add, list_words, remove, rename
 from cli.models import (
     AllowBaseMismatch,
     Base,
-    Seed,
     check_base,
     concept_file,
     is_token,
@@ -35,7 +35,7 @@ from cli.models import (
 )  # fmt: skip
 from cli.prompts_file import read_jobs
 from cli.ranks import Ranks
-from cli.read_inputs import RigMap
+from cli.read_inputs import OnRig, OutputFolder, RigMap
 from cli.share import pull, push
 from cli.verify import verify
 from cli.view import view
@@ -43,6 +43,8 @@ from cli.view import view
 if TYPE_CHECKING:
     from concepts import Concept
 
+MOST_AT_ONCE = 1000
+"""Motions without --prompts."""
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -104,9 +106,7 @@ def generate(
     lock_feet: Annotated[
         bool, typer.Option("--foot-lock/--no-foot-lock", help="Hold standing feet in place; legs follow by IK.")
     ] = True,
-    rig: Annotated[
-        Path | None, typer.Option(metavar="CLIP.bvh", help="Write BVH on the skeleton of this clip.")
-    ] = None,
+    rig: OnRig = None,
     rig_map: RigMap = None,
     formats: Annotated[
         str | None,
@@ -119,7 +119,7 @@ def generate(
     ] = None,
     base: Base = None,
     allow_base_mismatch: AllowBaseMismatch = False,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")] = Path("out"),
+    output: OutputFolder = Path("out"),
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:
@@ -140,6 +140,7 @@ def generate(
     lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
     accelerate launch --multi_gpu --num_processes 2 --no_python lead-invert generate --prompts prompts.txt
     """
+    from cli.all_or_none import check_writable
     from cli.batch import Settings, Word, check_data_formats, generate_batch, sha256_of, tell
     from cli.write_outputs import DATA_ENDINGS, parse_formats, read_rig, write_motions
     from lead.motion.foot_lock import foot_lock
@@ -151,8 +152,10 @@ def generate(
     wanted = parse_formats(formats or ("bvh" if prompts_file else "bvh,png"))
     if prompts_file:
         check_data_formats(wanted)
+    check_writable(output)
     target_rig = read_rig(rig, wanted, rig_map)
     jobs = read_jobs(prompts_file, number, seconds, seed) if prompts_file else []
+    _check_number(prompts or [], number)
     prompts = prompts or list(dict.fromkeys(job.prompt for job in jobs))
     concepts = words_for(prompts, concept or [])
     model = load_base(base, Ranks.found().device(device) if prompts_file else device)
@@ -197,6 +200,17 @@ def generate(
         "seed": seed,
         "seconds": round(spent, 3),
     }
+
+
+def _check_number(prompts: Sequence[str], number: int) -> None:
+    """UsageError for what has no prompt, and for more motions than are held in memory at once."""
+    if not all(map(str.strip, prompts)):
+        raise UsageError('a prompt is empty; say what the person does, as "a person walks".')
+    if len(prompts) * number > MOST_AT_ONCE:
+        raise UsageError(
+            f"{len(prompts) * number:,} motions, at most {MOST_AT_ONCE:,} at once. Put the prompts into a file, a line "
+            "each, and give it with --prompts: that makes any number, in shards."
+        )
 
 
 app.command()(evaluate)

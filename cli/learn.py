@@ -6,20 +6,21 @@ result, so that after a crash the same command goes on where it was.
 
 import dataclasses
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import Device, Json, UsageError, command, counted, hint, progress, say, table, warn, working
+from cli.all_or_none import check_writable
+from cli.console import Device, Json, Seed, UsageError, command, counted, hint, progress, say, table, warn, working
 from cli.credits import Author, Description, License, Source, credited, stated_credits, terms
 from cli.each import learn_each
 from cli.library import Replace
-from cli.models import Base, Captions, Kind, Seed, load_base
+from cli.models import Base, Captions, Kind, load_base
 from cli.ranks import Ranks
-from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of
+from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of, refuse_more
 
 if TYPE_CHECKING:
     from concepts import Concept
@@ -29,8 +30,14 @@ if TYPE_CHECKING:
     from lead import Lead, Motion
 
 
+MOST_CLIPS = 300
+"""These take a gigabyte and, on two cores, a minute and more; a word needs 1 to 30."""
 _ROOM = 4 << 20
 """Bytes that a word and the state of its search take at most, but for the largest adapters."""
+_CHOOSE = (
+    "A word is learnt from 1 to 30 clips that show one action, style or person: name them, as takes/limp-*.bvh, or put "
+    "those of each word into a folder of its own and use --each. `lead-invert check` says which can be read."
+)
 
 
 class Objective(StrEnum):
@@ -143,6 +150,8 @@ def learn(
     target = _concept_path(output, token_slug(token)) if output else Library().path(token)
     if library and not replace:
         library.refuse_taken(token)
+    check_writable(target.parent, "LEAD_CONCEPTS" if library else "--output")
+    refuse_more(clips, MOST_CLIPS, _CHOOSE)
     paths, motions = read_clips(clips, warn, reading_of(fps, unit, up, rig_map), strict)
     said = read_captions(paths, captions)
     credits = stated_credits(license, source, author, description, ask=not as_json)
@@ -160,7 +169,8 @@ def learn(
     settings |= {"init": init, "kind": kind.value, "quality": quality.value, "vectors": vectors, "seed": seed}
     settings |= {"captions": said, "checkpoint": target.with_name(f".{target.stem}.partial")}
     target.parent.mkdir(parents=True, exist_ok=True)
-    with library.reserved(token) if library else nullcontext():
+    _refuse_unwritable(target)
+    with library.reserved(token) if library else _reserved(target):
         concept, asked = _learnt(model, motions, token, settings)
         concept, seconds = credited(concept, credits), time.perf_counter() - started
         _save(concept, target, library, replace)
@@ -236,7 +246,6 @@ def _learnt(
     """`inversion.learn` with progress, and of how many steps; before the first step Ctrl-C keeps nothing."""
     from inversion import learn as learn_concept
 
-    _refuse_unwritable(settings["checkpoint"])
     asked = 0
     with progress(f"learning {token} from {counted(len(motions), 'clip')}") as bar:
 
@@ -254,6 +263,13 @@ def _learnt(
     if not concept.steps:
         raise KeyboardInterrupt
     return concept, asked or concept.steps
+
+
+def _reserved(target: Path) -> AbstractContextManager[None]:
+    """Nobody else learns into this file meanwhile."""
+    from concepts.lock import locked
+
+    return locked(target.with_name(f".{target.stem}.learning"), patience=0.0, keep=False, needed=False)
 
 
 def _refuse_unwritable(place: Path) -> None:

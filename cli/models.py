@@ -33,7 +33,6 @@ AllowBaseMismatch = Annotated[
         help="Use a word of another base that has the same text tower, without what belongs to other parts.",
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same result.")]
 Captions = Annotated[
     Path | None,
     typer.Option(

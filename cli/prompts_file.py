@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.console import UsageError, existing
+from cli.console import LARGEST_SEED, UsageError, existing
 
 KEYS = ("prompt", "seconds", "seed")
-LARGEST_SEED = 2**40
+MOST = 1_000_000
+"""Motions of one command."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def read_jobs(path: Path, number: int, seconds: float, seed: int) -> list[Job]:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not a text file in UTF-8 ({error}); save it as UTF-8, a prompt a line.") from None
+    if (motions := number * sum(map(bool, map(str.strip, lines)))) > MOST:
+        raise UsageError(f"{path}: {motions:,} motions, at most {MOST:,} in one command; give fewer, or several files.")
     jobs: list[Job] = []
     for row, line in enumerate(lines, start=1):
         if line.strip():
@@ -74,8 +77,8 @@ def _read_line(line: str, place: str) -> dict[str, Any]:
         raise UsageError(f'{place}: found prompt {prompt!r}, expected a text, as {{"prompt": "a person walks"}}.')
     if "seconds" in said and not (_is_number(seconds) and math.isfinite(seconds)):
         raise UsageError(f"{place}: found seconds {seconds!r}, expected a number, as 4.0.")
-    if "seed" in said and not (type(seed) is int and 0 <= seed < LARGEST_SEED):
-        raise UsageError(f"{place}: found seed {seed!r}, expected a whole number from 0 to {LARGEST_SEED - 1}.")
+    if "seed" in said and not (type(seed) is int and 0 <= seed <= LARGEST_SEED):
+        raise UsageError(f"{place}: found seed {seed!r}, expected a whole number from 0 to {LARGEST_SEED}.")
     try:
         named_words(prompt)
     except LeadError as error:

@@ -3,18 +3,20 @@
 A file that was named has to be usable. In a folder, what cannot be used is passed over and said with the
 reason, as long as something is left; with --strict it is an error. Captions are those of `lead data prepare`: a
 `captions.jsonl`, or a `.txt` beside each clip. Knows the file types and the least length, not what is done with the
-clips. The options that say how clips are read are here, so that all commands have the same.
+clips. The options that say how clips are read, and on what and where to motions are written, are here, so that all
+commands have the same.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import UsageError, counted, existing
+from cli.console import UsageError, counted, existing, progress, sparing
 
 if TYPE_CHECKING:
     from lead.motion import Motion, Reading
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".bvh", ".fbx", ".glb", ".gltf", ".npz", ".npy")
 LISTING = "captions.jsonl"
 MIN_FRAMES = 17  # at 20 fps: 16 rows of features, the least that a base model encodes
+MANY = 50
+"""Files that one waits for: a bar is shown."""
 _RATE = 20.0
 
 
@@ -57,6 +61,10 @@ RigMap = Annotated[
         help="Which joint of the clips' rig is which; `check --draft-rig-map` writes one to correct.",
     ),
 ]
+OnRig = Annotated[
+    Path | None, typer.Option("--rig", metavar="CLIP.bvh", help="Write BVH on the skeleton of this clip.")
+]
+OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at a file that cannot be used, in folders too.")]
 
 
@@ -71,6 +79,10 @@ def reading_of(
     return Reading(fps=fps, unit=unit and unit.value, up=up and up.value, rig_map=named)
 
 
+def _nobody(done: int, total: int) -> None:
+    """Where no bar is shown."""
+
+
 def read_clips(
     places: Sequence[Path],
     warn: Callable[[str], None],
@@ -83,20 +95,72 @@ def read_clips(
     `warn` hears of each file that was passed over, and what was guessed, corrected or cut in the others. Clips have
     at least `least` frames at 20 fps.
     """
-    paths, motions = [], []
+    listing = list_clips(places)
+    with progress_of_many("reading", listing) as report:
+        clips = list(each_clip(listing, warn, reading, strict, least, report))
+    return [path for path, _ in clips], [motion for _, motion in clips]
+
+
+Listing = Sequence[tuple[Path, Sequence[Path]]]
+"""Places as they were given, and what is to be read of each."""
+
+
+def list_clips(places: Sequence[Path]) -> Listing:
+    """What there may be to read, before anything is read."""
     for place in places:
         existing(place, "a place of clips")
-        found = (
-            _read_folder(place, warn, reading, strict, least)
-            if place.is_dir()
-            else [(place, read_clip(place, reading, least))]
-        )
-        for path, motion in found:
-            paths.append(path)
-            motions.append(motion)
-            for note in motion.notes:
-                warn(f"{path}: {note}")
-    return paths, motions
+    return [(place, list_folder(place) if place.is_dir() else [place]) for place in places]
+
+
+def are_many(listing: Listing) -> bool:
+    """Whether there are so many files that one waits for them to be read."""
+    return sum(len(files) for _, files in listing) >= MANY
+
+
+@contextmanager
+def progress_of_many(doing: str, listing: Listing) -> Iterator[Callable[[int, int], None]]:
+    """A bar, where one waits."""
+    count = sum(len(files) for _, files in listing)
+    with progress(f"{doing} {counted(count, 'file')}") if are_many(listing) else nullcontext(_nobody) as bar:
+        yield bar
+
+
+def refuse_more(places: Sequence[Path], most: int, advice: str) -> None:
+    """UsageError where there are more clips, by their names, than a command has use for: before they are read."""
+    files = [path for _, found in list_clips(places) for path in found if path.suffix.lower() in SUFFIXES]
+    if len(files) > most:
+        where = f"{places[0]}{' and other places' * (len(places) > 1)}"
+        raise UsageError(f"{where}: {len(files):,} clips, and at most {most:,} can be used. {advice}")
+
+
+def each_clip(
+    listing: Listing,
+    warn: Callable[[str], None],
+    reading: "Reading | None" = None,
+    strict: bool = False,
+    least: int = MIN_FRAMES,
+    report: Callable[[int, int], None] = _nobody,
+) -> "Iterator[tuple[Path, Motion]]":
+    """`read_clips` one by one, so that any number of them takes the memory of one; `report` hears of every file."""
+    count, done = sum(len(files) for _, files in listing), 0
+
+    def reported(files: Sequence[Path]) -> Iterator[Path]:
+        nonlocal done
+        for path in files:
+            yield path
+            done += 1
+            report(done, count)
+
+    with sparing(warn, "`lead-invert check` tells them all") as tell:
+        for place, files in listing:
+            if place.is_dir():
+                clips = _read_folder(place, reported(files), tell, reading, strict, least)
+            else:
+                clips = ((path, read_clip(path, reading, least)) for path in reported(files))
+            for path, motion in clips:
+                yield path, motion
+                for note in motion.notes:
+                    tell(f"{path}: {note}")
 
 
 def read_clip(path: Path, reading: "Reading | None" = None, least: int = MIN_FRAMES) -> "Motion":
@@ -119,7 +183,8 @@ def read_clip(path: Path, reading: "Reading | None" = None, least: int = MIN_FRA
 def list_folder(folder: Path) -> list[Path]:
     """The files of a folder that may be clips; captions and parts of a .gltf are left out."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    files = [path for path in files if not _is_caption(path, files)]
+    clips = {path.stem for path in files if path.suffix.lower() in SUFFIXES}
+    files = [path for path in files if path.name != LISTING and not (path.suffix == ".txt" and path.stem in clips)]
     if any(path.suffix.lower() == ".gltf" for path in files):
         files = [path for path in files if path.suffix.lower() != ".bin"]
     if not files:
@@ -130,30 +195,31 @@ def list_folder(folder: Path) -> list[Path]:
 
 
 def _read_folder(
-    folder: Path, warn: Callable[[str], None], reading: "Reading | None", strict: bool, least: int
-) -> "list[tuple[Path, Motion]]":
+    folder: Path,
+    files: Iterable[Path],
+    warn: Callable[[str], None],
+    reading: "Reading | None",
+    strict: bool,
+    least: int,
+) -> "Iterator[tuple[Path, Motion]]":
     from lead.motion.errors import MotionError
 
-    found, reasons = [], []
-    for path in list_folder(folder):
+    found, reasons = 0, []
+    for path in files:
         try:
-            found.append((path, read_clip(path, reading, least)))
+            motion = read_clip(path, reading, least)
         except (MotionError, UsageError, OSError) as error:
             if strict:
                 raise UsageError(f"--strict: {error}") from None
             reasons.append(str(error))
+            continue
+        found += 1
+        yield path, motion
     if not found:
         rest = f" ({counted(len(reasons) - 1, 'other file')} cannot be used either)" if len(reasons) > 1 else ""
         raise UsageError(f"{folder}: no clip that can be used. {reasons[0]}{rest}")
     for reason in reasons:
         warn(f"passed over {reason}")
-    return found
-
-
-def _is_caption(path: Path, files: Sequence[Path]) -> bool:
-    """Whether a file of the folder says what clips of it show."""
-    beside = {file.stem for file in files if file.suffix.lower() in SUFFIXES}
-    return path.name == LISTING or (path.suffix == ".txt" and path.stem in beside)
 
 
 def read_captions(clips: Sequence[Path], listing: Path | None = None) -> list[str] | None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.console import STOPPED, Device, Json, UsageError, command, existing, resolve_device, say, table
+from cli.console import STOPPED, Device, Json, Seed, UsageError, command, existing, resolve_device, say, table
 
 PARTS = {
     "text": "text", "vae": "vae", "decoder": "decoder", "diffusion": "denoiser", "projector": "projector",
@@ -78,7 +78,7 @@ def train(
     ] = 1,
     restart: Annotated[bool, typer.Option("--restart", help="Begin again where the run folder has begun.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write RUN/STAGE.tensorboard/.")] = False,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same result.")] = 0,
+    seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:

@@ -13,7 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from cli.console import Json, UsageError, command, counted, say, warn
-from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_clips, reading_of
+from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_clips, reading_of, refuse_more
+
+MOST_SEEN = 200
+"""A sheet of more is taller than what programs show."""
 
 
 @command
@@ -44,11 +47,15 @@ def view(
     lead-invert view takes/ --output takes.html
     lead-invert view exemplar.bvh generated.bvh --output beside.mp4
     """
-    from cli.write_outputs import VIEW_ENDINGS, all_or_none, write_view
+    from cli.all_or_none import all_or_none, check_writable
+    from cli.write_outputs import VIEW_ENDINGS, write_view
 
     form = "html" if output is None else output.suffix.lower().removeprefix(".")
     if form not in VIEW_ENDINGS:
         raise UsageError(f"--output {output}: expected a name that ends in {', '.join(VIEW_ENDINGS.values())}.")
+    if output:
+        check_writable(output.parent)
+    refuse_more(places, MOST_SEEN, "Name some of them, or draw each by itself with `lead-invert convert --to png`.")
     paths, motions = read_clips(places, warn, reading_of(fps, unit, up, rig_map), strict, least=1)
     target = output or Path(tempfile.mkdtemp(prefix="lead-invert-")) / f"{paths[0].stem}.html"
     with all_or_none(target.parent) as folder:

@@ -1,21 +1,17 @@
-"""Motions to files of every format that is written: all of them or none.
+"""Motions to files of every format that is written.
 
 Data formats hold one motion each: `bvh`, `npz` and `npy` (joints), `amass`, `glb` (a mannequin). Body formats need a
 body model of the user's and hold one pose (`obj`, `ply`) or several (`trail`). Views show one or more motions side by
-side: `png` (a contact sheet), `html` (a page that plays), `mp4` and `gif`. Files are written into a hidden folder
-inside the output folder first and moved into place at the end, so that a failure leaves neither half a file nor half a
-set.
+side: `png` (a contact sheet), `html` (a page that plays), `mp4` and `gif`.
 """
 
-import os
 import re
-import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from cli.all_or_none import all_or_none
 from cli.console import UsageError, existing, progress
 from cli.picture import contact_sheet
 from cli.player import player_page
@@ -59,22 +55,6 @@ def read_rig(path: Path | None, formats: Sequence[str], rig_map: Path | None = N
     return rig
 
 
-@contextmanager
-def all_or_none(output: Path) -> Iterator[Path]:
-    """A folder to write into, whose files are moved to `output` after the block, and lost if it fails."""
-    made_folder = not output.exists()
-    output.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".lead-invert-", dir=output) as folder:
-            yield Path(folder)
-            for path in sorted(Path(folder).iterdir()):
-                os.replace(path, output / path.name)
-    except BaseException:
-        if made_folder and not any(output.iterdir()):
-            output.rmdir()
-        raise
-
-
 def write_data(
     motion: Motion, stem: Path, form: str, rig: Rig | None = None, body_model: Path | None = None, frame: int = 0
 ) -> Path:
@@ -92,13 +72,17 @@ def write_data(
     return motion.save(path, rig=rig) if form == "bvh" else motion.save(path)
 
 
-def write_view(motions: Sequence[Motion], titles: Sequence[str], stem: Path, form: str) -> Path:
-    """One file that shows all of the motions."""
+def write_view(
+    motions: Sequence[Motion], titles: Sequence[str], stem: Path, form: str, quiet: bool = False
+) -> Path:
+    """One file that shows all of the motions; a video shows how far it is, unless `quiet`."""
     path = stem.with_name(stem.name + VIEW_ENDINGS[form])
     if form == "png":
         contact_sheet(motions, titles).save(path, optimize=True)
     elif form == "html":
         path.write_text(player_page(motions, titles), encoding="utf-8")
+    elif quiet:
+        write_video(motions, titles, path)
     else:
         with progress(f"drawing {path.name}") as report:
             write_video(motions, titles, path, report)

@@ -57,7 +57,9 @@ class Library:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise ConceptError(f"{self.folder}: cannot be read as a library: {error.strerror}") from None
+            raise ConceptError(
+                f"{self.folder}: cannot be read as a library: {error.strerror}; name another with {FOLDER_VARIABLE}"
+            ) from None
         gone = {f"<{match[1]}>" for match in map(_MARKER.fullmatch, listed) if match and self._moved(match)}
         tokens = (f"<{name.removesuffix(SUFFIX)}>" for name in listed if name.endswith(SUFFIX))
         return sorted(token for token in tokens if TOKEN.fullmatch(token) and token not in gone)

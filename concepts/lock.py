@@ -21,24 +21,44 @@ PATIENCE = 30.0
 _BUSY = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 
 
+class _NoLocksError(ConceptError):
+    """The disk keeps no locks."""
+
+
 @contextmanager
-def locked(path: Path, patience: float = PATIENCE, keep: bool = True) -> Iterator[None]:
+def locked(path: Path, patience: float = PATIENCE, keep: bool = True, needed: bool = True) -> Iterator[None]:
     """Hold the lock file at `path` while the block runs; ConceptError where it cannot be had in time.
 
-    The file is taken away afterwards unless `keep`.
+    The file is taken away afterwards unless `keep`. On a disk that keeps no locks, as some network disks, this is a
+    ConceptError too, unless it is not `needed`.
     """
     until = time.monotonic() + patience
-    while (file := _opened(path)) is None:
-        if time.monotonic() > until:
-            raise ConceptError(f"{path}: another program has this lock: wait for it or end it, and try again")
-        time.sleep(0.01)
-    with file:
-        try:
-            yield
-        finally:
-            if not keep:
-                with contextlib.suppress(OSError):  # some systems keep open files
-                    path.unlink()
+    try:
+        while (file := _opened(path)) is None:
+            if time.monotonic() > until:
+                raise ConceptError(f"{path}: another program has this lock: wait for it or end it, and try again")
+            time.sleep(0.01)
+    except _NoLocksError:
+        if needed:
+            raise
+        _remove(path)
+        yield
+        return
+    try:
+        with file:
+            try:
+                yield
+            finally:
+                if not keep:
+                    _remove(path)  # while it is ours: nobody else can have it
+    finally:
+        if not keep and sys.platform == "win32":
+            _remove(path)  # there an open file stays
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _opened(path: Path) -> IO[Any] | None:
@@ -73,5 +93,5 @@ def _taken(file: IO[Any], path: Path) -> bool:
     except OSError as error:
         if error.errno in _BUSY:
             return False
-        raise ConceptError(f"{path}: cannot be locked: {error.strerror}; choose a folder on another disk") from None
+        raise _NoLocksError(f"{path}: cannot be locked: {error.strerror}; choose a folder on another disk") from None
     return True

@@ -17,7 +17,7 @@ import math
 import os
 import re
 import tempfile
-import tokenize
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lead.errors import LeadError
-from lead.motion.errors import MotionError
+from lead.motion.features import NOT_NPY
 from lead.motion.skeleton import KIT, Skeleton, skeleton_of
 
 FORMAT = "lead-data/1"
@@ -142,8 +142,9 @@ def _skeleton(data: Path) -> Skeleton:
     for file in chain([data / "Mean.npy"], (data / "new_joint_vecs").glob("*.npy")):
         if file.is_file():
             try:
-                return skeleton_of(np.load(file, mmap_mode="r", allow_pickle=False).shape[-1])
-            except (ValueError, MotionError, IndexError) as error:
+                with file.open("rb") as content:
+                    return skeleton_of(np.load(content, allow_pickle=False).shape[-1])
+            except (*NOT_NPY, AttributeError, IndexError) as error:
                 raise LeadError(f"{file}: {error}; expected HumanML3D's or KIT-ML's features") from error
     raise LeadError(f"{data} holds no data set: Mean.npy and new_joint_vecs/ are missing.\n  " + _everywhere())
 
@@ -266,7 +267,6 @@ def _stamp(path: str) -> bytes:
 
 
 def _read(data: Path, rules: Rules, ids: Sequence[str]) -> Packed:
-    manners = np.load(data / "manners.npz", allow_pickle=False) if (data / "manners.npz").is_file() else {}
     arrays: list[np.ndarray] = []
     names: list[str] = []
     captions: list[tuple[str, ...]] = []
@@ -304,14 +304,25 @@ def _read(data: Path, rules: Rules, ids: Sequence[str]) -> Packed:
                     add(f"{name}#{number}", features[first:last], [caption.text], "captioned parts ")
     frames = np.concatenate(arrays) if arrays else np.zeros((0, rules.skeleton.features), np.float32)
     lengths = np.array([len(array) for array in arrays], dtype=np.int64)
-    params = tuple(manners[name] if name in manners else None for name in names)  # noqa: SIM401 - reading is lazy
-    return Packed(frames, lengths, tuple(names), tuple(captions), params, left_out)
+    return Packed(frames, lengths, tuple(names), tuple(captions), _manners(data / "manners.npz", names), left_out)
+
+
+def _manners(path: Path, names: Sequence[str]) -> tuple[np.ndarray | None, ...]:
+    """Each clip's manner; None for those, and where there is no file for all, that have none."""
+    if not path.is_file():
+        return (None,) * len(names)
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as manners:
+            return tuple(manners[name] if name in manners else None for name in names)  # noqa: SIM401 - lazy
+    except (*NOT_NPY, AttributeError, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise LeadError(f"{path}: not a readable NPZ file ({str(error)[:80]}); get or make it again") from None
 
 
 def _features(path: Path, skeleton: Skeleton) -> np.ndarray | None:
     try:
-        features = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, TypeError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError):
+        with path.open("rb") as file:
+            features = np.load(file, allow_pickle=False)
+    except (OSError, *NOT_NPY):
         return None
     if not isinstance(features, np.ndarray) or features.dtype.kind not in "fiu":
         return None
@@ -326,7 +337,7 @@ def _from_cache(place: Path) -> Packed | None:
     try:
         index = json.loads(Path(f"{place}.json").read_text())
         frames = np.load(f"{place}.npy", allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, *NOT_NPY):
         return None
     manners = tuple(None if row is None else np.array(row, dtype=np.float32) for row in index["manners"])
     captions = tuple(map(tuple, index["captions"]))

@@ -4,11 +4,10 @@ Knows nothing of formats.
 """
 
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from lead.errors import LeadError
+from lead.motion.whole import replacing as written_whole
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -72,22 +72,15 @@ def build(make: Callable[[Mapping[str, Any]], M], config: object, tensors: Mappi
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name to write to, moved to `path` after the block: a fault or a kill leaves the file of before.
-
-    LeadError where it cannot be written, as on a full disk.
-    """
-    partial = path.with_name(path.name + ".partial")
+    """`lead.motion.whole.replacing`, with LeadError where the file cannot be written, as on a full disk."""
     try:
-        yield partial
-        os.replace(partial, path)
+        with written_whole(path) as partial:
+            yield partial
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors hide the system's own
         reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0][:120]
         raise LeadError(
             f"{path} cannot be written: {reason}; {shutil.disk_usage(path.parent).free / 2**20:.0f} MB are free there"
         ) from error
-    finally:
-        with suppress(OSError):  # a successful move leaves nothing to remove
-            partial.unlink()
 
 
 def parsed(text: str, what: str) -> Any:

@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import re
 import shutil
 
 import numpy as np
@@ -147,8 +148,32 @@ def test_the_pack_is_made_once_and_made_anew(folder, monkeypatch):
     assert not np.allclose(changed["000001"], first["000001"])
     load(folder, "val")
     assert len(list((folder / ".cache").iterdir())) == 4  # one pack a split, stale ones are gone
-    next((folder / ".cache").glob("train-*.npy")).write_bytes(b"broken")
-    np.testing.assert_array_equal(load(folder, "train")[1].features, list(changed.values())[1])
+    whole = next((folder / ".cache").glob("train-*.npy")).read_bytes()
+    for damaged in (b"broken", b"", beyond_measure(whole)):
+        next((folder / ".cache").glob("train-*.npy")).write_bytes(damaged)
+        np.testing.assert_array_equal(load(folder, "train")[1].features, list(changed.values())[1])
+
+
+def beyond_measure(array: bytes) -> bytes:
+    """An array's file that states a shape which no machine's integer holds."""
+    return re.sub(rb"'shape': \([^)]*\)", b"'shape': (" + b"9" * 26 + b",)", array)
+
+
+def test_a_clip_of_a_size_beyond_all_measure_is_left_out(folder, caplog):
+    path = folder / "new_joint_vecs" / "000001.npy"
+    path.write_bytes(beyond_measure(path.read_bytes()))
+    assert "000001" not in {clip.id for clip in load(folder, "train")}
+    assert "1 without a readable motion file (000001)" in caplog.text
+
+
+@pytest.mark.parametrize("damaged", [b"", b"PK\x03\x04 and no more", b"no archive"])
+def test_what_tells_the_width_or_the_manners_may_be_damaged(folder, damaged):
+    (folder / "manners.npz").write_bytes(damaged)
+    with pytest.raises(LeadError, match=r"manners\.npz: not a readable NPZ file"):
+        load(folder, "train")
+    (folder / "Mean.npy").write_bytes(damaged or beyond_measure((folder / "Mean.npy").read_bytes()))
+    with pytest.raises(LeadError, match=r"Mean\.npy"):
+        load(folder, "train")
 
 
 def test_a_folder_that_cannot_be_written_to(folder):

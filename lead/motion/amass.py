@@ -15,12 +15,12 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.axes import UP_TO_WORLD
-from lead.motion.bvh import write_whole
 from lead.motion.features import retarget
 from lead.motion.retarget import motion_to_bvh
 from lead.motion.rotations import matrix_to_axis_angle
 from lead.motion.skeleton import BONE_LENGTHS, HUMANML3D
 from lead.motion.smpl import SMPL_REST
+from lead.motion.whole import write_whole
 
 SMPLH = 156
 """Numbers a frame: 22 joints of the body, 30 of the hands."""

@@ -19,10 +19,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lead.motion.amass import joints_to_smpl
-from lead.motion.bvh import write_whole
 from lead.motion.errors import MotionError
 from lead.motion.files import read_array
 from lead.motion.skeleton import PARENTS
+from lead.motion.whole import write_whole
 
 if TYPE_CHECKING:
     from trimesh import Scene, Trimesh

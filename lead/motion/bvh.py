@@ -9,7 +9,6 @@ Knows nothing of metres, of up, or of which joint is a knee: see `rigs`.
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from jaxtyping import Float
 from lead.motion.decimals import format_numbers, parse_numbers
 from lead.motion.errors import MotionError
 from lead.motion.rotations import turn_columns
+from lead.motion.whole import write_whole
 
 MAX_FILE_BYTES = 1 << 30
 MAX_HEADER_BYTES = 1 << 20
@@ -347,19 +347,3 @@ def _format_offset(offset: np.ndarray | tuple[float, float, float]) -> str:
 def write_bvh(bvh: Bvh, path: str | os.PathLike[str]) -> Path:
     """Write a BVH file whole or not at all."""
     return write_whole(Path(path), format_bvh(bvh).encode("utf-8"))
-
-
-def write_whole(path: Path, content: bytes) -> Path:
-    """Write to a temporary name beside `path`, then move it into place."""
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise MotionError(f"{path}: cannot be written: {error.strerror or error}.") from error
-    return path

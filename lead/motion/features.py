@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from tokenize import TokenError
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
@@ -22,6 +23,10 @@ from lead.motion.skeleton import HUMANML3D, Skeleton, bone_lengths, skeleton_of
 
 FORWARD_SIGMA = 20.0
 """Frames; the facing direction is smoothed by a Gaussian of this width before the IK."""
+NOT_NPY = (
+    ValueError, EOFError, TypeError, SyntaxError, TokenError, OverflowError, MemoryError, RecursionError, BadZipFile,
+)  # fmt: skip
+"""What `numpy.load` raises of a file that is none of its own."""
 EVALUATOR_DIVISOR = 25.0
 """How much smaller the published evaluators' deviations of root and contacts are than their data sets' `Std.npy`."""
 
@@ -251,8 +256,9 @@ class Stats:
 
 def _read_row(path: Path) -> Float[np.ndarray, "feats"]:
     try:
-        row = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, TypeError, SyntaxError, TokenError, MemoryError, RecursionError) as error:
+        with path.open("rb") as file:
+            row = np.load(file, allow_pickle=False)
+    except NOT_NPY as error:
         raise MotionError(f"{path}: not in NPY format ({str(error)[:80]}); get or compute it again.") from None
     with np.errstate(all="ignore"):  # what is no number is no less than anything
         usable = isinstance(row, np.ndarray) and row.ndim == 1 and row.dtype.kind == "f" and (abs(row) < 1e5).all()

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.axes import UP_TO_WORLD
-from lead.motion.bvh import MAX_VALUE, Bvh, read_bvh, write_whole
+from lead.motion.bvh import MAX_VALUE, Bvh, read_bvh
 from lead.motion.errors import MotionError
 from lead.motion.kit import features_to_clip
 from lead.motion.lead_in import SPAN, count_lead_in, rest_turns
@@ -27,6 +27,7 @@ from lead.motion.reading import UNITS, Reading
 from lead.motion.rigs import Rig, read_rig
 from lead.motion.skeleton import FPS, HUMANML3D, KIT
 from lead.motion.smpl import SMPL_KEYS, has_poses, read_smpl
+from lead.motion.whole import write_whole
 
 MAX_ARRAY_BYTES = 1 << 29
 """Of one array in memory; 512 MiB are over four hours of AMASS at 120 fps in single precision."""

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.bvh import Bvh, write_whole
+from lead.motion.bvh import Bvh
 from lead.motion.mannequin import Mesh, mannequin
 from lead.motion.retarget import motion_to_bvh
 from lead.motion.rotations import matrix_to_quaternion, unwrap_quaternions
 from lead.motion.skeleton import PARENTS
+from lead.motion.whole import write_whole
 
 METRES = 0.01
 """Our BVH counts in centimetres."""

@@ -14,6 +14,7 @@ ankle to toe).  NumPy; knows nothing of files or models.
 import numpy as np
 from jaxtyping import Float
 
+from lead.motion.errors import MotionError
 from lead.motion.features import features_to_joints
 from lead.motion.skeleton import JOINTS, KIT, skeleton_of
 
@@ -32,7 +33,12 @@ _MIRRORED = np.array([-1.0, 1.0, 1.0])
 def features_to_clip(
     features: Float[np.ndarray, "frames feats"],
 ) -> tuple[Float[np.ndarray, "frames 22 3"], float]:
-    """Our 22 joints in metres of either data set's features, and the frames a second that such features have."""
+    """Our 22 joints in metres of either data set's features, and the frames a second that such features have.
+
+    Raises MotionError where there are no frames.
+    """
+    if not len(features):
+        raise MotionError("features without frames; expected at least one row.")
     skeleton, joints = skeleton_of(np.shape(features)[-1]), features_to_joints(features)
     return kit_to_joints(joints) if skeleton is KIT else joints, skeleton.fps
 

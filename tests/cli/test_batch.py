@@ -149,5 +149,7 @@ def test_other_mistakes(run: Run, prompts: Path) -> None:
     fails(run("generate", "--prompts", prompts, "--format", "bvh,png"), "--format png shows motions side by side")
     fails(run("generate", "--prompts", prompts.parent), "expected a text file")
     fails(run("generate", "--prompts", "nowhere.txt"), "nowhere.txt does not exist")
+    number = 10**7  # and a thousand lines of the file would have no end
+    fails(run("generate", "--prompts", prompts, "-n", number), "0,000 motions, at most 1,000,000", "several files")
     prompts.write_bytes(b"\xff\xfe\x00walks")
     fails(run("generate", "--prompts", prompts), "not a text file in UTF-8")

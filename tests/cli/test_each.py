@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,6 +88,19 @@ def test_ctrl_c_ends_the_processes_at_once(run: Run, styles: Path, monkeypatch: 
     assert "0 of 3 words learnt. The same command goes on where it was." in " ".join(result.stderr.split())
     assert [process.returncode for process in started] == [-15, -15]
     assert not Path("words").exists()
+
+
+def test_a_words_process_ends_with_ours_however_that_ends(tmp_path: Path) -> None:
+    (tmp_path / "cli").mkdir()
+    (tmp_path / "cli" / "invert.py").write_text(
+        "import time\ndef main():\n    print('learning', flush=True)\n    time.sleep(60)\n"
+    )
+    program = [sys.executable, "-P", "-c", each._START.format(str(tmp_path))]
+    with subprocess.Popen(program, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+        assert process.stdout.readline() == "learning\n"
+        process.stdin.close()  # what the system does of a process that is killed
+        assert process.wait(10) == 1
 
 
 def test_what_launchers_say(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,6 +191,21 @@ def test_options_that_cannot_be(run: Run, options: list[str], said: str) -> None
     fails(run("generate", "a person walks", *options), said)
 
 
+def test_prompts_and_numbers_that_cannot_be_are_told_before_the_base_is_loaded(run: Run) -> None:
+    fails(run("generate", "a person walks", " ", "--base", "nowhere"), "a prompt is empty")
+    fails(run("generate", "walks", "runs", "-n", 501, "--base", "nowhere"), "1,002 motions, at most 1,000", "--prompts")
+    for seed in (-1, 2**40, 10**30):
+        result = run("generate", "a person walks", "--seed", seed)
+        assert result.exit_code == 2
+        assert "--seed" in result.stderr
+    (Path("file")).touch()
+    for output in ("file", "file/deeper"):
+        result = run("generate", "a person walks", "-o", output, "--base", "nowhere")
+        assert result.exit_code == 1
+        assert "file is a file; expected a folder" in result.stderr
+    assert left_behind() == [Path("file")]
+
+
 def test_a_word_that_is_not_loaded(run: Run) -> None:
     fails(run("generate", "a person walks in <limp> style"), "<limp>")
 

@@ -1,6 +1,7 @@
 """`lead-invert learn` and `evaluate` on a tiny base: clips looked at, a word learnt, told of and judged."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from typer.testing import Result
 
 from concepts import Concept
 from concepts.library import Library
+from concepts.lock import locked
 from inversion.assess import AssessedClip, Assessment
 from lead import Motion
 
@@ -93,6 +95,23 @@ def test_learn_refuses_a_name_that_the_library_has_before_the_work(run: Run, cli
     assert Library().path("<limp>").read_bytes() == before
     assert run(*learn, "--seed", 1, "--replace").exit_code == 0
     assert Library().load("<limp>").seed == 1
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(run: Run, clips: Path, monkeypatch) -> None:
+    learn = ("learn", clips, "--token", "<limp>", "--base", "nowhere")
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    fails(run(*learn), "is read-only. Name another folder with LEAD_CONCEPTS")
+    fails(run(*learn, *HERE), "is read-only. Name another folder with --output")
+    monkeypatch.setenv("LEAD_CONCEPTS", str(clips / "take-0.bvh"))
+    fails(run("list"), "take-0.bvh: cannot be read as a library: Not a directory; name another with LEAD_CONCEPTS")
+
+
+def test_one_file_is_learnt_by_one_command_at_a_time(run: Run, clips: Path) -> None:
+    with locked(Path(".limp.learning"), keep=False):
+        result = run("learn", clips, "--token", "<limp>", *QUICK)
+        assert result.exit_code == 1
+        assert ".limp.learning: another program has this lock" in result.stderr
+    assert not left_behind()
 
 
 def test_fast_learns_without_a_report(run: Run, clips: Path) -> None:

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from walks import walking
 
-from lead.motion import Motion, features_to_joints, joints_to_features
+from lead.motion import Motion, MotionError, features_to_joints, joints_to_features
 from lead.motion.features import canonical, retarget
-from lead.motion.kit import COMMON, joints_to_kit, kit_to_joints
+from lead.motion.kit import COMMON, features_to_clip, joints_to_kit, kit_to_joints
 from lead.motion.skeleton import JOINTS, KIT, bone_lengths
 
 OURS = [JOINTS.index(name) for name in COMMON]
@@ -69,3 +69,9 @@ def test_reading_a_file_of_kit_features(walk, tmp_path):
     motion = Motion.read(tmp_path / "00001.npy")
     assert motion.fps == 12.5
     np.testing.assert_allclose(motion.joints, Motion.from_features(walk.features(KIT)).joints, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", [251, 263])
+def test_features_without_frames_are_refused(width):
+    with pytest.raises(MotionError, match="without frames"):
+        features_to_clip(np.zeros((0, width)))
