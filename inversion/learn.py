@@ -44,6 +44,8 @@ EFFORTS: dict[str, Effort] = {
     "balanced": Effort(64, 32, 4),
     "best": Effort(80, 128, 4),
 }
+ACTION_EFFORTS = EFFORTS | {"balanced": Effort(80, 48, 4)}
+"""An action has no direction, all of it is learnt: a ballet is seen in .84 after 64 steps of 32, in .95 after these."""
 
 
 def learn(
@@ -75,7 +77,7 @@ def learn(
     the same concept.  Raises InversionError for clips that are missing or too short, ConceptError for a bad token.
     """
     _check(clips, token, objective, quality, steps, rank, vectors, captions)
-    effort = EFFORTS[quality]
+    effort = (ACTION_EFFORTS if kind == "action" else EFFORTS)[quality]
     effort = replace(effort, steps=steps or effort.steps, rank=effort.rank if rank is None else rank)
     taught = lesson(base, clips, kind, captions, carry, seed)
     manners = kind != "action" and init is None and vectors == base.manners.config.vectors
