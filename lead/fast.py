@@ -1,9 +1,10 @@
 """Linear maps and attention at inference: the same numbers up to float rounding, several times sooner on a CPU.
 
-A weight matrix is put once into the layout that oneDNN's kernels read: a map of 256 to 1024 numbers for the six rows of
-one sampling step then takes a quarter of the time.  The copies live as long as the weights, and are made anew where a
-weight was changed.  Where gradients are recorded, under autocast, on a GPU, in another precision and where torch has no
-oneDNN, all of this is torch's plain functions, bit for bit.  Knows nothing of networks.
+A weight matrix is put once into the layout that fast kernels read: those of the extension (`lead.native`), or where it
+was not built oneDNN's.  The copies live as long as the weights, and are made anew where a weight was changed.  Where
+gradients are recorded, under autocast, on a GPU, in another precision and where torch has no oneDNN either, all of this
+is torch's plain functions, bit for bit.  Whole transformers are evaluated by `lead.stacks`; what is here of attention
+and feed-forward serves where that cannot be.  Knows nothing of networks.
 """
 
 import weakref

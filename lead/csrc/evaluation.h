@@ -1,4 +1,5 @@
-// A transformer stack at one level of vector instructions.  Included once inside each level's namespace, after `matrix.h`.
+// A transformer stack at one level of vector instructions.  Included once inside each level's namespace, after
+// `matrix.h`.
 
 static void norm_row(const Norm &norm, const float *x, float *y, int64_t width) {
     Vec total = all(0.0f), squares = all(0.0f);
@@ -22,7 +23,8 @@ static void softmax(float *scores, const float *bias, float scale, int64_t keys)
     const Vec never = all(-INFINITY);
     Vec highest = never, total = all(0.0f);
     for (int64_t at = 0; at < keys; at += LANES) {
-        const Vec score = fma(load_part(scores + at, keys - at, all(0.0f)), all(scale), load_part(bias + at, keys - at, never));
+        const Vec added = load_part(bias + at, keys - at, never);
+        const Vec score = fma(load_part(scores + at, keys - at, all(0.0f)), all(scale), added);
         store_part(scores + at, score, keys - at);
         highest = larger(highest, score);
     }
@@ -67,7 +69,8 @@ struct Buffers {
 
     static int64_t size_of(const Stack &stack, int64_t samples, int64_t tokens) {
         const int64_t width = stride_of(stack.width), rows = samples * tokens;
-        return rows * ((3 + stack.joins) * width + stride_of(widest(stack)) + stride_of(most_ranks(stack))) + 2 * samples * width;
+        const int64_t row = (3 + stack.joins) * width + stride_of(widest(stack)) + stride_of(most_ranks(stack));
+        return rows * row + 2 * samples * width;
     }
 
     Scratch scratch;
@@ -129,7 +132,8 @@ private:
         if (stack.post_norm) normed(layer.norm_1, x, x);
         if (call.memory) remember(layer, x);
         const Rows before = stack.post_norm ? x : normed(layer.norm_2, x, to.mixed);
-        map(layer.first, before, {}, {to.wide, stack.hidden, {}, stack.activation == GELU ? bend<gelu> : bend<quick_gelu>});
+        const auto activation = stack.activation == GELU ? bend<gelu> : bend<quick_gelu>;
+        map(layer.first, before, {}, {to.wide, stack.hidden, {}, activation});
         const Rows next = index < stack.joins ? kept(index) : to.main;
         map(layer.second, to.wide, {}, {next, stack.width, x});
         return stack.post_norm ? normed(layer.norm_2, next, next) : next;
@@ -200,7 +204,9 @@ private:
     }
 
     void attention(int64_t from, int64_t wanted) {
-        each_of(samples * stack.heads, [&](int64_t item) { attend(item / stack.heads, item % stack.heads, from, wanted); });
+        each_of(samples * stack.heads, [&](int64_t item) {
+            attend(item / stack.heads, item % stack.heads, from, wanted);
+        });
     }
 
     // softmax(q k^T / sqrt(d)) v of one head, for `wanted` queries from `from` on: `wide` to `mixed`.
@@ -245,7 +251,8 @@ private:
                 Vec products = nothing;
                 for (int64_t at = 0; at < size; at += LANES) {
                     const int64_t left = size - at;
-                    products = fma(load_part(q + at, left, nothing), load_part(k + key * stride + at, left, nothing), products);
+                    const Vec asked = load_part(q + at, left, nothing), own = load_part(k + key * stride + at, left, nothing);
+                    products = fma(asked, own, products);
                 }
                 scores[0][key] = sum(products);
             }
@@ -293,7 +300,8 @@ static void map(
         const Source from{x + row * stride, stride, matrix.panels + PANEL, matrix.inputs, step};
         const Rows to{y + row * matrix.outputs, matrix.outputs};
         const Rows more{plus ? const_cast<float *>(plus) + row * matrix.outputs : nullptr, matrix.outputs};
-        column(&from, 1, matrix.panels + panel * step, panel, count, {to, matrix.outputs, more, bent ? bend<gelu> : nullptr});
+        const Target target{to, matrix.outputs, more, bent ? bend<gelu> : nullptr};
+        column(&from, 1, matrix.panels + panel * step, panel, count, target);
     };
     const bool worth = threads > 1 && rows * matrix.inputs * panels > 200000;
     const int64_t blocks = rows < 2 * ROWS * threads ? 1 : 4 * threads;

@@ -27,8 +27,8 @@ struct Rows {
     float *operator[](int64_t row) const { return at + row * stride; }
 };
 
-// Of rows of n numbers: whole cache lines, an odd number of them, for rows a power of two apart would share few places of
-// the cache.
+// Of rows of n numbers: whole cache lines, an odd number of them, for rows a power of two apart would share few places
+// of the cache.
 inline int64_t stride_of(int64_t n) { return (cut(n, 16) | 1) * 16; }
 
 // A part of a sum: rows of x, and the weights that they meet.
@@ -55,7 +55,8 @@ template <Vec F(Vec)> static void bend(float *y, int64_t stride, int64_t rows, i
 
 // The sums of R rows from `row` on against one panel.
 template <int R>
-static void tile(const Source *sources, int count, const float *bias, int64_t panel, int64_t row, const Target &target) {
+static void tile(
+    const Source *sources, int count, const float *bias, int64_t panel, int64_t row, const Target &target) {
     Vec sums[R][2];
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
@@ -103,7 +104,8 @@ template <int... R> static Tile tile_of(int64_t rows, std::integer_sequence<int,
 }
 
 // The sums of all rows against one panel, in tiles of about the same height.
-static void column(const Source *sources, int count, const float *bias, int64_t panel, int64_t rows, const Target &target) {
+static void column(
+    const Source *sources, int count, const float *bias, int64_t panel, int64_t rows, const Target &target) {
     const int64_t tiles = cut(rows, ROWS);
     for (int64_t index = 0; index < tiles; ++index) {
         const int64_t row = index * rows / tiles, height = (index + 1) * rows / tiles - row;

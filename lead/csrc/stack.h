@@ -42,8 +42,8 @@ struct Stack {
     const Norm *last;             // of the stack's output; null where there is none
 };
 
-// Some of a sequence's tokens: those of one sample lie `stride` numbers after those of the one before, 0 if all have the
-// same.
+// Some of a sequence's tokens: those of one sample lie `stride` numbers after those of the one before, 0 if all have
+// the same.
 struct Piece {
     const float *at;              // [tokens, width] of the first sample
     int64_t tokens, stride;

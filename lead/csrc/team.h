@@ -1,9 +1,10 @@
 // Threads that share one evaluation.
 //
-// All of a team run the same code.  Where it comes to `each`, they take the items as they are free; what is computed for
-// an item does not depend on who takes it.  Where another program holds a core, its thread is missed only if it has
+// All of a team run the same code.  Where it comes to `each`, they take the items as they are free; what is computed
+// for an item does not depend on who takes it.  Where another program holds a core, its thread is missed only if it has
 // taken an item, and after that it is done without for a while.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>

@@ -14,9 +14,9 @@ inline void store(float *p, Vec x) { _mm512_storeu_ps(p, x); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec larger(Vec a, Vec b) { return _mm512_max_ps(a, b); }
 inline Vec smaller(Vec a, Vec b) { return _mm512_min_ps(a, b); }
-inline __mmask16 lanes_below(int64_t n) { return n >= LANES ? 0xffff : (__mmask16)((1u << n) - 1); }
-inline Vec load_part(const float *p, int64_t n, Vec rest) { return _mm512_mask_loadu_ps(rest, lanes_below(n), p); }
-inline void store_part(float *p, Vec x, int64_t n) { _mm512_mask_storeu_ps(p, lanes_below(n), x); }
+inline __mmask16 lanes_below(int64_t n) { return (__mmask16)((1u << n) - 1); }
+inline Vec load_lanes(const float *p, int64_t n, Vec rest) { return _mm512_mask_loadu_ps(rest, lanes_below(n), p); }
+inline void store_lanes(float *p, Vec x, int64_t n) { _mm512_mask_storeu_ps(p, lanes_below(n), x); }
 inline float sum(Vec x) { return _mm512_reduce_add_ps(x); }
 inline float largest(Vec x) { return _mm512_reduce_max_ps(x); }
 // x rounded to a whole number n, and 2^n times y, for n of -126 to 127
@@ -44,15 +44,11 @@ inline Vec smaller(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 inline __m256i lanes_below(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-inline Vec load_part(const float *p, int64_t n, Vec rest) {
-    if (n >= LANES) return load(p);
+inline Vec load_lanes(const float *p, int64_t n, Vec rest) {
     const __m256i lanes = lanes_below(n);
     return _mm256_blendv_ps(rest, _mm256_maskload_ps(p, lanes), _mm256_castsi256_ps(lanes));
 }
-inline void store_part(float *p, Vec x, int64_t n) {
-    if (n >= LANES) return store(p, x);
-    _mm256_maskstore_ps(p, lanes_below(n), x);
-}
+inline void store_lanes(float *p, Vec x, int64_t n) { _mm256_maskstore_ps(p, lanes_below(n), x); }
 template <class Join> inline float folded(Vec x, Join join) {
     __m128 half = join(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     half = join(half, _mm_movehl_ps(half, half));
@@ -68,6 +64,14 @@ inline Vec scaled(Vec y, Vec n) {
 inline Vec zero_where_less(Vec y, Vec x, Vec limit) { return _mm256_and_ps(y, _mm256_cmp_ps(x, limit, _CMP_GE_OQ)); }
 
 #endif
+
+// The first n lanes, or all if there are no more; those past n are `rest`, or stay what they were.  Whole vectors go
+// without a mask, after which they could not be read until they are in the cache.
+inline Vec load_part(const float *p, int64_t n, Vec rest) { return n >= LANES ? load(p) : load_lanes(p, n, rest); }
+inline void store_part(float *p, Vec x, int64_t n) {
+    if (n >= LANES) store(p, x);
+    else store_lanes(p, x, n);
+}
 
 template <int N> inline Vec polynomial(const float (&coefficients)[N], Vec x) {
     Vec value = all(coefficients[N - 1]);
