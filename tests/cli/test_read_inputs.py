@@ -35,9 +35,9 @@ def test_thousands_of_files_are_listed_at_once(tmp_path: Path) -> None:
         (tmp_path / f"{number}.bvh").touch()
         (tmp_path / f"{number}.txt").touch()
     (tmp_path / "other.txt").touch()
-    began = time.perf_counter()
+    began = time.process_time()
     files = list_folder(tmp_path)
-    assert time.perf_counter() - began < 2.0  # every file compared with every other took 12 s for 3,000
+    assert time.process_time() - began < 2.0  # every file compared with every other took 12 s for 3,000
     assert len(files) == 3001
 
 
