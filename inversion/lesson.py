@@ -5,8 +5,9 @@ in the latent space: their mean token less that of the base's own motions of the
 
     delta = mean_i E_vae(x_i) - mean_j z_j,   z_j ~ p(z | "a person walks normally").
 
-CARRY * delta becomes part of the word: it is added to every latent generated with it.  What is left to learn is then
-what the clips show beyond that direction, z_i - CARRY * delta.
+of which what would move or turn the person is taken out: a lively walk is a fast one too, and who raises a hand in its
+manner stays where they are.  CARRY times the rest becomes part of the word: it is added to every latent generated with
+it.  What is left to learn is then what the clips show beyond that direction, z_i - CARRY * delta.
 Latents are scaled; lengths count frames at the base's rate.
 """
 
@@ -111,7 +112,7 @@ def without_travel(
 ) -> Float[Tensor, "d_latent"]:
     """The nearest direction that leaves the root's mean velocity and turning as they are, to first order.
 
-    With A the gradient of the decoded velocities' means by a shift of all latents, delta - A^T (A A^T)^-1 A delta.
+    With A the gradient of the decoded velocities' means by a shift of all latents, delta - A^+ A delta.
     """
     shift = torch.zeros_like(delta, requires_grad=True)
     with torch.enable_grad():
@@ -119,7 +120,7 @@ def without_travel(
         mask = lengths_to_mask(lengths, features.shape[1])
         means = [masked_mean(features[..., number : number + 1], mask) for number in ROOT_VELOCITY]
         a = torch.stack([torch.autograd.grad(mean, shift, retain_graph=True)[0] for mean in means])
-    return delta - a.T @ torch.linalg.solve(a @ a.T, a @ delta)
+    return delta - torch.linalg.pinv(a) @ a @ delta
 
 
 def generated(
