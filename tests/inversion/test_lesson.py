@@ -3,7 +3,7 @@ import pytest
 import torch
 from walks import walking
 
-from inversion.lesson import CARRY, NEUTRAL, cut, direction, generated, lesson, without_travel
+from inversion.lesson import CARRY, NEUTRAL, PROBED, cut, direction, generated, lesson, without_travel
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,16 @@ def test_without_travel_a_direction_moves_nobody(tiny_base, clips):
     with torch.no_grad():
         plain, along, across = (velocities(1e-2 * shift) for shift in (0 * delta, delta, still))
     assert (across - plain).abs().max() < 0.05 * (along - plain).abs().max()
+
+
+def test_of_many_clips_only_some_are_decoded_for_travel(tiny_base, clips, monkeypatch):
+    z, lengths = tiny_base.encode_motion(clips[:1])
+    delta, seen, decode = torch.linspace(-1, 1, 8), [], tiny_base.vae.decode
+    alone = without_travel(tiny_base, delta, z, lengths)
+    monkeypatch.setattr(tiny_base.vae, "decode", lambda z, lengths: seen.append(len(z)) or decode(z, lengths))
+    many = without_travel(tiny_base, delta, z.expand(100, -1, -1), lengths.expand(100))
+    assert seen[0] <= PROBED
+    torch.testing.assert_close(many, alone, atol=1e-4, rtol=1e-4)
 
 
 def test_padding_does_not_count_in_the_direction(tiny_base, clips):
