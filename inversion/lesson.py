@@ -28,6 +28,7 @@ from lead.data import MAX_FRAMES, UNIT
 from lead.layers import lengths_to_mask, masked_mean
 from lead.model import MIN_FRAMES
 from lead.motion import Motion
+from lead.threads import side_by_side
 
 CARRY = 1.4
 """1 is what the clips show of their own action; others need more before a manner is seen in them."""
@@ -134,13 +135,16 @@ def generated(
     seconds = np.random.default_rng(seed).uniform(SHORTEST, LONGEST, len(actions))
     lengths = torch.tensor([int(n * base.skeleton.fps) // UNIT * UNIT for n in seconds], device=base.device)
     text = base.encode_text([f"a person {action} {PLAINLY}" for action in actions])
-    latents, parts = int(base.vae.latent_lengths(lengths).max()), []
-    for start in range(0, len(actions), 32):
+    latents = int(base.vae.latent_lengths(lengths).max())
+
+    def made(start: int) -> Float[Tensor, "part latents d_latent"]:
         part = slice(start, start + 32)
         with torch.autocast(base.device.type, torch.bfloat16):  # as exact as lessons need, in half the time
             z = base.sample(text[part], lengths[part], base.noise(lengths[part], seed, start))
-        parts.append(pad(z, (0, 0, 0, latents - z.shape[1])))
-    return torch.cat(parts), lengths
+        return pad(z, (0, 0, 0, latents - z.shape[1]))
+
+    with side_by_side(2) as each:
+        return torch.cat(each(made, range(0, len(actions), 32))), lengths
 
 
 def cut(clips: Sequence[Motion], fps: float) -> tuple[list[Motion], list[int]]:

@@ -12,6 +12,7 @@ Shapes: batch first; z [batch, latents, d_latent], scaled; lengths in frames.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -34,6 +35,14 @@ class Draw:
     eps: Float[Tensor, "batch latents d_latent"]
     prompts: tuple[str, ...]
     """With `{}` in the word's place."""
+
+    def parts(self, count: int) -> list["Draw"]:
+        """The rows in their order, cut into so many draws."""
+        ends = torch.arange(count + 1) * len(self.prompts) // count
+        rows = [slice(start, end) for start, end in pairwise(ends.tolist())]
+        return [
+            Draw(self.z[part], self.lengths[part], self.t[part], self.eps[part], self.prompts[part]) for part in rows
+        ]
 
 
 def objective_loss(base: Lead, objective: Objective, draw: Draw, text: Float[Tensor, "batch d_text"]) -> Tensor:

@@ -228,8 +228,8 @@ def _cosines(rows: Float[Array, "n d"], direction: Float[Array, "d"]) -> Float[A
 
 
 def _nearest_cm(made: Sequence[Motion], clips: Sequence[Motion]) -> float:
-    known = [poses(clip) for clip in clips]
-    return min(overlap_cm(poses(motion), clip) for motion in made for clip in known)
+    taken, known = ([poses(motion) for motion in motions] for motions in (made, clips))
+    return min(overlap_cm(a, b) for a in taken for b in known)
 
 
 def _absorbed(

@@ -1,18 +1,21 @@
 """The search for a word: stochastic descent on an objective, the best state by a fixed draw, kept in a checkpoint.
 
-Each step draws exemplars, a template, times and noise at once.  Rates rise over the first steps and fall in the second
-half.  The fixed draw is measured every few steps; a search that no longer gets better ends.
+Each step draws exemplars, a template, times and noise at once, and computes the draw in two halves, by a thread each.
+Rates rise over the first steps and fall in the second half.  The fixed draw is measured every few steps; a search that
+no longer gets better ends.
 """
 
 import hashlib
 import os
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
@@ -20,13 +23,17 @@ from inversion.lesson import Lesson
 from inversion.objectives import Draw, Objective, objective_loss
 from inversion.word import LearntWord
 from lead import Lead
+from lead.fast import Linear
+from lead.threads import Each, side_by_side
 
 Progress = Callable[[int, int, float, float], None]
 """Called with steps done, steps in all, the step's loss, and the fixed draw's loss as last measured."""
 
 WARM_UP = 5
 CHECK_EVERY = 20
-FIXED_ROWS = 128
+FIXED_ROWS = 64
+PARTS = 2
+"""Of a draw, computed side by side."""
 PATIENCE = 60
 """Steps without a better measure after which the search ends."""
 BETTER = 0.998
@@ -103,32 +110,33 @@ def search(
 ) -> Found:
     """The best word of at most `steps` steps; Ctrl-C ends the search early."""
     generator = Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(word.rates())
+    optimiser = torch.optim.Adam(word.rates(), fused=True)
     rates = LambdaLR(optimiser, lambda step: _rate(step, steps))
     fixed = taught.draw(base, FIXED_ROWS, Generator().manual_seed(seed + 1))
-    found = checkpoint.load(word, optimiser, rates, generator)
-    if found is None:
-        first = _measured(base, word, objective, fixed, token)
-        found = Found(word.tensors(), first, first)
-    score = found.best
-    try:
-        while found.steps < steps and found.steps - max(found.best_step, steps // 2) < PATIENCE:
-            loss = _loss(base, word, objective, taught.draw(base, batch, generator), token)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            rates.step()
-            found.steps += 1
-            found.curve.append(loss.item())
-            if found.steps % CHECK_EVERY == 0 or found.steps == steps:
-                score = _measured(base, word, objective, fixed, token)
-                if score < found.best * BETTER:
-                    found.tensors, found.best, found.best_step = word.tensors(), score, found.steps
-                checkpoint.save(found, word, optimiser, rates, generator)
-            if progress:
-                progress(found.steps, steps, found.curve[-1], score)
-    except KeyboardInterrupt:
-        pass
+    with side_by_side(PARTS) as each:
+        loss_of = partial(_loss, _in_16_bits(base), word, objective, token, each)
+        found = checkpoint.load(word, optimiser, rates, generator)
+        if found is None:
+            first = _measured(loss_of, fixed)
+            found = Found(word.tensors(), first, first)
+        score = found.best
+        try:
+            while found.steps < steps and found.steps - max(found.best_step, steps // 2) < PATIENCE:
+                optimiser.zero_grad()
+                loss = loss_of(taught.draw(base, batch, generator))
+                optimiser.step()
+                rates.step()
+                found.steps += 1
+                found.curve.append(loss)
+                if found.steps % CHECK_EVERY == 0 or found.steps == steps:
+                    score = _measured(loss_of, fixed)
+                    if score < found.best * BETTER:
+                        found.tensors, found.best, found.best_step = word.tensors(), score, found.steps
+                    checkpoint.save(found, word, optimiser, rates, generator)
+                if progress:
+                    progress(found.steps, steps, loss, score)
+        except KeyboardInterrupt:
+            pass
     checkpoint.forget()
     return found
 
@@ -139,15 +147,42 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP) * (1 - 0.9 * late)
 
 
-def _loss(base: Lead, word: LearntWord, objective: Objective, draw: Draw, token: str) -> Tensor:
-    """The objective's loss of a draw; 16-bit products, which are twice as fast on a CPU and lead to the same words."""
-    different = sorted(set(draw.prompts))
-    with torch.autocast(base.device.type, torch.bfloat16), word.acting(base, len(draw.prompts)):
+def _loss(base: Lead, word: LearntWord, objective: Objective, token: str, each: Each, draw: Draw) -> float:
+    """The objective's loss of a draw, the mean of its parts'; where gradients are recorded the word's are added to.
+
+    16-bit products, which are twice as fast on a CPU and lead to the same words.
+    """
+    different, parts = sorted(set(draw.prompts)), draw.parts(PARTS)
+    with torch.autocast(base.device.type, torch.bfloat16):
         features = base.encode_text([prompt.replace("{}", token) for prompt in different], {token: word.vectors})
-        text = features[[different.index(prompt) for prompt in draw.prompts]]
-        return objective_loss(base, objective, draw, text)
+    shared = features.detach().requires_grad_(features.requires_grad)
+
+    def loss_of(part: Draw) -> Tensor:
+        with torch.autocast(base.device.type, torch.bfloat16):
+            text = shared[[different.index(prompt) for prompt in part.prompts]]
+            loss = objective_loss(base, objective, part, text) / PARTS
+        if loss.requires_grad:
+            loss.backward()  # of two parts a sum does not depend on which comes first
+        return loss.detach()
+
+    with word.acting(base, len(parts[0].prompts)):
+        loss = float(sum(each(loss_of, parts)))
+    if shared.grad is not None:
+        features.backward(shared.grad)
+    return loss
 
 
 @torch.no_grad()
-def _measured(base: Lead, word: LearntWord, objective: Objective, fixed: Draw, token: str) -> float:
-    return _loss(base, word, objective, fixed, token).item()
+def _measured(loss_of: Callable[[Draw], float], fixed: Draw) -> float:
+    return loss_of(fixed)
+
+
+def _in_16_bits(base: Lead) -> Lead:
+    """The base with the denoiser's linear layers in 16 bits, as autocast multiplies them; all else is shared."""
+    shared = [*base.parameters(), *base.buffers(), base.text.tokenizer]
+    copy = deepcopy(base, {id(part): part for part in shared})
+    for layer in copy.denoiser.modules():
+        if type(layer) in (nn.Linear, Linear):
+            for name, weight in list(layer.named_parameters()):
+                setattr(layer, name, nn.Parameter(weight.bfloat16(), requires_grad=False))
+    return copy

@@ -166,7 +166,7 @@ def feed_forward(
 
 @dataclass(frozen=True, eq=False)
 class Addition:
-    """s * up (down x), what a low-rank adapter adds to a linear layer's output: its forward hook."""
+    """up (s * down x), what a low-rank adapter adds to a linear layer's output: its forward hook."""
 
     down: Float[Tensor, "rank inputs"]
     up: Float[Tensor, "outputs rank"]
@@ -175,8 +175,9 @@ class Addition:
 
     def __call__(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         x = inputs[0]
-        scale = self.strengths.to(x.dtype).view(-1, *[1] * (x.ndim - 1))
-        return output + scale * F.linear(F.linear(x, self.down), self.up)
+        low = F.linear(x, self.down)
+        low = low * self.strengths.to(low.dtype).view(-1, *[1] * (low.ndim - 1))
+        return torch.addmm(output.flatten(0, -2), low.flatten(0, -2), self.up.mT).view_as(output)
 
 
 def unhooked(*layers: nn.Module) -> bool:

@@ -150,32 +150,34 @@ def _turn(half_yaw: Float[np.ndarray, "*batch"], vectors: Float[np.ndarray, "*ba
 def _rotations(joints: np.ndarray, half_yaw: np.ndarray, skeleton: Skeleton) -> Float[np.ndarray, "frames bones 6"]:
     """Each bone's shortest arc from rest, relative to the bone before it; chains restart at the root's rotation."""
     cos, sin, zero, one = np.cos(2 * half_yaw), np.sin(2 * half_yaw), np.zeros_like(half_yaw), np.ones_like(half_yaw)
-    root = np.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], axis=-1).reshape(-1, 3, 3)
+    root = np.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], axis=-1).reshape(-1, 1, 3, 3)
+    bones = [bone for chain in skeleton.chains for bone in pairwise(chain)]
+    parents, ends = map(list, zip(*bones, strict=True))
+    bone_to = {joint: number for number, joint in enumerate(ends, 1)}
+    before = [0 if parent == chain[0] else bone_to[parent] for chain in skeleton.chains for parent in chain[:-1]]
+    world = _shortest_arcs(skeleton.rest_directions[ends], _unit(joints[:, ends] - joints[:, parents]))
+    local = np.concatenate([root, world], axis=1)[:, before].swapaxes(-1, -2) @ world
     out = np.empty((len(joints), len(skeleton.joints) - 1, 6))
-    for chain in skeleton.chains:
-        before = root
-        for parent, joint in pairwise(chain):
-            world = _shortest_arc(skeleton.rest_directions[joint], _unit(joints[:, joint] - joints[:, parent]))
-            local = before.swapaxes(-1, -2) @ world
-            out[:, joint - 1, :3], out[:, joint - 1, 3:] = local[..., 0], local[..., 1]
-            before = world
+    out[:, np.array(ends) - 1] = np.concatenate([local[..., 0], local[..., 1]], axis=-1)
     return out
 
 
-def _shortest_arc(u: Float[np.ndarray, "3"], v: Float[np.ndarray, "frames 3"]) -> Float[np.ndarray, "frames 3 3"]:
-    """The smallest rotation that takes the unit vector u to each v: I + [w] + [w]^2 / (1 + u.v), w = u x v.
+def _shortest_arcs(
+    u: Float[np.ndarray, "bones 3"], v: Float[np.ndarray, "frames bones 3"]
+) -> Float[np.ndarray, "frames bones 3 3"]:
+    """The smallest rotations that take unit vectors u to v: I + [w] + [w]^2 / (1 + u.v), w = u x v.
 
     Where v = -u every axis across u serves; one is chosen, so the result stays finite.
     """
     w = np.cross(u, v)
-    cos = v @ u
-    K = np.zeros((len(v), 3, 3))
-    K[:, 0, 1], K[:, 0, 2], K[:, 1, 2] = -w[:, 2], w[:, 1], -w[:, 0]
+    cos = (u * v).sum(axis=-1)
+    K = np.zeros((*cos.shape, 3, 3))
+    K[..., 0, 1], K[..., 0, 2], K[..., 1, 2] = -w[..., 2], w[..., 1], -w[..., 0]
     K -= K.swapaxes(-1, -2)
-    R = np.eye(3) + K + K @ K / np.maximum(1 + cos, 1e-9)[:, None, None]
-    axis = np.roll(u, 1)
-    R[cos < -1 + 1e-8] = 2 * np.outer(axis, axis) - np.eye(3)
-    return R
+    R = np.eye(3) + K + K @ K / np.maximum(1 + cos, 1e-9)[..., None, None]
+    axis = np.roll(u, 1, axis=-1)
+    half_turns = 2 * axis[:, :, None] * axis[:, None] - np.eye(3)
+    return np.where((cos < -1 + 1e-8)[..., None, None], half_turns, R)
 
 
 def _contacts(displacement: Float[np.ndarray, "frames joints 3"], skeleton: Skeleton) -> Float[np.ndarray, "frames 4"]:

@@ -55,6 +55,24 @@ def test_same_seed_same_bytes(tiny_base, clips):
     assert first == second != other
 
 
+def test_the_search_does_not_depend_on_the_threads(tiny_base, clips):
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.append(learn(tiny_base, clips, "<x>", steps=5, carry=False).to_bytes())
+    torch.set_num_threads(before)
+    assert found[0] == found[1]
+
+
+def test_a_draws_parts_are_its_rows():
+    draw = Draw(torch.randn(7, 2, 3), torch.arange(7), torch.arange(7), torch.randn(7, 2, 3), tuple("abcdefg"))
+    parts = draw.parts(2)
+    assert [len(part.prompts) for part in parts] == [3, 4]
+    for name in ("z", "lengths", "t", "eps"):
+        assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(draw, name))
+    assert parts[0].prompts + parts[1].prompts == draw.prompts
+
+
 def test_the_file_is_small_and_loads_for_this_base_only(tiny_base, clips, tmp_path):
     concept = learn(tiny_base, clips, "<x>", steps=3)
     path = concept.save(tmp_path / "x.safetensors")

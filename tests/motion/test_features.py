@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lead.motion import MotionError, Stats, features_to_joints, joints_to_features
-from lead.motion.features import _shortest_arc, canonical, facing, retarget
+from lead.motion.features import _shortest_arcs, canonical, facing, retarget
 from lead.motion.skeleton import BONE_LENGTHS, HUMANML3D, KIT, REST_DIRECTIONS, bone_lengths, skeleton_of
 
 
@@ -68,7 +68,9 @@ def test_bone_against_its_rest_is_finite(walk):
     joints = walk.joints.copy()
     joints[:, 18] = joints[:, 16] + [0, 0.25, 0]
     assert np.isfinite(joints_to_features(joints)).all()
-    np.testing.assert_allclose(np.linalg.det(_shortest_arc(REST_DIRECTIONS[18], np.array([[0.0, 1.0, 0.0]]))), 1.0)
+    np.testing.assert_allclose(
+        np.linalg.det(_shortest_arcs(REST_DIRECTIONS[18:19], np.array([[[0.0, 1.0, 0.0]]]))), 1.0
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -79,7 +81,7 @@ def test_shortest_arc_takes_u_to_v(direction):
     v = v / length if length > 1e-3 else np.array([0.0, 0.0, 1.0])
     for u in (np.array([0.0, -1.0, 0.0]), np.array([1.0, 0.0, 0.0])):
         if v @ u > -1 + 1e-6:
-            R = _shortest_arc(u, v[None])[0]
+            R = _shortest_arcs(u[None], v[None, None])[0, 0]
             np.testing.assert_allclose(R @ u, v, atol=1e-6)
             np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-6)
 
