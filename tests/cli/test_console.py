@@ -94,3 +94,20 @@ def test_a_table_that_is_too_wide_becomes_lines_of_names_and_values(
     assert "figure-8" not in said
     console.table([("a", "long " * 30)], ("name", "text"))
     assert "name" in capsys.readouterr().out.splitlines()[1]  # one long text is folded
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_threads_are_told_to_sleep_where_they_wait_unless_the_user_says_otherwise(monkeypatch, given, expected) -> None:
+    monkeypatch.setattr(os, "environ", dict(given))
+    seen = []
+
+    @console.command
+    def told(as_json: bool = False) -> dict:
+        seen.append(os.environ.get("GOMP_SPINCOUNT"))
+        return {}
+
+    told(as_json=True)
+    assert seen == [expected]
