@@ -16,6 +16,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -80,9 +81,9 @@ def simple_tokenizer() -> Any:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except ImportError:  # a release whose file needs its neighbours
+        return copy(module._tokenizer)  # which the module makes for itself: reading the vocabulary twice takes a while
+    except (ImportError, AttributeError):  # a release whose file needs its neighbours, or makes none
         return import_open_clip().tokenizer.SimpleTokenizer()
-    return module.SimpleTokenizer()
 
 
 def text_weights(source: str | Path, model: str) -> dict[str, Tensor]:

@@ -12,20 +12,24 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import Accelerator, PartialState
 from torch import Tensor
 
 from lead.errors import LeadError
+
+if TYPE_CHECKING:  # its import takes a tenth of a second, which only training should wait for
+    from accelerate import Accelerator
 
 GRACE = 10.0
 """Seconds that the others have to end by themselves once one process has failed."""
 
 
-def accelerator(device: str, precision: str = "no") -> Accelerator:
+def accelerator(device: str, precision: str = "no") -> "Accelerator":
     """This process's accelerator: its place among the processes, its device, its arithmetic."""
+    from accelerate import Accelerator
+
     if device.startswith("cuda:"):
         torch.cuda.set_device(torch.device(device))
     return Accelerator(cpu=device == "cpu", mixed_precision=precision)
@@ -33,12 +37,14 @@ def accelerator(device: str, precision: str = "no") -> Accelerator:
 
 def main_first(device: str) -> AbstractContextManager:
     """In this block the main process goes first: it writes what the others, after it, find written."""
+    from accelerate import PartialState
+
     return PartialState(cpu=device == "cpu").main_process_first()
 
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, rows: Tensor, accelerator: Accelerator) -> Tensor:
+    def forward(context: Any, rows: Tensor, accelerator: "Accelerator") -> Tensor:
         context.accelerator, context.count = accelerator, len(rows)
         return accelerator.gather(rows)
 
@@ -48,7 +54,7 @@ class _Gather(torch.autograd.Function):
         return context.accelerator.reduce(gradients[0], "sum")[start : start + context.count], None
 
 
-def gather(rows: Tensor, accelerator: Accelerator) -> Tensor:
+def gather(rows: Tensor, accelerator: "Accelerator") -> Tensor:
     """The rows of all processes in order, equally many each; gradients go back to the process a row came from.
 
     Each process's gradient is the sum over the processes' losses, so that the *mean* over processes of the
@@ -58,7 +64,7 @@ def gather(rows: Tensor, accelerator: Accelerator) -> Tensor:
 
 
 @torch.no_grad()
-def mean_gradients(parameters: Sequence[Tensor], flag: bool, accelerator: Accelerator) -> bool:
+def mean_gradients(parameters: Sequence[Tensor], flag: bool, accelerator: "Accelerator") -> bool:
     """Sets every gradient to its mean over the processes, in one message; True where any process raised its flag."""
     if accelerator.num_processes == 1:
         return flag

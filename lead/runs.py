@@ -20,7 +20,6 @@ from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import torch
-from accelerate.utils import broadcast
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from safetensors import SafetensorError, safe_open
@@ -325,6 +324,8 @@ class Stage(Generic[M]):
 
     def _same_everywhere(self, module: M) -> M:
         """The module, with the main process's weights in every process."""
+        from accelerate.utils import broadcast
+
         for tensor in module.state_dict().values() if self.accelerator.num_processes > 1 else ():
             tensor.copy_(broadcast(tensor.clone()))
         return module

@@ -37,6 +37,8 @@ class _Undrawn(TorchFunctionMode):
         kwargs = kwargs or {}
         if getattr(func, "__module__", "") == "torch.nn.init":
             return args[0] if args else kwargs["tensor"]
+        if func is torch.linalg.qr:  # of orthogonal ones, which are not asked first
+            return args[0], args[0].new_zeros(args[0].shape[1], args[0].shape[1])
         return func(*args, **kwargs)
 
 
