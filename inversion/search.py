@@ -16,9 +16,8 @@ from pathlib import Path
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+from inversion.descent import Adam
 from inversion.lesson import Lesson
 from inversion.objectives import Draw, Objective, objective_loss
 from inversion.word import LearntWord
@@ -39,6 +38,8 @@ PATIENCE = 60
 BETTER = 0.998
 SAVE_EVERY = 5.0
 """Seconds between checkpoints."""
+LAYOUT = 2
+"""Of checkpoints."""
 
 
 @dataclass
@@ -60,10 +61,10 @@ class Checkpoint:
 
     def __init__(self, path: Path | None, search: str):
         """`search` tells one search from another; without a path nothing is kept."""
-        self.path, self.identity = path, hashlib.sha256(search.encode()).hexdigest()
+        self.path, self.identity = path, hashlib.sha256(f"{LAYOUT} {search}".encode()).hexdigest()
         self.saved = time.monotonic()
 
-    def load(self, word: LearntWord, optimiser: Optimizer, rates: LRScheduler, generator: Generator) -> Found | None:
+    def load(self, word: LearntWord, adam: Adam, generator: Generator) -> Found | None:
         """How far the same search was, its state put back in place; None where the file is another's or is broken."""
         if self.path is None or not self.path.is_file():
             return None
@@ -74,19 +75,16 @@ class Checkpoint:
         if not isinstance(state, dict) or state.get("identity") != self.identity:
             return None
         word.load_state_dict(state["word"])
-        optimiser.load_state_dict(state["optimiser"])
-        rates.load_state_dict(state["rates"])
+        adam.load(state["adam"])
         generator.set_state(state["generator"])
         return Found(**state["found"])
 
-    def save(
-        self, found: Found, word: LearntWord, optimiser: Optimizer, rates: LRScheduler, generator: Generator
-    ) -> None:
+    def save(self, found: Found, word: LearntWord, adam: Adam, generator: Generator) -> None:
         if self.path is None or time.monotonic() - self.saved < SAVE_EVERY:
             return
         partial = self.path.with_name(self.path.name + ".partial")
         state = {"identity": self.identity, "found": vars(found), "generator": generator.get_state()}
-        state |= {"word": word.state_dict(), "optimiser": optimiser.state_dict(), "rates": rates.state_dict()}
+        state |= {"word": word.state_dict(), "adam": adam.state}
         torch.save(state, partial)
         os.replace(partial, self.path)
         self.saved = time.monotonic()
@@ -110,29 +108,27 @@ def search(
 ) -> Found:
     """The best word of at most `steps` steps; Ctrl-C ends the search early."""
     generator = Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(word.rates(), fused=True)
-    rates = LambdaLR(optimiser, lambda step: _rate(step, steps))
+    adam = Adam(word.rates())
     fixed = taught.draw(base, FIXED_ROWS, Generator().manual_seed(seed + 1))
     with side_by_side(PARTS) as each:
         loss_of = partial(_loss, _in_16_bits(base), word, objective, token, each)
-        found = checkpoint.load(word, optimiser, rates, generator)
+        found = checkpoint.load(word, adam, generator)
         if found is None:
             first = _measured(loss_of, fixed)
             found = Found(word.tensors(), first, first)
         score = found.best
         try:
             while found.steps < steps and found.steps - max(found.best_step, steps // 2) < PATIENCE:
-                optimiser.zero_grad()
+                adam.forget_gradients()
                 loss = loss_of(taught.draw(base, batch, generator))
-                optimiser.step()
-                rates.step()
+                adam.step(_rate(found.steps, steps))
                 found.steps += 1
                 found.curve.append(loss)
                 if found.steps % CHECK_EVERY == 0 or found.steps == steps:
                     score = _measured(loss_of, fixed)
                     if score < found.best * BETTER:
                         found.tensors, found.best, found.best_step = word.tensors(), score, found.steps
-                    checkpoint.save(found, word, optimiser, rates, generator)
+                    checkpoint.save(found, word, adam, generator)
                 if progress:
                     progress(found.steps, steps, loss, score)
         except KeyboardInterrupt:

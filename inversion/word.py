@@ -36,13 +36,13 @@ class LearntWord(nn.Module):
         v = self.start + self.free
         return v if self.manner is None else v + torch.einsum("p,pvd->vd", self.manner, self.map)
 
-    def rates(self) -> list[dict]:
-        """Parameter groups for an optimiser."""
-        groups = [{"params": [self.free], "lr": RATE * (1.0 if self.manner is None else FREE_SHARE)}]
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Parameters by the rate at which they are learnt."""
+        groups = [([self.free], RATE * (1.0 if self.manner is None else FREE_SHARE))]
         if self.manner is not None:
-            groups.append({"params": [self.manner], "lr": RATE * MANNER_SHARE})
+            groups.append(([self.manner], RATE * MANNER_SHARE))
         if self.adapter is not None:
-            groups.append({"params": list(self.adapter.parameters()), "lr": ADAPTER_RATE})
+            groups.append((list(self.adapter.parameters()), ADAPTER_RATE))
         return groups
 
     @contextmanager
