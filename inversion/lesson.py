@@ -28,15 +28,15 @@ from lead.data import MAX_FRAMES, UNIT
 from lead.layers import lengths_to_mask, masked_mean
 from lead.model import MIN_FRAMES
 from lead.motion import Motion
+from lead.text import NEUTRAL
 from lead.threads import side_by_side
 
 CARRY = 1.4
 """1 is what the clips show of their own action; others need more before a manner is seen in them."""
-PLAINLY = "normally"
-"""How the base is asked for its own motions: of the manners that it knows, a bare prompt gets any, and which follows
-from the length asked for (16 motions of 5 s lay 3 to 4 from 64 of all lengths; a manner's direction is 2 to 3 long)."""
-NEUTRAL = 64
-"""The base's own motions of each of the clips' actions."""
+DRAWN = 64
+"""The base's own motions of each of the clips' actions, which are asked for `lead.text.NEUTRAL`: of the manners that it
+knows, a bare prompt gets any, and which follows from the length asked for (16 motions of 5 s lay 3 to 4 from 64 of all
+lengths; a manner's direction is 2 to 3 long)."""
 ROOT_VELOCITY = (0, 1, 2)
 """Places in the features: turning, and velocity to the side and ahead."""
 PROBED = 32
@@ -102,7 +102,7 @@ def direction(
     deltas = []
     for action in dict.fromkeys(actions):
         rows = [row for row, name in enumerate(actions) if name == action]
-        neutral = _mean_token(base, *generated(base, [action] * NEUTRAL, seed + 1))
+        neutral = _mean_token(base, *generated(base, [action] * DRAWN, seed + 1))
         deltas.append(_mean_token(base, z[rows], lengths[rows]) - neutral)
     return torch.stack(deltas).mean(dim=0)
 
@@ -134,7 +134,7 @@ def generated(
     """Latents and lengths of "a person <action> normally", of lengths drawn evenly."""
     seconds = np.random.default_rng(seed).uniform(SHORTEST, LONGEST, len(actions))
     lengths = torch.tensor([int(n * base.skeleton.fps) // UNIT * UNIT for n in seconds], device=base.device)
-    text = base.encode_text([f"a person {action} {PLAINLY}" for action in actions])
+    text = base.encode_text([f"a person {action} {NEUTRAL}" for action in actions])
     latents = int(base.vae.latent_lengths(lengths).max())
 
     def made(start: int) -> Float[Tensor, "part latents d_latent"]:

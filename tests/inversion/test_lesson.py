@@ -3,7 +3,7 @@ import pytest
 import torch
 from walks import walking
 
-from inversion.lesson import CARRY, NEUTRAL, PROBED, cut, direction, generated, lesson, without_travel
+from inversion.lesson import CARRY, DRAWN, PROBED, cut, direction, generated, lesson, without_travel
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,9 @@ def test_actions_and_uncarried_styles_have_no_direction(tiny_base, clips):
 
 
 def test_the_direction_is_what_clips_add_to_the_bases_own_motions(tiny_base):
-    own, lengths = generated(tiny_base, ["runs"] * NEUTRAL, seed=1)
+    own, lengths = generated(tiny_base, ["runs"] * DRAWN, seed=1)
     shift = torch.arange(8.0)
-    delta = direction(tiny_base, own + shift, lengths, ["runs"] * NEUTRAL, seed=0)
+    delta = direction(tiny_base, own + shift, lengths, ["runs"] * DRAWN, seed=0)
     torch.testing.assert_close(delta, shift, atol=1e-4, rtol=0)
 
 
