@@ -1,13 +1,16 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from walks import walking
 
 from inversion import learn
 from inversion.likeness import Looks
-from inversion.report import OTHERS, WAYS, Report, report, speed, turning
+from inversion.report import EACH, OTHERS, WAYS, Report, report, speed, turning
 from inversion.report import _advice as advice
+from inversion.report import _held
 from inversion.report import _share as share
 from lead import Motion
 
@@ -78,3 +81,15 @@ def test_advice(told, kind, clips, said):
     found = advice(told, kind, clips)
     assert len(found) == len(said)
     assert all(text.startswith(start) for text, start in zip(found, said, strict=True))
+
+
+def test_content_is_held_by_a_manner_that_changes_all_motions_alike_and_not_where_it_is_gone(monkeypatch):
+    monkeypatch.setattr("inversion.report.realigned", lambda base, motions: motions)
+    text = torch.eye(4)
+    base = SimpleNamespace(encode_text=lambda captions: text.repeat_interleave(EACH, dim=0))
+    manner, plain = torch.full((4,), -3.0), text.repeat_interleave(EACH, dim=0)
+    own = SimpleNamespace(words=torch.ones(8, 4) + manner, plains=torch.ones(8, 4))
+    lost = plain.clone()
+    lost[:EACH] = text[1]  # of the first caption the second's content is made
+    other = SimpleNamespace(words=lost + manner, plains=plain, captions=[])
+    np.testing.assert_allclose(_held(base, own, other, "style"), [0, 1, 1, 1], atol=1e-6)
