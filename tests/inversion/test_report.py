@@ -8,9 +8,8 @@ from walks import walking
 
 from inversion import learn
 from inversion.likeness import Looks
-from inversion.report import EACH, OTHERS, WAYS, Report, report, speed, turning
+from inversion.report import EACH, OTHERS, WAYS, Report, _held, report, speed, turning
 from inversion.report import _advice as advice
-from inversion.report import _held
 from inversion.report import _share as share
 from lead import Motion
 
