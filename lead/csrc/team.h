@@ -1,9 +1,9 @@
 // Threads that share one evaluation.
 //
 // All of a team run the same code.  Where it comes to `each`, each has a part of the items to itself, side by side, and
-// takes from the others' parts where it would wait for them; what is computed
-// for an item does not depend on who takes it.  Where another program holds a core, its thread is missed only if it has
-// taken an item, and after that it is done without for a while.
+// takes from the others' parts where it would wait for them; what is computed for an item does not depend on who takes
+// it.  Where another program holds a core, its thread is missed only if it has taken an item, and after that it is done
+// without for a while.
 #pragma once
 #include <algorithm>
 #include <atomic>
