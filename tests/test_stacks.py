@@ -90,7 +90,7 @@ def test_outputs_do_not_depend_on_threads_and_neighbours(kind, threads):
         threads(1)
         alone = native_only(module, *given)
         assert torch.equal(native_only(module, *[part[:1] for part in given]), alone[:1])
-        for count in (2, 3):
+        for count in (2, 3, 7):  # the last more than a matrix has panels
             threads(count)
             for _ in range(5):
                 assert torch.equal(native_only(module, *given), alone)

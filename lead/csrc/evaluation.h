@@ -93,8 +93,6 @@ public:
         bias = own.take(tokens);
     }
 
-    static int64_t most_stages(const Stack &stack) { return 4 + 24 * stack.count; }
-
     void run() {
         Rows x = to.main;
         each_row([&](int64_t row) { std::memcpy(x[row], given(row), sizeof(float) * stack.width); });
@@ -119,42 +117,56 @@ private:
 
     Rows after_layer(int64_t index, Rows x) {
         const Layer &layer = stack.layers[index];
-        if (index >= stack.count - stack.joins) {
-            map(layer.join, x, kept(stack.count - 1 - index), {to.side, stack.width});
+        if (joins(index)) {
+            map(layer.join, x, kept(stack.count - 1 - index), {to.side, stack.width}, layer.qkv);
             x = to.side;
         }
-        map(layer.qkv, stack.post_norm ? x : normed(layer.norm_1, x, to.mixed), {}, {to.wide, 3 * stack.width});
+        const Rows asking = stack.post_norm ? x : normed(layer.norm_1, x, to.mixed);
+        map(layer.qkv, asking, {}, {to.wide, 3 * stack.width}, layer.out);
         const bool last = index == stack.count - 1;
         attention(last ? call.from : 0, last ? call.wanted : tokens);
         if (last && call.wanted < tokens) x = only_wanted(x, x.at == to.side.at ? to.main : to.side);
-        map(layer.out, to.mixed, {}, {to.side, stack.width, x});
+        map(layer.out, to.mixed, {}, {to.side, stack.width, x}, call.memory ? layer.value : layer.first);
         x = to.side;
         if (stack.post_norm) normed(layer.norm_1, x, x);
         if (call.memory) remember(layer, x);
         const Rows before = stack.post_norm ? x : normed(layer.norm_2, x, to.mixed);
         const auto activation = stack.activation == GELU ? bend<gelu> : bend<quick_gelu>;
-        map(layer.first, before, {}, {to.wide, stack.hidden, {}, activation});
+        map(layer.first, before, {}, {to.wide, stack.hidden, {}, activation}, layer.second);
         const Rows next = index < stack.joins ? kept(index) : to.main;
-        map(layer.second, to.wide, {}, {next, stack.width, x});
+        map(layer.second, to.wide, {}, {next, stack.width, x}, start_of((index + 1) % stack.count));
         return stack.post_norm ? normed(layer.norm_2, next, next) : next;
     }
 
     Rows kept(int64_t index) const { return {to.kept[index * samples * call.tokens], to.kept.stride}; }
 
-    // y = W [x, more] + b, and what is added to the matrix.
-    void map(const Matrix &matrix, Rows x, Rows more, const Target &target) { map(matrix, x, more, target, rows()); }
+    bool joins(int64_t index) const { return index >= stack.count - stack.joins; }
 
-    void map(const Matrix &matrix, Rows x, Rows more, const Target &target, int64_t count) {
+    // The matrix that a layer begins with.
+    const Matrix &start_of(int64_t index) const {
+        return joins(index) ? stack.layers[index].join : stack.layers[index].qkv;
+    }
+
+    // y = W [x, more] + b, and what is added to the matrix; `then` is the next one.
+    void map(const Matrix &matrix, Rows x, Rows more, const Target &target, const Matrix &then) {
+        map(matrix, x, more, target, then, rows());
+    }
+
+    void map(const Matrix &matrix, Rows x, Rows more, const Target &target, const Matrix &then, int64_t count) {
         const int64_t step = (matrix.inputs + 1) * PANEL, half = more.at ? matrix.inputs / 2 : matrix.inputs;
-        Source sources[3] = {{x.at, x.stride, matrix.panels + PANEL, half, step}};
+        const int64_t panels = cut(matrix.outputs, PANEL);
+        const float *end = matrix.panels + team.own_end(panels) * step;
+        const float *next = then.panels + team.own_start(cut(then.outputs, PANEL)) * (then.inputs + 1) * PANEL;
+        Source sources[3] = {{x.at, x.stride, matrix.panels + PANEL, half, step, end, next}};
         int parts = 1;
-        if (more.at) sources[parts++] = {more.at, more.stride, matrix.panels + (1 + half) * PANEL, half, step};
+        if (more.at)
+            sources[parts++] = {more.at, more.stride, matrix.panels + (1 + half) * PANEL, half, step, end, next};
         if (matrix.rank) {
             lower(matrix, sources, parts);
             const Rows low = {to.low.at, stride_of(matrix.rank)};
             sources[parts++] = {low.at, low.stride, matrix.up + PANEL, matrix.rank, (matrix.rank + 1) * PANEL};
         }
-        each_of(cut(matrix.outputs, PANEL), [&](int64_t panel) {
+        team.each(panels, [&](int64_t panel) {
             column(sources, parts, matrix.panels + panel * step, panel, count, target);
         });
     }
@@ -165,9 +177,10 @@ private:
         for (int part = 0; part < parts; ++part) {
             down[part] = sources[part];
             down[part].weights = matrix.down + (sources[part].weights - matrix.panels);
+            down[part].end = nullptr;
         }
         const Rows low = {to.low.at, stride_of(matrix.rank)};
-        each_of(cut(matrix.rank, PANEL), [&](int64_t panel) {
+        team.each(cut(matrix.rank, PANEL), [&](int64_t panel) {
             column(down, parts, nullptr, panel, rows(), {low, matrix.rank});
             for (int64_t row = 0; row < rows(); ++row)
                 for (int64_t rank = panel * PANEL; rank < std::min((panel + 1) * PANEL, matrix.rank); ++rank)
@@ -183,8 +196,8 @@ private:
     // x = norm(x + what the memory token says to all of a sample's tokens)
     void remember(const Layer &layer, Rows x) {
         const Rows memory = {const_cast<float *>(call.memory) + first * stack.width, stack.width};
-        map(layer.value, memory, {}, {to.value, stack.width}, samples);
-        map(layer.put, to.value, {}, {to.from_memory, stack.width}, samples);
+        map(layer.value, memory, {}, {to.value, stack.width}, layer.put, samples);
+        map(layer.put, to.value, {}, {to.from_memory, stack.width}, layer.first, samples);
         each_row([&](int64_t row) {
             const float *said = to.from_memory[row / tokens];
             for (int64_t at = 0; at < stack.width; ++at) x[row][at] += said[at];
@@ -204,7 +217,7 @@ private:
     }
 
     void attention(int64_t from, int64_t wanted) {
-        each_of(samples * stack.heads, [&](int64_t item) {
+        team.each(samples * stack.heads, [&](int64_t item) {
             attend(item / stack.heads, item % stack.heads, from, wanted);
         });
     }
@@ -266,14 +279,7 @@ private:
         }
     }
 
-    template <class Work> void each_row(Work work) { each_of(rows(), work); }
-
-    template <class Work> void each_of(int64_t items, Work work) {
-        const int64_t pieces = team.pieces(items);
-        team.each(pieces, [&](int64_t piece) {
-            for (int64_t item = piece * items / pieces; item < (piece + 1) * items / pieces; ++item) work(item);
-        });
-    }
+    template <class Work> void each_row(Work work) { team.each(rows(), work); }
 
     int64_t own_size() const {
         const int64_t head = stack.width / stack.heads, keys = cut(tokens, PANEL) * PANEL;
@@ -305,9 +311,9 @@ static void map(
     };
     const bool worth = threads > 1 && rows * matrix.inputs * panels > 200000;
     const int64_t blocks = rows < 2 * ROWS * threads ? 1 : 4 * threads;
-    Shares shares[1];
-    Pool::instance().run(worth ? threads : 1, [&] {
-        Team(shares).each(panels * blocks, [&](int64_t item) {
+    Shares shares(worth ? threads : 1);
+    Pool::instance().run(shares.threads, [&](int64_t number) {
+        Team(&shares, number).each(panels * blocks, [&](int64_t item) {
             const int64_t panel = item / blocks, block = item % blocks, row = block * rows / blocks;
             part(panel, row, (block + 1) * rows / blocks - row);
         });
@@ -326,19 +332,18 @@ static void evaluate(const Stack &stack, const Call &call) {
         if (pool.crowded()) threads = 1;
         else {
             Buffers buffers(stack, batch, tokens);
-            std::vector<Shares> shares(Evaluation::most_stages(stack));
-            std::atomic<bool> held_up{false};
-            pool.run(threads, [&] {
-                Evaluation(stack, call, 0, batch, buffers, Team(shares.data(), threads, &held_up)).run();
+            Shares shares(threads);
+            pool.run(threads, [&](int64_t number) {
+                Evaluation(stack, call, 0, batch, buffers, Team(&shares, number)).run();
             });
-            return pool.learn(held_up);
+            return pool.learn(shares.held_up);
         }
     }
     const int64_t most = std::max<int64_t>(1, 96 / tokens);  // samples whose rows stay in a core's own cache
     const int64_t groups = std::min(batch, threads * cut(batch, threads * most));
-    Shares shares[1];
-    pool.run(threads, [&] {
-        Team(shares, threads).each(groups, [&](int64_t group) {
+    Shares shares(threads);
+    pool.run(threads, [&](int64_t number) {
+        Team(&shares, number).each(groups, [&](int64_t group) {
             const int64_t first = group * batch / groups, samples = (group + 1) * batch / groups - first;
             Buffers buffers(stack, samples, tokens);
             Evaluation(stack, call, first, samples, buffers, Team()).run();

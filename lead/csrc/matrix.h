@@ -5,7 +5,7 @@
 // once for all of the tile's rows.  A sum runs over the inputs in their order, whatever the tiles, level and threads.
 
 constexpr int PANEL = 2 * LANES;
-constexpr int AHEAD = 2048;  // numbers by which weights are called into the cache before they are met
+constexpr int AHEAD = 8192;  // numbers by which weights are called into the core's own cache before they are met
 
 inline int64_t cut(int64_t n, int64_t into) { return (n + into - 1) / into; }
 
@@ -37,6 +37,7 @@ struct Source {
     int64_t stride;
     const float *weights;  // of the first panel
     int64_t inputs, panel_stride;
+    const float *end = nullptr, *next = nullptr;  // of this thread's part of the weights, and what it will meet then
 };
 
 // What becomes of a sum, and where it goes.
@@ -66,8 +67,11 @@ static void tile(
     for (const Source *source = sources; source < sources + count; ++source) {
         const int64_t stride = source->stride;
         const float *x = source->x + row * stride, *w = source->weights + panel * source->panel_stride;
+        const float *ahead = w + AHEAD;
+        if (w < source->end && ahead >= source->end) ahead = source->next + (ahead - source->end);
         for (int64_t input = 0; input < source->inputs; ++input, w += PANEL) {
-            for (int line = 0; line < PANEL; line += 16) _mm_prefetch((const char *)(w + line + AHEAD), _MM_HINT_T0);
+            for (int line = 0; line < PANEL; line += 16) _mm_prefetch((const char *)(ahead + line), _MM_HINT_T1);
+            if ((ahead += PANEL) == source->end) ahead = source->next;
             const Vec left = load(w), right = load(w + LANES);
 #pragma GCC unroll 16
             for (int r = 0; r < R; ++r) {

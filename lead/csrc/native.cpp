@@ -14,7 +14,6 @@
 #include <cstring>
 #include <immintrin.h>
 #include <utility>
-#include <vector>
 
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // of what GCC's own headers leave undefined on purpose

@@ -1,8 +1,9 @@
 // Threads that share one evaluation.
 //
-// All of a team run the same code.  Where it comes to `each`, they take the items as they are free; what is computed
-// for an item does not depend on who takes it.  Where another program holds a core, its thread is missed only if it has
-// taken an item, and after that it is done without for a while.
+// All of a team run the same code.  Where it comes to `each`, each has a part of the items to itself, side by side, and
+// takes from the others' parts where it would wait for them; what is computed for an item does not depend on who takes
+// it.  Where another program holds a core, its thread is missed only if it has taken an item, and after that it is done
+// without for a while.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <immintrin.h>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -28,50 +30,76 @@ private:
     int rounds = 0;
 };
 
-// The items of one piece of code: how many were taken, how many are done.
-struct alignas(64) Shares {
-    std::atomic<int64_t> taken{0}, done{0};
+// What one thread of a team says to the others, each number with a cache line of its own.
+struct Share {
+    alignas(64) std::atomic<int64_t> taken{0};  // of its part: the stage, and how many of the stage's items
+    alignas(64) std::atomic<int64_t> done{0};   // items it has done in all stages
 };
 
-// One thread's view of a team; with no shares it is alone.
+// What the threads of a team share.
+struct Shares {
+    explicit Shares(int64_t threads) : threads(threads), of(new Share[threads]) {}
+
+    const int64_t threads;
+    const std::unique_ptr<Share[]> of;
+    std::atomic<bool> held_up{false};
+};
+
+// One thread's view of a team; with no shares it is alone.  Each call of `each` is a stage.
 class Team {
 public:
-    explicit Team(Shares *shares = nullptr, int64_t threads = 1, std::atomic<bool> *held_up = nullptr)
-        : shares(shares), threads(threads), held_up(held_up) {}
+    explicit Team(Shares *shares = nullptr, int64_t number = 0) : shares(shares), number(number) {}
+
+    // Of so many items the first that is this thread's own.
+    int64_t own_start(int64_t items) const { return shares ? start_of(number, items) : 0; }
+    int64_t own_end(int64_t items) const { return shares ? start_of(number + 1, items) : items; }
 
     template <class Work> void each(int64_t items, Work work) {
         if (!shares) {
             for (int64_t item = 0; item < items; ++item) work(item);
             return;
         }
-        Shares &now = *shares++;
-        int64_t mine = 0;
-        while (now.taken.load(std::memory_order_relaxed) < items) {
-            const int64_t item = now.taken.fetch_add(1, std::memory_order_relaxed);
-            if (item >= items) break;
-            work(item);
-            ++mine;
-        }
-        if (mine) now.done.fetch_add(mine, std::memory_order_release);
-        if (now.done.load(std::memory_order_acquire) < items) await(now, items);
-    }
-
-    // Into how many items to cut so many parts: a few for each thread, for taking one costs a tenth of a microsecond.
-    int64_t pieces(int64_t parts) const {
-        if (!shares) return 1;
-        return parts > 4 * threads ? 4 * threads : parts;
+        ++stage;
+        total += items;
+        for (int64_t other = 0; other < shares->threads && !done(); ++other)
+            take_part((number + other) % shares->threads, items, work);
+        if (!done()) await();
     }
 
 private:
-    void await(const Shares &now, int64_t items) const {
+    int64_t start_of(int64_t part, int64_t items) const { return part * items / shares->threads; }
+
+    template <class Work> void take_part(int64_t part, int64_t items, Work work) {
+        const int64_t first = start_of(part, items), size = start_of(part + 1, items) - first, before = mine;
+        for (int64_t item; (item = take(shares->of[part].taken, size)) < size; ++mine) work(first + item);
+        if (mine > before) shares->of[number].done.store(mine, std::memory_order_release);
+    }
+
+    // The next of a part's items; `size` where all were taken, as they were where the others are at a later stage.
+    int64_t take(std::atomic<int64_t> &taken, int64_t size) const {
+        int64_t known = taken.load(std::memory_order_relaxed);
+        for (;;) {
+            const int64_t item = known >> 32 == stage ? known & 0xffffffff : 0;
+            if (known >> 32 > stage || item >= size) return size;
+            if (taken.compare_exchange_weak(known, (stage << 32) + item + 1, std::memory_order_relaxed)) return item;
+        }
+    }
+
+    bool done() const {
+        int64_t sum = 0;
+        for (int64_t part = 0; part < shares->threads; ++part)
+            sum += shares->of[part].done.load(std::memory_order_acquire);
+        return sum >= total;
+    }
+
+    void await() const {
         const auto start = Clock::now();
-        for (Patience patience; now.done.load(std::memory_order_acquire) < items;) patience.wait();
-        if (held_up && Clock::now() - start > Micros(2000)) *held_up = true;  // no item takes as long
+        for (Patience patience; !done();) patience.wait();
+        if (Clock::now() - start > Micros(2000)) shares->held_up = true;  // no item takes as long
     }
 
     Shares *shares;
-    int64_t threads;
-    std::atomic<bool> *held_up;
+    int64_t number, stage = 0, total = 0, mine = 0;  // items up to this stage, and of those done here
 };
 
 // Helpers that live as long as the process and sleep between evaluations.  After a fork the child has none of them, and
@@ -92,17 +120,18 @@ public:
         if (held_up) quiet_until = (Clock::now() + Micros(quiet)).time_since_epoch().count();
     }
 
-    // Runs `work` here and on up to `threads - 1` helpers, and returns when nobody is in it any more.
+    // Runs `work` here and on up to `threads - 1` helpers, each with its number, and returns when nobody is in it any
+    // more.
     template <class Work> void run(int64_t threads, Work work) {
         std::unique_lock<std::mutex> alone(busy, std::try_to_lock);
         const bool shared = threads > 1 && alone;
-        if (shared) open(threads - 1, [](void *given) { (*static_cast<Work *>(given))(); }, &work);
-        work();
+        if (shared) open(threads - 1, [](void *given, int64_t number) { (*static_cast<Work *>(given))(number); }, &work);
+        work(0);
         if (shared) close();
     }
 
 private:
-    using Job = void (*)(void *);
+    using Job = void (*)(void *, int64_t);
 
     void open(int64_t wanted, Job given, void *to) {
         try {
@@ -130,7 +159,7 @@ private:
             await_call(seen);
             seen = calls;
             ++inside;
-            if (is_open && number < places) job(context);
+            if (is_open && number < places) job(context, number + 1);
             --inside;
         }
     }
