@@ -68,14 +68,18 @@ class Diffusion:
 
     def clean_and_noise(self, z_t: Tensor, t: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
         """The estimates of z_0 and eps that a network's output means; the inverse of `noised` and `target`."""
-        return self.clean_and_noise_at(self.scales(t), z_t, output)
-
-    def clean_and_noise_at(self, scales: tuple[Tensor, Tensor], z_t: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
-        """The same by `scales` of a time."""
-        signal, noise = scales
+        signal, noise = self.scales(t)
         if self.config.prediction == "epsilon":
             return (z_t - noise * output) / signal, output
         return signal * z_t - noise * output, noise * z_t + signal * output
+
+    def ddim_step(self, z_t: Tensor, output: Tensor, now: tuple[float, float], then: tuple[float, float]) -> Tensor:
+        """z_next of one time's `scales` and the next one's: z_0 and eps as estimated, mixed anew, in few operations."""
+        (signal, noise), (next_signal, next_noise) = now, then
+        if self.config.prediction == "epsilon":
+            return torch.sub(z_t, output, alpha=noise).mul_(next_signal / signal).add_(output, alpha=next_noise)
+        of_z, of_output = next_signal * signal + next_noise * noise, next_noise * signal - next_signal * noise
+        return (of_z * z_t).add_(output, alpha=of_output)
 
     def sampling_times(self, steps: int) -> Int[Tensor, "times"]:
         """Where a sampler evaluates the network, `steps` evenly spaced times downward, and last where it ends."""
@@ -130,10 +134,9 @@ def ddim(
 ) -> Float[Tensor, "batch latents d_latent"]:
     """Deterministic DDIM (Song et al., arXiv 2010.02502, eta = 0), of first order; nothing is clipped."""
     z_t, times = noise, diffusion.sampling_times(steps).to(noise.device)
-    scales = list(zip(*diffusion.scales(times), strict=True))
+    scales = zip(*(part.flatten().tolist() for part in diffusion.scales(times)), strict=True)
     for t, (now, then) in zip(times[:, None].expand(-1, len(noise)), pairwise(scales), strict=False):
-        clean, eps = diffusion.clean_and_noise_at(now, z_t, network(z_t, t))
-        z_t = _mixed(clean, then, eps)
+        z_t = diffusion.ddim_step(z_t, network(z_t, t), now, then)
     return z_t
 
 

@@ -127,11 +127,16 @@ class MldDenoiser(nn.Module):
         if packed is None:
             return lambda z_t, t: self(z_t, t, text, lengths)
         z_place, time_place, text_place = self.query_pos.pe[:3]
-        time_token = tabulated(lambda t: (self.time_embedding(t) + time_place)[:, None], times)
+        time = tabulated(lambda t: self.time_embedding(t) + time_place, times)
         text_token = (self.emb_proj(text) + text_place)[:, None]
+        z, time_token = torch.empty_like(text_token), torch.empty_like(text_token[:1])
+        tokens = [z, time_token.expand(len(text), -1, -1), text_token]
+        evaluate = packed.prepared(tokens, None, slice(1))
 
         def network(z_t: Tensor, t: Tensor) -> Tensor:
-            return packed([z_t + z_place, time_token(t).expand(len(z_t), -1, -1), text_token], None, slice(1))
+            torch.add(z_t, z_place, out=z)
+            time_token.copy_(time(t))
+            return evaluate()
 
         return network
 

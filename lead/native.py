@@ -122,8 +122,8 @@ def mapped(
     return y
 
 
-def evaluate(stack: Stack, call: Call) -> None:
-    """Fill the call's outputs."""
+def evaluate(stack: Stack, call: Call, read: object) -> None:
+    """Fill the call's outputs; `read` holds the tensors that the call reads."""
     _LIBRARY.lead_evaluate(LEVEL, byref(stack), byref(call))
 
 

@@ -7,7 +7,7 @@ transformer calls its modules.  Knows nothing of what transformers are for.
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -144,8 +144,20 @@ class Packed:
 
         A piece that is expanded over the batch is read where it is.
         """
+        return self.prepared(pieces, mask, wanted, memory)()
+
+    def prepared(
+        self,
+        pieces: Sequence[Float[Tensor, "batch _ width"]],
+        mask: Bool[Tensor, "batch tokens"] | None,
+        wanted: slice = slice(None),
+        memory: Float[Tensor, "batch width"] | None = None,
+    ) -> Callable[[], Float[Tensor, "batch wanted width"]]:
+        """The same as a function, for pieces whose numbers change where they are: as they are when it is called.
+
+        What it gives is the same tensor each time, with other numbers.
+        """
         batch, tokens, width = len(pieces[0]), sum(piece.shape[1] for piece in pieces), pieces[0].shape[2]
-        self._add(batch)
         start, stop, _ = wanted.indices(tokens)
         pieces = [piece if piece.stride()[1:] == (width, 1) else piece.contiguous() for piece in pieces]
         y = pieces[0].new_empty(batch, stop - start, width)
@@ -155,8 +167,14 @@ class Packed:
             (native.Piece * len(places))(*places), len(places), *map(native.place, (mask, memory, y)),
             batch, tokens, start, stop - start, torch.get_num_threads(),
         )  # fmt: skip
-        native.evaluate(self.stack, call)
-        return y
+        read = pieces, mask, memory
+
+        def evaluate() -> Tensor:
+            self._add(batch)
+            native.evaluate(self.stack, call, read)
+            return y
+
+        return evaluate
 
     def _add(self, batch: int) -> None:
         """Take up the low-rank additions that the layers have now."""

@@ -105,3 +105,15 @@ def test_sampling_times():
 def test_an_unknown_sampler_is_named():
     with pytest.raises(LeadError, match=r"no sampler 'euler'; choose one of ddim, dpm\+\+"):
         sample(Diffusion(DiffusionConfig()), lambda z, t: z, torch.zeros(1, 1, 1), 5, "euler")
+
+
+@pytest.mark.parametrize("prediction", ["v", "epsilon"])
+def test_a_step_of_ddim_mixes_the_estimates_anew(prediction):
+    diffusion = Diffusion(DiffusionConfig(prediction=prediction))
+    z, output = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    for now, then in ((999, 899), (99, CLEAN), (500, 1)):
+        times = [torch.full((len(z),), t) for t in (now, then)]
+        clean, eps = diffusion.clean_and_noise(z, times[0], output)
+        scales = [tuple(float(part[0]) for part in diffusion.scales(t)) for t in times]
+        stepped = diffusion.ddim_step(z, output, *scales)
+        torch.testing.assert_close(stepped, diffusion.noised(clean, times[1], eps), atol=1e-5, rtol=1e-5)

@@ -254,3 +254,17 @@ def test_a_fork_has_no_helpers_and_does_without():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["skips", "mld"])
+def test_a_prepared_call_reads_what_its_pieces_hold_now(kind):
+    module, (x, mask) = network(kind), inputs(kind, 3, 6)
+    packed = stacks.packed(module, x)
+    shared, own = x[:1, :2].clone(), x[:, 2:].clone()
+    evaluate = packed.prepared([shared.expand(3, -1, -1), own], mask, slice(1, 5))
+    for step in range(3):
+        shared.add_(step)
+        own.mul_(0.5)
+        expected = packed([torch.cat([shared.expand(3, -1, -1), own], dim=1)], mask, slice(1, 5))
+        assert torch.equal(evaluate(), expected)
