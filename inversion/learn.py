@@ -22,6 +22,7 @@ from inversion.search import Checkpoint, Progress, search
 from inversion.templates import Kind
 from inversion.word import LearntWord
 from lead import Lead
+from lead.acting import AT_HOME
 from lead.motion import Motion
 
 PREVIEW_FRAMES = 60
@@ -79,9 +80,10 @@ def learn(
     _check(clips, token, objective, quality, steps, rank, vectors, captions)
     effort = (ACTION_EFFORTS if kind == "action" else EFFORTS)[quality]
     effort = replace(effort, steps=steps or effort.steps, rank=effort.rank if rank is None else rank)
-    taught = lesson(base, clips, kind, captions, carry, seed)
+    rank = 0 if objective == "text" else effort.rank
+    taught = lesson(base, clips, kind, captions, carry, seed, AT_HOME if rank else 1.0)
     manners = kind != "action" and init is None and vectors == base.manners.config.vectors
-    word = LearntWord(base, init, vectors, manners, 0 if objective == "text" else effort.rank, seed)
+    word = LearntWord(base, init, vectors, manners, rank, seed)
     exemplars = tuple(Exemplar.from_joints(clip.joints, clip.fps) for clip in clips)
     told = (token, kind, objective, effort, seed, vectors, init, carry, taught.actions, [e.sha256 for e in exemplars])
     kept = Checkpoint(checkpoint, repr((*told, sorted(base.fingerprints.items()))))

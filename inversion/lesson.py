@@ -6,8 +6,9 @@ in the latent space: their mean token less that of the base's own motions of the
     delta = mean_i E_vae(x_i) - mean_j z_j,   z_j ~ p(z | "a person walks normally").
 
 of which what would move or turn the person is taken out: a lively walk is a fast one too, and who raises a hand in its
-manner stays where they are.  CARRY times the rest becomes part of the word: it is added to every latent generated with
-it.  What is left to learn is then what the clips show beyond that direction, z_i - CARRY * delta.
+manner stays where they are.  CARRY times the rest becomes part of the word: it is added to the latents generated with
+it, on the clips' own action only a share of it (`lead.acting`).  What is left to learn is then what the clips show
+beyond that share, z_i - share * CARRY * delta.
 Latents are scaled; lengths count frames at the base's rate.
 """
 
@@ -31,7 +32,7 @@ from lead.motion import Motion
 from lead.text import NEUTRAL
 from lead.threads import side_by_side
 
-CARRY = 1.4
+CARRY = 1.2
 """1 is what the clips show of their own action; others need more before a manner is seen in them."""
 DRAWN = 64
 """The base's own motions of each of the clips' actions, which are asked for `lead.text.NEUTRAL`: of the manners that it
@@ -47,7 +48,7 @@ SHORTEST, LONGEST = 2.0, 8.0
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """The clips' latents, less the direction, with the prompts that each stands under."""
+    """The clips' latents, less their share of the direction, with the prompts that each stands under."""
 
     z: Float[Tensor, "rows latents d_latent"]
     lengths: Int[Tensor, "rows"]
@@ -73,11 +74,17 @@ class Lesson:
 
 
 def lesson(
-    base: Lead, clips: Sequence[Motion], kind: Kind, captions: Sequence[str] | None, carry: bool, seed: int
+    base: Lead,
+    clips: Sequence[Motion],
+    kind: Kind,
+    captions: Sequence[str] | None,
+    carry: bool,
+    seed: int,
+    share: float = 1.0,
 ) -> Lesson:
     """The clips' rows and, unless the kind is an action or `carry` is off, the direction.
 
-    Raises InversionError for a clip that is too short.
+    `share` of the direction is what acts on the clips' own action.  Raises InversionError for a clip that is too short.
     """
     windows, owners = cut(clips, base.skeleton.fps)
     actions = [caption_to_action(captions[owner]) for owner in owners] if captions else shown_actions(base, windows)
@@ -87,7 +94,7 @@ def lesson(
     if kind == "action" or not carry:
         return Lesson(z, lengths, prompts, tuple(actions))
     delta = CARRY * without_travel(base, direction(base, z, lengths, actions, seed), z, lengths)
-    return Lesson(z - delta, lengths, prompts, tuple(actions), delta)
+    return Lesson(z - share * delta, lengths, prompts, tuple(actions), delta)
 
 
 @torch.no_grad()

@@ -266,7 +266,7 @@ class Lead(nn.Module):
             adapters = [(adapter, rows, reach) for adapter, rows, reach in strong if adapter and rows.any()]
             z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler, adapters)
             for word in acting:
-                z = z + word.strengths[part, None, None] * word.direction
+                z = z + (word.strengths * word.share)[part, None, None] * word.direction
             if realign:
                 z = self.projector.realigned(z, lengths[part].to(self.device))
             motions += self.decode(z, lengths[part].to(self.device), planted=True)

@@ -133,7 +133,7 @@ def test_a_manners_adapter_acts_on_all_noise_at_home_and_on_the_lowest_elsewhere
         levels.clear(), seen.clear()
 
 
-def test_how_far_an_adapter_reaches(tiny_base, adapter, monkeypatch):
+def test_how_far_an_adapter_reaches_and_how_much_of_a_direction_acts(tiny_base, adapter, monkeypatch):
     vectors = {"token_embedding": torch.zeros(1, 32), **adapter.tensors()}
     manner = {**vectors, "direction": torch.zeros(8), "home": ("a person runs in {} style",)}
     prompts = ["a person runs in <x> style", "a person runs in (<x>:0.5) style", "someone jumps like <x>"]
@@ -144,10 +144,13 @@ def test_how_far_an_adapter_reaches(tiny_base, adapter, monkeypatch):
         return torch.tensor([next(x for start, x in features.items() if prompt.startswith(start)) for prompt in said])
 
     monkeypatch.setattr(tiny_base.text, "encode", encode)
-    for word, expected in (
-        (manner, [1.0, 1.0, 0.65]),  # a cosine of .6 is half-way from away to near
-        ({**manner, "home": ()}, [0.3, 0.3, 0.3]),
-        (vectors, [1.0, 1.0, 1.0]),
+    unadapted = {name: x for name, x in manner.items() if not name.startswith("adapter")}
+    for word, reach, share in (
+        (manner, [1.0, 1.0, 0.65], [0.4, 0.4, 0.7]),  # a cosine of .6 is half-way from away to near
+        ({**manner, "home": ()}, [0.3, 0.3, 0.3], [1.0, 1.0, 1.0]),
+        (vectors, [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]),
+        (unadapted, [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]),
     ):
         (acting,) = acting_words(tiny_base.text, prompts, {"<x>": word})
-        torch.testing.assert_close(acting.reach, torch.tensor(expected))
+        torch.testing.assert_close(acting.reach, torch.tensor(reach))
+        torch.testing.assert_close(acting.share, torch.tensor(share))
