@@ -32,7 +32,7 @@ from lead.motion import Motion
 from lead.text import NEUTRAL
 from lead.threads import side_by_side
 
-CARRY = 1.2
+CARRY = 1.3
 """1 is what the clips show of their own action; others need more before a manner is seen in them."""
 DRAWN = 64
 """The base's own motions of each of the clips' actions, which are asked for `lead.text.NEUTRAL`: of the manners that it

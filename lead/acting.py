@@ -29,7 +29,7 @@ manner was learnt in, `{}` in its place."""
 
 ABROAD = 0.3
 """The share of noise levels, from the lowest, on which a manner's adapter acts on other actions than its home's."""
-AT_HOME = 0.4
+AT_HOME = 0.37
 """The share of a manner's direction that acts at home, where it has an adapter."""
 AWAY, NEAR = 0.4, 0.8
 """Cosines to home.  Other ways to say "walks" have .81 to .98, turns and walks backward .34 to .38, the rest less."""
