@@ -68,13 +68,10 @@ class Denoiser(nn.Module):
         latents = int(lengths.max() + self.config.frames_per_latent - 1) // self.config.frames_per_latent
         places = self._places(latents, text.device).expand(len(text), -1, -1).contiguous()
         mask, enter = self._mask(lengths, latents + 2), self.latents_in
-        time_token, x = torch.empty_like(text_token), torch.empty_like(places)
-        evaluate = packed.prepared([text_token, time_token, x], mask, slice(2, None))
 
         def network(z_t: Tensor, t: Tensor) -> Tensor:
-            x.copy_(linear(z_t, enter.weight, enter.bias, plus=places))
-            torch.add(time(t), length, out=time_token[:, 0])
-            return self.latents_out(evaluate())
+            x = linear(z_t, enter.weight, enter.bias, plus=places)
+            return self.latents_out(packed([text_token, (time(t) + length)[:, None], x], mask, slice(2, None)))
 
         return network
 
