@@ -112,9 +112,10 @@ def search(
     fixed = taught.draw(base, FIXED_ROWS, Generator().manual_seed(seed + 1))
     with side_by_side(PARTS) as each:
         loss_of = partial(_loss, _in_16_bits(base), word, objective, token, each)
+        measure = torch.no_grad()(loss_of)
         found = checkpoint.load(word, adam, generator)
         if found is None:
-            first = _measured(loss_of, fixed)
+            first = measure(fixed)
             found = Found(word.tensors(), first, first)
         score = found.best
         try:
@@ -125,7 +126,7 @@ def search(
                 found.steps += 1
                 found.curve.append(loss)
                 if found.steps % CHECK_EVERY == 0 or found.steps == steps:
-                    score = _measured(loss_of, fixed)
+                    score = measure(fixed)
                     if score < found.best * BETTER:
                         found.tensors, found.best, found.best_step = word.tensors(), score, found.steps
                     checkpoint.save(found, word, adam, generator)
@@ -148,7 +149,7 @@ def _loss(base: Lead, word: LearntWord, objective: Objective, token: str, each: 
 
     16-bit products, which are twice as fast on a CPU and lead to the same words.
     """
-    different, parts = sorted(set(draw.prompts)), draw.parts(PARTS)
+    different = sorted(set(draw.prompts))
     with torch.autocast(base.device.type, torch.bfloat16):
         features = base.encode_text([prompt.replace("{}", token) for prompt in different], {token: word.vectors})
     shared = features.detach().requires_grad_(features.requires_grad)
@@ -161,16 +162,11 @@ def _loss(base: Lead, word: LearntWord, objective: Objective, token: str, each: 
             loss.backward()  # of two parts a sum does not depend on which comes first
         return loss.detach()
 
-    with word.acting(base, len(parts[0].prompts)):
-        loss = float(sum(each(loss_of, parts)))
+    with word.acting(base):
+        loss = float(sum(each(loss_of, draw.parts(PARTS))))
     if shared.grad is not None:
         features.backward(shared.grad)
     return loss
-
-
-@torch.no_grad()
-def _measured(loss_of: Callable[[Draw], float], fixed: Draw) -> float:
-    return loss_of(fixed)
 
 
 def _in_16_bits(base: Lead) -> Lead:

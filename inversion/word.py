@@ -46,10 +46,10 @@ class LearntWord(nn.Module):
         return groups
 
     @contextmanager
-    def acting(self, base: Lead, rows: int) -> Iterator[None]:
-        """Inside, the denoiser has the adapter for all rows."""
-        ones = torch.ones(rows, device=base.device)
-        with applied(base.denoiser, [(self.adapter, ones)] if self.adapter is not None else []):
+    def acting(self, base: Lead) -> Iterator[None]:
+        """Inside, the denoiser has the adapter for all rows, however many."""
+        one = torch.ones(1, device=base.device)
+        with applied(base.denoiser, [(self.adapter, one)] if self.adapter is not None else []):
             yield
 
     def tensors(self) -> dict[str, Tensor]:
