@@ -114,10 +114,11 @@ public:
     // Whether it is no time for working hand in hand, since threads were held up.
     bool crowded() const { return Clock::now().time_since_epoch().count() < quiet_until; }
 
-    // After an evaluation hand in hand: for how long to do without, each time twice as long.
+    // After an evaluation hand in hand: for how long to do without, twice as long each time, half as long where it went
+    // well.
     void learn(bool held_up) {
-        quiet = held_up ? std::min<int64_t>(2 * quiet, 1000000) : 25000;
         if (held_up) quiet_until = (Clock::now() + Micros(quiet)).time_since_epoch().count();
+        quiet = held_up ? std::min<int64_t>(2 * quiet, 1000000) : std::max<int64_t>(quiet / 2, SHORT);
     }
 
     // Runs `work` here and on up to `threads - 1` helpers, each with its number, and returns when nobody is in it any
@@ -174,12 +175,14 @@ private:
         --asleep;
     }
 
+    static constexpr int64_t SHORT = 4000;  // us: as long as a system lets another program run, or OpenMP's threads wait
+
     std::mutex busy, door;
     std::condition_variable bell;
     int64_t helpers = 0;
     Job job = nullptr;
     void *context = nullptr;
-    std::atomic<int64_t> places{0}, inside{0}, asleep{0}, quiet{25000}, quiet_until{0};
+    std::atomic<int64_t> places{0}, inside{0}, asleep{0}, quiet{SHORT}, quiet_until{0};
     std::atomic<uint64_t> calls{0};
     std::atomic<bool> is_open{false};
 };
