@@ -5,7 +5,7 @@ canonical). NumPy only.
 """
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,8 @@ class Motion:
     name: str = ""
     notes: tuple[str, ...] = ()
     """What was guessed, corrected or cut while it was read, in words."""
+    _features: dict[str, Float[np.ndarray, "rows feats"]] = field(default_factory=dict, init=False, repr=False)
+    """By data set, once they were asked for."""
 
     def __post_init__(self) -> None:
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
@@ -121,8 +123,11 @@ class Motion:
 
     def features(self, skeleton: Skeleton = HUMANML3D) -> Float[np.ndarray, "rows feats"]:
         """A data set's features at its rate (HumanML3D's: 263 at 20 fps): one row fewer than frames."""
-        joints = self.resample(skeleton.fps).joints
-        return joints_to_features(joints_to_kit(joints) if skeleton is KIT else joints, skeleton)
+        if skeleton.name not in self._features:
+            joints = self.resample(skeleton.fps).joints
+            rows = joints_to_features(joints_to_kit(joints) if skeleton is KIT else joints, skeleton)
+            self._features[skeleton.name] = rows
+        return self._features[skeleton.name].copy()
 
     @classmethod
     def from_features(
