@@ -22,7 +22,6 @@ from inversion.lesson import Lesson
 from inversion.objectives import Draw, Objective, objective_loss
 from inversion.word import LearntWord
 from lead import Lead
-from lead.fast import Linear
 from lead.threads import Each, side_by_side
 
 Progress = Callable[[int, int, float, float], None]
@@ -170,11 +169,13 @@ def _loss(base: Lead, word: LearntWord, objective: Objective, token: str, each: 
 
 
 def _in_16_bits(base: Lead) -> Lead:
-    """The base with the denoiser's linear layers in 16 bits, as autocast multiplies them; all else is shared."""
+    """The base with the matrices of denoiser and text tower in 16 bits, as autocast multiplies them; all else is
+    shared.
+    """
     shared = [*base.parameters(), *base.buffers(), base.text.tokenizer]
     copy = deepcopy(base, {id(part): part for part in shared})
-    for layer in copy.denoiser.modules():
-        if type(layer) in (nn.Linear, Linear):
-            for name, weight in list(layer.named_parameters()):
+    for layer in (*copy.denoiser.modules(), *copy.text.modules()):
+        if isinstance(layer, nn.Linear | nn.MultiheadAttention):
+            for name, weight in list(layer.named_parameters(recurse=False)):
                 setattr(layer, name, nn.Parameter(weight.bfloat16(), requires_grad=False))
     return copy
