@@ -122,16 +122,17 @@ def without_travel(
 ) -> Float[Tensor, "d_latent"]:
     """The nearest direction that leaves the root's mean velocity and turning as they are, to first order.
 
-    With A the gradient of the decoded velocities' means by a shift of all latents, delta - A^+ A delta.
+    With A the gradient of the decoded velocities' means by a shift of all latents, delta - A^+ A delta.  Each row of A
+    is computed by one thread, so that it does not depend on how many there are.
     """
     shift = torch.zeros_like(delta, requires_grad=True)
     some = slice(None, None, -(-len(z) // PROBED))
     z, lengths = z[some], lengths[some]
-    with torch.enable_grad():
+    with torch.enable_grad(), side_by_side(torch.get_num_threads()) as each:
         features = base.vae.decode((z + shift) / base.vae.latent_scale, lengths)
         mask = lengths_to_mask(lengths, features.shape[1])
         means = [masked_mean(features[..., number : number + 1], mask) for number in ROOT_VELOCITY]
-        a = torch.stack([torch.autograd.grad(mean, shift, retain_graph=True)[0] for mean in means])
+        a = torch.stack(each(lambda mean: torch.autograd.grad(mean, shift, retain_graph=True)[0], means))
     return delta - torch.linalg.pinv(a) @ a @ delta
 
 

@@ -55,13 +55,13 @@ def test_same_seed_same_bytes(tiny_base, clips):
     assert first == second != other
 
 
-def test_the_search_does_not_depend_on_the_threads(tiny_base, clips):
-    before, found = torch.get_num_threads(), []
-    for threads in (1, 2):
+def test_a_word_does_not_depend_on_the_threads(tiny_base, clips):
+    before, found = torch.get_num_threads(), set()
+    for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        found.append(learn(tiny_base, clips, "<x>", steps=5, carry=False).to_bytes())
+        found.add(learn(tiny_base, clips, "<x>", steps=5).to_bytes())
     torch.set_num_threads(before)
-    assert found[0] == found[1]
+    assert len(found) == 1
 
 
 def test_a_draws_parts_are_its_rows():
