@@ -22,6 +22,7 @@ from cli.console import (
     print_json,
     progress,
     resolve_device,
+    run_script,
     say,
     table,
     working,
@@ -321,7 +322,7 @@ def _evaluator(
 
 def main() -> None:
     """The console script `lead`."""
-    app()
+    run_script(app)
 
 
 if __name__ == "__main__":

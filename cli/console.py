@@ -35,7 +35,7 @@ FOLDED = 20
 """Characters a line that a table's widest column is folded to at the least."""
 STOPPED = 130  # what a shell gives for Ctrl-C
 RARELY = (50_000, 20, 100)
-"""How often garbage in circles is searched for: of torch's million objects, made while it is imported, none is."""
+"""Python's own thresholds are 700, 10 and 10."""
 
 
 class UsageError(ValueError):
@@ -62,8 +62,6 @@ def command(function: Callable[P, dict[str, Any]]) -> Callable[P, None]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         as_json = bool(kwargs["as_json"])
-        _wait_asleep()
-        gc.set_threshold(*RARELY)
         _show_any_character()
         try:
             result = function(*args, **kwargs)
@@ -79,10 +77,22 @@ def command(function: Callable[P, dict[str, Any]]) -> Callable[P, None]:
             if not isinstance(error, user_errors()):
                 raise
             _end(_message(error), as_json, 1)
-        finally:
-            gc.freeze()  # else Python ends with a search through all of torch's objects, a third of a second
 
     return run
+
+
+def run_script(app: Callable[[], None]) -> None:
+    """Run the commands of a console script, which has the process to itself.
+
+    Python searches for garbage in circles seldom, and not at its end: importing torch makes a million objects and none
+    of that, and each search goes through them all, the last in a third of a second.
+    """
+    _wait_asleep()
+    gc.set_threshold(*RARELY)
+    try:
+        app()
+    finally:
+        gc.freeze()
 
 
 def _flush() -> None:

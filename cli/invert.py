@@ -15,7 +15,7 @@ import typer
 from cli.blend import blend, negate
 from cli.card import card
 from cli.check import check
-from cli.console import Device, Json, Seed, UsageError, command, counted, progress, say, table
+from cli.console import Device, Json, Seed, UsageError, command, counted, progress, run_script, say, table
 from cli.convert import convert
 from cli.describe import describe
 from cli.evaluate import evaluate
@@ -299,7 +299,7 @@ def _joined_words(concepts: dict[Path, "Concept"]) -> dict[str, Any]:
 
 def main() -> None:
     """The console script `lead-invert`."""
-    app()
+    run_script(app)
 
 
 if __name__ == "__main__":
