@@ -44,6 +44,8 @@ from lead.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldV
 from lead.motion import read_bvh, write_bvh
 
 Row = dict[str, Any]
+PAUSE = 0.02
+"""Seconds."""
 FRAMES = 80
 """Of what preset `mld` generates: 4 s."""
 SETTINGS: tuple[tuple[Sampler, int], ...] = (("ddim", 3), ("ddim", 5), ("ddim", 10), ("dpm++", 5), ("ddim", 50))
@@ -84,7 +86,8 @@ def timed(work: Callable[[], object], context: AbstractContextManager[None] | No
 
 
 def clocked(work: Callable[[], object], context: AbstractContextManager[None] | None = None) -> tuple[float, float]:
-    """Seconds, and CPU seconds."""
+    """Seconds, and CPU seconds, after a pause."""
+    time.sleep(PAUSE)
     before = time.process_time()
     return timed(work, context), time.process_time() - before
 
@@ -102,8 +105,9 @@ def rates(rounds: int) -> list[Row]:
 
 
 def compared(what: str, work: Callable[[], Any], rounds: int) -> Row:
-    """Both ways in turn; `difference` is the largest between their outputs, 0 where they are not tensors.
+    """Both ways in turn, a pause before each, in which threads that the other left waiting busily fall asleep.
 
+    `difference` is the largest between their outputs, 0 where they are not tensors.
     CPU seconds are those of all threads, waiting ones included.
     """
     with plainly():
@@ -188,7 +192,7 @@ def commands(rounds: int) -> list[Row]:
     """Seconds, CPU seconds and peak memory (MB) of each command as a process of its own, everything included."""
     rows: list[Row] = []
     for name, words in COMMANDS.items():
-        runs = [_process(words) for _ in range(1 if "learn" in name else min(rounds, 5))]
+        runs = [_process(words) for _ in range(min(rounds, 3 if "learn" in name else 5))]
         rows.append({"what": name, **_of_processes(runs)})
     ready = ["-c", "from lead import Lead; Lead.load().generate(['a person walks'], steps=1)"]
     runs = [_process(ready, program=[]) for _ in range(min(rounds, 5))]
