@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lead.motion.bvh import Bvh, format_bvh, parse_bvh, write_bvh
+from lead.motion.bvh import Bvh, format_bvh, parse_bvh
 from lead.motion.decimals import format_numbers, parse_numbers
 
 NUMBERS = st.floats(-1e9, 1e9) | st.floats(-2e-6, 2e-6) | st.integers(-400, 400).map(float)
