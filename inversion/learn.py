@@ -85,15 +85,16 @@ def learn(
     manners = kind != "action" and init is None and vectors == base.manners.config.vectors
     word = LearntWord(base, init, vectors, manners, rank, seed)
     exemplars = tuple(Exemplar.from_joints(clip.joints, clip.fps) for clip in clips)
+    prints = base.fingerprints
     told = (token, kind, objective, effort, seed, vectors, init, carry, taught.actions, [e.sha256 for e in exemplars])
-    kept = Checkpoint(checkpoint, repr((*told, sorted(base.fingerprints.items()))))
+    kept = Checkpoint(checkpoint, repr((*told, sorted(prints.items()))))
     found = search(base, word, taught, objective, token, effort.steps, effort.batch, seed, kept, progress)
     concept = Concept(
         token=token,
         token_embedding=found.tensors.pop("token_embedding").numpy(),
         kind=kind,
         base=base.name,
-        fingerprints=base.fingerprints,
+        fingerprints=prints,
         init=init or "",
         templates=tuple(dict.fromkeys(row[0] for row in taught.prompts)),
         objective=objective,
