@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -51,16 +51,29 @@ FRAMES = 80
 SETTINGS: tuple[tuple[Sampler, int], ...] = (("ddim", 3), ("ddim", 5), ("ddim", 10), ("dpm++", 5), ("ddim", 50))
 CLIPS = "elderly-walk"
 COMMANDS = {
-    "lead-invert --help": ["--help"],
-    "lead-invert list": ["list"],
-    "lead-invert generate": ["generate", "a person walks", "--format", "bvh", "--json", "-o", "{folder}/out"],
+    "--help": ["--help"],
+    "list": ["list"],
+    "show": ["show", "{word}"],
+    "verify": ["verify", "{word}"],
+    "card": ["card", "{word}", "-o", "{folder}/README.md"],
+    "add": ["add", "{word}"],
+    "export": ["export", "{word}", "--to", "diffusers", "-o", "{folder}/x.safetensors"],
+    "check": ["check", "{clips}"],
+    "convert": ["convert", "{clips}", "--to", "bvh,glb,npz", "-o", "{folder}/out"],
+    "view": ["view", "{clips}", "-o", "{folder}/page.html"],
+    "describe": ["describe", "{clips}"],
+    "evaluate": ["evaluate", "{word}", "--clips", "{clips}"],
+    "blend": ["blend", "{word}", "{other}", "-o", "{folder}/x.safetensors"],
+    "negate": ["negate", "{word}", "-o", "{folder}/x.safetensors"],
+    "generate": ["generate", "a person walks", "--format", "bvh", "-o", "{folder}/out"],
     **{
-        f"lead-invert learn --quality {quality}": [
-            "learn", *["{clips}"], "--token", "<speed>", "--quality", quality, "--json", "-o", "{folder}/x.safetensors",
+        f"learn --quality {quality}": [
+            "learn", "{clips}", "--token", "<speed>", "--quality", quality, "-o", "{folder}/x.safetensors",
         ]
         for quality in EFFORTS
     },
 }  # fmt: skip
+"""Of `lead-invert`, each with a small job of its kind: five clips, one motion, one word."""
 
 
 WATCH = """
@@ -191,11 +204,16 @@ def exemplars() -> list[Path]:
 def commands(rounds: int) -> list[Row]:
     """Seconds, CPU seconds and peak memory (MB) of each command as a process of its own, everything included."""
     rows: list[Row] = []
-    for name, words in COMMANDS.items():
-        runs = [_process(words) for _ in range(min(rounds, 3 if "learn" in name else 5))]
-        rows.append({"what": name, **_of_processes(runs)})
+    with tempfile.TemporaryDirectory() as folder:
+        places = {"clips": str(exemplars()[0].parent)}
+        for name in ("word", "other"):
+            places[name] = f"{folder}/{name}.safetensors"
+            _process([*COMMANDS["learn --quality fast"][:-1], places[name], "--steps", "1"], places)
+        for name, words in COMMANDS.items():
+            runs = [_process(words, places) for _ in range(min(rounds, 3 if "learn" in name else 5))]
+            rows.append({"what": f"lead-invert {name}", **_of_processes(runs)})
     ready = ["-c", "from lead import Lead; Lead.load().generate(['a person walks'], steps=1)"]
-    runs = [_process(ready, program=[]) for _ in range(min(rounds, 5))]
+    runs = [_process(ready, {}, program=[]) for _ in range(min(rounds, 5))]
     return [*rows, {"what": "ready: loaded, and one step sampled", **_of_processes(runs)}]
 
 
@@ -204,13 +222,13 @@ def _of_processes(runs: Sequence[tuple[float, float, float]]) -> Row:
     return {**spread(seconds), "cpu_s": min(cpu), "peak_mb": max(megabytes)}
 
 
-def _process(words: Sequence[str], program: Sequence[str] = ("-m", "cli.invert")) -> tuple[float, float, float]:
+def _process(
+    words: Sequence[str], places: Mapping[str, str], program: Sequence[str] = ("-m", "cli.invert")
+) -> tuple[float, float, float]:
     """Seconds, CPU seconds and peak memory in MB of one run in a fresh folder."""
     with tempfile.TemporaryDirectory() as folder:
-        given = [str(path) for path in exemplars()] if "{clips}" in words else []
-        line = [word.format(folder=folder) for word in words if word != "{clips}"]
-        line = [*line[:1], *given, *line[1:]] if given else line
-        environment = os.environ | {"LEAD_CONCEPTS": folder, "PYTHONPATH": str(REPOSITORY)}
+        line = [word.format(folder=folder, **places) for word in words]
+        environment = os.environ | {"LEAD_CONCEPTS": f"{folder}/words", "PYTHONPATH": str(REPOSITORY)}
         watched = [sys.executable, "-S", "-c", WATCH, sys.executable, *program, *line]
         done = subprocess.run(watched, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         if done.returncode:
