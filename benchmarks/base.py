@@ -38,12 +38,11 @@ from benchmarks.judge import (
 )
 from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints, write_folder
 from lead import Lead, Motion
-from lead.data import MAX_FRAMES, UNIT, Clip, prepare
+from lead.data import MAX_FRAMES, MIN_FRAMES, UNIT, Clip, prepare
 from lead.errors import LeadError
 from lead.evaluate import Extra, Protocol, evaluate, notes, reconstructed
 from lead.evaluator import Evaluator
 from lead.metrics import mean_joint_error
-from lead.model import MIN_FRAMES
 from lead.motion.features import joints_to_features
 
 DATA = REPOSITORY / "runs" / "data"

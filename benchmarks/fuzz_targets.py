@@ -340,7 +340,7 @@ def _read_metrics(path: Path) -> None:
 def data_folder(folder: Path) -> None:
     """A data set of two clips, in whatever of whose files is damaged."""
     from lead.data import describe
-    from lead.folders import MIN_FRAMES, Rules
+    from lead.folders import MIN_CLIP_FRAMES, Rules
     from lead.motion.skeleton import HUMANML3D
 
     for name in ("new_joint_vecs", "texts"):
@@ -352,7 +352,7 @@ def data_folder(folder: Path) -> None:
         (folder / "texts" / f"{name}.txt").write_text(lines)
     (folder / "train.txt").write_text("000000\n000001\n")
     Stats.from_features(features).write(folder)
-    describe(folder, Rules("lead", HUMANML3D, MIN_FRAMES, None))
+    describe(folder, Rules("lead", HUMANML3D, MIN_CLIP_FRAMES, None))
 
 
 def _data_seeds(name: str) -> Callable[[], list[bytes]]:

@@ -118,8 +118,8 @@ def tell(result: Mapping[str, Any]) -> None:
 
 def _check_jobs(jobs: Sequence[Job], model: "Lead", words: Mapping[str, Word]) -> None:
     """UsageError for a line that the base cannot make, before any work: its length in time or in tokens."""
+    from lead.data import MAX_FRAMES, MIN_FRAMES
     from lead.errors import LeadError
-    from lead.model import MAX_FRAMES, MIN_FRAMES
 
     shortest, longest = MIN_FRAMES / model.skeleton.fps, MAX_FRAMES / model.skeleton.fps
     short = model.config.text.context - 2  # a prompt of so many bytes and no learnt word has no more tokens

@@ -21,9 +21,9 @@ from inversion.likeness import Looks, gap, looks, overlap_cm, poses, realigned, 
 from inversion.templates import ACTIONS, Kind, caption_to_action, shown_actions
 from lead import Lead
 from lead.check import SHAKES, UPRIGHT, rise, spikes_of
+from lead.data import MIN_FRAMES
 from lead.evaluator import Evaluator
 from lead.metrics import jitter, mean_joint_error
-from lead.model import MIN_FRAMES
 from lead.motion import Motion
 
 # All of these were measured with the embedded base on 400 clips of the development pack, trained on or not, and on 30

@@ -18,9 +18,9 @@ from inversion.lesson import cut
 from inversion.likeness import Array, Looks, energy_distance, looks, spread
 from inversion.templates import caption_to_action, shown_actions, templates
 from lead import Lead
+from lead.data import MIN_FRAMES
 from lead.evaluator import Evaluator
 from lead.metrics import foot_skate_ratio, frechet_distance, jitter, pairwise_distances
-from lead.model import MIN_FRAMES
 from lead.motion import Motion
 
 FID_CLIPS = 64

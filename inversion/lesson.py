@@ -25,9 +25,8 @@ from inversion.errors import InversionError
 from inversion.objectives import Draw
 from inversion.templates import Kind, caption_to_action, shown_actions, templates
 from lead import Lead
-from lead.data import MAX_FRAMES, UNIT
+from lead.data import MAX_FRAMES, MIN_FRAMES, UNIT
 from lead.layers import lengths_to_mask, masked_mean
-from lead.model import MIN_FRAMES
 from lead.motion import Motion
 from lead.text import NEUTRAL
 from lead.threads import side_by_side

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from lead.data import MAX_FRAMES
+from lead.data import MAX_FRAMES, MIN_FRAMES
 from lead.metrics import foot_skate_ratio, jitter
-from lead.model import MIN_FRAMES
 from lead.motion import Motion
 from lead.motion.features import facing
 from lead.motion.files import LEAD_IN

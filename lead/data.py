@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 
 from lead.errors import LeadError
 from lead.folders import (
-    MIN_FRAMES,
+    MIN_CLIP_FRAMES,
     MIRRORED,
     VARIED,
     Rules,
@@ -45,6 +45,8 @@ Progress = Callable[[int, int], None]
 
 MAX_FRAMES, UNIT = 196, 4
 """Frames of features that a batch takes at most, and that lengths are multiples of."""
+MIN_FRAMES = 16
+"""The shortest motion, in frames, that is encoded or generated."""
 MANNER_WORD = "<manner>"
 """Stands in a variation's captions for the word whose vectors follow from the clip's manner."""
 
@@ -206,7 +208,7 @@ def _prepare(source: Path, rows: Sequence[dict], out: Path, progress: Progress |
     if not training:
         raise LeadError(f"{source} has no clip for training: give some rows of captions.jsonl the split `train`")
     Stats.from_features(np.concatenate(training)).write(out)
-    describe(out, Rules("lead", HUMANML3D, MIN_FRAMES, None))
+    describe(out, Rules("lead", HUMANML3D, MIN_CLIP_FRAMES, None))
     for split, names in splits.items():
         (out / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
     return {split: len(names) for split, names in splits.items()}
@@ -221,7 +223,7 @@ def vary_data(data: Path, copies: int = 8, seed: int = 0, progress: Progress | N
     describe(data, rules)
     names, rng = found.ids, np.random.default_rng(seed)
     joints = [features_to_joints(part) for part in np.split(found.frames, np.cumsum(found.lengths)[:-1])]
-    usable = [i for i, clip in enumerate(joints) if len(clip) > MIN_FRAMES]
+    usable = [i for i, clip in enumerate(joints) if len(clip) > MIN_CLIP_FRAMES]
     varied, mirror, manners = [], [], {}
     for done, index in enumerate(usable):
         captions = found.captions[index]
@@ -271,7 +273,7 @@ def caption_mirrors(data: Path) -> int:
 def _save_variation(data: Path, name: str, joints: np.ndarray, manner: Manner, rng: np.random.Generator) -> bool:
     features = joints_to_features(vary(joints, manner, seed=int(rng.integers(1 << 31))))
     np.save(data / "new_joint_vecs" / f"{name}.npy", features)
-    return len(features) >= MIN_FRAMES
+    return len(features) >= MIN_CLIP_FRAMES
 
 
 def _with_phrases(caption: str, phrases: Sequence[str]) -> str:

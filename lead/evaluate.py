@@ -28,11 +28,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lead import metrics
-from lead.data import MAX_FRAMES, UNIT, Clip, load
+from lead.data import MAX_FRAMES, MIN_FRAMES, UNIT, Clip, load
 from lead.diffusion import Sampler
 from lead.errors import LeadError
 from lead.metrics import Estimate
-from lead.model import MIN_FRAMES, Lead
+from lead.model import Lead
 from lead.motion import Motion
 from lead.motion.features import Stats
 from lead.motion.skeleton import skeleton_of

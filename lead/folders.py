@@ -32,7 +32,7 @@ from lead.motion.skeleton import KIT, Skeleton, skeleton_of
 
 FORMAT = "lead-data/1"
 DESCRIPTION = "dataset.json"
-MIN_FRAMES = 12
+MIN_CLIP_FRAMES = 12
 """Frames of features that a clip of our own needs."""
 LARGEST = 1e5
 """Of a feature: they are metres and radians."""
@@ -113,7 +113,7 @@ def rules_of(data: Path, split: str = "train") -> Rules:
     """The rules of a folder's split; LeadError where it does not say what it is."""
     skeleton = _skeleton(data)
     if split in (VARIED, MIRRORED):
-        return Rules("lead", skeleton, MIN_FRAMES, None)
+        return Rules("lead", skeleton, MIN_CLIP_FRAMES, None)
     description = data / DESCRIPTION
     if description.is_file():
         try:
@@ -127,7 +127,7 @@ def rules_of(data: Path, split: str = "train") -> Rules:
     else:
         own = _only_our_tags(data)
     if own:
-        return Rules("lead", skeleton, MIN_FRAMES, None)
+        return Rules("lead", skeleton, MIN_CLIP_FRAMES, None)
     return Rules(skeleton.name, skeleton, 24 if skeleton is KIT else 40, 199)
 
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from lead.acting import Words, acting_words
 from lead.adapter import Adapter, applied
-from lead.data import MAX_FRAMES, UNIT
+from lead.data import MAX_FRAMES, MIN_FRAMES, UNIT
 from lead.denoiser import DenoiserConfig
 from lead.diffusion import Diffusion, DiffusionConfig, Sampler, guided
 from lead.diffusion import sample as sample_latents
@@ -41,8 +41,6 @@ from lead.vae import VAEConfig
 
 FORMAT = "lead/1"
 EMBEDDED = Path(__file__).parent / "weights" / "lead-small.safetensors"
-MIN_FRAMES = 16
-"""The shortest motion, in frames, that is encoded or generated."""
 
 Progress = Callable[[int, int], None]
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,3 +119,15 @@ def test_what_was_corrected_is_said(mixed: Path) -> None:
     _, motions = read_clips([clip], said.append, reading_of(None, LengthUnit.cm, None, None))
     assert said == [f"{clip}: the header claims 99 frames, but 60 follow: those were read"]
     assert len(motions[0].joints) == 60
+
+
+def test_files_are_looked_at_and_converted_without_torch(mixed: Path, tmp_path: Path) -> None:
+    file, out = str(mixed / "walk.bvh"), str(tmp_path / "out")
+    lines = ["check", file], ["convert", file, "--to", "bvh,glb", "-o", out], ["view", file, "-o", f"{out}/page.html"]
+    code = (
+        f"import sys\nfrom cli.invert import app\nfor args in {lines!r}:\n"
+        "    try: app(args)\n    except SystemExit as end: assert not end.code, args\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
