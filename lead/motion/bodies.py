@@ -8,7 +8,6 @@ Conventions: metres, Y up.
 """
 
 import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +19,7 @@ from jaxtyping import Float, Int
 
 from lead.motion.amass import joints_to_smpl
 from lead.motion.errors import MotionError
-from lead.motion.files import read_array
+from lead.motion.files import DAMAGED_ZIP, read_array
 from lead.motion.skeleton import PARENTS
 from lead.motion.whole import write_whole
 
@@ -136,7 +135,7 @@ def read_body(path: Path) -> Body:
                 with archive.open(members[name]) as file:
                     arrays[name] = read_array(file, members[name].file_size, repr(name))
         return _checked(arrays)
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (OSError, *DAMAGED_ZIP) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise MotionError(f"{path}: not a readable NPZ file ({reason}).") from None
     except MotionError as error:

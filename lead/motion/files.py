@@ -112,7 +112,7 @@ def _read_npz(path: Path, reading: Reading) -> Clip:
             for name in sorted(names):
                 with archive.open(members[name]) as file:
                     arrays[name] = _within(read_array(file, members[name].file_size, repr(name)), repr(name))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED_ZIP as error:
         raise MotionError(f"not a readable NPZ file ({error}); expected {_WANTED}.") from None
     fps = reading.fps or _frame_rate(arrays)
     if has_poses(arrays):
@@ -130,6 +130,8 @@ def _read_npz(path: Path, reading: Reading) -> Clip:
     raise MotionError(f"an NPZ with {', '.join(sorted(members)[:20]) or 'no arrays'}; expected {_WANTED}.")
 
 
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
+"""What `zipfile` raises of an archive that it cannot read."""
 _READERS = {
     ".bvh": _read_rigged, ".npz": _read_npz, ".npy": _read_npy, ".glb": _read_rigged, ".gltf": _read_rigged,
     ".fbx": _read_rigged,

@@ -100,6 +100,10 @@ def test_other_files_frames_and_suffixes_are_refused(tmp_path, make_walk):
         bodies.body_mesh(motion, tmp_path / "SMPL.pkl")
     with pytest.raises(MotionError, match="not a readable NPZ file"):
         bodies.body_mesh(motion, tmp_path / "absent.npz")
+    whole = model.read_bytes()
+    (tmp_path / "damaged.npz").write_bytes(whole[:7] + b"\x08" + whole[8:30] + b"\xcc" + whole[31:])
+    with pytest.raises(MotionError, match=r"damaged.npz: not a readable NPZ file"):
+        bodies.body_mesh(motion, tmp_path / "damaged.npz")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("v_template.npy", b"")

@@ -149,6 +149,11 @@ def test_hostile_npy(tmp_path, content, says):
     assert str(caught.value).startswith(f"{path}: ")
 
 
+def with_a_name_in_no_encoding(archive: bytes) -> bytes:
+    """Its first member's own header says that the name is UTF-8, which it is not."""
+    return archive[:7] + b"\x08" + archive[8:30] + b"\xcc" + archive[31:]
+
+
 def test_hostile_npz(tmp_path, make_walk):
     path = tmp_path / "clip.npz"
 
@@ -162,7 +167,10 @@ def test_hostile_npz(tmp_path, make_walk):
     path.write_bytes(pickle.dumps({"poses": 1}))
     refused("not a readable NPZ")
     np.savez(path, joints=make_walk(30))
-    path.write_bytes(path.read_bytes()[:9000])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:9000])
+    refused("not a readable NPZ")
+    path.write_bytes(with_a_name_in_no_encoding(whole))
     refused("not a readable NPZ")
     np.savez(path, first=np.zeros(3), second=np.zeros(3))
     refused("an NPZ with first, second; expected joints")
