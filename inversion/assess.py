@@ -201,6 +201,7 @@ def _copies(clips: Sequence[Motion]) -> list[str]:
     return [f"the same recording twice: {'; '.join(pairs[:3])}{more}. A copy teaches nothing; other takes would."]
 
 
+@torch.no_grad()
 def nearest_caption(base: Lead, pieces: Sequence[Motion]) -> tuple[str, float]:
     """The caption whose generations are nearest to the clips, and how near: below 1 it does what they show.
 
