@@ -18,6 +18,7 @@ from lead.motion.names import path_up
 from lead.motion.rigs import LIMBS, Rig, interpolate
 from lead.motion.rotations import (
     axis_angle_to_matrix,
+    cross,
     kabsch,
     matrix_to_euler,
     normalise,
@@ -127,7 +128,7 @@ def _mean_shape(vectors: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "
     y = normalise(vectors[:, 2] - np.einsum("fi,fi->f", vectors[:, 2], x)[:, None] * x)
     if not (np.any(x, axis=-1) & np.any(y, axis=-1)).all():
         return None
-    axes = np.stack([x, y, np.cross(x, y)], axis=-2)
+    axes = np.stack([x, y, cross(x, y)], axis=-2)
     return np.einsum("fij,fnj->ni", axes, vectors) / len(vectors)
 
 
@@ -277,7 +278,7 @@ def _point(
         side = normalise(hinge - (hinge @ axis) * axis)
         normal = np.einsum("fji,fj->fi", prior, normal)
     elif loose.any():
-        side = normalise(np.cross(axis, np.eye(3)[np.argmin(np.abs(axis))]))
+        side = normalise(cross(axis, np.eye(3)[np.argmin(np.abs(axis))]))
         normal = np.zeros_like(bone)
     else:
         return prior @ arc
@@ -289,7 +290,7 @@ def _bend_normal(targets: Float[np.ndarray, "frames 22 3"], joint: int) -> Float
     """The normal of the plane in which a limb bends, as long as the sine of its bend."""
     first, second, third = next(limb for limb in LIMBS if limb[0] == joint)
     upper = normalise(targets[:, second] - targets[:, first])
-    return np.cross(upper, normalise(targets[:, third] - targets[:, second]))
+    return cross(upper, normalise(targets[:, third] - targets[:, second]))
 
 
 def _follow_twist(
@@ -327,7 +328,7 @@ def _angle_about(
     target: Float[np.ndarray, "*batch 3"],
 ) -> Float[np.ndarray, "*batch"]:
     """The angle about the unit axis from one vector to another; 0 where there is none."""
-    sine = np.einsum("...i,...i->...", np.cross(source, target), axis)
+    sine = np.einsum("...i,...i->...", cross(source, target), axis)
     along = np.einsum("...i,...i->...", source, axis) * np.einsum("...i,...i->...", target, axis)
     return np.arctan2(sine, np.einsum("...i,...i->...", source, target) - along)
 
@@ -336,16 +337,23 @@ def _values(
     rig: Rig, local: Float[np.ndarray, "joints frames 3 3"], moved: np.ndarray, carrier: int
 ) -> Float[np.ndarray, "frames channels"]:
     """The channels: the carrier's translations, reference translations elsewhere, angles in degrees."""
-    columns = []
+    columns, orders = [], [_axes(channels) for channels in rig.channels]
+    angles = np.empty(local.shape[:-1])
+    for axes in set(orders):
+        same = [joint for joint, other in enumerate(orders) if other == axes]
+        angles[same] = np.degrees(unwrap_euler(matrix_to_euler(local[same], axes).swapaxes(0, 1))).swapaxes(0, 1)
     for joint, channels in enumerate(rig.channels):
-        axes = "".join(channel[0] for channel in channels if channel.endswith("rotation"))
-        axes += "".join(axis for axis in "XYZ" if axis not in axes)
-        angles = np.degrees(unwrap_euler(matrix_to_euler(local[joint], axes)))
         for channel in channels:
             if channel.endswith("rotation"):
-                columns.append(angles[:, axes.index(channel[0])])
+                columns.append(angles[joint][:, orders[joint].index(channel[0])])
             elif joint == carrier:
                 columns.append(moved[:, "XYZ".index(channel[0])])
             else:
                 columns.append(np.full(len(moved), rig.translations[joint]["XYZ".index(channel[0])]))
     return np.stack(columns, axis=-1)
+
+
+def _axes(channels: tuple[str, ...]) -> str:
+    """The order of a joint's turns; axes that it lacks come last."""
+    axes = "".join(channel[0] for channel in channels if channel.endswith("rotation"))
+    return axes + "".join(axis for axis in "XYZ" if axis not in axes)
