@@ -61,7 +61,8 @@ def read_fbx(path: str | os.PathLike[str], fps: float | None = None, own_unit: b
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise MotionError(f"larger than {MAX_FILE_BYTES} bytes; export the skeleton without its meshes.")
-        return _to_bvh(parse_records(path.read_bytes(), _SKIP), fps, own_unit)
+        with np.errstate(all="ignore"):  # what overflows or is no number is found by `scene_to_bvh`
+            return _to_bvh(parse_records(path.read_bytes(), _SKIP), fps, own_unit)
     except OSError as error:
         raise MotionError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except MotionError as error:
@@ -83,8 +84,7 @@ def _to_bvh(file: Record, fps: float | None, own_unit: bool) -> Bvh:
     times, rate = key_times(keys, len(nodes))
     settings = _settings(file.first("GlobalSettings"))
     axes = _axes(settings) * (1.0 if own_unit else float(settings.get("UnitScaleFactor", (1.0,))[0]))
-    with np.errstate(all="ignore"):  # what overflows is found by `scene_to_bvh`
-        rest, world = _worlds(nodes, times[:0], axes), _worlds(nodes, times, axes)
+    rest, world = _worlds(nodes, times[:0], axes), _worlds(nodes, times, axes)
     names = [nodes[number].name[:200] or f"node_{number}" for number in keep]
     above = nearest_kept(keep, parents)
     return scene_to_bvh(names, above, rest[keep, 0], world[keep], rate if fps is None else fps, notes)

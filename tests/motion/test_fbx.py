@@ -142,6 +142,15 @@ def test_nodes_in_a_circle_and_arrays_that_claim_too_much(tmp_path):
         Motion.read(path)
 
 
+def test_a_signalling_nan_is_refused_without_a_warning(tmp_path):
+    values = np.zeros((4, 3), dtype=np.float32)
+    values.view(np.uint32)[0, 0] = 0x7F800001
+    path = tmp_path / "clip.fbx"
+    path.write_bytes(skeleton_fbx(["Hips"], [-1], [{}], {(0, "Lcl Translation"): values}, np.arange(4) / 30))
+    with pytest.raises(MotionError, match="NaN, infinite or beyond"):
+        Motion.read(path)
+
+
 def error_of(path: Path) -> str:
     """What a user is told; empty where the file can be read."""
     try:
