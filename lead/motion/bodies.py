@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 WRITES = (".obj", ".ply", ".glb")
 """The suffixes that `save_mesh` writes."""
 _KEYS = ("v_template", "f", "weights", "posedirs", "J_regressor", "kintree_table")
+_LARGEST = 1e4
+"""Of a model's metres and shares."""
 _FIRST, _LAST = np.array([176, 190, 206, 255]), np.array([214, 132, 74, 255])
 """Colours of a trail's ends (RGBA)."""
 
@@ -154,6 +156,9 @@ def _checked(arrays: dict[str, np.ndarray]) -> Body:
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise MotionError(f"{name!r} of shape {arrays[name].shape}; expected {shape}.")
+    for name in ("v_template", "weights", "posedirs", "J_regressor"):
+        if (most := np.abs(arrays[name]).max(initial=0.0)) > _LARGEST:
+            raise MotionError(f"{name!r} has the value {most:.3g}; expected a body in metres.")
     faces = arrays["f"].astype(np.int64)
     if faces.size and not 0 <= faces.min() <= faces.max() < vertices:
         raise MotionError(f"'f' names vertices that are not among the {vertices}.")

@@ -84,6 +84,7 @@ def test_bodies_and_trails_are_written_and_read_again(tmp_path, make_walk, suffi
         ({"posedirs": np.zeros((144, 3, 10))}, r"'posedirs' of shape .* expected \(144, 3, 207\)"),
         ({"J_regressor": np.array(None)}, "pickled objects are never loaded"),
         ({"v_template": np.full((144, 3), np.nan)}, "'v_template' is NaN"),
+        ({"v_template": np.full((144, 3), 1e300)}, r"'v_template' has the value 1e\+300; expected a body in metres"),
     ],
 )
 def test_what_is_no_body_model(tmp_path, make_walk, change, says):
