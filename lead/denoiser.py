@@ -71,7 +71,8 @@ class Denoiser(nn.Module):
 
         def network(z_t: Tensor, t: Tensor) -> Tensor:
             x = linear(z_t, enter.weight, enter.bias, plus=places)
-            return self.latents_out(packed([text_token, (time(t) + length)[:, None], x], mask, slice(2, None)))
+            tokens = [text_token, (time(t) + length)[:, None], x]
+            return self.latents_out(packed.prepared(tokens, mask, slice(2, None))())
 
         return network
 

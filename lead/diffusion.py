@@ -57,7 +57,8 @@ class Diffusion:
 
     def noised(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """z_t."""
-        return _mixed(z_0, self.scales(t), eps)
+        signal, noise = self.scales(t)
+        return signal * z_0 + noise * eps
 
     def target(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """What the network learns to predict from z_t."""
@@ -105,11 +106,6 @@ def _cosine_betas(config: DiffusionConfig) -> Float[Tensor, "steps"]:
     t = torch.arange(config.steps + 1, dtype=torch.float64, device="cpu") / config.steps
     f = torch.cos((t + 0.008) / 1.008 * torch.pi / 2).square()
     return (1 - f[1:] / f[:-1]).clamp(max=0.999)
-
-
-def _mixed(z_0: Tensor, scales: tuple[Tensor, Tensor], eps: Tensor) -> Tensor:
-    signal, noise = scales
-    return signal * z_0 + noise * eps
 
 
 Network = Callable[[Tensor, Tensor], Tensor]

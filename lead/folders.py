@@ -17,7 +17,6 @@ import math
 import os
 import re
 import tempfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -28,6 +27,7 @@ from jaxtyping import Float, Int
 
 from lead.errors import LeadError
 from lead.motion.features import NOT_NPY
+from lead.motion.files import DAMAGED_ZIP
 from lead.motion.skeleton import KIT, Skeleton, skeleton_of
 
 FORMAT = "lead-data/1"
@@ -314,7 +314,7 @@ def _manners(path: Path, names: Sequence[str]) -> tuple[np.ndarray | None, ...]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as manners:
             return tuple(manners[name] if name in manners else None for name in names)  # noqa: SIM401 - lazy
-    except (*NOT_NPY, AttributeError, NotImplementedError, RuntimeError, zlib.error) as error:
+    except (*NOT_NPY, *DAMAGED_ZIP, AttributeError) as error:
         raise LeadError(f"{path}: not a readable NPZ file ({str(error)[:80]}); get or make it again") from None
 
 

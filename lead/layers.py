@@ -109,7 +109,7 @@ class Transformer(nn.Module):
         """The wanted tokens' outputs."""
         packed = stacks.packed(self, x)
         if packed is not None:
-            return packed([x], mask, wanted)
+            return packed.prepared([x], mask, wanted)()
         bias = torch.zeros(mask.shape, device=x.device).masked_fill(~mask, -1e9)[:, None, None, :]
         kept = []
         for index, block in enumerate(self.blocks):

@@ -250,7 +250,7 @@ class SkipTransformer(nn.Module):
         if memory is None or memory.shape[1] == 1:
             packed = stacks.packed(self, x)
             if packed is not None:
-                return packed([x], mask, wanted, None if memory is None else memory[:, 0])
+                return packed.prepared([x], mask, wanted, None if memory is None else memory[:, 0])()
         bias = torch.zeros(mask.shape, device=x.device).masked_fill(~mask, -1e9)[:, None, None, :]
         kept = []
         for block in self.input_blocks:

@@ -133,19 +133,6 @@ class Packed:
             stack.post_norm, stack.causal, stack.quick_gelu, last,
         )  # fmt: skip
 
-    def __call__(
-        self,
-        pieces: Sequence[Float[Tensor, "batch _ width"]],
-        mask: Bool[Tensor, "batch tokens"] | None,
-        wanted: slice = slice(None),
-        memory: Float[Tensor, "batch width"] | None = None,
-    ) -> Float[Tensor, "batch wanted width"]:
-        """The wanted tokens' outputs for x, given in pieces of its tokens; `memory` is one token for each row.
-
-        A piece that is expanded over the batch is read where it is.
-        """
-        return self.prepared(pieces, mask, wanted, memory)()
-
     def prepared(
         self,
         pieces: Sequence[Float[Tensor, "batch _ width"]],
@@ -153,9 +140,10 @@ class Packed:
         wanted: slice = slice(None),
         memory: Float[Tensor, "batch width"] | None = None,
     ) -> Callable[[], Float[Tensor, "batch wanted width"]]:
-        """The same as a function, for pieces whose numbers change where they are: as they are when it is called.
+        """A function that gives the wanted tokens' outputs for x, given in pieces of its tokens.
 
-        What it gives is the same tensor each time, with other numbers.
+        `memory` is one token for each row.  A piece that is expanded over the batch is read where it is, and its
+        numbers may change there between calls; what the function gives is the same tensor each time.
         """
         batch, tokens, width = len(pieces[0]), sum(piece.shape[1] for piece in pieces), pieces[0].shape[2]
         start, stop, _ = wanted.indices(tokens)

@@ -57,7 +57,7 @@ class Blocks(nn.Module):
         """`attn_mask` is causal, which the extension knows by itself."""
         packed = stacks.packed(self, x)
         if packed is not None:
-            return packed([x], None)
+            return packed.prepared([x], None)()
         for block in self.resblocks:
             x = block(x, attn_mask)
         return x

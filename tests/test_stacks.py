@@ -58,14 +58,6 @@ def native_only(module, *args, **options):
     return module(*args, **options)
 
 
-@pytest.fixture
-def threads():
-    """A function that sets them; they are what they were after the test."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("level", [256, 512])
 @pytest.mark.parametrize("kind", ["plain", "skips", "mld", "mld memory"])
 @pytest.mark.parametrize("size", WIDTHS)
@@ -83,15 +75,15 @@ def test_outputs_are_torchs(kind, size, level, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["skips", "mld memory"])
-def test_outputs_do_not_depend_on_threads_and_neighbours(kind, threads):
+def test_outputs_do_not_depend_on_threads_and_neighbours(kind, set_threads):
     module = network(kind)
     for batch, tokens in ((1, 5), (2, 70), (5, 33), (33, 7)):
         given = inputs(kind, batch, tokens)
-        threads(1)
+        set_threads(1)
         alone = native_only(module, *given)
         assert torch.equal(native_only(module, *[part[:1] for part in given]), alone[:1])
         for count in (2, 3, 7):  # the last more than a matrix has panels
-            threads(count)
+            set_threads(count)
             for _ in range(5):
                 assert torch.equal(native_only(module, *given), alone)
 
@@ -226,8 +218,8 @@ def test_a_conditioned_denoiser_is_the_denoiser():
         torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
 
 
-def test_several_callers_at_once(threads):
-    threads(2)
+def test_several_callers_at_once(set_threads):
+    set_threads(2)
     module = network("skips")
     given = [inputs("skips", batch, 9) for batch in (1, 2, 5)]
     expected, wrong = [native_only(module, *part) for part in given], []
@@ -266,5 +258,5 @@ def test_a_prepared_call_reads_what_its_pieces_hold_now(kind):
     for step in range(3):
         shared.add_(step)
         own.mul_(0.5)
-        expected = packed([torch.cat([shared.expand(3, -1, -1), own], dim=1)], mask, slice(1, 5))
-        assert torch.equal(evaluate(), expected)
+        whole = torch.cat([shared.expand(3, -1, -1), own], dim=1)
+        assert torch.equal(evaluate(), packed.prepared([whole], mask, slice(1, 5))())

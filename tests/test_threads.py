@@ -7,11 +7,9 @@ from lead.threads import side_by_side
 
 
 @pytest.fixture(params=[1, 2, 4])
-def threads(request):
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
-    torch.set_num_threads(before)
+def threads(request, set_threads):
+    set_threads(request.param)
+    return request.param
 
 
 def test_results_come_in_the_parts_order_and_threads_are_given_back(threads):

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 
 from lead.motion.amass import joints_to_smpl
 from lead.motion.errors import MotionError
-from lead.motion.files import DAMAGED_ZIP, read_array
+from lead.motion.files import DAMAGED_ZIP, read_array, within
 from lead.motion.skeleton import PARENTS
 from lead.motion.whole import write_whole
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 WRITES = (".obj", ".ply", ".glb")
 """The suffixes that `save_mesh` writes."""
 _KEYS = ("v_template", "f", "weights", "posedirs", "J_regressor", "kintree_table")
-_LARGEST = 1e4
-"""Of a model's metres and shares."""
 _FIRST, _LAST = np.array([176, 190, 206, 255]), np.array([214, 132, 74, 255])
 """Colours of a trail's ends (RGBA)."""
 
@@ -135,7 +133,10 @@ def read_body(path: Path) -> Body:
             arrays = {}
             for name in _KEYS:
                 with archive.open(members[name]) as file:
-                    arrays[name] = read_array(file, members[name].file_size, repr(name))
+                    array = read_array(file, members[name].file_size, repr(name))
+                    if name == "kintree_table" and array.size:
+                        array.flat[0] = -1  # the root's parent, stored as the largest unsigned number
+                    arrays[name] = within(array, repr(name))
         return _checked(arrays)
     except (OSError, *DAMAGED_ZIP) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -156,14 +157,10 @@ def _checked(arrays: dict[str, np.ndarray]) -> Body:
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise MotionError(f"{name!r} of shape {arrays[name].shape}; expected {shape}.")
-    for name in ("v_template", "weights", "posedirs", "J_regressor"):
-        if (most := np.abs(arrays[name]).max(initial=0.0)) > _LARGEST:
-            raise MotionError(f"{name!r} has the value {most:.3g}; expected a body in metres.")
     faces = arrays["f"].astype(np.int64)
     if faces.size and not 0 <= faces.min() <= faces.max() < vertices:
         raise MotionError(f"'f' names vertices that are not among the {vertices}.")
     parents = arrays["kintree_table"][0].astype(np.int64)
-    parents[0] = -1  # stored as the largest unsigned number
     if tuple(parents[: len(PARENTS)]) != PARENTS or (parents[1:] >= np.arange(1, joints)).any():
         raise MotionError("'kintree_table' is not the SMPL family's tree of joints.")
     return Body(arrays["v_template"], faces, arrays["weights"], arrays["posedirs"], arrays["J_regressor"], parents)

@@ -99,7 +99,7 @@ def _lead_in_note(frames: int) -> str:
 def _read_npy(path: Path, reading: Reading) -> Clip:
     with path.open("rb") as file:
         array = read_array(file, os.fstat(file.fileno()).st_size, "the array")
-    return _array_to_clip(_within(array, "the array"), None, reading)
+    return _array_to_clip(within(array, "the array"), None, reading)
 
 
 def _read_npz(path: Path, reading: Reading) -> Clip:
@@ -111,7 +111,7 @@ def _read_npz(path: Path, reading: Reading) -> Clip:
             names = wanted & set(members) or (set(members) if len(members) == 1 else set())
             for name in sorted(names):
                 with archive.open(members[name]) as file:
-                    arrays[name] = _within(read_array(file, members[name].file_size, repr(name)), repr(name))
+                    arrays[name] = within(read_array(file, members[name].file_size, repr(name)), repr(name))
     except DAMAGED_ZIP as error:
         raise MotionError(f"not a readable NPZ file ({error}); expected {_WANTED}.") from None
     fps = reading.fps or _frame_rate(arrays)
@@ -145,7 +145,7 @@ LEAD_IN = "of a T-pose or rest pose at the start cut"
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
 
 
-def _within(array: np.ndarray, name: str) -> np.ndarray:
+def within(array: np.ndarray, name: str) -> np.ndarray:
     """The array; MotionError where a number is of no body's places and angles."""
     if array.size and np.abs(array).max() > MAX_VALUE:
         raise MotionError(f"{name} has the value {np.abs(array).max():.3g}; expected metres or radians.")

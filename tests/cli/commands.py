@@ -1,5 +1,8 @@
 """What the tests of commands share: what a command leaves behind, and how it fails."""
 
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from typer.testing import Result
@@ -19,3 +22,15 @@ def fails(result: Result, *said: str) -> None:
     for words in said:
         assert words in message
     assert not left_behind()
+
+
+def printed_without_torch(*lines: Sequence[object]) -> str:
+    """What `lead-invert` commands print in a process of their own, none of which may load torch."""
+    code = (
+        f"import sys\nfrom cli.invert import app\nfor args in {[list(map(str, line)) for line in lines]!r}:\n"
+        "    try: app(args)\n    except SystemExit as end: assert not end.code, args\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

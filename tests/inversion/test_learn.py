@@ -55,12 +55,11 @@ def test_same_seed_same_bytes(tiny_base, clips):
     assert first == second != other
 
 
-def test_a_word_does_not_depend_on_the_threads(tiny_base, clips):
-    before, found = torch.get_num_threads(), set()
+def test_a_word_does_not_depend_on_the_threads(tiny_base, clips, set_threads):
+    found = set()
     for threads in (1, 2, 3):
-        torch.set_num_threads(threads)
+        set_threads(threads)
         found.add(learn(tiny_base, clips, "<x>", steps=5).to_bytes())
-    torch.set_num_threads(before)
     assert len(found) == 1
 
 

@@ -62,13 +62,12 @@ def test_without_travel_a_direction_moves_nobody(tiny_base, clips):
     assert (across - plain).abs().max() < 0.05 * (along - plain).abs().max()
 
 
-def test_what_moves_nobody_does_not_depend_on_the_threads(base):
+def test_what_moves_nobody_does_not_depend_on_the_threads(base, set_threads):
     z, lengths = base.encode_motion([walking(6.0, seed=seed) for seed in range(6)])
-    before, found = torch.get_num_threads(), []
+    found = []
     for threads in (1, 2, 3):
-        torch.set_num_threads(threads)
+        set_threads(threads)
         found.append(without_travel(base, torch.linspace(-1, 1, z.shape[-1]), z, lengths))
-    torch.set_num_threads(before)
     assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
 
 

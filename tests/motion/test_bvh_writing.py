@@ -1,6 +1,5 @@
 """BVH out: numbers as text, several roots."""
 
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from damaged import with_a_name_in_no_encoding
 
 from benchmarks.pack import has_pack, pack_folder
 from lead.motion import Motion, MotionError
@@ -147,11 +148,6 @@ def test_hostile_npy(tmp_path, content, says):
     with pytest.raises(MotionError, match=says) as caught:
         Motion.read(path)
     assert str(caught.value).startswith(f"{path}: ")
-
-
-def with_a_name_in_no_encoding(archive: bytes) -> bytes:
-    """Its first member's own header says that the name is UTF-8, which it is not."""
-    return archive[:7] + b"\x08" + archive[8:30] + b"\xcc" + archive[31:]
 
 
 def test_hostile_npz(tmp_path, make_walk):
