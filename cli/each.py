@@ -27,13 +27,15 @@ from cli.ranks import VARIABLES, Ranks, threads_each
 _WARNING = re.compile(r"^warning: (.+(?:\n(?!\w+: |learning ).+)*)", re.MULTILINE)
 """A warning on a command's standard error, which is folded at its width."""
 _START = """
-import os, sys, threading
+import os, signal, sys, threading
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
 sys.path.insert(0, {!r})
 import cli.invert
 cli.invert.main()
 """
-"""The program of a word's process. Its standard input ends when we do, however we end; then it ends too."""
+"""The program of a word's process. Told to end, it clears up first: it may be writing its word just then. Its standard
+input ends when we do, however we end; then it ends too."""
 
 
 @dataclass(frozen=True)

@@ -124,3 +124,14 @@ def test_mistakes(run: Run, styles: Path, clips: Path) -> None:
     fails(run("learn", styles, "--each"), "no word's name can be made")
     (styles / "走る").rename(styles / "LIMP!")
     fails(run("learn", styles, "--each"), "would both be <limp>; give one of them another name")
+
+
+def test_a_words_process_that_is_told_to_end_clears_up() -> None:
+    start = each._START.format(str(Path(__file__).parents[2])).partition("import cli.invert")[0]
+    program = start + "try:\n    print('at work', flush=True)\n    threading.Event().wait()\nfinally: print('cleared up')"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", program], **pipes) as process:
+        assert process.stdout and process.stdout.readline() == "at work\n"
+        process.terminate()
+        assert process.stdout.read() == "cleared up\n"
+    assert process.returncode == 143
