@@ -128,7 +128,8 @@ def test_mistakes(run: Run, styles: Path, clips: Path) -> None:
 
 def test_a_words_process_that_is_told_to_end_clears_up() -> None:
     start = each._START.format(str(Path(__file__).parents[2])).partition("import cli.invert")[0]
-    program = start + "try:\n    print('at work', flush=True)\n    threading.Event().wait()\nfinally: print('cleared up')"
+    program = start + "try:\n    print('at work', flush=True)\n    threading.Event().wait()\n"
+    program += "finally: print('cleared up')"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", program], **pipes) as process:
         assert process.stdout and process.stdout.readline() == "at work\n"
