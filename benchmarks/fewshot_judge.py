@@ -1,12 +1,12 @@
-"""The judge of the ten few-shot styles: which of them, or none, a person moves in; and whether they walk.
+"""The judge of the four few-shot styles: which of them, or none, a person moves in; and whether they walk.
 
     python -m benchmarks.fewshot_judge      # its accuracy on real clips
 
-It learns from the nine clips of each style that are not walks, and from the train split's Bandai clips, whose five
-styles are five classes more (all of them "none" to whoever asks): they tell what content alone does to a clip. No word
+It learns from the nine clips of each style that are not walks, and from the train split's Bandai clips, whose
+styles are classes too (all of them "none" to whoever asks): they tell what content alone does to a clip. No word
 is learnt from these; words are learnt from the two walks of each style, which are kept for its accuracy. Each style is
 acted by a single person in single takes, so style and actor cannot be told apart, and a style's walk may look unlike
-its other clips: the walks of "sad" do. Contents other than walking are `benchmarks.judge`'s affair, which knows them
+its other clips. Contents other than walking are `benchmarks.judge`'s affair, which knows them
 better; of these walks it takes some for turns or waves. Knows nothing of models.
 """
 
@@ -25,7 +25,7 @@ from benchmarks.judge import clip_features
 from benchmarks.pack import Row, pack_rows
 from lead.errors import LeadError
 
-STYLES = ("active", "angry", "feminine", "happy", "masculinity", "not-confident", "old", "proud", "sad", "tired")
+STYLES = ("angry", "old", "proud", "tired")
 WALK = "walk"
 TRAINED = "trained "  # before the name of a style of the train split, whose names are partly the same
 TRAINED_WEIGHT = 5.0  # of a trained style in the covariance: it has many clips and all contents
