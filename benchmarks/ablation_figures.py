@@ -18,10 +18,11 @@ from torch.nn.functional import cosine_similarity, normalize
 
 from benchmarks.judge import CONTENTS, STYLES, Judge, judged, parted
 from benchmarks.pack import Row, has_pack, pack_rows
-from lead import Lead, Motion, metrics
-from lead.data import Clip
-from lead.evaluate import captioned_clips
-from lead.evaluator import Evaluator
+from lead import Lead, Motion
+from lead.data.dataset import Clip
+from lead.eval import metrics
+from lead.eval.evaluator import Evaluator
+from lead.eval.protocol import captioned_clips
 
 Figures = dict[str, dict[str, list[float]]]
 """Setting -> figure -> values that pair up between rows."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.ablation_figures import Figures
-from lead.metrics import Estimate
+from lead.eval.metrics import Estimate
 
 DEFAULT = "default"
 COLUMNS = {

@@ -38,12 +38,12 @@ from benchmarks.aligned_vae import AlignedTrain, train_aligned
 from benchmarks.judge import Judge, load_judge
 from benchmarks.pack import REPOSITORY, has_pack
 from lead import Lead
-from lead.assemble import assemble
 from lead.errors import LeadError
-from lead.evaluator import Evaluator
-from lead.projector import Projector, ProjectorConfig
-from lead.runs import load_part
-from lead.train_projector import PROJECTOR_TRAIN, Frozen, ProjectorLoss, fit_projector, load_frozen, matching_config
+from lead.eval.evaluator import Evaluator
+from lead.networks.projector import Projector, ProjectorConfig
+from lead.train.assemble import assemble
+from lead.train.projector import PROJECTOR_TRAIN, Frozen, ProjectorLoss, fit_projector, load_frozen, matching_config
+from lead.train.stage import load_part
 
 RUNS = REPOSITORY / "runs"
 ALIGN = 0.1

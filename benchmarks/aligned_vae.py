@@ -14,18 +14,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lead.assemble import load_diffusion, load_tower, load_vae
-from lead.data import MANNER_WORD, load, load_captioned
-from lead.latents import VALIDATION, Captions, Latents, latent_clips
-from lead.layers import lengths_to_mask
+from lead.data.dataset import MANNER_WORD, load, load_captioned
 from lead.motion.features import Stats
-from lead.networks import AnyVAE, denoiser_config
-from lead.projector import alignment_loss
-from lead.runs import Stage, TrainConfig, load_part, save_part
-from lead.text import TextTower
-from lead.train_diffusion import DIFFUSION_TRAIN, fit_denoiser
-from lead.train_vae import ClipBatches, VAELoss, spread, tensors, training_clips, unit_scale, vae_loss
-from lead.vae import MotionVAE
+from lead.networks.build import AnyVAE, denoiser_config
+from lead.networks.layers import lengths_to_mask
+from lead.networks.projector import alignment_loss
+from lead.networks.vae import MotionVAE
+from lead.text.tower import TextTower
+from lead.train.assemble import load_diffusion, load_tower, load_vae
+from lead.train.diffusion import DIFFUSION_TRAIN, fit_denoiser
+from lead.train.latents import VALIDATION, Captions, Latents, latent_clips
+from lead.train.stage import Stage, TrainConfig, load_part, save_part
+from lead.train.vae import ClipBatches, VAELoss, spread, tensors, training_clips, unit_scale, vae_loss
 
 SPLITS = ("train", "train_varied")  # what a denoiser sees
 FINE_TUNE = TrainConfig(steps=600, batch=64, lr=1e-4, warmup=50, ema=0.99, keep="last", save_every=100)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.base [--base PATH] [--replications 20] [--output runs/base.json] [--card]
 
-1. `lead.evaluate` on the test and the compositional split, with the shares of motions in which the judge sees the
+1. `lead.eval.protocol` on the test and the compositional split, with the shares of motions in which the judge sees the
    content and the style that was asked for; for the compositional split each held-out cell on its own.
 2. The mean joint error of encode and decode in centimetres: on the whole path, and with the pelves together.
 3. The judge on clips of the two never-trained styles after encode and decode, plainly and through the
@@ -38,11 +38,11 @@ from benchmarks.judge import (
 )
 from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints, write_folder
 from lead import Lead, Motion
-from lead.data import MAX_FRAMES, MIN_FRAMES, UNIT, Clip, prepare
+from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT, Clip, prepare
 from lead.errors import LeadError
-from lead.evaluate import Extra, Protocol, evaluate, notes, reconstructed
-from lead.evaluator import Evaluator
-from lead.metrics import mean_joint_error
+from lead.eval.evaluator import Evaluator
+from lead.eval.metrics import mean_joint_error
+from lead.eval.protocol import Extra, Protocol, evaluate, notes, reconstructed
 from lead.motion.features import joints_to_features
 
 DATA = REPOSITORY / "runs" / "data"

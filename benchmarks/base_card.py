@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks.pack import REPOSITORY
 from lead.errors import LeadError
-from lead.evaluate import COLUMNS, ROWS
-from lead.metrics import Estimate
+from lead.eval.metrics import Estimate
+from lead.eval.protocol import COLUMNS, ROWS
 
 CARD = REPOSITORY / "lead" / "weights" / "README.md"
 MARKERS = ("<!-- figures: python -m benchmarks.base --card -->", "<!-- end of figures -->")

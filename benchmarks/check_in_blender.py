@@ -31,7 +31,7 @@ def write(folder: Path) -> int:
     from benchmarks.rigs import recordings
     from lead import Motion
     from lead.motion import Bvh, read_bvh, write_bvh
-    from lead.motion.retarget import motion_to_bvh
+    from lead.motion.rigs.retarget import motion_to_bvh
 
     folder.mkdir(parents=True, exist_ok=True)
     expected: dict[str, Any] = {}

@@ -27,11 +27,11 @@ from benchmarks.pack import REPOSITORY, Row, pack_rows
 from benchmarks.words_together import interval, learnt
 from concepts import ConceptError
 from inversion.describe import Description, describe, mean_latent, placed, shown, texts
-from inversion.lesson import cut
+from inversion.encoded_clips import cut
 from lead import Lead, LeadError, Motion
-from lead.data import MAX_FRAMES
-from lead.evaluator import Evaluator, caption_groups
-from lead.metrics import pairwise_distances
+from lead.data.dataset import MAX_FRAMES
+from lead.eval.evaluator import Evaluator, caption_groups
+from lead.eval.metrics import pairwise_distances
 
 Place = Callable[[Lead, Sequence[Motion]], torch.Tensor]
 """Motions to a vector that they are compared by."""

@@ -3,7 +3,7 @@
     python -m benchmarks.foot_lock [--number 64] [--output runs/foot_lock.json] [--sheet FILE.png]
 
 Captions of the pack's test split, evenly over its sources, 4 s each, as `lead-invert generate` makes them, before and
-after `lead.motion.foot_lock`; and the real clips of those captions, as a control.  The tables go to docs/foot-lock.md.
+after `lead.motion.processing.foot_lock`; and the real clips of those captions, as a control.  The tables go to docs/foot-lock.md.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from benchmarks.base_card import table
 from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints
 from lead import Lead, Motion
 from lead.errors import LeadError
-from lead.metrics import SKATE_SPEED, TOE_HEIGHT, TOES, foot_skate_ratio, jitter
-from lead.motion.foot_lock import LEGS, foot_lock
+from lead.eval.metrics import SKATE_SPEED, TOE_HEIGHT, TOES, foot_skate_ratio, jitter
+from lead.motion.processing.foot_lock import LEGS, foot_lock
 
 DOC = REPOSITORY / "docs" / "foot-lock.md"
 SWING = 1.0
@@ -33,7 +33,7 @@ COLUMNS = {
 }  # fmt: skip
 TEXT = """# Foot lock
 
-Made by `python -m benchmarks.foot_lock`; the method is described in `lead/motion/foot_lock.py`.
+Made by `python -m benchmarks.foot_lock`; the method is described in `lead/motion/processing/foot_lock.py`.
 
 *Skate* is the share of frame steps (20 fps) in which a toe is under 5 cm in both frames and faster than 0.5 m/s;
 *swinging* the part of what is left in which that toe is faster than 1 m/s: a foot that passes low, not one that slides.
@@ -125,7 +125,7 @@ def run(number: int, sheet: Path | None) -> dict[str, Any]:
 
 def _draw(motions: Sequence[Motion], captions: Sequence[str], path: Path) -> None:
     """The four generations that change most, before and after, around the frame where they do."""
-    from cli.picture import contact_sheet
+    from lead.motion.render.contact_sheet import contact_sheet
 
     locked = [foot_lock(motion) for motion in motions]
     moved = [np.linalg.norm(a.joints - b.joints, axis=-1).max(axis=1) for a, b in zip(motions, locked, strict=True)]

@@ -33,8 +33,8 @@ from benchmarks.mutations import (
 )
 from cli.read_inputs import read_captions, read_clip
 from lead.motion import Motion, Reading
-from lead.motion.fbx_records import Record, parse_records
 from lead.motion.features import Stats
+from lead.motion.formats.fbx_records import Record, parse_records
 from lead.motion.skeleton import JOINTS, PARENTS, tpose
 
 ROOT = Path(__file__).parents[1]
@@ -193,14 +193,14 @@ def _read_motion(path: Path) -> None:
 
 
 def _read_rig_map(path: Path) -> None:
-    from lead.motion.rig_map import read_rig_map
+    from lead.motion.rigs.rig_map import read_rig_map
 
     rig_map = read_rig_map(path)
     read_clip(path.with_name("clip.bvh"), Reading(rig_map=rig_map))
 
 
 def _read_body(path: Path) -> None:
-    from lead.motion.bodies import read_body
+    from lead.motion.bodies.smpl_mesh import read_body
 
     read_body.cache_clear()
     read_body(path).offsets.sum()
@@ -239,13 +239,13 @@ def tiny_run() -> Path:
     """A run folder and a base of tiny networks."""
     import torch
 
-    from lead.denoiser import Denoiser, DenoiserConfig
-    from lead.manners import MannerConfig, MannerWords
     from lead.model import Lead, LeadConfig
-    from lead.projector import Projector, ProjectorConfig
-    from lead.runs import save_part
-    from lead.text import TextConfig, TextTower
-    from lead.vae import MotionVAE, VAEConfig
+    from lead.networks.denoiser import Denoiser, DenoiserConfig
+    from lead.networks.projector import Projector, ProjectorConfig
+    from lead.networks.style_tokens import MannerConfig, MannerWords
+    from lead.networks.vae import MotionVAE, VAEConfig
+    from lead.text.tower import TextConfig, TextTower
+    from lead.train.stage import save_part
 
     size = {"width": 8, "layers": 1, "heads": 2}
     text = TextConfig(**size, d_text=8, context=77, merges=20)
@@ -285,7 +285,7 @@ def _read_base(path: Path) -> None:
 
 def _assemble(path: Path) -> None:
     """A run folder with one part damaged."""
-    from lead.assemble import assemble
+    from lead.train.assemble import assemble
 
     assemble(tiny_run() / "data", path.parent, "tiny", "none")
 
@@ -302,7 +302,7 @@ class _Stage:
     def __init__(self, run: Path) -> None:
         import torch
 
-        from lead.runs import Stage, TrainConfig
+        from lead.train.stage import Stage, TrainConfig
 
         torch.manual_seed(0)
         self.stage = Stage("tiny", torch.nn.Linear(3, 2), run, TrainConfig(steps=4, batch=2, precision="no"))
@@ -331,7 +331,7 @@ def _metrics_seeds() -> list[bytes]:
 
 
 def _read_metrics(path: Path) -> None:
-    from lead.records import Records, finished
+    from lead.train.logs import Records, finished
 
     finished(path.parent, "tiny")
     Records(path.parent, "tiny").begin({}, 2)
@@ -339,8 +339,8 @@ def _read_metrics(path: Path) -> None:
 
 def data_folder(folder: Path) -> None:
     """A data set of two clips, in whatever of whose files is damaged."""
-    from lead.data import describe
-    from lead.folders import MIN_CLIP_FRAMES, Rules
+    from lead.data.dataset import describe
+    from lead.data.layout import MIN_CLIP_FRAMES, Rules
     from lead.motion.skeleton import HUMANML3D
 
     for name in ("new_joint_vecs", "texts"):
@@ -365,7 +365,7 @@ def _data_seeds(name: str) -> Callable[[], list[bytes]]:
 
 
 def _read_data(path: Path) -> None:
-    from lead.data import check, load
+    from lead.data.dataset import check, load
 
     folder = next(parent for parent in path.parents if (parent / "train.txt").exists())
     check(folder)

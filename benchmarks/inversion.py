@@ -36,8 +36,8 @@ from benchmarks.pack import REPOSITORY
 from concepts import Concept, ConceptError
 from inversion import InversionError
 from lead import Lead, LeadError, Motion, MotionError
-from lead.evaluate import reconstructed
-from lead.evaluator import Evaluator
+from lead.eval.evaluator import Evaluator
+from lead.eval.protocol import reconstructed
 
 EDITION = 5
 """Of the figures and of the judges that are no networks: one more has all cells judged again."""

@@ -18,11 +18,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from benchmarks.inversion_concepts import OTHERS, Subject
-from inversion.lesson import cut
+from inversion.encoded_clips import cut
 from inversion.objectives import Draw, objective_loss
 from lead import Lead, Motion
-from lead.adapter import Adapter, applied
-from lead.data import UNIT
+from lead.data.dataset import UNIT
+from lead.networks.lora import Adapter, applied
 
 Generate = Callable[[Sequence[str], Sequence[float], int, bool], list[Motion]]
 Latents = Callable[[Sequence[str], Int[Tensor, " batch"], int], Tensor]

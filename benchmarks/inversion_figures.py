@@ -6,7 +6,7 @@
     fid, kid    distance to real clips of the concept, own content; `fid other` on other contents of the same mix
     diversity   mean distance of two motions of own content, and of two real clips
     nearest     mean distance to the nearest exemplar, and a real clip's: far below it means copying
-    skate, jitter as in `lead.metrics`
+    skate, jitter as in `lead.eval.metrics`
 
 fid, kid, diversity and nearest are of the embedded evaluator's motion embeddings. For fid and kid all clips are cut
 into windows of 4 s, as there are few real ones; fid is biased upward where a set is small, kid is not. Knows no model.
@@ -29,8 +29,8 @@ from benchmarks.judge import Judge, clip_features, load_judge
 from benchmarks.linear_judge import LinearJudge, train_linear_judge
 from benchmarks.pack import Row
 from lead import Motion
-from lead.evaluator import Evaluator
-from lead.metrics import foot_skate_ratio, frechet_distance, jitter, pairwise_distances
+from lead.eval.evaluator import Evaluator
+from lead.eval.metrics import foot_skate_ratio, frechet_distance, jitter, pairwise_distances
 
 WINDOW, STRIDE = 80, 40  # frames
 FEWEST = 8  # real clips below which other contents are not compared

@@ -17,8 +17,8 @@ from rich.table import Table
 from benchmarks.base_card import table as markdown_table
 from benchmarks.inversion_concepts import GROUPS, Subject, as_motion, subjects
 from benchmarks.inversion_methods import METHODS, Learnt
-from cli.picture import contact_sheet
-from lead.metrics import Estimate
+from lead.eval.metrics import Estimate
+from lead.motion.render.contact_sheet import contact_sheet
 
 Cell = dict[str, Any]
 """concept, method, seed, settings, exemplars, figures."""

@@ -11,7 +11,7 @@ on real clips, which stands beside every figure. It reads root velocity and join
 features) of clips that were warped in time, smoothed, shaken, cut and mirrored, so that a decoder's slight
 blur is not what it sees.
 
-Half of what it learns contents from are clips in procedural manners (`lead.motion.procedural`), which
+Half of what it learns contents from are clips in procedural manners (`lead.motion.processing.style_augment`), which
 count for no style: without them it knew a content by the posture of those who acted it, and was right
 on .68 of varied test clips (with them .96; on plain ones .997 both ways). Still it took hands that
 were raised and held in a posture of none of its actors for waves. So three networks more learn
@@ -43,7 +43,7 @@ from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints
 from lead import Motion
 from lead.errors import LeadError
 from lead.motion.features import joints_to_features
-from lead.motion.procedural import vary, wild
+from lead.motion.processing.style_augment import vary, wild
 from lead.motion.skeleton import MIRROR
 
 STYLES = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")

@@ -24,16 +24,16 @@ from benchmarks.base import DATA, prepared_data, write_json
 from benchmarks.judge import CONTENTS, STYLES, Judge, load_judge
 from benchmarks.pack import REPOSITORY, pack_rows
 from lead import Lead
-from lead.assemble import assemble, load_denoiser
 from lead.diffusion import Diffusion, DiffusionConfig
 from lead.errors import LeadError
-from lead.evaluate import captioned_clips, drawn_captions, embedded, judged, real_items
-from lead.evaluator import Evaluator
-from lead.latents import Latents
-from lead.metrics import frechet_distance, r_precision
-from lead.text import TextTower
-from lead.train_diffusion import DIFFUSION_TRAIN, fit_denoiser
-from lead.train_projector import load_frozen
+from lead.eval.evaluator import Evaluator
+from lead.eval.metrics import frechet_distance, r_precision
+from lead.eval.protocol import captioned_clips, drawn_captions, embedded, judged, real_items
+from lead.text.tower import TextTower
+from lead.train.assemble import assemble, load_denoiser
+from lead.train.diffusion import DIFFUSION_TRAIN, fit_denoiser
+from lead.train.latents import Latents
+from lead.train.projector import load_frozen
 
 GUIDANCE = 1.5
 COLUMNS = ("FID", "R@3", "content", "style", "comp. content", "comp. style")

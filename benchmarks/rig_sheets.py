@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.pack import pack_folder
-from cli.picture import contact_sheet
 from lead import Lead, Motion
 from lead.motion.features import facing
+from lead.motion.render.contact_sheet import contact_sheet
 from lead.motion.skeleton import PARENTS
 
 EXEMPLARS = (

@@ -25,7 +25,7 @@ from lead import Motion
 from lead.errors import LeadError
 from lead.motion import Bvh, read_bvh, write_bvh
 from lead.motion.features import canonical, retarget
-from lead.motion.retarget import motion_to_bvh, own_offsets
+from lead.motion.rigs.retarget import motion_to_bvh, own_offsets
 from lead.motion.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler, normalise
 from lead.motion.skeleton import JOINTS, PARENTS
 

@@ -27,12 +27,12 @@ from rich.table import Table
 from benchmarks.base import DATA, prepared_data, write_json
 from benchmarks.pack import REPOSITORY
 from lead import Lead
-from lead.data import Clip
+from lead.data.dataset import Clip
 from lead.diffusion import Sampler
 from lead.errors import LeadError
-from lead.evaluate import captioned_clips, drawn_captions, embedded, judged, real_items
-from lead.evaluator import Evaluator
-from lead.metrics import Estimate, frechet_distance, r_precision
+from lead.eval.evaluator import Evaluator
+from lead.eval.metrics import Estimate, frechet_distance, r_precision
+from lead.eval.protocol import captioned_clips, drawn_captions, embedded, judged, real_items
 
 SAMPLERS: tuple[Sampler, ...] = ("ddim", "dpm++")
 STEPS = (3, 5, 7, 10, 20)

@@ -3,7 +3,7 @@
     python -m benchmarks.speed [--rounds 5] [--threads 1 2] [--only PART ...] [--output runs/speed.json]
 
 The baseline of generation is the plain evaluation of the same weights, module by module, in eager PyTorch, guidance
-as a doubled batch (`lead.fast.plainly`), at the same sampler, steps and noise; both are run in turn, so that other work
+as a doubled batch (`lead.kernels.linear.plainly`), at the same sampler, steps and noise; both are run in turn, so that other work
 on the machine meets both.  It is said which way was measured: the extension's, or oneDNN's where it was not built.
 Generation is measured with each number of threads, everything else with the last.
 "mld" is preset `mld` with weights drawn at random, from text features to motion features; "default" is the embedded
@@ -34,14 +34,14 @@ from benchmarks.motion_files import long_bvh, read_plainly
 from benchmarks.pack import REPOSITORY, pack_folder
 from inversion import learn
 from inversion.assess import assess
-from inversion.learn import EFFORTS
-from inversion.lesson import lesson
+from inversion.encoded_clips import lesson
+from inversion.learning import EFFORTS
 from inversion.report import report
 from lead import Lead, Motion
 from lead.diffusion import Diffusion, Sampler, guided, sample
-from lead.fast import NATIVE, plainly
-from lead.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
+from lead.kernels.linear import NATIVE, plainly
 from lead.motion import read_bvh, write_bvh
+from lead.networks.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
 
 Row = dict[str, Any]
 PAUSE = 0.02

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from benchmarks.pack import pack_rows
-from lead.assemble import load_tower
-from lead.phrases import contrast, draw, say
-from lead.text import TextTower
+from lead.text.synthesis import contrast, draw, say
+from lead.text.tower import TextTower
+from lead.train.assemble import load_tower
 
 MINIMAL_PAIRS = """
 a person raises the left arm / someone lifts the left hand / a person raises the right arm

@@ -8,7 +8,7 @@ every style with every new action in one prompt, `a person does <action> in <sty
 Style is what the networks (mean probability, and how often it is the likeliest) and the linear judge say.  Neither
 learnt what these styles look like in the new actions, one of which (sneaking) is stooped by itself.  So there is also
 `carried`, which asks no judge: what the style adds to the action's posture, along what it adds to a walk's, as a share
-of the latter (`inversion.likeness`' posture; 1: as much as in a walk).  Last the walks of blends of two styles, and of
+of the latter (`inversion.similarity`' posture; 1: as much as in a walk).  Last the walks of blends of two styles, and of
 each one's opposite, and how fast they are (m/s).  Intervals are of 95 %, over motions: for means
 from their deviation, for shares Wilson's.  Written to `runs/words_together.json`.
 """
@@ -30,9 +30,9 @@ from benchmarks.inversion_figures import Judges
 from benchmarks.judge import CONTENTS, STYLES
 from benchmarks.pack import REPOSITORY
 from concepts import Concept, ConceptError, blend, negate
-from inversion.likeness import posture
+from inversion.similarity import posture
 from lead import Lead, LeadError, Motion
-from lead.evaluator import Evaluator
+from lead.eval.evaluator import Evaluator
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
 TOGETHER = ((1.0, 1.0), (1.0, 0.6), (1.0, 1.25), (0.8, 1.0), (1.0, 0.0), (0.0, 1.0))

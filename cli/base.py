@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.base_commands.train import train
 from cli.console import (
     Device,
     Json,
@@ -27,7 +28,6 @@ from cli.console import (
     table,
     working,
 )
-from cli.train import train
 
 OPTIONS: dict[str, Any] = {
     "no_args_is_help": True,
@@ -82,7 +82,7 @@ def prepare(
     \b
     lead data prepare clips/ data/
     """
-    from lead.data import prepare as prepare_data
+    from lead.data.dataset import prepare as prepare_data
 
     del device  # nothing is computed on it; the option is there because every command has it
     existing(source, "CLIPS")
@@ -108,7 +108,7 @@ def vary(
     lead data vary data/
     lead data vary data/ --copies 4
     """
-    from lead.data import vary_data
+    from lead.data.dataset import vary_data
 
     del device  # nothing is computed on it; the option is there because every command has it
     existing(data, "DATA")
@@ -130,7 +130,7 @@ def check(data: DataSet, device: Device = "auto", as_json: Json = False) -> dict
     lead data check HumanML3D/
     lead data check data/ --json
     """
-    from lead.data import check as check_data
+    from lead.data.dataset import check as check_data
 
     del device  # nothing is computed on it; the option is there because every command has it
     with working(f"reading {data}"):
@@ -178,7 +178,7 @@ def assemble(
     lead assemble data/ run/ my-base.safetensors --name my-base
     lead assemble data/ run/ my-base.safetensors --name my-base --license "CC BY-NC-SA 4.0" --compact
     """
-    from lead.assemble import assemble as assemble_base
+    from lead.train.assemble import assemble as assemble_base
 
     del device  # nothing is computed on it; the option is there because every command has it
     assembled = assemble_base(
@@ -221,8 +221,8 @@ def import_mld(
     lead train projector HumanML3D/ --output run/
     lead assemble HumanML3D/ run/ my-base.safetensors --name my-base
     """
-    from lead.import_mld import import_mld as import_checkpoint
-    from lead.mld import MLD_DIFFUSION
+    from lead.networks.mld import MLD_DIFFUSION
+    from lead.train.import_mld import import_mld as import_checkpoint
 
     del device  # nothing is computed on it; the option is there because every command has it
     diffusion = replace(MLD_DIFFUSION, beta_start=beta_start, beta_end=beta_end)
@@ -282,8 +282,8 @@ def evaluate(
     lead eval HumanML3D/ --base mld.safetensors --evaluator t2m/text_mot_match/model/finest.tar --glove glove/
     """
     from lead import Lead
-    from lead.evaluate import COLUMNS, Protocol, notes, table_rows
-    from lead.evaluate import evaluate as evaluate_base
+    from lead.eval.protocol import COLUMNS, Protocol, notes, table_rows
+    from lead.eval.protocol import evaluate as evaluate_base
 
     where = resolve_device(device)
     judge = _evaluator(existing(data, "DATA"), split, evaluator, glove, meta, where)
@@ -308,14 +308,14 @@ def _evaluator(
 ) -> Any:
     """Our own evaluator, or with `--glove` the published one."""
     if glove is not None:
-        from lead.t2m_evaluator import T2MEvaluator, read_tokens
+        from lead.eval.t2m_evaluator import T2MEvaluator, read_tokens
 
         if path is None:
             raise UsageError("--glove belongs to the published evaluator: name its file, --evaluator finest.tar.")
         return T2MEvaluator.load(path, glove, read_tokens(data, splits), meta, device)
     if meta is not None or (path and path.suffix == ".tar"):
         raise UsageError("The published evaluator needs the folder of its word vectors: add --glove FOLDER.")
-    from lead.evaluator import Evaluator
+    from lead.eval.evaluator import Evaluator
 
     return Evaluator.load(path, device)
 

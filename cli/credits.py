@@ -39,9 +39,9 @@ def stated_credits(license: str | None, source: str, author: str, description: s
 
 def credited(concept: "Concept", credits: "Credits") -> "Concept":
     """A learnt concept with its credits, the day, and a small picture of its preview."""
-    from cli.picture import thumbnail
     from concepts.thumbnail import png_to_thumbnail
     from lead.motion.motion import Motion
+    from lead.motion.render.contact_sheet import thumbnail
 
     preview = Motion(concept.tensors["preview.joints"], concept.fps)
     today = datetime.date.today().isoformat()

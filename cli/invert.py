@@ -12,17 +12,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.blend import blend, negate
-from cli.card import card
-from cli.check import check
+from cli.commands.blend import blend, negate
+from cli.commands.card import card
+from cli.commands.check import check
+from cli.commands.convert import convert
+from cli.commands.describe import describe
+from cli.commands.evaluate import evaluate
+from cli.commands.exchange import export, import_word
+from cli.commands.learn import learn
+from cli.commands.library import add, list_words, remove, rename
+from cli.commands.share import pull, push
+from cli.commands.verify import verify
+from cli.commands.view import view
 from cli.console import Device, Json, Seed, UsageError, command, counted, progress, run_script, say, table
-from cli.convert import convert
-from cli.describe import describe
-from cli.evaluate import evaluate
-from cli.exchange import export, import_word
-from cli.learn import learn
-from cli.library import add, list_words, remove, rename
-from cli.models import (
+from cli.jobs.prompts_file import read_jobs
+from cli.jobs.ranks import Ranks
+from cli.load_models import (
     AllowBaseMismatch,
     Base,
     check_base,
@@ -33,12 +38,7 @@ from cli.models import (
     preview,
     words_for,
 )  # fmt: skip
-from cli.prompts_file import read_jobs
-from cli.ranks import Ranks
 from cli.read_inputs import OnRig, OutputFolder, RigMap
-from cli.share import pull, push
-from cli.verify import verify
-from cli.view import view
 
 if TYPE_CHECKING:
     from concepts import Concept
@@ -140,10 +140,10 @@ def generate(
     lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
     accelerate launch --multi_gpu --num_processes 2 --no_python lead-invert generate --prompts prompts.txt
     """
-    from cli.all_or_none import check_writable
-    from cli.batch import Settings, Word, check_data_formats, generate_batch, sha256_of, tell
+    from cli.atomic_folder import check_writable
+    from cli.jobs.generate_batch import Settings, Word, check_data_formats, generate_batch, sha256_of, tell
     from cli.write_outputs import DATA_ENDINGS, parse_formats, read_rig, write_motions
-    from lead.motion.foot_lock import foot_lock
+    from lead.motion.processing.foot_lock import foot_lock
 
     if not math.isfinite(seconds):
         raise UsageError(f"--seconds {seconds}: expected a number of seconds, as 4.0.")

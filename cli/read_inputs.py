@@ -72,8 +72,8 @@ def reading_of(
     fps: float | None = None, unit: LengthUnit | None = None, up: UpAxis | None = None, rig_map: Path | None = None
 ) -> "Reading":
     """The options of reading together."""
-    from lead.motion.reading import Reading
-    from lead.motion.rig_map import read_rig_map
+    from lead.motion.read_options import Reading
+    from lead.motion.rigs.rig_map import read_rig_map
 
     named = read_rig_map(existing(rig_map, "--rig-map")) if rig_map else None
     return Reading(fps=fps, unit=unit and unit.value, up=up and up.value, rig_map=named)

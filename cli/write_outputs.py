@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cli.all_or_none import all_or_none
+from cli.atomic_folder import all_or_none
 from cli.console import UsageError, existing, progress
-from cli.picture import contact_sheet
-from cli.player import player_page
 from cli.read_inputs import reading_of
-from cli.video import check_video, write_video
 from lead.motion.motion import Motion
-from lead.motion.rigs import Rig
+from lead.motion.render.contact_sheet import contact_sheet
+from lead.motion.render.player import player_page
+from lead.motion.render.video import check_video, write_video
+from lead.motion.rigs.rig import Rig
 
 DATA_ENDINGS = {"bvh": ".bvh", "npz": ".npz", "amass": ".amass.npz", "npy": ".npy", "glb": ".glb"}
 BODY_ENDINGS = {"obj": ".obj", "ply": ".ply", "trail": ".trail.glb"}
@@ -61,7 +61,7 @@ def write_data(
     """One motion in a data or body format; `stem` is the path without an ending."""
     path = stem.with_name(stem.name + (DATA_ENDINGS | BODY_ENDINGS)[form])
     if form in BODY_ENDINGS:
-        from lead.motion.bodies import body_mesh, pose_trail, save_mesh
+        from lead.motion.bodies.smpl_mesh import body_mesh, pose_trail, save_mesh
 
         assert body_model, f"{form} without a body model"
         return save_mesh(

@@ -22,9 +22,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from concepts.checks import as_count, as_fps, as_list, as_mapping, as_number, as_text
-from concepts.errors import ConceptError
-from concepts.exemplar import Exemplar
-from concepts.file import (
+from concepts.container import (
     DTYPES,
     Told,
     check_tensors,
@@ -36,6 +34,8 @@ from concepts.file import (
     unpack,
     write_bytes,
 )
+from concepts.errors import ConceptError
+from concepts.exemplar import Exemplar
 from concepts.text import check_token, is_path, quoted, token_slug
 from concepts.thumbnail import check_thumbnail
 
@@ -94,7 +94,7 @@ class Concept:
     thumbnail: str = ""
     """A small picture as a data: URI (`concepts.thumbnail`), or empty."""
     tensors: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Optional tensors by name (`concepts.file.tensor_form`): init, probe.cond, preview.joints, adapter..., ..."""
+    """Optional tensors by name (`concepts.container.tensor_form`): init, probe.cond, preview.joints, adapter..., ..."""
 
     def __post_init__(self) -> None:
         def put(name: str, value: object) -> None:

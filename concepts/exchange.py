@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from concepts.concept import SUFFIX, Concept
+from concepts.container import MAX_SIZES, read_bytes, write_bytes
 from concepts.errors import ConceptError
-from concepts.file import MAX_SIZES, read_bytes, write_bytes
 from concepts.text import TOKEN, quoted
 
 DTYPES: dict[str, Any] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from concepts.concept import SUFFIX
+from concepts.container import MAX_FILE_BYTES
 from concepts.errors import ConceptError
-from concepts.file import MAX_FILE_BYTES
 from concepts.text import clean_text, quoted
 
 SCHEME = "hf://"

@@ -21,8 +21,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from concepts.concept import SUFFIX, Concept
+from concepts.container import read_bytes, write_bytes
 from concepts.errors import ConceptError
-from concepts.file import read_bytes, write_bytes
 from concepts.lock import locked
 from concepts.text import TOKEN, check_token, token_slug
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from concepts.concept import SUFFIX, Concept
+from concepts.container import read_bytes, unpack, write_bytes
 from concepts.errors import ConceptError
-from concepts.file import read_bytes, unpack, write_bytes
 from concepts.hub import SCHEME, HubPlace, download, upload
 from concepts.text import quoted
 

@@ -16,14 +16,14 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from inversion.lesson import cut
-from inversion.likeness import Looks, gap, looks, overlap_cm, poses, realigned, spread
+from inversion.encoded_clips import cut
+from inversion.similarity import Looks, gap, looks, overlap_cm, poses, realigned, spread
 from inversion.templates import ACTIONS, Kind, caption_to_action, shown_actions
 from lead import Lead
-from lead.check import SHAKES, UPRIGHT, rise, spikes_of
-from lead.data import MIN_FRAMES
-from lead.evaluator import Evaluator
-from lead.metrics import jitter, mean_joint_error
+from lead.data.dataset import MIN_FRAMES
+from lead.eval.clip_quality import SHAKES, UPRIGHT, rise, spikes_of
+from lead.eval.evaluator import Evaluator
+from lead.eval.metrics import jitter, mean_joint_error
 from lead.motion import Motion
 
 # All of these were measured with the embedded base on 400 clips of the development pack, trained on or not, and on 30

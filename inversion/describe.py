@@ -1,6 +1,6 @@
 """What motions are like, in words: the nearest words, captions and concepts, and whether a caption already does it.
 
-Motions are placed among texts by E_proj in the realigned space (`inversion.likeness.realigned`); several motions count
+Motions are placed among texts by E_proj in the realigned space (`inversion.similarity.realigned`); several motions count
 as their mean.  A concept is described by motions that are generated with it, and stands for others to be near to by the
 motion that its file shows.  Motions are compared with it in the VAE's latents, which know manners that no text names:
 real clips of seven styles and actions were all nearest, of 17 words, to the one learnt from others of the same (in the
@@ -20,13 +20,14 @@ from torch.nn.functional import cosine_similarity
 
 from concepts import Concept
 from inversion.assess import MANNERS, nearest_caption
+from inversion.encoded_clips import cut
 from inversion.errors import InversionError
-from inversion.lesson import cut
-from inversion.likeness import realigned
+from inversion.similarity import realigned
 from inversion.templates import ACTIONS
-from lead import Lead, wordlists
+from lead import Lead
 from lead.motion import Motion
 from lead.motion.skeleton import JOINTS
+from lead.text import lexicon as wordlists
 
 MADE, SECONDS = 8, 4.0
 """Motions that a concept is described by."""

@@ -1,8 +1,8 @@
 """The figures of a learnt word beside held-out clips of the same motion, with the word and without.
 
 Each held-out clip (a piece of at most 9.8 s) is answered by generations of its own length, from equal noise with the
-word and without.  Embeddings are the embedded evaluator's (`lead.evaluator`); `posture` is the space that sees manners
-which no caption names (`inversion.likeness`).  FID needs many clips to mean anything; beside it, and with fewer in its
+word and without.  Embeddings are the embedded evaluator's (`lead.eval.evaluator`); `posture` is the space that sees manners
+which no caption names (`inversion.similarity`).  FID needs many clips to mean anything; beside it, and with fewer in its
 place, stands the energy distance.
 """
 
@@ -13,14 +13,14 @@ import numpy as np
 import torch
 
 from concepts import Concept, Exemplar
+from inversion.encoded_clips import cut
 from inversion.errors import InversionError
-from inversion.lesson import cut
-from inversion.likeness import Array, Looks, energy_distance, looks, spread
+from inversion.similarity import Array, Looks, energy_distance, looks, spread
 from inversion.templates import caption_to_action, shown_actions, templates
 from lead import Lead
-from lead.data import MIN_FRAMES
-from lead.evaluator import Evaluator
-from lead.metrics import foot_skate_ratio, frechet_distance, jitter, pairwise_distances
+from lead.data.dataset import MIN_FRAMES
+from lead.eval.evaluator import Evaluator
+from lead.eval.metrics import foot_skate_ratio, frechet_distance, jitter, pairwise_distances
 from lead.motion import Motion
 
 FID_CLIPS = 64

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lead import Lead
-from lead.projector import alignment_loss
+from lead.networks.projector import alignment_loss
 
 Objective = Literal["denoising", "realigned", "latent", "noise", "text"]
 

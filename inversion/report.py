@@ -4,7 +4,7 @@ Motions are generated in pairs from equal noise, with the word and without: for 
 a few others.  A manner acts wherever its word stands; it travels to the actions whose own content it leaves.  An action
 travels to the ways to do it ("slowly") under which it still shows: where what the word changes, its *displacement*,
 points the way it points without them, and the way changes what it changes otherwise.  No-word then means the known
-action that comes nearest.  Spaces and distances: `inversion.likeness`.
+action that comes nearest.  Spaces and distances: `inversion.similarity`.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ from torch.nn.functional import cosine_similarity
 
 from concepts import Concept
 from inversion.assess import KNOWN_MEANING, KNOWN_POSTURE
-from inversion.lesson import cut
-from inversion.likeness import Array, Looks, gap, looks, overlap_cm, poses, realigned, spread
+from inversion.encoded_clips import cut
+from inversion.similarity import Array, Looks, gap, looks, overlap_cm, poses, realigned, spread
 from inversion.templates import caption_to_action, shown_actions, templates
 from lead import Lead
-from lead.evaluator import Evaluator
+from lead.eval.evaluator import Evaluator
 from lead.motion import Motion
 from lead.motion.skeleton import HUMANML3D, JOINTS
 

@@ -22,22 +22,22 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lead.acting import Words, acting_words
-from lead.adapter import Adapter, applied
-from lead.data import MAX_FRAMES, MIN_FRAMES, UNIT
-from lead.denoiser import DenoiserConfig
+from lead.checkpoint import build, parsed, replacing
+from lead.conditioning import Words, acting_words
+from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
 from lead.diffusion import Diffusion, DiffusionConfig, Sampler, guided
 from lead.diffusion import sample as sample_latents
 from lead.errors import LeadError
-from lead.manners import MannerConfig, MannerWords
 from lead.motion import Motion
 from lead.motion.features import Stats
 from lead.motion.skeleton import Skeleton, skeleton_of
-from lead.networks import AnyDenoiserConfig, AnyVAEConfig, build_denoiser, build_vae, denoiser_config, vae_config
-from lead.projector import Projector, ProjectorConfig
-from lead.stored import build, parsed, replacing
-from lead.text import TextConfig, TextTower
-from lead.vae import VAEConfig
+from lead.networks.build import AnyDenoiserConfig, AnyVAEConfig, build_denoiser, build_vae, denoiser_config, vae_config
+from lead.networks.denoiser import DenoiserConfig
+from lead.networks.lora import Adapter, applied
+from lead.networks.projector import Projector, ProjectorConfig
+from lead.networks.style_tokens import MannerConfig, MannerWords
+from lead.networks.vae import VAEConfig
+from lead.text.tower import TextConfig, TextTower
 
 FORMAT = "lead/1"
 EMBEDDED = Path(__file__).parent / "weights" / "lead-small.safetensors"

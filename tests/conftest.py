@@ -77,12 +77,12 @@ def tiny_base():
     """A base with random weights, small enough for any test; treat it as read-only."""
     import torch
 
-    from lead.denoiser import DenoiserConfig
-    from lead.manners import MannerConfig, MannerWords
     from lead.model import Lead, LeadConfig
-    from lead.projector import ProjectorConfig
-    from lead.text import TextConfig
-    from lead.vae import VAEConfig
+    from lead.networks.denoiser import DenoiserConfig
+    from lead.networks.projector import ProjectorConfig
+    from lead.networks.style_tokens import MannerConfig, MannerWords
+    from lead.networks.vae import VAEConfig
+    from lead.text.tower import TextConfig
 
     torch.manual_seed(0)
     size = {"width": 32, "layers": 1, "heads": 2}

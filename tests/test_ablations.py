@@ -11,9 +11,9 @@ from walks import walking
 from benchmarks import ablation_figures, ablations
 from benchmarks.ablation_report import comparisons, judgement, report
 from benchmarks.ablations import DEFAULT, ROWS, main
-from lead.data import prepare
-from lead.metrics import Estimate
-from lead.runs import save_part
+from lead.data.dataset import prepare
+from lead.eval.metrics import Estimate
+from lead.train.stage import save_part
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.base_card import MARKERS, markdown, marks, write_between
 from lead.errors import LeadError
-from lead.evaluate import COLUMNS, ROWS
+from lead.eval.protocol import COLUMNS, ROWS
 
 
 def row(value, **others):

@@ -8,7 +8,7 @@ import torch
 
 from lead.diffusion import CLEAN, Diffusion, DiffusionConfig, ddim, dpm_solver, sample
 from lead.errors import LeadError
-from lead.mld import MLD_DIFFUSION
+from lead.networks.mld import MLD_DIFFUSION
 
 FINE = DiffusionConfig(steps=100_000, beta_start=8.5e-6, beta_end=1.2e-4)
 """MLD's schedule in steps a hundred times finer, so that times can stand where a test wants them."""

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lead import Lead
-from lead.evaluator import Evaluator
-from lead.metrics import mean_joint_error
+from lead.eval.evaluator import Evaluator
+from lead.eval.metrics import mean_joint_error
 from lead.model import EMBEDDED
 from lead.motion import Motion
 from lead.motion.skeleton import JOINTS, bone_lengths

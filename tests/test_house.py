@@ -61,16 +61,16 @@ def test_the_walk_sees_every_kind_of_import(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "lead" / "motion" / "sneaky.py"
     path.parent.mkdir(parents=True)
     path.write_text("import cli.invert as x\nfrom .. import text\ndef f():\n    from inversion import learn\n")
-    assert imported_names(path) == {"cli.invert", "lead.text", "inversion.learn"}
+    assert imported_names(path) == {"cli.invert", "lead.text.tower", "inversion.learn"}
 
 
 @pytest.mark.parametrize(
     ("package", "doors"),
     [
-        ("open_clip", {"lead/openclip.py"}),
+        ("open_clip", {"lead/text/openclip.py"}),
         ("click", set()),
-        ("huggingface_hub", {"concepts/hub.py", "lead/openclip.py"}),
-        ("pickle", {"lead/t2m_evaluator.py"}),  # reads the published word lists, and refuses all but plain data
+        ("huggingface_hub", {"concepts/hub.py", "lead/text/openclip.py"}),
+        ("pickle", {"lead/eval/t2m_evaluator.py"}),  # reads the published word lists, and refuses all but plain data
     ],
 )
 def test_comes_in_by_one_door(package: str, doors: set[str]) -> None:
@@ -109,7 +109,7 @@ def test_data_files_are_packaged() -> None:
 def test_the_extensions_sources_are_shipped() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     (extension,) = settings["tool"]["setuptools"]["ext-modules"]
-    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lead" / "csrc").iterdir()}
+    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lead" / "kernels" / "csrc").iterdir()}
     assert sources == {*extension["sources"], *extension["depends"]} and extension["optional"]
 
 

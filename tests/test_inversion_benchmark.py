@@ -19,7 +19,7 @@ from benchmarks.inversion_figures import kernel_distance, nearest, spread, windo
 from benchmarks.inversion_methods import METHODS, Learnt, Method, from_base
 from benchmarks.inversion_report import interval, markdown, rows_of, summary
 from lead import Lead, LeadError, Motion
-from lead.metrics import Estimate
+from lead.eval.metrics import Estimate
 
 RNG = np.random.default_rng(0)
 STYLE = Subject("elderly", "new", "elderly", 5)

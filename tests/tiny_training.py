@@ -13,17 +13,17 @@ SMALL = {"width": 32, "layers": 1, "heads": 2, "ff": 64}
 
 def train(stage: str, data: Path, run: Path, **options):
     """Any stage at a size that takes milliseconds a step."""
-    from lead.denoiser import DenoiserConfig
-    from lead.evaluator import EvaluatorConfig, train_evaluator
-    from lead.projector import ProjectorConfig
-    from lead.runs import TrainConfig
-    from lead.text import TextConfig
-    from lead.train_decoder import train_decoder
-    from lead.train_diffusion import train_diffusion
-    from lead.train_projector import train_projector
-    from lead.train_text import TextLoss, train_text
-    from lead.train_vae import train_vae
-    from lead.vae import VAEConfig
+    from lead.eval.evaluator import EvaluatorConfig, train_evaluator
+    from lead.networks.denoiser import DenoiserConfig
+    from lead.networks.projector import ProjectorConfig
+    from lead.networks.vae import VAEConfig
+    from lead.text.tower import TextConfig
+    from lead.train.decoder import train_decoder
+    from lead.train.diffusion import train_diffusion
+    from lead.train.projector import train_projector
+    from lead.train.stage import TrainConfig
+    from lead.train.text import TextLoss, train_text
+    from lead.train.vae import train_vae
 
     quick = TrainConfig(steps=6, batch=4, warmup=2, report_every=2, save_every=2, val_every=2, precision="no")
     train = replace(quick, **options)

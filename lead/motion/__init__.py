@@ -1,11 +1,11 @@
 """Motion in and out: skeletons, files, features. NumPy; knows nothing of models."""
 
-from lead.motion.bvh import Bvh, read_bvh, write_bvh
 from lead.motion.errors import MotionError
 from lead.motion.features import Stats, features_to_joints, joints_to_features
+from lead.motion.formats.bvh import Bvh, read_bvh, write_bvh
 from lead.motion.motion import WRITES, Motion
-from lead.motion.reading import Reading
-from lead.motion.rigs import Rig
+from lead.motion.read_options import Reading
+from lead.motion.rigs.rig import Rig
 
 __all__ = [
     "WRITES",

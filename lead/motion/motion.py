@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.amass import write_amass
-from lead.motion.bvh import write_bvh
+from lead.motion.bodies.amass import write_amass
+from lead.motion.bodies.glb import write_glb
 from lead.motion.errors import MotionError
 from lead.motion.features import joints_to_features
-from lead.motion.files import read_clip, write_joints
-from lead.motion.glb import write_glb
+from lead.motion.formats.bvh import write_bvh
 from lead.motion.kit import features_to_clip, joints_to_kit
-from lead.motion.planting import features_to_planted_clip
-from lead.motion.procedural import mirrored
-from lead.motion.reading import Reading
-from lead.motion.retarget import motion_to_bvh, motion_to_rig
-from lead.motion.rigs import Rig
+from lead.motion.processing.foot_path import features_to_planted_clip
+from lead.motion.processing.style_augment import mirrored
+from lead.motion.read import read_clip, write_joints
+from lead.motion.read_options import Reading
+from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
+from lead.motion.rigs.rig import Rig
 from lead.motion.skeleton import FPS, HUMANML3D, KIT, Skeleton
 
 MAX_METRES = 1e5
@@ -135,7 +135,7 @@ class Motion:
     ) -> "Motion":
         """The motion that features describe: HumanML3D's 263 (20 fps), or KIT-ML's 251 (12.5 fps) on our 22 joints.
 
-        `planted` corrects the path so that standing feet do not slide (`lead.motion.planting`).
+        `planted` corrects the path so that standing feet do not slide (`lead.motion.processing.foot_path`).
         """
         joints, fps = (features_to_planted_clip if planted else features_to_clip)(features)
         return cls(joints, fps, name=name)

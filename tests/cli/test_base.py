@@ -55,12 +55,12 @@ def test_prepare_says_what_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stage", "place", "default"),
     [
-        ("text", "lead.train_text.train_text", "lead.train_text.TEXT_TRAIN"),
-        ("vae", "lead.train_vae.train_vae", "lead.train_vae.VAE_TRAIN"),
-        ("decoder", "lead.train_decoder.train_decoder", "lead.train_decoder.DECODER_TRAIN"),
-        ("diffusion", "lead.train_diffusion.train_diffusion", "lead.train_diffusion.DIFFUSION_TRAIN"),
-        ("projector", "lead.train_projector.train_projector", "lead.train_projector.PROJECTOR_TRAIN"),
-        ("evaluator", "lead.evaluator.train_evaluator", "lead.evaluator.EVALUATOR_TRAIN"),
+        ("text", "lead.train.text.train_text", "lead.train.text.TEXT_TRAIN"),
+        ("vae", "lead.train.vae.train_vae", "lead.train.vae.VAE_TRAIN"),
+        ("decoder", "lead.train.decoder.train_decoder", "lead.train.decoder.DECODER_TRAIN"),
+        ("diffusion", "lead.train.diffusion.train_diffusion", "lead.train.diffusion.DIFFUSION_TRAIN"),
+        ("projector", "lead.train.projector.train_projector", "lead.train.projector.PROJECTOR_TRAIN"),
+        ("evaluator", "lead.eval.evaluator.train_evaluator", "lead.eval.evaluator.EVALUATOR_TRAIN"),
     ],
 )
 def test_train_calls_the_stage(
@@ -83,7 +83,7 @@ def test_train_calls_the_stage(
 
 
 def test_assemble_writes_one_file(tmp_path: Path, tiny_base: Lead, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lead import assemble
+    from lead.train import assemble
 
     monkeypatch.setattr(assemble, "assemble", lambda *args, **sampling: tiny_base)
     result = run("assemble", tmp_path, tmp_path, tmp_path / "base.safetensors", "--name", "tiny", "--json")
@@ -116,8 +116,10 @@ def test_vary_adds_variations(source: Path, tmp_path: Path) -> None:
 
 
 def test_eval_prints_a_table_a_split_in_100_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lead import evaluate, evaluator, model
-    from lead.metrics import Estimate
+    from lead import model
+    from lead.eval import evaluator
+    from lead.eval import protocol as evaluate
+    from lead.eval.metrics import Estimate
 
     protocol = evaluate.Protocol(replications=3, multimodal_texts=7, seed=1, published=True)
     seen = []

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from cli import invert
 from concepts import Concept
 from lead import Lead, Motion
-from lead.motion.foot_lock import foot_lock
+from lead.motion.processing.foot_lock import foot_lock
 from lead.motion.skeleton import JOINTS
 
 Run = Callable[..., Result]
@@ -116,7 +116,7 @@ def test_a_short_clip_at_a_high_rate(run: Run, walk: Motion, tmp_path: Path) -> 
 
 def test_the_least_length_is_what_the_base_encodes() -> None:
     from cli.read_inputs import MIN_FRAMES
-    from lead import data
+    from lead.data import dataset as data
 
     assert data.MIN_FRAMES + 1 == MIN_FRAMES
 

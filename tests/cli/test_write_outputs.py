@@ -7,10 +7,10 @@ import pytest
 
 from cli import write_outputs
 from cli.console import UsageError
-from cli.picture import contact_sheet
-from cli.video import LAYOUTS, Layout
 from cli.write_outputs import parse_formats, slug, write_motions
 from lead.motion.motion import Motion
+from lead.motion.render.contact_sheet import contact_sheet
+from lead.motion.render.video import LAYOUTS, Layout
 from lead.motion.skeleton import tpose
 
 

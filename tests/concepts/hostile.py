@@ -11,7 +11,7 @@ from base64 import b64encode
 import numpy as np
 
 from concepts import Concept
-from concepts.file import HASH_KEY, MAX_FILE_BYTES, MAX_HEADER_BYTES
+from concepts.container import HASH_KEY, MAX_FILE_BYTES, MAX_HEADER_BYTES
 
 RECORD = "lead_invert.concept"
 

@@ -8,16 +8,16 @@ from walks import walking
 from concepts import ConceptError
 from inversion import InversionError, learn
 from inversion.objectives import Draw, objective_loss
-from inversion.search import SAVE_EVERY
+from inversion.optimize import SAVE_EVERY
+from inversion.pseudo_word import RATE
 from inversion.templates import caption_to_action, shown_actions, templates
-from inversion.word import RATE
 from lead import Lead
-from lead.data import MAX_FRAMES
-from lead.manners import MannerConfig
-from lead.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
+from lead.data.dataset import MAX_FRAMES
 from lead.model import LeadConfig
-from lead.projector import ProjectorConfig
-from lead.text import PRESETS as TOWERS
+from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
+from lead.networks.projector import ProjectorConfig
+from lead.networks.style_tokens import MannerConfig
+from lead.text.tower import PRESETS as TOWERS
 
 OBJECTIVES = ("denoising", "realigned", "latent", "noise", "text")
 
@@ -120,7 +120,7 @@ class KilledError(Exception):
 
 
 def test_a_killed_search_goes_on_where_it_was(tiny_base, clips, tmp_path, monkeypatch):
-    monkeypatch.setattr("inversion.search.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("inversion.optimize.SAVE_EVERY", 0.0)
     assert SAVE_EVERY > 0
     path, reached = tmp_path / ".x.partial", []
 
@@ -142,7 +142,7 @@ def test_a_killed_search_goes_on_where_it_was(tiny_base, clips, tmp_path, monkey
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
 def test_a_foreign_or_broken_checkpoint_is_passed_over(tiny_base, clips, tmp_path, monkeypatch, content):
-    monkeypatch.setattr("inversion.search.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("inversion.optimize.SAVE_EVERY", 0.0)
     path = tmp_path / ".x.partial"
     if content is None:
         kept = []
@@ -159,8 +159,8 @@ def test_a_foreign_or_broken_checkpoint_is_passed_over(tiny_base, clips, tmp_pat
 
 
 def test_a_search_that_gets_no_better_ends(tiny_base, clips, monkeypatch):
-    monkeypatch.setattr("inversion.search.PATIENCE", 20)
-    monkeypatch.setattr("inversion.search.BETTER", 0.0)
+    monkeypatch.setattr("inversion.optimize.PATIENCE", 20)
+    monkeypatch.setattr("inversion.optimize.BETTER", 0.0)
     concept = learn(tiny_base, clips, "<x>", steps=100, rank=0, carry=False)
     assert concept.steps == 70
 

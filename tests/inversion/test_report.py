@@ -7,10 +7,10 @@ import torch
 from walks import walking
 
 from inversion import learn
-from inversion.likeness import Looks
 from inversion.report import EACH, OTHERS, WAYS, Report, _held, report, speed, turning
 from inversion.report import _advice as advice
 from inversion.report import _share as share
+from inversion.similarity import Looks
 from lead import Motion
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lead.motion.bvh import Bvh
+from lead.motion.formats.bvh import Bvh
 from lead.motion.rotations import euler_to_matrix
 from lead.motion.skeleton import PARENTS, tpose
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lead.motion.axes import UP_TO_WORLD
-from lead.motion.smpl import smpl_to_joints
+from lead.motion.bodies.smpl_poses import smpl_to_joints
+from lead.motion.rigs.units import UP_TO_WORLD
 
 
 def smpl_joints(frames: int = 30, seed: int = 0, swing: float = 0.5) -> np.ndarray:

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.fuzz_targets import small_motion
 from lead.motion import Motion, MotionError, Reading
-from lead.motion.bvh import format_bvh
-from lead.motion.retarget import motion_to_bvh
+from lead.motion.formats.bvh import format_bvh
+from lead.motion.rigs.retarget import motion_to_bvh
 
 
 def npy(array, shape=None) -> bytes:

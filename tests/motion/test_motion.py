@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from benchmarks.pack import has_pack, pack_folder, read_joints
 from lead.motion import Motion, MotionError
 from lead.motion import motion as motion_module
-from lead.motion.bvh import read_bvh, write_bvh
 from lead.motion.features import canonical, facing, retarget
+from lead.motion.formats.bvh import read_bvh, write_bvh
 from lead.motion.skeleton import BONE_LENGTHS, JOINTS, KIT, PARENTS, bone_lengths
 
 needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")

@@ -1,0 +1,1 @@
+"""The commands of `lead-invert`, one module each."""

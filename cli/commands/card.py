@@ -1,0 +1,75 @@
+"""`lead-invert card`: a README for a concept, with a picture, as concept hubs show it."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.atomic_folder import all_or_none
+from cli.console import Json, UsageError, command, say, warn
+from cli.load_models import load_concept, preview
+
+if TYPE_CHECKING:
+    from concepts import Concept
+
+CARD, PICTURE, PAGE = "README.md", "preview.png", "preview.html"
+
+
+@command
+def card(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A concept file.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="README.md", help="Default: ./<name>/README.md")
+    ] = None,
+    page: Annotated[bool, typer.Option("--page", help=f"Also a page that plays the preview, {PAGE}.")] = False,
+    as_json: Json = False,
+) -> dict[str, Any]:
+    """Write a concept's card: a README in the form that concept hubs use.
+
+    It says what the word is, how it was made, its figures, its licence and its recordings', its limits and how to use
+    it, all from the file itself; a preview picture is put beside it.
+
+    \b
+    lead-invert card elderly.safetensors
+    lead-invert card elderly.safetensors -o upload/README.md --page
+    """
+    concept = load_concept(file)
+    target = output or Path(concept.slug) / CARD
+    if target.suffix.lower() != ".md":
+        raise UsageError(f"--output {target}: expected a file name that ends in .md, as {CARD}.")
+    files = card_files(concept, file.name, page)
+    files = {target.name: files.pop(CARD), **files}
+    with all_or_none(target.parent) as folder:
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    paths = [target.parent / name for name in files]
+    if PICTURE not in files:
+        warn(f"{file} has no preview: the card has no picture")
+    if not as_json:
+        say(f"written: {', '.join(map(str, paths))}")
+    return {"file": str(file), "card": str(target), "files": [str(path) for path in paths]}
+
+
+def card_files(concept: "Concept", file: str, page: bool = False) -> dict[str, bytes]:
+    """By name: the card of a concept whose file is called `file`, and where it has a preview the picture and page."""
+    from concepts.card import card as card_text
+
+    views = _views(concept, page)
+    text = card_text(concept, file, *(name if name in views else "" for name in (PICTURE, PAGE)))
+    return {CARD: text.encode(), **views}
+
+
+def _views(concept: "Concept", page: bool) -> dict[str, bytes]:
+    motion = preview(concept)
+    if motion is None:
+        return {}
+    from lead.motion.render.contact_sheet import contact_sheet
+    from lead.motion.render.player import player_page
+
+    buffer, title = io.BytesIO(), f"what {concept.token} looks like"
+    contact_sheet([motion], [title]).save(buffer, format="PNG", optimize=True)
+    views = {PICTURE: buffer.getvalue()}
+    if page:
+        views[PAGE] = player_page([motion], [title]).encode()
+    return views

@@ -1,0 +1,90 @@
+"""`lead-invert evaluate`: the figures of a learnt word beside clips that it was not learnt from."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.console import Device, Json, Seed, command, counted, say, table, warn, working
+from cli.load_models import AllowBaseMismatch, Base, Captions, check_base, load_base, load_concept
+from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of, refuse_more
+
+if TYPE_CHECKING:
+    from inversion.evaluate import Figures
+
+NOTES = (
+    "FID and distance: to your clips, lower is nearer; posture: the same of how the body is held and moves. Diversity: "
+    "how different the motions of a row are. Nearest: the distance to the nearest clip; far below the clips' own is a "
+    "copy. Nearer: the share that is nearer to your clips than to motions without the word. Skate: the share of steps "
+    "in which a foot on the floor slides. Jitter: m/s³."
+)
+
+MOST_CLIPS = 1000
+"""For each a motion is generated twice."""
+
+
+@command
+def evaluate(
+    concept: Annotated[Path, typer.Argument(metavar="CONCEPT", help="A concept file.")],
+    clips: Annotated[
+        list[Path],
+        typer.Option(metavar="DIR_OR_FILE", help="Clips of the same motion, not learnt from; again for more places."),
+    ],
+    captions: Captions = None,
+    fps: InputFps = None,
+    unit: Unit = None,
+    up: Up = None,
+    rig_map: RigMap = None,
+    strict: Strict = False,
+    base: Base = None,
+    allow_base_mismatch: AllowBaseMismatch = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> dict[str, Any]:
+    """Judge a learnt word by clips that it was not learnt from.
+
+    For each clip motions of its length are generated with the word and without. FID is given from 64 clips on.
+
+    \b
+    lead-invert evaluate elderly.safetensors --clips other-takes/
+    lead-invert evaluate spin-kick.safetensors --clips kick7.bvh --clips kick8.bvh --json
+    """
+    from inversion.evaluate import evaluate as evaluate_concept
+
+    word = load_concept(concept)
+    refuse_more(clips, MOST_CLIPS, "FID settles with some hundred: name so many.")
+    paths, motions = read_clips(clips, warn, reading_of(fps, unit, up, rig_map), strict)
+    said = read_captions(paths, captions)
+    model = load_base(base, device)
+    word = check_base(word, concept, model, allow_base_mismatch)
+    started = time.perf_counter()
+    with working(f"comparing {word.token} with {counted(len(motions), 'clip')}"):
+        result = evaluate_concept(model, word, motions, said, seed)
+    if result.seen:
+        warn(f"{word.token} was learnt from {', '.join(result.seen)}: hold clips out for honest figures")
+    if not as_json:
+        rows = [("your clips", result.clips), (f"with {word.token}", result.word), ("without it", result.plain)]
+        with_fid = result.word.fid is not None
+        columns = ("motions", *(["FID"] if with_fid else []), "distance", "posture", "diversity", "nearest", "nearer",
+                   "skate", "jitter")  # fmt: skip
+        table([(name, *_cells(figures, with_fid)) for name, figures in rows], ("", *columns))
+        say(NOTES)
+    return {
+        "concept": str(concept),
+        "clips": [str(path) for path in paths],
+        "prompts": result.prompts,
+        "figures": {"clips": asdict(result.clips), "word": asdict(result.word), "plain": asdict(result.plain)},
+        "seen": result.seen,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def _cells(figures: "Figures", with_fid: bool) -> list[str]:
+    """A row's figures as text, a dash where one has no meaning."""
+    share = "-" if figures.nearer is None else f"{figures.nearer:.2f}"
+    fid = ["-" if figures.fid is None else f"{figures.fid:.1f}"] if with_fid else []
+    distances = [f"{value:.2f}" for value in (figures.distance, figures.posture, figures.diversity, figures.nearest)]
+    return [str(figures.motions), *fid, *distances, share, f"{figures.skate:.3f}", f"{figures.jitter:.0f}"]

@@ -1,0 +1,88 @@
+"""`lead-invert verify`: each check of the concept file's specification, and how it went.
+
+Without --base only the files are read: no model, no torch.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.console import Device, Json, UsageError, command, counted, print_json, say, table
+from cli.load_models import AllowBaseMismatch, concept_file, condition, is_token, load_base, load_concept
+
+if TYPE_CHECKING:
+    from concepts import Check
+    from lead import Lead
+
+EMBEDDED = "embedded"
+
+
+@command
+def verify(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE_OR_TOKEN...", help="Concept files, or words in the library.")
+    ],
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help=f"Also check against this base model; {EMBEDDED!r} is the one inside."),
+    ] = None,
+    allow_base_mismatch: AllowBaseMismatch = False,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> dict[str, Any]:
+    """Check concept files from strangers, and say what was checked.
+
+    The checks are those of the file's specification (docs/concept-format.md), in its order; the first fault ends
+    them. Nothing in a file is ever run. With --base two more are made: the base model's text tower must be the one
+    that the word was learnt with, and must give the probe prompt the meaning it had there; other parts may differ
+    with --allow-base-mismatch. Exit code 1 if a file fails.
+
+    \b
+    lead-invert verify elderly.safetensors
+    lead-invert verify downloads/*.safetensors --json
+    lead-invert verify elderly.safetensors --base embedded
+    lead-invert verify elderly.safetensors --base my-base.safetensors --allow-base-mismatch
+    """
+    if allow_base_mismatch and base is None:
+        raise UsageError("--allow-base-mismatch is for a check against a base model: add --base PATH or embedded.")
+    model = load_base(None if base == EMBEDDED else Path(base), device) if base is not None else None
+    places = [concept_file(file) if is_token(file) else file for file in files]
+    checks = {path: _checked(path, model, allow_base_mismatch) for path in places}
+    bad = [path for path, made in checks.items() if any(check.result == "failed" for check in made)]
+    result = {
+        "files": [
+            {"file": str(path), "sound": path not in bad, "checks": [asdict(check) for check in made]}
+            for path, made in checks.items()
+        ],
+        "failed": len(bad),
+    }
+    if not as_json:
+        for path, made in checks.items():
+            table([(c.number, c.name, c.result, c.said) for c in made], ("", "check", "result", "found"), str(path))
+        say(_summary(len(checks), len(bad), model is not None))
+    if bad:
+        if as_json:
+            print_json(result)
+        raise typer.Exit(1)
+    return result
+
+
+def _checked(path: Path, model: "Lead | None", allow_base_mismatch: bool) -> "list[Check]":
+    from concepts import verify as verify_file
+    from concepts import verify_base
+
+    checks = verify_file(path)
+    if model is None or any(check.result == "failed" for check in checks):
+        return checks
+    concept, prints = load_concept(path), model.fingerprints
+    fitted = concept.fitted(prints)
+    return checks + verify_base(concept, prints, model.name, lambda: condition(fitted, model), allow_base_mismatch)
+
+
+def _summary(files: int, bad: int, against_base: bool) -> str:
+    if bad:
+        return f"{bad} of {counted(files, 'file')} failed: do not use what failed; get it again from its author."
+    use = "" if against_base else " To see whether a base model understands the word, add --base embedded."
+    return f"{counted(files, 'file')} sound.{use}"

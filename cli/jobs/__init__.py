@@ -1,0 +1,1 @@
+"""Many motions or concepts at once: shards, processes, files of prompts."""

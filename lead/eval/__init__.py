@@ -1,0 +1,1 @@
+"""Evaluation of base models and of clips."""

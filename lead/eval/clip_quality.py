@@ -1,0 +1,139 @@
+"""What a clip is like before anything is learnt from it: figures, and a verdict with its reasons.
+
+Green: read as it stands.  Amber: read, but something was guessed or looks wrong.  Red: nothing can be made of it.
+Needs no model.  Figures are at HumanML3D's 20 fps; metres, seconds, degrees, Y up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from lead.data.dataset import MAX_FRAMES, MIN_FRAMES
+from lead.eval.metrics import foot_skate_ratio, jitter
+from lead.motion import Motion
+from lead.motion.features import facing
+from lead.motion.read import LEAD_IN
+from lead.motion.skeleton import FPS, bone_lengths
+
+# Limits by 5,195 real clips of four data sets; those beyond are bad recordings, or ballet.
+SKATES = 0.45
+"""Share of steps that slide: .67 at most in one of them, .43 in all but a hundredth."""
+SPIKE, TIMES = 250.0, 5.0
+"""m/s² of a joint, and how many times the clip's own median: kicks and jumps up to 175, three ballet clips 600 and
+more; a wrist put wrong in one frame: 440."""
+SHAKES = 550.0
+"""m/s³, jitter: fast runs have up to 430, one ballet clip 504; a centimetre of noise has 580."""
+UPRIGHT = 0.5
+"""Metres from the ankles up to the head, the median over frames: real clips 1.08 and more; lying down: up to .47."""
+TALL = (1.2, 2.2)
+"""Metres of a person."""
+_LEG = 0.491
+"""Of a person's height: hip to knee to ankle (Drillis and Contini 1966)."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One clip."""
+
+    frames: int = 0
+    fps: float = 0.0
+    seconds: float = 0.0
+    rig: str = ""
+    """The maker of the joints' names, as far as they tell."""
+    matched: int = 22
+    """How many of our joints the file has; the others were interpolated or built."""
+    height: float = 0.0
+    """Of the person, by the legs' bones."""
+    floor: float = 0.0
+    """Of the lowest joint."""
+    facing: float = 0.0
+    """At the start: 0 is +Z, 90 is +X."""
+    skate: float = 0.0
+    """Share of steps in which a foot on the floor slides."""
+    spikes: tuple[float, ...] = ()
+    """Seconds at which a joint jumps."""
+    pieces: int = 1
+    """Into how many a base's longest clip cuts it; 0 where it is too short for a base."""
+    verdict: str = "green"
+    reasons: tuple[str, ...] = ()
+    """Why it is not green."""
+    notes: tuple[str, ...] = field(default=())
+    """What was guessed, corrected or cut."""
+
+
+def check(motion: Motion) -> Check:
+    """The figures and the verdict of a clip that could be read."""
+    clip = motion.resample(FPS)
+    joints = np.array(clip.joints, dtype=np.float64)
+    floor = float(joints[..., 1].min())
+    joints[..., 1] -= floor
+    rows = len(joints) - 1
+    ahead = facing(joints[:1])[0]
+    spikes = spikes_of(joints, FPS)
+    height = _height(joints)
+    matched = 22 if motion.rig is None else sum(0 <= node < len(motion.rig.names) for node in motion.rig.nodes)
+    skate = foot_skate_ratio(joints)
+    reasons = [note for note in motion.notes if not note.endswith(LEAD_IN)]
+    if rows >= MIN_FRAMES:
+        reasons += _oddities(joints, height, skate, spikes)
+    unusable = _unusable(joints, rows)
+    return Check(
+        len(motion.joints), motion.fps, motion.seconds, motion.rig.maker if motion.rig else "", matched, height, floor,
+        float(np.degrees(np.arctan2(ahead[0], ahead[2]))), skate, spikes,
+        -(-rows // MAX_FRAMES) if rows >= MIN_FRAMES else 0,
+        "red" if unusable else "amber" if reasons else "green", (*unusable, *reasons), motion.notes,
+    )  # fmt: skip
+
+
+def refused(reason: str) -> Check:
+    """A file that could not be read."""
+    return Check(matched=0, pieces=0, verdict="red", reasons=(reason,))
+
+
+def _unusable(joints: Float[np.ndarray, "frames 22 3"], rows: int) -> list[str]:
+    if rows < MIN_FRAMES:
+        return [f"too short: {(rows + 1) / FPS:.2f} s, at least {(MIN_FRAMES + 1) / FPS:.2f} s are needed"]
+    return ["the person is upside down: state the axis that points up"] if rise(joints) < -UPRIGHT else []
+
+
+def _oddities(
+    joints: Float[np.ndarray, "frames 22 3"], height: float, skate: float, spikes: Sequence[float]
+) -> list[str]:
+    """What looks wrong in the motion itself."""
+    odd = []
+    if rise(joints) < UPRIGHT:
+        odd.append("the person lies or crawls: state the axis that points up if not")
+    if not TALL[0] < height < TALL[1]:
+        odd.append(f"a person of {height:.2f} m: state the unit if that is wrong")
+    if skate > SKATES:
+        odd.append(f"feet slide in {skate:.0%} of the steps")
+    if spikes:
+        odd.append(f"a joint jumps at {', '.join(f'{second:.2f}' for second in spikes[:3])} s: tracking, or a bad cut")
+    elif jitter(joints, FPS) > SHAKES:
+        odd.append("it shakes: smooth it first")
+    toes = (joints[:, [10, 11]] - joints[:, [7, 8]]).mean(axis=1)
+    ahead = facing(joints)
+    if np.median(np.einsum("fi,fi->f", toes, ahead)) < -0.03:
+        odd.append("the feet point backward: left and right may be exchanged")
+    return odd
+
+
+def rise(joints: Float[np.ndarray, "frames 22 3"]) -> float:
+    """Metres from the ankles up to the head, the median over frames."""
+    return float(np.median(joints[:, 15, 1] - joints[:, [7, 8], 1].mean(axis=1)))
+
+
+def spikes_of(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> tuple[float, ...]:
+    """Seconds at which a joint is accelerated as no body is, one for each group of frames."""
+    if len(joints) < 3:
+        return ()
+    size = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).max(axis=1) * fps**2
+    frames = np.flatnonzero(size > max(SPIKE, TIMES * float(np.median(size)))) + 1
+    first = np.diff(frames, prepend=-9) > 3
+    return tuple(float(frame / fps) for frame in frames[first])
+
+
+def _height(joints: Float[np.ndarray, "frames 22 3"]) -> float:
+    return float(bone_lengths(joints)[:, [4, 5, 7, 8]].mean(axis=0).sum() / 2 / _LEG)

@@ -1,0 +1,351 @@
+"""The protocol by which a base model is judged on one split of a data set.
+
+Four rows: real motion, the VAE's reconstruction of it, motion generated without the projector (MLD) and
+with it (LEAD). In each of 20 replications every clip gets one of its captions and one generation of its own
+length, R-precision's groups of 32, Diversity's 300 pairs and MModality's 10 pairs a text are drawn anew, and
+each figure is the mean over replications with its 95 % interval. The two generated rows share captions,
+lengths and latents, and are decoded as `Lead.generate` does, standing feet held (`lead.motion.processing.foot_path`).
+
+FID is taken against the split's real clips. The real row's own FID is the floor: the real clips of the
+training split, all of them, against the split's.
+
+Two things differ from the published protocol unless `Protocol.published` is set. MModality's motions (100
+texts of 30, or as many texts as the split has) are generated once and not in every replication, which would
+be several times the work: its interval is that of the drawn pairs alone. And every row is judged as a user
+gets it: joints, turned into features again; published evaluations take features as decoded. This module
+knows nothing of training. Source: Guo et al., CVPR 2022, section 5.1.
+"""
+
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT, Clip, load
+from lead.diffusion import Sampler
+from lead.errors import LeadError
+from lead.eval import metrics
+from lead.eval.metrics import Estimate
+from lead.model import Lead
+from lead.motion import Motion
+from lead.motion.features import Stats
+from lead.motion.skeleton import skeleton_of
+
+COLUMNS = {
+    "fid": "FID",
+    "r1": "R@1",
+    "r2": "R@2",
+    "r3": "R@3",
+    "mm_dist": "MM-Dist",
+    "diversity": "Diversity",
+    "multimodality": "MModality",
+    "skate": "skate",
+    "jitter": "jitter",
+}
+ROWS = {"real": "real motion", "vae": "VAE reconstruction", "mld": "MLD (realign=False)", "lead": "LEAD"}
+CHUNK = 512  # motions whose features are in memory at once
+
+Evaluation = dict[str, dict[str, Estimate]]
+Features = Float[np.ndarray, "frames feats"]
+Item = Motion | Features
+"""What is judged: a motion, whose joints are turned into features again, or features as they are."""
+Decode = Callable[[Tensor, Tensor], list]
+"""Scaled latents and lengths to items."""
+Extra = Callable[[Sequence[Clip], Sequence[Motion]], dict[str, float]]
+"""Further figures of motions made for clips."""
+
+
+class Embedder(typing.Protocol):
+    """An evaluator: ours, or the published one."""
+
+    @property
+    def feats(self) -> int: ...
+
+    def embed_texts(self, captions: Sequence[str]) -> Float[np.ndarray, "captions d"]: ...
+
+    def embed_motions(self, features: Sequence[Features]) -> Float[np.ndarray, "clips d"]: ...
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How much is drawn: the published numbers, or as many texts as the split has."""
+
+    replications: int = 20
+    multimodal_texts: int = 100
+    multimodal_samples: int = 30
+    batch: int = 64
+    seed: int = 0
+    published: bool = False
+    """MModality's motions are generated in every replication, and features are judged as decoded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A set of motions as the metrics see it."""
+
+    embeddings: Float[np.ndarray, "clips d"]
+    skate: float
+    jitter: float
+
+
+def evaluate(
+    base: Lead,
+    evaluator: Embedder,
+    data: str | Path,
+    split: str = "test",
+    protocol: Protocol = Protocol(),
+    steps: int | None = None,
+    guidance: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    sampler: Sampler | None = None,
+    extra: Extra | None = None,
+) -> Evaluation:
+    """All four rows on a split: row -> metric -> mean with interval; keys as in ROWS and COLUMNS.
+
+    `extra` adds figures of its own to each row; `progress` counts generated motions.
+    """
+    clips = captioned_clips(data, split)
+    _check_widths(base, evaluator, data)
+    lengths = [len(clip.features) - 1 for clip in clips]
+    decode = partial(decoded, base) if protocol.published else None
+    draws = protocol.replications if protocol.published else 1
+    texts = min(protocol.multimodal_texts, len(clips))
+    report = _counter(progress, protocol.replications * len(clips) + draws * texts * protocol.multimodal_samples)
+
+    def generate(captions: Sequence[str], frames: Sequence[int], seed: int) -> dict[str, list]:
+        return generated(base, captions, frames, seed, protocol.batch, steps, guidance, sampler, decode, report)
+
+    recorded = [Motion.from_features(clip.features) for clip in clips]
+    kept = reconstructed(base, recorded, batch=protocol.batch, decode=decode)
+    sets = {"real": real_items(clips, protocol.published), "vae": kept}
+    known = {row: judged(evaluator, items) for row, items in sets.items()}
+    more = {row: extra(clips, motions_of(items)) if extra else {} for row, items in sets.items()}
+    real = known["real"].embeddings
+    train = training_embeddings(evaluator, data, split, protocol.published)
+    compared = {"real": None if train is None else (train, real), "vae": (known["vae"].embeddings, real)}
+
+    values: dict[str, list[dict[str, float]]] = {row: [] for row in ROWS}
+    for replication in range(protocol.replications):
+        rng = np.random.default_rng((protocol.seed, replication))
+        captions = drawn_captions(clips, rng)
+        text = evaluator.embed_texts(captions)
+        for row, motions in known.items():
+            values[row].append(scores(text, motions, compared[row], rng) | more[row])
+        if replication < draws:
+            many = multimodal(evaluator, generate, clips, texts, protocol.multimodal_samples, rng)
+        seed = int(rng.integers(1 << 30))
+        for row, items in generate(captions, lengths, seed).items():
+            rng = np.random.default_rng(seed)  # both rows draw the same groups and pairs
+            once = judged(evaluator, items)
+            figures = scores(text, once, (once.embeddings, real), rng)
+            figures |= extra(clips, motions_of(items)) if extra else {}
+            values[row].append(figures | {"multimodality": metrics.multimodality(many[row], rng)})
+    return {row: estimates(replications) for row, replications in values.items()}
+
+
+def captioned_clips(data: str | Path, split: str) -> list[Clip]:
+    """The split's clips with captions, in their own units, those of like length together.
+
+    Each is cut to a multiple of UNIT frames and one, as its joints give one row of features less.
+
+    Raises:
+        LeadError: there are fewer than R-precision's 32.
+    """
+    stats = Stats.read(Path(data))
+    own_units = Stats(np.zeros_like(stats.mean), np.ones_like(stats.std))
+    clips = []
+    for clip in load(Path(data), split, own_units):
+        frames = min(len(clip.features) - 1, MAX_FRAMES) // UNIT * UNIT
+        if clip.captions and frames >= MIN_FRAMES:
+            clips.append(replace(clip, features=clip.features[: frames + 1]))
+    if len(clips) < metrics.GROUP:
+        raise LeadError(
+            f"{data} has {len(clips)} captioned clips of at least {MIN_FRAMES + 1} frames in its split "
+            f"{split!r}: R-precision needs {metrics.GROUP}. Choose a larger split."
+        )
+    return sorted(clips, key=lambda clip: len(clip.features))
+
+
+def _check_widths(base: Lead, evaluator: Embedder, data: str | Path) -> None:
+    widths = {"base": base.config.vae.features, "evaluator": evaluator.feats, "data": len(Stats.read(Path(data)).mean)}
+    if len(set(widths.values())) > 1:
+        found = ", ".join(f"the {name} {width}" for name, width in widths.items())
+        raise LeadError(
+            f"{data}: base model, evaluator and data must be of one kind, but of numbers a frame {found} "
+            "(263 is HumanML3D's layout, 251 KIT-ML's). Choose the base and the evaluator trained on this kind of data."
+        )
+
+
+def real_items(clips: Sequence[Clip], published: bool) -> list[Item]:
+    """Recorded clips, for judging."""
+    return [clip.features[:-1] if published else Motion.from_features(clip.features) for clip in clips]
+
+
+def training_embeddings(
+    evaluator: Embedder, data: str | Path, split: str, published: bool
+) -> Float[np.ndarray, "clips d"] | None:
+    """What a split is compared with for the floor: all real clips of the training split, where that is another."""
+    if split == "train" or not (Path(data) / "train.txt").is_file():
+        return None
+    return embedded(evaluator, real_items(captioned_clips(data, "train"), published))
+
+
+def drawn_captions(clips: Sequence[Clip], rng: np.random.Generator) -> list[str]:
+    """One caption a clip."""
+    return [clip.captions[rng.integers(len(clip.captions))] for clip in clips]
+
+
+@torch.no_grad()
+def reconstructed(
+    base: Lead, motions: Sequence[Motion], realign: bool = False, batch: int = 64, decode: Decode | None = None
+) -> list:
+    """What the VAE (and with `realign` the projector) keeps of any number of motions."""
+    items: list = []
+    for start in range(0, len(motions), batch):
+        z, lengths = base.encode_motion(motions[start : start + batch])
+        items += (decode or base.decode)(base.projector.realigned(z, lengths) if realign else z, lengths)
+    return items
+
+
+@torch.no_grad()
+def generated(
+    base: Lead,
+    captions: Sequence[str],
+    frames: Sequence[int],
+    seed: int,
+    batch: int,
+    steps: int | None,
+    guidance: float | None,
+    sampler: Sampler | None = None,
+    decode: Decode | None = None,
+    report: Callable[[int], None] = lambda made: None,
+) -> dict[str, list]:
+    """The same sampled latents decoded plainly (row mld) and through the projector (row lead).
+
+    `decode` is `Lead.generate`'s own where none is given.
+    """
+    noises = torch.Generator().manual_seed(seed)
+    decode = decode or partial(base.decode, planted=True)
+    items: dict[str, list] = {"mld": [], "lead": []}
+    for start in range(0, len(captions), batch):
+        part = captions[start : start + batch]
+        rows = {caption: row for row, caption in enumerate(dict.fromkeys(part))}  # MModality repeats its captions
+        text = base.encode_text(list(rows))[[rows[caption] for caption in part]]
+        lengths = torch.tensor(frames[start : start + batch], device=base.device)
+        latents = int(base.vae.latent_lengths(lengths).max())
+        noise = torch.randn(len(text), latents, base.config.vae.d_latent, generator=noises).to(base.device)
+        z = base.sample(text, lengths, noise, steps, guidance, sampler)
+        items["mld"] += decode(z, lengths)
+        items["lead"] += decode(base.projector.realigned(z, lengths), lengths)
+        report(len(text))
+    return items
+
+
+def decoded(base: Lead, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"]) -> list[Features]:
+    """Features of scaled latents in their own units, as the decoder gives them."""
+    features = base.vae.decode(z / base.vae.latent_scale, lengths) * base.std + base.mean
+    rows = zip(features.cpu().numpy(), lengths.tolist(), strict=True)
+    return [row[:length] for row, length in rows]
+
+
+def multimodal(
+    evaluator: Embedder,
+    generate: Callable[..., dict[str, list]],
+    clips: Sequence[Clip],
+    texts: int,
+    samples: int,
+    rng: np.random.Generator,
+) -> dict[str, Float[np.ndarray, "texts samples d"]]:
+    """Embeddings of `samples` generations from one caption each of `texts` random clips, by row."""
+    some = [clips[i] for i in np.sort(rng.permutation(len(clips))[:texts])]
+    captions = [caption for caption in drawn_captions(some, rng) for _ in range(samples)]
+    lengths = [len(clip.features) - 1 for clip in some for _ in range(samples)]
+    items = generate(captions, lengths, int(rng.integers(1 << 30)))
+    return {row: embedded(evaluator, made).reshape(texts, samples, -1) for row, made in items.items()}
+
+
+def motions_of(items: Sequence[Item]) -> list[Motion]:
+    """Items as motions of joints."""
+    return [item if isinstance(item, Motion) else Motion.from_features(item) for item in items]
+
+
+def embedded(evaluator: Embedder, items: Sequence[Item]) -> Float[np.ndarray, "clips d"]:
+    """The evaluator's embeddings of items, joints as features of its own kind."""
+    skeleton, parts = skeleton_of(evaluator.feats), []
+    for start in range(0, len(items), CHUNK):
+        part = items[start : start + CHUNK]
+        features = [item.features(skeleton) if isinstance(item, Motion) else item for item in part]
+        parts.append(evaluator.embed_motions(features))
+    return np.concatenate(parts)
+
+
+def judged(evaluator: Embedder, items: Sequence[Item]) -> Judged:
+    """Embeddings of items, and the means of what is read from their joints."""
+    motions = motions_of(items)
+    return Judged(
+        embedded(evaluator, items),
+        float(np.mean([metrics.foot_skate_ratio(motion.joints, motion.fps) for motion in motions])),
+        float(np.mean([metrics.jitter(motion.joints, motion.fps) for motion in motions])),
+    )
+
+
+def scores(
+    text: Float[np.ndarray, "clips d"],
+    motions: Judged,
+    compared: tuple[np.ndarray, np.ndarray] | None,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """One replication's figures, but for MModality; `compared` are the two sets of embeddings of FID."""
+    r1, r2, r3 = metrics.r_precision(text, motions.embeddings, rng)
+    return ({"fid": metrics.frechet_distance(*compared)} if compared else {}) | {
+        "r1": r1,
+        "r2": r2,
+        "r3": r3,
+        "mm_dist": metrics.mm_dist(text, motions.embeddings),
+        "diversity": metrics.diversity(motions.embeddings, rng),
+        "skate": motions.skate,
+        "jitter": motions.jitter,
+    }
+
+
+def estimates(replications: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
+    """Mean and interval of each figure."""
+    return {key: Estimate.of([figures[key] for figures in replications]) for key in replications[0]}
+
+
+def table_rows(evaluation: Evaluation, columns: Sequence[str] = tuple(COLUMNS)) -> list[tuple[str, ...]]:
+    """The evaluation as text, a row a line, with a dash where a figure has no meaning."""
+    return [
+        (ROWS[row], *(str(figures[key]) if key in figures else "-" for key in columns))
+        for row, figures in evaluation.items()
+    ]
+
+
+def notes(protocol: Protocol) -> str:
+    """What a reader of the table needs to know."""
+    drawn = "anew in each replication" if protocol.published else "once"
+    return (
+        f"Means of {protocol.replications} replications with 95 % intervals. FID: against the split's real motion; "
+        "real motion's own is the training split's against it, the floor. MModality: "
+        f"{protocol.multimodal_texts} texts of {protocol.multimodal_samples} (or all texts of a smaller split), "
+        f"generated {drawn}. Skate: the share of steps in which a foot on the floor slides. Jitter: m/s³."
+    )
+
+
+def _counter(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None]:
+    """Adds up what is reported and tells `progress`."""
+    done = 0
+
+    def report(made: int) -> None:
+        nonlocal done
+        done += made
+        if progress:
+            progress(done, total)
+
+    return report

@@ -1,0 +1,1 @@
+"""What makes networks fast on x86-64 CPUs."""

@@ -1,0 +1,143 @@
+"""The optional extension `lead.kernels._native` (C++, `lead/kernels/csrc`): matrices in panels and transformer stacks on x86-64.
+
+Structures are those of `lead/kernels/csrc/stack.h`; tensors are float32, contiguous and on the CPU.  Where the extension was
+not built, or the machine has no AVX2, LEVEL is 0 and nothing here may be called.  Knows nothing of modules.
+"""
+
+import ctypes
+import mmap
+from collections.abc import Iterable
+from ctypes import POINTER, Structure, byref, c_float, c_int64, c_void_p
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Matrix(Structure):
+    """W and b in panels, and a low-rank addition of `rank` where that is not 0."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("inputs", "outputs", "rank")),
+        *((name, c_void_p) for name in ("panels", "down", "up", "strengths")),
+    )
+
+
+class Norm(Structure):
+    _fields_ = (("gain", c_void_p), ("shift", c_void_p), ("eps", c_float))
+
+
+class Layer(Structure):
+    _fields_ = (
+        *((name, Matrix) for name in ("join", "qkv", "out", "first", "second")),
+        *((name, Norm) for name in ("norm_1", "norm_2")),
+        *((name, Matrix) for name in ("value", "put")),
+        ("norm_memory", Norm),
+    )
+
+
+class Stack(Structure):
+    _fields_ = (
+        ("layers", POINTER(Layer)),
+        *((name, c_int64) for name in ("count", "joins", "width", "heads", "hidden")),
+        *((name, c_int64) for name in ("post_norm", "causal", "quick_gelu")),
+        ("last", POINTER(Norm)),
+    )
+
+
+class Piece(Structure):
+    _fields_ = (("at", c_void_p), ("tokens", c_int64), ("stride", c_int64))
+
+
+class Call(Structure):
+    _fields_ = (
+        ("pieces", POINTER(Piece)),
+        ("count", c_int64),
+        *((name, c_void_p) for name in ("mask", "memory", "y")),
+        *((name, c_int64) for name in ("batch", "tokens", "start", "wanted", "threads")),
+    )
+
+
+LAYOUT = 1
+"""Of the structures, as in `stack.h`."""
+
+
+def _library() -> Any:
+    found = find_spec("lead.kernels._native")
+    if found is None or found.origin is None:
+        return None
+    library = ctypes.CDLL(found.origin)
+    library.lead_layout.restype = c_int64
+    if library.lead_layout() != LAYOUT:  # built before a change of the sources
+        return None
+    for function, arguments in {
+        "lead_level": [],
+        "lead_packed_size": [c_int64] * 3,
+        "lead_pack": [c_int64, c_void_p, c_void_p, c_int64, c_int64, c_void_p],
+        "lead_map": [c_int64, POINTER(Matrix), c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_int64, c_int64],
+        "lead_evaluate": [c_int64, POINTER(Stack), POINTER(Call)],
+    }.items():
+        getattr(library, function).argtypes = arguments
+        getattr(library, function).restype = c_int64 if function in ("lead_level", "lead_packed_size") else None
+    return library
+
+
+_LIBRARY = _library()
+LEVEL: int = _LIBRARY.lead_level() if _LIBRARY else 0
+"""Bits of the vectors that are computed with: 512 (AVX-512) or 256 (AVX2 and FMA)."""
+HUGE = 1 << 21
+"""Bytes of a large page."""
+
+
+def packed_size(inputs: int, outputs: int) -> int:
+    """Numbers that a packed matrix takes."""
+    return _LIBRARY.lead_packed_size(LEVEL, inputs, outputs)
+
+
+def pack(weight: Float[Tensor, "outputs inputs"], bias: Float[Tensor, " outputs"] | None, room: Tensor) -> Matrix:
+    """The matrix put into `room`, which must live as long as it."""
+    outputs, inputs = weight.shape
+    weight, bias = weight.detach().contiguous(), None if bias is None else bias.detach().contiguous()
+    _LIBRARY.lead_pack(LEVEL, weight.data_ptr(), place(bias), inputs, outputs, room.data_ptr())
+    return Matrix(inputs, outputs, 0, room.data_ptr())
+
+
+def place(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def mapped(
+    matrix: Matrix, x: Float[Tensor, "*batch inputs"], gelu: bool, plus: Float[Tensor, "*batch outputs"] | None
+) -> Float[Tensor, "*batch outputs"]:
+    """W x + b, of that its GELU, and `plus` added."""
+    if x.ndim != 2 or x.stride(1) != 1:  # rows may overlap
+        x = x.contiguous()
+    plus = None if plus is None else plus.contiguous()
+    stride = x.stride(0) if x.ndim == 2 else matrix.inputs
+    y = x.new_empty(*x.shape[:-1], matrix.outputs)
+    rows, threads = x.numel() // matrix.inputs, torch.get_num_threads()
+    _LIBRARY.lead_map(LEVEL, byref(matrix), x.data_ptr(), rows, stride, place(plus), y.data_ptr(), gelu, threads)
+    return y
+
+
+def evaluate(stack: Stack, call: Call, read: object) -> None:
+    """Fill the call's outputs; `read` holds the tensors that the call reads."""
+    _LIBRARY.lead_evaluate(LEVEL, byref(stack), byref(call))
+
+
+def rooms(sizes: Iterable[int]) -> list[Tensor]:
+    """Places for so many numbers each, side by side; large ones on pages of 2 MB where the system has them.
+
+    30 MB of weights lie on more small pages than a core remembers the places of, which costs 2 % at large batches and
+    more at small ones.
+    """
+    sizes = list(sizes)
+    if 4 * sum(sizes) < 4 * HUGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return list(torch.empty(sum(sizes)).split(sizes))
+    pages = mmap.mmap(-1, 4 * sum(sizes) + HUGE)
+    pages.madvise(mmap.MADV_HUGEPAGE)
+    numbers = torch.frombuffer(pages, dtype=torch.float32)
+    start = -numbers.data_ptr() % HUGE // 4
+    return list(numbers[start : start + sum(sizes)].split(sizes))

@@ -1,0 +1,1 @@
+"""Meshes and body models: the mannequin, SMPL poses and SMPL meshes."""

@@ -1,0 +1,99 @@
+"""Poses of SMPL, SMPL-H and SMPL-X, as AMASS and the tools around these bodies store them, to our 22 joints.
+
+Conventions: the arrays of an NPZ come in, whoever wrote it: `poses` of axis-angle, 66 numbers or more a frame (SMPL 72,
+SMPL-H 156, SMPL-X 165: their first 22 joints are one another's and ours), or `root_orient` and `pose_body` (AMASS's
+SMPL-X; smplx calls them `global_orient` and `body_pose`); with `trans` or `transl`.  AMASS's Z is up; where a clip's
+body stands along Y, it is Y.
+Knows nothing of body models: poses are set on a rest pose of our own, so that none has to be licensed; joints come out
+within some centimetres of SMPL's.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from lead.motion.errors import MotionError
+from lead.motion.read_options import UNITS, Reading
+from lead.motion.rigs.units import UP_TO_WORLD, standing_axis
+from lead.motion.rotations import axis_angle_to_matrix, normalise
+from lead.motion.skeleton import BONE_LENGTHS, PARENTS
+
+_WHOLE = ("poses", "smpl_poses", "fullpose")
+_ROOT = ("root_orient", "global_orient")
+_BODY = ("pose_body", "body_pose")
+_PATH = ("trans", "transl", "smpl_trans")
+SMPL_KEYS = (*_WHOLE, *_ROOT, *_BODY, *_PATH)
+_WANTED = "poses [frames, 66 or more], or root_orient [frames, 3] and pose_body [frames, 63], of axis-angle numbers"
+
+# Directions of the bones where all SMPL angles are zero: a person in a T-pose, to about five degrees.
+SMPL_REST = normalise(np.array([
+    [0, 0, 0], [0.6, -0.8, -0.1], [-0.6, -0.8, -0.1], [0, 1, -0.3], [0.1, -1, 0], [-0.1, -1, 0], [0, 1, 0.2],
+    [0, -1, -0.1], [0, -1, -0.1], [0, 1, 0], [0.3, -0.4, 0.9], [-0.3, -0.4, 0.9], [0, 1, -0.2],
+    [0.5, 0.8, -0.1], [-0.5, 0.8, -0.1], [0, 0.9, 0.5], [0.9, 0.3, -0.1], [-0.9, 0.3, -0.1],
+    [1, -0.1, -0.1], [-1, -0.1, -0.1], [1, 0, 0], [-1, 0, 0],
+]))  # fmt: skip
+
+
+def has_poses(arrays: Mapping[str, np.ndarray]) -> bool:
+    """Whether an NPZ has SMPL's poses, or parts of them."""
+    return any(name in arrays for name in (*_WHOLE, *_ROOT, *_BODY))
+
+
+def read_smpl(
+    arrays: Mapping[str, np.ndarray], reading: Reading = Reading()
+) -> tuple[Float[np.ndarray, "frames 22 3"], tuple[str, ...]]:
+    """Our joints in metres, Y up, and what was guessed; raises MotionError naming keys that are missing."""
+    poses = _poses(arrays)
+    trans = _first(arrays, _PATH)
+    notes = () if trans is not None else ("no trans: the person stays in one place",)
+    if trans is None:
+        trans = np.zeros((len(poses), 3))
+    if trans.shape != (len(poses), 3):
+        raise MotionError(f"trans of shape {trans.shape}; expected {(len(poses), 3)} as there are {len(poses)} poses.")
+    joints = smpl_to_joints(poses, trans * UNITS[reading.unit or "m"])
+    up = reading.up
+    if up is None:
+        up, guessed = standing_axis(joints[:, [7, 8]], joints[:, 12], "Z")
+        notes = (*notes, *guessed)
+    return joints @ UP_TO_WORLD[up].T, notes
+
+
+def _first(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray | None:
+    return next((arrays[name] for name in names if name in arrays), None)
+
+
+def _poses(arrays: Mapping[str, np.ndarray]) -> Float[np.ndarray, "frames 66"]:
+    """Axis-angle numbers of the 22 body joints."""
+    whole, root, body = (_first(arrays, names) for names in (_WHOLE, _ROOT, _BODY))
+    if whole is None:
+        if root is None or body is None:
+            there, lacks = (_BODY, _ROOT) if root is None else (_ROOT, _BODY)
+            given = next(name for name in there if name in arrays)
+            raise MotionError(f"{given} without {' or '.join(lacks)}; expected {_WANTED}.")
+        if not root.ndim or not body.ndim or len(root) != len(body):
+            raise MotionError("root_orient and pose_body differ in their number of frames.")
+        root, body = (part.reshape(len(part), -1) for part in (root, body))
+        if root.shape[1] != 3:
+            raise MotionError(f"root_orient of shape {root.shape}; expected {_WANTED}.")
+        whole = np.concatenate([root, body], axis=1)
+    elif whole.ndim == 3 and whole.shape[-1] == 3:
+        whole = whole.reshape(len(whole), -1)
+    if whole.ndim != 2 or whole.shape[1] < 66 or whole.shape[1] % 3:
+        raise MotionError(f"poses of shape {whole.shape}; expected {_WANTED}.")
+    return whole[:, :66]
+
+
+def smpl_to_joints(
+    poses: Float[np.ndarray, "frames 66"], trans: Float[np.ndarray, "frames 3"]
+) -> Float[np.ndarray, "frames 22 3"]:
+    """Forward kinematics of axis-angle poses on our own rest pose, in the axes of the file."""
+    local = axis_angle_to_matrix(poses.reshape(len(poses), 22, 3))
+    offsets = SMPL_REST * BONE_LENGTHS[:, None]
+    turned, joints = local.copy(), np.empty((len(poses), 22, 3))
+    joints[:, 0] = trans
+    for joint in range(1, 22):
+        parent = PARENTS[joint]
+        joints[:, joint] = joints[:, parent] + turned[:, parent] @ offsets[joint]
+        turned[:, joint] = turned[:, parent] @ local[:, joint]
+    return joints

@@ -1,0 +1,1 @@
+"""File formats: a file to and from its own skeleton."""

@@ -1,0 +1,1 @@
+"""Motion to motion: foot clean-up and procedural styles."""

@@ -1,0 +1,217 @@
+"""Which joint of a rig is which of ours, by the shape of its tree, where names say nothing.
+
+A person is two legs that branch from one joint, two arms that branch from another, a spine between the two, and a
+head on the arms' side.  A limb is three joints whose two bones are long and much alike, on both sides; a joint that
+never bends (twist bones, hip joints in one place with the pelvis) is none of them.  Left is where a side mark in the
+names says, else what is left of where feet point, or knees.
+Conventions: positions are the file's own, of a few frames; any axis up, right-handed.
+Knows nothing of names but their side marks, see `names`.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from lead.motion.rigs.match_names import common_ancestor, path_up, plain_name
+from lead.motion.rotations import normalise
+
+_ALIKE, _BONES_ALIKE, _UNLIKE = 0.88, 0.5, 0.7
+"""The least ratio of left to right limbs, and of a limb's two bones (mocap skeletons: 0.59 and more); and how much
+unlike bones count against a limb."""
+_SHORT = 0.01
+"""A bone shorter than this times the whole chain is none."""
+_SWING, _BENT = 2.0, 15.0
+"""Degrees: a joint bends whose angle varies by more than the first, or is larger on the mean than the second; one with
+several children (a wrist) is taken to."""
+_MINOR = 0.35
+"""Pairs shorter than this times the longest are no arms: fingers, ears, props."""
+_NECK_TO_HEAD = 0.13
+"""Of a leg's length."""
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two limbs that branch from one joint: for each the three joints, the whole chain, and where in it they stand."""
+
+    branch: int
+    chains: tuple[list[int], list[int]]
+    limbs: tuple[tuple[int, int, int], tuple[int, int, int]]
+    length: float
+
+    @property
+    def nodes(self) -> set[int]:
+        """Of both chains."""
+        return {*self.chains[0], *self.chains[1]}
+
+
+def match_shape(
+    names: Sequence[str], parents: Sequence[int], positions: Float[np.ndarray, "frames nodes 3"]
+) -> dict[str, int]:
+    """Our joint's name -> the index in `names`, as `names.match_names` gives it; empty where there is no person.
+
+    `parents` and `positions` also have the End Sites, after the joints that `names` has.
+    """
+    lengths = _bone_lengths(parents, positions)
+    children: list[list[int]] = [[] for _ in parents]
+    for node, parent in enumerate(parents):
+        if parent >= 0:
+            children[parent].append(node)
+    pairs = _pairs(len(names), children, lengths, positions)
+    for legs, arms in _bodies(pairs):
+        head = _head(legs, arms, children, lengths, parents, positions)
+        head = [joint for joint in _apart(head, lengths) if joint < len(names)]
+        if head and _upright(legs, arms, positions):
+            return _named(names, legs, arms, head, positions)
+    return {}
+
+
+def _bone_lengths(parents: Sequence[int], positions: np.ndarray) -> Float[np.ndarray, "nodes"]:
+    lengths = np.zeros(len(parents))
+    for node, parent in enumerate(parents):
+        if parent >= 0:
+            lengths[node] = np.median(np.linalg.norm(positions[:, node] - positions[:, parent], axis=-1))
+    return lengths
+
+
+def _chain(node: int, children: Sequence[Sequence[int]], lengths: np.ndarray) -> list[int]:
+    """From a node down the longest way to a leaf."""
+    reach = _reach(children, lengths)
+    chain = [node]
+    while children[chain[-1]]:
+        chain.append(max(children[chain[-1]], key=lambda child: reach[child] + lengths[child]))
+    return chain
+
+
+def _reach(children: Sequence[Sequence[int]], lengths: np.ndarray) -> list[float]:
+    """The longest way down from each node; children come after their parents."""
+    reach = [0.0] * len(children)
+    for node in reversed(range(len(children))):
+        reach[node] = max((reach[child] + lengths[child] for child in children[node]), default=0.0)
+    return reach
+
+
+def _pairs(joints: int, children: Sequence[Sequence[int]], lengths: np.ndarray, positions: np.ndarray) -> list[_Pair]:
+    """All pairs of limbs that are long enough to be legs or arms, longest first."""
+    found = []
+    for branch in range(joints):
+        for one, other in itertools.combinations(children[branch], 2):
+            chains = _chain(one, children, lengths), _chain(other, children, lengths)
+            bare = [_apart([node for node in chain if node < joints], lengths) for chain in chains]
+            bends = [_bends(chain, children, positions) for chain in bare]
+            if len(bare[0]) == len(bare[1]):  # what bends on one side is a joint on the other
+                bends = [[a or b for a, b in zip(*bends, strict=True)]] * 2
+            left, right = (_limb(chain, bent, positions) for chain, bent in zip(bare, bends, strict=True))
+            if left is not None and right is not None and min(left[1], right[1]) > _ALIKE * max(left[1], right[1]):
+                found.append(_Pair(branch, chains, (left[0], right[0]), left[1]))
+    longest = max((pair.length for pair in found), default=0.0)
+    return sorted((p for p in found if p.length > _MINOR * longest), key=lambda pair: -pair.length)
+
+
+def _apart(chain: Sequence[int], lengths: np.ndarray) -> list[int]:
+    """A chain without the joints that lie where the one before does, or the first one where the chain branches off."""
+    least = _SHORT * lengths[list(chain)].sum()
+    return [node for node in chain if lengths[node] > least]
+
+
+def _limb(
+    chain: Sequence[int], bends: Sequence[bool], positions: np.ndarray
+) -> tuple[tuple[int, int, int], float] | None:
+    """Of a chain the three joints that are most of a limb, and its length: two long bones, rather alike.
+
+    Hands go on in fingers that may never bend: the more unlike its bones, the less a limb's length counts.
+    """
+    best, limb = 0.0, None
+    for i, j, k in itertools.combinations(range(len(chain)), 3):
+        if any(bends[i + 1 : j]) or any(bends[j + 1 : k]) or not (bends[j] or k - i == 2):
+            continue
+        bones = np.diff(positions[:, [chain[i], chain[j], chain[k]]], axis=1)
+        upper, lower = np.linalg.norm(bones, axis=-1).mean(axis=0).tolist()
+        alike = min(upper, lower) / max(upper, lower)
+        if alike > _BONES_ALIKE and (upper + lower) * alike**_UNLIKE > best * 1.001:
+            best, limb = (upper + lower) * alike**_UNLIKE, ((chain[i], chain[j], chain[k]), upper + lower)
+    return limb
+
+
+def _bends(chain: Sequence[int], children: Sequence[Sequence[int]], positions: np.ndarray) -> list[bool]:
+    """Of each joint of a chain whether its angle varies, or is there at all; of the ends always."""
+    bones = normalise(np.diff(positions[:, list(chain)], axis=1))
+    angles = np.degrees(np.arccos(np.clip(np.einsum("fji,fji->fj", bones[:, 1:], bones[:, :-1]), -1, 1)))
+    bent = (angles.std(axis=0) > _SWING) | (angles.mean(axis=0) > _BENT)
+    inner = [bool(bend) or len(children[joint]) > 1 for bend, joint in zip(bent, chain[1:], strict=False)]
+    return [True, *inner, True]
+
+
+def _bodies(pairs: Sequence[_Pair]) -> list[tuple[_Pair, _Pair]]:
+    """Legs and arms, the likeliest first: legs are the longer."""
+    bodies = [(legs, arms) for legs, arms in itertools.permutations(pairs, 2) if not legs.nodes & arms.nodes]
+    return sorted(bodies, key=lambda body: (body[0].length < body[1].length, -body[0].length - body[1].length))
+
+
+def _head(
+    legs: _Pair, arms: _Pair, children: Sequence[Sequence[int]], lengths: np.ndarray, parents: Sequence[int],
+    positions: np.ndarray,
+) -> list[int]:  # fmt: skip
+    """The chain to the head: of what else hangs from the arms' branch, what goes on the farthest from the legs."""
+    meet = common_ancestor(legs.branch, arms.branch, parents)
+    taken = {arms.chains[0][0], arms.chains[1][0], *path_up(legs.branch, parents)}
+    taken |= {legs.chains[0][0], legs.chains[1][0]} if meet == arms.branch else set()
+    up = positions[:, arms.branch] - positions[:, [limb[2] for limb in legs.limbs]].mean(axis=1)
+    chains = [_chain(child, children, lengths) for child in children[arms.branch] if child not in taken]
+    rises = [
+        np.einsum("fi,fi->f", positions[:, c[-1]] - positions[:, arms.branch], normalise(up)).mean() for c in chains
+    ]
+    best = int(np.argmax(rises)) if chains else -1
+    return chains[best] if chains and rises[best] > 0.1 * legs.length else []
+
+
+def _upright(legs: _Pair, arms: _Pair, positions: np.ndarray) -> bool:
+    """Whether legs go on from the spine, as they do in people and not in dogs, and sizes are a person's."""
+    hips, ankles, shoulders = (
+        positions[:, [limb[place] for limb in pair.limbs]].mean(axis=1)
+        for pair, place in ((legs, 0), (legs, 2), (arms, 0))
+    )
+    spine, leg = shoulders - hips, ankles - hips
+    along = np.median(np.einsum("fi,fi->f", normalise(spine), normalise(leg)))
+    torso = float(np.median(np.linalg.norm(spine, axis=-1)))
+    return bool(along < -0.5 and 0.2 < torso / legs.length < 1.5 and 0.3 < arms.length / legs.length < 1.5)
+
+
+def _named(names: Sequence[str], legs: _Pair, arms: _Pair, head: list[int], positions: np.ndarray) -> dict[str, int]:
+    """Our names for what was found, sides told apart."""
+    left = _left(names, legs, positions)
+    hips, shoulders = ([positions[:, limb[0]] for limb in pair.limbs] for pair in (legs, arms))
+    across = (hips[left] - hips[1 - left], shoulders[0] - shoulders[1])
+    left_arm = 0 if np.einsum("fi,fi->f", *across).sum() > 0 else 1
+    found = {"pelvis": legs.branch}
+    for side, leg, arm in (("left_", left, left_arm), ("right_", 1 - left, 1 - left_arm)):
+        found |= dict(zip((side + "hip", side + "knee", side + "ankle"), legs.limbs[leg], strict=True))
+        found |= dict(zip((side + "shoulder", side + "elbow", side + "wrist"), arms.limbs[arm], strict=True))
+        after = legs.chains[leg][legs.chains[leg].index(legs.limbs[leg][2]) + 1 :]
+        if after and after[0] < len(names):
+            found[side + "foot"] = after[0]
+        before = arms.chains[arm][: arms.chains[arm].index(arms.limbs[arm][0])]
+        if before:
+            found[side + "collar"] = before[-1]
+    found["neck"] = head[0]
+    rises = np.linalg.norm(positions[:, head[1:]] - positions[:, head[:1]], axis=-1).mean(axis=0)
+    if len(rises):
+        found["head"] = head[1 + int(np.argmin(np.abs(rises - _NECK_TO_HEAD * legs.length)))]
+    return found
+
+
+def _left(names: Sequence[str], legs: _Pair, positions: np.ndarray) -> int:
+    """Which of the two legs is the left one."""
+    marks = [sum(plain_name(names[joint]).startswith(("left_", "right_")) for joint in limb) for limb in legs.limbs]
+    if min(marks):
+        lefts = [sum(plain_name(names[joint]).startswith("left_") for joint in limb) for limb in legs.limbs]
+        if lefts[0] != lefts[1]:
+            return int(lefts[1] > lefts[0])
+    hips, knees, ankles = (positions[:, [limb[place] for limb in legs.limbs]] for place in range(3))
+    toes = [chain[chain.index(limb[2]) + 1 :] for chain, limb in zip(legs.chains, legs.limbs, strict=True)]
+    forward = positions[:, [toe[0] for toe in toes]] - ankles if all(toes) else knees - (hips + ankles) / 2
+    up = normalise(hips.mean(axis=1) - ankles.mean(axis=1))
+    side = np.cross(up, forward.sum(axis=1))
+    return 0 if np.einsum("fi,fi->f", hips[:, 0] - hips[:, 1], side).sum() > 0 else 1

@@ -1,0 +1,1 @@
+"""The networks: forward passes and nothing else."""

@@ -1,0 +1,1 @@
+"""Prompts to text features: tokenizer, text tower, and the text that the tower is trained on."""

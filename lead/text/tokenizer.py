@@ -1,0 +1,77 @@
+"""Prompts to token ids: CLIP's byte-pair encoding, whole or with only its first merges, and `<words>` set
+apart.
+
+A small tower cannot afford CLIP's 49,408 embeddings. With the first N merges alone the rarer words fall
+into more pieces, every id below 512 + N is CLIP's own, and the two special tokens follow: `start`, then
+`end`.
+
+A prompt is read by `lead.text.prompts`; its texts are encoded, each `<word>` is handed back as a `Slot` with its strength.
+It knows nothing of embeddings.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from lead.text.prompts import Slot, read_prompt
+from lead.text import openclip
+
+CLIP_MERGES = 48894
+
+
+class Tokenizer:
+    """CLIP's tokenizer with the first `merges` of its merges."""
+
+    def __init__(self, merges: int = CLIP_MERGES) -> None:
+        if not 0 <= merges <= CLIP_MERGES:
+            raise ValueError(f"merges={merges}: CLIP's vocabulary has 0 to {CLIP_MERGES}")
+        self._clip = _truncated(merges)
+        self.size = 512 + merges + 2
+        self.start = self.size - 2
+        self.end = self.size - 1
+
+    def clean(self, text: str) -> str:
+        """The text as CLIP reads it: lower-case, one space between words, garbled characters mended."""
+        return self._clip.clean(text)
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text without words, without `start` and `end`."""
+        return self._clip.encode(self.clean(text))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids from `encode`, lower-case, one space between words."""
+        return self._clip.decode(ids).strip()
+
+    def split(self, prompt: str) -> list[int | Slot]:
+        """A prompt's ids and slots in order, without `start` and `end`; LeadError for a bad strength."""
+        cleaned = self.clean(prompt)  # once: cleaning what is clean can take it for garbled and change it
+        parts: list[int | Slot] = []
+        for part in read_prompt(cleaned):
+            parts += [part] if isinstance(part, Slot) else self._clip.encode(part)
+        return parts
+
+    def whole_words(self) -> dict[str, int]:
+        """The vocabulary's plain English words of three letters and more, with their ids."""
+        return {
+            piece.removesuffix("</w>"): number
+            for piece, number in self._clip.encoder.items()
+            if re.fullmatch(r"[a-z]{3,}</w>", piece)
+        }
+
+
+@lru_cache(maxsize=4)
+def _truncated(merges: int) -> Any:
+    """An open_clip tokenizer whose encoder is rebuilt from its first merges, and that leaves cleaning to its caller."""
+    clip = openclip.simple_tokenizer()
+    clip.clean, clip.clean_fn = clip.clean_fn, str
+    pieces = sorted(clip.encoder, key=clip.encoder.__getitem__)
+    specials = pieces[-2:]
+    clip.encoder = {piece: number for number, piece in enumerate(pieces[: 512 + merges] + specials)}
+    clip.decoder = {number: piece for piece, number in clip.encoder.items()}
+    clip.bpe_ranks = {pair: rank for pair, rank in clip.bpe_ranks.items() if rank < merges}
+    clip.cache = {special: special for special in specials}
+    clip.vocab_size = len(clip.encoder)
+    clip.all_special_ids = [clip.encoder[special] for special in specials]
+    clip.sot_token_id, clip.eot_token_id = clip.all_special_ids
+    return clip

@@ -1,0 +1,118 @@
+"""A run folder's trained parts, each by itself or together as a base.
+
+Knows nothing of how the parts were trained.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from lead.checkpoint import build
+from lead.diffusion import Diffusion, DiffusionConfig, Sampler
+from lead.errors import LeadError
+from lead.model import Lead, LeadConfig
+from lead.motion.features import Stats
+from lead.networks.build import AnyDenoiser, AnyVAE, build_denoiser, build_vae, denoiser_config, vae_config
+from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig
+from lead.networks.projector import Projector, ProjectorConfig
+from lead.networks.style_tokens import MannerConfig, MannerWords
+from lead.text.tower import TextConfig, TextTower
+from lead.train.stage import load_part
+
+M = TypeVar("M", bound=nn.Module)
+
+SCHEDULE = ("steps", "beta_start", "beta_end", "schedule", "prediction")
+"""What training fixes of a DiffusionConfig."""
+
+
+def load_tower(run: Path) -> TextTower:
+    tower = _load(Path(run) / "text.safetensors", "text", lambda config: TextTower(TextConfig(**config)))
+    return tower.eval().requires_grad_(False)
+
+
+def load_vae(run: Path, polished: bool = True) -> AnyVAE:
+    """The VAE; with the decoder stage's decoder, where that was run and unless `polished` is False."""
+    part = "decoder" if polished and (Path(run) / "decoder.safetensors").is_file() else "vae"
+    vae: AnyVAE = _load(Path(run) / f"{part}.safetensors", part, lambda config: build_vae(vae_config(config)))
+    return vae.eval().requires_grad_(False)
+
+
+def load_denoiser(run: Path) -> AnyDenoiser:
+    denoiser: AnyDenoiser = _load(
+        Path(run) / "denoiser.safetensors", "denoiser", lambda config: build_denoiser(denoiser_config(config))
+    )
+    return denoiser.eval().requires_grad_(False)
+
+
+def load_manners(run: Path) -> MannerWords:
+    return _load(Path(run) / "manners.safetensors", "manners", lambda config: MannerWords(MannerConfig(**config)))
+
+
+def load_projector(run: Path) -> Projector:
+    return _load(Path(run) / "projector.safetensors", "projector", lambda config: Projector(ProjectorConfig(**config)))
+
+
+def _load(path: Path, part: str, make: Callable[[Mapping[str, Any]], M]) -> M:
+    tensors, config = load_part(path, part)
+    return build(make, config, tensors, str(path))
+
+
+def load_diffusion(run: Path) -> DiffusionConfig:
+    """The schedule that the run's denoiser was trained under; how to sample is its architecture's default."""
+    path = Path(run) / "diffusion.json"
+    if not path.is_file():
+        raise LeadError(f"{path} is missing, which tells the noise schedule; train the diffusion stage or import again")
+    try:
+        noted = json.loads(path.read_text())
+        mld = isinstance(denoiser_config(noted["config"]), MldDenoiserConfig)
+        schedule = {name: noted["diffusion"][name] for name in SCHEDULE if name in noted["diffusion"]}
+        config = replace(MLD_DIFFUSION if mld else DiffusionConfig(), **schedule)
+        Diffusion(config)
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
+        raise LeadError(
+            f"{path} does not tell the noise schedule ({str(error)[:100]}); train the diffusion stage or import again"
+        ) from error
+    return config
+
+
+def assemble(
+    data: Path,
+    run: Path,
+    name: str,
+    license: str,
+    *,
+    sampler: Sampler | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+) -> Lead:
+    """The base made of a run folder's parts and its data set's statistics.
+
+    It samples by its architecture's default where `sampler`, `steps` and `guidance` say nothing else.
+    """
+    tower, vae, denoiser, words = load_tower(run), load_vae(run), load_denoiser(run), load_manners(run)
+    projector = load_projector(run)
+    stats = Stats.read(data)
+    if len(stats.mean) != vae.config.features:
+        raise LeadError(
+            f"{data}: Mean.npy has {len(stats.mean)} numbers, the VAE in {run} reads {vae.config.features}; "
+            "give the data set that it was trained on"
+        )
+    sampling: dict[str, Any] = {"sampler": sampler, "sampling_steps": steps, "guidance": guidance}
+    diffusion = replace(load_diffusion(run), **{key: value for key, value in sampling.items() if value is not None})
+    config = LeadConfig(
+        name, license, tower.config, vae.config, denoiser.config, projector.config, diffusion, words.config
+    )
+    base = Lead(config)
+    base.text.load_state_dict(tower.state_dict())
+    base.vae.load_state_dict(vae.state_dict())
+    base.denoiser.load_state_dict(denoiser.state_dict())
+    base.projector.load_state_dict(projector.state_dict())
+    base.manners.load_state_dict(words.state_dict())
+    base.mean.copy_(torch.from_numpy(stats.mean))
+    base.std.copy_(torch.from_numpy(stats.std))
+    return base

@@ -1,0 +1,135 @@
+"""What a run folder tells of a stage: how it was trained and on what, its metrics, minutes and memory.
+
+`<stage>.json` holds the configs, the package's version and commit, and the environment; `<stage>.metrics.jsonl` a row
+a report, the last one {"finished": true, "minutes", "peak_memory_gb", ...}; `<stage>.tensorboard/` the same figures
+for TensorBoard, if asked for.  Knows nothing of models and steps.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lead.checkpoint import replacing
+from lead.errors import LeadError
+
+PACKAGE = Path(__file__).parents[1]
+
+
+class Records:
+    """A stage's files; `write=False` in every process but the main one, which leaves them alone."""
+
+    def __init__(self, run: Path, stage: str, write: bool = True, tensorboard: bool = False):
+        self.description, self.metrics = run / f"{stage}.json", run / f"{stage}.metrics.jsonl"
+        self.write = write
+        self._board = _board(run / f"{stage}.tensorboard") if tensorboard and write else None
+
+    def begin(self, content: Mapping[str, Any], step: int) -> None:
+        """Writes the description, and drops the rows after `step`: training goes on from there."""
+        if not self.write:
+            return
+        _write(self.description, json.dumps({**content, **origin()}, indent=2))
+        kept = [row for row in _rows(self.metrics) if row["step"] <= step] if step else []
+        _write(self.metrics, "".join(json.dumps(row) + "\n" for row in kept))
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        if not self.write:
+            return
+        with self.metrics.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        if self._board:
+            for key, value in row.items():
+                if key != "step" and isinstance(value, float):
+                    self._board.add_scalar(key, value, row["step"])
+            self._board.flush()
+
+
+def finished(run: Path, stage: str) -> dict[str, Any] | None:
+    """The last row of a stage that was trained to its end: minutes, memory and best validation; else None."""
+    rows = _rows(Path(run) / f"{stage}.metrics.jsonl")
+    return rows[-1] if rows and rows[-1].get("finished") else None
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics file; a line that a kill or a full disk left unfinished is none."""
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
+        with suppress(ValueError, RecursionError):
+            row = json.loads(line)
+            rows += [row] if isinstance(row, dict) and isinstance(row.get("step"), int) else []
+    return rows
+
+
+def fingerprint(data: Path) -> str:
+    """Of a data set: sha256 over its files' names, sizes and times of change."""
+    digest = hashlib.sha256()
+    for folder in (Path(data), *(Path(data) / name for name in ("new_joint_vecs", "texts", "extra_texts"))):
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name) if folder.is_dir() else []
+        for entry in entries:
+            if entry.is_file() and not entry.name.startswith("."):
+                about = entry.stat()
+                digest.update(f"{folder.name}/{entry.name} {about.st_size} {about.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def origin() -> dict[str, Any]:
+    """The package's version and, in a checkout, its commit; Python, torch and the machine."""
+    try:
+        installed = version("lead-invert")
+    except PackageNotFoundError:
+        installed = "not installed"
+    machine = {"platform": platform.platform(), "processor": platform.processor(), "cpus": os.cpu_count()}
+    if torch.cuda.is_available():
+        machine["gpu"] = torch.cuda.get_device_name()
+    software = {"python": sys.version.split()[0], "torch": torch.__version__, "threads": torch.get_num_threads()}
+    return {"package": installed, "commit": _commit(), **software, **machine}
+
+
+def peak_memory_gb() -> float:
+    """The most main memory that this process has held."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 2**30
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**30 if sys.platform == "darwin" else 2**20)  # bytes there, KiB elsewhere
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as partial:
+        partial.write_text(text)
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with a `+` where files differ from it; None outside a checkout."""
+    if not (PACKAGE.parent / ".git").exists():
+        return None
+    try:
+        told = [
+            subprocess.run(["git", *words], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=10, check=True)
+            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        ]
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return told[0].stdout.strip() + ("+" if told[1].stdout.strip() else "")
+
+
+def _board(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise LeadError(
+            f'--tensorboard needs the package tensorboard ({error}): `pip install "lead-invert[tensorboard]"`'
+        ) from error
+    return SummaryWriter(str(folder))

@@ -1,0 +1,215 @@
+"""The VAE stage: captioned or not, every training clip and its variations, encoded and put back together.
+
+Reads a data set in HumanML3D's layout (`lead.data.dataset`), writes into a run folder (`lead.train.stage`); needs no other stage.
+Joints are in metres; means are over real frames only (MLD's own run over padding).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import smooth_l1_loss
+
+from lead.data import dataset as motion_data
+from lead.data.dataset import MAX_FRAMES, Batch, Clip
+from lead.errors import LeadError
+from lead.motion.features import Stats
+from lead.networks.build import AnyVAE, AnyVAEConfig, build_vae
+from lead.networks.layers import lengths_to_mask, masked_mean
+from lead.networks.mld import MldVAEConfig
+from lead.networks.vae import MotionVAE, VAEConfig
+from lead.train.kinematics import features_to_joints
+from lead.train.logs import fingerprint
+from lead.train.stage import Stage, TrainConfig
+
+
+@dataclass(frozen=True)
+class VAELoss:
+    """Weights of the VAE's loss."""
+
+    features: float = 1.0
+    joints: float = 0.3
+    joints_smooth: float = 0.0
+    speed: float = 1.0
+    kl: float = 2e-4
+
+
+VAE_TRAIN = TrainConfig(steps=5000, batch=64, lr=5e-4)
+VAE_PRESETS: dict[str, tuple[AnyVAEConfig, TrainConfig, VAELoss]] = {
+    "small": (VAEConfig(), VAE_TRAIN, VAELoss()),
+    "mld": (
+        MldVAEConfig(),
+        TrainConfig(steps=20000, batch=128, lr=1e-4),
+        VAELoss(features=1.0, joints=0.0, joints_smooth=1.0, speed=0.0, kl=1e-4),
+    ),
+}
+"""`mld` has MLD's loss and learning rate; it was trained for far more steps than a machine without a GPU can take."""
+VAL_CLIPS = 256
+"""How many clips of val, spread over it, a stage validates on."""
+
+
+def train_vae(
+    data: Path,
+    run: Path,
+    config: AnyVAEConfig = VAEConfig(),
+    train: TrainConfig = VAE_TRAIN,
+    weights: VAELoss = VAELoss(),
+    device: str = "cpu",
+) -> AnyVAE:
+    """SmoothL1 on features, L1 on joints and on their displacement, KL to N(0, 1); means over real frames only.
+
+    The config's number of features is the data set's.
+    """
+    stats = Stats.read(data)
+    config = replace(config, features=len(stats.mean))
+    clips = training_clips(data, stats, ("train_varied", "train_mirrored"), repeat=4)
+    val = spread(motion_data.load(data, "val", stats))
+    torch.manual_seed(train.seed)
+    vae = build_vae(config)
+    if isinstance(vae, MotionVAE):
+        vae.start_from_components(_windows(clips, vae.config.frames_per_latent, train.seed))
+    inputs = {"data": fingerprint(data)}
+    stage = Stage("vae", vae, run, train, device, inputs, config=config, loss=weights)
+    batches = ClipBatches(clips, train)
+    for step in stage.steps():
+        drawn = batches.at(step)
+        batch = tensors(drawn, stage.device)
+        features, lengths = stage.share(*batch)
+        with stage.accelerator.autocast():
+            loss, parts = vae_loss(stage.model, features, lengths, stats, weights, batch[1], stage.randn_like)
+        stage.update(loss, parts, [clip.id for clip in drawn.clips])
+        stage.validate(lambda vae: {"val_joint_error_cm": 100 * reconstruction_error(vae, val, stats)})
+    average = stage.kept()
+    if isinstance(average, MotionVAE):
+        average.latent_scale.copy_(unit_scale(average, clips))
+    return stage.finish("vae", config)
+
+
+def _windows(clips: Sequence[Clip], frames: int, seed: int, least: int = 1000, most: int = 20000) -> Tensor:
+    """A window of `frames` frames, flat, from each of at most `most` clips drawn at random; from few clips several."""
+    rng = np.random.default_rng(seed)
+    long_enough = [clip.features for clip in clips if len(clip.features) >= frames]
+    if not long_enough:
+        raise LeadError(f"no training clip has {frames} frames, as many as a latent stands for; give longer clips")
+    order = rng.permutation(len(long_enough))[:most]
+    picked = [long_enough[i] for i in np.resize(order, max(len(order), least))]
+    starts = [int(rng.integers(len(features) - frames + 1)) for features in picked]
+    return torch.from_numpy(np.stack([f[s : s + frames].reshape(-1) for f, s in zip(picked, starts, strict=True)]))
+
+
+@torch.no_grad()
+def unit_scale(vae: AnyVAE, clips: Sequence[Clip], most: int = 4096) -> Tensor:
+    """One over the standard deviation of latents drawn from the posteriors of clips."""
+    drawn = []
+    for start in range(0, min(len(clips), most), 64):
+        features, lengths = tensors(motion_data.collate(clips[start : start + 64]), vae.latent_scale.device)
+        mu, log_variance = vae.encode(features, lengths)
+        z = mu + (0.5 * log_variance).exp() * torch.randn_like(mu)
+        drawn.append(z[lengths_to_mask(vae.latent_lengths(lengths), z.shape[1])])
+    return 1 / torch.cat(drawn).std()
+
+
+def vae_loss(
+    vae: AnyVAE,
+    features: Tensor,
+    lengths: Tensor,
+    stats: Stats,
+    weights: VAELoss,
+    whole: Tensor | None = None,
+    noise: Callable[[Tensor], Tensor] = torch.randn_like,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of these rows and its parts; `whole` are the lengths of the batch of which they are a share."""
+    whole = lengths if whole is None else whole
+    mu, log_variance = vae.encode(features, lengths)
+    z = mu + (0.5 * log_variance).exp() * noise(mu)
+    decoded = vae.decode(z, lengths)
+    features = features[:, : decoded.shape[1]]  # a share may be shorter than its batch
+    joints, target = (features_to_joints(denormalised(x, stats)) for x in (decoded, features))
+    kl = 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance)
+    parts = {
+        "features": real_mean(smooth_l1_loss(decoded, features, reduction="none"), lengths, whole),
+        "joints": real_mean((joints - target).abs(), lengths, whole),
+        "joints_smooth": real_mean(smooth_l1_loss(joints, target, reduction="none"), lengths, whole),
+        "speed": real_mean((joints.diff(dim=1) - target.diff(dim=1)).abs(), lengths - 1, whole - 1),
+        "kl": real_mean(kl, vae.latent_lengths(lengths), vae.latent_lengths(whole)),
+    }
+    return sum(getattr(weights, key) * value for key, value in parts.items()), parts  # type: ignore[return-value]
+
+
+def real_mean(
+    values: Float[Tensor, "share tokens *rest"], lengths: Int[Tensor, "share"], whole: Int[Tensor, "batch"]
+) -> Float[Tensor, ""]:
+    """The mean over the first `lengths` tokens of each row, weighted so that equal shares' mean is the batch's.
+
+    mean * (tokens of the share / tokens of an average share), `whole` being the batch's `lengths`.
+    """
+    mean = masked_mean(values, lengths_to_mask(lengths, values.shape[1]))
+    return mean * (lengths.float().mean() / whole.float().mean())
+
+
+@torch.no_grad()
+def reconstruction_error(vae: AnyVAE, clips: Sequence[Clip], stats: Stats, size: int = 64) -> float:
+    """Mean distance, metres, between the joints of clips and of their reconstructions from the posterior's mean."""
+    device = next(vae.parameters()).device
+    total, count = 0.0, 0.0
+    for start in range(0, len(clips), size):
+        features, lengths = tensors(motion_data.collate(clips[start : start + size]), device)
+        decoded = vae.decode(vae.encode(features, lengths)[0], lengths)
+        joints, target = (features_to_joints(denormalised(x, stats)) for x in (decoded, features))
+        mask = lengths_to_mask(lengths, features.shape[1])
+        total += float(((joints - target).norm(dim=-1).mean(-1) * mask).sum())
+        count += float(mask.sum())
+    return total / count
+
+
+def denormalised(features: Tensor, stats: Stats) -> Tensor:
+    mean, std = (torch.as_tensor(x, device=features.device) for x in (stats.mean, stats.std))
+    return features.float() * std + mean
+
+
+def training_clips(data: Path, stats: Stats, extra: Sequence[str], repeat: int) -> list[Clip]:
+    """The training split, and where the data set was varied its variations with the originals `repeat` times."""
+    clips = motion_data.load(data, "train", stats)
+    present = [split for split in extra if (Path(data) / f"{split}.txt").is_file()]
+    variations = [clip for split in present for clip in motion_data.load(data, split, stats)]
+    return clips * repeat + variations if variations else clips
+
+
+class ClipBatches:
+    """A training batch for every step: each clip once an epoch, in random order, those of like length together.
+
+    An epoch's order depends on the seed and the epoch, a batch's crops on the seed and the step.
+    """
+
+    def __init__(self, clips: Sequence[Clip], train: TrainConfig, pool: int = 16):
+        self.clips, self.seed, self.size, self.pool = clips, train.seed, train.batch, pool
+        self.lengths = np.array([min(len(clip.features), MAX_FRAMES) for clip in clips])
+        self.groups = max(len(clips) // train.batch, 1)
+        self._epoch, self._order = -1, np.zeros((0, 0), dtype=int)
+
+    def at(self, step: int) -> Batch:
+        epoch, place = divmod(step, self.groups)
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, self._ordered(np.random.default_rng([self.seed, epoch]))
+        rng = np.random.default_rng([self.seed, step, 1])
+        return motion_data.collate([self.clips[i] for i in self._order[place]], rng)
+
+    def _ordered(self, rng: np.random.Generator) -> Int[np.ndarray, "groups batch"]:
+        """Clips drawn into pools of a few batches, each pool sorted by length, and the batches shuffled."""
+        order = np.resize(rng.permutation(len(self.clips)), self.groups * self.size)
+        pools = np.split(order, range(self.pool * self.size, len(order), self.pool * self.size))
+        ordered = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
+        return rng.permutation(ordered.reshape(self.groups, self.size))
+
+
+def spread(clips: Sequence[Clip], most: int = VAL_CLIPS) -> list[Clip]:
+    """At most so many clips, evenly spread over all."""
+    return [clips[i] for i in np.linspace(0, len(clips) - 1, min(most, len(clips))).round().astype(int)]
+
+
+def tensors(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(batch.features).to(device), torch.from_numpy(batch.lengths).to(device)

@@ -1,0 +1,154 @@
+"""`lead train`: options reach the stages, `all` runs them in order, several processes are this command again."""
+
+import importlib
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli import base
+from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
+from lead.train import processes
+
+STAGES = {
+    "text": "text", "vae": "vae", "decoder": "decoder", "diffusion": "denoiser", "projector": "projector",
+    "evaluator": "evaluator",
+}  # fmt: skip
+FINISHED = {"step": 7, "finished": True, "minutes": 1.5, "peak_memory_gb": 0.75, "val_loss": 0.125, "best_step": 6}
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(base.app, ["train", *map(str, args)])
+
+
+def finish(folder: Path, stage: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{STAGES[stage]}.safetensors").touch()
+    (folder / f"{stage}.metrics.jsonl").write_text(json.dumps(FINISHED) + "\n")
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], int]]:
+    """What would have been started in processes of its own; each stage is finished at once."""
+    calls: list[tuple[list[str], int]] = []
+
+    def launch(command: list[str], count: int) -> tuple[int, str]:
+        words = command[command.index("train") :]
+        calls.append((words, count))
+        finish(Path(words[words.index("--output") + 1]), words[1])
+        return 0, "{}"
+
+    monkeypatch.setattr(processes, "launch", launch)
+    return calls
+
+
+def test_all_runs_the_stages_in_order(tmp_path: Path, launched: list) -> None:
+    result = run("all", tmp_path, "-o", tmp_path / "run", "--steps", 7, "--accumulate", 2, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert [words[1] for words, _ in launched] == list(STAGES)
+    assert ["--accumulate" in words for words, _ in launched] == [False, True, True, True, False, False]
+    assert all(words[words.index("--steps") + 1] == "7" and words[-1] == "--json" for words, _ in launched)
+    for words in ("evaluator", "denoiser.safetensors", "1.5", "0.75", "loss 0.125, best_step 6", "lead assemble"):
+        assert words in result.stdout
+
+
+def test_all_skips_what_is_finished_and_goes_on_with_the_rest(tmp_path: Path, launched: list) -> None:
+    for stage in ("text", "vae"):
+        finish(tmp_path / "run", stage)
+    (tmp_path / "run" / "vae.checkpoint").touch()
+    result = run("all", tmp_path, "-o", tmp_path / "run", "--device", "cpu")
+    assert [words[1] for words, _ in launched] == ["vae", "decoder", "diffusion", "projector", "evaluator"]
+    assert "text: finished before" in result.stdout
+    result = run("all", tmp_path, "-o", tmp_path / "run", "--restart", "--device", "cpu", "--json")
+    assert [words[1] for words, _ in launched[5:]] == list(STAGES)
+    rows = json.loads(result.stdout)["stages"]
+    assert [row["stage"] for row in rows] == list(STAGES) and rows[0]["val"] == {"val_loss": 0.125, "best_step": 6}
+
+
+def test_processes_are_the_same_command_again(tmp_path: Path, launched: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ["--seed", 3, "--precision", "no", "--preset", "mld", "--tensorboard", "--lr", 0.01, "--device", "cpu"]
+    result = run("vae", tmp_path, "--output", tmp_path / "run", "--processes", 2, *options)
+    assert result.exit_code == 0, result.output
+    ((words, count),) = launched
+    assert count == 2 and "--processes" not in words
+    calls = []
+    monkeypatch.setattr("lead.train.vae.train_vae", lambda *args, **given: calls.append((args, given)))
+    again = CliRunner().invoke(base.app, words)
+    assert again.exit_code == 0, again.output
+    ((args, given),) = calls
+    assert args == (tmp_path, tmp_path / "run") and isinstance(given["config"], MldVAEConfig)
+    train = given["train"]
+    assert (train.seed, train.precision, train.tensorboard, train.lr) == (3, "no", True, 0.01)
+    assert json.loads(again.stdout) == {
+        "stage": "vae", "file": str(tmp_path / "run" / "vae.safetensors"), "minutes": 1.5, "peak_memory_gb": 0.75,
+        "val": {"val_loss": 0.125, "best_step": 6},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "printed", "exit_code", "told"),
+    [
+        (1, '{"error": "no such clip"}', 1, "error: no such clip"),
+        (130, '{"error": "training vae stopped at step 3"}', 130, "stopped at step 3"),
+    ],
+)
+def test_what_processes_say_is_said(
+    code: int, printed: str, exit_code: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "launch", lambda *_: (code, printed))
+    result = run("vae", tmp_path, "--processes", 2, "--device", "cpu")
+    assert result.exit_code == exit_code
+    assert told in result.stderr
+
+
+def test_a_fault_of_a_process_is_no_users_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "launch", lambda *_: (1, ""))
+    result = run("vae", tmp_path, "--processes", 2, "--device", "cpu")
+    assert isinstance(result.exception, RuntimeError) and "exit code 1" in str(result.exception)
+
+
+def test_a_launched_command_finds_the_program(tmp_path: Path) -> None:
+    """For real: the data set is empty, and its error comes back as the command's own."""
+    (tmp_path / "data").mkdir()
+    result = run("all", tmp_path / "data", "-o", tmp_path / "run", "--device", "cpu")
+    assert result.exit_code == 1
+    assert "error:" in result.stderr and "Traceback" not in result.stderr and str(tmp_path / "data") in result.stderr
+
+
+def test_clip_is_the_text_tower_of_mld(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run("text", tmp_path, "--preset", "mld", "--device", "cpu")
+    assert result.exit_code == 1 and "--weights FILE" in result.stderr
+    result = run("vae", tmp_path, "--weights", "openai", "--device", "cpu")
+    assert result.exit_code == 1 and "--weights" in result.stderr
+    monkeypatch.setattr("lead.train.text.take_clip", lambda *args: finish(args[0], "text") or calls.append(args))
+    calls: list[tuple] = []
+    result = run("text", tmp_path, "-o", tmp_path / "r", "--preset", "mld", "--weights", "a.pt", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert calls == [(tmp_path / "r", "a.pt")]
+
+
+def test_the_preset_mld_reaches_the_diffusion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = SimpleNamespace()
+    monkeypatch.setattr("lead.train.diffusion.train_diffusion", lambda *_, **options: given.__dict__.update(options))
+    assert run("diffusion", tmp_path, "--preset", "mld", "--device", "cpu").exit_code == 0
+    assert isinstance(given.config, MldDenoiserConfig) and given.diffusion == MLD_DIFFUSION and given.train.lr == 1e-4
+
+
+def test_gpus_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("cli.base_commands.train")
+    monkeypatch.setattr(module, "resolve_device", lambda _: "cuda")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    result = run("vae", tmp_path, "--processes", 2)
+    assert result.exit_code == 1 and "as many GPUs, found 1" in result.stderr
+
+
+def test_restart_forgets_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lead.train.vae.train_vae", lambda *_, **__: None)
+    checkpoint = tmp_path / "run" / "vae.checkpoint"
+    for options, left in (((), True), (("--restart",), False)):
+        checkpoint.parent.mkdir(exist_ok=True)
+        checkpoint.touch()
+        assert run("vae", tmp_path, "-o", checkpoint.parent, "--device", "cpu", *options).exit_code == 0
+        assert checkpoint.exists() == left

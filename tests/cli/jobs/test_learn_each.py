@@ -1,0 +1,138 @@
+"""`lead-invert learn --each`: a word from each folder, whatever becomes of the others."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from commands import fails
+from typer.testing import Result
+
+from cli.jobs import learn_each as each
+from cli.jobs.ranks import Ranks
+from concepts import Concept
+from lead import Motion
+
+Run = Callable[..., Result]
+QUICK = ("--each", "--quality", "fast", "--steps", 1)
+
+
+@pytest.fixture
+def styles(walk: Motion, tmp_path: Path) -> Path:
+    """Two folders of clips, and between them one that has none that can be used."""
+    folder = tmp_path / "styles"
+    for name in ("Old Man", "limp"):
+        (folder / name).mkdir(parents=True)
+        walk.save(folder / name / "take.npz")
+    (folder / "broken").mkdir()
+    (folder / "broken" / "take.bvh").write_text("HIERARCHY\nROOT")
+    (folder / "readme.txt").write_text("no folder")
+    return folder
+
+
+def test_each_folder_is_a_word_and_one_that_fails_stops_no_other(run: Run, styles: Path, limp: Concept) -> None:
+    Path("words").mkdir()
+    before = limp.save("words/limp.safetensors").read_bytes()
+    result = run("learn", styles, *QUICK, "--jobs", 2, "--author", "Zoë", "--output", "words", "--json")
+    assert result.exit_code == 1
+    said = json.loads(result.stdout)
+    assert [(word["token"], word["state"]) for word in said["words"]] == [
+        ("<old-man>", "learnt"), ("<broken>", "failed"), ("<limp>", "there before"),
+    ]  # fmt: skip
+    assert "no clip that can be used" in said["words"][1]["error"]
+    assert "broken: no clip that can be used" in " ".join(result.stderr.split())
+    assert result.stderr.count("no licence of the recordings is stated") == 1
+    assert sorted(path.name for path in Path("words").iterdir()) == ["limp.safetensors", "old-man.safetensors"]
+    assert Path("words/limp.safetensors").read_bytes() == before
+    concept = Concept.load("words/old-man.safetensors")
+    assert (concept.token, concept.author, concept.steps) == ("<old-man>", "Zoë", 1)
+    (styles / "broken" / "take.bvh").unlink()
+    (styles / "broken").rmdir()
+    again = run("learn", styles, *QUICK, "--output", "words")
+    assert again.exit_code == 0, again.output
+    assert "Words that were there before were not learnt again" in again.stdout
+
+
+def test_ranks_share_the_folders(run: Run, styles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(each.sys, "executable", "false")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    tokens = []
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        result = run("learn", styles, *QUICK, "--json")
+        assert result.exit_code == 0, "a launcher ends all its processes when one fails"
+        said = json.loads(result.stdout)
+        assert said["failed"] == len(said["words"])
+        assert all("its process ended with exit code 1" in word["error"] for word in said["words"])
+        tokens.append([word["token"] for word in said["words"]])
+    assert tokens == [["<old-man>", "<limp>"], ["<broken>"]]
+
+
+def test_ctrl_c_ends_the_processes_at_once(run: Run, styles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    class Watched(subprocess.Popen):
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **options)
+            started.append(self)
+
+    def stop(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(each.subprocess, "Popen", Watched)
+    monkeypatch.setattr(each.time, "sleep", stop)
+    result = run("learn", styles, *QUICK, "--jobs", 2, "--output", "words")
+    assert result.exit_code == 130
+    assert "0 of 3 words learnt. The same command goes on where it was." in " ".join(result.stderr.split())
+    assert [process.returncode for process in started] == [-15, -15]
+    assert not Path("words").exists()
+
+
+def test_a_words_process_ends_with_ours_however_that_ends(tmp_path: Path) -> None:
+    (tmp_path / "cli").mkdir()
+    (tmp_path / "cli" / "invert.py").write_text(
+        "import time\ndef main():\n    print('learning', flush=True)\n    time.sleep(60)\n"
+    )
+    program = [sys.executable, "-P", "-c", each._START.format(str(tmp_path))]
+    with subprocess.Popen(program, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+        assert process.stdout.readline() == "learning\n"
+        process.stdin.close()  # what the system does of a process that is killed
+        assert process.wait(10) == 1
+
+
+def test_what_launchers_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Ranks.found() == Ranks(0, 1, 0, 1)
+    for name, value in (("RANK", "5"), ("WORLD_SIZE", "6"), ("LOCAL_RANK", "1"), ("LOCAL_WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    ranks = Ranks.found()
+    assert (ranks, str(ranks)) == (Ranks(5, 6, 1, 2), "process 6 of 6")
+    shares = [Ranks(rank, 3, 0, 1).share(range(8)) for rank in range(3)]
+    assert sorted(item for share in shares for item in share) == list(range(8))
+
+
+def test_mistakes(run: Run, styles: Path, clips: Path) -> None:
+    fails(run("learn", clips), "give the new word a name with --token")
+    fails(run("learn", clips, "--token", "<limp>", "--jobs", 2), "--jobs is for --each")
+    fails(run("learn", styles, "--each", "--token", "<limp>"), "with --each a word is called as its folder is")
+    fails(run("learn", clips, "--each"), "it holds no folders")
+    fails(run("learn", styles / "readme.txt", "--each"), "a file; with --each give a folder")
+    fails(run("learn", styles, "--each", "--output", "words.safetensors"), "name a folder")
+    (styles / "走る").mkdir()
+    fails(run("learn", styles, "--each"), "no word's name can be made")
+    (styles / "走る").rename(styles / "LIMP!")
+    fails(run("learn", styles, "--each"), "would both be <limp>; give one of them another name")
+
+
+def test_a_words_process_that_is_told_to_end_clears_up() -> None:
+    start = each._START.format(str(Path(__file__).parents[3])).partition("import cli.invert")[0]
+    program = start + "try:\n    print('at work', flush=True)\n    threading.Event().wait()\n"
+    program += "finally: print('cleared up')"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", program], **pipes) as process:
+        assert process.stdout and process.stdout.readline() == "at work\n"
+        process.terminate()
+        assert process.stdout.read() == "cleared up\n"
+    assert process.returncode == 143

@@ -1,0 +1,151 @@
+import json
+
+import numpy as np
+import pytest
+from walks import walking
+
+from lead.data.dataset import (
+    MANNER_WORD,
+    MAX_FRAMES,
+    UNIT,
+    Clip,
+    batches,
+    caption_mirrors,
+    collate,
+    load,
+    prepare,
+    vary_data,
+)
+from lead.data.layout import rules_of
+from lead.errors import LeadError
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A small prepared and varied data set of walks."""
+    source = tmp_path_factory.mktemp("clips")
+    rows = []
+    for number in range(6):
+        walking(2.0 + 0.3 * number, seed=number).save(source / f"w{number}.bvh")
+        split = "train" if number < 4 else "val"
+        rows.append({"clip": f"w{number}.bvh", "captions": ["a person walks.", "someone # strolls"], "split": split})
+    (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    out = tmp_path_factory.mktemp("out") / "data"
+    assert prepare(source, out) == {"train": 4, "val": 2, "test": 0}
+    counts = vary_data(out, copies=2)
+    assert counts["train_varied"] > 4 and counts["train_mirrored"] > 4
+    return out
+
+
+def test_layout_is_humanml3ds(data):
+    assert {p.name for p in data.iterdir()} >= {
+        "new_joint_vecs",
+        "texts",
+        "train.txt",
+        "val.txt",
+        "Mean.npy",
+        "Std.npy",
+    }
+    assert np.load(data / "new_joint_vecs" / "w0.npy").shape == (39, 263)
+    line = (data / "texts" / "w0.txt").read_text().splitlines()[1]
+    assert line == "someone strolls#someone/OTHER strolls/OTHER#0.0#0.0"
+
+
+def test_statistics_come_from_the_training_split(data):
+    features = np.concatenate([np.load(data / "new_joint_vecs" / f"w{n}.npy") for n in range(4)])
+    np.testing.assert_allclose(np.load(data / "Mean.npy"), features.mean(axis=0), atol=1e-5)
+    normal = np.concatenate([clip.features for clip in load(data, "train")])
+    assert abs(normal.mean()) < 1e-3
+
+
+def test_variations_carry_captions_and_manners(data):
+    varied = load(data, "train_varied")
+    assert all(clip.manner is not None and clip.captions for clip in varied)
+    wild = [clip for clip in varied if clip.id.startswith("V1_")]
+    assert wild and all(MANNER_WORD in caption for clip in wild for caption in clip.captions)
+    mirrors = load(data, "train_mirrored")
+    assert all(bool(clip.captions) == clip.id.startswith("M0_") for clip in mirrors)  # only plain ones are captioned
+    assert {clip.id for clip in load(data, "val")} == {"w4", "w5"}  # only training clips are varied
+
+
+def test_mirrors_say_only_what_training_says(tmp_path):
+    said = {
+        "w0": ("train", "A person turns left."), "w1": ("train", "a person turns right."), "w2": ("val", "a person."),
+        "w3": ("train", "a man turns right with a swagger"), "w4": ("test", "a man turns left with a swagger"),
+        "w5": ("train", "he hops on the left leg"),
+    }  # fmt: skip
+    rows = []
+    for name, (split, caption) in said.items():
+        walking(2.0).save(tmp_path / f"{name}.npy")
+        rows.append({"clip": f"{name}.npy", "captions": [caption], "split": split})
+    (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    out = tmp_path / "data"
+    prepare(tmp_path, out)
+    vary_data(out, copies=1)
+    expected = {"M0_w0": ("A person turns right.",), "M0_w1": ("a person turns left.",), "M0_w3": (), "M0_w5": ()}
+    assert {clip.id: clip.captions for clip in load(out, "train_mirrored")} == expected
+    assert caption_mirrors(out) == 2
+    (out / "test.txt").write_text("w0\n")  # nothing is held back any more, and nothing more is known
+    assert caption_mirrors(out) == 2
+    (out / "texts" / "w0.txt").unlink()
+    assert caption_mirrors(out) == 0  # what mirrors were captioned with is withdrawn
+    assert not any(clip.captions for clip in load(out, "train_mirrored"))
+
+
+def test_a_prepared_folder_says_that_it_is_ours(data):
+    said = json.loads((data / "dataset.json").read_text())
+    assert said == {"format": "lead-data/1", "rules": "own", "fps": 20.0}
+    assert rules_of(data).name == "lead" and rules_of(data).longest is None
+    (data / "dataset.json").unlink()
+    assert rules_of(data).name == "lead"  # a folder of before
+    (data / "dataset.json").write_text(json.dumps(said))
+
+
+def test_batches_cover_all_clips_and_are_seeded(data):
+    clips = load(data, "train")
+    first, again = (list(batches(clips, 2, np.random.default_rng(1))) for _ in range(2))
+    assert sorted(clip.id for batch in first for clip in batch.clips) == ["w0", "w1", "w2", "w3"]
+    for one, two in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.features, two.features)
+        assert one.captions == two.captions
+
+
+def test_collate_pads_with_zeros_and_cuts_to_units():
+    clips = [Clip("a", np.ones((30, 263), np.float32), ("x",)), Clip("b", np.ones((999, 263), np.float32), ("y",))]
+    batch = collate(clips)
+    assert batch.lengths.tolist() == [28, MAX_FRAMES // UNIT * UNIT]
+    assert batch.features[0, :28].all() and not batch.features[0, 28:].any()
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "no captioned clips"),
+        ({"captions.jsonl": "{not json"}, "line 1: expected"),
+        ({"captions.jsonl": '{"clip": "a.npy", "captions": []}'}, "line 1: expected"),
+        ({"captions.jsonl": '{"clip": "a.npy", "captions": ["x"]}'}, "cannot be used"),
+        ({"a.bvh": "hello", "a.txt": "a person walks"}, "cannot be used"),
+    ],
+)
+def test_bad_folders_leave_nothing(tmp_path, files, message):
+    source = tmp_path / "clips"
+    source.mkdir()
+    for name, text in files.items():
+        (source / name).write_text(text)
+    with pytest.raises(LeadError, match=message):
+        prepare(source, tmp_path / "data")
+    assert [p.name for p in tmp_path.iterdir()] == ["clips"]
+
+
+def test_a_folder_that_is_in_use_is_kept(data, tmp_path):
+    (tmp_path / "precious.txt").write_text("mine")
+    walking().save(tmp_path / "w.npy")
+    (tmp_path / "w.txt").write_text("a person walks")
+    with pytest.raises(LeadError, match="not empty"):
+        prepare(tmp_path, data)
+    assert load(data, "train")
+
+
+def test_missing_split(data):
+    with pytest.raises(LeadError, match=r"no test2\.txt"):
+        load(data, "test2")

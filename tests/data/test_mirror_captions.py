@@ -1,0 +1,34 @@
+import pytest
+
+from lead.data.mirror_captions import mirrored_captions, swap_sides
+
+
+@pytest.mark.parametrize(
+    ("caption", "mirrored"),
+    [
+        ("a person turns left.", "a person turns right."),
+        ("Left foot, then RIGHT foot", "Right foot, then LEFT foot"),
+        ("his left hand crosses to the right", "his right hand crosses to the left"),
+        ("sidesteps rightwards, then leftward", "sidesteps leftwards, then rightward"),
+        ("a right-handed throw with the lefthand", "a left-handed throw with the righthand"),
+        ("walks clockwise", "walks counterclockwise"),
+        ("walks Counter-clockwise, then anti clockwise", "walks Clockwise, then clockwise"),
+        ("sits upright, leftover food in a bright room", "sits upright, leftover food in a bright room"),
+        ("bends the arm at a right angle and runs right away", "bends the arm at a right angle and runs right away"),
+    ],
+)
+def test_sides_are_exchanged(caption, mirrored):
+    assert swap_sides(caption) == mirrored
+
+
+def test_mirrored_captions_say_nothing_new():
+    known = {"a man turns left", "a man turns right", "a man walks"}
+    held = {"a man turns left with a swagger", "a man walks"}
+    assert mirrored_captions(["a man turns right", "somebody veers right"], known, held) == (
+        "a man turns left",
+        "somebody veers left",
+    )
+    assert mirrored_captions(["a man walks"], known, held) == ("a man walks",)  # training says it too
+    assert mirrored_captions(["A man turns right", "a man turns right with a Swagger"], known, held) == ()
+    assert mirrored_captions(["he turns right with a swagger"], known, held) == ()  # a paraphrase of what is held back
+    assert mirrored_captions([], known, held) == ()

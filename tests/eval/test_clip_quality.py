@@ -1,0 +1,86 @@
+"""What is said of clips: figures that are known beforehand, and a verdict for each fault."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from walks import waving
+
+from benchmarks.pack import has_pack, pack_folder
+from lead import Motion
+from lead.eval.clip_quality import check, refused
+from lead.motion.skeleton import BONE_LENGTHS
+
+
+def test_a_sound_clip_is_green():
+    clip = check(waving(3.0, 30.0))
+    assert (clip.verdict, clip.reasons, clip.spikes, clip.pieces, clip.matched) == ("green", (), (), 1, 22)
+    assert (clip.frames, clip.fps, clip.seconds) == (90, 30.0, 3.0)
+    assert clip.height == pytest.approx(BONE_LENGTHS[[4, 5, 7, 8]].sum() / 2 / 0.491, abs=0.01)
+    assert clip.facing == pytest.approx(0, abs=1)
+
+
+def test_floor_facing_and_pieces_are_measured():
+    clip = waving(25.0)
+    turned = clip.joints @ np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]]).T + [0, 0.3, 0]  # +Z to -X
+    clip = check(replace(clip, joints=turned))
+    assert clip.floor == pytest.approx(0.3, abs=0.01)
+    assert clip.facing == pytest.approx(-90, abs=1)
+    assert clip.pieces == 3
+    assert clip.verdict == "green"
+
+
+def shaken(joints: np.ndarray) -> np.ndarray:
+    return joints + np.random.default_rng(0).normal(size=joints.shape) * 0.02
+
+
+def jumping(joints: np.ndarray) -> np.ndarray:
+    moved = joints.copy()
+    moved[20, 20] += 0.6
+    moved[45:, :, 0] += 2.0
+    return moved
+
+
+def sliding(joints: np.ndarray) -> np.ndarray:
+    still = np.repeat(joints[:1], len(joints), axis=0)
+    still[:, :, 0] += np.arange(len(joints))[:, None] * 0.05
+    return still
+
+
+@pytest.mark.parametrize(
+    ("spoil", "verdict", "says"),
+    [
+        (lambda joints: joints[:15], "red", "too short: 0.75 s, at least 0.85 s are needed"),
+        (lambda joints: joints * [1, -1, 1], "red", "upside down: state the axis that points up"),
+        (lambda joints: joints[..., [1, 0, 2]], "amber", "lies or crawls: state the axis"),
+        (lambda joints: joints * 2.54, "amber", "a person of 4.2. m: state the unit"),
+        (sliding, "amber", "feet slide in 100% of the steps"),
+        (jumping, "amber", "a joint jumps at 0.95, 2.20 s"),
+        (shaken, "amber", "it shakes"),
+        (lambda joints: joints * [-1, 1, 1], "amber", "left and right may be exchanged"),
+    ],
+)
+def test_each_fault_has_its_verdict(spoil, verdict, says):
+    import re
+
+    clip = check(Motion(spoil(waving(3.0).joints)))
+    assert clip.verdict == verdict
+    assert re.search(says, clip.reasons[0]), clip.reasons
+
+
+def test_notes_are_doubts_but_for_a_pose_that_was_cut():
+    clip = waving()
+    cut = check(replace(clip, notes=("5 frames of a T-pose or rest pose at the start cut",)))
+    assert (cut.verdict, cut.reasons, len(cut.notes)) == ("green", (), 1)
+    guessed = check(replace(clip, notes=("legs of 0.4 m",)))
+    assert (guessed.verdict, guessed.reasons) == ("amber", ("legs of 0.4 m",))
+    assert refused("it is broken").verdict == "red"
+
+
+@pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
+def test_recorded_files_are_green():
+    for path in sorted(pack_folder().glob("exemplars/*/*_001.bvh")) + sorted(pack_folder().glob("raw_bvh/cmu*")):
+        clip = check(Motion.read(path))
+        assert (clip.verdict, clip.reasons) == ("green", ()), path
+        assert 1.5 < clip.height < 1.8
+        assert clip.rig in ("Bandai-Namco", "Daz")

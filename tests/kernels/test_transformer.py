@@ -1,0 +1,263 @@
+"""The extension gives what the modules give, for any shape, mask and number of threads, and stands aside elsewhere."""
+
+import copy
+import subprocess
+import sys
+import threading
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from lead.kernels import native
+from lead.kernels import transformer as stacks
+from lead.kernels.linear import linear, plainly
+from lead.networks.layers import Transformer, lengths_to_mask
+from lead.networks.lora import Adapter, applied
+from lead.networks.mld import MldDenoiser, MldDenoiserConfig, SkipTransformer
+from lead.text.transformer import Blocks
+
+pytestmark = pytest.mark.skipif(not native.LEVEL, reason="the extension was not built here")
+WIDTHS = [(64, 4, 96), (40, 4, 72), (96, 1, 50)]
+"""Width, heads, feed-forward: heads of 16, 10 and 96 numbers."""
+
+
+def network(kind, width=64, heads=4, ff=96):
+    torch.manual_seed(0)
+    made = {
+        "plain": lambda: Transformer(width, 2, heads, ff),
+        "skips": lambda: Transformer(width, 5, heads, ff, skips=True),
+        "mld": lambda: SkipTransformer(width, 5, heads, ff, 0.1),
+        "mld memory": lambda: SkipTransformer(width, 3, heads, ff, 0.1, memory=True),
+    }[kind]()
+    for name, parameter in made.named_parameters():
+        if "norm" in name or "bias" in name:
+            nn.init.normal_(parameter, 1.0 if name.endswith("weight") else 0.0, 0.3)
+    return made.eval()
+
+
+def inputs(kind, batch, tokens, width=64):
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(batch, tokens, width, generator=generator)
+    memory = torch.randn(batch, 1, width, generator=generator)
+    mask = lengths_to_mask(torch.randint(1, tokens + 1, (batch,), generator=generator), tokens)
+    return (x, mask, memory) if kind == "mld memory" else (x, mask)
+
+
+def plain(module, *args, **options):
+    with torch.no_grad(), plainly():
+        return module(*args, **options)
+
+
+@torch.no_grad()
+def native_only(module, *args, **options):
+    """The module's outputs; an error where the extension left them to torch."""
+    assert stacks.packed(module, args[0]) is not None
+    return module(*args, **options)
+
+
+@pytest.mark.parametrize("level", [256, 512])
+@pytest.mark.parametrize("kind", ["plain", "skips", "mld", "mld memory"])
+@pytest.mark.parametrize("size", WIDTHS)
+def test_outputs_are_torchs(kind, size, level, monkeypatch):
+    if level > native.LEVEL:
+        pytest.skip("this machine has no AVX-512")
+    monkeypatch.setattr(native, "LEVEL", level)
+    module = network(kind, *size)
+    for batch, tokens in ((1, 1), (2, 3), (5, 17), (3, 40), (33, 7)):
+        given = inputs(kind, batch, tokens, size[0])
+        theirs, wanted = plain(module, *given), slice(tokens // 2, None)
+        torch.testing.assert_close(native_only(module, *given), theirs, atol=2e-5, rtol=1e-4)
+        ours = native_only(module, *given, wanted=wanted)
+        torch.testing.assert_close(ours, theirs[:, wanted], atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["skips", "mld memory"])
+def test_outputs_do_not_depend_on_threads_and_neighbours(kind, set_threads):
+    module = network(kind)
+    for batch, tokens in ((1, 5), (2, 70), (5, 33), (33, 7)):
+        given = inputs(kind, batch, tokens)
+        set_threads(1)
+        alone = native_only(module, *given)
+        assert torch.equal(native_only(module, *[part[:1] for part in given]), alone[:1])
+        for count in (2, 3, 7):  # the last more than a matrix has panels
+            set_threads(count)
+            for _ in range(5):
+                assert torch.equal(native_only(module, *given), alone)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_causal_blocks_are_torchs(quick):
+    torch.manual_seed(0)
+    blocks, x = Blocks(64, 3, 4, quick).eval(), torch.randn(3, 21, 64)
+    causal = torch.full((21, 21), -torch.inf).triu(1)
+    torch.testing.assert_close(native_only(blocks, x, causal), plain(blocks, x, causal), atol=2e-5, rtol=1e-4)
+    short = native_only(blocks, x[:, :4], causal[:4, :4])
+    torch.testing.assert_close(short, plain(blocks, x, causal)[:, :4], atol=2e-5, rtol=1e-4)
+
+
+@settings(deadline=None, max_examples=200)
+@given(x=st.lists(st.floats(-1e4, 1e4, width=32) | st.floats(-8, 8, width=32), min_size=1, max_size=40))
+def test_gelu_is_exact_to_a_millionth(x):
+    values = torch.tensor(x, dtype=torch.float32)
+    with torch.no_grad():
+        ours = linear(values[:, None], torch.ones(1, 1), None, gelu=True)[:, 0]
+    exact = nn.functional.gelu(values.double())
+    assert ((ours - exact).abs() <= 1e-6 + 1.2e-7 * values.abs()).all()
+
+
+@settings(deadline=None, max_examples=50)
+@given(tokens=st.integers(1, 40), scale=st.floats(0.01, 300), seed=st.integers(0, 99))
+def test_softmax_is_exact_however_sharp(tokens, scale, seed):
+    """One head whose queries and keys are x itself, its values x, and nothing after: softmax(s x x^T) x."""
+    torch.manual_seed(seed)
+    module, x = Transformer(16, 1, 1, 16).eval(), torch.randn(2, tokens, 16)
+    block = module.blocks[0]
+    with torch.no_grad():
+        for parameter in (*block.attention.parameters(), *block.ff[3].parameters()):
+            parameter.zero_()
+        block.attention.qkv.weight.copy_(torch.cat([scale * torch.eye(16), torch.eye(16), torch.eye(16)]))
+        block.attention.out.weight.copy_(torch.eye(16))
+        exact = copy.deepcopy(module).double()(x.double(), torch.ones(2, tokens, dtype=torch.bool))
+    ours = native_only(module, x, torch.ones(2, tokens, dtype=torch.bool))
+    torch.testing.assert_close(ours.double(), exact, atol=1e-6 * (3 + scale), rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["skips", "mld"])
+def test_adapters_are_added_row_by_row(kind):
+    module = network(kind)
+    x, mask = inputs(kind, 6, 9)
+    some, other = (Adapter.fresh(module, rank, torch.Generator().manual_seed(rank)) for rank in (3, 40))
+    assert len(some.layers) > 4
+    strengths = torch.tensor([1.0, 0.0, 0.5, -1.5, 0.0, 2.0])
+    with torch.no_grad():
+        for up in (*some.up, *other.up):
+            up.normal_(std=0.1)
+    without = native_only(module, x, mask)
+    for adapters in ([(some, strengths)], [(other, torch.ones(1))], [(some, strengths), (other, 1 - strengths)]):
+        with applied(module, adapters):
+            ours, theirs = native_only(module, x, mask), plain(module, x, mask)
+            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+            assert not torch.allclose(ours, without, atol=1e-2)
+            if len(adapters) == 1:
+                untouched = adapters[0][1].expand(6) == 0
+                assert torch.equal(ours[untouched], without[untouched])
+            with torch.no_grad():
+                adapters[0][0].up[0].mul_(1.5)
+            torch.testing.assert_close(native_only(module, x, mask), plain(module, x, mask), atol=1e-5, rtol=1e-4)
+        assert torch.equal(native_only(module, x, mask), without)
+
+
+@torch.no_grad()
+def test_a_changed_weight_is_followed():
+    module = network("skips")
+    x, mask = inputs("skips", 2, 5)
+    seen = [native_only(module, x, mask)]
+    changes = [
+        lambda: module.blocks[1].attention.qkv.bias.add_(1.0),
+        lambda: module.norm.weight.mul_(2.0),
+        lambda: setattr(module.joins[0], "weight", nn.Parameter(torch.randn(64, 128))),
+        lambda: module.blocks.__setitem__(0, copy.deepcopy(module.blocks[3])),
+        lambda: module.load_state_dict(network("skips").state_dict()),
+    ]
+    for change in changes:
+        change()
+        seen.append(native_only(module, x, mask))
+        torch.testing.assert_close(seen[-1], plain(module, x, mask), atol=2e-5, rtol=1e-4)
+    assert torch.equal(seen[-1], seen[0])
+    assert not any(torch.equal(a, b) for a, b in pairwise(seen))
+    other = copy.deepcopy(module)
+    other.norm.weight.zero_()
+    assert torch.equal(native_only(other, x, mask), other.norm.bias.expand_as(x))
+    assert torch.equal(native_only(module, x, mask), seen[0])
+
+
+def test_where_torch_evaluates(monkeypatch):
+    module = network("skips")
+    x, mask = inputs("skips", 2, 5)
+    assert stacks.packed(module, x) is None and module(x, mask).requires_grad
+    with torch.no_grad():
+        assert stacks.packed(module, x) is not None
+        assert stacks.packed(module, x.double()) is None
+        with plainly():
+            assert stacks.packed(module, x) is None
+        with torch.autocast("cpu", torch.bfloat16):
+            assert stacks.packed(module, x) is None
+        module.blocks[2].train()
+        assert stacks.packed(module, x) is None
+        module.eval()
+        seen = []
+        handle = module.blocks[0].register_forward_hook(lambda *args: seen.append(args))
+        module(x, mask)
+        handle.remove()
+        assert len(seen) == 1 and stacks.packed(module, x) is not None
+        assert stacks.packed(copy.deepcopy(module).double(), x) is None
+        with torch.inference_mode():
+            made_here = network("skips")
+        assert stacks.packed(made_here, x) is None
+        ours = module(x, mask)
+        monkeypatch.setattr(native, "LEVEL", 0)
+        assert stacks.packed(module, x) is None
+        torch.testing.assert_close(module(x, mask), ours, atol=2e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_a_conditioned_denoiser_is_the_denoiser():
+    torch.manual_seed(0)
+    denoiser = MldDenoiser(MldDenoiserConfig(32, 24, 3, 4, 64)).eval()
+    z, text, lengths = torch.randn(3, 1, 32), torch.randn(3, 24), torch.tensor([40, 60, 20])
+    times = torch.tensor([900, 5])
+    with plainly():
+        plainly_conditioned = denoiser.conditioned(text, lengths, times)
+    for t in times:
+        theirs = plain(denoiser, z, t.expand(3), text, lengths)
+        assert torch.equal(plain(plainly_conditioned, z, t.expand(3)), theirs)
+        ours = denoiser.conditioned(text, lengths, times)(z, t.expand(3))
+        torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+def test_several_callers_at_once(set_threads):
+    set_threads(2)
+    module = network("skips")
+    given = [inputs("skips", batch, 9) for batch in (1, 2, 5)]
+    expected, wrong = [native_only(module, *part) for part in given], []
+
+    def work(part, theirs):
+        wrong.extend(1 for _ in range(100) if not torch.equal(native_only(module, *part), theirs))
+
+    workers = [threading.Thread(target=work, args=pair) for pair in zip(given, expected, strict=True)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+def test_a_fork_has_no_helpers_and_does_without():
+    code = (
+        "import os, sys, torch\nfrom lead.networks.layers import Transformer\ntorch.set_num_threads(2)\n"
+        "with torch.no_grad():\n"
+        "    network, x = Transformer(64, 2, 4, 96).eval(), torch.randn(1, 4, 64)\n"
+        "    mask = torch.ones(1, 4, dtype=torch.bool)\n    here = network(x, mask)\n    child = os.fork()\n"
+        "    same = torch.equal(network(x, mask), here)\n"
+        "if not child:\n    os._exit(0 if same else 1)\nsys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["skips", "mld"])
+def test_a_prepared_call_reads_what_its_pieces_hold_now(kind):
+    module, (x, mask) = network(kind), inputs(kind, 3, 6)
+    packed = stacks.packed(module, x)
+    shared, own = x[:1, :2].clone(), x[:, 2:].clone()
+    evaluate = packed.prepared([shared.expand(3, -1, -1), own], mask, slice(1, 5))
+    for step in range(3):
+        shared.add_(step)
+        own.mul_(0.5)
+        whole = torch.cat([shared.expand(3, -1, -1), own], dim=1)
+        assert torch.equal(evaluate(), packed.prepared([whole], mask, slice(1, 5))())

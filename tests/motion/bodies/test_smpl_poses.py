@@ -1,0 +1,98 @@
+"""Poses of SMPL's family: every spelling and width, which way is up, what is missing."""
+
+import numpy as np
+import pytest
+
+from lead.motion import Motion, MotionError, Reading
+from lead.motion.read_options import UNITS
+from lead.motion.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+
+FRAMES = 8
+STAND = axis_angle_to_matrix(np.array([np.pi / 2, 0, 0]))  # from SMPL's Y up to AMASS's Z up
+
+
+def poses(width: int = 165, z_up: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Somebody who strides, arms moving; and where the pelvis is."""
+    rng = np.random.default_rng(0)
+    values = np.cumsum(rng.normal(size=(FRAMES, width)) * 0.02, axis=0)
+    values[:, :3] = matrix_to_axis_angle(STAND if z_up else np.eye(3))
+    trans = np.stack([0 * np.arange(FRAMES), 0.1 * np.arange(FRAMES), np.full(FRAMES, 0.9)], axis=-1)
+    return values, (trans * [1, -1, 1] if z_up else trans[:, [0, 2, 1]])
+
+
+@pytest.fixture
+def read(tmp_path):
+    def save_and_read(reading: Reading = Reading(), **arrays: np.ndarray) -> Motion:
+        np.savez(tmp_path / "clip.npz", **arrays)
+        return Motion.read(tmp_path / "clip.npz", reading)
+
+    return save_and_read
+
+
+@pytest.mark.parametrize("width", [66, 72, 156, 165])
+@pytest.mark.parametrize("rate", ["mocap_framerate", "mocap_frame_rate", "fps", "frame_rate"])
+def test_every_width_and_rate_key(read, width, rate):
+    values, trans = poses()
+    reference = read(poses=values, trans=trans, mocap_framerate=120)
+    motion = read(poses=values[:, :width], trans=trans, betas=np.zeros(16), gender="neutral", **{rate: 120})
+    np.testing.assert_array_equal(motion.joints, reference.joints)
+    assert (motion.fps, motion.notes, motion.rig) == (120, (), None)
+
+
+@pytest.mark.parametrize(
+    ("root", "body", "path"),
+    [
+        ("root_orient", "pose_body", "trans"),
+        ("global_orient", "body_pose", "transl"),
+    ],
+)
+def test_parts_in_amass_and_smplx_spelling(read, root, body, path):
+    values, trans = poses()
+    reference = read(poses=values, trans=trans, fps=60).joints
+    for width in (63, 69):
+        parts = {root: values[:, :3], body: values[:, 3 : 3 + width], path: trans, "pose_hand": values[:, 75:]}
+        np.testing.assert_array_equal(read(**parts, fps=60).joints, reference)
+    stacked = {root: values[:, None, :3], body: values[:, 3:66].reshape(FRAMES, 21, 3), path: trans}
+    np.testing.assert_array_equal(read(**stacked, fps=60).joints, reference)
+
+
+def test_up_is_z_unless_the_body_stands_along_y(read):
+    z_up, y_up = poses(), poses(z_up=False)
+    reference = read(poses=z_up[0], trans=z_up[1], fps=60)
+    motion = read(poses=y_up[0], trans=y_up[1], fps=60)
+    np.testing.assert_allclose(motion.joints, reference.joints, atol=1e-6)
+    assert motion.notes == ("the person stands along Y, not along Z: Y was taken to point up",)
+    stated = read(Reading(up="Y"), poses=y_up[0], trans=y_up[1], fps=60)
+    np.testing.assert_array_equal(stated.joints, motion.joints)
+    assert stated.notes == ()
+    lying = read(poses=y_up[0], trans=z_up[1] * [1, 5, 0.2], fps=60)  # on the back, all over a Z-up floor
+    assert lying.notes == ()
+    assert np.ptp(lying.joints[..., 1]) < 1
+
+
+def test_rate_and_unit_can_be_stated(read):
+    values, trans = poses()
+    reference = read(poses=values, trans=trans, fps=60)
+    motion = read(Reading(fps=60, unit="cm"), poses=values, trans=trans / UNITS["cm"])
+    assert motion.fps == 60
+    np.testing.assert_allclose(motion.joints, reference.joints, atol=1e-6)
+    still = read(poses=values, fps=60)
+    assert still.notes == ("no trans: the person stays in one place",)
+    np.testing.assert_array_equal(still.joints[:, 0], 0)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"poses": np.zeros((4, 156))}, "poses without a rate .mocap_framerate, mocap_frame_rate, fps, frame_rate"),
+        ({"pose_body": np.zeros((4, 63)), "fps": 30}, "pose_body without root_orient or global_orient"),
+        ({"global_orient": np.zeros((4, 3)), "fps": 30}, "global_orient without pose_body or body_pose"),
+        ({"root_orient": np.zeros((4, 9)), "pose_body": np.zeros((4, 63)), "fps": 30}, "root_orient of shape"),
+        ({"poses": np.zeros((4, 24, 3, 3)), "fps": 30}, r"poses of shape \(4, 24, 3, 3\); expected poses"),
+        ({"poses": np.array({"poses": 1}), "fps": 30}, "holds object, not numbers; pickled objects are never loaded"),
+    ],
+)
+def test_what_is_missing_is_named(read, tmp_path, arrays, says):
+    with pytest.raises(MotionError, match=says) as caught:
+        read(**arrays)
+    assert str(caught.value).startswith(str(tmp_path / "clip.npz"))

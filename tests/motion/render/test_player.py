@@ -1,0 +1,78 @@
+"""The player page: its data are the motions, it is small, and it asks nothing of any network."""
+
+import base64
+import json
+import re
+
+import numpy as np
+import pytest
+
+from lead.motion.motion import Motion
+from lead.motion.render.figure import figure_ends, figure_radii, placed
+from lead.motion.render.player import player_page
+from lead.motion.skeleton import tpose
+
+
+def moved(frames: int = 12, fps: float = 30.0, metres: float = 1.0) -> Motion:
+    path = np.linspace([3.0, 1.0, 2.0], [3.0 + metres, 1.0, 2.0], frames)
+    return Motion((tpose() + path[:, None]).astype(np.float32), fps=fps)
+
+
+def page_data(page: str) -> dict:
+    found = re.search(r'<script id="motions" type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def joints_of(packed: dict) -> np.ndarray:
+    flat = np.frombuffer(base64.b64decode(packed["joints"]), "<i2")
+    return flat.reshape(packed["frames"], 22, 3) * packed["unit"]
+
+
+def test_holds_the_motions_as_they_are_placed() -> None:
+    data = page_data(player_page([moved(), moved(5)], ["one", "two"]))
+    told = [(motion["title"], motion["fps"], motion["frames"], motion["size"]) for motion in data["motions"]]
+    assert told == [("one", 30.0, 12, 1.0), ("two", 30.0, 5, 1.0)]
+    np.testing.assert_allclose(joints_of(data["motions"][0]), placed(moved()), atol=0.00026)
+
+
+def test_the_page_puts_limbs_where_we_do() -> None:
+    data = page_data(player_page([moved()]))
+    joints, size = joints_of(data["motions"][0])[3], data["motions"][0]["size"]
+    ends = [
+        [sum(weight * joints[joint] for joint, weight in limb[side]) for side in ("start", "end")]
+        for limb in data["capsules"]
+    ]
+    np.testing.assert_allclose(ends, figure_ends(placed(moved())[3]), atol=0.002)
+    np.testing.assert_allclose([np.array(limb["radii"]) * size for limb in data["capsules"]], figure_radii(moved()))
+
+
+def test_a_long_way_still_fits_into_16_bits() -> None:
+    packed = page_data(player_page([moved(metres=100.0)]))["motions"][0]
+    np.testing.assert_allclose(joints_of(packed), placed(moved(metres=100.0)), atol=0.002)
+
+
+def test_is_small() -> None:
+    frames = 20 * 60
+    page = player_page([moved(frames, fps=20.0)])
+    empty = len(player_page([moved(1)]))
+    assert empty < 36 * 1024
+    assert (len(page) - empty) / frames < 180  # bytes a frame
+    assert page_data(player_page([moved(121, fps=120.0)]))["motions"][0]["frames"] == 31
+
+
+@pytest.mark.parametrize(
+    "title", ["</script><script>alert(1)</script>", "<!-- <script>", "a <my-word> b", "歩く \u2028", "<img src=x>"]
+)
+def test_titles_cannot_leave_the_data(title: str) -> None:
+    page = player_page([moved()], [title])
+    assert page.count("<script") == page.count("</script>") == 2
+    assert page_data(page)["motions"][0]["title"] == title
+    assert "innerHTML" not in page and "document.write" not in page
+
+
+def test_asks_nothing_of_a_network() -> None:
+    page = player_page([moved()])
+    page = page.replace(re.search(r'"joints":"([^"]*)"', page)[1], "")
+    assert "default-src 'none'" in page
+    assert not re.search(r"https?:|//\w|\bsrc=|\bfetch\(|XMLHttp|WebSocket|@import|url\(|import\(", page)

@@ -1,0 +1,101 @@
+"""Figures in pixels: where they stand, that near hides far, that the ground stands still."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lead.motion.motion import Motion
+from lead.motion.render.figure import COLORS, FIGURE, SOLE, figure_ends, figure_radii, placed
+from lead.motion.render.rasterizer import SHADOW_CELLS, SHADOW_REACH, Stage, View, _shadow_map, framed, shots
+from lead.motion.skeleton import tpose
+
+VIEW = View(120, 160)
+
+
+def facing_east(frames: int = 30) -> Motion:
+    """A T-pose that faces +X and glides 2 m that way, recorded far from the origin."""
+    to_east = np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0]])
+    path = np.linspace([5.0, 0.3, -7.0], [7.0, 0.3, -7.0], frames)
+    return Motion((tpose() @ to_east.T + path[:, None]).astype(np.float32), fps=30.0)
+
+
+def drawn(motion: Motion, frame: int = 0, view: View = VIEW) -> np.ndarray:
+    shot = shots(motion)
+    stage = Stage(framed(view, [shot]))
+    return stage.draw(shot.ends[frame], shot.radii, shot.targets[frame]).astype(int)
+
+
+def share(picture: np.ndarray, part: str) -> np.ndarray:
+    color = np.array(COLORS[part])
+    return picture @ color / np.linalg.norm(picture, axis=-1) / np.linalg.norm(color) > 0.995
+
+
+def test_is_placed_on_the_floor_facing_us() -> None:
+    joints = placed(facing_east())
+    assert joints[..., 1].min() == pytest.approx(SOLE, abs=1e-4)
+    np.testing.assert_allclose(joints[0, 0, [0, 2]], 0, atol=1e-5)
+    np.testing.assert_allclose(joints[-1, 0], joints[0, 0] + [0, 0, 2], atol=1e-4)
+    np.testing.assert_allclose(joints[0], tpose() + np.array([0, SOLE, 0]), atol=1e-4)
+
+
+def test_a_turn_all_round_starts_facing_us() -> None:
+    turns = np.linspace(0, 2 * np.pi, 40, endpoint=False) + 1.0
+    around = np.stack([[[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]] for a in turns])
+    joints = placed(Motion((tpose() @ around.transpose(0, 2, 1)).astype(np.float32)))
+    np.testing.assert_allclose(joints[0], tpose() + np.array([0, SOLE, 0]), atol=1e-3)
+
+
+def test_the_figure_is_symmetric_and_grows_with_the_body() -> None:
+    ends = figure_ends(tpose())
+    sides = {part: ends[[limb.part == part for limb in FIGURE]] for part in ("left", "right")}
+    np.testing.assert_allclose(sides["left"] * [-1, 1, 1], sides["right"], atol=0.02)
+    small, large = (Motion((tpose() * size)[None].astype(np.float32)) for size in (1.0, 1.5))
+    np.testing.assert_allclose(figure_radii(large), 1.5 * figure_radii(small), rtol=1e-5)
+
+
+def test_left_is_seen_on_the_right_and_all_is_within() -> None:
+    picture = drawn(facing_east())
+    assert np.nonzero(share(picture, "left"))[1].mean() > np.nonzero(share(picture, "right"))[1].mean() + 20
+    limbs = share(picture, "left") | share(picture, "right")
+    assert not np.concatenate([limbs[0], limbs[-1], limbs[:, 0], limbs[:, -1]]).any()
+
+
+def test_what_is_nearer_hides_what_is_farther() -> None:
+    view = replace(VIEW, azimuth=np.pi / 2, elevation=0.05)  # from the person's left
+    seen = {part: share(drawn(facing_east(), view=view), part).sum() for part in ("left", "right")}
+    assert seen["left"] > 4 * seen["right"] > 0
+
+
+def test_the_ground_stands_still_while_the_camera_follows() -> None:
+    """Half a metre on, the grid looks the same; a quarter of a metre on, it does not."""
+    stage = Stage(replace(VIEW, focal=200.0, center=(60.0, 80.0)))
+    nobody = np.tile([0.0, 50.0, 0.0], (len(FIGURE), 2, 1))
+    radii = np.full((len(FIGURE), 2), 0.01)
+    here, half, quarter = (stage.draw(nobody, radii, np.array([0.1, 0.93, z])).astype(int) for z in (0.0, 0.5, 0.25))
+    np.testing.assert_allclose(here, half, atol=1)
+    assert (np.abs(here - quarter).sum(axis=-1) > 20).sum() > 100
+
+
+def test_the_shadow_is_under_the_figure_and_fades_with_its_height() -> None:
+    ends = figure_ends(tpose())
+    radii = figure_radii(facing_east())
+    low, high = (
+        _shadow_map(ends[..., [0, 2]], ends[..., 1].mean(axis=-1) + lift, radii.mean(axis=-1)) for lift in (0.0, 1.0)
+    )
+    middle = SHADOW_CELLS // 2
+    foot = int(middle + tpose()[10, 0] / (2 * SHADOW_REACH) * SHADOW_CELLS)
+    assert low[foot, middle] > 0.85 > 1.5 * high[foot, middle] > 0
+    assert low[middle, 0] == low[middle, -1] == 0  # arms point to both sides, nothing to the front or back
+    assert 0 < low[middle - 16, middle] < 0.5  # an arm's
+
+
+def test_seen_from_above() -> None:
+    assert share(drawn(facing_east(), view=replace(VIEW, elevation=1.5)), "left").any()
+
+
+def test_a_person_of_no_size_is_drawn_too() -> None:
+    nobody = shots(Motion(np.zeros((20, 22, 3)), 20.0))
+    view = framed(View(100, 100), [nobody])
+    assert np.isfinite(view.focal) and view.focal > 0
+    assert (nobody.radii > 0).all()

@@ -1,0 +1,305 @@
+"""Rigs of many makers: the joints' names, units, axes, what is missing; and writing on them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.pack import has_pack, pack_folder
+from lead.motion.errors import MotionError
+from lead.motion.formats.bvh import Bvh, format_bvh, parse_bvh, read_bvh
+from lead.motion.rigs.match_names import convention, match_names, missing_joints, plain_name
+from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
+from lead.motion.rigs.rig import read_rig
+from lead.motion.skeleton import BONE_LENGTHS, JOINTS, bone_lengths
+
+needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
+
+
+def written(bvh: Bvh) -> Bvh:
+    return parse_bvh(format_bvh(bvh).encode())
+
+
+def errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Metres."""
+    assert a.shape == b.shape
+    return np.linalg.norm(a - b, axis=-1)
+
+
+def all_schemes() -> list[str]:
+    return [
+        "mixamo",
+        "smpl",
+        "lafan1",
+        "bandai",
+        "biped",
+        "unreal",
+        "classic",
+        "rokoko",
+        "vrm",
+        "kinect",
+        "asf",
+        "rigify",
+    ]
+
+
+@pytest.mark.parametrize("scheme", all_schemes())
+def test_every_makers_names_are_known(scheme, schemes, make_rig_bvh):
+    rig, joints = read_rig(make_rig_bvh(schemes[scheme]))
+    assert [rig.names[node] for node in rig.nodes] == schemes[scheme]
+    assert errors(joints, read_rig(make_rig_bvh(list(JOINTS)))[1]).max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("maker", "names"),
+    [
+        ("Mixamo", "mixamo"),
+        ("SMPL", "smpl"),
+        ("LAFAN1", "lafan1"),
+        ("Bandai-Namco", "bandai"),
+        ("3ds Max Biped", "biped"),
+        ("Unreal", "unreal"),
+        ("classic BVH", "classic"),
+        ("Rokoko", "rokoko"),
+        ("VRM", "vrm"),
+        ("Kinect", "kinect"),
+        ("CMU", "asf"),
+        ("Rigify", "rigify"),
+        ("SMPL", list(JOINTS)),
+        ("CMU", ["Hips", "LHipJoint", "LeftUpLeg", "RHipJoint", "RightUpLeg", "LowerBack", "Neck", "Neck1"]),
+        ("Daz", ["hip", "abdomen", "lThigh", "lShin", "lShldr", "lForeArm", "rThigh", "rShin", "rShldr"]),
+        ("Xsens, 100STYLE", [f"{side}{limb}" for side in ("Left", "Right")
+                             for limb in ("Collar", "Shoulder", "Elbow", "Hip", "Knee", "Ankle")] + ["Chest4"]),
+        ("Xsens MVN", ["L5", "L3", "T12", "T8", *(f"{side}{part}Leg" for side in ("Left", "Right")
+                                                  for part in ("Upper", "Lower"))]),
+        ("Perception Neuron", ["Hips", "LeftUpLeg", "LeftLeg", "LeftInHandIndex", "RightInHandIndex"]),
+        ("MotionBuilder", ["a:LeftUpLeg", "a:RightUpLeg", "a:LeftToeBase", "a:RightToeBase", "a:Reference"]),
+        ("", ["root", "bone1", "bone2"]),
+    ],
+)  # fmt: skip
+def test_makers_are_told_by_their_names(maker, names, schemes):
+    assert convention(schemes[names] if isinstance(names, str) else names) == maker
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("mixamorig1:LeftUpLeg", "left_upleg"),
+        ("mixamorigLeftUpLeg", "left_upleg"),
+        ("Bip01 L UpperArm", "left_upperarm"),
+        ("ValveBiped.Bip01_R_Thigh", "right_thigh"),
+        ("rShldr", "right_shldr"),
+        ("lfemur", "left_femur"),
+        ("lowerback", "lowerback"),
+        ("UpperLeg_L", "left_upperleg"),
+        ("ball_l", "left_ball"),
+        ("neck_01", "neck1"),
+        ("joint_Root", "root"),
+        ("Character1_RightHand", "right_hand"),
+        ("a|b|Left Foot", "left_foot"),
+        ("DEF-upper_arm.L.001", "left_upperarm1"),
+    ],
+)
+def test_plain_names(name, plain):
+    assert plain_name(name) == plain
+
+
+@pytest.mark.parametrize("up", ["Y", "Z"])
+@pytest.mark.parametrize("unit", [1.0, 0.01, 0.001, 0.0254, 0.0254 / 0.45])
+@pytest.mark.parametrize("stretch", [0.85, 1.1])
+def test_units_and_axes(up, unit, stretch, schemes, make_rig_bvh):
+    rig, joints = read_rig(make_rig_bvh(schemes["mixamo"], unit=unit, up=up, stretch=stretch))
+    assert (rig.up, rig.scale) == (up, unit)
+    reference = read_rig(make_rig_bvh(schemes["mixamo"], stretch=stretch))[1]
+    assert errors(joints, reference).max() < 1e-6
+
+
+def test_left_is_left_and_forward_is_forward(schemes, make_rig_bvh):
+    for up in ("Y", "Z"):
+        rig, joints = read_rig(make_rig_bvh(schemes["unreal"], up=up))
+        assert (joints[:, JOINTS.index("left_hip"), 0] > joints[:, JOINTS.index("right_hip"), 0]).all()
+        assert (
+            joints[:, JOINTS.index("left_foot"), 2] > joints[:, JOINTS.index("left_ankle"), 2] - 0.3
+        ).all()
+        assert joints[-1, 0, 2] > joints[0, 0, 2] + 1
+        back, _ = read_rig(written(motion_to_rig(joints, rig)))
+        assert [back.names[node] for node in back.nodes] == schemes["unreal"]
+        again = read_rig(written(motion_to_rig(joints, rig)))[1]
+        assert (again[:, JOINTS.index("left_wrist"), 0] > again[:, JOINTS.index("right_wrist"), 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("leave", "worst"),
+    [
+        ((), 0.0001),
+        ((6,), 0.0001),
+        ((3, 6), 0.0001),
+        ((3, 6, 9), 0.0001),
+        ((13, 14), 0.0001),
+        ((10, 11), 0.0001),
+        ((12,), 0.0001),
+        ((15,), 0.0001),
+        ((6, 10, 11, 13, 14, 15), 0.0001),
+    ],
+)
+def test_missing_joints_are_filled_and_the_rest_comes_back(leave, worst, schemes, make_rig_bvh):
+    bvh = make_rig_bvh(schemes["mixamo"], leave=leave)
+    rig, joints = read_rig(bvh)
+    there = [joint for joint in range(22) if joint not in leave]
+    full = read_rig(make_rig_bvh(schemes["mixamo"]))[1]
+    if not {3, 6, 9, 12} & set(leave):  # a joint that turned is gone, and what is above it moves otherwise
+        assert errors(joints, full)[:, there].max() < 1e-9
+    lengths = bone_lengths(joints).mean(axis=0)
+    assert (lengths[1:] > 0.02).all()
+    if 10 in leave:
+        assert (joints[:, 10, 2] - joints[:, 7, 2]).mean() > 0
+        assert lengths[10] == pytest.approx(BONE_LENGTHS[10], rel=0.05)
+    back = read_rig(written(motion_to_rig(joints, rig, same_body=True)))[1]
+    assert errors(back, joints).mean() < worst
+    assert errors(back, joints).max() < 0.001
+
+
+def test_a_spine_of_five_and_a_neck_of_two(schemes, make_rig_bvh):
+    bvh = make_rig_bvh(schemes["unreal"])
+    names = list(bvh.names)
+    names[names.index("spine_03")] = "spine_05"
+    rig, _ = read_rig(replace(bvh, names=tuple(names)))
+    assert [rig.names[rig.nodes[joint]] for joint in (3, 6, 9, 12, 15)] == [
+        "spine_01", "spine_02", "spine_05", "neck_01", "head",
+    ]  # fmt: skip
+
+
+def test_joints_in_one_place_as_in_cmu_files(schemes, make_rig_bvh):
+    """cgspeed's CMU rigs: LHipJoint and LowerBack lie in the Hips, Neck and the collars in Spine1."""
+    bvh = make_rig_bvh(schemes["lafan1"])
+    names, parents, offsets = list(bvh.names), list(bvh.parents), bvh.offsets.copy()
+    spine2, left_collar = names.index("Spine2"), names.index("LeftShoulder")
+    offsets[names.index("LeftArm")] += offsets[left_collar]
+    offsets[left_collar] = 0
+    names += ["LHipJoint", "LowerBack"]
+    parents += [0, 0]
+    offsets = np.concatenate([offsets, np.zeros((2, 3))])
+    parents[names.index("LeftUpLeg")], parents[names.index("Spine")] = 22, 23
+    turns = bvh.channels[1]
+    values = np.concatenate([bvh.values, np.zeros((60, 6))], axis=1)
+    values[:, -3:] = 15 * np.sin(np.arange(60) / 8)[:, None]
+    shuffled = Bvh(
+        tuple(names), tuple(parents), offsets, (*bvh.channels, turns, turns), (), values, bvh.frame_time
+    )
+    rig, joints = read_rig(written(shuffled))
+    assert rig.nodes[JOINTS.index("left_collar")] == -1
+    assert rig.names[rig.nodes[3]] == "Spine"
+    assert rig.names[rig.nodes[9]] == names[spine2]
+    assert (bone_lengths(joints)[:, 1:] > 0.02).all()
+    back = read_rig(written(motion_to_rig(joints, rig, same_body=True)))[1]
+    assert errors(back, joints).max() < 0.001
+
+
+def test_an_unknown_rig_lists_what_was_not_found_and_what_is_there(schemes, make_rig_bvh):
+    bvh = make_rig_bvh(schemes["mixamo"], leave=(20,))
+    names = ["Paw" if name.endswith("RightHand") else name for name in bvh.names]
+    with pytest.raises(
+        MotionError, match=r"no joint matches left_wrist, right_wrist\..* joints are: mixamorig:Hips,.*Paw"
+    ):
+        read_rig(replace(bvh, names=tuple(names)))
+    missing = missing_joints(match_names(["bone1", "bone2"], [-1, 0]))
+    assert (missing[0], missing[1], missing[-1], len(missing)) == ("pelvis", "left_hip", "neck or head", 14)
+
+
+def test_a_rig_without_size_or_movement_is_refused(schemes, make_rig_bvh):
+    bvh = make_rig_bvh(schemes["mixamo"])
+    with pytest.raises(MotionError, match="no length"):
+        read_rig(replace(bvh, offsets=0 * bvh.offsets))
+    fixed = replace(bvh, channels=(bvh.channels[0][3:], *bvh.channels[1:]), values=bvh.values[:, 3:])
+    rig, joints = read_rig(fixed)
+    with pytest.raises(MotionError, match="cannot move"):
+        motion_to_rig(joints, rig)
+
+
+def test_a_skeleton_without_frames_is_a_rig(schemes, make_rig_bvh, make_walk):
+    bvh = make_rig_bvh(schemes["mixamo"])
+    rig, joints = read_rig(replace(bvh, values=bvh.values[:0]))
+    assert joints.shape == (0, 22, 3)
+    walk = make_walk(40)
+    back = read_rig(written(motion_to_rig(walk, rig)))[1]
+    lift = np.array([0, walk[..., 1].min(), 0])
+    assert errors(back + lift, walk).max() < 0.001
+
+
+def test_other_proportions_keep_directions_and_scale_the_path(schemes, make_rig_bvh, make_walk):
+    walk = make_walk(60, heading=2.0)
+    rig = read_rig(written(make_rig_bvh(schemes["unreal"], unit=0.01, up="Z", stretch=0.7)))[0]
+    bvh = written(motion_to_rig(walk, rig))
+    assert bvh.names == rig.names
+    assert bvh.channels == rig.channels
+    np.testing.assert_allclose(bvh.offsets, rig.offsets, rtol=1e-6)
+    back = read_rig(bvh)[1]
+    np.testing.assert_allclose(bone_lengths(back).mean(axis=0), 0.7 * BONE_LENGTHS, rtol=1e-4)
+    ours, theirs = (joints[:, 1:] - joints[:, [0]] for joints in (walk, back))
+    np.testing.assert_allclose(theirs, 0.7 * ours, atol=1e-4)
+    ours, theirs = (joints[:, [1, 2]].mean(axis=1)[:, [0, 2]] for joints in (walk, back))
+    np.testing.assert_allclose(theirs[-1] - theirs[0], 0.7 * (ours[-1] - ours[0]), atol=1e-4)
+    assert back[..., 1].min() == pytest.approx(rig.floor, abs=1e-4)
+
+
+def test_fingers_keep_the_rest_pose(schemes, make_rig_bvh, make_walk):
+    bvh = make_rig_bvh(schemes["mixamo"])
+    hand = list(bvh.names).index("mixamorig:LeftHand")
+    finger = Bvh(
+        (*bvh.names, "mixamorig:LeftHandIndex1"),
+        (*bvh.parents, hand),
+        np.concatenate([bvh.offsets, [[8, 0, 1]]]),
+        (*bvh.channels, bvh.channels[1]),
+        (),
+        np.concatenate([bvh.values, np.full((60, 3), 20.0)], axis=1),
+        1 / 30,
+    )
+    out = motion_to_rig(make_walk(20), read_rig(finger)[0])
+    np.testing.assert_allclose(out.values[:, -3:], 0, atol=1e-9)
+
+
+def test_knees_bend_about_the_rigs_own_hinge(schemes, make_rig_bvh):
+    """The written rotations, not only the positions, are those of the clip: its hinges tell the twist."""
+    bvh = make_rig_bvh(schemes["mixamo"])
+    rig, joints = read_rig(bvh)
+    again = motion_to_rig(joints, rig, same_body=True)
+    before, after = bvh.world()[1], again.world()[1]
+    cosine = (np.einsum("fjab,fjab->fj", before, after) - 1) / 2
+    degrees = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    for side in ("Left", "Right"):
+        for joint in ("UpLeg", "Leg", "Arm", "ForeArm"):
+            assert np.median(degrees[:, rig.names.index(f"mixamorig:{side}{joint}")]) < 5, (side, joint)
+
+
+def test_a_leg_swung_over_the_head_does_not_jump(make_walk):
+    walk = make_walk(80)
+    thigh, shin = walk[:, 4] - walk[:, 1], walk[:, 7] - walk[:, 4]
+    sweep = np.linspace(-0.6, np.pi + 0.6, 80)
+    direction = np.stack([np.full(80, 0.05), -np.cos(sweep), np.sin(sweep)], -1)
+    direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
+    foot = walk[:, 10] - walk[:, 7]
+    walk[:, 4] = walk[:, 1] + direction * np.linalg.norm(thigh, axis=-1, keepdims=True)
+    walk[:, 7] = walk[:, 4] + direction * np.linalg.norm(shin, axis=-1, keepdims=True)
+    walk[:, 10] = walk[:, 7] + foot
+    bvh = motion_to_bvh(walk, 20.0)
+    turns = bvh.local()[1][:, 1]
+    steps = np.einsum("fab,fab->f", turns[1:], turns[:-1])
+    assert np.degrees(np.arccos(np.clip((steps - 1) / 2, -1, 1))).max() < 15
+    assert errors(read_rig(written(bvh))[1], walk).max() < 0.001
+
+
+@needs_pack
+@pytest.mark.parametrize("pattern", ["raw_bvh/*.bvh", "exemplars/*/*.bvh"])
+def test_recorded_clips_come_back_on_their_own_rigs(pattern):
+    for path in sorted(pack_folder().glob(pattern)):
+        bvh = read_bvh(path)
+        rig, joints = read_rig(bvh)
+        assert (rig.up, rig.scale) == ("Y", 0.01)
+        out = written(motion_to_rig(joints, rig, same_body=True))
+        assert (out.names, out.channels, out.fps) == (bvh.names, bvh.channels, bvh.fps)
+        np.testing.assert_allclose(out.offsets, bvh.offsets, rtol=1e-5, atol=1e-5)
+        again = read_rig(out)[1]
+        assert errors(again, joints).mean() < 0.0005, path
+        assert errors(again, joints).max() < 0.002, path
+        own = read_rig(written(motion_to_bvh(joints, rig.fps)))[1]
+        assert errors(own, joints).max() < 0.001, path

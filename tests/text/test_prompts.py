@@ -1,0 +1,196 @@
+"""Prompts are read as docs/prompts.md says; strengths move the condition, the adapter and the direction together."""
+
+import doctest
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lead import LeadError
+from lead.networks.lora import Adapter
+from lead.text.prompts import Slot, named_words, read_prompt
+
+DOCS = Path(__file__).parents[2] / "docs" / "prompts.md"
+
+
+def strengths(prompt: str) -> list[tuple[str, float]]:
+    return [(part.token, round(part.strength, 6)) for part in read_prompt(prompt) if isinstance(part, Slot)]
+
+
+def test_the_documentations_examples_hold():
+    result = doctest.testfile(str(DOCS), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.attempted >= 8 and not result.failed
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("a person walks", []),
+        ("a person (walks:2)", []),  # without a word everything is text
+        ("<a><b> <c>", [("<a>", 1), ("<b>", 1), ("<c>", 1)]),
+        ("(<a>:0.6) and (<b>: 2.0 )", [("<a>", 0.6), ("<b>", 2)]),
+        ("(<a>:.5)(<b>:1.)", [("<a>", 0.5), ("<b>", 1)]),
+        ("(does <a> in <b> style:0.5)", [("<a>", 0.5), ("<b>", 0.5)]),
+        ("((<a>:0.5) like <b>:0.8) <c>", [("<a>", 0.4), ("<b>", 0.8), ("<c>", 1)]),
+        ("(<a> (slowly):0.5)", [("<a>", 0.5)]),
+        ("(<a>) and (<b>)", [("<a>", 1), ("<b>", 1)]),
+        ("<moon-walk> <moon>", [("<moon-walk>", 1), ("<moon>", 1)]),
+        ("(<a>:0) (<a>:1.5)", [("<a>", 0), ("<a>", 1.5)]),
+    ],
+)
+def test_words_and_strengths(prompt, found):
+    assert strengths(prompt) == found
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("(<a>:2.5)", r"\(<a>:2.5\) makes the strength of <a> 2.5; expected a number from 0 to 2"),
+        ("((<a>:2):1.5)", r"makes the strength of <a> 3; expected"),
+        ("(<a>:-0.5)", r"the strength in \(<a>:-0.5\) is '-0.5'; expected a number"),
+        ("(<a>:much)", "is 'much'"),
+        ("(<a>:0,6)", "is '0,6'"),
+        ("(<a>:nan)", "is 'nan'"),
+        ("(<a>:)", "is ''"),
+        ("(<a>:0.6", r"':0.6' after <a> is not read: .* in parentheses, as in \(<a>:0.6\)"),
+        ("<a>:0.6", "':0.6' after <a> is not read"),
+        ("(<a>):0.6", r"'\):0.6' after <a> is not read"),
+        ("(<a>:0.5 <b>)", "':0.5' after <a> is not read"),
+        ("(<a>:0.5:0.6)", "':0.5' after <a> is not read"),
+        ("(waves:1.2) like <a>", r"\(waves:1.2\) has no learnt word in it, .* leave the parentheses out"),
+    ],
+)
+def test_what_is_no_strength_is_said(prompt, said):
+    with pytest.raises(LeadError, match=said):
+        read_prompt(prompt)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.sampled_from(["(", ")", ":", "0.5", "<a>", "<b-c>", " ", "walks", "<", ">", "2"]), max_size=14))
+def test_any_prompt_is_read_or_refused(pieces):
+    prompt = "".join(pieces)
+    try:
+        parts = read_prompt(prompt)
+    except LeadError:
+        return
+    assert all(0 <= part.strength <= 2 for part in parts if isinstance(part, Slot))
+    assert not any(isinstance(one, str) and isinstance(two, str) for one, two in pairwise(parts))
+    if not any(isinstance(part, Slot) for part in parts):
+        assert "".join(parts) == prompt
+
+
+def test_named_words_take_the_larger_strength():
+    assert named_words("a person (<A>:0.5) and (<a>:0.2), <b>") == {"<a>": 0.5, "<b>": 1.0}
+    assert named_words("a person") == {}
+
+
+# what they do
+
+
+@pytest.fixture(scope="module")
+def words():
+    rng = np.random.default_rng(0)
+    return {
+        "<a>": {"token_embedding": rng.normal(size=(2, 32)), "init": "old"},
+        "<b>": {"token_embedding": rng.normal(size=(3, 32)), "init": rng.normal(size=(1, 32))},
+        "<c>": rng.normal(size=(1, 32)),
+    }
+
+
+def test_a_strength_is_a_place_on_the_line_from_the_init(tiny_base, words):
+    def tau(prompt: str) -> torch.Tensor:
+        return tiny_base.encode_text([prompt], words)[0]
+
+    one, zero = tau("walks like <a> now"), tau("walks like old now")
+    assert torch.equal(tau("walks like (<a>:1) now"), one)
+    assert torch.equal(tau("(walks like <a> now:1.0)"), one)
+    assert torch.equal(tau("walks like (<a>:0) now"), zero)
+    for strength in (0.25, 0.6, 1.5, 2):
+        torch.testing.assert_close(tau(f"walks like (<a>:{strength}) now"), zero + strength * (one - zero))
+    vectors = {"<x>": words["<b>"]["init"]}
+    torch.testing.assert_close(tau("walks (<b>:0)"), tiny_base.encode_text(["walks <x>"], vectors)[0])
+    torch.testing.assert_close(tau("walks (<c>:0)"), tau("walks normally"))
+
+
+def test_several_strengths_go_from_corner_to_corner(tiny_base, words):
+    def tau(prompt: str) -> torch.Tensor:
+        return tiny_base.encode_text([prompt], words)[0]
+
+    none, first, both = tau("old, normally"), tau("<a>, normally"), tau("<a>, <c>")
+    torch.testing.assert_close(tau("(<a>:0.8), (<c>:0.3)"), none + 0.8 * (first - none) + 0.3 * (both - first))
+    torch.testing.assert_close(tau("(<a>, <c>:0.4)"), none + 0.4 * (both - none))
+    torch.testing.assert_close(tau("<a>, (<c>:0.5)"), first + 0.5 * (both - first))
+    torch.testing.assert_close(tau("(<a>:1.5), <c>"), none + 1.5 * (first - none) + both - first)
+
+
+def test_strengths_change_no_bit_of_other_prompts(tiny_base, words):
+    prompts = ["a person walks", "someone <a>", "walks (<b>:1)"]
+    alone = tiny_base.encode_text(prompts, words)
+    assert torch.equal(tiny_base.encode_text([*prompts[:2], "walks <b>"], words), alone)
+    mixed = tiny_base.encode_text([*prompts[:2], "walks (<b>:0.5)"], words)
+    assert torch.equal(mixed[:2], alone[:2])
+
+
+def test_gradients_are_scaled_by_the_strength(tiny_base):
+    gradients = []
+    for strength in (1.0, 0.5):
+        vectors = torch.ones(1, 32, requires_grad=True)
+        tiny_base.encode_text([f"walks (<x>:{strength})"], {"<x>": vectors}).sum().backward()
+        gradients.append(vectors.grad)
+    torch.testing.assert_close(gradients[1], 0.5 * gradients[0])
+
+
+def test_bad_inits_are_refused(tiny_base, words):
+    with pytest.raises(LeadError, match=r"words have \[vectors, 32\]"):
+        tiny_base.encode_text(["<a>"], {"<a>": {**words["<a>"], "init": np.zeros((2, 7))}})
+
+
+def test_too_long_a_prompt_is_told_whatever_the_strength(tiny_base, words):
+    with pytest.raises(LeadError, match=r"has 92 tokens \(90 of them are learned words'\)"):
+        tiny_base.encode_text(["(<b>:0.5)" * 30], words)
+
+
+@pytest.fixture(scope="module")
+def acting_word(tiny_base):
+    adapter = Adapter.fresh(tiny_base.denoiser, 2, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for up in adapter.up:
+            up.normal_(std=0.3, generator=torch.Generator().manual_seed(1))
+    return {"token_embedding": torch.zeros(1, 32), "direction": torch.full((8,), 0.5), **adapter.tensors()}
+
+
+def test_strengths_scale_adapter_and_direction(tiny_base, acting_word):
+    prompts = ["a person walks", "a person (<x>:0.5)", "a person <x>"]
+    motions = tiny_base.generate(prompts, words={"<x>": acting_word})
+    np.testing.assert_array_equal(motions[0].joints, tiny_base.generate(prompts[:1] * 3)[0].joints)
+    half = {name: 0.5 * x if name == "direction" or name.endswith("/up") else x for name, x in acting_word.items()}
+    half["token_embedding"] = acting_word["token_embedding"]
+    text = tiny_base.encode_text(prompts, {"<x>": acting_word})
+    encode, tiny_base.encode_text = tiny_base.encode_text, lambda some, words=None: text if words else encode(some)
+    try:
+        halved = tiny_base.generate([prompts[0], "a person <x>", "a person <x>"], words={"<x>": half})
+    finally:
+        del tiny_base.encode_text
+    np.testing.assert_allclose(motions[1].joints, halved[1].joints, atol=1e-4)
+    assert not np.allclose(motions[1].joints, motions[2].joints, atol=1e-3)
+
+
+def test_strength_1_is_bit_identical_and_0_is_without_the_word(tiny_base, acting_word):
+    words = {"<x>": acting_word}
+    full = tiny_base.generate(["a person <x>"], words=words)[0].joints
+    np.testing.assert_array_equal(tiny_base.generate(["a person (<x>:1)"], words=words)[0].joints, full)
+    none = tiny_base.generate(["a person (<x>:0)"], words=words)[0].joints
+    np.testing.assert_array_equal(none, tiny_base.generate(["a person normally"])[0].joints)
+
+
+def test_several_words_add_up(tiny_base, acting_word):
+    """Adjacent words too: two words that do the same, at half strength each, are one at full strength."""
+    silent = {**acting_word, "token_embedding": tiny_base.text.token_vectors("normally")}
+    words = {"<x>": silent, "<y>": silent}
+    both = tiny_base.generate(["a person (<x><y>:0.5)"], words=words)[0].joints
+    one = tiny_base.generate(["a person <x>(<y>:0)"], words=words)[0].joints
+    np.testing.assert_allclose(both, one, atol=1e-3)

@@ -1,0 +1,378 @@
+"""The stages on a tiny data set: they make a base, go on after a kill, share their batches, keep the best."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_training import train
+from walks import walking
+
+import lead.train.vae as train_module
+from lead.data.dataset import prepare, vary_data
+from lead.errors import LeadError
+from lead.model import Lead
+from lead.networks.denoiser import DenoiserConfig
+from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
+from lead.train import latents
+from lead.train import logs as records
+from lead.train.assemble import assemble, load_manners, load_tower, load_vae
+from lead.train.diffusion import train_diffusion
+from lead.train.processes import launch
+from lead.train.stage import Stage, TrainConfig, load_part, save_part
+from lead.train.vae import VAE_PRESETS, ClipBatches, real_mean, train_vae
+
+STAGES = ("text", "vae", "decoder", "diffusion", "projector", "evaluator")
+PROGRAM = [sys.executable, str(Path(__file__).parents[1] / "tiny_training.py")]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    source = tmp_path_factory.mktemp("clips")
+    rows = []
+    for number in range(8):
+        walking(1.5 + 0.2 * number, seed=number).save(source / f"w{number}.npy")
+        split = "train" if number < 6 else "val"
+        captions = ["a person walks", f"walks {number}"] if number % 2 else [f"somebody {number}"]
+        rows.append({"clip": f"w{number}.npy", "captions": captions, "split": split})
+    (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    out = tmp_path_factory.mktemp("out") / "data"
+    prepare(source, out)
+    vary_data(out, copies=2)
+    return out
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    """A run folder with every stage trained for a few steps; treat it as read-only."""
+    run = tmp_path_factory.mktemp("run")
+    for stage in STAGES:
+        train(stage, data, run)
+    return run
+
+
+def copied(run: Path, to: Path, *parts: str) -> Path:
+    to.mkdir()
+    for part in parts:
+        shutil.copy(run / part, to)
+    return to
+
+
+def losses(run: Path, stage: str) -> list[float]:
+    return [row["loss"] for row in metrics(run, stage) if "loss" in row]
+
+
+def metrics(run: Path, stage: str) -> list[dict]:
+    return [json.loads(line) for line in (run / f"{stage}.metrics.jsonl").read_text().splitlines()]
+
+
+def header_and_bytes(path: Path) -> tuple[dict, bytes]:
+    """A safetensors file, its header parsed: the order in which metadata are written is random."""
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:end]), content[end:]
+
+
+def assert_equal(a: torch.nn.Module, b: torch.nn.Module) -> None:
+    for name, value in a.state_dict().items():
+        assert torch.equal(value, b.state_dict()[name]), name
+
+
+def test_stages_make_a_base_that_generates(data, run, tmp_path):
+    base = assemble(data, run, "tiny", "Apache-2.0")
+    path = base.save(tmp_path / "base.safetensors", compact=True)
+    loaded = Lead.load(path)
+    assert (loaded.name, loaded.license, loaded.config) == ("tiny", "Apache-2.0", base.config)
+    assert loaded.generate(["a person walks"], seconds=2)[0].joints.shape == (40, 22, 3)
+    assert float(loaded.vae.latent_scale) > 0
+
+
+def test_run_folder_tells_how(run):
+    told = json.loads((run / "vae.json").read_text())
+    assert told["config"]["d_latent"] == 8 and told["train"]["batch"] == 4 and told["processes"] == 1
+    assert {"package", "commit", "python", "torch", "threads", "platform", "cpus"} <= told.keys()
+    for stage in STAGES:
+        rows = metrics(run, stage)
+        reports = [row for row in rows if "loss" in row]
+        assert [row["step"] for row in reports] == [2, 4, 6]
+        assert all(row["seconds"] > 0 and row["peak_memory_gb"] > 0.1 for row in reports)
+        assert [row["step"] for row in rows if "best" in row] == [2, 4, 6]
+        last = records.finished(run, stage)
+        assert last == rows[-1] and last["finished"] and last["minutes"] > 0 and last["best_step"] in (2, 4, 6)
+        assert any(key.startswith("val_") for key in last)
+    assert not list(run.glob("*.checkpoint"))
+
+
+def test_a_stage_that_fails_goes_on_as_if_it_had_not(data, tmp_path, monkeypatch):
+    whole = train("vae", data, tmp_path / "whole")
+    honest, calls = train_module.vae_loss, []
+
+    def failing_at_the_fifth_step(*arguments):
+        calls.append(1)
+        if len(calls) == 5:
+            raise MemoryError
+        return honest(*arguments)
+
+    monkeypatch.setattr(train_module, "vae_loss", failing_at_the_fifth_step)
+    with pytest.raises(MemoryError):
+        train("vae", data, tmp_path / "failed")
+    monkeypatch.undo()
+    assert_equal(whole, train("vae", data, tmp_path / "failed"))
+    told = [[(r["step"], r.get("loss")) for r in metrics(tmp_path / name, "vae")] for name in ("whole", "failed")]
+    assert told[0] == told[1]
+
+
+def test_killed_at_any_step_a_run_ends_in_the_same_bytes(data, tmp_path):
+    options = {"steps": 60, "save_every": 7, "report_every": 1, "val_every": 20}
+    train("vae", data, tmp_path / "whole", **options)
+    killed_after = random.Random(time.time()).randrange(8, 40)
+    child = subprocess.Popen([*PROGRAM, "vae", str(data), str(tmp_path / "killed"), json.dumps(options)])
+    rows = tmp_path / "killed" / "vae.metrics.jsonl"
+    while child.poll() is None and (not rows.is_file() or rows.read_bytes().count(b'"loss"') < killed_after):
+        time.sleep(0.002)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL, killed_after
+    assert (tmp_path / "killed" / "vae.checkpoint").is_file()
+    train("vae", data, tmp_path / "killed", **options)
+    whole, killed = (header_and_bytes(tmp_path / name / "vae.safetensors") for name in ("whole", "killed"))
+    assert whole == killed, killed_after
+
+
+def test_ctrl_c_ends_the_step_and_saves(data, tmp_path, monkeypatch):
+    honest, calls = train_module.vae_loss, []
+
+    def interrupted_at_the_third_step(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return honest(*arguments)
+
+    monkeypatch.setattr(train_module, "vae_loss", interrupted_at_the_third_step)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match=r"vae stopped at step 3 of 6; the same command goes on from .*vae\."):
+        train("vae", data, tmp_path / "stopped", save_every=1000)
+    monkeypatch.undo()
+    assert signal.getsignal(signal.SIGINT) == handler
+    assert torch.load(tmp_path / "stopped" / "vae.checkpoint", weights_only=True)["step"] == 3
+    whole = train("vae", data, tmp_path / "whole", save_every=1000)
+    assert_equal(whole, train("vae", data, tmp_path / "stopped", save_every=1000))
+
+
+def test_a_checkpoint_of_another_run_is_refused(data, tmp_path, monkeypatch):
+    honest = Stage.update
+
+    def failing(stage, loss, parts, clips):
+        if stage.step == 3:
+            raise MemoryError
+        honest(stage, loss, parts, clips)
+
+    monkeypatch.setattr(Stage, "update", failing)
+    with pytest.raises(MemoryError):
+        train("vae", data, tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(LeadError, match=r"vae\.checkpoint \(step 2\).*train\.lr was 0\.0005, now 0\.1.*--restart"):
+        train("vae", data, tmp_path, lr=0.1)
+    moved = tmp_path / "other"
+    shutil.copytree(data, moved)
+    with pytest.raises(LeadError, match=r"inputs\.data was \w+, now \w+"):
+        train("vae", moved, tmp_path)
+    train("vae", data, tmp_path, report_every=1)  # what changes no weights may change
+
+
+def test_two_processes_train_as_one(data, run, tmp_path):
+    """The same losses to a relative 1e-5 in float32, and averaged weights to 1e-4: sums are in another order."""
+    shared = copied(run, tmp_path / "shared", "text.safetensors")
+    whole = copied(run, tmp_path / "whole", "text.safetensors")
+    stages = ("vae", "decoder", "diffusion", "projector", "evaluator")
+    code, _ = launch([*PROGRAM, ",".join(stages), str(data), str(shared), "{}"], processes=2)
+    assert code == 0
+    for stage in stages:
+        train(stage, data, whole)
+        assert losses(shared, stage) == pytest.approx(losses(whole, stage), rel=1e-5), stage
+        assert json.loads((shared / f"{stage}.json").read_text())["processes"] == 2
+        part = {"diffusion": "denoiser"}.get(stage, stage)
+        ours, theirs = (load_file(folder / f"{part}.safetensors") for folder in (shared, whole))
+        for name, value in theirs.items():
+            # Adam moves a weight whose gradient is nothing but rounding by the whole rate, one way or the other
+            close = torch.isclose(ours[name], value, rtol=1e-4, atol=1e-4).float().mean()
+            assert close >= (0.99 if stage == "decoder" else 1.0), f"{stage} {name}: {close}"
+
+
+def test_a_batch_in_parts_is_the_same_step(data, run, tmp_path):
+    for stage in ("vae", "diffusion"):
+        folders = [copied(run, tmp_path / f"{stage}{n}", "text.safetensors", "vae.safetensors") for n in (1, 2)]
+        for accumulate, folder in zip((1, 2), folders, strict=True):
+            train(stage, data, folder, accumulate=accumulate)
+        assert losses(folders[0], stage) == pytest.approx(losses(folders[1], stage), rel=1e-5)
+        part = {"diffusion": "denoiser"}.get(stage, stage)
+        whole, parts = (load_file(folder / f"{part}.safetensors") for folder in folders)
+        for name, value in whole.items():
+            torch.testing.assert_close(parts[name], value, rtol=1e-4, atol=1e-4, msg=f"{stage} {name}")
+
+
+def test_batches_that_cannot_be_shared(data, tmp_path):
+    with pytest.raises(LeadError, match=r"4 clips cannot be shared equally by 1 processes x 3 parts.*--batch"):
+        train("vae", data, tmp_path, accumulate=3)
+    with pytest.raises(LeadError, match=r"evaluator: its loss compares all clips.*leave --accumulate out"):
+        train("evaluator", data, tmp_path, accumulate=2)
+
+
+def test_shares_means_are_the_batchs():
+    values, lengths = torch.randn(6, 9, 3), torch.tensor([9, 2, 5, 1, 9, 4])
+    whole = real_mean(values, lengths, lengths)
+    shares = [real_mean(values[i : i + 2], lengths[i : i + 2], lengths) for i in (0, 2, 4)]
+    torch.testing.assert_close(torch.stack(shares).mean(), whole)
+    naive = torch.cat([row[:length] for row, length in zip(values, lengths, strict=True)]).mean()
+    torch.testing.assert_close(whole, naive)
+
+
+def test_an_epoch_has_every_clip_once(data):
+    clips = train_module.training_clips(data, train_module.Stats.read(data), ("train_varied",), repeat=1)
+    config = TrainConfig(batch=3)
+    batches = ClipBatches(clips, config)
+    seen = [clip.id for step in range(batches.groups) for clip in batches.at(step).clips]
+    assert len(seen) == len(set(seen)) == len(clips) // 3 * 3
+    again = ClipBatches(clips, config).at(batches.groups + 1)
+    assert (again.features == batches.at(batches.groups + 1).features).all()
+    assert len(ClipBatches(clips[:2], config).at(0).clips) == 3
+
+
+def test_the_best_by_validation_is_kept(data, tmp_path, monkeypatch):
+    errors = {2: 0.3, 4: 0.1, 6: 0.2}
+
+    def trained(keep: str) -> tuple[Path, list[torch.Tensor]]:
+        seen, judged = [], iter(errors.values())
+
+        def judge(vae, *_):
+            seen.append(vae.fold.weight.clone())
+            return next(judged)
+
+        monkeypatch.setattr(train_module, "reconstruction_error", judge)
+        train("vae", data, tmp_path / keep, keep=keep)
+        return tmp_path / keep, seen
+
+    for keep, place in (("best", 1), ("last", 2)):
+        folder, seen = trained(keep)
+        assert torch.equal(load_part(folder / "vae.safetensors", "vae")[0]["fold.weight"], seen[place])
+        assert [row["best"] for row in metrics(folder, "vae") if "best" in row] == [True, True, False]
+        assert records.finished(folder, "vae")["best_step"] == 4
+        assert records.finished(folder, "vae")["val_joint_error_cm"] == pytest.approx(10)
+
+
+def test_latents_are_made_once_and_kept(data, run, tmp_path, monkeypatch):
+    assert len(list(run.glob("latents-*.safetensors"))) == 1
+    folder = copied(run, tmp_path / "run")
+    parts = (load_vae(run), load_tower(run), load_manners(run))
+    made = latents.load_latents(data, folder, *parts, "cpu")
+    monkeypatch.setattr(latents, "_made", lambda *_: pytest.fail("the latents are there"))
+    kept = latents.load_latents(data, folder, *parts, "cpu")
+    assert kept.fingerprint == made.fingerprint and torch.equal(kept.table, made.table)
+    for a, b in zip((*made.sources, made.val), (*kept.sources, kept.val), strict=True):
+        assert torch.equal(a.mu, b.mu) and torch.equal(a.std, b.std) and a.texts == b.texts
+    assert [len(rows) for rows in made.val.texts] == [1, 2] and len(made.sources) == 3
+    monkeypatch.undo()
+    parts[0].latent_scale.mul_(2)
+    other = latents.load_latents(data, folder, *parts, "cpu")
+    assert other.fingerprint != made.fingerprint
+    torch.testing.assert_close(other.val.mu, 2 * made.val.mu)
+    assert [path.name for path in folder.glob("latents-*")] == [f"latents-{other.fingerprint}.safetensors"]
+
+
+def test_a_latent_batch_follows_from_its_step(data, run):
+    kept = latents.load_latents(data, run, load_vae(run), load_tower(run), load_manners(run), "cpu")
+    batches = [latents.latent_batch(kept.sources, kept.table, TrainConfig(batch=8), step) for step in (3, 4, 3)]
+    assert all(len(batch.z) == 8 for batch in batches)
+    assert torch.equal(batches[0].z, batches[2].z) and not torch.equal(batches[0].text, batches[1].text)
+
+
+def test_mlds_networks_train_too(data, run, tmp_path):
+    copied(run, tmp_path / "run", "text.safetensors")
+    quick = TrainConfig(steps=2, batch=4, warmup=1, precision="no")
+    size = {"layers": 3, "heads": 2, "ff": 32}
+    weights = VAE_PRESETS["mld"][2]
+    assert (weights.features, weights.joints, weights.joints_smooth, weights.speed, weights.kl) == (1, 0, 1, 0, 1e-4)
+    vae = train_vae(data, tmp_path / "run", MldVAEConfig(d_latent=16, **size), quick, weights)
+    assert float(vae.latent_scale) == 1
+    config = MldDenoiserConfig(d_latent=1, d_text=1, **size)
+    with pytest.raises(LeadError, match="--preset mld as well"):
+        train_diffusion(data, run, config, quick, MLD_DIFFUSION)
+    denoiser = train_diffusion(data, tmp_path / "run", config, quick, MLD_DIFFUSION)
+    assert (denoiser.config.d_latent, denoiser.config.d_text) == (16, 24)
+    assert records.finished(tmp_path / "run", "diffusion")["val_loss"] > 0
+
+
+def test_tensorboard_is_asked_for_by_name(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(LeadError, match=r'pip install "lead-invert\[tensorboard\]"'):
+        train("vae", data, tmp_path / "a", tensorboard=True)
+    drawn = []
+
+    class SummaryWriter:
+        def __init__(self, folder: str) -> None:
+            drawn.append(folder)
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            drawn.append((name, step))
+
+        def flush(self) -> None:
+            pass
+
+    fake = ModuleType("torch.utils.tensorboard")
+    fake.SummaryWriter = SummaryWriter
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)
+    train("vae", data, tmp_path / "b", tensorboard=True)
+    assert drawn[0] == str(tmp_path / "b" / "vae.tensorboard")
+    assert {("loss", 2), ("loss", 6), ("val_joint_error_cm", 4), ("kl", 4)} <= set(drawn[1:])
+
+
+def test_a_loss_that_is_not_finite_stops_training(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_module, "vae_loss", lambda *a: (torch.tensor(float("nan"), requires_grad=True), {}))
+    with pytest.raises(LeadError, match="step 0"):
+        train("vae", data, tmp_path)
+
+
+def test_parts_are_checked(run, tmp_path):
+    with pytest.raises(LeadError, match="lead train vae DATA"):
+        load_part(tmp_path / "vae.safetensors", "vae")
+    with pytest.raises(LeadError, match="holds 'vae'; expected the part 'text'"):
+        load_part(run / "vae.safetensors", "text")
+    (tmp_path / "text.safetensors").write_bytes(b"PK\x03\x04 not this")
+    with pytest.raises(LeadError, match="not a readable"):
+        load_part(tmp_path / "text.safetensors", "text")
+
+
+def test_save_part_leaves_one_file(tmp_path):
+    save_part(tmp_path / "x.safetensors", torch.nn.Linear(2, 2), "x", DenoiserConfig())
+    assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_processes_that_fail_are_told_of():
+    code = "import os, sys, time; rank = os.environ['RANK']\n"
+    fails = code + "sys.exit('no room left' if rank == '1' else time.sleep(60))"
+    import lead.train.processes as processes
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "GRACE", 0.2)
+        with pytest.raises(LeadError, match="process 1 of 2 failed: no room left"):
+            launch([sys.executable, "-c", fails], 2)
+    told = "print(rank, os.environ['WORLD_SIZE'], os.environ['LOCAL_RANK']); sys.exit(3 if rank == '0' else 0)"
+    assert launch([sys.executable, "-c", code + told], 2) == (3, "0 2 0\n")
+    assert launch([sys.executable, "-c", "import os; print(os.environ.get('RANK'))"]) == (0, "None\n")
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_every_stage(data, tmp_path):
+    quick = TrainConfig(steps=2, batch=4, warmup=1)
+    vae = train_vae(data, tmp_path, train=quick, device="cuda")
+    assert next(vae.parameters()).is_cuda
+    last = records.finished(tmp_path, "vae")
+    assert last["peak_gpu_gb"] > 0 and last["val_joint_error_cm"] > 0
