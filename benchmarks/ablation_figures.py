@@ -127,7 +127,7 @@ def decoded(base: Lead, z: Tensor, lengths: Tensor, realign: bool, report: Repor
     for start in range(0, len(z), BATCH):
         part = slice(start, start + BATCH)
         own = z[part, : int(base.vae.latent_lengths(lengths[part]).max())]
-        kept = base.projector.realigned(own, lengths[part]) if realign else own
+        kept = base.projector.realign(own, lengths[part]) if realign else own
         motions += base.decode(kept, lengths[part], planted=True)
         report(len(own))
     return motions
@@ -194,7 +194,7 @@ def kept_figures(base: Lead, realign: bool, split: str, clips: Sequence[Clip], j
         recorded = [Motion.from_features(clip.features) for clip in clips[start : start + BATCH]]
         z, lengths = base.encode_motion(recorded)
         latents.append((z, lengths))
-        motions = base.decode(base.projector.realigned(z, lengths) if realign else z, lengths)
+        motions = base.decode(base.projector.realign(z, lengths) if realign else z, lengths)
         for motion, original in zip(motions, recorded, strict=True):
             a, b = motion.joints, Motion.from_features(original.features()).joints  # as a decoder places it
             features.append(motion.features())
@@ -217,7 +217,7 @@ def realigned_figures(
     pooled, lost = [], []
     for z, lengths in latents:
         z_proj = base.projector.encode(z, lengths)
-        pooled.append(base.projector.pooled(z_proj, lengths))
+        pooled.append(base.projector.pool(z_proj, lengths))
         z_hat, mask = base.projector.decode(z_proj, lengths), base.projector.mask(lengths, z.shape[1])
         lost += [1000 * float((a[own] - b[own]).square().mean()) for a, b, own in zip(z, z_hat, mask, strict=True)]
     own = torch.cat(pooled)
@@ -238,4 +238,4 @@ def recognition(judge: Judge | None, clips: Sequence[Clip], features: Sequence[n
     known = [row for row, clip in enumerate(clips) if clip.id in styles]
     verdict = judge.judge([features[row] for row in known])
     right = verdict.styles == [styles[clips[row].id] for row in known]
-    return {"recognised": right.astype(float).tolist()}
+    return {"recognized": right.astype(float).tolist()}

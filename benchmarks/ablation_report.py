@@ -27,7 +27,7 @@ COLUMNS = {
     "error": "joint error cm",
     "local_error": "of it local",
     "root_error": "root error cm",
-    "recognised": "style recognised",
+    "recognized": "style recognized",
     "cosine": "caption cosine",
     "retrieval": "retrieval R@3",
 }
@@ -84,7 +84,7 @@ def compared(results: Results, row: str, setting: str) -> str:
     same: list[str] = []
     for key, name in COLUMNS.items():
         pairs = paired(results, row, setting, key)
-        if pairs and (verdict := judgement(pairs, key)):
+        if pairs and (verdict := judgment(pairs, key)):
             differing.append(f"{name} {_signed(pairs)}: {verdict}")
         elif pairs:
             same.append(name)
@@ -105,7 +105,7 @@ def paired(results: Results, row: str, setting: str, key: str) -> list[list[floa
     return pairs
 
 
-def judgement(differences: Sequence[Sequence[float]], key: str) -> str:
+def judgment(differences: Sequence[Sequence[float]], key: str) -> str:
     """What differences (a list a seed) say of a figure: better, worse, higher, lower, or nothing."""
     if min(map(len, differences)) < 2:
         return ""  # one value has no interval

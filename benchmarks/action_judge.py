@@ -3,7 +3,7 @@
     python -m benchmarks.action_judge       # its accuracy on real clips
 
 Each action's clips are parted by person (the dancer is one person: by choreography), so that no near-copies stand on
-both sides: words are learnt from the `pool`, the judge learns from the rest and from the train split, whose contents
+both sides: words are learned from the `pool`, the judge learns from the rest and from the train split, whose contents
 are classes of their own and all of them "none" to whoever asks. So is what is nearest to an action but farther from it
 than any real clip: a discriminant alone would call many a broken motion by some name. Knows nothing of models.
 """
@@ -29,7 +29,7 @@ POOL_PEOPLE = ("s01", "s02", "s03", "s04", "s05")  # of UI-PRMD's ten
 POOL_DANCES = ("02", "03", "04", "09", "10", "11", "12", "13", "16", "17")
 """Takes of CMU's dancer; those with one description are on one side."""
 CMU_KINDS = ("walk", "run", "jump", "climb", "sit")  # the classes of its free descriptions; what is left is one more
-SHORTEST = 20  # frames of a clip that words are learnt from
+SHORTEST = 20  # frames of a clip that words are learned from
 COPIES_WITHIN = 0.99  # of an action's augmented copies, some of which are odd
 ACTION_COPIES, TRAIN_COPIES, TRAIN_CLIPS = 300, 2, 900
 
@@ -40,7 +40,7 @@ def action_of(row: Row) -> str:
 
 
 def parted(action: str) -> tuple[list[Row], list[Row]]:
-    """An action's clips that words are learnt from, and those that the judge learns from."""
+    """An action's clips that words are learned from, and those that the judge learns from."""
     rows = [row for row in pack_rows("newaction") if action_of(row) == action]
     pool = [row for row in rows if _person(row) in (*POOL_ACTORS, *POOL_PEOPLE, *POOL_DANCES)]
     rest = [row for row in rows if row not in pool]

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lead.data.dataset import MANNER_WORD, load, load_captioned
+from lead.data.dataset import STYLE_TOKEN, load, load_captioned
 from lead.motion.features import Stats
 from lead.networks.build import AnyVAE, denoiser_config
 from lead.networks.layers import lengths_to_mask
@@ -51,7 +51,7 @@ class HeadedVAE(nn.Module):
         super().__init__()
         self.vae, self.head = vae, nn.Linear(vae.config.d_latent, d_text)
 
-    def pooled(
+    def pool(
         self, features: Float[Tensor, "batch frames feats"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch d_text"]:
         mu, _ = self.vae.encode(features, lengths)
@@ -92,7 +92,7 @@ def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainCon
             total, parts = vae_loss(stage.model.vae, features, lengths, stats, loss.vae)
             rows, text = captioned(tower, batch.captions)
             if align and rows:
-                parts["align"] = alignment_loss(stage.model.pooled(features[rows], lengths[rows]), text)
+                parts["align"] = alignment_loss(stage.model.pool(features[rows], lengths[rows]), text)
                 total = total + align * parts["align"]
         stage.update(total, parts)
     vae = stage.kept().vae
@@ -104,7 +104,7 @@ def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainCon
 @torch.no_grad()
 def captioned(tower: TextTower, captions: Sequence[str]) -> tuple[list[int], Tensor]:
     """The rows whose caption is plain words, and its features."""
-    rows = [row for row, caption in enumerate(captions) if caption and MANNER_WORD not in caption]
+    rows = [row for row, caption in enumerate(captions) if caption and STYLE_TOKEN not in caption]
     return rows, tower.encode([captions[row] for row in rows]).float() if rows else torch.zeros(0, tower.d_text)
 
 

@@ -4,7 +4,7 @@
 
 1. `lead.eval.protocol` on the test and the compositional split, with the shares of motions in which the judge sees the
    content and the style that was asked for; for the compositional split each held-out cell on its own.
-2. The mean joint error of encode and decode in centimetres: on the whole path, and with the pelves together.
+2. The mean joint error of encode and decode in centimeters: on the whole path, and with the pelves together.
 3. The judge on clips of the two never-trained styles after encode and decode, plainly and through the
    projector, beside the same clips as recorded. They are clips that the judge never saw either.
 4. What is demanded of an embedded default, and whether it is met.
@@ -89,7 +89,7 @@ def recognition(base: Lead, judge: Judge) -> dict[str, dict[str, float]]:
 
 
 def joint_errors(base: Lead) -> dict[str, dict[str, float]]:
-    """Centimetres between recorded and decoded joints, the mean over clips, by split and by way back."""
+    """Centimeters between recorded and decoded joints, the mean over clips, by split and by way back."""
     result: dict[str, dict[str, float]] = {}
     for split in RECONSTRUCTED:
         rows = [row for row in pack_rows(split) if row["frames"] > MIN_FRAMES + 2]

@@ -1,4 +1,4 @@
-"""Whether Blender opens what we write: joints where we say, to a millimetre, and nothing to complain of.
+"""Whether Blender opens what we write: joints where we say, to a millimeter, and nothing to complain of.
 
     python -m benchmarks.check_in_blender write FOLDER    # our Python: BVH and GLB files, and where joints must be
     python benchmarks/check_in_blender.py read FOLDER     # Blender's (`pip install bpy` in an environment of its own)
@@ -25,7 +25,7 @@ EXPECTED = "expected.json"
 
 
 def write(folder: Path) -> int:
-    """Files of all kinds, and the joints' positions (metres, Y up) in some frames."""
+    """Files of all kinds, and the joints' positions (meters, Y up) in some frames."""
     from benchmarks.pack import pack_folder, read_joints
     from benchmarks.rig_definitions import TOOLS
     from benchmarks.rigs import recordings
@@ -36,11 +36,11 @@ def write(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     expected: dict[str, Any] = {}
 
-    def expect(path: Path, bvh: Bvh, metres: float, up: str) -> None:
+    def expect(path: Path, bvh: Bvh, meters: float, up: str) -> None:
         frames = np.unique(np.linspace(0, len(bvh.values) - 1, FRAMES).astype(int))
-        places = bvh.world()[0][frames] * metres
+        places = bvh.world()[0][frames] * meters
         expected[path.name] = {
-            "fps": bvh.fps, "frames": frames.tolist(), "count": len(bvh.values), "unit": metres, "up": up,
+            "fps": bvh.fps, "frames": frames.tolist(), "count": len(bvh.values), "unit": meters, "up": up,
             "joints": {name: places[:, n].tolist() for n, name in enumerate(bvh.names)},
         }  # fmt: skip
 
@@ -82,7 +82,7 @@ def read(folder: Path) -> int:
 
 
 def _open(path: Path, wanted: dict[str, Any]) -> tuple[float, list[str]]:
-    """Metres by which the worst joint is off in Blender, and the lines that Blender printed."""
+    """Meters by which the worst joint is off in Blender, and the lines that Blender printed."""
     import bpy
 
     bpy.ops.wm.read_factory_settings(use_empty=True)

@@ -136,7 +136,7 @@ def changed(one: np.ndarray, other: np.ndarray) -> int:
 
 
 def of_figures(picture: np.ndarray) -> int:
-    """Pixels with about the direction of a limb's colour; shading changes a colour's length."""
+    """Pixels with about the direction of a limb's color; shading changes a color's length."""
     colors = picture[60 : HEIGHT - 90].reshape(-1, 3).astype(float)
     lengths = np.linalg.norm(colors, axis=1) + 1e-6
     alike = [colors @ np.array(color) / (lengths * np.linalg.norm(color)) > 0.99 for color in LEFT_AND_RIGHT]

@@ -6,7 +6,7 @@ Each clip of the test split is looked for among all captions of that split, and 
 caption of its own or of a clip that shares one with it.  `describe` compares by cosine in the base's realigned space,
 the evaluator, which was trained to retrieve, by distance in its own.  Chance: five captions drawn without looking.
 Then real clips of styles and actions that nobody trained on are looked for among the words that `benchmarks.inversion`
-has learnt from other clips of the same.  Intervals are Wilson's, 95 %.  Written to `runs/describe.json`.
+has learned from other clips of the same.  Intervals are Wilson's, 95 %.  Written to `runs/describe.json`.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from jaxtyping import Float, Int
 from benchmarks.base import write_json
 from benchmarks.inversion_concepts import as_motion, chosen_subjects
 from benchmarks.pack import REPOSITORY, Row, pack_rows
-from benchmarks.words_together import interval, learnt
+from benchmarks.words_together import interval, learned
 from concepts import ConceptError
 from inversion.describe import Description, describe, mean_latent, placed, shown, texts
 from inversion.encoded_clips import cut
@@ -86,15 +86,15 @@ def _chance(right: Int[np.ndarray, " n"], top: int) -> float:
 
 
 def concepts_found(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
-    """How often the word that was learnt from other clips of the same is the nearest, or among the five nearest."""
+    """How often the word that was learned from other clips of the same is the nearest, or among the five nearest."""
     known = chosen_subjects(GROUPS)
-    words = [learnt(folder, subject.name, seed) for subject in known]
+    words = [learned(folder, subject.name, seed) for subject in known]
     features = _places(base, [shown(base, word) for word in words], mean_latent)
     distances, right, owners = [], [], []
     for row, subject in enumerate(known):
         exemplars = subject.exemplars(seed)
         others = subject.real_own(exemplars)
-        if others == exemplars:  # two walks, and the word was learnt from both
+        if others == exemplars:  # two walks, and the word was learned from both
             continue
         distances.append(-_cosine(_places(base, [as_motion(clip) for clip in others], mean_latent), features))
         right += [[place == row for place in range(len(known))] for _ in others]
@@ -112,7 +112,7 @@ def concepts_found(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
 def examples(base: Lead, folder: Path) -> dict[str, Any]:
     """What `describe` says of a style and of an action that nobody trained on, and of a motion that the base knows."""
     known = {subject.name: subject for subject in chosen_subjects(GROUPS)}
-    words = [learnt(folder, name, 0) for name in known]
+    words = [learned(folder, name, 0) for name in known]
     words = [replace(word, token=f"<{name}>") for word, name in zip(words, known, strict=True)]
     clips = {name: [as_motion(row) for row in known[name].exemplars(1)] for name in EXAMPLES}
     known_walks = [row for row in pack_rows("test") if (row["style"], row["content"]) == KNOWN]

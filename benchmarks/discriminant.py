@@ -23,24 +23,24 @@ NONE = "none"  # what a judge calls a clip that is of none of its classes
 
 @dataclass(frozen=True, eq=False)
 class Discriminant:
-    """Classes of one covariance: their centres, and its inverse."""
+    """Classes of one covariance: their centers, and its inverse."""
 
     names: tuple[str, ...]
     mean: Float[np.ndarray, " n"]
     scale: Float[np.ndarray, " n"]
-    centres: Float[np.ndarray, "classes n"]
+    centers: Float[np.ndarray, "classes n"]
     precision: Float[np.ndarray, "n n"]
 
     def named(self, rows: Float[np.ndarray, "clips n"]) -> np.ndarray:
         """The name of each row's nearest class."""
-        weights = self.centres @ self.precision
-        offsets = 0.5 * np.einsum("kn,kn->k", weights, self.centres)
+        weights = self.centers @ self.precision
+        offsets = 0.5 * np.einsum("kn,kn->k", weights, self.centers)
         scores = (rows - self.mean) / self.scale @ weights.T - offsets
         return np.array(self.names)[scores.argmax(axis=1)]
 
     def distance(self, rows: Float[np.ndarray, "clips n"], name: str) -> Float[np.ndarray, " clips"]:
         """Each row's squared distance from a class, in units of the spread within classes (Mahalanobis)."""
-        x = (rows - self.mean) / self.scale - self.centres[self.names.index(name)]
+        x = (rows - self.mean) / self.scale - self.centers[self.names.index(name)]
         return np.einsum("kn,nm,km->k", x, self.precision, x)
 
 
@@ -90,13 +90,13 @@ def fitted(
     weight: Mapping[str, float] | None = None,
     shrink: float = SHRINK,
 ) -> Discriminant:
-    """The discriminant of labelled statistics; `weight` says how much a class counts in the covariance (1)."""
+    """The discriminant of labeled statistics; `weight` says how much a class counts in the covariance (1)."""
     names, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-9
     x = (rows - mean) / scale
-    centres = np.stack([x[index == label].mean(axis=0) for label in range(len(names))])
+    centers = np.stack([x[index == label].mean(axis=0) for label in range(len(names))])
     each = np.array([(weight or {}).get(name, 1.0) for name in names])[index] / counts[index]
-    within = x - centres[index]
+    within = x - centers[index]
     covariance = (within * each[:, None]).T @ within / each.sum()
     covariance = (1 - shrink) * covariance + np.diag(shrink * np.diag(covariance) + 1e-6)
-    return Discriminant(tuple(map(str, names)), mean, scale, centres, np.linalg.inv(covariance))
+    return Discriminant(tuple(map(str, names)), mean, scale, centers, np.linalg.inv(covariance))

@@ -4,7 +4,7 @@
 
 It learns from the nine clips of each style that are not walks, and from the train split's Bandai clips, whose
 styles are classes too (all of them "none" to whoever asks): they tell what content alone does to a clip. No word
-is learnt from these; words are learnt from the two walks of each style, which are kept for its accuracy. Each style is
+is learned from these; words are learned from the two walks of each style, which are kept for its accuracy. Each style is
 acted by a single person in single takes, so style and actor cannot be told apart, and a style's walk may look unlike
 its other clips. Contents other than walking are `benchmarks.judge`'s affair, which knows them
 better; of these walks it takes some for turns or waves. Knows nothing of models.
@@ -61,7 +61,7 @@ class FewshotJudge:
         return self.content.named(statistics(clips, extremes=False)) == WALK
 
     def left_out(self, content: str, clips: Sequence[Float[np.ndarray, "frames feats"]]) -> np.ndarray:
-        """Styles as seen by a judge that learnt from no few-shot clip of this content."""
+        """Styles as seen by a judge that learned from no few-shot clip of this content."""
         out = np.array([row["split"] == "fewshot_style" and row["content"] == content for row in self.rows])
         return _named(self._fitted(~out[self.owners]), clips)
 

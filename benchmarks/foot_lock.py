@@ -24,7 +24,7 @@ from lead.motion.processing.foot_lock import LEGS, foot_lock
 
 DOC = REPOSITORY / "docs" / "foot-lock.md"
 SWING = 1.0
-"""Metres a second: a low toe that is faster swings through and does not stand."""
+"""Meters a second: a low toe that is faster swings through and does not stand."""
 COLUMNS = {
     "clips": "clips", "before": "skate before", "after": "after", "swing": "of it swinging", "worse": "clips worse",
     "drift_before": "drift before", "drift_after": "after", "moved": "moved, cm", "legs": "legs, cm",
@@ -45,14 +45,14 @@ steps. *Jerk*: the mean size of the third derivative, in m/s^3.
 
 
 def low_toes(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each toe is low in two frames, and how fast it is between them in metres a second, [steps, 2]."""
+    """Whether each toe is low in two frames, and how fast it is between them in meters a second, [steps, 2]."""
     toes = joints[:, TOES].astype(np.float64)
     low = toes[..., 1] < TOE_HEIGHT
     return low[1:] & low[:-1], np.linalg.norm(np.diff(toes[..., [0, 2]], axis=0), axis=-1) * 20.0
 
 
 def standing_speed(motions: Sequence[Motion], before: Sequence[Motion]) -> float:
-    """Centimetres a second of toes that stood before: low, and slower than skating begins."""
+    """Centimeters a second of toes that stood before: low, and slower than skating begins."""
     speeds = []
     for motion, other in zip(motions, before, strict=True):
         low, was = low_toes(other.joints)

@@ -242,7 +242,7 @@ def tiny_run() -> Path:
     from lead.model import Lead, LeadConfig
     from lead.networks.denoiser import Denoiser, DenoiserConfig
     from lead.networks.projector import Projector, ProjectorConfig
-    from lead.networks.style_tokens import MannerConfig, MannerWords
+    from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
     from lead.networks.vae import MotionVAE, VAEConfig
     from lead.text.tower import TextConfig, TextTower
     from lead.train.stage import save_part
@@ -250,11 +250,11 @@ def tiny_run() -> Path:
     size = {"width": 8, "layers": 1, "heads": 2}
     text = TextConfig(**size, d_text=8, context=77, merges=20)
     vae, denoiser = VAEConfig(**size, ff=8, d_latent=4), DenoiserConfig(4, 8, 8, 3, 2, 8)
-    projector, manners = ProjectorConfig(d_latent=4, d_text=8, **size, ff=8), MannerConfig(vectors=2, d_token=8)
+    projector, manners = ProjectorConfig(d_latent=4, d_text=8, **size, ff=8), StyleTokenConfig(vectors=2, d_token=8)
     run = Path(_folders.enter_context(tempfile.TemporaryDirectory()))
     torch.manual_seed(0)
     Lead(LeadConfig("tiny", "none", text, vae, denoiser, projector, manners=manners)).save(run / "base.safetensors")
-    words = MannerWords.drawn(manners, torch.zeros(8), torch.ones(8))
+    words = StyleTokens.drawn(manners, torch.zeros(8), torch.ones(8))
     parts: dict[str, tuple[torch.nn.Module, Any]] = {
         "text": (TextTower(text), text), "vae": (MotionVAE(vae), vae), "denoiser": (Denoiser(denoiser), denoiser),
         "projector": (Projector(projector), projector), "manners": (words, manners),

@@ -114,11 +114,11 @@ def plot(figures: dict[str, Any]) -> Image.Image:
     )
     for number, (title, value, limits) in enumerate(panels):
         lines = []
-        for what, colour in (("motions", MOTIONS), ("words", WORDS)):
+        for what, color in (("motions", MOTIONS), ("words", WORDS)):
             points = figures[what]
             end = {"count": MOST, "cpu_seconds": extrapolated(points, MOST), "peak_mb": points[-1]["peak_mb"]}
             guessed = [points[-1], end] if points[-1]["count"] < MOST else []
-            lines.append((what, colour, [[(p["count"], value(p)) for p in part] for part in (points, guessed)]))
+            lines.append((what, color, [[(p["count"], value(p)) for p in part] for part in (points, guessed)]))
         page.paste(panel(title, limits, lines), (number * WIDTH, 0))
     return page
 
@@ -143,15 +143,15 @@ def panel(title: str, limits: tuple[float, float], lines: Sequence[Any]) -> Imag
         draw.text((x, y + 8), f"{10**power:,}", fill=INK, font=font, anchor="mt")
     draw.text((LEFT, 14), title, fill=INK, font=ImageFont.load_default(16))
     draw.text((WIDTH - RIGHT, HEIGHT - 6), "how many", fill=INK, font=font, anchor="rb")
-    for row, (what, colour, (points, guessed)) in enumerate(lines):
+    for row, (what, color, (points, guessed)) in enumerate(lines):
         for part, width in ((points, 3), (guessed, 1)):
-            draw.line([place(point) for point in part], fill=colour, width=width)
+            draw.line([place(point) for point in part], fill=color, width=width)
         for point in points:
             x, y = place(point)
-            draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=colour)
-        draw.text((WIDTH - RIGHT - 130 + 70 * row, 18), what, fill=colour, font=font)
+            draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=color)
+        draw.text((WIDTH - RIGHT - 130 + 70 * row, 18), what, fill=color, font=font)
         if guessed:
-            draw.text(place(guessed[1]), "extrapolated", fill=colour, font=font, anchor="rb")
+            draw.text(place(guessed[1]), "extrapolated", fill=color, font=font, anchor="rb")
     return image
 
 

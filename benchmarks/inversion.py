@@ -1,12 +1,12 @@
-"""How well words are learnt: concepts by methods and seeds, judged, timed and compared with real clips.
+"""How well words are learned: concepts by methods and seeds, judged, timed and compared with real clips.
 
     python -m benchmarks.inversion [--concepts new fewshot-old] [--methods recipe no-word] [--seeds 0 1 2]
     python -m benchmarks.inversion --done --report docs/inversion-figures.md --results docs/inversion-figures.jsonl
     python -m benchmarks.inversion --sheets runs/sheets --concepts elderly sneak --done
 
-Each cell, a concept by a method with a seed, is written to a JSON file of its own when it is done, with the learnt
-concept beside it; a rerun skips it, unless the base, the judges, the numbers asked for or (of learnt words) the program
-that learns has changed; where only the judging has, the concept is not learnt again. So two processes may share the
+Each cell, a concept by a method with a seed, is written to a JSON file of its own when it is done, with the learned
+concept beside it; a rerun skips it, unless the base, the judges, the numbers asked for or (of learned words) the program
+that learns has changed; where only the judging has, the concept is not learned again. So two processes may share the
 work by concept, and one that was stopped goes on where it was.
 What the concepts are: `benchmarks.inversion_concepts`; the methods: `..._methods`; the figures: `..._figures`.
 """
@@ -30,7 +30,7 @@ import inversion
 from benchmarks.base import write_json
 from benchmarks.inversion_concepts import OTHERS, Ask, Subject, as_motion, chosen_subjects, seen_by_judge
 from benchmarks.inversion_figures import Figures, Ruler, judge_accuracies, shares
-from benchmarks.inversion_methods import METHODS, Learnt, Method, of_concept
+from benchmarks.inversion_methods import METHODS, Learned, Method, of_concept
 from benchmarks.inversion_report import Cell, contact_sheets, markdown, print_tables
 from benchmarks.pack import REPOSITORY
 from concepts import Concept, ConceptError
@@ -67,7 +67,7 @@ class Bench:
 
     @cached_property
     def untouched(self) -> np.ndarray:
-        """What the base makes of PLAIN before anything is learnt."""
+        """What the base makes of PLAIN before anything is learned."""
         return _joints(self.base.generate([*PLAIN, PLAIN[0]], seconds=4.0))
 
     def path(self, subject: Subject, method: str, seed: int) -> Path:
@@ -75,7 +75,7 @@ class Bench:
         return self.folder / self.digest[:8] / subject.name / f"{method}-{seed}.json"
 
     def settings(self, method: str) -> dict[str, Any]:
-        """What a cell must have been made with to count: in learning, and in judging what was learnt."""
+        """What a cell must have been made with to count: in learning, and in judging what was learned."""
         learns = method in METHODS and METHODS[method].searches
         learning = {"base": self.digest} | ({"program": program_digest()} if learns else {})
         judging = {"edition": EDITION, "count": self.count, "judges": self.ruler.digest}
@@ -110,40 +110,40 @@ class Bench:
 
     def _made(self, subject: Subject, method: Method, clips: Sequence[Motion], name: str, seed: int) -> Figures:
         before = self.untouched
-        learnt, cost = self._learnt(subject, method, clips, name, seed)
-        own, others, asks = self.motions(subject, learnt, seed)
+        learned, cost = self._learned(subject, method, clips, name, seed)
+        own, others, asks = self.motions(subject, learned, seed)
         figures = self.ruler.figures(subject, subject.exemplars(seed), own, others, asks)
         if method.both_paths:
-            own, others, _ = self.motions(subject, learnt, seed, realign=False)
+            own, others, _ = self.motions(subject, learned, seed, realign=False)
             figures["plain"] = self._shares(subject, own, others, asks)
-        after = _joints(learnt.generate([*PLAIN, subject.own.prompt.format(learnt.phrase)], [4.0] * 5, 0, True))
+        after = _joints(learned.generate([*PLAIN, subject.own.prompt.format(learned.phrase)], [4.0] * 5, 0, True))
         leak = float(np.abs(after - before)[: len(PLAIN)].max())
-        return {**figures, **cost, "steps": learnt.steps, "bytes": learnt.bytes, "leak": leak}
+        return {**figures, **cost, "steps": learned.steps, "bytes": learned.bytes, "leak": leak}
 
-    def _learnt(
+    def _learned(
         self, subject: Subject, method: Method, clips: Sequence[Motion], name: str, seed: int
-    ) -> tuple[Learnt, dict[str, float]]:
-        """What the method makes, and its seconds; a concept that was learnt by the same program is not learnt again."""
+    ) -> tuple[Learned, dict[str, float]]:
+        """What the method makes, and its seconds; a concept that was learned by the same program is not learned again."""
         path = self.path(subject, name, seed).with_suffix(".safetensors")
         if (cell := self._found(subject, name, seed, "learning")) and path.is_file():
-            return self.learnt(subject, name, seed), {key: cell["figures"][key] for key in SECONDS}
+            return self.learned(subject, name, seed), {key: cell["figures"][key] for key in SECONDS}
         started, spent = time.perf_counter(), time.process_time()
-        learnt = method.make(self.base, subject, clips, seed, self._budget(subject, seed))
+        learned = method.make(self.base, subject, clips, seed, self._budget(subject, seed))
         cost = time.perf_counter() - started, time.process_time() - spent
-        if learnt.concept:
+        if learned.concept:
             path.parent.mkdir(parents=True, exist_ok=True)
-            learnt.concept.save(path)
-        return learnt, dict(zip(SECONDS, cost, strict=True))
+            learned.concept.save(path)
+        return learned, dict(zip(SECONDS, cost, strict=True))
 
     def motions(
-        self, subject: Subject, learnt: Learnt, seed: int, realign: bool = True
+        self, subject: Subject, learned: Learned, seed: int, realign: bool = True
     ) -> tuple[list[Motion], list[Motion], list[Ask]]:
         """`count` motions of the exemplars' content and about as many others, and what the others were asked for."""
         asks = [ask for ask in subject.others for _ in range(max(self.count // len(subject.others), 1))]
         made = []
         for wanted in ([subject.own] * self.count, asks):
-            prompts = [ask.prompt.format(learnt.phrase) for ask in wanted]
-            made.append(learnt.generate(prompts, [ask.seconds for ask in wanted], seed, realign))
+            prompts = [ask.prompt.format(learned.phrase) for ask in wanted]
+            made.append(learned.generate(prompts, [ask.seconds for ask in wanted], seed, realign))
         return made[0], made[1], asks
 
     def _shares(
@@ -172,7 +172,7 @@ class Bench:
         cell = self._found(subject, "recipe", seed, "learning")
         return cell["figures"][SECONDS[1]] if cell else self.budget
 
-    def learnt(self, subject: Subject, method: str, seed: int) -> Learnt:
+    def learned(self, subject: Subject, method: str, seed: int) -> Learned:
         """The concept of a finished cell."""
         path = self.path(subject, method, seed).with_suffix(".safetensors")
         if not path.is_file():
@@ -288,8 +288,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print(str(options.results))
         if options.sheets:
             for subject in chosen_subjects(options.concepts):
-                learnt = bench.learnt(subject, "recipe", options.seeds[0])
-                console.print(str(contact_sheets(options.sheets, subject, learnt, options.seeds[0])))
+                learned = bench.learned(subject, "recipe", options.seeds[0])
+                console.print(str(contact_sheets(options.sheets, subject, learned, options.seeds[0])))
     except (LeadError, MotionError, ConceptError, InversionError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -22,7 +22,7 @@ from inversion.encoded_clips import cut
 from inversion.objectives import Draw, objective_loss
 from lead import Lead, Motion
 from lead.data.dataset import UNIT
-from lead.networks.lora import Adapter, applied
+from lead.networks.lora import LoRA, applied
 
 Generate = Callable[[Sequence[str], Sequence[float], int, bool], list[Motion]]
 Latents = Callable[[Sequence[str], Int[Tensor, " batch"], int], Tensor]
@@ -52,23 +52,23 @@ def lora(
         z, lengths, text = _joined(z, held), torch.cat([lengths, frames]), torch.cat([text, captions])
         shares = torch.cat([shares, torch.full((len(held),), 1.0 / len(held))])  # half of a batch
     generator = torch.Generator().manual_seed(seed)
-    adapter = Adapter.fresh(base.denoiser, rank, generator)
-    optimiser = torch.optim.Adam(adapter.parameters(), lr=RATE)
+    adapter = LoRA.fresh(base.denoiser, rank, generator)
+    optimizer = torch.optim.Adam(adapter.parameters(), lr=RATE)
     while time.process_time() - started < budget or not steps:
         rows = torch.multinomial(shares, BATCH, replacement=True, generator=generator)
         t = torch.randint(base.config.diffusion.steps, (BATCH,), generator=generator)
         eps = torch.randn(BATCH, *z.shape[1:], generator=generator)
         with applied(base.denoiser, [(adapter, torch.ones(1))]), torch.autocast("cpu", torch.bfloat16):
             loss = objective_loss(base, "denoising", Draw(z[rows], lengths[rows], t, eps, ()), text[rows])
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         steps += 1
     size = sum(tensor.numel() for tensor in adapter.tensors().values()) * FLOAT_BYTES
     return phrase, _adapted(base, adapter.requires_grad_(False)), size, steps
 
 
-def _adapted(base: Lead, adapter: Adapter) -> Generate:
+def _adapted(base: Lead, adapter: LoRA) -> Generate:
     def generate(prompts: Sequence[str], seconds: Sequence[float], seed: int, realign: bool) -> list[Motion]:
         with applied(base.denoiser, [(adapter, torch.ones(1))]):
             return base.generate(prompts, seconds=seconds, seed=seed, realign=realign)
@@ -126,7 +126,7 @@ def _only_for(base: Lead, subject: Subject, latents: Latents) -> Generate:
             motions = base.generate(plain, seconds=seconds, seed=seed, realign=realign)
         lengths = torch.tensor([_frames(seconds[i], base.skeleton.fps) for i in rows])
         z = latents([plain[i] for i in rows], lengths, seed)
-        z = base.projector.realigned(z, lengths) if realign else z
+        z = base.projector.realign(z, lengths) if realign else z
         made = dict(zip(rows, base.decode(z, lengths, planted=True), strict=True))
         return [made[i] if i in made else motions[i] for i in range(len(prompts))]
 

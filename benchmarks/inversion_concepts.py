@@ -1,8 +1,8 @@
-"""What is learnt in the inversion benchmark: which concepts, from which clips, in which prompts, against what is real.
+"""What is learned in the inversion benchmark: which concepts, from which clips, in which prompts, against what is real.
 
-A prompt has a gap for a phrase: that of the learnt word, of the real word, or of neither, so that all ways of asking
+A prompt has a gap for a phrase: that of the learned word, of the real word, or of neither, so that all ways of asking
 for a concept are one string apart. For a style the gap follows any action ("a person runs{}"); for an action it is the
-verb ("a person {} slowly"). Clips that words are learnt from are drawn anew for each seed from the concept's pool,
+verb ("a person {} slowly"). Clips that words are learned from are drawn anew for each seed from the concept's pool,
 which no judge learns from. Of elderly and exhausted also: from one clip, from all walks, from a walk and four other
 contents. Knows nothing of models.
 
@@ -83,7 +83,7 @@ class Subject:
     label: str
     """The class of the judge."""
     draw: int
-    """How many clips a word is learnt from."""
+    """How many clips a word is learned from."""
     mixed: bool = False
     """One clip is of the own content, the others of other contents, which the word then has seen."""
 
@@ -97,7 +97,7 @@ class Subject:
 
     @property
     def word_phrase(self) -> str:
-        """What fills the gap to ask for the learnt word."""
+        """What fills the gap to ask for the learned word."""
         return self.named(self.token)
 
     @property
@@ -166,8 +166,8 @@ class Subject:
             rows += action_judge.parted(self.label)[1]
         elif self.group == "control":
             rows += _styled(pack_rows("train", source="bandai"), self.label, [WALK])
-        learnt = {row["id"] for row in exemplars}
-        return [row for row in rows if row["id"] not in learnt] or list(exemplars)
+        learned = {row["id"] for row in exemplars}
+        return [row for row in rows if row["id"] not in learned] or list(exemplars)
 
     @cached_property
     def real_others(self) -> list[Row]:

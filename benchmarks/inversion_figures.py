@@ -153,7 +153,7 @@ class Ruler:
         }
 
     def real_figures(self, subject: Subject, exemplars: Sequence[Row]) -> Figures:
-        """The same of real clips: the judges on what they never saw, distances of what was not learnt from.
+        """The same of real clips: the judges on what they never saw, distances of what was not learned from.
 
         fid and kid are those of the exemplars against the other real clips; there are none where exemplars are all.
         """

@@ -19,7 +19,7 @@ from lead import Lead, Motion
 
 
 @dataclass(frozen=True)
-class Learnt:
+class Learned:
     """What a method has made of some clips."""
 
     phrase: str
@@ -35,7 +35,7 @@ class Learnt:
 class Make(Protocol):
     """A method."""
 
-    def __call__(self, base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learnt: ...
+    def __call__(self, base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned: ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Method:
 
 
 def from_base(base: Lead, words: Any = None) -> Generate:
-    """The base's own generation, with learnt words where there are any."""
+    """The base's own generation, with learned words where there are any."""
 
     def generate(prompts: Sequence[str], seconds: Sequence[float], seed: int, realign: bool) -> list[Motion]:
         return base.generate(prompts, seconds=seconds, words=words, seed=seed, realign=realign)
@@ -61,33 +61,33 @@ def from_base(base: Lead, words: Any = None) -> Generate:
     return generate
 
 
-def no_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learnt:
+def no_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned:
     """What the base does when nobody asks for the concept."""
-    return Learnt(subject.no_phrase, from_base(base))
+    return Learned(subject.no_phrase, from_base(base))
 
 
-def real_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learnt:
+def real_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned:
     """The concept's name in English."""
-    return Learnt(subject.real_phrase, from_base(base))
+    return Learned(subject.real_phrase, from_base(base))
 
 
-def learnt_word(
+def learned_word(
     base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float, **options: Any
-) -> Learnt:
+) -> Learned:
     """`inversion.learn` with its defaults but for `options`."""
     concept = learn(base, clips, subject.token, kind=subject.kind, seed=seed, **options)
     return of_concept(base, subject, concept)
 
 
-def of_concept(base: Lead, subject: Subject, concept: Concept) -> Learnt:
+def of_concept(base: Lead, subject: Subject, concept: Concept) -> Learned:
     """A concept that is there already."""
     generate = from_base(base, concept.words)
-    return Learnt(subject.word_phrase, generate, len(concept.to_bytes()), concept.steps, concept)
+    return Learned(subject.word_phrase, generate, len(concept.to_bytes()), concept.steps, concept)
 
 
 def _baseline(make: Callable[..., tuple[str, Generate, int, int]], **options: Any) -> Make:
-    def method(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learnt:
-        return Learnt(*make(base, subject, clips, seed, budget, **options))
+    def method(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned:
+        return Learned(*make(base, subject, clips, seed, budget, **options))
 
     return method
 
@@ -99,15 +99,15 @@ METHODS: dict[str, Method] = {
     "real-word": Method("the real word", real_word),
     "mean-latent": Method("mean latent", _baseline(baselines.mean_latent)),
     "latent-offset": Method("latent offset", _baseline(baselines.latent_offset)),
-    "recipe": Method("recipe (balanced)", learnt_word, searches=True),
-    "recipe-fast": Method("recipe (fast)", partial(learnt_word, quality="fast"), searches=True),
-    "recipe-best": Method("recipe (best)", partial(learnt_word, quality="best"), searches=True),
-    "recipe-no-adapter": Method("recipe, no adapter", partial(learnt_word, rank=0), searches=True),
-    "recipe-no-carry": Method("recipe, exemplars alone", partial(learnt_word, carry=False), searches=True),
+    "recipe": Method("recipe (balanced)", learned_word, searches=True),
+    "recipe-fast": Method("recipe (fast)", partial(learned_word, quality="fast"), searches=True),
+    "recipe-best": Method("recipe (best)", partial(learned_word, quality="best"), searches=True),
+    "recipe-no-adapter": Method("recipe, no adapter", partial(learned_word, rank=0), searches=True),
+    "recipe-no-carry": Method("recipe, exemplars alone", partial(learned_word, carry=False), searches=True),
     **{
         f"objective-{name}": Method(
             f"objective: {name}",
-            partial(learnt_word, objective=name, rank=0, carry=False),
+            partial(learned_word, objective=name, rank=0, carry=False),
             searches=True,
             both_paths=True,
         )

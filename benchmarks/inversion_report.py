@@ -16,7 +16,7 @@ from rich.table import Table
 
 from benchmarks.base_card import table as markdown_table
 from benchmarks.inversion_concepts import GROUPS, Subject, as_motion, subjects
-from benchmarks.inversion_methods import METHODS, Learnt
+from benchmarks.inversion_methods import METHODS, Learned
 from lead.eval.metrics import Estimate
 from lead.motion.render.contact_sheet import contact_sheet
 
@@ -38,7 +38,7 @@ kid: against real clips of the concept, own content, windows of 4 s (`real`: the
 styles have no real walks but the exemplars, so a copy scores best there); fid of sets this small is biased upward, kid
 is not; `fid other`: other contents. diversity: mean distance within the set; nearest: mean distance to the nearest
 exemplar (far below `real`: copied). processor seconds: learning, one core; kB: what is shared; leak: largest joint
-difference in metres of what the base makes of prompts without the word, before and after."""
+difference in meters of what the base makes of prompts without the word, before and after."""
 
 
 def figures_of(cell: Cell) -> dict[str, float]:
@@ -167,12 +167,12 @@ def _judge_rows(judges: Mapping[str, Mapping]) -> Iterable[tuple[str, ...]]:
             yield (judge, name, str(row["clips"]), *shares)
 
 
-def contact_sheets(folder: Path, subject: Subject, learnt: Learnt, seed: int) -> Path:
+def contact_sheets(folder: Path, subject: Subject, learned: Learned, seed: int) -> Path:
     """One picture: an exemplar, the exemplars' content as generated, three others."""
     asks = [subject.own, *(subject.others[i] for i in SHEET_OTHERS[subject.kind])]
-    prompts = [ask.prompt.format(learnt.phrase) for ask in asks]
+    prompts = [ask.prompt.format(learned.phrase) for ask in asks]
     exemplar = as_motion(subject.exemplars(seed)[0])
-    motions = [exemplar, *learnt.generate(prompts, [ask.seconds for ask in asks], seed, True)]
+    motions = [exemplar, *learned.generate(prompts, [ask.seconds for ask in asks], seed, True)]
     sheet = contact_sheet(motions, [f"exemplar: {exemplar.name}", *prompts], subject.name, SHEET_COLUMNS)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{subject.name}.png"

@@ -3,7 +3,7 @@
     python -m benchmarks.judge          # trains it if runs/judges.pt is absent; prints its accuracy on real
     clips
 
-It learns from clips that no word is ever learnt from: the pack's Bandai clips of the train split, and two
+It learns from clips that no word is ever learned from: the pack's Bandai clips of the train split, and two
 thirds of newstyle_eval and of compositional (a judge that never saw a pair of style and content misjudges it
 when it is real: .63 of compositional's contents). The last third of each of those cells (takes that follow
 each other are near-duplicates, so it is cut, not drawn), newstyle_exemplar and test are kept for its accuracy
@@ -206,7 +206,7 @@ def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Floa
 
     knots = rng.normal(size=(len(x) // int(rng.integers(2, 12)) + 2, FEATS - 3))
     shake = between(knots, np.linspace(0.0, len(knots) - 1.001, len(x)))
-    x[:, 3:] += shake * rng.uniform(0.0, 0.03) + rng.normal(size=FEATS - 3) * 0.01  # metres
+    x[:, 3:] += shake * rng.uniform(0.0, 0.03) + rng.normal(size=FEATS - 3) * 0.01  # meters
     x[:, [3, *range(5, FEATS, 3)]] += rng.normal() * 0.02  # the floor
     x[:, 1:3] += rng.normal(size=(len(x), 2)) * rng.uniform(0.0, 0.01)
     x[:, :1] += rng.normal(size=(len(x), 1)) * rng.uniform(0.0, 0.01)

@@ -18,7 +18,7 @@ from lead.motion.skeleton import JOINTS, PARENTS, tpose
 
 
 def long_bvh(frames: int, joints: int) -> Bvh:
-    """Our 22 joints and chains of fingers up to so many, moving smoothly, in centimetres."""
+    """Our 22 joints and chains of fingers up to so many, moving smoothly, in centimeters."""
     extra = joints - 22
     parents = [*PARENTS, *(20 + n % 2 if n < 2 else 20 + n for n in range(extra))]
     rest = tpose() * 100

@@ -3,7 +3,7 @@
     python -m benchmarks.pack OUT      # the pack as a plain folder that `lead data prepare` reads
 
 The pack lies in the folder that the environment variable LEAD_DATA names, or in `../shared/data` beside the
-repository. Joints are in metres, Y up. This module knows nothing of features and of models.
+repository. Joints are in meters, Y up. This module knows nothing of features and of models.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy as np
 from lead.errors import LeadError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-UNIT = 1.0 / 2000.0  # metres; the pack stores half millimetres
+UNIT = 1.0 / 2000.0  # meters; the pack stores half millimeters
 
 Row = dict[str, Any]  # id, source, split, content, style, frames, seconds, captions
 
@@ -86,7 +86,7 @@ def _known(what: str, asked: Iterable[str], known: set[str]) -> None:
 
 
 def read_joints(clip: str) -> np.ndarray:
-    """Joint positions of the clip with this id, [frames, 22, 3] float32 in metres."""
+    """Joint positions of the clip with this id, [frames, 22, 3] float32 in meters."""
     folder = pack_folder()
     source = _id_to_source(folder).get(clip)
     if source is None:

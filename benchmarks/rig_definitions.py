@@ -3,7 +3,7 @@
 A rig is a tree of named joints, each with a place in a person's T-pose; how its bones' axes lie at rest; and the order,
 unit, up axis and rate of its files.  It is animated by the world rotations of our 22 joints, through forward kinematics
 of its own: nothing of `lead.motion`'s writing side is used, so that the two can disagree.
-Conventions: metres, Y up, a person faces +Z, until `Tool.write` goes to the file's units and axes.
+Conventions: meters, Y up, a person faces +Z, until `Tool.write` goes to the file's units and axes.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Tool:
     sides: tuple[str, str] = ("Left", "Right")
     order: str = "ZXY"
     unit: float = 0.01
-    """Metres."""
+    """Meters."""
     up: str = "Y"
     fps: float = 30.0
     size: float = 1.0
@@ -194,7 +194,7 @@ def _joint(name: str, parent: int, place: str, side: str, rest: np.ndarray, size
 
 
 def animate(tool: Tool, rest: np.ndarray, root: np.ndarray, turns: np.ndarray) -> tuple[Bvh, np.ndarray, list[int]]:
-    """A BVH of the rig, its joints' true positions (metres, Y up), and which of ours each of them is (-1: none).
+    """A BVH of the rig, its joints' true positions (meters, Y up), and which of ours each of them is (-1: none).
 
     `rest` are our joints in a T-pose on a body of size 1, `root` [frames, 3] is where its pelvis goes, `turns` [frames,
     22, 3, 3] how its joints are turned from the T-pose.

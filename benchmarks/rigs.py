@@ -26,7 +26,7 @@ from lead.errors import LeadError
 from lead.motion import Bvh, read_bvh, write_bvh
 from lead.motion.features import canonical, retarget
 from lead.motion.rigs.retarget import motion_to_bvh, own_offsets
-from lead.motion.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler, normalise
+from lead.motion.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler, normalize
 from lead.motion.skeleton import JOINTS, PARENTS
 
 DOC = REPOSITORY / "docs" / "rigs.md"
@@ -60,7 +60,7 @@ Errors = dict[str, list[np.ndarray]]
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A BVH, where its joints really are (metres, Y up) and which of ours they are (-1: none)."""
+    """A BVH, where its joints really are (meters, Y up) and which of ours they are (-1: none)."""
 
     bvh: Bvh
     truth: np.ndarray
@@ -102,7 +102,7 @@ def swayed(turns: np.ndarray, rest: np.ndarray, fps: float, seed: int) -> np.nda
     rng, times, turns = np.random.default_rng(seed), np.arange(len(turns)) / fps, turns.copy()
     for joint in (1, 2, 4, 5, 15, 16, 17, 18, 19, 20, 21):
         after = next((child for child, parent in enumerate(PARENTS) if parent == joint), -1)
-        axis = normalise(rest[after] - rest[joint] if after >= 0 else rng.normal(size=3))
+        axis = normalize(rest[after] - rest[joint] if after >= 0 else rng.normal(size=3))
         angle = SWAY * np.sin(2 * np.pi * rng.uniform(0.2, 0.6) * times + rng.uniform(0, 2 * np.pi))
         turns[:, joint] = turns[:, joint] @ axis_angle_to_matrix(angle[:, None] * axis)
     return turns
@@ -142,7 +142,7 @@ def measure(recording: Recording, folder: Path, errors: Errors) -> Motion:
     _add(errors, "written limbs", back.joints[:, LIMBS], motion.joints[:, LIMBS])
     written = read_bvh(back_path)
     assert (written.names, written.channels, written.fps) == (recording.bvh.names, recording.bvh.channels, motion.fps)
-    own, was = (metres(bvh, recording) for bvh in (written, recording.bvh))
+    own, was = (meters(bvh, recording) for bvh in (written, recording.bvh))
     body = [n for n, ours in enumerate(recording.ours) if ours >= 0]
     _add(errors, "own joints", own[:, body], was[cut:][:, body])
     _add(errors, "all joints", own, was[cut:])
@@ -153,7 +153,7 @@ def measure(recording: Recording, folder: Path, errors: Errors) -> Motion:
     return motion
 
 
-def metres(bvh: Bvh, recording: Recording) -> np.ndarray:
+def meters(bvh: Bvh, recording: Recording) -> np.ndarray:
     """The positions of all of a file's joints."""
     return bvh.world()[0] * recording.unit
 

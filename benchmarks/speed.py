@@ -267,14 +267,14 @@ def training(rounds: int) -> list[Row]:
     }
     for name, (part, forward) in parts.items():
         part.requires_grad_(True)
-        optimiser = torch.optim.AdamW(part.parameters())
+        optimizer = torch.optim.AdamW(part.parameters())
 
-        def step(forward: Any = forward, optimiser: Any = optimiser) -> None:
+        def step(forward: Any = forward, optimizer: Any = optimizer) -> None:
             with torch.autocast("cpu", torch.bfloat16):
                 loss = forward().square().mean()
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
 
         seconds = [timed(step) for _ in range(rounds + 1)][1:]
         rows.append({"what": f"training {name}, steps/s", **spread([1 / s for s in seconds])})

@@ -1,12 +1,12 @@
-"""What strengths do, what two learnt words do in one prompt, and what blends and opposites of words are like.
+"""What strengths do, what two learned words do in one prompt, and what blends and opposites of words are like.
 
     python -m benchmarks.words_together [--parts sweeps pairs blends] [--seeds 0 1 2] [--count 36]
 
-Words are those that `benchmarks.inversion` has learnt by its recipe, one a seed; strengths of one style go from 0 to
-1.25, on the walks that it was learnt from and on the nine other contents, with the same noise at every strength.  Then
+Words are those that `benchmarks.inversion` has learned by its recipe, one a seed; strengths of one style go from 0 to
+1.25, on the walks that it was learned from and on the nine other contents, with the same noise at every strength.  Then
 every style with every new action in one prompt, `a person does <action> in <style> style`, beside each of them alone.
 Style is what the networks (mean probability, and how often it is the likeliest) and the linear judge say.  Neither
-learnt what these styles look like in the new actions, one of which (sneaking) is stooped by itself.  So there is also
+learned what these styles look like in the new actions, one of which (sneaking) is stooped by itself.  So there is also
 `carried`, which asks no judge: what the style adds to the action's posture, along what it adds to a walk's, as a share
 of the latter (`inversion.similarity`' posture; 1: as much as in a walk).  Last the walks of blends of two styles, and of
 each one's opposite, and how fast they are (m/s).  Intervals are of 95 %, over motions: for means
@@ -46,7 +46,7 @@ Interval = tuple[float, float, float]
 """A figure with the bounds of its interval."""
 
 
-def learnt(folder: Path, name: str, seed: int) -> Concept:
+def learned(folder: Path, name: str, seed: int) -> Concept:
     """The recipe's concept of a seed; of the newest base where there are several."""
     found = sorted(folder.glob(f"*/{name}/recipe-{seed}.safetensors"), key=lambda path: path.stat().st_mtime)
     if not found:
@@ -63,7 +63,7 @@ def sweep(base: Lead, judges: Judges, folder: Path, subject: Subject, seeds: Seq
         row: dict[str, Any] = {"strength": strength}
         for place, wanted in asks.items():
             made = [
-                _asked(base, judges, subject, learnt(folder, subject.name, seed), phrase, wanted, seed)
+                _asked(base, judges, subject, learned(folder, subject.name, seed), phrase, wanted, seed)
                 for seed in seeds
             ]
             row[place] = {
@@ -95,7 +95,7 @@ def pairs(
     scale = Evaluator.load().std.numpy()
     made: dict[tuple[float, float], list[dict[str, np.ndarray]]] = {strengths: [] for strengths in TOGETHER}
     for seed in seeds:
-        act, manner = learnt(folder, action.name, seed), learnt(folder, style.name, seed)
+        act, manner = learned(folder, action.name, seed), learned(folder, style.name, seed)
         words = {"<act>": act.words[act.token], "<manner>": manner.words[manner.token]}
 
         def clips(prompt: str, seconds: float, words: Any = words, seed: int = seed) -> list[np.ndarray]:
@@ -125,7 +125,7 @@ def blends(
     base: Lead, judges: Judges, folder: Path, styles: Sequence[Subject], seeds: Sequence[int], count: int
 ) -> list[dict]:
     """Walks with blends of two styles, and with the opposite of each."""
-    one, two = ([learnt(folder, style.name, seed) for seed in seeds] for style in styles)
+    one, two = ([learned(folder, style.name, seed) for seed in seeds] for style in styles)
     words = {f"{w:g}": [blend(a, b, w) for a, b in zip(one, two, strict=True)] for w in WEIGHTS}
     for style, made in zip(styles, (one, two), strict=True):
         words[f"opposite of {style.name}"] = [negate(concept) for concept in made]
@@ -172,9 +172,9 @@ def interval(values: Float[np.ndarray, " n"], share: bool) -> Interval:
     if not share:
         half = z * float(values.std(ddof=1)) / n**0.5
         return mean, mean - half, mean + half
-    centre = (mean + z * z / (2 * n)) / (1 + z * z / n)
+    center = (mean + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * (mean * (1 - mean) / n + z * z / (4 * n * n)) ** 0.5
-    return mean, centre - half, centre + half
+    return mean, center - half, center + half
 
 
 def markdown(result: dict[str, Any]) -> str:

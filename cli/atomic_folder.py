@@ -35,7 +35,7 @@ def check_writable(output: Path, option: str = "--output") -> None:
 
 
 @contextmanager
-def all_or_none(output: Path) -> Iterator[Path]:
+def atomic_folder(output: Path) -> Iterator[Path]:
     """A folder to write into, whose files are moved to `output` after the block, and lost if it fails."""
     check_writable(output)
     made_folder = not output.exists()

@@ -157,9 +157,9 @@ def assemble(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with all stages but the evaluator.")],
     output: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write: a name in .safetensors.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="The base's name, as concepts will state it.")],
-    licence: Annotated[
+    license: Annotated[
         str,
-        typer.Option("--license", metavar="TEXT", help="The weights' licence, as the training data ask for."),
+        typer.Option("--license", metavar="TEXT", help="The weights' license, as the training data ask for."),
     ] = "",
     compact: Annotated[bool, typer.Option("--compact", help="Store 8- and 16-bit numbers: a third as large.")] = False,
     sampler: Annotated[
@@ -182,7 +182,7 @@ def assemble(
 
     del device  # nothing is computed on it; the option is there because every command has it
     assembled = assemble_base(
-        existing(data, "DATA"), existing(run, "RUN"), name, licence,
+        existing(data, "DATA"), existing(run, "RUN"), name, license,
         sampler=sampler.value if sampler else None, steps=steps, guidance=guidance,
     )  # fmt: skip
     path = assembled.save(output, compact=compact)

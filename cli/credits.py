@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from concepts.credits import Credits
 
 License = Annotated[
-    str | None, typer.Option("--license", metavar="TEXT", help='Licence of the recordings, as "CC BY 4.0".')
+    str | None, typer.Option("--license", metavar="TEXT", help='License of the recordings, as "CC BY 4.0".')
 ]
 Source = Annotated[
     str, typer.Option(metavar="TEXT", help="Whose recordings: a data set's or a performer's name, or a web address.")
@@ -24,21 +24,21 @@ Description = Annotated[str, typer.Option(metavar="TEXT", help="What others shou
 
 
 def stated_credits(license: str | None, source: str, author: str, description: str, ask: bool) -> "Credits":
-    """The credits as the options state them; a licence that is not stated is asked for on a terminal, else missed."""
+    """The credits as the options state them; a license that is not stated is asked for on a terminal, else missed."""
     from concepts.credits import Credits
 
     stated = Credits(license or "", source, author, description)
     if license is None and ask and sys.stdin.isatty() and sys.stderr.isatty():
-        question = 'Licence of the recordings, as "CC BY 4.0" (Enter: not stated)'
+        question = 'License of the recordings, as "CC BY 4.0" (Enter: not stated)'
         said = typer.prompt(question, default="", show_default=False, err=True)
         stated = dataclasses.replace(stated, license=said)
     if not stated.license:
-        warn("no licence of the recordings is stated: others cannot know whether they may use the word; add --license")
+        warn("no license of the recordings is stated: others cannot know whether they may use the word; add --license")
     return stated
 
 
 def credited(concept: "Concept", credits: "Credits") -> "Concept":
-    """A learnt concept with its credits, the day, and a small picture of its preview."""
+    """A learned concept with its credits, the day, and a small picture of its preview."""
     from concepts.thumbnail import png_to_thumbnail
     from lead.motion.motion import Motion
     from lead.motion.render.contact_sheet import thumbnail
@@ -51,9 +51,9 @@ def credited(concept: "Concept", credits: "Credits") -> "Concept":
 
 
 def terms(concept: "Concept") -> str:
-    """The word's licence, and what follows where it is non-commercial."""
+    """The word's license, and what follows where it is non-commercial."""
     from concepts.credits import noncommercial
 
     if not noncommercial(concept.license):
-        return f"Licence of the word: {concept.license or 'not stated'}."
-    return f"Licence of the word: {concept.license}. Neither it nor motions made with it are for commercial use."
+        return f"License of the word: {concept.license or 'not stated'}."
+    return f"License of the word: {concept.license}. Neither it nor motions made with it are for commercial use."

@@ -79,7 +79,7 @@ app.command()(learn)
 @command
 def generate(
     prompts: Annotated[
-        list[str] | None, typer.Argument(metavar="PROMPT", help="What the person does; learnt words too.")
+        list[str] | None, typer.Argument(metavar="PROMPT", help="What the person does; learned words too.")
     ] = None,
     prompts_file: Annotated[
         Path | None,
@@ -236,7 +236,7 @@ def show(
 ) -> dict[str, Any]:
     """Show what a concept file holds.
 
-    The word, its base model, how and from what it was learnt. The file is verified while it is read; nothing
+    The word, its base model, how and from what it was learned. The file is verified while it is read; nothing
     in it is ever run.
 
     \b
@@ -258,10 +258,10 @@ def show(
 
 def _shown(concept: "Concept", record: dict[str, Any]) -> list[tuple[str, str]]:
     """A concept's rows for people; what is empty is left out."""
-    learnt = f"{concept.objective} objective, {concept.steps} steps, seed {concept.seed}"
+    learned = f"{concept.objective} objective, {concept.steps} steps, seed {concept.seed}"
     loss = f", loss {concept.loss[0]:.4f} -> {concept.loss[-1]:.4f}" if concept.loss else ""
     seconds = sum(exemplar.frames / exemplar.fps for exemplar in concept.exemplars)
-    licences = ", ".join(sorted({e.license for e in concept.exemplars if e.license})) or "licence not stated"
+    licenses = ", ".join(sorted({e.license for e in concept.exemplars if e.license})) or "license not stated"
     plain = {name: shape for name, shape in record["tensors"].items() if not name.startswith("adapter.")}
     layers = (len(record["tensors"]) - len(plain)) // 2
     adapter = f", an adapter of {counted(layers, 'layer')}" if layers else ""
@@ -272,12 +272,12 @@ def _shown(concept: "Concept", record: dict[str, Any]) -> list[tuple[str, str]]:
         ("starts from", concept.init),
         ("description", concept.description),
         ("author", concept.author),
-        ("licence", concept.license),
+        ("license", concept.license),
         ("date", concept.date),
         ("base model", concept.base),
         ("fingerprints", ", ".join(f"{part} {digest[:12]}" for part, digest in concept.fingerprints.items())),
-        ("learnt by", learnt + loss),
-        ("learnt from", f"{counted(len(concept.exemplars), 'clip')}, {seconds:.1f} s in all, {licences}"),
+        ("learned by", learned + loss),
+        ("learned from", f"{counted(len(concept.exemplars), 'clip')}, {seconds:.1f} s in all, {licenses}"),
         ("prompts", "; ".join(concept.templates)),
         ("scores", ", ".join(f"{name} {score:.3g}" for name, score in concept.scores.items())),
         ("motion", f"{concept.skeleton}, {concept.fps:g} fps"),

@@ -75,12 +75,12 @@ def words_for(prompts: Sequence[str], files: Sequence[Path]) -> "dict[Path, Conc
     """The concepts in files, and for what else the prompts name, the library's."""
     from concepts.library import Library
     from concepts.text import TOKEN
-    from lead.text.prompts import named_words
+    from lead.text.prompts import named_tokens
 
     concepts = {path: load_concept(path) for path in map(concept_file, files)}
     library, loaded = Library(), {concept.token for concept in concepts.values()}
     for prompt in prompts:
-        for token in named_words(prompt):
+        for token in named_tokens(prompt):
             if token in loaded:
                 continue
             path = library.find(token) if TOKEN.fullmatch(token) else None
@@ -135,7 +135,7 @@ def check_base(concept: "Concept", path: Path, model: "Lead", allow_mismatch: bo
         if differences and not allow_mismatch:
             raise ConceptError(
                 f"{'; '.join(differences)}. The text tower, which has to be the same, is: "
-                "use the base that the word was learnt on, or add --allow-base-mismatch"
+                "use the base that the word was learned on, or add --allow-base-mismatch"
             )
     except ConceptError as error:
         raise ConceptError(f"{path}: {error}") from None

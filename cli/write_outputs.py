@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cli.atomic_folder import all_or_none
+from cli.atomic_folder import atomic_folder
 from cli.console import UsageError, existing, progress
 from cli.read_inputs import reading_of
 from lead.motion.motion import Motion
@@ -105,7 +105,7 @@ def write_motions(
     """
     assert len(motions) == len(prompts), f"{len(prompts)} prompts for {len(motions)} motions"
     stems = _stems(prompts, seed)
-    with all_or_none(output) as folder:
+    with atomic_folder(output) as folder:
         groups = [
             [write_data(motion, folder / stem, form, rig) for form in formats if form in DATA_ENDINGS]
             for motion, stem in zip(motions, stems, strict=True)

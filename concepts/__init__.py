@@ -1,4 +1,4 @@
-"""Learned words as small files that people can share. Knows no base model and not how a word is learnt."""
+"""Learned words as small files that people can share. Knows no base model and not how a word is learned."""
 
 from concepts.blending import blend, negate
 from concepts.concept import Concept, thin_curve

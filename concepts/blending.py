@@ -1,4 +1,4 @@
-"""New words from learnt ones: two blended, a manner turned round.  NumPy only: knows no base model.
+"""New words from learned ones: two blended, a manner turned round.  NumPy only: knows no base model.
 
 What a word does is linear but for its token vectors, so a blend by weight w is, part by part,
 
@@ -118,7 +118,7 @@ def _check_pair(a: Concept, b: Concept) -> None:
         bound = [name for one in (a, b) for name in one.tensors if part in _parts_of(name)]
         if ours != theirs and (part in TEXT_PARTS or bound):
             raise ConceptError(
-                f"{a.token} was learnt on the base {quoted(a.base)} ({part} {ours[:12]}), {b.token} on "
+                f"{a.token} was learned on the base {quoted(a.base)} ({part} {ours[:12]}), {b.token} on "
                 f"{quoted(b.base)} ({part} {theirs[:12]}): only words of one base can be blended, learn one again"
             )
     if (a.kind == "action") != (b.kind == "action"):

@@ -42,12 +42,12 @@ STANDS_FOR = {
 def card(concept: Concept, file: str, picture: str = "", page: str = "") -> str:
     """The README of a concept whose file is named `file`; `picture` and `page` lie beside it, if they are named."""
     sections = [_front_matter(concept, picture), *_head(concept, picture, page), *_use(concept, file)]
-    sections += [*_made(concept), *_figures(concept), *_licences(concept), *_limits(concept)]
+    sections += [*_made(concept), *_figures(concept), *_licenses(concept), *_limits(concept)]
     return "\n\n".join(sections) + "\n"
 
 
 def hub_license(license: str) -> str:
-    """The hub's identifier of a licence text; "other" where there is none for it, or where it names several."""
+    """The hub's identifier of a license text; "other" where there is none for it, or where it names several."""
     names = license_names(license)
     if len(names) != 1:
         return "other"
@@ -143,18 +143,18 @@ def _figures(concept: Concept) -> list[str]:
     return ["## Figures", _table(("measure", "value"), rows), note]
 
 
-def _licences(concept: Concept) -> list[str]:
+def _licenses(concept: Concept) -> list[str]:
     recordings = [one.license for one in concept.exemplars]
     told = {text: recordings.count(text) for text in dict.fromkeys(recordings)}
     rows = [("this word", escaped(concept.license) or "not stated")]
     rows += [(_count(count, "recording"), escaped(text) or "not stated") for text, count in told.items()]
-    lines = ["## Licence", _table(("what", "licence"), rows)]
+    lines = ["## License", _table(("what", "license"), rows)]
     if any(noncommercial(text) for text in (concept.license, *recordings)):
         lines.append(
             "**Not for commercial use**: the terms above do not allow it, and they hold for motions made with the word."
         )
     if not concept.license or "" in recordings:
-        lines.append("Where no licence is stated, ask the author before you use or share it.")
+        lines.append("Where no license is stated, ask the author before you use or share it.")
     return lines
 
 
@@ -165,7 +165,7 @@ def _limits(concept: Concept) -> list[str]:
         f"It means something only to a base model with the same text tower as {escaped(concept.base)}.",
         f"It was taught from {_count(few, 'recording')}: {kin}." if few else "Its recordings are not stated.",
         "Motions have 22 joints: no fingers, no face, no objects, one person.",
-        "It may carry the manner of a person who can be recognised: use it as that person would agree to.",
+        "It may carry the manner of a person who can be recognized: use it as that person would agree to.",
     ]
     travels = concept.scores.get("report.travels")
     if travels is not None and travels < 0.7:

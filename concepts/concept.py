@@ -1,8 +1,8 @@
 """A concept: a learned word, where it comes from, and its file.
 
 A concept is the word's token embeddings plus what a stranger needs to use and to judge it: which base model
-it was learnt on, how, from which recordings, and under which licence. Everything is checked and cleaned on
-construction: a concept that was learnt and one that was loaded obey the same rules, and a round trip changes
+it was learned on, how, from which recordings, and under which license. Everything is checked and cleaned on
+construction: a concept that was learned and one that was loaded obey the same rules, and a round trip changes
 nothing.
 
 This module knows no base model: it compares fingerprints and conditions that the caller hands over.
@@ -74,7 +74,7 @@ class Concept:
     init: str = ""
     """The phrase that the word started from; strengths below 1 go towards it."""
     templates: tuple[str, ...] = ()
-    """Prompts that it was learnt in, each with one {} for the word."""
+    """Prompts that it was learned in, each with one {} for the word."""
     objective: str = ""
     skeleton: str = "smpl-22"
     fps: float = 20.0
@@ -131,7 +131,7 @@ class Concept:
         """What the base model takes as words: token -> its embeddings [vectors, d_token], a writable copy.
 
         Where the concept has more of a word: token -> {"token_embedding": ..., "direction": ..., "adapter...": ...};
-        "init", towards which strengths below 1 go, is vectors or the phrase, "home" are the prompts it was learnt in.
+        "init", towards which strengths below 1 go, is vectors or the phrase, "home" are the prompts it was learned in.
         """
         acting = ("direction", "adapter.", "init")
         more: dict[str, Any] = {name: x.copy() for name, x in self.tensors.items() if name.startswith(acting)}
@@ -226,8 +226,8 @@ class Concept:
             raise ConceptError(f"{path}: {error}") from None
 
     def differing(self, fingerprints: Mapping[str, str]) -> list[str]:
-        """The parts of a base that are not those that the word was learnt with, as far as the file names them."""
-        return [part for part, learnt in self.fingerprints.items() if fingerprints.get(part, "unknown") != learnt]
+        """The parts of a base that are not those that the word was learned with, as far as the file names them."""
+        return [part for part, learned in self.fingerprints.items() if fingerprints.get(part, "unknown") != learned]
 
     def check_base(self, fingerprints: Mapping[str, str], name: str) -> list[str]:
         """Whether the word means the same on this base: ConceptError if its text part is another one.
@@ -236,15 +236,15 @@ class Concept:
         """
         others = []
         for part in self.differing(fingerprints):
-            learnt, here = self.fingerprints[part][:12], fingerprints.get(part, "unknown")[:12]
+            learned, here = self.fingerprints[part][:12], fingerprints.get(part, "unknown")[:12]
             if part in TEXT_PARTS:
                 raise ConceptError(
-                    f"{self.token} was learnt on the base {quoted(self.base)} ({part} {learnt}) and "
+                    f"{self.token} was learned on the base {quoted(self.base)} ({part} {learned}) and "
                     f"means nothing to the base {quoted(name)} ({part} {here}): "
-                    "use the base it was learnt on, or learn the word again on this one"
+                    "use the base it was learned on, or learn the word again on this one"
                 )
             others.append(
-                f"{self.token} was learnt with the {part} {learnt} of the base {quoted(self.base)}, and "
+                f"{self.token} was learned with the {part} {learned} of the base {quoted(self.base)}, and "
                 f"{quoted(name)} has {here}: motions may differ from its author's"
             )
         return others
@@ -267,14 +267,14 @@ class Concept:
         found = np.asarray(cond, np.float64).reshape(-1)
         if found.shape != expected.shape:
             raise ConceptError(
-                f"{self.token} was learnt with text conditions of {expected.size} numbers, this base has "
+                f"{self.token} was learned with text conditions of {expected.size} numbers, this base has "
                 f"{found.size}: use the base {quoted(self.base)}"
             )
         scale = np.linalg.norm(found) * np.linalg.norm(expected)
         cosine = float(found @ expected / scale) if scale > 0 else 0.0
         if not cosine >= PROBE_COSINE:
             raise ConceptError(
-                f"{quoted(self.probe_prompt)} does not mean here what it meant where {self.token} was learnt "
+                f"{quoted(self.probe_prompt)} does not mean here what it meant where {self.token} was learned "
                 f"(cosine {cosine:.4f}, expected {PROBE_COSINE} or more): the file or the text "
                 f"tower has changed; use the base {quoted(self.base)} as it was then"
             )

@@ -1,7 +1,7 @@
 """Who made a word, from whose recordings, and under which terms: stated once, carried into the concept's file.
 
-A word is made of two things with terms of their own, the base model and the recordings. Both stand in its licence text;
-nothing here judges which of them is the stricter. Knows no licence's text, only how licences are named.
+A word is made of two things with terms of their own, the base model and the recordings. Both stand in its license text;
+nothing here judges which of them is the stricter. Knows no license's text, only how licenses are named.
 """
 
 import re
@@ -17,12 +17,12 @@ _PART = re.compile(r"(.*) \((?:base model .*|recordings)\)")
 
 
 def noncommercial(license: str) -> bool:
-    """Whether a licence text says that commercial use is not allowed."""
+    """Whether a license text says that commercial use is not allowed."""
     return _NONCOMMERCIAL.search(license) is not None
 
 
 def combined(base_license: str, base: str, recordings: str) -> str:
-    """The licence text of a word: the base model's terms and the recordings', once where they are the same."""
+    """The license text of a word: the base model's terms and the recordings', once where they are the same."""
     if not recordings or recordings == base_license:
         return base_license
     parts = [f"{base_license} (base model {base})"] if base_license else []
@@ -30,7 +30,7 @@ def combined(base_license: str, base: str, recordings: str) -> str:
 
 
 def license_names(license: str) -> list[str]:
-    """The licences in a combined text, each once. The inverse of `combined` as far as names go."""
+    """The licenses in a combined text, each once. The inverse of `combined` as far as names go."""
     parts = [match[1] if (match := _PART.fullmatch(part)) else part for part in license.split("; ")]
     return list(dict.fromkeys(part for part in parts if part))
 
@@ -58,7 +58,7 @@ class Credits:
             )
 
     def given_to(self, concept: Concept) -> Concept:
-        """A concept as it was learnt, whose licence is its base model's, with these credits."""
+        """A concept as it was learned, whose license is its base model's, with these credits."""
         return replace(
             concept,
             license=combined(concept.license, concept.base, self.license),

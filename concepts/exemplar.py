@@ -1,4 +1,4 @@
-"""A recording that a word was learnt from: what a concept file says about it."""
+"""A recording that a word was learned from: what a concept file says about it."""
 
 import hashlib
 import re
@@ -15,10 +15,10 @@ from concepts.text import is_path, quoted
 
 @dataclass(frozen=True)
 class Exemplar:
-    """One recording that the word was learnt from: enough to recognise it, never where it lies."""
+    """One recording that the word was learned from: enough to recognize it, never where it lies."""
 
     sha256: str
-    """Of the joint positions [frames, joints, 3], metres, as little-endian float32 in C order."""
+    """Of the joint positions [frames, joints, 3], meters, as little-endian float32 in C order."""
     frames: int
     fps: float
     source: str = ""
@@ -43,7 +43,7 @@ class Exemplar:
     def from_joints(
         cls, joints: Float[np.ndarray, "frames joints 3"], fps: float, source: str = "", license: str = ""
     ) -> Self:
-        """The exemplar of a clip's joint positions in metres."""
+        """The exemplar of a clip's joint positions in meters."""
         digest = hashlib.sha256(np.ascontiguousarray(joints, "<f4").tobytes()).hexdigest()
         return cls(digest, len(joints), fps, source, license)
 

@@ -8,7 +8,7 @@ sway, which leg drags, and how the path bends.
 
 Footprints come first, laid along a bending path; a foot stands on its footprint until it swings to the next,
 so nothing slides. The pelvis follows the feet, each leg is a two-bone chain between hip and ankle, and the
-rest of the body is built bone by bone with the skeleton's own lengths. Metres, seconds, Y up, 20 fps,
+rest of the body is built bone by bone with the skeleton's own lengths. Meters, seconds, Y up, 20 fps,
 starting towards +Z.
 """
 
@@ -44,10 +44,10 @@ class Take:
 
     seconds: float = 5.0
     stride_seconds: float = 1.7
-    long_step: float = 0.46  # metres, of the leading leg
-    short_step: float = 0.24  # metres, of the dragged leg
+    long_step: float = 0.46  # meters, of the leading leg
+    short_step: float = 0.24  # meters, of the dragged leg
     dragged: str = "left"
-    bend: float = 0.0  # radians of heading a metre, positive to the left
+    bend: float = 0.0  # radians of heading a meter, positive to the left
     sway: float = 0.16  # radians of roll over the standing leg
     arm_drop: float = 0.10  # radians below level
     arm_gap: float = 0.10  # radians by which the left arm hangs lower than the right
@@ -159,7 +159,7 @@ UP = np.array([0.0, 1.0, 0.0])
 
 
 def path(along: np.ndarray, bend: float) -> np.ndarray:
-    """Points [frames, 3] of an arc that starts towards +Z and turns left by `bend` radians a metre."""
+    """Points [frames, 3] of an arc that starts towards +Z and turns left by `bend` radians a meter."""
     if bend == 0.0:
         return along[:, None] * np.array([0.0, 0.0, 1.0])
     heading = bend * along

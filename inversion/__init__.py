@@ -1,4 +1,4 @@
-"""Learns words: exemplar motions to a concept, by optimising token embeddings against a frozen base."""
+"""Learns words: exemplar motions to a concept, by optimizing token embeddings against a frozen base."""
 
 from inversion.errors import InversionError
 from inversion.learning import learn

@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba, arXiv 1412.6980) without torch's optimiser class, whose first use imports a compiler: a second.
+"""Adam (Kingma and Ba, arXiv 1412.6980) without torch's optimizer class, whose first use imports a compiler: a second.
 
 The arithmetic is torch's own, bit for bit.
 """

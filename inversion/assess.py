@@ -1,9 +1,9 @@
-"""What can be told about clips before a word is learnt from them.
+"""What can be told about clips before a word is learned from them.
 
 For each clip: whether the base can draw it at all, what is odd about the recording, and which action it shows.  For all
 of them: copies, different actions, whether the kind fits, and whether a caption that the base knows already does it.
 The base's own error on a clip is taken on its uniform skeleton, relative to the pelvis: the path's drift over seconds
-says nothing about what a word can hold.  Metres, Y up.
+says nothing about what a word can hold.  Meters, Y up.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from torch.nn.functional import cosine_similarity
 
 from inversion.encoded_clips import cut
 from inversion.similarity import Looks, gap, looks, overlap_cm, poses, realigned, spread
-from inversion.templates import ACTIONS, Kind, caption_to_action, shown_actions
+from inversion.templates import ACTIONS, Kind, caption_to_action, recognize_actions
 from lead import Lead
 from lead.data.dataset import MIN_FRAMES
 from lead.eval.clip_quality import SHAKES, UPRIGHT, rise, spikes_of
@@ -27,13 +27,13 @@ from lead.eval.metrics import jitter, mean_joint_error
 from lead.motion import Motion
 
 # All of these were measured with the embedded base on 400 clips of the development pack, trained on or not, and on 30
-# clips that were spoilt on purpose.
+# clips that were spoiled on purpose.
 CANNOT_CM, HARDLY_CM = 12.0, 5.0
 """Real clips: 1.3 in the middle, 5.2 at the 99th percentile, 10 for the worst ballet.  Upside down: 17 and more."""
 FROZEN = 0.02
 """m/s, the joints' mean speed in place; the calmest of 500 real clips has 0.034."""
 OFF_FLOOR = 0.25
-"""Metres that the lowest joint is above the clip's floor in most frames: only climbing is, among real clips."""
+"""Meters that the lowest joint is above the clip's floor in most frames: only climbing is, among real clips."""
 COPY_CM = 0.5
 """Takes of one actor that follow each other differ by 0.6 and more; a copy that was cut or resampled by 0.0 to 0.5."""
 UNCLEAR, CLEAR, PLAIN = 0.3, 0.55, 0.7
@@ -72,7 +72,7 @@ class AssessedClip:
     similarity: float = 0.0
     """Cosine of the clip and its action in the realigned space."""
     unusable: str = ""
-    """Why nothing can be learnt from it; empty where something can."""
+    """Why nothing can be learned from it; empty where something can."""
     problems: tuple[str, ...] = ()
     """What a person should look at."""
 
@@ -99,7 +99,7 @@ class Assessment:
 
 @torch.no_grad()
 def assess(base: Lead, clips: Sequence[Motion], kind: Kind, captions: Sequence[str] | None = None) -> Assessment:
-    """What a base makes of clips, before a word is learnt; `captions` say what each shows, where somebody knows."""
+    """What a base makes of clips, before a word is learned; `captions` say what each shows, where somebody knows."""
     named = [replace(clip, name=clip.name or f"clip {number}") for number, clip in enumerate(clips, 1)]
     usable = [row for row, clip in enumerate(named) if len(clip.resample(base.skeleton.fps).joints) > MIN_FRAMES]
     assessed = {row: _too_short(base, clip) for row, clip in enumerate(named) if row not in usable}
@@ -133,7 +133,7 @@ def _errors(base: Lead, pieces: Sequence[Motion], owners: Sequence[int]) -> list
     z, lengths = base.encode_motion(pieces)
     real = [Motion.from_features(p.features(base.skeleton)[:n]) for p, n in zip(pieces, lengths.tolist(), strict=True)]
     columns = []
-    for latents in (z, base.projector.realigned(z, lengths)):
+    for latents in (z, base.projector.realign(z, lengths)):
         drawn = base.decode(latents, lengths)
         each = [mean_joint_error(a.joints, b.joints, local=True) for a, b in zip(real, drawn, strict=True)]
         columns.append(_means(np.array(each) * 100.0, owners))
@@ -148,12 +148,12 @@ def _means(values: Float[np.ndarray, "pieces"], owners: Sequence[int]) -> list[f
 def _actions(
     base: Lead, pieces: Sequence[Motion], owners: Sequence[int], captions: Sequence[str] | None
 ) -> tuple[list[str], list[float]]:
-    """For each clip its action, as its caption says it or as it is recognised, and the cosine of the two."""
+    """For each clip its action, as its caption says it or as it is recognized, and the cosine of the two."""
     first = [owners.index(row) for row in range(max(owners) + 1)]
     if captions:
         actions = [caption_to_action(caption) for caption in captions]
     else:
-        shown = shown_actions(base, pieces)
+        shown = recognize_actions(base, pieces)
         actions = [shown[piece] for piece in first]
     text = base.encode_text([f"a person {action}" for action in actions])
     near = cosine_similarity(realigned(base, [pieces[piece] for piece in first]), text, dim=-1)
@@ -240,12 +240,12 @@ def _hints(result: Assessment, kind: Kind, captioned: bool) -> list[str]:
     similarity = float(np.mean([clip.similarity for clip in good]))
     shown = sorted({clip.action for clip in good})
     if kind == "action" and result.mixed:
-        hints.append(f"the clips show different actions ({', '.join(shown)}): an action is learnt best from one")
+        hints.append(f"the clips show different actions ({', '.join(shown)}): an action is learned best from one")
     elif kind == "action" and similarity > PLAIN:
         hints.append(f'the clips show "{shown[0]}" in a manner of its own: --kind style may travel further')
     if kind != "action" and similarity < UNCLEAR and not captioned:
         hints.append(
-            f'no action is recognised (nearest: "{shown[0]}"): say it with --captions, '
+            f'no action is recognized (nearest: "{shown[0]}"): say it with --captions, '
             "or learn it with --kind action if the action itself is new"
         )
     return hints

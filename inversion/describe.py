@@ -3,7 +3,7 @@
 Motions are placed among texts by E_proj in the realigned space (`inversion.similarity.realigned`); several motions count
 as their mean.  A concept is described by motions that are generated with it, and stands for others to be near to by the
 motion that its file shows.  Motions are compared with it in the VAE's latents, which know manners that no text names:
-real clips of seven styles and actions were all nearest, of 17 words, to the one learnt from others of the same (in the
+real clips of seven styles and actions were all nearest, of 17 words, to the one learned from others of the same (in the
 realigned space .79 of them).  Every similarity is a cosine.  Whether the base already does what the motions show is
 told by generating, as before learning (`inversion.assess`).
 """
@@ -92,7 +92,7 @@ def describe(
 
 
 def made_with(base: Lead, concept: Concept, seed: int = 0) -> list[Motion]:
-    """Motions generated with a concept, in the prompts that it was learnt in."""
+    """Motions generated with a concept, in the prompts that it was learned in."""
     prompts = [template.replace("{}", concept.token) for template in concept.templates] or [concept.probe_prompt]
     every = [prompts[row % len(prompts)] for row in range(MADE)]
     return base.generate(every, seconds=SECONDS, words=concept.words, seed=seed)
@@ -116,7 +116,7 @@ def placed(base: Lead, pieces: Sequence[Motion]) -> Float[Tensor, "d_text"]:
 def mean_latent(base: Lead, pieces: Sequence[Motion]) -> Float[Tensor, "d_latent"]:
     """The mean over motions of their mean latent token."""
     z, lengths = base.encode_motion(pieces)
-    return base.projector.pooled(z, lengths).mean(dim=0)
+    return base.projector.pool(z, lengths).mean(dim=0)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What a word is learnt from: the clips under their prompts and, for a manner, the direction in which it lies.
+"""What a word is learned from: the clips under their prompts and, for a manner, the direction in which it lies.
 
 A style or a persona shown by a walk has to work in other sentences too.  What the clips add to the walk is a direction
 in the latent space: their mean token less that of the base's own motions of the same actions,
@@ -23,7 +23,7 @@ from torch.nn.functional import pad
 
 from inversion.errors import InversionError
 from inversion.objectives import Draw
-from inversion.templates import Kind, caption_to_action, shown_actions, templates
+from inversion.templates import Kind, caption_to_action, recognize_actions, templates
 from lead import Lead
 from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
 from lead.motion import Motion
@@ -86,7 +86,7 @@ def lesson(
     `share` of the direction is what acts on the clips' own action.  Raises InversionError for a clip that is too short.
     """
     windows, owners = cut(clips, base.skeleton.fps)
-    actions = [caption_to_action(captions[owner]) for owner in owners] if captions else shown_actions(base, windows)
+    actions = [caption_to_action(captions[owner]) for owner in owners] if captions else recognize_actions(base, windows)
     with torch.no_grad():
         z, lengths = base.encode_motion(windows)
     prompts = tuple(templates(kind, actions))

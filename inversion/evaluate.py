@@ -1,4 +1,4 @@
-"""The figures of a learnt word beside held-out clips of the same motion, with the word and without.
+"""The figures of a learned word beside held-out clips of the same motion, with the word and without.
 
 Each held-out clip (a piece of at most 9.8 s) is answered by generations of its own length, from equal noise with the
 word and without.  Embeddings are the embedded evaluator's (`lead.eval.evaluator`); `posture` is the space that sees manners
@@ -16,7 +16,7 @@ from concepts import Concept, Exemplar
 from inversion.encoded_clips import cut
 from inversion.errors import InversionError
 from inversion.similarity import Array, Looks, energy_distance, looks, spread
-from inversion.templates import caption_to_action, shown_actions, templates
+from inversion.templates import caption_to_action, recognize_actions, templates
 from lead import Lead
 from lead.data.dataset import MIN_FRAMES
 from lead.eval.evaluator import Evaluator
@@ -60,21 +60,21 @@ class Evaluation:
     word: Figures
     plain: Figures
     seen: tuple[str, ...] = ()
-    """Clips that the word was learnt from: with these the figures flatter it."""
+    """Clips that the word was learned from: with these the figures flatter it."""
 
 
 @torch.no_grad()
 def evaluate(
     base: Lead, concept: Concept, clips: Sequence[Motion], captions: Sequence[str] | None = None, seed: int = 0
 ) -> Evaluation:
-    """The figures of a concept beside held-out clips; `captions` say what each shows, without them it is recognised.
+    """The figures of a concept beside held-out clips; `captions` say what each shows, without them it is recognized.
 
     Raises InversionError for no clips, or for one that is too short.
     """
     if not clips:
         raise InversionError("there are no clips to compare with; give held-out clips of the same motion")
     pieces, owners = cut(clips, base.skeleton.fps)
-    actions = [caption_to_action(captions[row]) for row in owners] if captions else shown_actions(base, pieces)
+    actions = [caption_to_action(captions[row]) for row in owners] if captions else recognize_actions(base, pieces)
     times = -(-LEAST // len(pieces))
     seconds = [max(piece.seconds - 1 / piece.fps, (MIN_FRAMES + 4) / piece.fps) for piece in pieces] * times
     prompts = [row[0].replace("{}", concept.token) for row in templates(concept.kind, actions)]
@@ -83,13 +83,13 @@ def evaluate(
 
     evaluator = Evaluator.load(device=base.device)
     real, with_word, without = (looks(evaluator, motions) for motions in (pieces, word, plain))
-    learnt = {exemplar.sha256 for exemplar in concept.exemplars}
+    learned = {exemplar.sha256 for exemplar in concept.exemplars}
     return Evaluation(
         tuple(dict.fromkeys(prompts)),
         clips=_figures([Motion.from_features(piece.features()) for piece in pieces], real, real, without),
         word=_figures(word, with_word, real, without),
         plain=_figures(plain, without, real, without),
-        seen=tuple(clip.name for clip in clips if Exemplar.from_joints(clip.joints, clip.fps).sha256 in learnt),
+        seen=tuple(clip.name for clip in clips if Exemplar.from_joints(clip.joints, clip.fps).sha256 in learned),
     )
 
 

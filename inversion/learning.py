@@ -19,7 +19,7 @@ from inversion.encoded_clips import cut, lesson
 from inversion.errors import InversionError
 from inversion.objectives import Objective
 from inversion.optimize import Checkpoint, Progress, search
-from inversion.pseudo_word import LearntWord
+from inversion.pseudo_word import PseudoWord
 from inversion.templates import Kind
 from lead import Lead
 from lead.conditioning import AT_HOME
@@ -46,7 +46,7 @@ EFFORTS: dict[str, Effort] = {
     "best": Effort(80, 128, 4),
 }
 ACTION_EFFORTS = EFFORTS | {"balanced": Effort(80, 48, 4)}
-"""An action has no direction, all of it is learnt: a ballet is seen in .84 after 64 steps of 32, in .95 after these."""
+"""An action has no direction, all of it is learned: a ballet is seen in .84 after 64 steps of 32, in .95 after these."""
 
 
 def learn(
@@ -69,7 +69,7 @@ def learn(
 ) -> Concept:
     """The concept that clips show.
 
-    `captions` say what each clip shows (one a clip, without the word); without them the action is recognised.
+    `captions` say what each clip shows (one a clip, without the word); without them the action is recognized.
     `init` is a phrase that the word starts from.  `quality` sets steps and the adapter's rank, which `steps` and `rank`
     override.  `carry` gives a manner a direction that carries it to other actions (`inversion.encoded_clips`).  With rank 0
     and no direction this is textual inversion as published.
@@ -83,7 +83,7 @@ def learn(
     rank = 0 if objective == "text" else effort.rank
     taught = lesson(base, clips, kind, captions, carry, seed, AT_HOME if rank else 1.0)
     manners = kind != "action" and init is None and vectors == base.manners.config.vectors
-    word = LearntWord(base, init, vectors, manners, rank, seed)
+    word = PseudoWord(base, init, vectors, manners, rank, seed)
     exemplars = tuple(Exemplar.from_joints(clip.joints, clip.fps) for clip in clips)
     prints = base.fingerprints
     told = (token, kind, objective, effort, seed, vectors, init, carry, taught.actions, [e.sha256 for e in exemplars])
@@ -137,7 +137,7 @@ def _check(
 
 @torch.no_grad()
 def _with_probe_and_preview(base: Lead, concept: Concept, exemplar: Motion) -> Concept:
-    """Adds the condition that a loader recomputes, and a short clip of what the word was learnt from."""
+    """Adds the condition that a loader recomputes, and a short clip of what the word was learned from."""
     cond = base.encode_text([concept.probe_prompt], concept.words)[0].cpu().numpy()
     preview = exemplar.joints[:PREVIEW_FRAMES].astype(np.float16)
     return replace(concept, tensors={**concept.tensors, "probe.cond": cond, "preview.joints": preview})

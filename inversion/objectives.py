@@ -1,4 +1,4 @@
-"""What a pseudo-word is optimised for: objectives over one batch of exemplars, times and noise.
+"""What a pseudo-word is optimized for: objectives over one batch of exemplars, times and noise.
 
 With z_i an exemplar's latent, z_0_hat the denoiser's estimate of it from z_t under the prompt y(v):
 
@@ -50,8 +50,8 @@ def objective_loss(base: Lead, objective: Objective, draw: Draw, text: Float[Ten
     z, lengths, projector = draw.z, draw.lengths, base.projector
     mask = projector.mask(lengths, z.shape[1])[..., None]
     if objective == "text":
-        return alignment_loss(text, projector.pooled(projector.encode(z, lengths), lengths))
-    z_t = base.diffusion.noised(z, draw.t, draw.eps)
+        return alignment_loss(text, projector.pool(projector.encode(z, lengths), lengths))
+    z_t = base.diffusion.add_noise(z, draw.t, draw.eps)
     output = base.denoiser(z_t, draw.t, text, lengths)
     z_hat, eps_hat = base.diffusion.clean_and_noise(z_t, draw.t, output)
     if objective == "denoising":

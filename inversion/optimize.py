@@ -20,7 +20,7 @@ from torch import Generator, Tensor, nn
 from inversion.adam import Adam
 from inversion.encoded_clips import Lesson
 from inversion.objectives import Draw, Objective, objective_loss
-from inversion.pseudo_word import LearntWord
+from inversion.pseudo_word import PseudoWord
 from lead import Lead
 from lead.threads import Each, side_by_side
 
@@ -63,7 +63,7 @@ class Checkpoint:
         self.path, self.identity = path, hashlib.sha256(f"{LAYOUT} {search}".encode()).hexdigest()
         self.saved = time.monotonic()
 
-    def load(self, word: LearntWord, adam: Adam, generator: Generator) -> Found | None:
+    def load(self, word: PseudoWord, adam: Adam, generator: Generator) -> Found | None:
         """How far the same search was, its state put back in place; None where the file is another's or is broken."""
         if self.path is None or not self.path.is_file():
             return None
@@ -78,7 +78,7 @@ class Checkpoint:
         generator.set_state(state["generator"])
         return Found(**state["found"])
 
-    def save(self, found: Found, word: LearntWord, adam: Adam, generator: Generator) -> None:
+    def save(self, found: Found, word: PseudoWord, adam: Adam, generator: Generator) -> None:
         if self.path is None or time.monotonic() - self.saved < SAVE_EVERY:
             return
         partial = self.path.with_name(self.path.name + ".partial")
@@ -95,7 +95,7 @@ class Checkpoint:
 
 def search(
     base: Lead,
-    word: LearntWord,
+    word: PseudoWord,
     taught: Lesson,
     objective: Objective,
     token: str,
@@ -143,7 +143,7 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP) * (1 - 0.9 * late)
 
 
-def _loss(base: Lead, word: LearntWord, objective: Objective, token: str, each: Each, draw: Draw) -> float:
+def _loss(base: Lead, word: PseudoWord, objective: Objective, token: str, each: Each, draw: Draw) -> float:
     """The objective's loss of a draw, the mean of its parts'; where gradients are recorded the word's are added to.
 
     16-bit products, which are twice as fast on a CPU and lead to the same words.

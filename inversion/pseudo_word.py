@@ -1,4 +1,4 @@
-"""The word while it is learnt: token vectors, free or among the base's manners, and the denoiser's adapter."""
+"""The word while it is learned: token vectors, free or among the base's manners, and the denoiser's adapter."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,17 +8,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lead import Lead
-from lead.networks.lora import Adapter, applied
+from lead.networks.lora import LoRA, applied
 
 RATE = 0.05
 FREE_SHARE = 0.1
-"""The free part's rate beside a manner: enough to fine-tune, too little to leave what the base has learnt to hear."""
+"""The free part's rate beside a manner: enough to fine-tune, too little to leave what the base has learned to hear."""
 MANNER_SHARE = 1.5
 """A manner's numbers are of unit spread, an embedding's are not."""
 ADAPTER_RATE = 4e-3
 
 
-class LearntWord(nn.Module):
+class PseudoWord(nn.Module):
     """All that learning may change."""
 
     def __init__(self, base: Lead, init: str | None, vectors: int, manners: bool, rank: int, seed: int):
@@ -29,7 +29,7 @@ class LearntWord(nn.Module):
         self.free = nn.Parameter(torch.zeros_like(start))
         self.manner = nn.Parameter(start.new_zeros(base.manners.config.params)) if manners else None
         generator = torch.Generator().manual_seed(seed)
-        self.adapter = Adapter.fresh(base.denoiser, rank, generator) if rank else None
+        self.adapter = LoRA.fresh(base.denoiser, rank, generator) if rank else None
 
     @property
     def vectors(self) -> Float[Tensor, "vectors d_token"]:
@@ -37,7 +37,7 @@ class LearntWord(nn.Module):
         return v if self.manner is None else v + torch.einsum("p,pvd->vd", self.manner, self.map)
 
     def rates(self) -> list[tuple[list[nn.Parameter], float]]:
-        """Parameters by the rate at which they are learnt."""
+        """Parameters by the rate at which they are learned."""
         groups = [([self.free], RATE * (1.0 if self.manner is None else FREE_SHARE))]
         if self.manner is not None:
             groups.append(([self.manner], RATE * MANNER_SHARE))

@@ -1,4 +1,4 @@
-"""What a learnt word does, told after learning without any label.
+"""What a learned word does, told after learning without any label.
 
 Motions are generated in pairs from equal noise, with the word and without: for the action that the clips show and for
 a few others.  A manner acts wherever its word stands; it travels to the actions whose own content it leaves.  An action
@@ -19,7 +19,7 @@ from concepts import Concept
 from inversion.assess import KNOWN_MEANING, KNOWN_POSTURE
 from inversion.encoded_clips import cut
 from inversion.similarity import Array, Looks, gap, looks, overlap_cm, poses, realigned, spread
-from inversion.templates import caption_to_action, shown_actions, templates
+from inversion.templates import caption_to_action, recognize_actions, templates
 from lead import Lead
 from lead.eval.evaluator import Evaluator
 from lead.motion import Motion
@@ -39,7 +39,7 @@ STANDING = (OTHERS["raises both hands"], OTHERS["waves the right hand"])
 OWN, EACH = 8, 3
 """Generations of the clips' own action and of each other one, with the word and without."""
 
-# Measured with the embedded base on words that were learnt well and badly, beside the benchmarks' judge.
+# Measured with the embedded base on words that were learned well and badly, beside the benchmarks' judge.
 SHOWN = 0.45
 """Cosine of an action's displacements.  A manner's hardly tell whether a judge sees it (AUC .42 to .65, 140 cases)."""
 HELD = 0.5
@@ -49,11 +49,11 @@ WAY_HELD = 0.2
 TURNS = 8.0
 """Degrees a second: corners are 13 and more, straight walks, recorded or generated, at most 4."""
 WANDERS = 0.25
-"""Metres a second of a person who stands: generated ones stay within .01."""
+"""Meters a second of a person who stands: generated ones stay within .01."""
 PACE = 1.3
-"""Times as fast or as slow: well learnt walks keep within 1.15 of the clips' pace."""
+"""Times as fast or as slow: well learned walks keep within 1.15 of the clips' pace."""
 ONE_SIDED = 2.5
-"""Times: learnt walks, whose arms are alike, have 1.0 to 1.9."""
+"""Times: learned walks, whose arms are alike, have 1.0 to 1.9."""
 SAME = 0.5
 """Share of the clips' variety."""
 COPY_CM = 1.0
@@ -61,7 +61,7 @@ COPY_CM = 1.0
 GOOD, FAIR, HEARD = 0.7, 0.4, 0.2
 """Shares; a word that reproduces less than HEARD has nothing that could travel."""
 FEW = 5
-"""Clips; five walks of one actor are what the benchmark's styles are learnt from."""
+"""Clips; five walks of one actor are what the benchmark's styles are learned from."""
 
 
 def _columns(names: Sequence[str]) -> list[int]:
@@ -118,9 +118,9 @@ def _grade(share: float) -> str:
 def report(
     base: Lead, concept: Concept, clips: Sequence[Motion], captions: Sequence[str] | None = None, seed: int = 0
 ) -> Report:
-    """What a concept does on the base that it was learnt on, beside the clips that it was learnt from."""
+    """What a concept does on the base that it was learned on, beside the clips that it was learned from."""
     pieces = cut(clips, base.skeleton.fps)[0]
-    actions = [caption_to_action(caption) for caption in captions] if captions else shown_actions(base, pieces)
+    actions = [caption_to_action(caption) for caption in captions] if captions else recognize_actions(base, pieces)
     action = max(dict.fromkeys(actions), key=actions.count)
     names = WAYS if concept.kind == "action" else [said for other, said in OTHERS.items() if other not in actions]
     seconds = float(np.clip(np.mean([piece.seconds for piece in pieces]), 1.0, 5.0))
@@ -273,7 +273,7 @@ def turning(motion: Motion) -> float:
 
 
 def speed(motion: Motion) -> float:
-    """Metres a second along the root's path over the floor."""
+    """Meters a second along the root's path over the floor."""
     steps = np.diff(motion.joints[:, 0][:, [0, 2]], axis=0)
     return float(np.linalg.norm(steps, axis=-1).mean() * motion.fps)
 

@@ -38,7 +38,7 @@ class Looks:
 def realigned(base: Lead, motions: Sequence[Motion]) -> Float[Tensor, "batch d_text"]:
     """E_proj of motions: their place among captions."""
     z, lengths = base.encode_motion(motions)
-    return base.projector.pooled(base.projector.encode(z, lengths), lengths)
+    return base.projector.pool(base.projector.encode(z, lengths), lengths)
 
 
 def looks(evaluator: Evaluator, motions: Sequence[Motion]) -> Looks:
@@ -76,7 +76,7 @@ def energy_distance(a: Float[Array, "m d"], b: Float[Array, "n d"]) -> float:
 
 
 def poses(motion: Motion) -> Float[Array, "frames 21 3"]:
-    """Joints 1 to 21 in the facing frame, the root at x = z = 0, of a uniform skeleton; metres at 20 fps."""
+    """Joints 1 to 21 in the facing frame, the root at x = z = 0, of a uniform skeleton; meters at 20 fps."""
     features = motion.features()
     return features[:, _POSITIONS].reshape(len(features), -1, 3)
 

@@ -1,4 +1,4 @@
-"""The prompts in which a word is learnt, and what the clips' own action is.
+"""The prompts in which a word is learned, and what the clips' own action is.
 
 An *action* is the verb.  A *style* or a *persona* changes an action that the prompt names, or else the action leaks
 into the word.  Where no captions say what a clip shows, it is the one of ACTIONS nearest to it in the realigned space.
@@ -40,7 +40,7 @@ def templates(kind: Kind, actions: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 @torch.no_grad()
-def shown_actions(base: Lead, clips: Sequence[Motion]) -> list[str]:
+def recognize_actions(base: Lead, clips: Sequence[Motion]) -> list[str]:
     """For each clip the action whose text feature is nearest to E_proj(z): cosine in the realigned space.
 
     The mean over all clips counts as much as the clip's own cosine: clips of one word mostly show one action, and what
@@ -48,7 +48,7 @@ def shown_actions(base: Lead, clips: Sequence[Motion]) -> list[str]:
     """
     text = base.encode_text([f"a person {action}" for action in ACTIONS])
     z, lengths = base.encode_motion(clips)
-    pooled = base.projector.pooled(base.projector.encode(z, lengths), lengths)
+    pooled = base.projector.pool(base.projector.encode(z, lengths), lengths)
     near = cosine_similarity(pooled[:, None], text[None], dim=-1)
     nearest = (near + near.mean(dim=0)).argmax(dim=1)
     return [ACTIONS[index] for index in nearest.tolist()]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from lead.errors import LeadError
-from lead.motion.atomic import replacing as written_whole
+from lead.motion.atomic import atomic_write as write_file_atomically
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -73,10 +73,10 @@ def build(make: Callable[[Mapping[str, Any]], M], config: object, tensors: Mappi
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """`lead.motion.atomic.replacing`, with LeadError where the file cannot be written, as on a full disk."""
+def atomic_write(path: Path) -> Iterator[Path]:
+    """`lead.motion.atomic.atomic_write`, with LeadError where the file cannot be written, as on a full disk."""
     try:
-        with written_whole(path) as partial:
+        with write_file_atomically(path) as partial:
             yield partial
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors hide the system's own
         reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0][:120]

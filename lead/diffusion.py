@@ -55,7 +55,7 @@ class Diffusion:
         alpha_bar = torch.cat([self.alpha_bar, torch.ones_like(self.alpha_bar[:1])])
         return torch.stack([alpha_bar.sqrt(), (1 - alpha_bar).sqrt()])
 
-    def noised(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+    def add_noise(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """z_t."""
         signal, noise = self.scales(t)
         return signal * z_0 + noise * eps

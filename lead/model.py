@@ -22,8 +22,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lead.checkpoint import build, parsed, replacing
-from lead.conditioning import Words, acting_words
+from lead.checkpoint import atomic_write, build, parsed
+from lead.conditioning import Words, active_concepts
 from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
 from lead.diffusion import Diffusion, DiffusionConfig, Sampler, guided
 from lead.diffusion import sample as sample_latents
@@ -33,9 +33,9 @@ from lead.motion.features import Stats
 from lead.motion.skeleton import Skeleton, skeleton_of
 from lead.networks.build import AnyDenoiserConfig, AnyVAEConfig, build_denoiser, build_vae, denoiser_config, vae_config
 from lead.networks.denoiser import DenoiserConfig
-from lead.networks.lora import Adapter, applied
+from lead.networks.lora import LoRA, applied
 from lead.networks.projector import Projector, ProjectorConfig
-from lead.networks.style_tokens import MannerConfig, MannerWords
+from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.networks.vae import VAEConfig
 from lead.text.tower import TextConfig, TextTower
 
@@ -56,7 +56,7 @@ class LeadConfig:
     denoiser: AnyDenoiserConfig = field(default_factory=DenoiserConfig)
     projector: ProjectorConfig = field(default_factory=ProjectorConfig)
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
-    manners: MannerConfig = field(default_factory=MannerConfig)
+    manners: StyleTokenConfig = field(default_factory=StyleTokenConfig)
 
 
 _CONFIGS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
@@ -65,7 +65,7 @@ _CONFIGS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "denoiser": denoiser_config,
     "projector": lambda values: ProjectorConfig(**values),
     "diffusion": lambda values: DiffusionConfig(**values),
-    "manners": lambda values: MannerConfig(**values),
+    "manners": lambda values: StyleTokenConfig(**values),
 }
 
 
@@ -82,7 +82,7 @@ class Lead(nn.Module):
         self.vae = build_vae(config.vae)
         self.denoiser = build_denoiser(config.denoiser)
         self.projector = Projector(config.projector)
-        self.manners = MannerWords(config.manners)
+        self.manners = StyleTokens(config.manners)
         self.diffusion = Diffusion(config.diffusion)
         self.register_buffer("mean", torch.zeros(config.vae.features))
         self.register_buffer("std", torch.ones(config.vae.features))
@@ -144,7 +144,7 @@ class Lead(nn.Module):
         tensors = {key: value.detach().cpu().float().contiguous() for key, value in self.state_dict().items()}
         if compact:
             tensors = _compressed(tensors)
-        with replacing(path) as partial:
+        with atomic_write(path) as partial:
             save_file(tensors, partial, metadata={"format": FORMAT, "config": json.dumps(asdict(self.config))})
         return path
 
@@ -156,16 +156,16 @@ class Lead(nn.Module):
         self, motions: Sequence[Motion]
     ) -> tuple[Float[Tensor, "batch latents d_latent"], Int[Tensor, "batch"]]:
         """Posterior means (scaled) and lengths, of the first MAX_FRAMES of each motion."""
-        features, lengths = self.normalised_features(motions)
+        features, lengths = self.motions_to_features(motions)
         return self.vae.encode(features, lengths)[0] * self.vae.latent_scale, lengths
 
-    def normalised_features(
+    def motions_to_features(
         self, motions: Sequence[Motion]
     ) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, "batch"]]:
         """The VAE's input: features at the base's rate under the base's own statistics, zero past each end."""
         stats, rows = self.stats, []
         for motion in motions:
-            features = stats.normalise(motion.features(self.skeleton))[:MAX_FRAMES]
+            features = stats.normalize(motion.features(self.skeleton))[:MAX_FRAMES]
             if len(features) < MIN_FRAMES:
                 raise LeadError(
                     f"{motion.name or 'a motion'} has {len(motion.joints)} frames at {motion.fps:g} fps; "
@@ -190,7 +190,7 @@ class Lead(nn.Module):
     def reconstruct(self, motions: Sequence[Motion], realign: bool = False) -> list[Motion]:
         """What the VAE (and with `realign` the projector) keeps of motions, each cut to whole packed frames."""
         z, lengths = self.encode_motion(motions)
-        return self.decode(self.projector.realigned(z, lengths) if realign else z, lengths)
+        return self.decode(self.projector.realign(z, lengths) if realign else z, lengths)
 
     def sample(
         self,
@@ -200,7 +200,7 @@ class Lead(nn.Module):
         steps: int | None = None,
         guidance: float | None = None,
         sampler: Sampler | None = None,
-        adapters: Sequence[tuple[Adapter, Float[Tensor, "batch"], Float[Tensor, "batch"]]] = (),
+        adapters: Sequence[tuple[LoRA, Float[Tensor, "batch"], Float[Tensor, "batch"]]] = (),
     ) -> Float[Tensor, "batch latents d_latent"]:
         """Latents by reverse diffusion with classifier-free guidance against the empty prompt.
 
@@ -211,7 +211,7 @@ class Lead(nn.Module):
         scale = c.guidance if guidance is None else guidance
         steps = steps or c.sampling_steps
         conditioned = partial(self.denoiser.conditioned, times=self.diffusion.sampling_times(steps)[:-1])
-        predict = guided(conditioned, text, self.text.unconditional(), lengths, scale)
+        predict = guided(conditioned, text, self.text.encode_unconditional(), lengths, scale)
         if scale != 1.0:
             adapters = [(adapter, rows.repeat(2), reach.repeat(2)) for adapter, rows, reach in adapters]
 
@@ -255,7 +255,7 @@ class Lead(nn.Module):
         if not isinstance(seed, int) and len(seed) != len(prompts):
             raise LeadError(f"{len(seed)} seeds for {len(prompts)} prompts; give one, or one a prompt")
         lengths = torch.tensor(_frames(seconds, len(prompts), self.skeleton.fps))
-        text, acting = self.encode_text(prompts, words), acting_words(self.text, prompts, words or {})
+        text, acting = self.encode_text(prompts, words), active_concepts(self.text, prompts, words or {})
         motions: list[Motion] = []
         for start in range(0, len(prompts), batch):
             part = slice(start, start + batch)
@@ -266,7 +266,7 @@ class Lead(nn.Module):
             for word in acting:
                 z = z + (word.strengths * word.share)[part, None, None] * word.direction
             if realign:
-                z = self.projector.realigned(z, lengths[part].to(self.device))
+                z = self.projector.realign(z, lengths[part].to(self.device))
             motions += self.decode(z, lengths[part].to(self.device), planted=True)
             if progress:
                 progress(len(motions), len(prompts))

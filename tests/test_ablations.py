@@ -9,7 +9,7 @@ import torch
 from walks import walking
 
 from benchmarks import ablation_figures, ablations
-from benchmarks.ablation_report import comparisons, judgement, report
+from benchmarks.ablation_report import comparisons, judgment, report
 from benchmarks.ablations import DEFAULT, ROWS, main
 from lead.data.dataset import prepare
 from lead.eval.metrics import Estimate
@@ -79,12 +79,12 @@ def test_an_unknown_row_is_named(capsys):
 def test_a_difference_counts_where_every_seed_shows_it():
     rng = np.random.default_rng(0)
     small, large = rng.normal(0, 1, 20).tolist(), rng.normal(3, 1, 20).tolist()
-    assert judgement([large, large], "r3") == "better"
-    assert judgement([large, large], "fid") == "worse"
-    assert judgement([large], "diversity") == "higher"
-    assert judgement([large, small], "r3") == ""
-    assert judgement([[3.0]], "r3") == ""
-    assert judgement([large, [-x for x in large]], "r3") == ""
+    assert judgment([large, large], "r3") == "better"
+    assert judgment([large, large], "fid") == "worse"
+    assert judgment([large], "diversity") == "higher"
+    assert judgment([large, small], "r3") == ""
+    assert judgment([[3.0]], "r3") == ""
+    assert judgment([large, [-x for x in large]], "r3") == ""
 
 
 def test_rows_are_compared_value_by_value():

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lead.checkpoint import build, parsed, replacing
+from lead.checkpoint import atomic_write, build, parsed
 from lead.errors import LeadError
 from lead.networks.vae import MotionVAE, VAEConfig
 from lead.train.stage import load_part, save_part
@@ -79,7 +79,7 @@ def test_a_full_disk_leaves_the_file_of_before(tmp_path):
     try:
         with pytest.raises(LeadError, match=r"vae\.safetensors cannot be written: .* MB are free there"):
             save_part(path, MotionVAE(config), "vae", config)
-        with pytest.raises(LeadError, match="cannot be written"), replacing(tmp_path / "a.checkpoint") as partial:
+        with pytest.raises(LeadError, match="cannot be written"), atomic_write(tmp_path / "a.checkpoint") as partial:
             torch.save({"x": torch.ones(10_000)}, partial)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -91,7 +91,7 @@ def test_a_full_disk_leaves_the_file_of_before(tmp_path):
 
 def test_other_faults_leave_nothing_and_keep_their_kind(tmp_path):
     def stopped() -> None:
-        with replacing(tmp_path / "x") as partial:
+        with atomic_write(tmp_path / "x") as partial:
             partial.write_bytes(b"half")
             raise KeyboardInterrupt
 

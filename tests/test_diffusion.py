@@ -116,4 +116,4 @@ def test_a_step_of_ddim_mixes_the_estimates_anew(prediction):
         clean, eps = diffusion.clean_and_noise(z, times[0], output)
         scales = [tuple(float(part[0]) for part in diffusion.scales(t)) for t in times]
         stepped = diffusion.ddim_step(z, output, *scales)
-        torch.testing.assert_close(stepped, diffusion.noised(clean, times[1], eps), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(stepped, diffusion.add_noise(clean, times[1], eps), atol=1e-5, rtol=1e-5)

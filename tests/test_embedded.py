@@ -54,7 +54,7 @@ def test_real_clips_survive_encoding(base, pack):
     assert np.mean(errors) < 0.03
 
 
-def test_a_word_learnt_from_real_walks_leaves_the_base_alone(base, pack):
+def test_a_word_learned_from_real_walks_leaves_the_base_alone(base, pack):
     from inversion import learn
 
     before = base.fingerprints

@@ -52,8 +52,8 @@ def test_feet_stay_on_the_floor_and_standing_feet_do_not_slide(march: Motion) ->
 def test_moves_like_a_body(march: Motion) -> None:
     jerks = np.linalg.norm(np.diff(march.joints, n=2, axis=0), axis=-1) * FPS**2
     assert jerks.max() < 25.0  # m/s^2; a lively human walk stays below 40
-    travelled = np.linalg.norm(np.diff(march.joints[:, 0, [0, 2]], axis=0), axis=-1).sum()
-    assert travelled > 1.2
+    traveled = np.linalg.norm(np.diff(march.joints[:, 0, [0, 2]], axis=0), axis=-1).sum()
+    assert traveled > 1.2
     hands = march.joints[:, [20, 21]].mean(axis=1) - march.joints[:, 9]
     assert (np.linalg.norm(hands, axis=-1) > 0.45).all(), "the arms are stretched out"
 

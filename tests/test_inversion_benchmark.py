@@ -16,7 +16,7 @@ from benchmarks.discriminant import copies, fitted, mirrored_name, statistics
 from benchmarks.inversion_baselines import latent_offset, lora, mean_latent
 from benchmarks.inversion_concepts import OTHERS, Subject, chosen_subjects, seen_by_judge, subjects
 from benchmarks.inversion_figures import kernel_distance, nearest, spread, windows
-from benchmarks.inversion_methods import METHODS, Learnt, Method, from_base
+from benchmarks.inversion_methods import METHODS, Learned, Method, from_base
 from benchmarks.inversion_report import interval, markdown, rows_of, summary
 from lead import Lead, LeadError, Motion
 from lead.eval.metrics import Estimate
@@ -85,7 +85,7 @@ def test_only_what_is_done_is_shown(bench):
     assert run(bench, ["no-word", "real-word"], done=True) == made
 
 
-def test_a_changed_program_makes_learnt_cells_stale_but_not_the_others(bench, monkeypatch):
+def test_a_changed_program_makes_learned_cells_stale_but_not_the_others(bench, monkeypatch):
     before = bench.settings("recipe"), bench.settings("lora-4")
     monkeypatch.setattr(benchmark, "program_digest", lambda: "changed")
     assert bench.settings("recipe")["learning"] != before[0]["learning"]
@@ -136,7 +136,7 @@ def test_a_lora_changes_the_base_only_while_it_generates(tiny_base, clips, prior
 def test_a_leak_is_measured(bench, monkeypatch):
     def leaky(base, subject, clips, seed, budget):
         generate = from_base(base)
-        return Learnt(
+        return Learned(
             "", lambda p, s, seed, realign: [replace(m, joints=m.joints + 0.25) for m in generate(p, s, 0, realign)]
         )
 
@@ -165,13 +165,13 @@ def test_windows_overlap_by_half_and_short_clips_stay_whole():
 
 
 def test_the_discriminant_tells_classes_apart_and_measures_distance():
-    centres = RNG.standard_normal((3, 20)) * 4
+    centers = RNG.standard_normal((3, 20)) * 4
     labels = np.repeat(["a", "b", "c"], 60)
-    rows = np.repeat(centres, 60, axis=0) + RNG.standard_normal((180, 20))
+    rows = np.repeat(centers, 60, axis=0) + RNG.standard_normal((180, 20))
     judge = fitted(rows, labels)
     assert (judge.named(rows) == labels).mean() > 0.98
     assert judge.distance(rows[:60], "a").mean() < judge.distance(rows[:60], "b").mean() / 2
-    assert judge.distance(centres[:1] + 50.0, "a") > 10 * judge.distance(rows[:60], "a").max()
+    assert judge.distance(centers[:1] + 50.0, "a") > 10 * judge.distance(rows[:60], "a").max()
 
 
 def test_what_is_farther_from_an_action_than_its_clips_is_none():
@@ -249,7 +249,7 @@ def test_unknown_concepts_are_named():
     assert [subject.name for subject in chosen_subjects(["new", "sneak"])] == ["elderly", "exhausted", "sneak"]
 
 
-def test_no_judge_learns_from_what_words_are_learnt_from(pack):
+def test_no_judge_learns_from_what_words_are_learned_from(pack):
     for subject in subjects().values():
         drawn = [tuple(row["id"] for row in subject.exemplars(seed)) for seed in (0, 0, 1, 2)]
         everything = subject.draw >= len(subject.pool)

@@ -11,7 +11,7 @@ from walks import walking
 from lead import Lead, LeadError
 
 
-def test_a_motion_does_not_depend_on_its_neighbours(tiny_base):
+def test_a_motion_does_not_depend_on_its_neighbors(tiny_base):
     alone = tiny_base.generate(["a person walks"], seconds=2.0, seed=3)[0]
     among = tiny_base.generate(["a person walks", "someone jumps"], seconds=[2.0, 4.0], seed=3)[0]
     np.testing.assert_allclose(alone.joints, among.joints, atol=1e-4)

@@ -1,4 +1,4 @@
-"""`lead-invert blend` and `negate`: new words from learnt ones."""
+"""`lead-invert blend` and `negate`: new words from learned ones."""
 
 import datetime
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.commands.library import Replace, as_token
+from cli.commands.library import Replace, to_token
 from cli.console import Device, Json, Seed, UsageError, command, counted, say, table, working
 from cli.load_models import AllowBaseMismatch, Base, check_base, concept_file, load_base, load_concept
 
@@ -48,9 +48,9 @@ def blend(
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:
-    """Blend two learnt words into a new one.
+    """Blend two learned words into a new one.
 
-    Both were learnt on one base, and both are manners (styles, personas) or both actions; an action and a manner go
+    Both were learned on one base, and both are manners (styles, personas) or both actions; an action and a manner go
     together in one prompt instead. A sweep shows the way from A to B, from equal noise.
 
     \b
@@ -90,7 +90,7 @@ def negate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:
-    """Turn a learnt manner into its opposite.
+    """Turn a learned manner into its opposite.
 
     What the manner adds to a motion is taken from it instead: who stooped stands upright.
 
@@ -112,7 +112,7 @@ def _new_token(token: str, output: Path | None, replace: bool) -> str:
     """The new word's token; refused before the work where the library has it already."""
     from concepts.library import Library
 
-    token = as_token(token)
+    token = to_token(token)
     if output is None and not replace:
         Library().refuse_taken(token)
     if output is not None and output.suffix != ".safetensors":
@@ -135,10 +135,10 @@ def _made(model: "Lead", concept: "Concept", template: str, seconds: float, seed
 
 
 def _draw(motions: "Sequence[Motion]", titles: Sequence[str], folder: Path, name: str) -> list[Path]:
-    from cli.atomic_folder import all_or_none
+    from cli.atomic_folder import atomic_folder
     from cli.write_outputs import write_view
 
-    with all_or_none(folder) as place:
+    with atomic_folder(folder) as place:
         drawn = [write_view(motions, titles, place / name, form) for form in ("png", "html")]
     return [folder / path.name for path in drawn]
 

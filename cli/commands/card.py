@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.atomic_folder import all_or_none
+from cli.atomic_folder import atomic_folder
 from cli.console import Json, UsageError, command, say, warn
 from cli.load_models import load_concept, preview
 
@@ -27,7 +27,7 @@ def card(
 ) -> dict[str, Any]:
     """Write a concept's card: a README in the form that concept hubs use.
 
-    It says what the word is, how it was made, its figures, its licence and its recordings', its limits and how to use
+    It says what the word is, how it was made, its figures, its license and its recordings', its limits and how to use
     it, all from the file itself; a preview picture is put beside it.
 
     \b
@@ -40,7 +40,7 @@ def card(
         raise UsageError(f"--output {target}: expected a file name that ends in .md, as {CARD}.")
     files = card_files(concept, file.name, page)
     files = {target.name: files.pop(CARD), **files}
-    with all_or_none(target.parent) as folder:
+    with atomic_folder(target.parent) as folder:
         for name, data in files.items():
             (folder / name).write_bytes(data)
     paths = [target.parent / name for name in files]

@@ -68,7 +68,7 @@ def check(
         raise UsageError(f"--strict: {counted(verdicts['red'], 'clip')} cannot be used, as {path}: {one.reasons[0]}")
     return {
         "clips": [{"file": str(path), **asdict(one)} for path, one in zip(paths, checks, strict=True)],
-        "verdicts": {colour: verdicts[colour] for colour in ("green", "amber", "red")},
+        "verdicts": {color: verdicts[color] for color in ("green", "amber", "red")},
         "draft": draft_rig_map and str(draft_rig_map),
     }
 
@@ -107,7 +107,7 @@ def _show(paths: Sequence[Path], checks: "Sequence[Check]", verdicts: Counter[st
         for note in one.notes:
             if note not in one.reasons:
                 say(f"note  {path}: {note}")
-    say(", ".join(f"{verdicts[colour]} {colour}" for colour in ("green", "amber", "red") if verdicts[colour]))
+    say(", ".join(f"{verdicts[color]} {color}" for color in ("green", "amber", "red") if verdicts[color]))
 
 
 def _cells(one: "Check") -> list[str]:
@@ -121,10 +121,10 @@ def _cells(one: "Check") -> list[str]:
 
 
 def _write_draft(paths: Sequence[Path], target: Path, reading: "Reading") -> None:
-    from lead.motion.atomic import write_whole
+    from lead.motion.atomic import write_atomically
     from lead.motion.read import SKELETONS, read_skeleton
     from lead.motion.rigs.rig_map import draft_rig_map
 
     if len(paths) != 1 or paths[0].suffix.lower() not in SKELETONS:
         raise UsageError(f"--draft-rig-map is for one clip with a skeleton ({', '.join(SKELETONS)}); give one.")
-    write_whole(target, draft_rig_map(read_skeleton(paths[0], reading), reading).encode())
+    write_atomically(target, draft_rig_map(read_skeleton(paths[0], reading), reading).encode())

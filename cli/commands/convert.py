@@ -99,13 +99,13 @@ def _converted(
     write: "Callable[[Motion, Path, str], Path]",
 ) -> list[dict[str, Any]]:
     """The files of each clip, one clip after the other: all of them, or none."""
-    from cli.atomic_folder import all_or_none
+    from cli.atomic_folder import atomic_folder
     from cli.write_outputs import VIEW_ENDINGS, write_view
 
     inputs = {path.resolve() for _, files in listing for path in files}
     taken: dict[str, Path] = {}
     clips, quiet = [], are_many(listing)
-    with all_or_none(output) as folder, progress_of_many("converting", listing) as report:
+    with atomic_folder(output) as folder, progress_of_many("converting", listing) as report:
         for path, clip in each_clip(listing, warn, reading, strict, least=1, report=report):
             _check_name(path, formats, output, taken, inputs)
             motion, stem = clip if rate is None else clip.resample(rate), folder / path.stem

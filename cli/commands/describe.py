@@ -1,4 +1,4 @@
-"""`lead-invert describe`: what clips or a learnt word are like, and whether the base already knows it."""
+"""`lead-invert describe`: what clips or a learned word are like, and whether the base already knows it."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -40,7 +40,7 @@ def describe(
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:
-    """Say what clips, or a learnt word, are like.
+    """Say what clips, or a learned word, are like.
 
     The nearest words, captions and concepts by their similarity (1 is the same) where the base compares motion with
     text, and whether a caption already does it: then you may not need a word. A concept is described by motions that

@@ -1,4 +1,4 @@
-"""`lead-invert evaluate`: the figures of a learnt word beside clips that it was not learnt from."""
+"""`lead-invert evaluate`: the figures of a learned word beside clips that it was not learned from."""
 
 import time
 from dataclasses import asdict
@@ -30,7 +30,7 @@ def evaluate(
     concept: Annotated[Path, typer.Argument(metavar="CONCEPT", help="A concept file.")],
     clips: Annotated[
         list[Path],
-        typer.Option(metavar="DIR_OR_FILE", help="Clips of the same motion, not learnt from; again for more places."),
+        typer.Option(metavar="DIR_OR_FILE", help="Clips of the same motion, not learned from; again for more places."),
     ],
     captions: Captions = None,
     fps: InputFps = None,
@@ -44,7 +44,7 @@ def evaluate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> dict[str, Any]:
-    """Judge a learnt word by clips that it was not learnt from.
+    """Judge a learned word by clips that it was not learned from.
 
     For each clip motions of its length are generated with the word and without. FID is given from 64 clips on.
 
@@ -64,7 +64,7 @@ def evaluate(
     with working(f"comparing {word.token} with {counted(len(motions), 'clip')}"):
         result = evaluate_concept(model, word, motions, said, seed)
     if result.seen:
-        warn(f"{word.token} was learnt from {', '.join(result.seen)}: hold clips out for honest figures")
+        warn(f"{word.token} was learned from {', '.join(result.seen)}: hold clips out for honest figures")
     if not as_json:
         rows = [("your clips", result.clips), (f"with {word.token}", result.word), ("without it", result.plain)]
         with_fid = result.word.fid is not None

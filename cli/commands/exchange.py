@@ -28,7 +28,7 @@ def export(
     """Write a word for another program.
 
     Only the token's vectors go along. They mean something to programs whose text tower is the one that the word was
-    learnt on: a word of a base with CLIP ViT-L/14 fits Stable Diffusion 1, one of the embedded base fits none.
+    learned on: a word of a base with CLIP ViT-L/14 fits Stable Diffusion 1, one of the embedded base fits none.
 
     \b
     lead-invert export "<elderly>" --to diffusers
@@ -73,7 +73,7 @@ def import_word(
 ) -> dict[str, Any]:
     """Take over a word from another program's textual inversion file.
 
-    The base has to have the text tower that the word was learnt on. The file does not tell which that was: what can
+    The base has to have the text tower that the word was learned on. The file does not tell which that was: what can
     be checked is how many numbers a token has there.
 
     \b
@@ -94,14 +94,14 @@ def import_word(
     if d_token != model.text.d_token:
         raise UsageError(
             f"{file}: its vectors have {d_token} numbers, the tokens of the base {model.name!r} have "
-            f"{model.text.d_token}: give --base with the text tower that the word was learnt on."
+            f"{model.text.d_token}: give --base with the text tower that the word was learned on."
         )
     concept = Concept(
         token=name, token_embedding=word.token_embedding, kind=kind.value, base=model.name,
         fingerprints=model.fingerprints, date=datetime.date.today().isoformat(),
     )  # fmt: skip
     target = concept.save(output) if output else library.add(concept, replace)
-    warn(f"{file} says nothing of its text tower, clips and licence: whether {name} fits is for you to see")
+    warn(f"{file} says nothing of its text tower, clips and license: whether {name} fits is for you to see")
     if not as_json:
         table([(target, name, kind.value, vectors, model.name)], ("file", "token", "kind", "vectors", "base"))
         place = f" --concept {target}" if output else ""

@@ -1,4 +1,4 @@
-"""`lead-invert learn`: clips are looked at, a word is learnt from them, and what it does is told.
+"""`lead-invert learn`: clips are looked at, a word is learned from them, and what it does is told.
 
 The search can be stopped with Ctrl-C, which keeps the best word so far; while it runs its state lies beside the
 result, so that after a crash the same command goes on where it was.
@@ -35,7 +35,7 @@ MOST_CLIPS = 300
 _ROOM = 4 << 20
 """Bytes that a word and the state of its search take at most, but for the largest adapters."""
 _CHOOSE = (
-    "A word is learnt from 1 to 30 clips that show one action, style or person: name them, as takes/limp-*.bvh, or put "
+    "A word is learned from 1 to 30 clips that show one action, style or person: name them, as takes/limp-*.bvh, or put "
     "those of each word into a folder of its own and use --each. `lead-invert check` says which can be read."
 )
 
@@ -66,7 +66,7 @@ def learn(
     each: Annotated[
         bool, typer.Option("--each", help="A word from each folder inside DIR, called as the folder is.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="With --each: words learnt at a time.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="With --each: words learned at a time.")] = 1,
     kind: Annotated[
         Kind,
         typer.Option(help="What the word stands for: a thing that is done, a way to do it, a person's manner."),
@@ -112,10 +112,10 @@ def learn(
     All clips show the same action, style or person. They may be BVH, FBX or glTF files of any humanoid rig, AMASS
     or SMPL .npz files, or arrays of joints; `lead-invert check` says how they are read. The result is a small file in
     the library, where `generate` finds it when a prompt names it; -o writes a file of your choice instead. What a clip
-    shows is recognised, or read from --captions, captions.jsonl in the clips' folder, or a .txt beside each clip.
+    shows is recognized, or read from --captions, captions.jsonl in the clips' folder, or a .txt beside each clip.
     Ctrl-C keeps the best word so far; after a crash the same command goes on where it was.
 
-    With --each, folders that fail do not stop the others, and words that are there already are not learnt again; when
+    With --each, folders that fail do not stop the others, and words that are there already are not learned again; when
     it was stopped, the same command goes on, and a launcher's processes share the folders.
 
     \b
@@ -142,7 +142,7 @@ def learn(
         }  # fmt: skip
         return learn_each(clips, flags, ["--strict"] if strict else [], jobs, output, replace, as_json)
     if jobs > 1:
-        raise UsageError("--jobs is for --each, which learns several words; one word is learnt by one process.")
+        raise UsageError("--jobs is for --each, which learns several words; one word is learned by one process.")
     if not token:
         raise UsageError('give the new word a name with --token "<name>", or learn one from each folder with --each.')
     check_token(token)
@@ -171,7 +171,7 @@ def learn(
     target.parent.mkdir(parents=True, exist_ok=True)
     _refuse_unwritable(target)
     with library.reserved(token) if library else _reserved(target):
-        concept, asked = _learnt(model, motions, token, settings)
+        concept, asked = _learned(model, motions, token, settings)
         concept, seconds = credited(concept, credits), time.perf_counter() - started
         _save(concept, target, library, replace)
     report = None
@@ -240,7 +240,7 @@ def _overview(assessment: "Assessment", captioned: bool) -> str:
     return f"{counted(len(good), 'clip')}, {seconds:.1f} s in all; {'showing' if captioned else 'most like'}: {actions}"
 
 
-def _learnt(
+def _learned(
     model: "Lead", motions: "list[Motion]", token: str, settings: dict[str, Any]
 ) -> "tuple[Concept, int]":
     """`inversion.learn` with progress, and of how many steps; before the first step Ctrl-C keeps nothing."""

@@ -1,4 +1,4 @@
-"""`lead-invert list`, `add`, `remove`, `rename`: the library of learnt words. Without torch."""
+"""`lead-invert list`, `add`, `remove`, `rename`: the library of learned words. Without torch."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ Replace = Annotated[bool, typer.Option("--replace", help="Replace what has the s
 NewName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Give the word another name.")]
 
 
-def as_token(name: str) -> str:
+def to_token(name: str) -> str:
     """A word's token, given with its brackets (which a shell wants in quotes) or without."""
     from concepts import check_token
 
@@ -53,7 +53,7 @@ def list_words(as_json: Json = False) -> dict[str, Any]:
         if words:
             keys = ("token", "kind", "base", "clips", "license", "date")
             rows = [(*(word[key] for key in keys), f"{word['bytes'] / 1024:.0f}") for word in words]
-            table(rows, ("token", "kind", "base", "clips", "licence", "date", "KB"))
+            table(rows, ("token", "kind", "base", "clips", "license", "date", "KB"))
         say(f"{counted(len(words), 'word')} in {library.folder}")
     return {"folder": str(library.folder), "words": words, "faults": faults}
 
@@ -86,7 +86,7 @@ def add_files(files: list[Path], name: str | None, replace: bool, as_json: bool)
     if name is not None and len(files) > 1:
         raise UsageError(f"--as {name} is one name for {len(files)} files; add them one by one.")
     library = Library()
-    tokens = [as_token(name) if name else Concept.load(file).token for file in files]
+    tokens = [to_token(name) if name else Concept.load(file).token for file in files]
     if twice := next((token for token in tokens if tokens.count(token) > 1), None):
         same = [str(file) for file, token in zip(files, tokens, strict=True) if token == twice]
         raise UsageError(f"{' and '.join(same)} are both {twice}; add one, and the other with --as.")
@@ -100,7 +100,7 @@ def add_files(files: list[Path], name: str | None, replace: bool, as_json: bool)
         added.append({"token": token, "kind": concept.kind, "base": concept.base, "license": concept.license,
                       "file": str(path)})  # fmt: skip
     if not as_json:
-        table([list(word.values()) for word in added], ("token", "kind", "base", "licence", "file"))
+        table([list(word.values()) for word in added], ("token", "kind", "base", "license", "file"))
         say(f'Try: lead-invert generate "{library.load(tokens[0]).probe_prompt}"')
     return {"folder": str(library.folder), "added": added}
 
@@ -118,7 +118,7 @@ def remove(
     """
     from concepts.library import Library
 
-    library, tokens = Library(), list(dict.fromkeys(as_token(name) for name in names))
+    library, tokens = Library(), list(dict.fromkeys(to_token(name) for name in names))
     for token in tokens:
         library.locate(token)
     for token in tokens:
@@ -145,7 +145,7 @@ def rename(
     from concepts.library import Library
 
     library = Library()
-    path = library.rename(as_token(old), as_token(new))
+    path = library.rename(to_token(old), to_token(new))
     if not as_json:
-        say(f"{as_token(old)} is {as_token(new)} now: {path}")
-    return {"old": as_token(old), "new": as_token(new), "file": str(path)}
+        say(f"{to_token(old)} is {to_token(new)} now: {path}")
+    return {"old": to_token(old), "new": to_token(new), "file": str(path)}

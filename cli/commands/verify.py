@@ -36,7 +36,7 @@ def verify(
 
     The checks are those of the file's specification (docs/concept-format.md), in its order; the first fault ends
     them. Nothing in a file is ever run. With --base two more are made: the base model's text tower must be the one
-    that the word was learnt with, and must give the probe prompt the meaning it had there; other parts may differ
+    that the word was learned with, and must give the probe prompt the meaning it had there; other parts may differ
     with --allow-base-mismatch. Exit code 1 if a file fails.
 
     \b

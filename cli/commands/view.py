@@ -47,7 +47,7 @@ def view(
     lead-invert view takes/ --output takes.html
     lead-invert view exemplar.bvh generated.bvh --output beside.mp4
     """
-    from cli.atomic_folder import all_or_none, check_writable
+    from cli.atomic_folder import atomic_folder, check_writable
     from cli.write_outputs import VIEW_ENDINGS, write_view
 
     form = "html" if output is None else output.suffix.lower().removeprefix(".")
@@ -58,7 +58,7 @@ def view(
     refuse_more(places, MOST_SEEN, "Name some of them, or draw each by itself with `lead-invert convert --to png`.")
     paths, motions = read_clips(places, warn, reading_of(fps, unit, up, rig_map), strict, least=1)
     target = output or Path(tempfile.mkdtemp(prefix="lead-invert-")) / f"{paths[0].stem}.html"
-    with all_or_none(target.parent) as folder:
+    with atomic_folder(target.parent) as folder:
         write_view(motions, titles_of(paths), folder / target.stem, form)
     opened = (output is None if open_it is None else open_it) and webbrowser.open(target.resolve().as_uri())
     if not as_json:

@@ -24,7 +24,7 @@ from cli.console import UsageError, counted, progress, say, table
 from cli.jobs.prompts_file import Job
 from cli.jobs.ranks import Ranks
 from cli.write_outputs import DATA_ENDINGS, slug, write_data
-from lead.motion.atomic import write_whole
+from lead.motion.atomic import write_atomically
 from lead.motion.processing.foot_lock import foot_lock
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Word:
-    """A learnt word."""
+    """A learned word."""
 
     tensors: Mapping[str, Any]
     sha256: str
@@ -122,7 +122,7 @@ def _check_jobs(jobs: Sequence[Job], model: "Lead", words: Mapping[str, Word]) -
     from lead.errors import LeadError
 
     shortest, longest = MIN_FRAMES / model.skeleton.fps, MAX_FRAMES / model.skeleton.fps
-    short = model.config.text.context - 2  # a prompt of so many bytes and no learnt word has no more tokens
+    short = model.config.text.context - 2  # a prompt of so many bytes and no learned word has no more tokens
     tensors, seen = {token: word.tensors for token, word in words.items()}, set[str]()
     for job in jobs:
         if not shortest <= job.seconds <= longest:
@@ -145,13 +145,13 @@ def _plan(
     jobs: Sequence[Job], number: int, words: Mapping[str, Word], settings: Settings
 ) -> list[dict[str, Any]]:
     """A shard's index."""
-    from lead.text.prompts import named_words
+    from lead.text.prompts import named_tokens
 
     lines, start = [], number * SHARD
     for place, job in enumerate(jobs[start : start + SHARD], start=start):
         stem = f"{place:06d}-{slug(job.prompt)}-seed{job.seed}"
         line = {"prompt": job.prompt, "seconds": job.seconds, "seed": job.seed}
-        digests = {token: words[token].sha256 for token in sorted(named_words(job.prompt))}
+        digests = {token: words[token].sha256 for token in sorted(named_tokens(job.prompt))}
         lines.append(line | {"words": digests, "files": [stem + DATA_ENDINGS[form] for form in settings.formats]})
     return lines
 
@@ -180,7 +180,7 @@ def _keep_settings(output: Path, settings: Settings) -> None:
     path, wanted = output / SETTINGS, json.loads(json.dumps(asdict(settings)))
     output.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        write_whole(path, json.dumps(wanted, indent=2).encode())
+        write_atomically(path, json.dumps(wanted, indent=2).encode())
         return
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

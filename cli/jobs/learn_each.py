@@ -1,8 +1,8 @@
 """`lead-invert learn --each`: a folder of folders, one word from each.
 
-Each word is learnt by `lead-invert learn` in a process of its own, so many at a time as asked: a folder that cannot
-be used, or a process that dies, costs its own word and no other. A word that is there already is not learnt again; one
-that was stopped goes on where it was. Knows nothing of how a word is learnt.
+Each word is learned by `lead-invert learn` in a process of its own, so many at a time as asked: a folder that cannot
+be used, or a process that dies, costs its own word and no other. A word that is there already is not learned again; one
+that was stopped goes on where it was. Knows nothing of how a word is learned.
 """
 
 import json
@@ -45,7 +45,7 @@ class Outcome:
     folder: str
     token: str
     state: str
-    """learnt, there before, or failed."""
+    """learned, there before, or failed."""
     file: str = ""
     error: str = ""
     clips: int = 0
@@ -79,9 +79,9 @@ def learn_each(
         folder: [*options, *_words({"token": tokens[folder], "output": output and targets[folder]}), "--", str(folder)]
         for folder in missing
     }
-    learnt = _run_all(commands, tokens, jobs, threads_each(jobs * ranks.local_count)) if commands else {}
+    learned = _run_all(commands, tokens, jobs, threads_each(jobs * ranks.local_count)) if commands else {}
     outcomes = [
-        learnt.get(folder) or Outcome(str(folder), tokens[folder], "there before", str(targets[folder]))
+        learned.get(folder) or Outcome(str(folder), tokens[folder], "there before", str(targets[folder]))
         for folder in share
     ]
     failed = sum(outcome.state == "failed" for outcome in outcomes)
@@ -166,9 +166,9 @@ def _run_all(
                     report(len(outcomes), len(commands))
                 time.sleep(0.05)
     except KeyboardInterrupt:
-        done = sum(outcome.state == "learnt" for outcome in outcomes.values())
+        done = sum(outcome.state == "learned" for outcome in outcomes.values())
         raise KeyboardInterrupt(
-            f"stopped; {done} of {counted(len(commands), 'word')} learnt. The same command goes on where it was."
+            f"stopped; {done} of {counted(len(commands), 'word')} learned. The same command goes on where it was."
         ) from None
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -211,7 +211,7 @@ def _outcome(folder: Path, token: str, one: _Running, told: set[str]) -> Outcome
         warn(result["error"] if str(folder) in result["error"] else f"{folder}: {result['error']}")
         return Outcome(str(folder), token, "failed", error=result["error"], seconds=seconds)
     return Outcome(
-        str(folder), token, "learnt", result["file"], clips=len(result["clips"]), steps=result["steps"], seconds=seconds
+        str(folder), token, "learned", result["file"], clips=len(result["clips"]), steps=result["steps"], seconds=seconds
     )
 
 
@@ -230,4 +230,4 @@ def _tell(outcomes: Sequence[Outcome], ranks: Ranks) -> None:
         folders = counted(len(outcomes), "folder")
         say(f"{failed} of {folders} failed, for the reasons above; the same command tries again.")
     elif any(one.state == "there before" for one in outcomes):
-        say("Words that were there before were not learnt again; --replace learns them anew.")
+        say("Words that were there before were not learned again; --replace learns them anew.")

@@ -1,7 +1,7 @@
 """Captioned motion data sets: reading them in batches, making one from a folder of clips, varying it.
 
 What a folder holds and which of its clips count is `lead.data.layout`'s.  `vary_data` adds clips in other manners:
-`train_varied.txt` (captioned in words, or by a made-up word, MANNER_WORD) and `train_mirrored.txt` (captions only on
+`train_varied.txt` (captioned in words, or by a made-up word, STYLE_TOKEN) and `train_mirrored.txt` (captions only on
 plain mirrors, left and right exchanged, where `lead.data.mirror_captions` allows them).
 Knows nothing of models.  Lengths count frames of features, at the data set's rate.
 """
@@ -35,7 +35,15 @@ from lead.errors import LeadError
 from lead.motion import Motion
 from lead.motion.errors import MotionError
 from lead.motion.features import Stats, features_to_joints, joints_to_features
-from lead.motion.processing.style_augment import Manner, drawn, manner_to_vector, mirrored, vary, wild, with_upper_body
+from lead.motion.processing.style_augment import (
+    StyleParams,
+    drawn,
+    mirrored,
+    style_params_to_vector,
+    vary,
+    wild,
+    with_upper_body,
+)
 from lead.motion.read import READS
 from lead.motion.skeleton import HUMANML3D
 
@@ -47,7 +55,7 @@ MAX_FRAMES, UNIT = 196, 4
 """Frames of features that a batch takes at most, and that lengths are multiples of."""
 MIN_FRAMES = 16
 """The shortest motion, in frames, that is encoded or generated."""
-MANNER_WORD = "<manner>"
+STYLE_TOKEN = "<manner>"
 """Stands in a variation's captions for the word whose vectors follow from the clip's manner."""
 
 
@@ -57,10 +65,10 @@ class Clip:
 
     id: str
     features: Float[np.ndarray, "frames feats"]
-    """Normalised by the data set's statistics."""
+    """Normalized by the data set's statistics."""
     captions: tuple[str, ...]
     manner: Float[np.ndarray, "params"] | None = None
-    """How a procedural variation differs from its original (`manner_to_vector`)."""
+    """How a procedural variation differs from its original (`style_params_to_vector`)."""
     authors: bool = False
     """The data set's authors draw crops: one in three is a UNIT shorter than it could be."""
 
@@ -68,14 +76,14 @@ class Clip:
 @dataclass(frozen=True, eq=False)
 class Batch:
     features: Float[np.ndarray, "batch frames feats"]
-    """Normalised, zero after each clip's end."""
+    """Normalized, zero after each clip's end."""
     lengths: Int[np.ndarray, "batch"]
     captions: tuple[str, ...]
     clips: tuple[Clip, ...]
 
 
 def load(data: Path, split: str, stats: Stats | None = None) -> list[Clip]:
-    """The clips of a split that count, normalised with `stats` or the data set's own; what is left out is logged."""
+    """The clips of a split that count, normalized with `stats` or the data set's own; what is left out is logged."""
     data = Path(data)
     found, rules = packed(data, split), rules_of(data, split)
     if found.left_out:
@@ -232,14 +240,14 @@ def vary_data(data: Path, copies: int = 8, seed: int = 0, progress: Progress | N
             name = f"V{copy}_{names[index]}"
             if _save_variation(data, name, joints[index], manner, rng):
                 told = [_with_phrases(c, phrases) for c in captions if phrases]
-                named = [_with_phrases(c, (f"in {MANNER_WORD} style",)) for c in captions]
+                named = [_with_phrases(c, (f"in {STYLE_TOKEN} style",)) for c in captions]
                 _write_captions(data / "texts" / f"{name}.txt", told + named)
                 varied.append(name)
-                manners[name] = manner_to_vector(manner)
+                manners[name] = style_params_to_vector(manner)
             other = joints[usable[rng.integers(len(usable))]]
             base = mirrored(with_upper_body(joints[index], other) if copy % 2 else joints[index])
             name = f"M{copy}_{names[index]}"
-            if _save_variation(data, name, base, wild(rng) if copy else Manner(), rng):
+            if _save_variation(data, name, base, wild(rng) if copy else StyleParams(), rng):
                 mirror.append(name)
         if progress:
             progress(done + 1, len(usable))
@@ -270,7 +278,7 @@ def caption_mirrors(data: Path) -> int:
     return count
 
 
-def _save_variation(data: Path, name: str, joints: np.ndarray, manner: Manner, rng: np.random.Generator) -> bool:
+def _save_variation(data: Path, name: str, joints: np.ndarray, manner: StyleParams, rng: np.random.Generator) -> bool:
     features = joints_to_features(vary(joints, manner, seed=int(rng.integers(1 << 31))))
     np.save(data / "new_joint_vecs" / f"{name}.npy", features)
     return len(features) >= MIN_CLIP_FRAMES

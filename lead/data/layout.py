@@ -35,7 +35,7 @@ DESCRIPTION = "dataset.json"
 MIN_CLIP_FRAMES = 12
 """Frames of features that a clip of our own needs."""
 LARGEST = 1e5
-"""Of a feature: they are metres and radians."""
+"""Of a feature: they are meters and radians."""
 TOLERATED = 0.01
 """The share of a split's ids that may lack files (the authors' own KIT-ML lacks a few) before reading is refused."""
 _CACHE = "pack/1"

@@ -1,7 +1,7 @@
-"""What a clip is like before anything is learnt from it: figures, and a verdict with its reasons.
+"""What a clip is like before anything is learned from it: figures, and a verdict with its reasons.
 
 Green: read as it stands.  Amber: read, but something was guessed or looks wrong.  Red: nothing can be made of it.
-Needs no model.  Figures are at HumanML3D's 20 fps; metres, seconds, degrees, Y up.
+Needs no model.  Figures are at HumanML3D's 20 fps; meters, seconds, degrees, Y up.
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ SPIKE, TIMES = 250.0, 5.0
 """m/s² of a joint, and how many times the clip's own median: kicks and jumps up to 175, three ballet clips 600 and
 more; a wrist put wrong in one frame: 440."""
 SHAKES = 550.0
-"""m/s³, jitter: fast runs have up to 430, one ballet clip 504; a centimetre of noise has 580."""
+"""m/s³, jitter: fast runs have up to 430, one ballet clip 504; a centimeter of noise has 580."""
 UPRIGHT = 0.5
-"""Metres from the ankles up to the head, the median over frames: real clips 1.08 and more; lying down: up to .47."""
+"""Meters from the ankles up to the head, the median over frames: real clips 1.08 and more; lying down: up to .47."""
 TALL = (1.2, 2.2)
-"""Metres of a person."""
+"""Meters of a person."""
 _LEG = 0.491
 """Of a person's height: hip to knee to ankle (Drillis and Contini 1966)."""
 
@@ -121,7 +121,7 @@ def _oddities(
 
 
 def rise(joints: Float[np.ndarray, "frames 22 3"]) -> float:
-    """Metres from the ankles up to the head, the median over frames."""
+    """Meters from the ankles up to the head, the median over frames."""
     return float(np.median(joints[:, 15, 1] - joints[:, [7, 8], 1].mean(axis=1)))
 
 

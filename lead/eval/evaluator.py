@@ -1,10 +1,10 @@
 """The evaluator: a text and a motion encoder whose distances say how well a motion fits a caption.
 
     captions -> own word list -> small transformer -> [batch, d]
-    features -> own normalisation -> 4 frames a token -> small transformer -> [batch, d]
+    features -> own normalization -> 4 frames a token -> small transformer -> [batch, d]
 
 Both are trained together on a data set's train split, apart from the base model and its text tower, so that
-the base is not judged by itself. Embeddings are not normalised: Euclidean distance is what the loss trains
+the base is not judged by itself. Embeddings are not normalized: Euclidean distance is what the loss trains
 and what the metrics use. It reads all features (263, or KIT-ML's 251) but the last four: contacts are left
 out, as in the field's usual evaluator (`lead.eval.t2m_evaluator`). This module knows nothing of how motions are
 generated; `lead.eval.protocol` has the protocol.
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lead.checkpoint import build, replacing
+from lead.checkpoint import atomic_write, build
 from lead.data.dataset import MAX_FRAMES, Clip, load
 from lead.errors import LeadError
 from lead.eval.metrics import GROUP, r_precision
@@ -146,7 +146,7 @@ class Evaluator(nn.Module):
     def encode_motion(
         self, features: Float[Tensor, "batch frames feats"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch d"]:
-        """Embeddings of features in their own units (not normalised), padded to any length."""
+        """Embeddings of features in their own units (not normalized), padded to any length."""
         size = self.config.frames_per_token
         real = torch.arange(features.shape[1], device=features.device) < lengths[:, None]
         x = torch.where(real[..., None], (features - self.mean) / self.std, 0.0)[..., :-CONTACTS]
@@ -199,7 +199,7 @@ class Evaluator(nn.Module):
             precision = torch.float32 if name in ("mean", "std") else torch.float16
             tensors[name] = value.detach().to("cpu", precision).contiguous()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as partial:
+        with atomic_write(path) as partial:
             save_file(tensors, partial, {"part": "evaluator", "config": json.dumps(asdict(self.config))})
         return path
 
@@ -311,7 +311,7 @@ def train_evaluator(
 
 
 def _own_units(stats: Stats) -> Stats:
-    """Statistics that leave features as they are: the evaluator normalises by itself."""
+    """Statistics that leave features as they are: the evaluator normalizes by itself."""
     return Stats(np.zeros_like(stats.mean), np.ones_like(stats.std))
 
 

@@ -1,6 +1,6 @@
 """The numbers by which generated motion is judged: plain functions on embeddings and on joints.
 
-Embeddings are rows [clips, d] of a text-motion evaluator; joints are [frames, 22, 3] in metres, Y up, floor
+Embeddings are rows [clips, d] of a text-motion evaluator; joints are [frames, 22, 3] in meters, Y up, floor
 at y = 0. The protocol (which clips, how many replications) is `lead.eval.protocol`'s; this module knows no
 model. Source of FID, R-precision, MM-Dist, Diversity and MModality: Guo et al., *Generating Diverse and
 Natural 3D Human Motions from Text*, CVPR 2022, section 5.1, after Heusel et al. 2017 for FID.
@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 GROUP = 32  # clips that a text must find its own motion among
 TOES = (10, 11)
-TOE_HEIGHT = 0.05  # metres; a lower toe is taken to stand on the floor
+TOE_HEIGHT = 0.05  # meters; a lower toe is taken to stand on the floor
 SKATE_SPEED = 0.5  # m/s, which is 2.5 cm a frame at 20 fps
 
 Array = np.ndarray
@@ -130,7 +130,7 @@ def foot_skate_ratio(joints: Float[Array, "frames 22 3"], fps: float = 20.0) -> 
 
 
 def mean_joint_error(a: Float[Array, "*batch 22 3"], b: Float[Array, "*batch 22 3"], local: bool = False) -> float:
-    """MPJPE: the mean distance of corresponding joints, in metres; `local` puts the pelves together first."""
+    """MPJPE: the mean distance of corresponding joints, in meters; `local` puts the pelves together first."""
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if local:
         a, b = a - a[..., :1, :], b - b[..., :1, :]

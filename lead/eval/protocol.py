@@ -209,7 +209,7 @@ def reconstructed(
     items: list = []
     for start in range(0, len(motions), batch):
         z, lengths = base.encode_motion(motions[start : start + batch])
-        items += (decode or base.decode)(base.projector.realigned(z, lengths) if realign else z, lengths)
+        items += (decode or base.decode)(base.projector.realign(z, lengths) if realign else z, lengths)
     return items
 
 
@@ -242,7 +242,7 @@ def generated(
         noise = torch.randn(len(text), latents, base.config.vae.d_latent, generator=noises).to(base.device)
         z = base.sample(text, lengths, noise, steps, guidance, sampler)
         items["mld"] += decode(z, lengths)
-        items["lead"] += decode(base.projector.realigned(z, lengths), lengths)
+        items["lead"] += decode(base.projector.realign(z, lengths), lengths)
         report(len(text))
     return items
 

@@ -1,7 +1,7 @@
 """The published T2M evaluator (Guo et al., CVPR 2022), from the weights that its authors give out.
 
     caption tokens `word/TAG` -> GloVe + tag -> two-way GRU -> [batch, 512]
-    features -> its own normalisation -> convolutions, 4 frames a token -> two-way GRU -> [batch, 512]
+    features -> its own normalization -> convolutions, 4 frames a token -> two-way GRU -> [batch, 512]
 
 Nothing of it is ours to ship: the user names three things by path. `text_mot_match/model/finest.tar` holds the
 three encoders; `Comp_v6_*/meta` holds the `mean.npy` and `std.npy` that they were trained with (not the data
@@ -120,7 +120,7 @@ class MovementEncoder(nn.Module):
 
 
 class SequenceEncoder(nn.Module):
-    """A two-way GRU from a learnt state; both last states to one vector."""
+    """A two-way GRU from a learned state; both last states to one vector."""
 
     def __init__(self, d_in: int, d_hidden: int, d: int) -> None:
         super().__init__()

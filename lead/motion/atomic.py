@@ -10,7 +10,7 @@ from lead.motion.errors import MotionError
 
 
 @contextmanager
-def replacing(path: Path, own_name: bool = False) -> Iterator[Path]:
+def atomic_write(path: Path, own_name: bool = False) -> Iterator[Path]:
     """A temporary name to write to, moved to `path` after the block; whatever fails in it or in the move goes on.
 
     The name is always the same, so that what a kill leaves is written over by the next; with `own_name` each writer has
@@ -25,10 +25,10 @@ def replacing(path: Path, own_name: bool = False) -> Iterator[Path]:
             partial.unlink()
 
 
-def write_whole(path: Path, content: bytes) -> Path:
+def write_atomically(path: Path, content: bytes) -> Path:
     """Write a small file; MotionError where that cannot be."""
     try:
-        with replacing(path, own_name=True) as partial:
+        with atomic_write(path, own_name=True) as partial:
             partial.write_bytes(content)
     except OSError as error:
         raise MotionError(f"{path}: cannot be written: {error.strerror or error}.") from error

@@ -1,7 +1,7 @@
 """Joints to HumanML3D's 263 or KIT-ML's 251 features a frame, and back.
 
 Stages: retarget to the uniform skeleton -> floor -> start at x = z = 0 -> face +Z -> contacts -> IK -> features.
-Conventions: Y up, the first frame faces +Z; the data set's own units and rate (`Skeleton`: metres at 20 fps for
+Conventions: Y up, the first frame faces +Z; the data set's own units and rate (`Skeleton`: meters at 20 fps for
 HumanML3D; for KIT-ML see `lead.motion.kit`).  T frames of joints give T - 1 rows, laid out as in `Skeleton.slices`.
 Headings are kept as *half* angles, as the features store them.  Slice `rotations` comes from an IK that leaves twist
 undefined: it is a feature for a network, never a pose for a skeleton.
@@ -209,15 +209,15 @@ def _checked(joints: np.ndarray, skeleton: Skeleton) -> Float[np.ndarray, "frame
 
 @dataclass(frozen=True, eq=False)
 class Stats:
-    """What features are normalised with: a mean for each number, a standard deviation shared within each slice."""
+    """What features are normalized with: a mean for each number, a standard deviation shared within each slice."""
 
     mean: Float[np.ndarray, "feats"]
     std: Float[np.ndarray, "feats"]
 
-    def normalise(self, features: Float[np.ndarray, "*batch feats"]) -> Float[np.ndarray, "*batch feats"]:
+    def normalize(self, features: Float[np.ndarray, "*batch feats"]) -> Float[np.ndarray, "*batch feats"]:
         return (features - self.mean) / self.std
 
-    def denormalise(self, features: Float[np.ndarray, "*batch feats"]) -> Float[np.ndarray, "*batch feats"]:
+    def denormalize(self, features: Float[np.ndarray, "*batch feats"]) -> Float[np.ndarray, "*batch feats"]:
         return features * self.std + self.mean
 
     def for_evaluator(self) -> "Stats":

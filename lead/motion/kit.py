@@ -2,8 +2,8 @@
 
 KIT-ML's features were made from the MMM body model by way of Language2Pose (Ahuja and Morency, 3DV 2019), and carry
 its choices:
-- The body is in thousandths of its height, the path of its root in millimetres: one unit of the body is taken to be
-  `KIT.metres`, one of the path a millimetre.  (Drawn in one unit, feet slide.)
+- The body is in thousandths of its height, the path of its root in millimeters: one unit of the body is taken to be
+  `KIT.meters`, one of the path a millimeter.  (Drawn in one unit, feet slide.)
 - Y and Z were exchanged to put Y up, which mirrors space: a joint that MMM calls left, and that captions call left,
   stands at -X of a person who faces +Z.  We exchange the sides of space again, and keep the names.
 - 12.5 fps.  The floor is under the lowest joint of the clip.
@@ -33,7 +33,7 @@ _MIRRORED = np.array([-1.0, 1.0, 1.0])
 def features_to_clip(
     features: Float[np.ndarray, "frames feats"],
 ) -> tuple[Float[np.ndarray, "frames 22 3"], float]:
-    """Our 22 joints in metres of either data set's features, and the frames a second that such features have.
+    """Our 22 joints in meters of either data set's features, and the frames a second that such features have.
 
     Raises MotionError where there are no frames.
     """
@@ -44,9 +44,9 @@ def features_to_clip(
 
 
 def kit_to_joints(kit: Float[np.ndarray, "frames 21 3"]) -> Float[np.ndarray, "frames 22 3"]:
-    """Our joints in metres, of KIT-ML's in its units."""
+    """Our joints in meters, of KIT-ML's in its units."""
     kit = np.asarray(kit, dtype=np.float64) * _MIRRORED
-    bodies = (kit - kit[:, :1]) * KIT.metres + kit[:, :1] * PATH_METRES
+    bodies = (kit - kit[:, :1]) * KIT.meters + kit[:, :1] * PATH_METRES
     joints = np.zeros((len(kit), len(JOINTS), 3))
     joints[:, _OURS] = bodies[:, _THEIRS]
     for name, (one, other) in _BETWEEN.items():
@@ -55,14 +55,14 @@ def kit_to_joints(kit: Float[np.ndarray, "frames 21 3"]) -> Float[np.ndarray, "f
 
 
 def joints_to_kit(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames 21 3"]:
-    """KIT-ML's joints in its units, of ours in metres."""
+    """KIT-ML's joints in its units, of ours in meters."""
     joints = np.asarray(joints, dtype=np.float64) * _MIRRORED
     bodies = np.zeros((len(joints), len(KIT.joints), 3))
     bodies[:, _THEIRS] = joints[:, _OURS]
     for side in ("left", "right"):
         ankle, midfoot, toe = (KIT.joints.index(f"{side}_{name}") for name in ("ankle", "midfoot", "foot"))
         bodies[:, midfoot] = bodies[:, ankle] + MIDFOOT * (bodies[:, toe] - bodies[:, ankle])
-    return _on_floor((bodies - bodies[:, :1]) / KIT.metres + bodies[:, :1] / PATH_METRES)
+    return _on_floor((bodies - bodies[:, :1]) / KIT.meters + bodies[:, :1] / PATH_METRES)
 
 
 def _on_floor(joints: Float[np.ndarray, "frames joints 3"]) -> Float[np.ndarray, "frames joints 3"]:

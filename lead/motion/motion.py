@@ -1,4 +1,4 @@
-"""`Motion`: a clip of 22 joints in metres, whatever file it came from, and the ways in and out of it.
+"""`Motion`: a clip of 22 joints in meters, whatever file it came from, and the ways in and out of it.
 
 Conventions: Y up, right-handed; the floor, the place and the heading are as recorded (the features make them
 canonical). NumPy only.
@@ -37,7 +37,7 @@ class Motion:
     """A clip."""
 
     joints: Float[np.ndarray, "frames 22 3"]
-    """float32 metres, in the order of `skeleton.JOINTS`."""
+    """float32 meters, in the order of `skeleton.JOINTS`."""
     fps: float = FPS
     rig: Rig | None = None
     """The rig that the clip was read from."""
@@ -51,14 +51,14 @@ class Motion:
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
             joints = np.asarray(self.joints, dtype=np.float32)
         if joints.ndim != 3 or joints.shape[1:] != (22, 3):
-            raise MotionError(f"joints of shape {joints.shape}; expected [frames, 22, 3] in metres.")
+            raise MotionError(f"joints of shape {joints.shape}; expected [frames, 22, 3] in meters.")
         if not len(joints):
             raise MotionError("a motion without frames; expected at least one.")
         if not np.isfinite(joints).all():
             frame = int(np.argwhere(~np.isfinite(joints))[0, 0])
             raise MotionError(f"frame {frame} has joints that are NaN or infinite; repair or cut that frame.")
         if np.abs(joints).max() > MAX_METRES:
-            raise MotionError(f"joints {np.abs(joints).max():.3g} m from the origin; expected metres.")
+            raise MotionError(f"joints {np.abs(joints).max():.3g} m from the origin; expected meters.")
         if not 0.1 <= self.fps <= 10000:
             raise MotionError(f"{self.fps} frames a second; expected 0.1 to 10000.")
         object.__setattr__(self, "joints", joints)

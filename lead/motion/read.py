@@ -1,6 +1,6 @@
 """Motion files to joint positions: BVH, glTF and FBX skeletons, SMPL NPZ, NPZ and NPY of joints or of features.
 
-Conventions: what is returned is in metres with Y up. Arrays are never unpickled, and the size that a file claims is
+Conventions: what is returned is in meters with Y up. Arrays are never unpickled, and the size that a file claims is
 checked before memory is taken.
 """
 
@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.atomic import write_whole
+from lead.motion.atomic import write_atomically
 from lead.motion.bodies.smpl_poses import SMPL_KEYS, has_poses, read_smpl
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import MAX_VALUE, Bvh, read_bvh
@@ -32,7 +32,7 @@ from lead.motion.skeleton import FPS, HUMANML3D, KIT
 MAX_ARRAY_BYTES = 1 << 29
 """Of one array in memory; 512 MiB are over four hours of AMASS at 120 fps in single precision."""
 
-_WANTED = "joints [frames, 22, 3] in metres, features [frames, 263] or [frames, 251], or SMPL's poses and trans"
+_WANTED = "joints [frames, 22, 3] in meters, features [frames, 263] or [frames, 251], or SMPL's poses and trans"
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +148,7 @@ _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
 def within(array: np.ndarray, name: str) -> np.ndarray:
     """The array; MotionError where a number is of no body's places and angles."""
     if array.size and np.abs(array).max() > MAX_VALUE:
-        raise MotionError(f"{name} has the value {np.abs(array).max():.3g}; expected metres or radians.")
+        raise MotionError(f"{name} has the value {np.abs(array).max():.3g}; expected meters or radians.")
     return array
 
 
@@ -219,4 +219,4 @@ def write_joints(path: Path, joints: Float[np.ndarray, "frames 22 3"], fps: floa
         np.save(content, joints, allow_pickle=False)
     else:
         np.savez(content, joints=joints, fps=np.float64(fps))
-    return write_whole(path, content.getvalue())
+    return write_atomically(path, content.getvalue())

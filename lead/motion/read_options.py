@@ -11,7 +11,7 @@ from lead.motion.errors import MotionError
 from lead.motion.skeleton import JOINTS
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
-"""Metres in a unit that can be named."""
+"""Meters in a unit that can be named."""
 UPS = ("X", "Y", "Z")
 
 

@@ -85,7 +85,7 @@ def matrix_to_quaternion(matrix: Float[np.ndarray, "*batch 3 3"]) -> Float[np.nd
         np.stack([zx, yz, 1 - xx - yy + zz, z], axis=-1), np.stack([x, y, z, 1 + xx + yy + zz], axis=-1),
     ], axis=-2)  # fmt: skip
     largest = np.diagonal(products, axis1=-2, axis2=-1).argmax(axis=-1)
-    return normalise(np.take_along_axis(products, largest[..., None, None], axis=-2)[..., 0, :])
+    return normalize(np.take_along_axis(products, largest[..., None, None], axis=-2)[..., 0, :])
 
 
 def quaternion_to_matrix(quaternions: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 3 3"]:
@@ -120,13 +120,13 @@ def shortest_arc(
     R = I + K + K K / (1 + s.t), K the cross matrix of s x t. For opposite directions: half a turn about an
     axis perpendicular to source.
     """
-    s, t = normalise(source), normalise(target)
+    s, t = normalize(source), normalize(target)
     dot = np.einsum("...i,...i->...", s, t)
     K = _cross_matrix(cross(s, t))
     arc = np.eye(3) + K + (K @ K) / np.maximum(1 + dot, _EPS)[..., None, None]
     if (opposite := dot < -1 + 1e-10).any():
         s = np.broadcast_to(s, arc.shape[:-1])[opposite]
-        axis = normalise(cross(s, np.eye(3)[np.argmin(np.abs(s), axis=-1)]))
+        axis = normalize(cross(s, np.eye(3)[np.argmin(np.abs(s), axis=-1)]))
         arc[opposite] = 2 * axis[:, :, None] * axis[:, None, :] - np.eye(3)
     return arc
 
@@ -136,7 +136,7 @@ def kabsch(
     target: Float[np.ndarray, "*batch n 3"],
     prior: Float[np.ndarray, "*batch 3 3"],
 ) -> Float[np.ndarray, "*batch 3 3"]:
-    """The rotation R that minimises sum |R source_n - target_n|^2 (no translation).
+    """The rotation R that minimizes sum |R source_n - target_n|^2 (no translation).
 
     The prior decides what the vectors leave open (all on one line, or all zero).
     """
@@ -152,7 +152,7 @@ def nearest_rotation(matrix: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarra
     return U @ Vt
 
 
-def normalise(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+def normalize(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
     """Unit vectors; those shorter than 1e-9 become zero."""
     length = np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
     return np.where(length < _EPS, 0.0, vectors / np.maximum(length, _EPS))

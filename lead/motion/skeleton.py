@@ -1,6 +1,6 @@
 """The 22-joint skeleton on which everything inside runs, and the two skeletons that data sets' features describe.
 
-Conventions: metres, seconds, Y up, right-handed, a person at rest faces +Z with the left side at +X; 20 fps.
+Conventions: meters, seconds, Y up, right-handed, a person at rest faces +Z with the left side at +X; 20 fps.
 `Skeleton` holds what the features need to know of a data set: HumanML3D's, SMPL's first 22 joints, are our own;
 KIT-ML's 21 have units and axes of their own, which `lead.motion.kit` explains and converts.
 Knows nothing of files, rigs or models.  Source: HumanML3D (Guo et al., CVPR 2022), its `paramUtil` for KIT-ML.
@@ -42,7 +42,7 @@ BONE_LENGTHS: Float[np.ndarray, "22"] = np.array([
     0.0, 0.103074, 0.109883, 0.131568, 0.393623, 0.390188, 0.143190, 0.432433, 0.425643, 0.057365, 0.143382,
     0.149419, 0.219360, 0.137487, 0.143383, 0.103039, 0.131614, 0.122984, 0.256840, 0.263092, 0.266012, 0.269876,
 ])  # fmt: skip
-"""Metres from each joint's parent, of HumanML3D's one uniform skeleton."""
+"""Meters from each joint's parent, of HumanML3D's one uniform skeleton."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,8 @@ class Skeleton:
     contact_speed: float
     """A foot rests where its squared displacement a frame is below this, in the data set's units squared."""
     fps: float
-    metres: float
-    """One unit of the body, in metres."""
+    meters: float
+    """One unit of the body, in meters."""
 
     @property
     def features(self) -> int:
@@ -89,7 +89,7 @@ class Skeleton:
 HUMANML3D = Skeleton(
     "HumanML3D", JOINTS, PARENTS, CHAINS, REST_DIRECTIONS, BONE_LENGTHS,
     facing=(R_HIP, L_HIP, R_SHOULDER, L_SHOULDER), legs=(R_KNEE, R_ANKLE), feet=(L_ANKLE, L_FOOT, R_ANKLE, R_FOOT),
-    contact_speed=0.002, fps=FPS, metres=1.0,
+    contact_speed=0.002, fps=FPS, meters=1.0,
 )  # fmt: skip
 
 _KIT_REST = (
@@ -111,9 +111,9 @@ KIT = Skeleton(
     ((0, 11, 12, 13, 14, 15), (0, 16, 17, 18, 19, 20), (0, 1, 2, 3, 4), (3, 5, 6, 7), (3, 8, 9, 10)),
     np.array([_AXES[a] for a in _KIT_REST], dtype=np.float64), np.array(_KIT_LENGTHS),
     facing=(11, 16, 5, 8), legs=(17, 18), feet=(19, 20, 14, 15), contact_speed=0.05, fps=12.5,
-    metres=float(BONE_LENGTHS[[R_KNEE, R_ANKLE]].sum() / 491.0),
+    meters=float(BONE_LENGTHS[[R_KNEE, R_ANKLE]].sum() / 491.0),
 )  # fmt: skip
-"""Bone lengths are the MMM body model's, in thousandths of the body's height; a body as tall as our own in metres."""
+"""Bone lengths are the MMM body model's, in thousandths of the body's height; a body as tall as our own in meters."""
 
 
 def skeleton_of(width: int) -> Skeleton:

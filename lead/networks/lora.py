@@ -1,4 +1,4 @@
-"""Low-rank adapters: what a learnt word may add to the denoiser where it stands in the prompt.
+"""Low-rank adapters: what a learned word may add to the denoiser where it stands in the prompt.
 
 y = W x + s * up (down x) for the linear layers of the transformer blocks (LoRA: Hu et al., arXiv 2106.09685), with a
 strength s for each row of the batch: rows whose prompt does not name the word have s = 0 and stay what they were.  The
@@ -20,7 +20,7 @@ from lead.kernels.linear import Addition, Linear
 PREFIX, DOWN, UP = "adapter.", "/down", "/up"
 
 
-class Adapter(nn.Module):
+class LoRA(nn.Module):
     """Low-rank additions to the linear layers of a network, by layer name."""
 
     def __init__(self, layers: Mapping[str, tuple[Tensor, Tensor]]):
@@ -31,7 +31,7 @@ class Adapter(nn.Module):
         self.up = nn.ParameterList(up for _, up in layers.values())
 
     @classmethod
-    def fresh(cls, network: nn.Module, rank: int, generator: torch.Generator | None = None) -> "Adapter":
+    def fresh(cls, network: nn.Module, rank: int, generator: torch.Generator | None = None) -> "LoRA":
         """One that changes nothing yet (`up` is zero), for every linear layer of the network's transformer blocks."""
         layers = {}
         for name, layer in network.named_modules():
@@ -42,7 +42,7 @@ class Adapter(nn.Module):
         return cls(layers)
 
     @classmethod
-    def of(cls, word: Mapping[str, Any]) -> "Adapter":
+    def of(cls, word: Mapping[str, Any]) -> "LoRA":
         """The adapter among a word's tensors; the inverse of `tensors`."""
         tensors = {name.removeprefix(PREFIX): value for name, value in word.items() if name.startswith(PREFIX)}
         names = sorted({name.rsplit("/", 1)[0] for name in tensors})
@@ -58,7 +58,7 @@ class Adapter(nn.Module):
 
 
 @contextmanager
-def applied(network: nn.Module, adapters: Sequence[tuple[Adapter, Float[Tensor, "batch"]]]) -> Iterator[None]:
+def applied(network: nn.Module, adapters: Sequence[tuple[LoRA, Float[Tensor, "batch"]]]) -> Iterator[None]:
     """Inside, the network has the additions; each adapter comes with its strength for every row of the batch.
 
     Raises LeadError for an adapter whose layers the network does not have in that shape.
@@ -80,6 +80,6 @@ def _layer(network: nn.Module, name: str, down: Tensor, up: Tensor) -> nn.Module
     if not isinstance(layer, nn.Linear) or layer.weight.shape != (len(up), down.shape[1]) or len(down) != up.shape[1]:
         raise LeadError(
             f"the word's adapter changes a layer {name} of {len(up)} x {down.shape[1]}, which this base's denoiser "
-            "does not have: it was learnt on another base model; learn it on this one"
+            "does not have: it was learned on another base model; learn it on this one"
         )
     return layer

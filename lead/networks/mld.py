@@ -90,7 +90,7 @@ class MldVAE(nn.Module):
     def decode(
         self, z: Float[Tensor, "batch 1 d_latent"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch frames feats"]:
-        """Normalised features, `max(lengths)` frames, zero past each end."""
+        """Normalized features, `max(lengths)` frames, zero past each end."""
         frames = int(lengths.max())
         mask = lengths_to_mask(lengths, frames)
         queries = self.query_pos_decoder(z.new_zeros(1, frames, self.config.d_latent)).expand(len(z), -1, -1)

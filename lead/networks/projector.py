@@ -56,7 +56,7 @@ class Projector(nn.Module):
         if self.config.linear:
             z_proj = z_proj + self.linear_in(z).float()
         if self.config.pooling == "clip":
-            return self.pooled(z_proj, lengths)[:, None].expand_as(z_proj)
+            return self.pool(z_proj, lengths)[:, None].expand_as(z_proj)
         return z_proj
 
     def decode(
@@ -69,11 +69,11 @@ class Projector(nn.Module):
         z = self.latents_out(self._mixed(self.to_latent, x, lengths)).float()
         return z + self.linear_out(z_proj).float() if self.config.linear else z
 
-    def realigned(self, z: Tensor, lengths: Tensor) -> Tensor:
+    def realign(self, z: Tensor, lengths: Tensor) -> Tensor:
         """D_proj(E_proj(z)): the latent as the realigned space tells it."""
         return self.decode(self.encode(z, lengths), lengths)
 
-    def pooled(
+    def pool(
         self, z_proj: Float[Tensor, "batch latents d_text"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch d_text"]:
         """The clip's one vector in the text space: the mean over its tokens."""

@@ -17,19 +17,19 @@ TYPICAL_SQUARED_NORM = 8.0
 
 
 @dataclass(frozen=True)
-class MannerConfig:
+class StyleTokenConfig:
     params: int = 17
     vectors: int = 2
     d_token: int = 256
 
 
-class MannerWords(nn.Module):
+class StyleTokens(nn.Module):
     """v = mean + W p."""
 
     mean: Tensor
     map: Tensor
 
-    def __init__(self, config: MannerConfig):
+    def __init__(self, config: StyleTokenConfig):
         super().__init__()
         c = self.config = config
         self.register_buffer("mean", torch.zeros(c.vectors, c.d_token))
@@ -37,8 +37,8 @@ class MannerWords(nn.Module):
 
     @classmethod
     def drawn(
-        cls, config: MannerConfig, mean: Float[Tensor, "d_token"], std: Float[Tensor, "d_token"]
-    ) -> "MannerWords":
+        cls, config: StyleTokenConfig, mean: Float[Tensor, "d_token"], std: Float[Tensor, "d_token"]
+    ) -> "StyleTokens":
         """A random map for a vocabulary of this mean and spread (drawn under torch's current seed)."""
         words = cls(config)
         words.mean.copy_(mean.expand(config.vectors, -1))

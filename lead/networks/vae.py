@@ -1,4 +1,4 @@
-"""The motion VAE: normalised features to a short sequence of latent tokens, and back.
+"""The motion VAE: normalized features to a short sequence of latent tokens, and back.
 
 Frames are packed `frames_per_token` at a time; one latent token stands for `frames_per_latent` frames, so the
 number of tokens follows a clip's length.  Each way is a linear map of a latent's own frames, started from their
@@ -96,7 +96,7 @@ class MotionVAE(nn.Module):
     def decode(
         self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch frames feats"]:
-        """Normalised features, `max(lengths)` frames rounded up to whole packed tokens, zero past each end."""
+        """Normalized features, `max(lengths)` frames rounded up to whole packed tokens, zero past each end."""
         c = self.config
         tokens = -(-int(lengths.max()) // c.frames_per_token)
         x = self.unfold(z).reshape(len(z), -1, c.width)[:, :tokens]

@@ -82,7 +82,7 @@ def simple_tokenizer() -> Any:
     try:
         spec.loader.exec_module(module)
         return copy(module._tokenizer)  # which the module makes for itself: reading the vocabulary twice takes a while
-    except (ImportError, AttributeError):  # a release whose file needs its neighbours, or makes none
+    except (ImportError, AttributeError):  # a release whose file needs its neighbors, or makes none
         return import_open_clip().tokenizer.SimpleTokenizer()
 
 

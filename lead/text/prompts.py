@@ -1,6 +1,6 @@
-"""How a prompt is read: learnt words in angle brackets, and how strongly each is meant.
+"""How a prompt is read: learned words in angle brackets, and how strongly each is meant.
 
-    a person walks in <elderly> style             the word as it was learnt: strength 1
+    a person walks in <elderly> style             the word as it was learned: strength 1
     a person walks in (<elderly>:0.6) style       weaker; 0 is without it, at most 2
     a person does (<kick> in <elderly> style:0.5) one strength for all words in the parentheses
     a person (does (<kick>:0.8) like <ann>:0.5)   nested strengths multiply: <kick> 0.4, <ann> 0.5
@@ -26,14 +26,14 @@ _LOOSE = re.compile(r"[\s)]*:\s*[-+.0-9]\S*")
 
 @dataclass(frozen=True)
 class Slot:
-    """The place of a learnt word in a prompt."""
+    """The place of a learned word in a prompt."""
 
     token: str
     """Brackets included; compared in lower case."""
     strength: float = 1.0
 
 
-def read_prompt(prompt: str) -> list[str | Slot]:
+def parse_prompt(prompt: str) -> list[str | Slot]:
     """A prompt's texts and words in order; LeadError for a strength that is not one."""
     if not WORD.search(prompt):
         return [prompt] if prompt else []
@@ -55,10 +55,10 @@ def read_prompt(prompt: str) -> list[str | Slot]:
     return _joined(parts)
 
 
-def named_words(prompt: str) -> dict[str, float]:
+def named_tokens(prompt: str) -> dict[str, float]:
     """The words that a prompt names, in lower case, with their strengths; the largest where one stands twice."""
     found: dict[str, float] = {}
-    for part in read_prompt(prompt.lower()):
+    for part in parse_prompt(prompt.lower()):
         if isinstance(part, Slot):
             found[part.token] = max(part.strength, found.get(part.token, 0.0))
     return found
@@ -70,7 +70,7 @@ def _scaled(parts: Sequence[str | Slot], strength: str) -> list[str | Slot]:
     how = f"expected a number from 0 to {STRONGEST:g}, as in (<name>:0.6)"
     if not any(isinstance(part, Slot) for part in parts):
         raise LeadError(
-            f"({inside}:{strength}) has no learnt word in it, and only those have strengths: leave the parentheses out"
+            f"({inside}:{strength}) has no learned word in it, and only those have strengths: leave the parentheses out"
         )
     if not _NUMBER.fullmatch(strength):
         raise LeadError(f"the strength in ({inside}:{strength}) is {strength!r}; {how}")

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from lead.text.prompts import Slot, read_prompt
 from lead.text import openclip
+from lead.text.prompts import Slot, parse_prompt
 
 CLIP_MERGES = 48894
 
@@ -47,7 +47,7 @@ class Tokenizer:
         """A prompt's ids and slots in order, without `start` and `end`; LeadError for a bad strength."""
         cleaned = self.clean(prompt)  # once: cleaning what is clean can take it for garbled and change it
         parts: list[int | Slot] = []
-        for part in read_prompt(cleaned):
+        for part in parse_prompt(cleaned):
             parts += [part] if isinstance(part, Slot) else self._clip.encode(part)
         return parts
 

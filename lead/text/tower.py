@@ -1,13 +1,13 @@
 """Prompts to text features: an open_clip text tower whose token embeddings can be overridden word by word.
 
-A prompt is tokenised; each learned word's vectors take the place of token embeddings *at the embedding
+A prompt is tokenized; each learned word's vectors take the place of token embeddings *at the embedding
 layer*, over dummy ids, any number of vectors a word; positions are added, a causal transformer runs, and
 the feature is read at the prompt's end token, whose position we recorded ourselves (open_clip's own
 "largest id" pooling would stop at a placeholder). Attention is causal, so everything after the batch's last
 end token is left out.
 
 The tower knows nothing of motion nor of concept files: a word arrives as a tensor [vectors, d_token] by its
-name with brackets, "<elderly>"; names are compared in lower case. Features are not normalised.
+name with brackets, "<elderly>"; names are compared in lower case. Features are not normalized.
 
 Two presets: `small`, the embedded default's (its weights come with the base model), and `clip-vit-l-14`,
 the paper's (its weights are CLIP's own, by open_clip's name or from a local file).
@@ -27,9 +27,9 @@ from torch import Tensor, nn
 
 from lead.errors import LeadError
 from lead.kernels.linear import inferring
-from lead.text.prompts import Slot, named_words
-from lead.text.tokenizer import CLIP_MERGES, Tokenizer
 from lead.text import openclip
+from lead.text.prompts import Slot, named_tokens
+from lead.text.tokenizer import CLIP_MERGES, Tokenizer
 from lead.text.transformer import TextTransformer
 
 TOKEN = re.compile(r"<[a-z0-9][a-z0-9-]{0,62}>")
@@ -110,7 +110,7 @@ class TextTower(nn.Module):
     def encode(
         self, prompts: Sequence[str], words: Mapping[str, Any] | None = None
     ) -> Float[Tensor, "batch d_text"]:
-        """Features of prompts, not normalised; gradients flow to the words' vectors.
+        """Features of prompts, not normalized; gradients flow to the words' vectors.
 
         `words`: token with brackets to [vectors, d_token], tensors or arrays, or to a word's tensors by name, of
         which "token_embedding" and "init" count here. Words that no prompt names change nothing. Raises LeadError for
@@ -130,7 +130,7 @@ class TextTower(nn.Module):
         into = torch.tensor([row for row, _, _ in others], device=self.device)
         return (weights[:, None] * features).index_add(0, into, shares[:, None] * more)
 
-    def unconditional(self) -> Float[Tensor, "1 d_text"]:
+    def encode_unconditional(self) -> Float[Tensor, "1 d_text"]:
         """The empty prompt's feature; at inference it is kept until a weight changes."""
         weights = list(self.parameters())
         if not inferring(weights[0]) or any(weight.is_inference() for weight in weights):
@@ -140,9 +140,9 @@ class TextTower(nn.Module):
             self._empty = state, self.encode([""])
         return self._empty[1]
 
-    def named(self, prompt: str) -> dict[str, float]:
+    def named_tokens(self, prompt: str) -> dict[str, float]:
         """The learned words that a prompt names, in lower case with brackets, and how strongly."""
-        return named_words(self.tokenizer.clean(prompt))
+        return named_tokens(self.tokenizer.clean(prompt))
 
     def _encode(self, rows: Sequence[tuple[list[int], list[tuple[int, Tensor]]]]) -> Float[Tensor, "batch d_text"]:
         tokens = max((len(ids) for ids, _ in rows), default=1)

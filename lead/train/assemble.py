@@ -20,7 +20,7 @@ from lead.motion.features import Stats
 from lead.networks.build import AnyDenoiser, AnyVAE, build_denoiser, build_vae, denoiser_config, vae_config
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig
 from lead.networks.projector import Projector, ProjectorConfig
-from lead.networks.style_tokens import MannerConfig, MannerWords
+from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.text.tower import TextConfig, TextTower
 from lead.train.stage import load_part
 
@@ -49,8 +49,8 @@ def load_denoiser(run: Path) -> AnyDenoiser:
     return denoiser.eval().requires_grad_(False)
 
 
-def load_manners(run: Path) -> MannerWords:
-    return _load(Path(run) / "manners.safetensors", "manners", lambda config: MannerWords(MannerConfig(**config)))
+def load_style_tokens(run: Path) -> StyleTokens:
+    return _load(Path(run) / "manners.safetensors", "manners", lambda config: StyleTokens(StyleTokenConfig(**config)))
 
 
 def load_projector(run: Path) -> Projector:
@@ -94,7 +94,7 @@ def assemble(
 
     It samples by its architecture's default where `sampler`, `steps` and `guidance` say nothing else.
     """
-    tower, vae, denoiser, words = load_tower(run), load_vae(run), load_denoiser(run), load_manners(run)
+    tower, vae, denoiser, words = load_tower(run), load_vae(run), load_denoiser(run), load_style_tokens(run)
     projector = load_projector(run)
     stats = Stats.read(data)
     if len(stats.mean) != vae.config.features:

@@ -2,7 +2,7 @@
 
 The VAE stage ends with a decoder that shakes and slides more than its clips do.  Here it sees latents with noise on
 them, as samples have, and its loss counts acceleration and the drift of planted feet.  Latents being fixed, the stage
-may run before or after diffusion and the projector.  Joints are in metres; means are over real frames only.
+may run before or after diffusion and the projector.  Joints are in meters; means are over real frames only.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from lead.train.assemble import load_vae
 from lead.train.kinematics import features_to_joints
 from lead.train.logs import fingerprint
 from lead.train.stage import Stage, TrainConfig
-from lead.train.vae import ClipBatches, denormalised, real_mean, reconstruction_error, spread, tensors, training_clips
+from lead.train.vae import ClipBatches, denormalize, real_mean, reconstruction_error, spread, tensors, training_clips
 
 DECODER_TRAIN = TrainConfig(steps=2000, batch=64, lr=5e-4, warmup=100, ema=0.998)
 ENCODER = ("frames_in.", "encoder.", "fold.", "linear_in.")
@@ -89,9 +89,9 @@ def decoder_loss(
         z = z + weights.noise / vae.latent_scale * noise(z[:, :1, :1]) * noise(z)
     decoded = vae.decode(z, lengths)
     features = features[:, : decoded.shape[1]]
-    joints, target = (features_to_joints(denormalised(x, stats)) for x in (decoded, features))
+    joints, target = (features_to_joints(denormalize(x, stats)) for x in (decoded, features))
     error, skeleton = joints - target, skeleton_of(features.shape[-1])
-    contacts = denormalised(features, stats)[..., skeleton.slices["contacts"]] > 0.5
+    contacts = denormalize(features, stats)[..., skeleton.slices["contacts"]] > 0.5
     slip = error[:, :, list(skeleton.feet)].diff(dim=1).abs().mean(dim=-1)
     parts = {
         "features": real_mean(smooth_l1_loss(decoded, features, reduction="none"), lengths, whole),

@@ -14,7 +14,7 @@ from lead.errors import LeadError
 from lead.networks.build import AnyDenoiser, AnyDenoiserConfig, AnyVAE, build_denoiser
 from lead.networks.denoiser import DenoiserConfig
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAE
-from lead.networks.style_tokens import MannerConfig, MannerWords
+from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.text.tower import TextTower
 from lead.train.assemble import load_tower, load_vae
 from lead.train.latents import LatentBatch, Latents, latent_batch, load_latents, validation_batch
@@ -49,7 +49,7 @@ def train_diffusion(
     config = replace(config, d_latent=vae.config.d_latent, d_text=tower.d_text)
     if isinstance(config, DenoiserConfig):
         config = replace(config, frames_per_latent=vae.config.frames_per_latent)
-    words = manner_words(tower, train.seed)
+    words = draw_style_tokens(tower, train.seed)
     with main_first(device):
         save_part(Path(run) / "manners.safetensors", words, "manners", words.config)
     latents = load_latents(data, run, vae, tower, words, device)
@@ -96,7 +96,7 @@ def denoising_loss(
     whole: Tensor,
 ) -> Tensor:
     """Mean squared error of the prediction from z_t; `whole` are the lengths of the batch that holds these rows."""
-    error = (denoiser(schedule.noised(z, t, eps), t, text, lengths) - schedule.target(z, t, eps)).square()
+    error = (denoiser(schedule.add_noise(z, t, eps), t, text, lengths) - schedule.target(z, t, eps)).square()
     return real_mean(error, vae.latent_lengths(lengths), vae.latent_lengths(whole))
 
 
@@ -112,7 +112,7 @@ def validation_loss(denoiser: AnyDenoiser, schedule: Diffusion, vae: AnyVAE, bat
     return float(denoising_loss(denoiser, schedule, vae, *rows))
 
 
-def manner_words(tower: TextTower, seed: int) -> MannerWords:
+def draw_style_tokens(tower: TextTower, seed: int) -> StyleTokens:
     torch.manual_seed(seed)
     vocabulary = tower.vocabulary()
-    return MannerWords.drawn(MannerConfig(d_token=tower.d_token), vocabulary.mean, vocabulary.std)
+    return StyleTokens.drawn(StyleTokenConfig(d_token=tower.d_token), vocabulary.mean, vocabulary.std)

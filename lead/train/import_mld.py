@@ -19,11 +19,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from lead.checkpoint import replacing
+from lead.checkpoint import atomic_write
 from lead.diffusion import DiffusionConfig
 from lead.errors import LeadError
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
-from lead.networks.style_tokens import MannerConfig, MannerWords
+from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.text.openclip import TRANSFORMERS_EMBEDDING, transformers_to_open_clip
 from lead.text.tower import TextConfig, TextTower, clip_tower
 from lead.train.stage import save_part
@@ -58,12 +58,12 @@ def import_mld(
             f"{tower.d_text}; give the tower that MLD was trained with by --text"
         )
     run.mkdir(parents=True, exist_ok=True)
-    manners = MannerWords(MannerConfig(params=0, vectors=0, d_token=tower.d_token))  # MLD knows no such words
+    manners = StyleTokens(StyleTokenConfig(params=0, vectors=0, d_token=tower.d_token))  # MLD knows no such words
     parts = {"text": tower, "vae": vae, "denoiser": denoiser, "manners": manners}
     for part, module in parts.items():
         save_part(run / f"{part}.safetensors", module, part, module.config)
     note = {"imported": path.name, "config": asdict(denoiser.config), "diffusion": asdict(diffusion)}
-    with replacing(run / "diffusion.json") as partial:
+    with atomic_write(run / "diffusion.json") as partial:
         partial.write_text(json.dumps(note, indent=2))
     return {part: sum(p.numel() for p in module.parameters()) for part, module in parts.items() if part != "manners"}
 

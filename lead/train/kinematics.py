@@ -1,6 +1,6 @@
 """Features to joints in torch, for losses: the differentiable twin of `lead.motion.features.features_to_joints`.
 
-Y up; heading is stored as half angles.  Works on denormalised features of 22 or 21 joints; joints are in metres.
+Y up; heading is stored as half angles.  Works on denormalized features of 22 or 21 joints; joints are in meters.
 """
 
 import torch
@@ -20,7 +20,7 @@ def features_to_joints(features: Float[Tensor, "batch frames feats"]) -> Float[T
     local = features[..., skeleton.slices["positions"]].reshape(batch, frames, -1, 3)
     x, z = _turned_back(yaw[..., None], local[..., 0], local[..., 2])
     joints = torch.stack([x + root[..., 0], local[..., 1], z + root[..., 2]], dim=-1)
-    return torch.cat([root, joints], dim=-2) * skeleton.metres
+    return torch.cat([root, joints], dim=-2) * skeleton.meters
 
 
 def _shifted(values: Float[Tensor, "batch frames"]) -> Float[Tensor, "batch frames"]:

@@ -1,6 +1,6 @@
 """What the latent stages train on: posteriors of clips and features of their captions, and batches of them.
 
-In a caption with MANNER_WORD the word has the vectors that the clip's manner gives it.  Latents are scaled to unit
+In a caption with STYLE_TOKEN the word has the vectors that the clip's manner gives it.  Latents are scaled to unit
 spread.  Made once, they lie in the run folder as `latents-<fingerprint>.safetensors`, in float32 so that nothing
 depends on whether they were just made or read; the fingerprint is of the data set and of the weights they come from.
 Knows nothing of networks' losses.
@@ -17,12 +17,12 @@ from jaxtyping import Float, Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from lead.checkpoint import atomic_write
 from lead.data import dataset as motion_data
-from lead.checkpoint import replacing
-from lead.data.dataset import MANNER_WORD, MAX_FRAMES, Clip
+from lead.data.dataset import MAX_FRAMES, STYLE_TOKEN, Clip
 from lead.motion.features import Stats
 from lead.networks.build import AnyVAE
-from lead.networks.style_tokens import MannerWords
+from lead.networks.style_tokens import StyleTokens
 from lead.text.tower import TextTower
 from lead.train.logs import fingerprint
 from lead.train.processes import main_first
@@ -80,9 +80,9 @@ class Captions:
         self._manners: list[np.ndarray | None] = [None]
 
     def rows(self, clip: Clip) -> tuple[int, ...]:
-        """The rows of a clip's captions; one with MANNER_WORD is the clip's own, and dropped where none is made up."""
-        known = [caption for caption in clip.captions if self._made_up or MANNER_WORD not in caption]
-        keys = [(caption, clip.id if MANNER_WORD in caption else "") for caption in known]
+        """The rows of a clip's captions; one with STYLE_TOKEN is the clip's own, and dropped where none is made up."""
+        known = [caption for caption in clip.captions if self._made_up or STYLE_TOKEN not in caption]
+        keys = [(caption, clip.id if STYLE_TOKEN in caption else "") for caption in known]
         for key in keys:
             if key not in self._rows:
                 self._rows[key] = len(self._rows)
@@ -90,8 +90,8 @@ class Captions:
         return tuple(self._rows[key] for key in keys)
 
     @torch.no_grad()
-    def encode(self, tower: TextTower, words: MannerWords, batch: int = 256) -> Float[Tensor, "captions d_text"]:
-        """The table of text features, MANNER_WORD standing for the vectors of the clip's manner."""
+    def encode(self, tower: TextTower, words: StyleTokens, batch: int = 256) -> Float[Tensor, "captions d_text"]:
+        """The table of text features, STYLE_TOKEN standing for the vectors of the clip's manner."""
         prompts = [caption for caption, _ in self._rows]
         order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
         table = torch.zeros(len(prompts), tower.d_text)
@@ -100,7 +100,7 @@ class Captions:
             manners = [(row, manner) for row in part if (manner := self._manners[row]) is not None]
             named = [f"<m{row}>" for row, _ in manners]
             vectors = words(torch.from_numpy(np.stack([m for _, m in manners]))) if manners else ()
-            texts = [prompts[row].replace(MANNER_WORD, f"<m{row}>") for row in part]
+            texts = [prompts[row].replace(STYLE_TOKEN, f"<m{row}>") for row in part]
             with torch.autocast(tower.device.type, torch.bfloat16):
                 table[part] = tower.encode(texts, dict(zip(named, vectors, strict=True))).float().cpu()
         return table
@@ -171,7 +171,7 @@ def _windows(clip: Clip) -> Iterator[Clip]:
         yield Clip(clip.id, clip.features[start : start + MAX_FRAMES], clip.captions, clip.manner)
 
 
-def load_latents(data: Path, run: Path, vae: AnyVAE, tower: TextTower, words: MannerWords, device: str) -> Latents:
+def load_latents(data: Path, run: Path, vae: AnyVAE, tower: TextTower, words: StyleTokens, device: str) -> Latents:
     """The data set's latents and captions by these parts: from the run folder, or made and written there.
 
     Several processes make them once; the first goes ahead.
@@ -183,14 +183,14 @@ def load_latents(data: Path, run: Path, vae: AnyVAE, tower: TextTower, words: Ma
             packed = _made(data, vae.to(device), tower.to(device), words)
             for stale in path.parent.glob("latents-*.safetensors"):
                 stale.unlink()
-            with replacing(path) as partial:
+            with atomic_write(path) as partial:
                 save_file(packed, partial)
     packed = load_file(path)
     sources = [_unpacked(packed, split, vae) for split in TRAINING if f"{split}.mu" in packed]
     return Latents(tuple(sources), _unpacked(packed, VALIDATION, vae), packed["table"], key)
 
 
-def _made(data: Path, vae: AnyVAE, tower: TextTower, words: MannerWords) -> dict[str, Tensor]:
+def _made(data: Path, vae: AnyVAE, tower: TextTower, words: StyleTokens) -> dict[str, Tensor]:
     """Everything in named tensors; a clip's caption rows stand one after another, `counts` says how many it has."""
     stats, captions = Stats.read(data), Captions(made_up=words.config.vectors > 0)
     packed: dict[str, Tensor] = {}

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from lead.checkpoint import replacing
+from lead.checkpoint import atomic_write
 from lead.errors import LeadError
 
 PACKAGE = Path(__file__).parents[1]
@@ -107,7 +107,7 @@ def peak_memory_gb() -> float:
 
 
 def _write(path: Path, text: str) -> None:
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text)
 
 

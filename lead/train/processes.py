@@ -1,6 +1,6 @@
 """Several processes that train one model together: starting them, and the rows of a batch between them.
 
-Training finds its neighbours by the variables that torchrun and `accelerate launch` set; `launch` sets the same
+Training finds its neighbors by the variables that torchrun and `accelerate launch` set; `launch` sets the same
 ones on one machine.  Knows nothing of what is trained.
 """
 

@@ -14,7 +14,7 @@ from torch.nn.functional import mse_loss
 from lead.diffusion import Diffusion
 from lead.networks.build import AnyDenoiser, AnyVAE
 from lead.networks.projector import Projector, ProjectorConfig, alignment_loss, contrastive_loss, variance_loss
-from lead.train.assemble import load_denoiser, load_diffusion, load_manners, load_tower, load_vae
+from lead.train.assemble import load_denoiser, load_diffusion, load_style_tokens, load_tower, load_vae
 from lead.train.latents import LatentBatch, Latents, latent_batch, load_latents, validation_batch
 from lead.train.stage import Stage, TrainConfig
 
@@ -58,7 +58,7 @@ def train_projector(
 def load_frozen(data: Path, run: Path, device: str = "cpu") -> Frozen:
     """A run folder's other parts, and the data set's latents by them."""
     vae = load_vae(run, polished=False)  # latents, and their cache, know no decoder
-    latents = load_latents(data, run, vae, load_tower(run), load_manners(run), device)
+    latents = load_latents(data, run, vae, load_tower(run), load_style_tokens(run), device)
     return Frozen(latents, vae, load_denoiser(run), Diffusion(load_diffusion(run)))
 
 
@@ -103,7 +103,7 @@ def fit_projector(
 def denoised(frozen: Frozen, z: Tensor, lengths: Tensor, text: Tensor, draws: torch.Generator) -> Tensor:
     """The denoiser's estimates of latents from z_t, at times and with noise drawn anew, under their captions."""
     t = torch.randint(frozen.diffusion.config.steps, (len(z),), generator=draws).to(z.device)
-    z_t = frozen.diffusion.noised(z, t, torch.randn(z.shape, generator=draws).to(z.device))
+    z_t = frozen.diffusion.add_noise(z, t, torch.randn(z.shape, generator=draws).to(z.device))
     return frozen.diffusion.clean_and_noise(z_t, t, frozen.denoiser(z_t, t, text, lengths))[0]
 
 
@@ -129,7 +129,7 @@ def projector_loss(
     """The loss of a whole batch and its parts; with a stage, each of its processes projects its share of the rows."""
     rows = stage.rows(len(z)) if stage else list(range(len(z)))
     z_proj = projector.encode(z[rows], lengths[rows])
-    z_hat, pooled = projector.decode(z_proj, lengths[rows]), projector.pooled(z_proj, lengths[rows])
+    z_hat, pooled = projector.decode(z_proj, lengths[rows]), projector.pool(z_proj, lengths[rows])
     if stage:
         z_hat, pooled = stage.gathered(z_hat, len(z)), stage.gathered(pooled, len(z))
     mask = projector.mask(lengths, z.shape[1])

@@ -1,4 +1,4 @@
-"""What every training stage shares: optimiser and average, processes, checkpoints, validation, the saved parts.
+"""What every training stage shares: optimizer and average, processes, checkpoints, validation, the saved parts.
 
 A run folder holds what `lead.train.logs` writes, `<stage>.checkpoint` while training, and `<part>.safetensors` when
 done.  Randomness at a step depends on the seed, the step and the row within the whole batch, never on what came
@@ -26,7 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lead.checkpoint import parsed, replacing
+from lead.checkpoint import atomic_write, parsed
 from lead.errors import LeadError
 from lead.train.logs import Records, peak_memory_gb
 from lead.train.processes import accelerator, gather, mean_gradients
@@ -34,7 +34,7 @@ from lead.train.processes import accelerator, gather, mean_gradients
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a stage is optimised: AdamW, linear warm-up, cosine decay to 0, an exponential average of the weights."""
+    """How a stage is optimized: AdamW, linear warm-up, cosine decay to 0, an exponential average of the weights."""
 
     steps: int = 8000
     batch: int = 128
@@ -63,7 +63,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class Stage(Generic[M]):
-    """One stage's model, optimiser, average and place in its run folder.
+    """One stage's model, optimizer, average and place in its run folder.
 
     `inputs` names what the stage trains on by fingerprints; a checkpoint of other inputs or configs is refused.
     """
@@ -89,10 +89,10 @@ class Stage(Generic[M]):
             )
         self.model: M = self._same_everywhere(model.to(self.device))
         self.average: M = copy.deepcopy(self.model).requires_grad_(False).eval()
-        self.optimiser = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self.model.parameters(), train.lr, weight_decay=train.weight_decay, betas=(0.9, 0.99), fused=True
         )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.step = 0
         self.best: dict[str, Any] = {}
         self.draws = torch.Generator()
@@ -177,7 +177,7 @@ class Stage(Generic[M]):
         return gather(encoded, self.accelerator)[:count]
 
     def update(self, loss: Tensor, parts: Mapping[str, Tensor], clips: Sequence[str] = ()) -> None:
-        """One optimiser step, once all parts of a batch had their turn; `parts` are what the report tells beside it.
+        """One optimizer step, once all parts of a batch had their turn; `parts` are what the report tells beside it.
 
         `clips` names the batch's, for the error where the loss or its gradient is not finite: then no weight moves.
         """
@@ -193,9 +193,9 @@ class Stage(Generic[M]):
         norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.train.clip))
         if not math.isfinite(norm):
             raise self._not_finite(f"its gradient's norm {norm:g}, loss {figures['loss']:g}", clips)
-        self.optimiser.step()
+        self.optimizer.step()
         self.schedule.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         decay = min(self.train.ema, (self.step + 1) / (self.step + 10))
         current: list[Tensor] = [p.detach() for p in self.model.parameters()]
         averaged: list[Tensor] = list(self.average.parameters())
@@ -283,14 +283,14 @@ class Stage(Generic[M]):
             "step": self.step,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "best": self.best,
             "sums": self._sums,
             "seconds": self._elapsed(),
             "peak": self._memory()["peak_memory_gb"],
         }
-        with replacing(self._checkpoint) as partial:
+        with atomic_write(self._checkpoint) as partial:
             torch.save(state, partial)
 
     def _resume(self) -> None:
@@ -317,7 +317,7 @@ class Stage(Generic[M]):
             )
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.step, self.best, self._sums = state["step"], state["best"], state["sums"]
         self._seconds, self._peak = state["seconds"], state["peak"]
@@ -371,7 +371,7 @@ def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def save_part(path: Path, module: nn.Module, part: str, config: Any) -> None:
     """A module's weights and its config (JSON in the metadata) in one safetensors file, moved into place."""
     tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         save_file(tensors, partial, metadata={"part": part, "config": json.dumps(asdict(config))})
 
 

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cosine_similarity, cross_entropy, normalize
 
-from lead.checkpoint import replacing
+from lead.checkpoint import atomic_write
 from lead.data.dataset import Clip, collate, load, load_captioned
 from lead.errors import LeadError
 from lead.motion.skeleton import skeleton_of
@@ -77,7 +77,7 @@ class Corpus:
     clips: Sequence[Clip]
     clip_targets: Float[Tensor, "clips d_teacher"]
     clip_sentences: Float[Tensor, "clips d_teacher"]
-    """Mean sentence embeddings, not centred: they say which clips are captioned alike."""
+    """Mean sentence embeddings, not centered: they say which clips are captioned alike."""
     pairs: Sequence[tuple[Meaning, Meaning]]
     """Meanings with a contrasting one each."""
     pair_targets: Float[Tensor, "pairs 2 d_teacher"]
@@ -86,7 +86,7 @@ class Corpus:
 
 
 class MotionEncoder(nn.Module):
-    """Normalised features, all but their rotations, to one embedding a clip; four frames a token."""
+    """Normalized features, all but their rotations, to one embedding a clip; four frames a token."""
 
     def __init__(self, d: int, feats: int, width: int = 160, layers: int = 3, heads: int = 4) -> None:
         super().__init__()
@@ -327,8 +327,8 @@ def _corpus(
     embedded = _asked_once(teacher, sentences, run) if teacher else torch.zeros(len(sentences), 8)
     place = {sentence: row for row, sentence in enumerate(sentences)}
     means = torch.stack([embedded[[place[sentence] for sentence in group]].mean(0) for group in groups])
-    centred = normalize(means - means.mean(0), dim=-1)  # else every target says little but "a person"
-    clip_targets, pair_targets, word_targets = centred.split([len(captions), len(said), len(words)])
+    centered = normalize(means - means.mean(0), dim=-1)  # else every target says little but "a person"
+    clip_targets, pair_targets, word_targets = centered.split([len(captions), len(said), len(words)])
     return Corpus(
         clips,
         clip_targets,
@@ -353,7 +353,7 @@ def _asked_once(teacher: Teacher, sentences: Sequence[str], run: Path) -> Tensor
         run.mkdir(parents=True, exist_ok=True)
         found = {"digests": torch.tensor(list(new)), "embedded": teacher(list(new.values())).half()}
         known = {key: torch.cat([known[key], rows]) if key in known else rows for key, rows in found.items()}
-        with replacing(path) as partial:
+        with atomic_write(path) as partial:
             save_file(known, partial)
     place = {digest: row for row, digest in enumerate(known["digests"].tolist())}
     return known["embedded"][[place[digest] for digest in digests]].float()

@@ -1,7 +1,7 @@
 """The VAE stage: captioned or not, every training clip and its variations, encoded and put back together.
 
 Reads a data set in HumanML3D's layout (`lead.data.dataset`), writes into a run folder (`lead.train.stage`); needs no other stage.
-Joints are in metres; means are over real frames only (MLD's own run over padding).
+Joints are in meters; means are over real frames only (MLD's own run over padding).
 """
 
 from collections.abc import Callable, Sequence
@@ -128,7 +128,7 @@ def vae_loss(
     z = mu + (0.5 * log_variance).exp() * noise(mu)
     decoded = vae.decode(z, lengths)
     features = features[:, : decoded.shape[1]]  # a share may be shorter than its batch
-    joints, target = (features_to_joints(denormalised(x, stats)) for x in (decoded, features))
+    joints, target = (features_to_joints(denormalize(x, stats)) for x in (decoded, features))
     kl = 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance)
     parts = {
         "features": real_mean(smooth_l1_loss(decoded, features, reduction="none"), lengths, whole),
@@ -153,20 +153,20 @@ def real_mean(
 
 @torch.no_grad()
 def reconstruction_error(vae: AnyVAE, clips: Sequence[Clip], stats: Stats, size: int = 64) -> float:
-    """Mean distance, metres, between the joints of clips and of their reconstructions from the posterior's mean."""
+    """Mean distance, meters, between the joints of clips and of their reconstructions from the posterior's mean."""
     device = next(vae.parameters()).device
     total, count = 0.0, 0.0
     for start in range(0, len(clips), size):
         features, lengths = tensors(motion_data.collate(clips[start : start + size]), device)
         decoded = vae.decode(vae.encode(features, lengths)[0], lengths)
-        joints, target = (features_to_joints(denormalised(x, stats)) for x in (decoded, features))
+        joints, target = (features_to_joints(denormalize(x, stats)) for x in (decoded, features))
         mask = lengths_to_mask(lengths, features.shape[1])
         total += float(((joints - target).norm(dim=-1).mean(-1) * mask).sum())
         count += float(mask.sum())
     return total / count
 
 
-def denormalised(features: Tensor, stats: Stats) -> Tensor:
+def denormalize(features: Tensor, stats: Stats) -> Tensor:
     mean, std = (torch.as_tensor(x, device=features.device) for x in (stats.mean, stats.std))
     return features.float() * std + mean
 

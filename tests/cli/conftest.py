@@ -48,7 +48,7 @@ def run(base_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run
 
 @pytest.fixture(scope="session")
 def limp(tiny_base: Lead, tmp_path_factory: pytest.TempPathFactory) -> Concept:
-    """A word learnt from what `clips` has."""
+    """A word learned from what `clips` has."""
     clip = Motion.read(walking().save(tmp_path_factory.mktemp("limp") / "take.bvh"))
     return learn(tiny_base, [clip, clip], "<limp>", steps=2, quality="fast")
 

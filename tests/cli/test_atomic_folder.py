@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli import atomic_folder as module
-from cli.atomic_folder import FOREIGN_SECONDS, all_or_none, check_writable
+from cli.atomic_folder import FOREIGN_SECONDS, atomic_folder, check_writable
 from cli.console import UsageError
 from concepts import lock
 
@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys
 from pathlib import Path
-from cli.atomic_folder import all_or_none
-with all_or_none(Path(sys.argv[1])) as folder:
+from cli.atomic_folder import atomic_folder
+with atomic_folder(Path(sys.argv[1])) as folder:
     (folder / "half").write_text("half")
     print("writing", flush=True)
     sys.stdin.readline()
@@ -30,7 +30,7 @@ def names(folder: Path) -> list[str]:
 
 
 def write(output: Path, name: str = "whole") -> None:
-    with all_or_none(output) as folder:
+    with atomic_folder(output) as folder:
         (folder / name).write_text(name)
 
 
@@ -88,7 +88,7 @@ def test_a_disk_that_keeps_no_locks_is_written_to(tmp_path: Path, monkeypatch: p
 
 def test_a_failure_takes_away_the_folder_that_it_made_and_no_other(tmp_path: Path) -> None:
     def fails(output: Path, more: str = "") -> None:
-        with all_or_none(output) as folder:
+        with atomic_folder(output) as folder:
             (folder / "half").write_text("half")
             if more:
                 (output / more).write_text("of somebody else")

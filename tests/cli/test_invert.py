@@ -80,7 +80,7 @@ def test_generate_on_the_rig_of_a_clip(run: Run, clips: Path) -> None:
 def test_show_tells_what_the_file_holds(run: Run, concept_path: Path, tiny_base: Lead) -> None:
     result = run("show", concept_path)
     assert result.exit_code == 0, result.output
-    for words in ("<limp>", "style", "2 clips", tiny_base.name, "licence not stated", str(concept_path)):
+    for words in ("<limp>", "style", "2 clips", tiny_base.name, "license not stated", str(concept_path)):
         assert words in result.stdout
     said = json.loads(run("show", concept_path, "--json").stdout)
     assert said["token"] == "<limp>"

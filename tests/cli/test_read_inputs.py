@@ -88,7 +88,7 @@ def test_check_shows_how_far_it_is(crowd: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "most", "advice"),
     [
-        (["learn", "{}", "--token", "<x>"], 300, "A word is learnt from 1 to 30 clips"),
+        (["learn", "{}", "--token", "<x>"], 300, "A word is learned from 1 to 30 clips"),
         (["describe", "{}"], 500, "name those of one kind"),
         (["view", "{}"], 200, "lead-invert convert --to png"),
     ],

@@ -165,7 +165,7 @@ EDITS = {
     "another tokenizer": (record(fingerprints={"text": "ab" * 32, "tokenizer": "99" * 32}), "tokenizer unknown"),
     "another denoiser": (
         record(fingerprints={"text": "ab" * 32, "denoiser": "77" * 32}),
-        "learnt with the denoiser 777777777777",
+        "learned with the denoiser 777777777777",
     ),
     "another probe": (lambda d: put(d, "probe.cond", b"\0\0\x80\x3f" * 300), "does not mean here what it meant"),
 }

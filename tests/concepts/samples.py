@@ -3,7 +3,7 @@
 python tests/concepts/samples.py docs/samples
 
 All numbers are multiples of 1/64, exact in both float types, so that the bytes are the same on every machine. Sizes are
-tiny; nothing here was learnt.
+tiny; nothing here was learned.
 """
 
 import sys
@@ -27,7 +27,7 @@ def ramp(*shape: int, start: int = 0) -> np.ndarray:
 
 def style() -> Concept:
     """A style with all that a word may have."""
-    learnt = Concept(
+    learned = Concept(
         token="<elderly>",
         token_embedding=ramp(2, 8),
         kind="style",
@@ -55,8 +55,8 @@ def style() -> Concept:
             "preview.joints": ramp(4, 22, 3),
         },
     )
-    said = "An elderly walk: slow, bent.\nLearnt for nobody; a sample."
-    return Credits("CC BY 4.0", "Zoë's recordings", "Zoë 走る", said).given_to(learnt)
+    said = "An elderly walk: slow, bent.\nLearned for nobody; a sample."
+    return Credits("CC BY 4.0", "Zoë's recordings", "Zoë 走る", said).given_to(learned)
 
 
 def action() -> Concept:

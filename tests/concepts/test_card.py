@@ -30,10 +30,10 @@ def test_a_card_says_what_hubs_and_people_ask_for():
         "thumbnail": "preview.png",
     }
     assert re.findall(r"^#+ (.*)$", text, re.MULTILINE) == [
-        "elderly", "Use", "How it was made", "Figures", "Licence", "Limits",
+        "elderly", "Use", "How it was made", "Figures", "License", "Limits",
     ]  # fmt: skip
     for words in (
-        "from 2 recordings", "> Learnt for nobody; a sample.", "(preview.png)", "[preview.html](preview.html)",
+        "from 2 recordings", "> Learned for nobody; a sample.", "(preview.png)", "[preview.html](preview.html)",
         'generate "a person walks in <elderly> style" --concept elderly.safetensors', "2, 2.7 s in all",
         "Zoë's recordings", "| on how many other actions or ways it works (0 to 1) | 0.75 |", "Not for commercial use",
         "| 2 recordings | CC BY 4.0 |", "text `abababababab`", "like an old person", "Zoë 走る",
@@ -64,7 +64,7 @@ def test_a_word_that_travels_badly_says_so(concept):
         ("CC BY 4.0 (base model x); MIT (recordings)", "other"),
     ],
 )  # fmt: skip
-def test_licences_as_the_hub_names_them(license, identifier):
+def test_licenses_as_the_hub_names_them(license, identifier):
     assert hub_license(license) == identifier
 
 
@@ -84,8 +84,8 @@ def test_markup_of_strangers_is_no_markup(text):
 
 
 def test_a_strangers_prompt_is_no_shell_command(concept):
-    spoilt = replace(concept, templates=("{} $(rm -rf ~) `x` \"; x",))
-    text = card(spoilt, "my file;x.safetensors")
+    spoiled = replace(concept, templates=("{} $(rm -rf ~) `x` \"; x",))
+    text = card(spoiled, "my file;x.safetensors")
     assert 'lead-invert generate "a person <elderly>" --concept \'my file;x.safetensors\'' in text
     assert "rm -rf" not in text.partition("## Use")[2].partition("## How")[0]
 

@@ -189,7 +189,7 @@ def test_the_lock_is_waited_for_and_dies_with_its_holder(tmp_path: Path) -> None
         pass
 
 
-def test_a_word_is_learnt_by_one_at_a_time(library: Library) -> None:
+def test_a_word_is_learned_by_one_at_a_time(library: Library) -> None:
     with library.reserved("<limp>"), library.reserved("<other>"):
         assert sorted(path.name for path in library.folder.iterdir()) == [".limp.learning", ".other.learning"]
         with pytest.raises(ConceptError, match=r"limp\.learning: another"), library.reserved("<limp>"):

@@ -27,9 +27,9 @@ def test_every_cut_and_changed_byte_is_refused():
     png_to_thumbnail(png)
     for position in range(len(png)):
         changed = png[:position] + bytes([png[position] ^ 1]) + png[position + 1 :]
-        for spoilt in (png[:position], changed):
+        for spoiled in (png[:position], changed):
             with pytest.raises(ConceptError):
-                png_to_thumbnail(spoilt)
+                png_to_thumbnail(spoiled)
 
 
 def test_limits_are_said():

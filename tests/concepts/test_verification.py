@@ -46,7 +46,7 @@ def against(concept, allow=False, name="lead-small", **parts):
     return verify_base(concept, {**concept.fingerprints, **parts}, name, lambda: cond, allow)
 
 
-def test_the_base_that_it_was_learnt_on(concept):
+def test_the_base_that_it_was_learned_on(concept):
     base, probe = against(concept)
     assert (base.number, base.result, probe.number, probe.result) == (10, "passed", 11, "passed")
     assert base.said == "the same text, vae, denoiser, projector as lead-small"

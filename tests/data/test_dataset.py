@@ -5,8 +5,8 @@ import pytest
 from walks import walking
 
 from lead.data.dataset import (
-    MANNER_WORD,
     MAX_FRAMES,
+    STYLE_TOKEN,
     UNIT,
     Clip,
     batches,
@@ -62,7 +62,7 @@ def test_variations_carry_captions_and_manners(data):
     varied = load(data, "train_varied")
     assert all(clip.manner is not None and clip.captions for clip in varied)
     wild = [clip for clip in varied if clip.id.startswith("V1_")]
-    assert wild and all(MANNER_WORD in caption for clip in wild for caption in clip.captions)
+    assert wild and all(STYLE_TOKEN in caption for clip in wild for caption in clip.captions)
     mirrors = load(data, "train_mirrored")
     assert all(bool(clip.captions) == clip.id.startswith("M0_") for clip in mirrors)  # only plain ones are captioned
     assert {clip.id for clip in load(data, "val")} == {"w4", "w5"}  # only training clips are varied

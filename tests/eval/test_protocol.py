@@ -30,7 +30,7 @@ from lead.motion.features import Stats, joints_to_features
 from lead.motion.skeleton import KIT, skeleton_of, tpose
 from lead.networks.denoiser import DenoiserConfig
 from lead.networks.projector import ProjectorConfig
-from lead.networks.style_tokens import MannerConfig
+from lead.networks.style_tokens import StyleTokenConfig
 from lead.networks.vae import VAEConfig
 from lead.text.tower import TextConfig
 
@@ -44,7 +44,7 @@ class FakeBase:
 
     device = torch.device("cpu")
     config = SimpleNamespace(vae=SimpleNamespace(d_latent=2, features=263))
-    projector = SimpleNamespace(realigned=lambda z, lengths: z + 100.0)
+    projector = SimpleNamespace(realign=lambda z, lengths: z + 100.0)
     mean, std = torch.zeros(263), torch.ones(263)
 
     def __init__(self):
@@ -215,7 +215,7 @@ def test_kit_shaped_data_have_an_evaluator_and_a_protocol_of_their_own(tmp_path)
             vae=VAEConfig(251, **size, ff=64, d_latent=8),
             denoiser=DenoiserConfig(d_latent=8, d_text=24, width=32, layers=3, heads=2, ff=64),
             projector=ProjectorConfig(d_latent=8, d_text=24, **size, ff=64),
-            manners=MannerConfig(vectors=2, d_token=32),
+            manners=StyleTokenConfig(vectors=2, d_token=32),
         )
     )
     base.mean[:], base.std[:] = torch.from_numpy(stats.mean), torch.from_numpy(stats.std)

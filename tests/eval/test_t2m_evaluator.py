@@ -264,7 +264,7 @@ def test_words_are_glove_plus_their_tags_embedding():
     torch.testing.assert_close(encoder.encode(words, tags, lengths), encoder(naive, lengths))
 
 
-def test_a_motion_is_normalised_followed_by_zeros_and_read_without_its_contacts():
+def test_a_motion_is_normalized_followed_by_zeros_and_read_without_its_contacts():
     evaluator = small_evaluator()
     rng = np.random.default_rng(0)
     clips = [rng.normal(size=(frames, 263)).astype(np.float32) for frames in (30, 196, 44, 210)]

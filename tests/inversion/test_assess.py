@@ -49,20 +49,20 @@ def test_a_clips_action_and_error(pack, base):
     assert any("--kind style" in text for text in as_action.hints)
 
 
-def test_clips_that_were_spoilt(pack, base):
+def test_clips_that_were_spoiled(pack, base):
     clip, *_ = take(pack, "newstyle_exemplar", style="elderly")
     spike = clip.joints.copy()
     spike[60, 20] += [0.5, 0.4, 0.0]
-    spoilt = {
+    spoiled = {
         "upside": replace(clip, joints=clip.joints * [1, -1, -1]),
         "z up": replace(clip, joints=clip.joints[..., [0, 2, 1]] * [1, 1, -1]),
         "short": replace(clip, joints=clip.joints[:10]),
         "spike": replace(clip, joints=spike),
         "frozen": replace(clip, joints=np.repeat(clip.joints[:1], 40, axis=0)),
         "shaking": replace(clip, joints=clip.joints + np.random.default_rng(0).normal(0, 0.02, clip.joints.shape)),
-        "centimetres": replace(clip, joints=100 * clip.joints),
+        "centimeters": replace(clip, joints=100 * clip.joints),
     }
-    found = assess(base, [replace(motion, name=name) for name, motion in spoilt.items()], "style")
+    found = assess(base, [replace(motion, name=name) for name, motion in spoiled.items()], "style")
     rows = {row.name: row for row in found.clips}
     assert "upside down" in rows["upside"].unusable
     assert "lies flat" in rows["z up"].unusable
@@ -70,8 +70,8 @@ def test_clips_that_were_spoilt(pack, base):
     assert any("jumps at 3.00 s" in problem for problem in rows["spike"].problems)
     assert "hardly anything moves" in rows["frozen"].problems
     assert any("shakes" in problem for problem in rows["shaking"].problems)
-    assert rows["centimetres"].problems == () and not rows["centimetres"].unusable
-    assert any("spike and centimetres" in text for text in found.hints)
+    assert rows["centimeters"].problems == () and not rows["centimeters"].unusable
+    assert any("spike and centimeters" in text for text in found.hints)
 
 
 def test_nothing_usable_is_no_error(base):

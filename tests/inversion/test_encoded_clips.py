@@ -26,7 +26,7 @@ def test_a_style_is_taught_by_its_clips_less_the_direction(tiny_base, clips):
     assert found.kept().keys() == {"direction"}
 
 
-def test_of_a_direction_that_acts_in_part_the_rest_stays_to_be_learnt(tiny_base, clips):
+def test_of_a_direction_that_acts_in_part_the_rest_stays_to_be_learned(tiny_base, clips):
     whole, part = (lesson(tiny_base, clips, "style", None, True, 0, share) for share in (1.0, 0.25))
     torch.testing.assert_close(part.direction, whole.direction)
     torch.testing.assert_close(part.z, whole.z + 0.75 * whole.direction)

@@ -28,7 +28,7 @@ def test_figures_of_a_word(tiny_base, concept, clips):
     assert found == evaluate(tiny_base, concept, held)
 
 
-def test_clips_that_were_learnt_from_are_told(tiny_base, concept, clips):
+def test_clips_that_were_learned_from_are_told(tiny_base, concept, clips):
     assert evaluate(tiny_base, concept, [clips[1], walking(2.0, seed=9)]).seen == ("walk-1",)
 
 

@@ -10,13 +10,13 @@ from inversion import InversionError, learn
 from inversion.objectives import Draw, objective_loss
 from inversion.optimize import SAVE_EVERY
 from inversion.pseudo_word import RATE
-from inversion.templates import caption_to_action, shown_actions, templates
+from inversion.templates import caption_to_action, recognize_actions, templates
 from lead import Lead
 from lead.data.dataset import MAX_FRAMES
 from lead.model import LeadConfig
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
 from lead.networks.projector import ProjectorConfig
-from lead.networks.style_tokens import MannerConfig
+from lead.networks.style_tokens import StyleTokenConfig
 from lead.text.tower import PRESETS as TOWERS
 
 OBJECTIVES = ("denoising", "realigned", "latent", "noise", "text")
@@ -172,7 +172,7 @@ def test_one_step_on_mlds_shapes_and_a_clip_sized_tower(clips):
     text = TOWERS["clip-vit-l-14"]
     vae, denoiser = MldVAEConfig(), MldDenoiserConfig(d_text=text.d_text)
     projector = ProjectorConfig(d_latent=vae.d_latent, d_text=text.d_text, frames_per_latent=MAX_FRAMES)
-    manners = MannerConfig(d_token=text.width)
+    manners = StyleTokenConfig(d_token=text.width)
     config = LeadConfig("large", "", text, vae, denoiser, projector, MLD_DIFFUSION, manners)
     base = Lead(config)
     before = base.fingerprints
@@ -203,7 +203,7 @@ def test_long_takes_are_cut_and_an_init_phrase_is_the_start(tiny_base):
         ({"captions": ["a person walks"]}, InversionError, "1 captions for 2 clips"),
     ],
 )
-def test_what_cannot_be_learnt(tiny_base, clips, options, error, message):
+def test_what_cannot_be_learned(tiny_base, clips, options, error, message):
     options = {"clips": clips, "token": "<x>", "steps": 1, **options}
     with pytest.raises(error, match=message):
         learn(tiny_base, options.pop("clips"), options.pop("token"), **options)
@@ -214,6 +214,6 @@ def test_templates_name_the_clips_own_action(tiny_base, clips):
     assert caption_to_action("jumps high") == "jumps high"
     assert templates("style", ["runs"])[0][0] == "a person runs in {} style"
     assert templates("action", ["runs"])[0][0] == "a person {}"
-    assert len(shown_actions(tiny_base, clips)) == 2
+    assert len(recognize_actions(tiny_base, clips)) == 2
     concept = learn(tiny_base, clips, "<x>", steps=1, captions=["a person runs", "a man crawls"])
     assert concept.templates == ("a person runs in {} style", "a person crawls in {} style")

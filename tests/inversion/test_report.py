@@ -14,7 +14,7 @@ from inversion.similarity import Looks
 from lead import Motion
 
 
-def test_a_learnt_word_reproduces_and_an_empty_one_does_not(base, elderly, elderly_walks):
+def test_a_learned_word_reproduces_and_an_empty_one_does_not(base, elderly, elderly_walks):
     walks = elderly_walks[:2]
     told = report(base, elderly, walks)
     assert told.reproduces > 0.4 and told.travels >= 0.5 and 0.3 < told.holds <= 1.0

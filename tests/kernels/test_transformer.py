@@ -16,7 +16,7 @@ from lead.kernels import native
 from lead.kernels import transformer as stacks
 from lead.kernels.linear import linear, plainly
 from lead.networks.layers import Transformer, lengths_to_mask
-from lead.networks.lora import Adapter, applied
+from lead.networks.lora import LoRA, applied
 from lead.networks.mld import MldDenoiser, MldDenoiserConfig, SkipTransformer
 from lead.text.transformer import Blocks
 
@@ -76,7 +76,7 @@ def test_outputs_are_torchs(kind, size, level, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["skips", "mld memory"])
-def test_outputs_do_not_depend_on_threads_and_neighbours(kind, set_threads):
+def test_outputs_do_not_depend_on_threads_and_neighbors(kind, set_threads):
     module = network(kind)
     for batch, tokens in ((1, 5), (2, 70), (5, 33), (33, 7)):
         given = inputs(kind, batch, tokens)
@@ -130,7 +130,7 @@ def test_softmax_is_exact_however_sharp(tokens, scale, seed):
 def test_adapters_are_added_row_by_row(kind):
     module = network(kind)
     x, mask = inputs(kind, 6, 9)
-    some, other = (Adapter.fresh(module, rank, torch.Generator().manual_seed(rank)) for rank in (3, 40))
+    some, other = (LoRA.fresh(module, rank, torch.Generator().manual_seed(rank)) for rank in (3, 40))
     assert len(some.layers) > 4
     strengths = torch.tensor([1.0, 0.0, 0.5, -1.5, 0.0, 2.0])
     with torch.no_grad():

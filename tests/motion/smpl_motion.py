@@ -7,7 +7,7 @@ from lead.motion.rigs.units import UP_TO_WORLD
 
 
 def smpl_joints(frames: int = 30, seed: int = 0, swing: float = 0.5) -> np.ndarray:
-    """Joints [frames, 22, 3] in metres, Y up, at 20 fps; every joint turns by up to about `swing` radians."""
+    """Joints [frames, 22, 3] in meters, Y up, at 20 fps; every joint turns by up to about `swing` radians."""
     rng = np.random.default_rng(seed)
     times = np.arange(frames)[:, None] / 20
     pace, phase = rng.uniform(0.3, 1.0, (2, 66)) * np.array([[1.0], [2 * np.pi]])

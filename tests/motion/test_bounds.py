@@ -52,7 +52,7 @@ CLAIMS = {
     ),
     "a size that is no number": ("a.npy", npy(JOINTS, (True, 22, 3)), "claims the shape"),
     "more dimensions than there are": ("a.npy", npy(np.zeros(1), (1,) * 40), "claims the shape|not in NPY"),
-    "places beyond the sun": ("a.npy", npy(JOINTS * 1e12), "expected metres"),
+    "places beyond the sun": ("a.npy", npy(JOINTS * 1e12), "expected meters"),
     "a path that overflows": (
         "a.npz", zipped(poses=npy(POSES), trans=npy(np.full((24, 3), 1e200)), fps=npy(20.0)), "'trans' has the value"
     ),

@@ -106,7 +106,7 @@ def test_stats_round_trip(walk, tmp_path):
     stats = Stats.from_features(features)
     for part in HUMANML3D.slices.values():
         assert len(set(stats.std[part])) == 1
-    np.testing.assert_allclose(stats.denormalise(stats.normalise(features)), features, atol=1e-4)
+    np.testing.assert_allclose(stats.denormalize(stats.normalize(features)), features, atol=1e-4)
     stats.write(tmp_path)
     np.testing.assert_array_equal(Stats.read(tmp_path).mean, stats.mean)
 

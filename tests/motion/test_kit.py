@@ -19,7 +19,7 @@ def of_kit_proportions(motion: Motion) -> Motion:
 
 
 def unit_vectors(joints):
-    """The directions between neighbouring joints that both skeletons have."""
+    """The directions between neighboring joints that both skeletons have."""
     pairs = [("left_hip", "left_knee"), ("right_knee", "right_ankle"), ("left_shoulder", "left_elbow"),
              ("right_elbow", "right_wrist"), ("neck", "head")]  # fmt: skip
     bones = np.stack([joints[:, JOINTS.index(b)] - joints[:, JOINTS.index(a)] for a, b in pairs], axis=1)

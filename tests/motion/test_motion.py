@@ -16,7 +16,7 @@ needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD
 
 
 def worst(a: np.ndarray, b: np.ndarray) -> float:
-    """Metres."""
+    """Meters."""
     assert a.shape == b.shape
     return float(np.linalg.norm(a - b, axis=-1).max())
 
@@ -64,8 +64,8 @@ def test_real_clips_survive_in_any_heading(tmp_path, clip, turn):
 
 
 @needs_pack
-def test_every_source_of_the_pack_survives_to_a_centimetre_on_the_whole(tmp_path):
-    """One rotation serves both hips and the spine: bodies whose hips move against it miss by millimetres."""
+def test_every_source_of_the_pack_survives_to_a_centimeter_on_the_whole(tmp_path):
+    """One rotation serves both hips and the spine: bodies whose hips move against it miss by millimeters."""
     for clip in ("cmu_02_04", "hdm05_mm_squat1Reps_037"):
         motion = Motion.from_features(Motion(read_joints(clip)).features())
         back = Motion.read(motion.save(tmp_path / "clip.bvh"))

@@ -16,7 +16,7 @@ from lead.motion.rotations import (
     matrix_to_euler,
     matrix_to_quaternion,
     nearest_rotation,
-    normalise,
+    normalize,
     shortest_arc,
     unwrap_euler,
     unwrap_quaternions,
@@ -102,7 +102,7 @@ def test_nearest_rotation_is_never_a_mirror():
 @settings(deadline=None, max_examples=60)
 @given(arrays(np.float64, (4, 3), elements=st.floats(-1, 1)), st.floats(0, np.pi))
 def test_quaternions_and_rotation_vectors_come_back(axes, angle):
-    matrices = axis_angle_to_matrix(angle * normalise(axes))
+    matrices = axis_angle_to_matrix(angle * normalize(axes))
     x, y, z, w = np.moveaxis(matrix_to_quaternion(matrices), -1, 0)
     np.testing.assert_allclose(x * x + y * y + z * z + w * w, 1)
     rows = [

@@ -88,7 +88,7 @@ def test_schedule_is_mlds(diffusion):
 
 def test_clean_and_noise_undo_noising(diffusion):
     z_0, eps, t = torch.randn(6, 3, 4), torch.randn(6, 3, 4), torch.tensor([0, 10, 300, 500, 900, 999])
-    clean, noise = diffusion.clean_and_noise(diffusion.noised(z_0, t, eps), t, diffusion.target(z_0, t, eps))
+    clean, noise = diffusion.clean_and_noise(diffusion.add_noise(z_0, t, eps), t, diffusion.target(z_0, t, eps))
     torch.testing.assert_close(clean, z_0, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(noise, eps, atol=1e-4, rtol=1e-3)
 
@@ -134,9 +134,9 @@ def test_projector_shapes_and_losses():
     projector = Projector(ProjectorConfig(d_latent=8, d_text=12, width=32, layers=1, heads=2, ff=64)).eval()
     z, lengths = torch.randn(3, 4, 8), torch.tensor([64, 16, 33])
     z_proj = projector.encode(z, lengths)
-    assert z_proj.shape == (3, 4, 12) and projector.realigned(z, lengths).shape == z.shape
-    torch.testing.assert_close(projector.pooled(z_proj, lengths)[1], z_proj[1, 0])
-    torch.testing.assert_close(projector.pooled(z_proj, lengths)[2], z_proj[2, :3].mean(0))
+    assert z_proj.shape == (3, 4, 12) and projector.realign(z, lengths).shape == z.shape
+    torch.testing.assert_close(projector.pool(z_proj, lengths)[1], z_proj[1, 0])
+    torch.testing.assert_close(projector.pool(z_proj, lengths)[2], z_proj[2, :3].mean(0))
     text = torch.randn(3, 12)
     assert alignment_loss(3 * text, text).item() == pytest.approx(0, abs=1e-6)
     assert alignment_loss(-text, text).item() == pytest.approx(2, abs=1e-6)

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lead import LeadError
-from lead.conditioning import acting_words
-from lead.networks.lora import Adapter, applied
+from lead.conditioning import active_concepts
+from lead.networks.lora import LoRA, applied
 
 
 @pytest.fixture
 def adapter(tiny_base):
     """One that changes something: `up` is not zero."""
-    adapter = Adapter.fresh(tiny_base.denoiser, 3, torch.Generator().manual_seed(0))
+    adapter = LoRA.fresh(tiny_base.denoiser, 3, torch.Generator().manual_seed(0))
     with torch.no_grad():
         for up in adapter.up:
             up.normal_(std=0.3, generator=torch.Generator().manual_seed(1))
@@ -36,7 +36,7 @@ def test_an_adapted_layer_is_w_x_plus_s_up_down_x(rank, strength, seed):
     down, up, x = torch.randn(rank, 6).double(), torch.randn(4, rank).double(), torch.randn(5, 7, 6).double()
     strengths = torch.tensor([strength, 0.0, 1.0, strength, 0.5], dtype=torch.float64)
     plain = network["block"](x)
-    with applied(network, [(Adapter({"block": (down, up)}), strengths)]):
+    with applied(network, [(LoRA({"block": (down, up)}), strengths)]):
         adapted = network["block"](x)
     naive = torch.stack([row + s * (r @ down.T @ up.T) for row, s, r in zip(plain, strengths, x, strict=True)])
     torch.testing.assert_close(adapted, naive)
@@ -50,29 +50,29 @@ def test_rows_of_strength_0_and_fresh_adapters_change_no_bit(tiny_base, adapter)
         adapted = tiny_base.denoiser(*rows)
     assert torch.equal(adapted[[1, 3]], plain[[1, 3]])
     assert not torch.allclose(adapted[[0, 2]], plain[[0, 2]], atol=1e-4)
-    with applied(tiny_base.denoiser, [(Adapter.fresh(tiny_base.denoiser, 2), torch.ones(4))]):
+    with applied(tiny_base.denoiser, [(LoRA.fresh(tiny_base.denoiser, 2), torch.ones(4))]):
         assert torch.equal(tiny_base.denoiser(*rows), plain)
     assert torch.equal(tiny_base.denoiser(*rows), plain)
 
 
 def test_adapters_touch_the_blocks_alone_and_come_back_from_their_tensors(tiny_base, adapter):
     assert len(adapter.layers) == 4 * 3 and all("blocks" in name for name in adapter.layers)
-    again = Adapter.of({"token_embedding": torch.zeros(2, 32), **adapter.tensors()})
+    again = LoRA.of({"token_embedding": torch.zeros(2, 32), **adapter.tensors()})
     assert again.layers == tuple(sorted(adapter.layers))
     for name, tensor in adapter.tensors().items():
         assert torch.equal(again.tensors()[name], tensor)
 
 
 def test_an_adapter_of_another_base_is_refused(tiny_base, adapter):
-    wider = Adapter({adapter.layers[0]: (torch.zeros(3, 99), torch.zeros(5, 3))})
-    elsewhere = Adapter({"blocks.77.out": (torch.zeros(3, 32), torch.zeros(32, 3))})
+    wider = LoRA({adapter.layers[0]: (torch.zeros(3, 99), torch.zeros(5, 3))})
+    elsewhere = LoRA({"blocks.77.out": (torch.zeros(3, 32), torch.zeros(32, 3))})
     for wrong in (wider, elsewhere):
-        with pytest.raises(LeadError, match="learnt on another base model"), applied(tiny_base.denoiser, [(wrong, 1)]):
+        with pytest.raises(LeadError, match="learned on another base model"), applied(tiny_base.denoiser, [(wrong, 1)]):
             pass
     tensors = adapter.tensors()
     tensors.pop(next(name for name in tensors if name.endswith("/up")))
     with pytest.raises(LeadError, match="needs /down and /up"):
-        Adapter.of(tensors)
+        LoRA.of(tensors)
 
 
 def test_a_words_adapter_and_direction_act_where_it_is_named(tiny_base, adapter):
@@ -151,6 +151,6 @@ def test_how_far_an_adapter_reaches_and_how_much_of_a_direction_acts(tiny_base, 
         (vectors, [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]),
         (unadapted, [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]),
     ):
-        (acting,) = acting_words(tiny_base.text, prompts, {"<x>": word})
+        (acting,) = active_concepts(tiny_base.text, prompts, {"<x>": word})
         torch.testing.assert_close(acting.reach, torch.tensor(reach))
         torch.testing.assert_close(acting.share, torch.tensor(share))

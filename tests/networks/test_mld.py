@@ -60,7 +60,7 @@ def test_outputs_equal_mlds_own(fixture):
     assert_equal_to_mlds(vae.decode(sampled, lengths), io["motion"])
 
 
-def test_a_clip_does_not_depend_on_its_neighbours():
+def test_a_clip_does_not_depend_on_its_neighbors():
     torch.manual_seed(0)
     vae = MldVAE(MldVAEConfig(**SMALL)).eval().requires_grad_(False)
     features, lengths = torch.randn(2, 60, 263), torch.tensor([40, 60])
@@ -124,7 +124,7 @@ def test_a_checkpoint_of_full_size_becomes_a_base(data, tmp_path):
         np.testing.assert_array_equal(before.joints, after.joints)
 
 
-def test_the_commands_from_checkpoint_to_a_learnt_word(data, tmp_path, monkeypatch):
+def test_the_commands_from_checkpoint_to_a_learned_word(data, tmp_path, monkeypatch):
     run, checkpoint = tmp_path / "run", saved(small_tensors(), tmp_path / "mld.ckpt")
     tower = TextTower(TOWER)
     monkeypatch.setattr("lead.train.import_mld.clip_tower", lambda weights: tower)

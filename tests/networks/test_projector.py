@@ -32,8 +32,8 @@ def test_padding_does_not_reach_real_tokens(architecture, pooling, linear):
     z = torch.randn(3, 4, 8)
     other = z.clone()
     other[1, 1:] = 50.0
-    alone = model.realigned(z[1:2, :1], LENGTHS[1:2])
-    torch.testing.assert_close(model.realigned(other, LENGTHS)[1, :1], alone[0], atol=1e-4, rtol=1e-3)
+    alone = model.realign(z[1:2, :1], LENGTHS[1:2])
+    torch.testing.assert_close(model.realign(other, LENGTHS)[1, :1], alone[0], atol=1e-4, rtol=1e-3)
 
 
 def test_an_mlp_sees_each_token_by_itself_with_as_many_parameters():
@@ -53,7 +53,7 @@ def test_a_clips_vector_is_all_that_the_bottleneck_lets_through():
     z = torch.randn(3, 4, 8)
     z_proj = model.encode(z, LENGTHS)
     torch.testing.assert_close(z_proj[2], z_proj[2, :1].expand(4, -1))
-    torch.testing.assert_close(model.pooled(z_proj, LENGTHS), z_proj[:, 0])
+    torch.testing.assert_close(model.pool(z_proj, LENGTHS), z_proj[:, 0])
     z_hat = model.decode(z_proj, LENGTHS)
     assert not torch.allclose(z_hat[0, 0], z_hat[0, 1])  # positions tell the tokens apart
     other = model.decode(z_proj[:1], torch.tensor([60]))

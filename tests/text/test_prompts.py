@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lead import LeadError
-from lead.networks.lora import Adapter
-from lead.text.prompts import Slot, named_words, read_prompt
+from lead.networks.lora import LoRA
+from lead.text.prompts import Slot, named_tokens, parse_prompt
 
 DOCS = Path(__file__).parents[2] / "docs" / "prompts.md"
 
 
 def strengths(prompt: str) -> list[tuple[str, float]]:
-    return [(part.token, round(part.strength, 6)) for part in read_prompt(prompt) if isinstance(part, Slot)]
+    return [(part.token, round(part.strength, 6)) for part in parse_prompt(prompt) if isinstance(part, Slot)]
 
 
 def test_the_documentations_examples_hold():
@@ -61,12 +61,12 @@ def test_words_and_strengths(prompt, found):
         ("(<a>):0.6", r"'\):0.6' after <a> is not read"),
         ("(<a>:0.5 <b>)", "':0.5' after <a> is not read"),
         ("(<a>:0.5:0.6)", "':0.5' after <a> is not read"),
-        ("(waves:1.2) like <a>", r"\(waves:1.2\) has no learnt word in it, .* leave the parentheses out"),
+        ("(waves:1.2) like <a>", r"\(waves:1.2\) has no learned word in it, .* leave the parentheses out"),
     ],
 )
 def test_what_is_no_strength_is_said(prompt, said):
     with pytest.raises(LeadError, match=said):
-        read_prompt(prompt)
+        parse_prompt(prompt)
 
 
 @settings(deadline=None, max_examples=200)
@@ -74,7 +74,7 @@ def test_what_is_no_strength_is_said(prompt, said):
 def test_any_prompt_is_read_or_refused(pieces):
     prompt = "".join(pieces)
     try:
-        parts = read_prompt(prompt)
+        parts = parse_prompt(prompt)
     except LeadError:
         return
     assert all(0 <= part.strength <= 2 for part in parts if isinstance(part, Slot))
@@ -84,8 +84,8 @@ def test_any_prompt_is_read_or_refused(pieces):
 
 
 def test_named_words_take_the_larger_strength():
-    assert named_words("a person (<A>:0.5) and (<a>:0.2), <b>") == {"<a>": 0.5, "<b>": 1.0}
-    assert named_words("a person") == {}
+    assert named_tokens("a person (<A>:0.5) and (<a>:0.2), <b>") == {"<a>": 0.5, "<b>": 1.0}
+    assert named_tokens("a person") == {}
 
 
 # what they do
@@ -156,7 +156,7 @@ def test_too_long_a_prompt_is_told_whatever_the_strength(tiny_base, words):
 
 @pytest.fixture(scope="module")
 def acting_word(tiny_base):
-    adapter = Adapter.fresh(tiny_base.denoiser, 2, torch.Generator().manual_seed(0))
+    adapter = LoRA.fresh(tiny_base.denoiser, 2, torch.Generator().manual_seed(0))
     with torch.no_grad():
         for up in adapter.up:
             up.normal_(std=0.3, generator=torch.Generator().manual_seed(1))

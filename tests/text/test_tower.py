@@ -23,7 +23,7 @@ TINY = TextConfig(width=32, layers=2, heads=2, d_text=16, merges=1500)
 SENTENCES = [
     "a person walks forward, then turns around.",
     "The man's LEFT hand; he doesn't wave (yet)!",
-    "café &amp; naïve   spaces\tand 3.5 metres",
+    "café &amp; naïve   spaces\tand 3.5 meters",
     "zigzagging energetically 走る",
     "»È",  # lower-cased it looks garbled, and cleaned twice it is another text
     "",
@@ -135,14 +135,14 @@ def test_the_empty_prompts_feature_is_kept_until_a_weight_changes():
     torch.manual_seed(0)
     tower = TextTower(TINY).eval()
     with torch.no_grad():
-        first = tower.unconditional()
-        assert torch.equal(first, tower.encode([""])) and tower.unconditional() is first
+        first = tower.encode_unconditional()
+        assert torch.equal(first, tower.encode([""])) and tower.encode_unconditional() is first
         tower.transformer.ln_final.bias.add_(1.0)
-        changed = tower.unconditional()
+        changed = tower.encode_unconditional()
         assert torch.equal(changed, tower.encode([""])) and not torch.equal(changed, first)
         tower.double()
-        assert tower.unconditional().dtype == torch.float64
-    assert tower.unconditional().requires_grad
+        assert tower.encode_unconditional().dtype == torch.float64
+    assert tower.encode_unconditional().requires_grad
 
 
 def test_unused_words_change_no_bit(tower, words):

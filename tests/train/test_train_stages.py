@@ -25,7 +25,7 @@ from lead.networks.denoiser import DenoiserConfig
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
 from lead.train import latents
 from lead.train import logs as records
-from lead.train.assemble import assemble, load_manners, load_tower, load_vae
+from lead.train.assemble import assemble, load_style_tokens, load_tower, load_vae
 from lead.train.diffusion import train_diffusion
 from lead.train.processes import launch
 from lead.train.stage import Stage, TrainConfig, load_part, save_part
@@ -271,7 +271,7 @@ def test_the_best_by_validation_is_kept(data, tmp_path, monkeypatch):
 def test_latents_are_made_once_and_kept(data, run, tmp_path, monkeypatch):
     assert len(list(run.glob("latents-*.safetensors"))) == 1
     folder = copied(run, tmp_path / "run")
-    parts = (load_vae(run), load_tower(run), load_manners(run))
+    parts = (load_vae(run), load_tower(run), load_style_tokens(run))
     made = latents.load_latents(data, folder, *parts, "cpu")
     monkeypatch.setattr(latents, "_made", lambda *_: pytest.fail("the latents are there"))
     kept = latents.load_latents(data, folder, *parts, "cpu")
@@ -288,7 +288,7 @@ def test_latents_are_made_once_and_kept(data, run, tmp_path, monkeypatch):
 
 
 def test_a_latent_batch_follows_from_its_step(data, run):
-    kept = latents.load_latents(data, run, load_vae(run), load_tower(run), load_manners(run), "cpu")
+    kept = latents.load_latents(data, run, load_vae(run), load_tower(run), load_style_tokens(run), "cpu")
     batches = [latents.latent_batch(kept.sources, kept.table, TrainConfig(batch=8), step) for step in (3, 4, 3)]
     assert all(len(batch.z) == 8 for batch in batches)
     assert torch.equal(batches[0].z, batches[2].z) and not torch.equal(batches[0].text, batches[1].text)

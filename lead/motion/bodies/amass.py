@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.atomic import write_whole
+from lead.motion.atomic import write_atomically
 from lead.motion.bodies.smpl_poses import SMPL_REST
 from lead.motion.features import retarget
 from lead.motion.rigs.retarget import motion_to_bvh
@@ -30,7 +30,7 @@ BETAS = 16
 def joints_to_smpl(
     joints: Float[np.ndarray, "frames 22 3"], fps: float, offsets: Float[np.ndarray, "22 3"] | None = None
 ) -> tuple[Float[np.ndarray, "frames 22 3 3"], Float[np.ndarray, "frames 3"]]:
-    """Rotations relative to the parents, and the pelvis, Y up; `offsets` are a body's own at rest (metres)."""
+    """Rotations relative to the parents, and the pelvis, Y up; `offsets` are a body's own at rest (meters)."""
     offsets = SMPL_REST * BONE_LENGTHS[:, None] if offsets is None else offsets
     body = replace(HUMANML3D, bone_lengths=np.linalg.norm(offsets, axis=-1))
     placed = retarget(np.asarray(joints, dtype=np.float64), body)
@@ -49,4 +49,4 @@ def write_amass(joints: Float[np.ndarray, "frames 22 3"], fps: float, path: str 
         content, poses=poses, trans=pelvis @ UP_TO_WORLD["Z"], betas=np.zeros(BETAS), gender=np.array("neutral"),
         mocap_framerate=np.float64(fps),
     )  # fmt: skip
-    return write_whole(Path(path), content.getvalue())
+    return write_atomically(Path(path), content.getvalue())

@@ -1,6 +1,6 @@
 """A motion as an animated, skinned mannequin in one binary glTF 2.0 file.
 
-The 22 joints are a chain of nodes whose rest is the T-pose that the BVH has (`retarget.own_offsets`), in metres, Y up,
+The 22 joints are a chain of nodes whose rest is the T-pose that the BVH has (`retarget.own_offsets`), in meters, Y up,
 facing +Z, as glTF wants them; the mesh (`mannequin`) stands in that pose; each joint has one rotation a frame, the
 pelvis a translation too.  Knows nothing of other skins.
 Source: Khronos, glTF 2.0 specification.
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.atomic import write_whole
+from lead.motion.atomic import write_atomically
 from lead.motion.bodies.mannequin import Mesh, mannequin
 from lead.motion.formats.bvh import Bvh
 from lead.motion.rigs.retarget import motion_to_bvh
@@ -23,7 +23,7 @@ from lead.motion.rotations import matrix_to_quaternion, unwrap_quaternions
 from lead.motion.skeleton import PARENTS
 
 METRES = 0.01
-"""Our BVH counts in centimetres."""
+"""Our BVH counts in centimeters."""
 COLOR = (0.62, 0.59, 0.55, 1.0)
 _FLOAT, _USHORT, _UBYTE = 5126, 5123, 5121
 _DTYPES = {_FLOAT: "<f4", _USHORT: "<u2", _UBYTE: "u1"}
@@ -36,7 +36,7 @@ def write_glb(
     joints: Float[np.ndarray, "frames 22 3"], fps: float, path: str | os.PathLike[str], name: str = ""
 ) -> Path:
     """Write the motion as a GLB, whole or not at all."""
-    return write_whole(Path(path), format_glb(motion_to_bvh(joints, fps), name))
+    return write_atomically(Path(path), format_glb(motion_to_bvh(joints, fps), name))
 
 
 def format_glb(bvh: Bvh, name: str = "") -> bytes:

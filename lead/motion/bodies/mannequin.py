@@ -1,10 +1,10 @@
 """A plain mannequin around the 22 joints at rest: vertices, triangles, normals and skin weights, made by code.
 
-The body is the zero level of a smooth union of rounded cones along the bones (distances in metres), found on a grid
+The body is the zero level of a smooth union of rounded cones along the bones (distances in meters), found on a grid
 by naive surface nets (Gibson, "Constrained Elastic Surface Nets", 1998) and pulled onto the level by a Newton step;
 normals are the field's gradient.  Weights fall with a vertex's distance from the bones, and only bones that meet at
 a joint share a vertex.
-Conventions: metres, Y up, a T-pose that faces +Z.  Knows nothing of motions and files.
+Conventions: meters, Y up, a T-pose that faces +Z.  Knows nothing of motions and files.
 """
 
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float, Int
 
-from lead.motion.rotations import normalise
+from lead.motion.rotations import normalize
 from lead.motion.skeleton import PARENTS
 
 CELL = 0.021
-"""Metres between the grid's points: finer is smoother and larger."""
+"""Meters between the grid's points: finer is smoother and larger."""
 LIMB_BLEND, TRUNK_BLEND = 0.014, 0.06
-"""Metres over which a part flows into those before it."""
+"""Meters over which a part flows into those before it."""
 SHARED = 4
 """Bones that may hold one vertex: what every viewer can do."""
 _FALLOFF = 5.0
 """The power of the distance with which a bone's hold falls."""
 _ROUNDS = 4
-"""Times that weights are averaged with those of a vertex's neighbours."""
+"""Times that weights are averaged with those of a vertex's neighbors."""
 LEG = 0.82
-"""Metres of the leg for which the radii below are; others in proportion."""
+"""Meters of the leg for which the radii below are; others in proportion."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Part:
     flat: float
     """How many times as deep as it is wide."""
     blend: float
-    """Metres over which it flows into the parts before it."""
+    """Meters over which it flows into the parts before it."""
 
     def distance(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:
         """From the surface, about, and negative inside; depth is squeezed by `flat`."""
@@ -75,7 +75,7 @@ def mannequin(rest: Float[np.ndarray, "22 3"]) -> Mesh:
     vertices = vertices - np.clip(level[:, None] * normals / steepness, -CELL * size / 2, CELL * size / 2)
     normals = _level(parts, vertices, 1e-4 * size)[1]
     joints, weights = _skin(vertices, triangles, rest)
-    return Mesh(vertices, normalise(normals), triangles, joints, weights)
+    return Mesh(vertices, normalize(normals), triangles, joints, weights)
 
 
 def _parts(rest: Float[np.ndarray, "22 3"], size: float) -> list[Part]:
@@ -105,7 +105,7 @@ def _parts(rest: Float[np.ndarray, "22 3"], size: float) -> list[Part]:
     ]
     for hip, knee, ankle, toe, shoulder, elbow, wrist in ((1, 4, 7, 10, 16, 18, 20), (2, 5, 8, 11, 17, 19, 21)):
         heel = np.array([rest[ankle][0], rest[toe][1] + 0.014 * size, rest[ankle][2] - 0.035 * size])
-        shin, hand = rest[ankle] - rest[knee], size * normalise(rest[wrist] - rest[elbow])
+        shin, hand = rest[ankle] - rest[knee], size * normalize(rest[wrist] - rest[elbow])
         parts += [
             trunk(rest[hip], rest[hip] + 0.12 * (rest[knee] - rest[hip]), 0.083, thigh),
             limb(rest[hip] + 0.12 * (rest[knee] - rest[hip]), rest[knee], thigh, 0.053),
@@ -223,11 +223,11 @@ def _skin(
     weights = np.where(meets[owner], (closest / distance) ** _FALLOFF, 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    neighbours = np.bincount(edges[:, 0], minlength=len(vertices))[:, None]
+    neighbors = np.bincount(edges[:, 0], minlength=len(vertices))[:, None]
     for _ in range(_ROUNDS):
         mean = np.zeros_like(weights)
         np.add.at(mean, edges[:, 0], weights[edges[:, 1]])
-        weights = (weights + mean / np.maximum(neighbours, 1)) / 2
+        weights = (weights + mean / np.maximum(neighbors, 1)) / 2
     joints = np.argsort(-weights, axis=1)[:, :SHARED]
     held = np.take_along_axis(weights, joints, axis=1)
     return joints, held / held.sum(axis=1, keepdims=True)
@@ -238,6 +238,6 @@ def _bones(rest: Float[np.ndarray, "22 3"]) -> list[tuple[int, Float[np.ndarray,
     bones = [(parent, rest[parent], rest[joint]) for joint, parent in enumerate(PARENTS) if parent >= 0]
     for joint in set(range(22)) - set(PARENTS):
         bone = rest[joint] - rest[PARENTS[joint]]
-        ahead = np.array([0.0, 0.0, 1.0]) if joint in (10, 11) else normalise(bone)
+        ahead = np.array([0.0, 0.0, 1.0]) if joint in (10, 11) else normalize(bone)
         bones.append((joint, rest[joint], rest[joint] + ahead * 0.15))
     return bones

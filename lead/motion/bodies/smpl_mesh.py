@@ -3,8 +3,8 @@
 The model's own 22 joints at rest take the motion (`amass.joints_to_smpl`: the body keeps its proportions, betas are
 zero), and smplx's skinning makes the vertices.  SMPL, SMPL-H and SMPL-X alike: what their `.npz` files have in common
 is all that is read, and never unpickled.
-Needs the extra `smplx` (smplx and trimesh, imported only here); the models and smplx have licences of their own.
-Conventions: metres, Y up.
+Needs the extra `smplx` (smplx and trimesh, imported only here); the models and smplx have licenses of their own.
+Conventions: meters, Y up.
 """
 
 import zipfile
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from lead.motion.atomic import write_whole
+from lead.motion.atomic import write_atomically
 from lead.motion.bodies.amass import joints_to_smpl
 from lead.motion.errors import MotionError
 from lead.motion.read import DAMAGED_ZIP, read_array, within
@@ -32,7 +32,7 @@ WRITES = (".obj", ".ply", ".glb")
 """The suffixes that `save_mesh` writes."""
 _KEYS = ("v_template", "f", "weights", "posedirs", "J_regressor", "kintree_table")
 _FIRST, _LAST = np.array([176, 190, 206, 255]), np.array([214, 132, 74, 255])
-"""Colours of a trail's ends (RGBA)."""
+"""Colors of a trail's ends (RGBA)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def body_mesh(motion: "Motion", model: Path, frame: int = 0) -> "Trimesh":
 
 
 def pose_trail(motion: "Motion", model: Path, count: int = 8) -> "Scene":
-    """The bodies of `count` frames at even times, from the first to the last, each its own mesh; colours tell when."""
+    """The bodies of `count` frames at even times, from the first to the last, each its own mesh; colors tell when."""
     if count < 1:
         raise MotionError(f"a trail of {count} poses; expected 1 or more.")
     trimesh, body = _extra("trimesh"), read_body(Path(model))
@@ -94,7 +94,7 @@ def save_mesh(mesh: "Trimesh | Scene", path: Path) -> Path:
         mesh = mesh.to_geometry()
     options: Any = {"include_normals": True} if path.suffix.lower() == ".glb" else {}
     content: Any = mesh.export(file_type=path.suffix.lower()[1:], **options)
-    return write_whole(path, content.encode("utf-8") if isinstance(content, str) else content)
+    return write_atomically(path, content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def body_vertices(motion: "Motion", body: Body, frames: list[int]) -> Float[np.ndarray, "poses vertices 3"]:

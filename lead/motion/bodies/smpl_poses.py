@@ -5,7 +5,7 @@ SMPL-H 156, SMPL-X 165: their first 22 joints are one another's and ours), or `r
 SMPL-X; smplx calls them `global_orient` and `body_pose`); with `trans` or `transl`.  AMASS's Z is up; where a clip's
 body stands along Y, it is Y.
 Knows nothing of body models: poses are set on a rest pose of our own, so that none has to be licensed; joints come out
-within some centimetres of SMPL's.
+within some centimeters of SMPL's.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from jaxtyping import Float
 from lead.motion.errors import MotionError
 from lead.motion.read_options import UNITS, Reading
 from lead.motion.rigs.units import UP_TO_WORLD, standing_axis
-from lead.motion.rotations import axis_angle_to_matrix, normalise
+from lead.motion.rotations import axis_angle_to_matrix, normalize
 from lead.motion.skeleton import BONE_LENGTHS, PARENTS
 
 _WHOLE = ("poses", "smpl_poses", "fullpose")
@@ -27,7 +27,7 @@ SMPL_KEYS = (*_WHOLE, *_ROOT, *_BODY, *_PATH)
 _WANTED = "poses [frames, 66 or more], or root_orient [frames, 3] and pose_body [frames, 63], of axis-angle numbers"
 
 # Directions of the bones where all SMPL angles are zero: a person in a T-pose, to about five degrees.
-SMPL_REST = normalise(np.array([
+SMPL_REST = normalize(np.array([
     [0, 0, 0], [0.6, -0.8, -0.1], [-0.6, -0.8, -0.1], [0, 1, -0.3], [0.1, -1, 0], [-0.1, -1, 0], [0, 1, 0.2],
     [0, -1, -0.1], [0, -1, -0.1], [0, 1, 0], [0.3, -0.4, 0.9], [-0.3, -0.4, 0.9], [0, 1, -0.2],
     [0.5, 0.8, -0.1], [-0.5, 0.8, -0.1], [0, 0.9, 0.5], [0.9, 0.3, -0.1], [-0.9, 0.3, -0.1],
@@ -43,7 +43,7 @@ def has_poses(arrays: Mapping[str, np.ndarray]) -> bool:
 def read_smpl(
     arrays: Mapping[str, np.ndarray], reading: Reading = Reading()
 ) -> tuple[Float[np.ndarray, "frames 22 3"], tuple[str, ...]]:
-    """Our joints in metres, Y up, and what was guessed; raises MotionError naming keys that are missing."""
+    """Our joints in meters, Y up, and what was guessed; raises MotionError naming keys that are missing."""
     poses = _poses(arrays)
     trans = _first(arrays, _PATH)
     notes = () if trans is not None else ("no trans: the person stays in one place",)

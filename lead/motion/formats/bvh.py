@@ -4,7 +4,7 @@ Conventions: everything here is as the file has it: its units, its axes, degrees
 come before children), one ROOT or several. A joint's rotation channels multiply in the order in which they stand,
 the first outermost. Position channels replace the joint's OFFSET (as MotionBuilder, Blender and Bandai-Namco's
 files mean them).
-Knows nothing of metres, of up, or of which joint is a knee: see `rigs`.
+Knows nothing of meters, of up, or of which joint is a knee: see `rigs`.
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.atomic import write_whole
+from lead.motion.atomic import write_atomically
 from lead.motion.errors import MotionError
 from lead.motion.formats.decimals import format_numbers, parse_numbers
 from lead.motion.rotations import turn_columns
@@ -346,4 +346,4 @@ def _format_offset(offset: np.ndarray | tuple[float, float, float]) -> str:
 
 def write_bvh(bvh: Bvh, path: str | os.PathLike[str]) -> Path:
     """Write a BVH file whole or not at all."""
-    return write_whole(Path(path), format_bvh(bvh).encode("utf-8"))
+    return write_atomically(Path(path), format_bvh(bvh).encode("utf-8"))

@@ -2,7 +2,7 @@
 
 What is read: bones, what moves them, one animation; keys are joined by straight lines, for a recording is baked frame
 by frame.  Meshes, constraints and further layers are passed over.
-Conventions: centimetres, Y up, by what the file states of its unit and axes.  A node's place under its parent is, with
+Conventions: centimeters, Y up, by what the file states of its unit and axes.  A node's place under its parent is, with
 T, R and S animated and the rest fixed,
 
     x -> T + R_off + R_p + R_pre R R_post^-1 (S_off + S_p - R_p + S (x - S_p)),

@@ -2,7 +2,7 @@
 
 What is read: nodes, skins and one animation of translations, rotations and scales (linear, step and cubic).  Meshes,
 materials and morph targets are passed over.  Buffers stand in the file, in data URIs, or beside it.
-Conventions: as the file has it; glTF is in metres with Y up.  What a file claims is checked against its size.
+Conventions: as the file has it; glTF is in meters with Y up.  What a file claims is checked against its size.
 Source: Khronos, glTF 2.0 specification.
 """
 
@@ -69,7 +69,7 @@ class _Document:
         self._buffers: dict[int, bytes] = {}
 
     def array(self, number: int) -> Float[np.ndarray, "count width"]:
-        """An accessor's values as floats; integers are fractions of their type's largest, as glTF normalises them."""
+        """An accessor's values as floats; integers are fractions of their type's largest, as glTF normalizes them."""
         accessor = _item(self.json["accessors"], number)
         dtype, width, count = np.dtype(_DTYPES[accessor["componentType"]]), _WIDTHS[accessor["type"]], accessor["count"]
         if "sparse" in accessor:

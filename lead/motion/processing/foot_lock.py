@@ -2,14 +2,14 @@
 
 1. *Contact.*  A step of a toe from one frame to the next is one of a standing foot, softly, as far as the toe is low in
    both frames and slow.
-2. *Where the feet go.*  A toe's displacement d over the floor, for its path p, minimises
+2. *Where the feet go.*  A toe's displacement d over the floor, for its path p, minimizes
        sum_t  PULL d_t^2  +  sum_steps  c |p' + d'|^2  +  (1 - c) EASE |d'|^2,    x' = x_{t+1} - x_t, c the contact:
    a standing toe does not move, elsewhere the displacement comes and goes evenly, and it is no larger than it must be.
 3. *The legs.*  The ankle goes where its toe goes, foot and pelvis keep their directions and places.  The knee stays in
    the plane in which it was bent (a straight leg's knee bends ahead); a leg that would have to be longer than it is
    comes to its length softly and never snaps straight, and the foot then stays behind a little.
 Heights of standing toes, the root, the upper body and the timing stay as they are.
-Source of 3's soft limit: Nicholson, "Soft IK" (2009).  Metres, Y up.  Knows nothing of models, rigs and files.
+Source of 3's soft limit: Nicholson, "Soft IK" (2009).  Meters, Y up.  Knows nothing of models, rigs and files.
 """
 
 from dataclasses import replace
@@ -20,12 +20,12 @@ from jaxtyping import Float
 from lead.motion.features import facing
 from lead.motion.motion import Motion
 from lead.motion.processing.foot_path import soft
-from lead.motion.rotations import normalise, shortest_arc
+from lead.motion.rotations import normalize, shortest_arc
 
 HEIGHT, HEIGHT_EDGE = 0.055, 0.004
 """A toe that stands is lower than this above the floor, with this soft an edge."""
 SPEED, SPEED_EDGE = 1.0, 0.12
-"""The same of its speed over the floor, in metres a second."""
+"""The same of its speed over the floor, in meters a second."""
 EASE = 0.1
 """How much a change of the displacement of a foot in the air weighs against one of a foot that stands."""
 EASE_SECONDS = 0.15
@@ -33,7 +33,7 @@ EASE_SECONDS = 0.15
 SOFT = 0.02
 """Share of a leg's length, from its full length on, in which reaching further is made up softly."""
 AHEAD = 0.01
-"""Metres: a knee that is bent by less than this turns ahead."""
+"""Meters: a knee that is bent by less than this turns ahead."""
 
 LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
 """Hip, knee, ankle, toe."""
@@ -109,10 +109,10 @@ def two_bone_ik(
     length = upper + lower
     reach = was + _softened(wanted, length) - _softened(was, length)
     reach = np.clip(reach, np.abs(upper - lower), np.maximum(was, (1 - SOFT / 10) * length))
-    direction, along = normalise(after), normalise(before)
+    direction, along = normalize(after), normalize(before)
     pole = knee - hip - np.einsum("fi,fi->f", knee - hip, along)[:, None] * along
     pole = pole + AHEAD * (ahead - np.einsum("fi,fi->f", ahead, along)[:, None] * along)
-    pole = normalise(np.einsum("fij,fj->fi", shortest_arc(along, direction), pole))
+    pole = normalize(np.einsum("fij,fj->fi", shortest_arc(along, direction), pole))
     foot = (upper**2 - lower**2 + reach**2) / np.maximum(2 * reach, 1e-9)  # of the knee's height, from the hip
     height = np.sqrt(np.maximum(upper**2 - foot**2, 0.0))
     return hip + foot[:, None] * direction + height[:, None] * pole, hip + reach[:, None] * direction

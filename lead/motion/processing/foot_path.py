@@ -1,7 +1,7 @@
 """Feet that stay where they stand: the path of a motion corrected so that a planted toe does not slide.
 
 Generated features give the root's velocity and the feet's places apart, and small disagreements of the two add up to
-sliding steps and drifting stands.  Knows nothing of models.  Metres, Y up.
+sliding steps and drifting stands.  Knows nothing of models.  Meters, Y up.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ HEIGHT, HEIGHT_EDGE = 0.08, 0.015
 CONTACT, CONTACT_EDGE = 0.5, 0.1
 """The same of its contact feature."""
 SWING = 0.2
-"""Metres a second by which a toe is faster than the other and counts 1/e: who shuffles swings a low foot through."""
+"""Meters a second by which a toe is faster than the other and counts 1/e: who shuffles swings a low foot through."""
 SMOOTHING = 0.05
 """Seconds: the correction is a Gaussian's mean over time, so that weight moves from foot to foot without a jerk."""
 

@@ -4,7 +4,7 @@ A clip is taken apart into root path, heading and bone directions in the facing 
 directions (so bone lengths stay true) or moves the root with the feet held where they were (two-bone leg IK).
 Used to teach a base that one action has many manners.  Knows nothing of models or captions' use.
 
-Conventions: metres, radians, Y up, 20 fps; in the facing frame the person looks along +Z with the left side at +X.
+Conventions: meters, radians, Y up, 20 fps; in the facing frame the person looks along +Z with the left side at +X.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
 
 
 @dataclass(frozen=True)
-class Manner:
+class StyleParams:
     """How a clip is varied; every field's neutral value changes nothing."""
 
     tempo: float = 1.0
@@ -43,7 +43,7 @@ class Manner:
     step: float = 1.0
     """Steps and path, multiplied; the feet still stand where they stand."""
     stance: float = 0.0
-    """Each foot moved outward, metres."""
+    """Each foot moved outward, meters."""
     smooth: float = 0.0
     """Upper body's movement smoothed over this many frames."""
     arm_gain: float = 1.0
@@ -53,14 +53,14 @@ class Manner:
     sway: float = 0.0
     """Slow side-to-side swing of the upper body, radians."""
     bounce: float = 0.0
-    """Up-and-down of the pelvis, metres, feet held in place."""
+    """Up-and-down of the pelvis, meters, feet held in place."""
     tremor: float = 0.0
     """Trembling of arms and head, radians."""
     asymmetry: float = 0.0
     """Left shoulder and arm lower (+) or higher (-) than the right, radians."""
 
 
-def vary(joints: Float[np.ndarray, "frames 22 3"], manner: Manner, seed: int = 0) -> Float[np.ndarray, "frames2 22 3"]:
+def vary(joints: Float[np.ndarray, "frames 22 3"], manner: StyleParams, seed: int = 0) -> Float[np.ndarray, "frames2 22 3"]:
     """The clip in another manner; bone lengths are kept, the number of frames follows the tempo."""
     rng = np.random.default_rng(seed)
     joints = _retimed(np.asarray(joints, dtype=np.float64), manner.tempo)
@@ -113,12 +113,12 @@ def _amplified(direction: np.ndarray, gain: float, smooth: float) -> np.ndarray:
         direction = _unit(_gaussian(direction, smooth))
     if gain == 1.0:
         return direction
-    centre = direction.mean(axis=0)
-    return _unit(centre + gain * (direction - centre))
+    center = direction.mean(axis=0)
+    return _unit(center + gain * (direction - center))
 
 
 def _stepped(
-    local: np.ndarray, directions: np.ndarray, lengths: np.ndarray, manner: Manner, rng: np.random.Generator
+    local: np.ndarray, directions: np.ndarray, lengths: np.ndarray, manner: StyleParams, rng: np.random.Generator
 ) -> np.ndarray:
     """The body on its new root path, each ankle where its own scaled path puts it."""
     wide = np.array([manner.step, 1.0, manner.step])
@@ -132,7 +132,7 @@ def _stepped(
     return joints
 
 
-def _bend_upper_body(directions: np.ndarray, manner: Manner, rng: np.random.Generator) -> None:
+def _bend_upper_body(directions: np.ndarray, manner: StyleParams, rng: np.random.Generator) -> None:
     frames = len(directions)
     seconds = np.arange(frames) / 20.0
     side = manner.side + manner.sway * np.sin(2 * np.pi * 0.5 * seconds + rng.uniform(0, 6.28))
@@ -148,7 +148,7 @@ def _bend_upper_body(directions: np.ndarray, manner: Manner, rng: np.random.Gene
         _rotate(directions, [arm[0] - 3, *arm], "z", np.full(frames, -0.5 * manner.asymmetry * (sign > 0)))
 
 
-def _place_arms(directions: np.ndarray, manner: Manner) -> None:
+def _place_arms(directions: np.ndarray, manner: StyleParams) -> None:
     frames = len(directions)
     for arm, sign in ((_ARMS[0], 1.0), (_ARMS[1], -1.0)):
         _rotate(directions, arm, "z", np.full(frames, sign * manner.arms_out))
@@ -231,7 +231,7 @@ SCALES = {
 _MULTIPLYING = ("tempo", "step", "arm_gain", "torso_gain")
 
 
-def manner_to_vector(manner: Manner) -> Float[np.ndarray, "params"]:
+def style_params_to_vector(manner: StyleParams) -> Float[np.ndarray, "params"]:
     """The manner as numbers of about unit spread, 0 where neutral, in the order of `SCALES`."""
     values = []
     for name, scale in SCALES.items():
@@ -240,9 +240,9 @@ def manner_to_vector(manner: Manner) -> Float[np.ndarray, "params"]:
     return np.array(values, dtype=np.float32)
 
 
-def drawn(rng: np.random.Generator, most: int = 2) -> tuple[Manner, tuple[str, ...]]:
+def drawn(rng: np.random.Generator, most: int = 2) -> tuple[StyleParams, tuple[str, ...]]:
     """A random manner of one to `most` attributes that do not contradict each other, and one phrase for each."""
-    manner, phrases = Manner(), []
+    manner, phrases = StyleParams(), []
     taken: set[str] = set()
     for index in rng.permutation(len(ATTRIBUTES))[: rng.integers(1, most + 1)]:
         attribute = ATTRIBUTES[index]
@@ -254,7 +254,7 @@ def drawn(rng: np.random.Generator, most: int = 2) -> tuple[Manner, tuple[str, .
     return manner, tuple(phrases)
 
 
-def wild(rng: np.random.Generator) -> Manner:
+def wild(rng: np.random.Generator) -> StyleParams:
     """A random manner with no words: about half of the fields drawn at once, to teach all that a body can do."""
     values = {}
     for name, scale in SCALES.items():
@@ -264,4 +264,4 @@ def wild(rng: np.random.Generator) -> Manner:
         if name in ("crouch", "smooth", "sway", "bounce", "tremor"):
             amount = max(amount, 0.0)
         values[name] = float(np.exp(amount)) if name in _MULTIPLYING else amount
-    return Manner(**values)
+    return StyleParams(**values)

@@ -7,7 +7,7 @@ are blue, right limbs orange. All rows share one scale.
 
 A thumbnail is a few of these figures in a square.
 
-Knows nothing of models and prompts: joints [frames, 22, 3] in metres, Y up, in; pixels out.
+Knows nothing of models and prompts: joints [frames, 22, 3] in meters, Y up, in; pixels out.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 The figure is a mannequin of capsules (two spheres and what is between them). Each end of a capsule is a fixed
 weighted sum of joints, so that one matrix turns joints into ends, here and in the page that plays motions.
-Left limbs are blue, right limbs orange, the trunk is grey.
+Left limbs are blue, right limbs orange, the trunk is gray.
 
-Conventions: metres, Y up. Shown motions stand on the floor at y = 0, start at x = z = 0 and mainly face +Z.
+Conventions: meters, Y up. Shown motions stand on the floor at y = 0, start at x = z = 0 and mainly face +Z.
 Knows nothing of cameras and pixels.
 """
 
@@ -21,7 +21,7 @@ Color = tuple[int, int, int]
 Place = dict[str, float]  # a weighted sum of joints
 
 COLORS: dict[str, Color] = {"left": (52, 118, 196), "right": (232, 126, 58), "trunk": (124, 132, 145)}
-SOLE = 0.03  # metres of foot below the joints of the feet
+SOLE = 0.03  # meters of foot below the joints of the feet
 
 
 class Capsule(NamedTuple):
@@ -30,7 +30,7 @@ class Capsule(NamedTuple):
     start: Place
     end: Place
     radii: tuple[float, float]
-    """Metres, at the start and at the end, on a body of our skeleton's size."""
+    """Meters, at the start and at the end, on a body of our skeleton's size."""
     part: str
 
 
@@ -85,7 +85,7 @@ def figure_size(motion: Motion) -> float:
 
 
 def figure_radii(motion: Motion) -> Float[np.ndarray, "capsules 2"]:
-    """The capsules' radii in metres, on a body of the motion's size."""
+    """The capsules' radii in meters, on a body of the motion's size."""
     return np.array([limb.radii for limb in FIGURE]) * figure_size(motion)
 
 

@@ -5,7 +5,7 @@ The drawing lives in `player.html` beside this module; here its data is put in: 
 more than 30 frames a second. It is a renderer of our own for the figure of `lead.motion.render.figure` (WebGL, and strokes on a 2D
 canvas where there is none) and not a library's: it takes 25 KB of the page, a scene library hundreds.
 
-Conventions: metres, Y up; motions start at x = z = 0 on the floor and face +Z. Knows nothing of models and prompts.
+Conventions: meters, Y up; motions start at x = z = 0 on the floor and face +Z. Knows nothing of models and prompts.
 """
 
 import base64
@@ -20,7 +20,7 @@ from lead.motion.motion import Motion
 from lead.motion.render.figure import COLORS, FIGURE, Place, figure_size, placed
 from lead.motion.skeleton import JOINTS
 
-FINEST_UNIT = 0.0005  # metres; a clip that goes farther than 16 m has a coarser one
+FINEST_UNIT = 0.0005  # meters; a clip that goes farther than 16 m has a coarser one
 MAX_FPS = 30.0
 
 

@@ -2,11 +2,11 @@
 
 A limb is drawn as a lit, round capsule by its distance from the limb's axis on the picture, from far to near
 with a depth buffer, its edge faded over one pixel: no supersampling is needed. The ground has grid lines of
-half a metre that stand still in the world, and a soft shadow that fades as a limb rises. The camera keeps its
+half a meter that stand still in the world, and a soft shadow that fades as a limb rises. The camera keeps its
 direction and its distance from a target that follows the person; so where the ground is seen, relative to the
 target, is worked out once for all pictures of a motion.
 
-Conventions: metres, Y up; pixels x to the right, y down. Knows nothing of files, sheets and videos.
+Conventions: meters, Y up; pixels x to the right, y down. Knows nothing of files, sheets and videos.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ GROUND: Color = (245, 246, 248)
 GRID: Color = (206, 212, 221)
 SHADOW: Color = (176, 182, 193)
 
-GRID_STEP, GRID_REACH = 0.5, 3.2  # metres
-SHADOW_REACH, SHADOW_CELLS = 1.6, 80  # metres to each side of the target, cells over all of it
+GRID_STEP, GRID_REACH = 0.5, 3.2  # meters
+SHADOW_REACH, SHADOW_CELLS = 1.6, 80  # meters to each side of the target, cells over all of it
 LIGHT = np.array([-0.42, 0.74, 0.53], dtype=np.float32)  # to the light, seen from the camera: right, up, towards us
-EYE_HEIGHT = 0.93  # metres: what the camera looks at
+EYE_HEIGHT = 0.93  # meters: what the camera looks at
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class View:
     def project(
         self, offsets: Float[np.ndarray, "*batch 3"]
     ) -> tuple[Float[np.ndarray, "*batch 2"], Float[np.ndarray, "*batch"]]:
-        """Points relative to the target to pixels, and their depths in metres from the camera."""
+        """Points relative to the target to pixels, and their depths in meters from the camera."""
         seen = offsets @ self.axes.T
         depth = np.maximum(self.distance - seen[..., 2], 0.1)
         return seen[..., :2] * (self.focal / depth)[..., None] * [1, -1] + np.array(self.center), depth
@@ -105,7 +105,7 @@ class Stage:
         self.view = view
         self.first_row, self.ground = _seen_ground(view)
         """The first row of pixels in which ground is seen, and where it is: [(x, z), rows, width]."""
-        self.per_metre = 1 / np.maximum(np.stack([np.hypot(*np.gradient(axis)) for axis in self.ground]), 1e-6)
+        self.per_meter = 1 / np.maximum(np.stack([np.hypot(*np.gradient(axis)) for axis in self.ground]), 1e-6)
         self.fade = np.clip(1 - np.hypot(*self.ground) / GRID_REACH, 0, 1)
         self.under = _box(np.abs(self.ground).max(axis=0) < SHADOW_REACH)
         """The pixels that the shadow's map lies under; below, in which of its cells each is, and where in it."""
@@ -130,7 +130,7 @@ class Stage:
     def _lines(self, target: Float[np.ndarray, "3"]) -> Float[np.ndarray, "rows width"]:
         """How much of each pixel the grid's lines take, fading with the distance from the target."""
         at = (self.ground + target[[0, 2]].astype(np.float32)[:, None, None]) / np.float32(GRID_STEP)
-        pixels = np.abs(at - np.rint(at)) * self.per_metre
+        pixels = np.abs(at - np.rint(at)) * self.per_meter
         return np.clip(np.float32(1.1) - pixels.min(axis=0) * np.float32(GRID_STEP), 0, 1) * self.fade
 
     def _shadow(
@@ -198,7 +198,7 @@ def _draw_capsules(
     radii: Float[np.ndarray, "capsules 2"],
     focal: float,
 ) -> None:
-    """Lit limbs over the picture, from far to near; depths and radii are in metres."""
+    """Lit limbs over the picture, from far to near; depths and radii are in meters."""
     _, height, width = picture.shape
     nearest = np.full((height, width), np.inf, dtype=np.float32)
     for limb in np.argsort(-depths.mean(axis=1)):

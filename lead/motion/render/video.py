@@ -24,7 +24,7 @@ from lead.motion.render.rasterizer import Shots, Stage, View, font, framed, shor
 GIF_FPS = 20.0  # its times are hundredths of a second
 MAX_FPS = 30.0
 COLUMNS, MOST = 4, 16
-PALETTE_FRAMES = 4  # of which a GIF's 256 colours are taken
+PALETTE_FRAMES = 4  # of which a GIF's 256 colors are taken
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Report = Callable[[int, int], None]

@@ -1,10 +1,10 @@
 """Frame rates that lie: motion that no body can do at the rate that its file states, and can at half of it.
 
-Two tests, of what time scales and places do not: the body's centre falls faster than anything falls (runs, jumps), or
+Two tests, of what time scales and places do not: the body's center falls faster than anything falls (runs, jumps), or
 somebody takes the short steps of a walk oftener than a sprinter (walks).  On 5,195 real clips of four data sets at
 their own rates it speaks up four times, in ballet leaps with frames missing; of the same clips at twice the rate it
 finds all jumps, 99 % of runs and two walks in five.
-Metres, seconds, Y up.
+Meters, seconds, Y up.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ from lead.motion.features import _gaussian
 
 GRAVITY = 9.81
 _FALL = 1.7
-"""Times gravity: mean over _WINDOW of the centre's fall; 1.25 at most in real runs and jumps, 4 at twice the rate."""
+"""Times gravity: mean over _WINDOW of the center's fall; 1.25 at most in real runs and jumps, 4 at twice the rate."""
 _WINDOW = 0.2
 _STEPS, _RATIO, _SPEED, _STRIDE = 3.65, 0.25, 1.6, 0.4
-"""Steps a second; metres of a step over steps a second; metres a second; legs of a step's reach from foot to foot.
+"""Steps a second; meters of a step over steps a second; meters a second; legs of a step's reach from foot to foot.
 Real walks: up to 2.6 steps a second, ratio 0.4; runs up to 3.2; a dash 3.6 and 0.33."""
 _MASSES = {
     0: 0.14, 3: 0.07, 6: 0.07, 9: 0.11, 12: 0.055, 15: 0.081, 1: 0.057, 2: 0.057, 4: 0.07, 5: 0.07, 7: 0.028, 8: 0.028,
@@ -40,7 +40,7 @@ def rate_note(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> str:
 
 
 def _fall(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> float:
-    """The largest downward acceleration of the body's centre that lasts for the window, m/s^2.
+    """The largest downward acceleration of the body's center that lasts for the window, m/s^2.
 
     Twice the square term of the parabola fitted to each window.
     """

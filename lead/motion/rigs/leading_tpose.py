@@ -2,14 +2,14 @@
 
 It is cut where no body moves so: from that pose into the motion faster than in the rest of the clip, or where a T-pose
 is held still.  Who just stands with the arms out and goes on from there keeps every frame.
-Metres, seconds.
+Meters, seconds.
 """
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from lead.motion.formats.bvh import Bvh
-from lead.motion.rotations import normalise
+from lead.motion.rotations import normalize
 
 SPAN = 0.75
 """Seconds within which a blend ends."""
@@ -66,7 +66,7 @@ def _t_posed(joints: Float[np.ndarray, "frames 22 3"]) -> Bool[np.ndarray, "fram
         return np.einsum("fi,fi->f", a, b)
 
     def bone(a: int, b: int) -> np.ndarray:
-        return normalise(joints[:, b] - joints[:, a])
+        return normalize(joints[:, b] - joints[:, a])
 
     line, spine = bone(17, 16), bone(0, 12)
     posed = np.abs(along(line, spine)) < 0.35

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.rigs.match_names import common_ancestor, path_up, plain_name
-from lead.motion.rotations import normalise
+from lead.motion.rotations import normalize
 
 _ALIKE, _BONES_ALIKE, _UNLIKE = 0.88, 0.5, 0.7
 """The least ratio of left to right limbs, and of a limb's two bones (mocap skeletons: 0.59 and more); and how much
@@ -137,7 +137,7 @@ def _limb(
 
 def _bends(chain: Sequence[int], children: Sequence[Sequence[int]], positions: np.ndarray) -> list[bool]:
     """Of each joint of a chain whether its angle varies, or is there at all; of the ends always."""
-    bones = normalise(np.diff(positions[:, list(chain)], axis=1))
+    bones = normalize(np.diff(positions[:, list(chain)], axis=1))
     angles = np.degrees(np.arccos(np.clip(np.einsum("fji,fji->fj", bones[:, 1:], bones[:, :-1]), -1, 1)))
     bent = (angles.std(axis=0) > _SWING) | (angles.mean(axis=0) > _BENT)
     inner = [bool(bend) or len(children[joint]) > 1 for bend, joint in zip(bent, chain[1:], strict=False)]
@@ -161,7 +161,7 @@ def _head(
     up = positions[:, arms.branch] - positions[:, [limb[2] for limb in legs.limbs]].mean(axis=1)
     chains = [_chain(child, children, lengths) for child in children[arms.branch] if child not in taken]
     rises = [
-        np.einsum("fi,fi->f", positions[:, c[-1]] - positions[:, arms.branch], normalise(up)).mean() for c in chains
+        np.einsum("fi,fi->f", positions[:, c[-1]] - positions[:, arms.branch], normalize(up)).mean() for c in chains
     ]
     best = int(np.argmax(rises)) if chains else -1
     return chains[best] if chains and rises[best] > 0.1 * legs.length else []
@@ -174,7 +174,7 @@ def _upright(legs: _Pair, arms: _Pair, positions: np.ndarray) -> bool:
         for pair, place in ((legs, 0), (legs, 2), (arms, 0))
     )
     spine, leg = shoulders - hips, ankles - hips
-    along = np.median(np.einsum("fi,fi->f", normalise(spine), normalise(leg)))
+    along = np.median(np.einsum("fi,fi->f", normalize(spine), normalize(leg)))
     torso = float(np.median(np.linalg.norm(spine, axis=-1)))
     return bool(along < -0.5 and 0.2 < torso / legs.length < 1.5 and 0.3 < arms.length / legs.length < 1.5)
 
@@ -212,6 +212,6 @@ def _left(names: Sequence[str], legs: _Pair, positions: np.ndarray) -> int:
     hips, knees, ankles = (positions[:, [limb[place] for limb in legs.limbs]] for place in range(3))
     toes = [chain[chain.index(limb[2]) + 1 :] for chain, limb in zip(legs.chains, legs.limbs, strict=True)]
     forward = positions[:, [toe[0] for toe in toes]] - ankles if all(toes) else knees - (hips + ankles) / 2
-    up = normalise(hips.mean(axis=1) - ankles.mean(axis=1))
+    up = normalize(hips.mean(axis=1) - ankles.mean(axis=1))
     side = np.cross(up, forward.sum(axis=1))
     return 0 if np.einsum("fi,fi->f", hips[:, 0] - hips[:, 1], side).sum() > 0 else 1

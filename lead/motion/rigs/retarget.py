@@ -3,7 +3,7 @@
 A joint's rotation comes from where the joints next after it lie: several of them by Kabsch, a single one by
 the shortest arc from where the parent's rotation carries its bone; twist is what the reference pose
 has. Joints that lead nowhere (wrists, head, toes, fingers) keep the reference pose.
-Conventions: positions in metres, Y up; inside `pose` everything is in the file's units and axes.
+Conventions: positions in meters, Y up; inside `pose` everything is in the file's units and axes.
 Knows nothing of features: slice 67:193 is never used, for its twist is undefined.
 """
 
@@ -21,7 +21,7 @@ from lead.motion.rotations import (
     cross,
     kabsch,
     matrix_to_euler,
-    normalise,
+    normalize,
     shortest_arc,
     unwrap_euler,
 )
@@ -37,7 +37,7 @@ _TWIST_STEP = 0.4
 _RELEASE = 0.1
 """Share of a carried twist that is let go of in a frame."""
 _STANDING = 0.15
-"""Metres a second: ankle and toe of a foot that stands are slower."""
+"""Meters a second: ankle and toe of a foot that stands are slower."""
 _FOOT_SLOPE = -0.47
 """Radians from the horizontal to a standing foot, where no foot of the clip stands."""
 
@@ -45,7 +45,7 @@ _FOOT_SLOPE = -0.47
 def motion_to_bvh(
     joints: Float[np.ndarray, "frames 22 3"], fps: float, offsets: Float[np.ndarray, "22 3"] | None = None
 ) -> Bvh:
-    """On our 22 joints, centimetres, Y up: at rest the clip's own body in a T-pose, or what `offsets` (metres) say."""
+    """On our 22 joints, centimeters, Y up: at rest the clip's own body in a T-pose, or what `offsets` (meters) say."""
     joints = np.array(joints, dtype=np.float64)
     return _pose(own_rig(own_offsets(joints, fps) if offsets is None else offsets, fps), joints, aim=True)
 
@@ -83,14 +83,14 @@ def own_offsets(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[n
         children = [left, right, above]
         shape = _mean_shape(joints[:, children] - joints[:, joint, None])
         if shape is not None:
-            offsets[children] = normalise(shape) * lengths[children, None]
+            offsets[children] = normalize(shape) * lengths[children, None]
     slope = _foot_slope(joints, fps)
     offsets[[10, 11]] = np.array([0.0, np.sin(slope), np.cos(slope)]) * lengths[[10, 11], None]
     return offsets
 
 
 def own_rig(offsets: Float[np.ndarray, "22 3"], fps: float) -> Rig:
-    """Our 22 joints as a rig in centimetres that rests as these offsets (metres) say, about in a T-pose."""
+    """Our 22 joints as a rig in centimeters that rests as these offsets (meters) say, about in a T-pose."""
     offsets = 100 * offsets
     toes, crown, l_hand, r_hand = (0.0, 0.0, 5.0), (0.0, 15.0, 0.0), (10.0, 0.0, 0.0), (-10.0, 0.0, 0.0)
     ends = {10: toes, 11: toes, 15: crown, 20: l_hand, 21: r_hand}
@@ -124,8 +124,8 @@ def _mean_shape(vectors: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "
 
     None where the three lie on a line.
     """
-    x = normalise(vectors[:, 0] - vectors[:, 1])
-    y = normalise(vectors[:, 2] - np.einsum("fi,fi->f", vectors[:, 2], x)[:, None] * x)
+    x = normalize(vectors[:, 0] - vectors[:, 1])
+    y = normalize(vectors[:, 2] - np.einsum("fi,fi->f", vectors[:, 2], x)[:, None] * x)
     if not (np.any(x, axis=-1) & np.any(y, axis=-1)).all():
         return None
     axes = np.stack([x, y, cross(x, y)], axis=-2)
@@ -244,7 +244,7 @@ def _fit(
     """The rotation that best takes several rest vectors (in the joint's frame) to the bones' directions."""
     rests = np.array([rest for _, rest, _ in led])
     weights = np.array([weight for _, _, weight in led]) * np.linalg.norm(rests, axis=-1)
-    return kabsch(np.broadcast_to(rests, bones.shape), normalise(bones) * weights[:, None], prior)
+    return kabsch(np.broadcast_to(rests, bones.shape), normalize(bones) * weights[:, None], prior)
 
 
 def _hips_off(
@@ -256,7 +256,7 @@ def _hips_off(
     off = []
     for (ours, rest, weight), bone in zip(led, bones, strict=True):
         if ours in (1, 2):  # a hip that counts little is put right by a joint of its own
-            off.append(bone - (turned @ rest if weight == 1 else normalise(bone) * np.linalg.norm(rest)))
+            off.append(bone - (turned @ rest if weight == 1 else normalize(bone) * np.linalg.norm(rest)))
     return np.mean(off, axis=0)
 
 
@@ -271,14 +271,14 @@ def _point(
 
     It is the prior's shortest arc, twisted about the bone so that the hinge goes to the bend's normal.
     """
-    axis, bone = normalise(rest), normalise(np.einsum("fji,fj->fi", prior, bone))
+    axis, bone = normalize(rest), normalize(np.einsum("fji,fj->fi", prior, bone))
     arc = shortest_arc(axis, bone)
     loose = bone @ axis < _NEAR_OPPOSITE
     if normal is not None:
-        side = normalise(hinge - (hinge @ axis) * axis)
+        side = normalize(hinge - (hinge @ axis) * axis)
         normal = np.einsum("fji,fj->fi", prior, normal)
     elif loose.any():
-        side = normalise(cross(axis, np.eye(3)[np.argmin(np.abs(axis))]))
+        side = normalize(cross(axis, np.eye(3)[np.argmin(np.abs(axis))]))
         normal = np.zeros_like(bone)
     else:
         return prior @ arc
@@ -289,8 +289,8 @@ def _point(
 def _bend_normal(targets: Float[np.ndarray, "frames 22 3"], joint: int) -> Float[np.ndarray, "frames 3"]:
     """The normal of the plane in which a limb bends, as long as the sine of its bend."""
     first, second, third = next(limb for limb in LIMBS if limb[0] == joint)
-    upper = normalise(targets[:, second] - targets[:, first])
-    return cross(upper, normalise(targets[:, third] - targets[:, second]))
+    upper = normalize(targets[:, second] - targets[:, first])
+    return cross(upper, normalize(targets[:, third] - targets[:, second]))
 
 
 def _follow_twist(

@@ -3,7 +3,7 @@
 Stages of reading: joints (`match`) -> reference pose -> up axis and unit (`axes`) -> spine, and ends of feet and
 head. The reference pose is the rest pose where that is a standing person; where the offsets alone are no person
 (Bandai's, LAFAN1's), it is the clip's mean pose. It stands for what bone directions leave open (twist, fingers).
-Conventions: `file` is the rig's own units and axes, `world` is ours (metres, Y up); a *node* is a joint of
+Conventions: `file` is the rig's own units and axes, `world` is ours (meters, Y up); a *node* is a joint of
 the file, one of its End Sites, or a tip that we build where a rig ends without one.
 Knows nothing of writing: see `retarget`.
 """
@@ -21,7 +21,7 @@ from lead.motion.read_options import Reading
 from lead.motion.rigs.match import match_person
 from lead.motion.rigs.match_names import convention, path_up, spine_path
 from lead.motion.rigs.units import LEG, UP_TO_WORLD, guess_unit, nearest_axis, standing_axis
-from lead.motion.rotations import nearest_rotation, normalise
+from lead.motion.rotations import nearest_rotation, normalize
 from lead.motion.skeleton import BONE_LENGTHS, JOINTS
 
 LIMBS = ((1, 4, 7), (2, 5, 8), (16, 18, 20), (17, 19, 21))
@@ -44,7 +44,7 @@ class Rig:
     end_sites: tuple[tuple[int, tuple[float, float, float]], ...]
     fps: float
     scale: float
-    """Metres in a unit of the file."""
+    """Meters in a unit of the file."""
     up: str
     """The file's up axis: "X", "Y" or "Z"."""
     node_parents: tuple[int, ...]
@@ -54,11 +54,11 @@ class Rig:
     rotations: Float[np.ndarray, "joints 3 3"]
     """Of each joint relative to its parent in the reference pose."""
     nodes: tuple[int, ...]
-    """The node of each of our 22 joints; -1 where it is interpolated between its neighbours."""
+    """The node of each of our 22 joints; -1 where it is interpolated between its neighbors."""
     hinges: Float[np.ndarray, "22 3"]
     """For hips and shoulders the axis about which knee and elbow bend, in their frame; else zero."""
     floor: float
-    """Height of the lowest joint in the clip that the rig came from (metres)."""
+    """Height of the lowest joint in the clip that the rig came from (meters)."""
     notes: tuple[str, ...] = ()
     """What was guessed of it and may be wrong, in words."""
 
@@ -68,11 +68,11 @@ class Rig:
         return read_rig(bvh)[0]
 
     def to_world(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
-        """File coordinates to metres, Y up."""
+        """File coordinates to meters, Y up."""
         return points @ (self.scale * UP_TO_WORLD[self.up].T)
 
     def to_file(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
-        """Metres, Y up to file coordinates."""
+        """Meters, Y up to file coordinates."""
         return points @ (UP_TO_WORLD[self.up] / self.scale)
 
     def reference(self) -> Float[np.ndarray, "nodes 3"]:
@@ -86,7 +86,7 @@ class Rig:
 
     @property
     def leg(self) -> float:
-        """Metres from hip to knee to ankle, the mean of both sides."""
+        """Meters from hip to knee to ankle, the mean of both sides."""
         return self.scale * _leg(self.reference()[list(self.nodes)])
 
 
@@ -144,12 +144,12 @@ def _hinges(rig: Rig, positions: np.ndarray, rotations: np.ndarray) -> Float[np.
     hinges = np.zeros((22, 3))
     for chain in LIMBS:
         first, second, third = (rig.nodes[joint] for joint in chain)
-        upper = normalise(positions[:, second] - positions[:, first])
-        lower = normalise(positions[:, third] - positions[:, second])
+        upper = normalize(positions[:, second] - positions[:, first])
+        lower = normalize(positions[:, third] - positions[:, second])
         normals = np.einsum("fji,fj->fi", rotations[:, first], np.cross(upper, lower))
         # the straighter the limb, the shorter and the noisier its normal
         if len(normals) and np.linalg.norm(normals.mean(axis=0)) > _BENT:
-            hinges[chain[0]] = normalise(normals.mean(axis=0))
+            hinges[chain[0]] = normalize(normals.mean(axis=0))
     return hinges
 
 
@@ -158,7 +158,7 @@ _ARMS = ((9, 13, 16), (9, 14, 17))
 
 
 def interpolate(joints: Float[np.ndarray, "*batch 22 3"], missing: Sequence[int]) -> None:
-    """Set missing joints of the spine and collars between their neighbours, at even steps; in place."""
+    """Set missing joints of the spine and collars between their neighbors, at even steps; in place."""
     for chain in (_SPINE, *_ARMS):
         there = [n for n, joint in enumerate(chain) if joint not in missing]
         for low, high in itertools.pairwise(there):
@@ -181,10 +181,10 @@ def _reference_pose(bvh: Bvh, found: dict[str, int]) -> tuple[np.ndarray, np.nda
 
 def _stands(positions: Float[np.ndarray, "joints 3"], found: dict[str, int]) -> bool:
     """Legs parallel, against the spine and across the hips; arms anyhow."""
-    left, right = (normalise(positions[found[f"{s}_ankle"]] - positions[found[f"{s}_hip"]]) for s in ("left", "right"))
-    spine = normalise(_body_up(positions[None], found)[0])
-    across = normalise(positions[found["left_hip"]] - positions[found["right_hip"]])
-    legs = normalise(left + right)
+    left, right = (normalize(positions[found[f"{s}_ankle"]] - positions[found[f"{s}_hip"]]) for s in ("left", "right"))
+    spine = normalize(_body_up(positions[None], found)[0])
+    across = normalize(positions[found["left_hip"]] - positions[found["right_hip"]])
+    legs = normalize(left + right)
     return bool(left @ right > 0.7 and spine @ legs < -0.7 and across @ across > 0 and abs(across @ legs) < 0.3)
 
 
@@ -207,9 +207,9 @@ def _up_axes(
     head = found.get("neck", found.get("head", 0))
     feet = positions[:, [found["left_ankle"], found["right_ankle"]]]
     if rest is None:
-        up = stated or nearest_axis(normalise(positions[:, head] - feet.mean(axis=1)).mean(axis=0))
+        up = stated or nearest_axis(normalize(positions[:, head] - feet.mean(axis=1)).mean(axis=0))
         return up, up, ()
-    rest_up = nearest_axis(normalise(_body_up(rest[None], found))[0])
+    rest_up = nearest_axis(normalize(_body_up(rest[None], found))[0])
     up, note = standing_axis(feet, positions[:, head], rest_up)
     return rest_up, stated or up, note if stated is None else ()
 
@@ -267,9 +267,9 @@ def _tip(
     """For a foot or head that the rig lacks: the End Site or last joint that serves, or else where to build it."""
     up = to_world[1]
     across = positions[nodes[1]] - positions[nodes[2]] + positions[nodes[16]] - positions[nodes[17]]
-    forward = normalise(np.cross(across, up))
+    forward = normalize(np.cross(across, up))
     length = BONE_LENGTHS[joint] * leg / LEG
-    ahead, built = (up, up) if joint == 15 else (forward, normalise(0.9 * forward - 0.4 * up))
+    ahead, built = (up, up) if joint == 15 else (forward, normalize(0.9 * forward - 0.4 * up))
     reach, end = max(((float((positions[end] - positions[owner]) @ ahead), end) for end in ends), default=(0.0, -1))
     return end if reach > 0.4 * length else built * length
 

@@ -1,18 +1,18 @@
 """Which way is up in a file, and how long its unit is: guessed from the body, unless a user says it.
 
-Conventions: ours are metres, Y up, right-handed.  Each guess comes with notes, in words, where it may be wrong.
+Conventions: ours are meters, Y up, right-handed.  Each guess comes with notes, in words, where it may be wrong.
 """
 
 import numpy as np
 from jaxtyping import Float
 
 from lead.motion.read_options import UNITS
-from lead.motion.rotations import normalise
+from lead.motion.rotations import normalize
 
 _UNITS = {**UNITS, "CMU": 0.0254 / 0.45}
-"""Metres in a file's unit; CMU's ASF files count in inches / 0.45."""
+"""Meters in a file's unit; CMU's ASF files count in inches / 0.45."""
 LEG = 0.82
-"""Metres from a person's hip to the ankle."""
+"""Meters from a person's hip to the ankle."""
 _RARE = {"inch": 0.25, "CMU": 0.25}
 """How much less likely a unit is than the others, as a logarithm of leg lengths."""
 _ODD_LEG = 0.35
@@ -30,10 +30,10 @@ _FLOOR = 0.35
 
 
 def guess_unit(leg: float, stated: str | None) -> tuple[float, tuple[str, ...]]:
-    """Metres in a unit of the file, by the leg's length, and a note where no unit makes it a usual one."""
+    """Meters in a unit of the file, by the leg's length, and a note where no unit makes it a usual one."""
     if stated is not None:
         return UNITS[stated], ()
-    odds = {unit: abs(np.log(leg * metres / LEG)) for unit, metres in _UNITS.items()}
+    odds = {unit: abs(np.log(leg * meters / LEG)) for unit, meters in _UNITS.items()}
     unit = min(_UNITS, key=lambda unit: odds[unit] + _RARE.get(unit, 0.0))
     if odds[unit] < _ODD_LEG:
         return _UNITS[unit], ()
@@ -54,7 +54,7 @@ def standing_axis(
         return expected, ()
     body = head - feet.mean(axis=1)
     height = float(np.linalg.norm(body, axis=-1).mean())
-    direction = normalise(body).mean(axis=0)
+    direction = normalize(body).mean(axis=0)
     if direction["XYZ".index(expected)] < _UPRIGHT:
         for n, axis in enumerate("XYZ"):
             lowest = feet[..., n].min(axis=1)

@@ -68,7 +68,7 @@ def test_credits_are_carried_into_the_file_and_the_card(run: Run, clips: Path) -
     credits = ("--license", "CC BY 4.0", "--source", "Studio X", "--author", "Zoë", "--description", "A limp.")
     result = run("learn", clips, *QUICK, *credits)
     assert result.exit_code == 0, result.output
-    assert "no licence" not in result.stderr
+    assert "no license" not in result.stderr
     concept = Concept.load("limp.safetensors")
     assert {(one.source, one.license) for one in concept.exemplars} == {("Studio X", "CC BY 4.0")}
     assert (concept.author, concept.description) == ("Zoë", "A limp.")
@@ -79,10 +79,10 @@ def test_credits_are_carried_into_the_file_and_the_card(run: Run, clips: Path) -
     assert "| 2 recordings | CC BY 4.0 |" in Path("limp/README.md").read_text(encoding="utf-8")
 
 
-def test_a_licence_that_is_not_stated_is_missed_and_no_error(run: Run, clips: Path) -> None:
+def test_a_license_that_is_not_stated_is_missed_and_no_error(run: Run, clips: Path) -> None:
     result = run("learn", clips, *QUICK, "--json")
     assert result.exit_code == 0, result.output
-    assert "no licence of the recordings is stated" in result.stderr
+    assert "no license of the recordings is stated" in result.stderr
     assert json.loads(result.stdout)["license"] == Concept.load("limp.safetensors").license
 
 
@@ -90,7 +90,7 @@ def test_a_source_that_is_a_path_is_refused_before_the_work(run: Run, clips: Pat
     fails(run("learn", clips, *QUICK, "--source", "/home/me/takes"), "/home/me/takes", "path on a disk")
 
 
-def test_on_a_terminal_the_licence_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_the_license_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     for stream in (sys.stdin, sys.stderr):
         monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
@@ -105,7 +105,7 @@ def test_on_a_terminal_the_licence_is_asked_for(monkeypatch: pytest.MonkeyPatch)
     ("license", "said"),
     [
         ("CC BY-NC-SA 4.0 (base model x); MIT (recordings)", "Neither it nor motions made with it are for commercial"),
-        ("MIT", "Licence of the word: MIT."),
+        ("MIT", "License of the word: MIT."),
         ("", "not stated"),
     ],
 )

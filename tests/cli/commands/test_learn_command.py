@@ -1,4 +1,4 @@
-"""`lead-invert learn` and `evaluate` on a tiny base: clips looked at, a word learnt, told of and judged."""
+"""`lead-invert learn` and `evaluate` on a tiny base: clips looked at, a word learned, told of and judged."""
 
 import json
 import os
@@ -106,7 +106,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(run: Run, clips:
     fails(run("list"), "take-0.bvh: cannot be read as a library: Not a directory; name another with LEAD_CONCEPTS")
 
 
-def test_one_file_is_learnt_by_one_command_at_a_time(run: Run, clips: Path) -> None:
+def test_one_file_is_learned_by_one_command_at_a_time(run: Run, clips: Path) -> None:
     with locked(Path(".limp.learning"), keep=False):
         result = run("learn", clips, "--token", "<limp>", *QUICK)
         assert result.exit_code == 1
@@ -286,10 +286,10 @@ def test_evaluate_with_and_without_the_word(run: Run, concept_path: Path, walk: 
     assert len(said["clips"]) == 2 and said["prompts"]
 
 
-def test_evaluate_warns_of_clips_that_were_learnt_from(run: Run, concept_path: Path, clips: Path) -> None:
+def test_evaluate_warns_of_clips_that_were_learned_from(run: Run, concept_path: Path, clips: Path) -> None:
     result = run("evaluate", concept_path, "--clips", clips / "take-0.bvh")
     assert result.exit_code == 0, result.output
-    assert "<limp> was learnt from take-0" in result.stderr
+    assert "<limp> was learned from take-0" in result.stderr
 
 
 def test_evaluate_what_is_not_there(run: Run, concept_path: Path, tmp_path: Path) -> None:

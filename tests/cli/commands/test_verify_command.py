@@ -1,4 +1,4 @@
-"""`lead-invert verify`, and words on a base that they were not learnt on."""
+"""`lead-invert verify`, and words on a base that they were not learned on."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Run = Callable[..., Result]
 
 
 def changed(path: Path, tmp_path: Path, **parts: str) -> Path:
-    """The concept as if other parts of the base had been other ones where it was learnt."""
+    """The concept as if other parts of the base had been other ones where it was learned."""
     concept = Concept.load(path)
     other = replace(concept, fingerprints={**concept.fingerprints, **parts}, base="another-base")
     return other.save(tmp_path / "other.safetensors")

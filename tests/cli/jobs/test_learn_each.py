@@ -39,11 +39,11 @@ def test_each_folder_is_a_word_and_one_that_fails_stops_no_other(run: Run, style
     assert result.exit_code == 1
     said = json.loads(result.stdout)
     assert [(word["token"], word["state"]) for word in said["words"]] == [
-        ("<old-man>", "learnt"), ("<broken>", "failed"), ("<limp>", "there before"),
+        ("<old-man>", "learned"), ("<broken>", "failed"), ("<limp>", "there before"),
     ]  # fmt: skip
     assert "no clip that can be used" in said["words"][1]["error"]
     assert "broken: no clip that can be used" in " ".join(result.stderr.split())
-    assert result.stderr.count("no licence of the recordings is stated") == 1
+    assert result.stderr.count("no license of the recordings is stated") == 1
     assert sorted(path.name for path in Path("words").iterdir()) == ["limp.safetensors", "old-man.safetensors"]
     assert Path("words/limp.safetensors").read_bytes() == before
     concept = Concept.load("words/old-man.safetensors")
@@ -52,7 +52,7 @@ def test_each_folder_is_a_word_and_one_that_fails_stops_no_other(run: Run, style
     (styles / "broken").rmdir()
     again = run("learn", styles, *QUICK, "--output", "words")
     assert again.exit_code == 0, again.output
-    assert "Words that were there before were not learnt again" in again.stdout
+    assert "Words that were there before were not learned again" in again.stdout
 
 
 def test_ranks_share_the_folders(run: Run, styles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_ctrl_c_ends_the_processes_at_once(run: Run, styles: Path, monkeypatch: 
     monkeypatch.setattr(each.time, "sleep", stop)
     result = run("learn", styles, *QUICK, "--jobs", 2, "--output", "words")
     assert result.exit_code == 130
-    assert "0 of 3 words learnt. The same command goes on where it was." in " ".join(result.stderr.split())
+    assert "0 of 3 words learned. The same command goes on where it was." in " ".join(result.stderr.split())
     assert [process.returncode for process in started] == [-15, -15]
     assert not Path("words").exists()
 

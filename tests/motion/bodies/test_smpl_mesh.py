@@ -53,9 +53,9 @@ def test_a_bodys_joints_are_where_the_motions_are(tmp_path, joints):
     motion = Motion(smpl_joints(20))
     mesh = bodies.body_mesh(motion, saved(tmp_path / "model.npz", **synthetic(joints)), frame=7)
     corners = mesh.vertices.reshape(-1, 6, 3)
-    centres = corners.mean(axis=1)
-    np.testing.assert_allclose(centres[:22], motion.joints[7], atol=0.001)
-    np.testing.assert_allclose(np.linalg.norm(corners - centres[:, None], axis=-1), 0.03, atol=1e-6)
+    centers = corners.mean(axis=1)
+    np.testing.assert_allclose(centers[:22], motion.joints[7], atol=0.001)
+    np.testing.assert_allclose(np.linalg.norm(corners - centers[:, None], axis=-1), 0.03, atol=1e-6)
 
 
 def test_pose_directions_act(tmp_path, make_walk):
@@ -74,7 +74,7 @@ def test_bodies_and_trails_are_written_and_read_again(tmp_path, make_walk, suffi
     assert sorted(trail.geometry) == ["frame_0", "frame_10", "frame_20", "frame_29", "frame_39"]
     again = trimesh.load(bodies.save_mesh(trail, tmp_path / f"trail{suffix}"), force="mesh", process=False)
     assert len(again.faces) == 5 * len(mesh.faces)
-    assert again.extents[2] > 1.5  # metres walked in two seconds
+    assert again.extents[2] > 1.5  # meters walked in two seconds
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_bodies_and_trails_are_written_and_read_again(tmp_path, make_walk, suffi
         ({"posedirs": np.zeros((144, 3, 10))}, r"'posedirs' of shape .* expected \(144, 3, 207\)"),
         ({"J_regressor": np.array(None)}, "pickled objects are never loaded"),
         ({"v_template": np.full((144, 3), np.nan)}, "'v_template' is NaN"),
-        ({"v_template": np.full((144, 3), 1e300)}, r"'v_template' has the value 1e\+300; expected metres or radians"),
+        ({"v_template": np.full((144, 3), 1e300)}, r"'v_template' has the value 1e\+300; expected meters or radians"),
     ],
 )
 def test_what_is_no_body_model(tmp_path, make_walk, change, says):

@@ -261,11 +261,11 @@ def test_a_failed_write_leaves_nothing(tmp_path):
 
 
 @pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
-def test_every_file_of_the_pack_comes_back_to_a_tenth_of_a_millimetre():
+def test_every_file_of_the_pack_comes_back_to_a_tenth_of_a_millimeter():
     files = pack_bvhs()
     assert len(files) > 20
     for path in files:
         bvh = read_bvh(path)
         back = parse_bvh(format_bvh(bvh).encode())
-        assert np.abs(back.world()[0] - bvh.world()[0]).max() < 0.01, path  # centimetres
+        assert np.abs(back.world()[0] - bvh.world()[0]).max() < 0.01, path  # centimeters
         assert back.fps == bvh.fps

@@ -57,7 +57,7 @@ def test_stated_axes_and_units_are_taken(tmp_path, bvh, make_walk):
     path = tmp_path / "clip.fbx"
     path.write_bytes(walk_fbx(bvh, {"UnitScaleFactor": 2.54}))
     small = Motion.read(path)
-    np.testing.assert_allclose(small.joints, 2.54 * make_walk(30), atol=5e-4)  # centimetres that are called inches
+    np.testing.assert_allclose(small.joints, 2.54 * make_walk(30), atol=5e-4)  # centimeters that are called inches
     np.testing.assert_allclose(Motion.read(path, Reading(unit="cm")).joints, make_walk(30), atol=2e-4)
     path.write_bytes(walk_fbx(bvh, Z_UP))
     lying = read_fbx(path).world()[0]

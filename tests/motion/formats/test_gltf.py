@@ -52,7 +52,7 @@ def test_a_walk_comes_back_from_every_container(tmp_path, glb, make_walk):
 
 
 def test_scaled_turned_and_nested_scenes(tmp_path, glb, make_walk):
-    """Under armatures that make it centimetres with Z up, as rotation and scale, or as a matrix."""
+    """Under armatures that make it centimeters with Z up, as rotation and scale, or as a matrix."""
     document, binary = taken_apart(glb)
     turn = axis_angle_to_matrix(np.array([np.pi / 2, 0, 0]))
     matrix = np.eye(4)

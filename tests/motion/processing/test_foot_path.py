@@ -45,7 +45,7 @@ def test_a_clip_in_the_air_is_left_alone():
 
 def test_kit_features_are_planted_too():
     features = standing(80).features(KIT)
-    features[:, 2] += 10.0  # millimetres a frame
+    features[:, 2] += 10.0  # millimeters a frame
     held = Motion.from_features(features, planted=True).joints[-1, 0, 2]
     assert abs(held) < 0.05 < abs(Motion.from_features(features).joints[-1, 0, 2])
 

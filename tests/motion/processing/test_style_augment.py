@@ -4,10 +4,10 @@ import pytest
 from lead.motion.processing.style_augment import (
     ATTRIBUTES,
     SCALES,
-    Manner,
+    StyleParams,
     drawn,
-    manner_to_vector,
     mirrored,
+    style_params_to_vector,
     vary,
     wild,
     with_upper_body,
@@ -16,8 +16,8 @@ from lead.motion.skeleton import bone_lengths
 
 
 def test_the_neutral_manner_changes_nothing(walk):
-    np.testing.assert_allclose(vary(walk.joints, Manner()), walk.joints, atol=1e-6)
-    assert not manner_to_vector(Manner()).any()
+    np.testing.assert_allclose(vary(walk.joints, StyleParams()), walk.joints, atol=1e-6)
+    assert not style_params_to_vector(StyleParams()).any()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -35,16 +35,16 @@ def test_attributes_do_what_they_say(walk):
     def hands_apart(joints):
         return np.linalg.norm(joints[:, 20] - joints[:, 21], axis=-1).mean()
 
-    assert head_ahead(vary(walk.joints, Manner(lean=0.6))) > head_ahead(walk.joints) + 0.15
-    assert hands_apart(vary(walk.joints, Manner(arms_out=0.8))) > hands_apart(walk.joints) + 0.2
-    assert vary(walk.joints, Manner(crouch=0.2))[:, 0, 1].mean() < 0.85 * walk.joints[:, 0, 1].mean()
-    assert len(vary(walk.joints, Manner(tempo=2.0))) == pytest.approx(len(walk.joints) / 2, abs=1)
-    left = vary(walk.joints, Manner(side=0.4))
+    assert head_ahead(vary(walk.joints, StyleParams(lean=0.6))) > head_ahead(walk.joints) + 0.15
+    assert hands_apart(vary(walk.joints, StyleParams(arms_out=0.8))) > hands_apart(walk.joints) + 0.2
+    assert vary(walk.joints, StyleParams(crouch=0.2))[:, 0, 1].mean() < 0.85 * walk.joints[:, 0, 1].mean()
+    assert len(vary(walk.joints, StyleParams(tempo=2.0))) == pytest.approx(len(walk.joints) / 2, abs=1)
+    left = vary(walk.joints, StyleParams(side=0.4))
     assert (left[:, 15, 0] - left[:, 0, 0]).mean() > 0.1  # the left side is at +X
 
 
 def test_feet_stay_where_they_were_when_crouching(walk):
-    crouched = vary(walk.joints, Manner(crouch=0.15))
+    crouched = vary(walk.joints, StyleParams(crouch=0.15))
     np.testing.assert_allclose(crouched[:, [7, 8]], walk.joints[:, [7, 8]], atol=1e-3)
 
 
@@ -57,4 +57,4 @@ def test_mirroring_twice_is_nothing_and_bodies_can_be_joined(walk):
 def test_draws_are_seeded_and_within_their_ranges():
     first, second = (drawn(np.random.default_rng(3)) for _ in range(2))
     assert first == second and 1 <= len(first[1]) <= 2
-    assert set(SCALES) == {*Manner.__dataclass_fields__} and len(ATTRIBUTES) > 15
+    assert set(SCALES) == {*StyleParams.__dataclass_fields__} and len(ATTRIBUTES) > 15

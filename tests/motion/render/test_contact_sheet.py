@@ -25,7 +25,7 @@ def cells(sheet: Image.Image, row: int = 0, columns: int = 8) -> list[np.ndarray
 
 
 def of(cell: np.ndarray, part: str) -> np.ndarray:
-    """Where a part's colour is, however bright: shading changes its length only."""
+    """Where a part's color is, however bright: shading changes its length only."""
     color = np.array(COLORS[part])
     return cell @ color / np.linalg.norm(cell, axis=-1) / np.linalg.norm(color) > 0.995
 

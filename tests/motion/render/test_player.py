@@ -13,8 +13,8 @@ from lead.motion.render.player import player_page
 from lead.motion.skeleton import tpose
 
 
-def moved(frames: int = 12, fps: float = 30.0, metres: float = 1.0) -> Motion:
-    path = np.linspace([3.0, 1.0, 2.0], [3.0 + metres, 1.0, 2.0], frames)
+def moved(frames: int = 12, fps: float = 30.0, meters: float = 1.0) -> Motion:
+    path = np.linspace([3.0, 1.0, 2.0], [3.0 + meters, 1.0, 2.0], frames)
     return Motion((tpose() + path[:, None]).astype(np.float32), fps=fps)
 
 
@@ -48,8 +48,8 @@ def test_the_page_puts_limbs_where_we_do() -> None:
 
 
 def test_a_long_way_still_fits_into_16_bits() -> None:
-    packed = page_data(player_page([moved(metres=100.0)]))["motions"][0]
-    np.testing.assert_allclose(joints_of(packed), placed(moved(metres=100.0)), atol=0.002)
+    packed = page_data(player_page([moved(meters=100.0)]))["motions"][0]
+    np.testing.assert_allclose(joints_of(packed), placed(moved(meters=100.0)), atol=0.002)
 
 
 def test_is_small() -> None:

@@ -68,7 +68,7 @@ def test_what_is_nearer_hides_what_is_farther() -> None:
 
 
 def test_the_ground_stands_still_while_the_camera_follows() -> None:
-    """Half a metre on, the grid looks the same; a quarter of a metre on, it does not."""
+    """Half a meter on, the grid looks the same; a quarter of a meter on, it does not."""
     stage = Stage(replace(VIEW, focal=200.0, center=(60.0, 80.0)))
     nobody = np.tile([0.0, 50.0, 0.0], (len(FIGURE), 2, 1))
     radii = np.full((len(FIGURE), 2), 0.01)

@@ -21,7 +21,7 @@ def written(bvh: Bvh) -> Bvh:
 
 
 def errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Metres."""
+    """Meters."""
     assert a.shape == b.shape
     return np.linalg.norm(a - b, axis=-1)
 
