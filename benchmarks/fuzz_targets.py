@@ -32,7 +32,7 @@ from benchmarks.mutations import (
     zip_mutated,
 )
 from cli.read_inputs import read_captions, read_clip
-from lead.motion import Motion, Reading
+from lead.motion import Motion, ReadOptions
 from lead.motion.features import Stats
 from lead.motion.formats.fbx_records import Record, parse_records
 from lead.motion.skeleton import JOINTS, PARENTS, tpose
@@ -196,7 +196,7 @@ def _read_rig_map(path: Path) -> None:
     from lead.motion.rigs.rig_map import read_rig_map
 
     rig_map = read_rig_map(path)
-    read_clip(path.with_name("clip.bvh"), Reading(rig_map=rig_map))
+    read_clip(path.with_name("clip.bvh"), ReadOptions(rig_map=rig_map))
 
 
 def _read_body(path: Path) -> None:

@@ -22,7 +22,7 @@ from inversion.encoded_clips import cut
 from inversion.objectives import Draw, objective_loss
 from lead import Lead, Motion
 from lead.data.dataset import UNIT
-from lead.networks.lora import LoRA, applied
+from lead.networks.lora import LoRA, apply_lora
 
 Generate = Callable[[Sequence[str], Sequence[float], int, bool], list[Motion]]
 Latents = Callable[[Sequence[str], Int[Tensor, " batch"], int], Tensor]
@@ -58,7 +58,7 @@ def lora(
         rows = torch.multinomial(shares, BATCH, replacement=True, generator=generator)
         t = torch.randint(base.config.diffusion.steps, (BATCH,), generator=generator)
         eps = torch.randn(BATCH, *z.shape[1:], generator=generator)
-        with applied(base.denoiser, [(adapter, torch.ones(1))]), torch.autocast("cpu", torch.bfloat16):
+        with apply_lora(base.denoiser, [(adapter, torch.ones(1))]), torch.autocast("cpu", torch.bfloat16):
             loss = objective_loss(base, "denoising", Draw(z[rows], lengths[rows], t, eps, ()), text[rows])
         optimizer.zero_grad()
         loss.backward()
@@ -70,7 +70,7 @@ def lora(
 
 def _adapted(base: Lead, adapter: LoRA) -> Generate:
     def generate(prompts: Sequence[str], seconds: Sequence[float], seed: int, realign: bool) -> list[Motion]:
-        with applied(base.denoiser, [(adapter, torch.ones(1))]):
+        with apply_lora(base.denoiser, [(adapter, torch.ones(1))]):
             return base.generate(prompts, seconds=seconds, seed=seed, realign=realign)
 
     return generate

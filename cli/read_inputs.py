@@ -19,7 +19,7 @@ import typer
 from cli.console import UsageError, counted, existing, progress, sparing
 
 if TYPE_CHECKING:
-    from lead.motion import Motion, Reading
+    from lead.motion import Motion, ReadOptions
 
 SUFFIXES = (".bvh", ".fbx", ".glb", ".gltf", ".npz", ".npy")
 LISTING = "captions.jsonl"
@@ -70,13 +70,13 @@ Strict = Annotated[bool, typer.Option("--strict", help="Stop at a file that cann
 
 def reading_of(
     fps: float | None = None, unit: LengthUnit | None = None, up: UpAxis | None = None, rig_map: Path | None = None
-) -> "Reading":
+) -> "ReadOptions":
     """The options of reading together."""
-    from lead.motion.read_options import Reading
+    from lead.motion.read_options import ReadOptions
     from lead.motion.rigs.rig_map import read_rig_map
 
     named = read_rig_map(existing(rig_map, "--rig-map")) if rig_map else None
-    return Reading(fps=fps, unit=unit and unit.value, up=up and up.value, rig_map=named)
+    return ReadOptions(fps=fps, unit=unit and unit.value, up=up and up.value, rig_map=named)
 
 
 def _nobody(done: int, total: int) -> None:
@@ -86,7 +86,7 @@ def _nobody(done: int, total: int) -> None:
 def read_clips(
     places: Sequence[Path],
     warn: Callable[[str], None],
-    reading: "Reading | None" = None,
+    reading: "ReadOptions | None" = None,
     strict: bool = False,
     least: int = MIN_FRAMES,
 ) -> tuple[list[Path], "list[Motion]"]:
@@ -136,7 +136,7 @@ def refuse_more(places: Sequence[Path], most: int, advice: str) -> None:
 def each_clip(
     listing: Listing,
     warn: Callable[[str], None],
-    reading: "Reading | None" = None,
+    reading: "ReadOptions | None" = None,
     strict: bool = False,
     least: int = MIN_FRAMES,
     report: Callable[[int, int], None] = _nobody,
@@ -163,13 +163,13 @@ def each_clip(
                     tell(f"{path}: {note}")
 
 
-def read_clip(path: Path, reading: "Reading | None" = None, least: int = MIN_FRAMES) -> "Motion":
+def read_clip(path: Path, reading: "ReadOptions | None" = None, least: int = MIN_FRAMES) -> "Motion":
     """A motion that is long enough."""
-    from lead.motion import Motion, Reading
+    from lead.motion import Motion, ReadOptions
 
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: {_kind(path)} is not a motion; expected one of {', '.join(SUFFIXES)}.")
-    motion = Motion.read(path, reading or Reading())
+    motion = Motion.read(path, reading or ReadOptions())
     frames = len(motion.resample(_RATE).joints)
     if frames < least:
         raise UsageError(
@@ -198,7 +198,7 @@ def _read_folder(
     folder: Path,
     files: Iterable[Path],
     warn: Callable[[str], None],
-    reading: "Reading | None",
+    reading: "ReadOptions | None",
     strict: bool,
     least: int,
 ) -> "Iterator[tuple[Path, Motion]]":

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lead import Lead
-from lead.networks.lora import LoRA, applied
+from lead.networks.lora import LoRA, apply_lora
 
 RATE = 0.05
 FREE_SHARE = 0.1
@@ -49,7 +49,7 @@ class PseudoWord(nn.Module):
     def acting(self, base: Lead) -> Iterator[None]:
         """Inside, the denoiser has the adapter for all rows, however many."""
         one = torch.ones(1, device=base.device)
-        with applied(base.denoiser, [(self.adapter, one)] if self.adapter is not None else []):
+        with apply_lora(base.denoiser, [(self.adapter, one)] if self.adapter is not None else []):
             yield
 
     def tensors(self) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ from lead.motion.features import Stats
 from lead.motion.skeleton import Skeleton, skeleton_of
 from lead.networks.build import AnyDenoiserConfig, AnyVAEConfig, build_denoiser, build_vae, denoiser_config, vae_config
 from lead.networks.denoiser import DenoiserConfig
-from lead.networks.lora import LoRA, applied
+from lead.networks.lora import LoRA, apply_lora
 from lead.networks.projector import Projector, ProjectorConfig
 from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.networks.vae import VAEConfig
@@ -223,7 +223,7 @@ class Lead(nn.Module):
                 if at_work != (strengths := [rows.tolist() for rows in now]):
                     applying.close()
                     acting = [(part[0], rows) for part, rows in zip(adapters, now, strict=True) if rows.any()]
-                    applying.enter_context(applied(self.denoiser, acting))
+                    applying.enter_context(apply_lora(self.denoiser, acting))
                     at_work[:] = strengths
                 return predict(z_t, t)
 

@@ -16,7 +16,7 @@ from cli.read_inputs import SUFFIXES, InputFps, RigMap, Strict, Unit, Up, list_c
 
 if TYPE_CHECKING:
     from lead.eval.clip_quality import Check
-    from lead.motion import Reading
+    from lead.motion import ReadOptions
 
 SHOWN = 20
 """Names of a folder's other files that are said at most."""
@@ -86,7 +86,7 @@ def _clips(places: Sequence[Path]) -> list[Path]:
     return paths
 
 
-def _checked(path: Path, reading: "Reading") -> "Check":
+def _checked(path: Path, reading: "ReadOptions") -> "Check":
     from lead.eval.clip_quality import check as check_clip
     from lead.eval.clip_quality import refused
     from lead.motion import Motion, MotionError
@@ -120,7 +120,7 @@ def _cells(one: "Check") -> list[str]:
     ]  # fmt: skip
 
 
-def _write_draft(paths: Sequence[Path], target: Path, reading: "Reading") -> None:
+def _write_draft(paths: Sequence[Path], target: Path, reading: "ReadOptions") -> None:
     from lead.motion.atomic import write_atomically
     from lead.motion.read import SKELETONS, read_skeleton
     from lead.motion.rigs.rig_map import draft_rig_map

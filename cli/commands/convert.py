@@ -27,7 +27,7 @@ from cli.read_inputs import (
 )
 
 if TYPE_CHECKING:
-    from lead.motion import Motion, Reading
+    from lead.motion import Motion, ReadOptions
 
 
 @command
@@ -91,7 +91,7 @@ def convert(
 
 def _converted(
     listing: Listing,
-    reading: "Reading",
+    reading: "ReadOptions",
     strict: bool,
     rate: float | None,
     formats: Sequence[str],

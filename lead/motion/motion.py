@@ -20,7 +20,7 @@ from lead.motion.kit import features_to_clip, joints_to_kit
 from lead.motion.processing.foot_path import features_to_planted_clip
 from lead.motion.processing.style_augment import mirrored
 from lead.motion.read import read_clip, write_joints
-from lead.motion.read_options import Reading
+from lead.motion.read_options import ReadOptions
 from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
 from lead.motion.rigs.rig import Rig
 from lead.motion.skeleton import FPS, HUMANML3D, KIT, Skeleton
@@ -69,7 +69,7 @@ class Motion:
         return len(self.joints) / self.fps
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], reading: Reading = Reading()) -> "Motion":
+    def read(cls, path: str | os.PathLike[str], reading: ReadOptions = ReadOptions()) -> "Motion":
         """A clip from .bvh, .glb, .gltf, .fbx (skeletons), .npz (SMPL, joints, features) or .npy (joints, features).
 
         Raises MotionError naming the file, what is wrong with it and what was expected.

@@ -22,7 +22,7 @@ from lead.motion.bodies.smpl_poses import SMPL_KEYS, has_poses, read_smpl
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import MAX_VALUE, Bvh, read_bvh
 from lead.motion.kit import features_to_clip
-from lead.motion.read_options import UNITS, Reading
+from lead.motion.read_options import UNITS, ReadOptions
 from lead.motion.rigs.frame_rate import rate_note
 from lead.motion.rigs.leading_tpose import SPAN, count_lead_in, rest_turns
 from lead.motion.rigs.rig import Rig, read_rig
@@ -46,7 +46,7 @@ class Clip:
     """What was guessed, corrected or cut, in words."""
 
 
-def read_clip(path: Path, reading: Reading = Reading()) -> Clip:
+def read_clip(path: Path, reading: ReadOptions = ReadOptions()) -> Clip:
     """Read a motion file by its suffix; raises MotionError naming the file."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -61,7 +61,7 @@ def read_clip(path: Path, reading: Reading = Reading()) -> Clip:
         raise error if str(error).startswith(str(path)) else MotionError(f"{path}: {error}") from None
 
 
-def read_skeleton(path: Path, reading: Reading = Reading()) -> Bvh:
+def read_skeleton(path: Path, reading: ReadOptions = ReadOptions()) -> Bvh:
     """The skeleton and channels of a file that has them, before its joints are matched."""
     if path.suffix.lower() in (".glb", ".gltf"):
         from lead.motion.formats.gltf import read_gltf
@@ -74,7 +74,7 @@ def read_skeleton(path: Path, reading: Reading = Reading()) -> Bvh:
     return read_bvh(path, reading.fps)
 
 
-def _read_rigged(path: Path, reading: Reading) -> Clip:
+def _read_rigged(path: Path, reading: ReadOptions) -> Clip:
     bvh = read_skeleton(path, reading)
     rig, joints = read_rig(bvh, reading)
     notes = bvh.notes
@@ -86,7 +86,7 @@ def _read_rigged(path: Path, reading: Reading) -> Clip:
     return Clip(joints, rig.fps, rig, (*notes, *rig.notes, *_rate_notes(joints, rig.fps, reading)))
 
 
-def _rate_notes(joints: np.ndarray, fps: float, reading: Reading) -> tuple[str, ...]:
+def _rate_notes(joints: np.ndarray, fps: float, reading: ReadOptions) -> tuple[str, ...]:
     """Of a rate that the file states; what a user states is not questioned."""
     note = "" if reading.fps else rate_note(joints, fps)
     return (note,) if note else ()
@@ -96,13 +96,13 @@ def _lead_in_note(frames: int) -> str:
     return f"{frames} frame{'s' * (frames > 1)} {LEAD_IN}"
 
 
-def _read_npy(path: Path, reading: Reading) -> Clip:
+def _read_npy(path: Path, reading: ReadOptions) -> Clip:
     with path.open("rb") as file:
         array = read_array(file, os.fstat(file.fileno()).st_size, "the array")
     return _array_to_clip(within(array, "the array"), None, reading)
 
 
-def _read_npz(path: Path, reading: Reading) -> Clip:
+def _read_npz(path: Path, reading: ReadOptions) -> Clip:
     arrays: dict[str, np.ndarray] = {}
     wanted = {*SMPL_KEYS, *_RATE_KEYS, "joints", "features"}
     try:
@@ -201,7 +201,7 @@ def _read_header(file: IO[bytes] | io.BufferedIOBase, name: str) -> tuple[tuple[
         raise MotionError(f"{name} is not in NPY format ({reason}); expected {_WANTED}.") from None
 
 
-def _array_to_clip(array: np.ndarray, fps: float | None, reading: Reading) -> Clip:
+def _array_to_clip(array: np.ndarray, fps: float | None, reading: ReadOptions) -> Clip:
     fps = reading.fps or fps
     if array.ndim == 3 and array.shape[1:] == (22, 3):
         joints = array @ (UNITS[reading.unit or "m"] * UP_TO_WORLD[reading.up or "Y"].T)

@@ -1,4 +1,4 @@
-"""`Reading`: what a user says of motion files that the files do not say, or say wrongly.
+"""`ReadOptions`: what a user says of motion files that the files do not say, or say wrongly.
 
 Knows nothing of the files: each reader takes what concerns it.
 """
@@ -16,7 +16,7 @@ UPS = ("X", "Y", "Z")
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """Options of reading; what is left out comes from the file or is guessed."""
 
     fps: float | None = None

@@ -58,7 +58,7 @@ class LoRA(nn.Module):
 
 
 @contextmanager
-def applied(network: nn.Module, adapters: Sequence[tuple[LoRA, Float[Tensor, "batch"]]]) -> Iterator[None]:
+def apply_lora(network: nn.Module, adapters: Sequence[tuple[LoRA, Float[Tensor, "batch"]]]) -> Iterator[None]:
     """Inside, the network has the additions; each adapter comes with its strength for every row of the batch.
 
     Raises LeadError for an adapter whose layers the network does not have in that shape.

@@ -16,7 +16,7 @@ from lead.kernels import native
 from lead.kernels import transformer as stacks
 from lead.kernels.linear import linear, plainly
 from lead.networks.layers import Transformer, lengths_to_mask
-from lead.networks.lora import LoRA, applied
+from lead.networks.lora import LoRA, apply_lora
 from lead.networks.mld import MldDenoiser, MldDenoiserConfig, SkipTransformer
 from lead.text.transformer import Blocks
 
@@ -138,7 +138,7 @@ def test_adapters_are_added_row_by_row(kind):
             up.normal_(std=0.1)
     without = native_only(module, x, mask)
     for adapters in ([(some, strengths)], [(other, torch.ones(1))], [(some, strengths), (other, 1 - strengths)]):
-        with applied(module, adapters):
+        with apply_lora(module, adapters):
             ours, theirs = native_only(module, x, mask), plain(module, x, mask)
             torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
             assert not torch.allclose(ours, without, atol=1e-2)

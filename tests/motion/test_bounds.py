@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.fuzz_targets import small_motion
-from lead.motion import Motion, MotionError, Reading
+from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import format_bvh
 from lead.motion.rigs.retarget import motion_to_bvh
 
@@ -87,4 +87,4 @@ def test_a_rig_of_ten_thousand_joints_is_none(tmp_path):
     root = "HIERARCHY\nROOT r\n{\nOFFSET 0 0 0\nCHANNELS 1 Xposition\n"
     (tmp_path / "a.bvh").write_text(f"{root}{chain}}}\nMOTION\nFrames: 0\nFrame Time: 0.1\n")
     with pytest.raises(MotionError, match="more than 1024 joints"):
-        Motion.read(tmp_path / "a.bvh", Reading())
+        Motion.read(tmp_path / "a.bvh", ReadOptions())

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.pack import has_pack, pack_folder, read_joints
-from lead.motion import Motion, MotionError, Reading
+from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh, format_bvh, write_bvh
 from lead.motion.rigs.frame_rate import rate_note
 from lead.motion.rigs.leading_tpose import count_lead_in
@@ -41,20 +41,20 @@ def with_values(bvh: Bvh, values: np.ndarray) -> Bvh:
 )
 def test_options_that_cannot_be_are_refused(options, says):
     with pytest.raises(MotionError, match=says):
-        Reading(**options)
+        ReadOptions(**options)
 
 
 def test_what_is_stated_is_taken(tmp_path, mixamo):
     path = write_bvh(mixamo, tmp_path / "clip.bvh")
     plain = Motion.read(path)
     assert (plain.notes, plain.fps) == ((), 30)
-    assert Motion.read(path, Reading(fps=60)).fps == 60
-    assert Motion.read(path, Reading(fps=60)).rig.fps == 60
-    inches = Motion.read(path, Reading(unit="inch"))
+    assert Motion.read(path, ReadOptions(fps=60)).fps == 60
+    assert Motion.read(path, ReadOptions(fps=60)).rig.fps == 60
+    inches = Motion.read(path, ReadOptions(unit="inch"))
     np.testing.assert_allclose(inches.joints, 2.54 * plain.joints, rtol=1e-5)
-    np.testing.assert_allclose(Motion.read(path, Reading(up="Z")).joints[..., 1], plain.joints[..., 2], atol=1e-6)
+    np.testing.assert_allclose(Motion.read(path, ReadOptions(up="Z")).joints[..., 1], plain.joints[..., 2], atol=1e-6)
     np.save(tmp_path / "joints.npy", plain.joints[..., [0, 2, 1]] * [100, -100, 100])
-    stated = Motion.read(tmp_path / "joints.npy", Reading(fps=30, unit="cm", up="Z"))
+    stated = Motion.read(tmp_path / "joints.npy", ReadOptions(fps=30, unit="cm", up="Z"))
     np.testing.assert_allclose(stated.joints, plain.joints, atol=1e-5)
     assert stated.fps == 30
 
@@ -108,7 +108,7 @@ def test_a_rest_pose_before_the_motion_is_cut(tmp_path, mixamo):
         assert abs(len(motion.joints) - 60) <= (count == 3)  # the end of a blend may pass for motion
         assert motion.notes[0].startswith(f"{len(lead) + 60 - len(motion.joints)} frame")
         assert "of a T-pose or rest pose at the start cut" in motion.notes[0]
-        assert len(Motion.read(path, Reading(trim=False)).joints) == 60 + count
+        assert len(Motion.read(path, ReadOptions(trim=False)).joints) == 60 + count
 
 
 def test_who_holds_a_t_pose_and_who_moves_out_of_one(make_walk):
@@ -129,7 +129,7 @@ def test_who_holds_a_t_pose_and_who_moves_out_of_one(make_walk):
 def test_the_t_pose_in_recorded_files_is_cut_and_only_there():
     for clip in DAZ:
         path = pack_folder() / "raw_bvh" / f"{clip}.bvh"
-        motion, whole = Motion.read(path), Motion.read(path, Reading(trim=False))
+        motion, whole = Motion.read(path), Motion.read(path, ReadOptions(trim=False))
         cut = len(whole.joints) - len(motion.joints)
         assert 5 <= cut <= 6
         np.testing.assert_array_equal(motion.joints, whole.joints[cut:])
@@ -208,4 +208,4 @@ def test_a_lying_rate_is_said_but_never_corrected(tmp_path):
     lying = Motion.read(path)
     assert lying.fps == 40
     assert lying.notes[-1].endswith("20 may be the true rate")
-    assert Motion.read(path, Reading(fps=20)).notes == ()
+    assert Motion.read(path, ReadOptions(fps=20)).notes == ()

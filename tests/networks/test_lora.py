@@ -9,7 +9,7 @@ from torch import nn
 
 from lead import LeadError
 from lead.conditioning import active_concepts
-from lead.networks.lora import LoRA, applied
+from lead.networks.lora import LoRA, apply_lora
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_an_adapted_layer_is_w_x_plus_s_up_down_x(rank, strength, seed):
     down, up, x = torch.randn(rank, 6).double(), torch.randn(4, rank).double(), torch.randn(5, 7, 6).double()
     strengths = torch.tensor([strength, 0.0, 1.0, strength, 0.5], dtype=torch.float64)
     plain = network["block"](x)
-    with applied(network, [(LoRA({"block": (down, up)}), strengths)]):
+    with apply_lora(network, [(LoRA({"block": (down, up)}), strengths)]):
         adapted = network["block"](x)
     naive = torch.stack([row + s * (r @ down.T @ up.T) for row, s, r in zip(plain, strengths, x, strict=True)])
     torch.testing.assert_close(adapted, naive)
@@ -46,11 +46,11 @@ def test_an_adapted_layer_is_w_x_plus_s_up_down_x(rank, strength, seed):
 def test_rows_of_strength_0_and_fresh_adapters_change_no_bit(tiny_base, adapter):
     rows = inputs(tiny_base)
     plain = tiny_base.denoiser(*rows)
-    with applied(tiny_base.denoiser, [(adapter, torch.tensor([1.0, 0.0, 0.5, 0.0]))]):
+    with apply_lora(tiny_base.denoiser, [(adapter, torch.tensor([1.0, 0.0, 0.5, 0.0]))]):
         adapted = tiny_base.denoiser(*rows)
     assert torch.equal(adapted[[1, 3]], plain[[1, 3]])
     assert not torch.allclose(adapted[[0, 2]], plain[[0, 2]], atol=1e-4)
-    with applied(tiny_base.denoiser, [(LoRA.fresh(tiny_base.denoiser, 2), torch.ones(4))]):
+    with apply_lora(tiny_base.denoiser, [(LoRA.fresh(tiny_base.denoiser, 2), torch.ones(4))]):
         assert torch.equal(tiny_base.denoiser(*rows), plain)
     assert torch.equal(tiny_base.denoiser(*rows), plain)
 
@@ -67,7 +67,7 @@ def test_an_adapter_of_another_base_is_refused(tiny_base, adapter):
     wider = LoRA({adapter.layers[0]: (torch.zeros(3, 99), torch.zeros(5, 3))})
     elsewhere = LoRA({"blocks.77.out": (torch.zeros(3, 32), torch.zeros(32, 3))})
     for wrong in (wider, elsewhere):
-        with pytest.raises(LeadError, match="learned on another base model"), applied(tiny_base.denoiser, [(wrong, 1)]):
+        with pytest.raises(LeadError, match="learned on another base model"), apply_lora(tiny_base.denoiser, [(wrong, 1)]):
             pass
     tensors = adapter.tensors()
     tensors.pop(next(name for name in tensors if name.endswith("/up")))

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.errors import MotionError
-from lead.motion.read_options import UNITS, Reading
+from lead.motion.read_options import UNITS, ReadOptions
 from lead.motion.rigs.units import UP_TO_WORLD, standing_axis
 from lead.motion.rotations import axis_angle_to_matrix, normalize
 from lead.motion.skeleton import BONE_LENGTHS, PARENTS
@@ -41,7 +41,7 @@ def has_poses(arrays: Mapping[str, np.ndarray]) -> bool:
 
 
 def read_smpl(
-    arrays: Mapping[str, np.ndarray], reading: Reading = Reading()
+    arrays: Mapping[str, np.ndarray], reading: ReadOptions = ReadOptions()
 ) -> tuple[Float[np.ndarray, "frames 22 3"], tuple[str, ...]]:
     """Our joints in meters, Y up, and what was guessed; raises MotionError naming keys that are missing."""
     poses = _poses(arrays)

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh
-from lead.motion.read_options import Reading
+from lead.motion.read_options import ReadOptions
 from lead.motion.rigs.match import match_person
 from lead.motion.rigs.match_names import convention, path_up, spine_path
 from lead.motion.rigs.units import LEG, UP_TO_WORLD, guess_unit, nearest_axis, standing_axis
@@ -90,7 +90,7 @@ class Rig:
         return self.scale * _leg(self.reference()[list(self.nodes)])
 
 
-def read_rig(bvh: Bvh, reading: Reading = Reading()) -> tuple[Rig, Float[np.ndarray, "frames 22 3"]]:
+def read_rig(bvh: Bvh, reading: ReadOptions = ReadOptions()) -> tuple[Rig, Float[np.ndarray, "frames 22 3"]]:
     """The rig of a BVH and our 22 joints' world positions in its frames.
 
     Of several ROOTs the person's is taken, the first where there are more.

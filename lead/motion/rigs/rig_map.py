@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh
-from lead.motion.read_options import Reading
+from lead.motion.read_options import ReadOptions
 from lead.motion.rigs.match import match
 from lead.motion.rigs.match_names import missing_joints, path_up
 from lead.motion.rigs.rig import read_rig
@@ -32,13 +32,13 @@ def read_rig_map(path: Path) -> dict[str, str]:
     if wrong:
         raise MotionError(f'{path}: {wrong[0]!r} is no text; expected lines as left_hip = "LThighBone".')
     try:
-        Reading(rig_map=table)
+        ReadOptions(rig_map=table)
     except MotionError as error:
         raise MotionError(f"{path}: {error}") from None
     return table
 
 
-def draft_rig_map(bvh: Bvh, reading: Reading = Reading()) -> str:
+def draft_rig_map(bvh: Bvh, reading: ReadOptions = ReadOptions()) -> str:
     """A rig map for this skeleton with what could be matched, the rest to be filled in, and all its joints."""
     try:
         rig, _ = read_rig(bvh, reading)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lead.motion import Motion, MotionError, Reading
+from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.read_options import UNITS
 from lead.motion.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
@@ -22,7 +22,7 @@ def poses(width: int = 165, z_up: bool = True) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture
 def read(tmp_path):
-    def save_and_read(reading: Reading = Reading(), **arrays: np.ndarray) -> Motion:
+    def save_and_read(reading: ReadOptions = ReadOptions(), **arrays: np.ndarray) -> Motion:
         np.savez(tmp_path / "clip.npz", **arrays)
         return Motion.read(tmp_path / "clip.npz", reading)
 
@@ -62,7 +62,7 @@ def test_up_is_z_unless_the_body_stands_along_y(read):
     motion = read(poses=y_up[0], trans=y_up[1], fps=60)
     np.testing.assert_allclose(motion.joints, reference.joints, atol=1e-6)
     assert motion.notes == ("the person stands along Y, not along Z: Y was taken to point up",)
-    stated = read(Reading(up="Y"), poses=y_up[0], trans=y_up[1], fps=60)
+    stated = read(ReadOptions(up="Y"), poses=y_up[0], trans=y_up[1], fps=60)
     np.testing.assert_array_equal(stated.joints, motion.joints)
     assert stated.notes == ()
     lying = read(poses=y_up[0], trans=z_up[1] * [1, 5, 0.2], fps=60)  # on the back, all over a Z-up floor
@@ -73,7 +73,7 @@ def test_up_is_z_unless_the_body_stands_along_y(read):
 def test_rate_and_unit_can_be_stated(read):
     values, trans = poses()
     reference = read(poses=values, trans=trans, fps=60)
-    motion = read(Reading(fps=60, unit="cm"), poses=values, trans=trans / UNITS["cm"])
+    motion = read(ReadOptions(fps=60, unit="cm"), poses=values, trans=trans / UNITS["cm"])
     assert motion.fps == 60
     np.testing.assert_allclose(motion.joints, reference.joints, atol=1e-6)
     still = read(poses=values, fps=60)

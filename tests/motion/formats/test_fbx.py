@@ -9,7 +9,7 @@ from fbx_files import fbx_bytes, record, skeleton_fbx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lead.motion import Motion, MotionError, Reading
+from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh
 from lead.motion.formats.fbx import read_fbx
 from lead.motion.rigs.retarget import motion_to_bvh
@@ -50,7 +50,7 @@ def test_a_walk_comes_back(tmp_path, bvh, make_walk, version):
     motion = Motion.read(path)
     assert (motion.fps, motion.notes, motion.rig.up, motion.rig.scale) == (30, (), "Y", 0.01)
     np.testing.assert_allclose(motion.joints, make_walk(30), atol=2e-4)
-    assert Motion.read(path, Reading(fps=60)).fps == 60
+    assert Motion.read(path, ReadOptions(fps=60)).fps == 60
 
 
 def test_stated_axes_and_units_are_taken(tmp_path, bvh, make_walk):
@@ -58,7 +58,7 @@ def test_stated_axes_and_units_are_taken(tmp_path, bvh, make_walk):
     path.write_bytes(walk_fbx(bvh, {"UnitScaleFactor": 2.54}))
     small = Motion.read(path)
     np.testing.assert_allclose(small.joints, 2.54 * make_walk(30), atol=5e-4)  # centimeters that are called inches
-    np.testing.assert_allclose(Motion.read(path, Reading(unit="cm")).joints, make_walk(30), atol=2e-4)
+    np.testing.assert_allclose(Motion.read(path, ReadOptions(unit="cm")).joints, make_walk(30), atol=2e-4)
     path.write_bytes(walk_fbx(bvh, Z_UP))
     lying = read_fbx(path).world()[0]
     np.testing.assert_allclose(lying, bvh.world()[0] @ TO_Z, atol=0.02)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lead.motion import Motion, MotionError, Reading
+from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.bodies.glb import format_glb
 from lead.motion.formats.gltf import read_gltf
 from lead.motion.rigs.retarget import motion_to_bvh
@@ -48,7 +48,7 @@ def test_a_walk_comes_back_from_every_container(tmp_path, glb, make_walk):
         motion = Motion.read(tmp_path / name)
         np.testing.assert_allclose(motion.joints, walk, atol=2e-4)
         assert (motion.fps, motion.notes, motion.rig.names) == (30, (), motion.rig.names)
-    assert Motion.read(tmp_path / "clip.glb", Reading(fps=60)).fps == 60
+    assert Motion.read(tmp_path / "clip.glb", ReadOptions(fps=60)).fps == 60
 
 
 def test_scaled_turned_and_nested_scenes(tmp_path, glb, make_walk):

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.pack import has_pack, pack_folder
 from benchmarks.rig_definitions import TOOLS
 from benchmarks.rigs import HEADINGS, recordings
-from lead.motion import Motion, MotionError, Reading
+from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh, read_bvh, write_bvh
 from lead.motion.rigs.match import match
 from lead.motion.rigs.rig import read_rig
@@ -114,7 +114,7 @@ def test_a_draft_says_what_was_found_and_reads_back(tmp_path, schemes, make_rig_
     assert drafted["left_knee"] == "mixamorig:LeftLeg"
     assert "spine2" not in drafted
     assert '#       "mixamorig:LeftLeg"' in path.read_text()
-    rig, joints = read_rig(bvh, Reading(rig_map=drafted))
+    rig, joints = read_rig(bvh, ReadOptions(rig_map=drafted))
     assert rig.nodes == read_rig(bvh)[0].nodes
     np.testing.assert_array_equal(joints, read_rig(bvh)[1])
 
@@ -138,7 +138,7 @@ def test_a_rig_that_nothing_tells_is_read_with_its_corrected_draft(tmp_path, mak
         draft = draft.replace(f'# {joint} = ""', f'{joint} = ""').replace(f'\n{joint} = ""', f"\n{joint} = {quoted}")
     map_path = tmp_path / "map.toml"
     map_path.write_text(draft, encoding="utf-8")
-    motion = Motion.read(path, Reading(rig_map=read_rig_map(map_path)))
+    motion = Motion.read(path, ReadOptions(rig_map=read_rig_map(map_path)))
     assert [motion.rig.names[node] for node in motion.rig.nodes] == list(bvh.names)
     assert motion.notes == ()
 
@@ -146,13 +146,13 @@ def test_a_rig_that_nothing_tells_is_read_with_its_corrected_draft(tmp_path, mak
 def test_what_a_rig_map_says_comes_before_names(schemes, make_rig_bvh):
     bvh = make_rig_bvh(schemes["mixamo"])
     left, right = "mixamorig:LeftToeBase", "mixamorig:RightToeBase"
-    rig, _ = read_rig(bvh, Reading(rig_map={"left_foot": right, "right_foot": left, "spine2": "", "head": ""}))
+    rig, _ = read_rig(bvh, ReadOptions(rig_map={"left_foot": right, "right_foot": left, "spine2": "", "head": ""}))
     assert [rig.names[rig.nodes[joint]] for joint in (10, 11)] == [right, left]
     assert rig.nodes[6] == -1
-    other = read_rig(bvh, Reading(rig_map={"left_foot": "Pied"}))[0]
+    other = read_rig(bvh, ReadOptions(rig_map={"left_foot": "Pied"}))[0]
     assert other.notes == ("the rig map is for another rig: none of its joints is there",)
     with pytest.raises(MotionError, match="has no joint 'Pied', which the rig map names"):
-        read_rig(bvh, Reading(rig_map={"left_foot": "Pied", "pelvis": "mixamorig:Hips"}))
+        read_rig(bvh, ReadOptions(rig_map={"left_foot": "Pied", "pelvis": "mixamorig:Hips"}))
 
 
 @pytest.mark.parametrize(
