@@ -125,7 +125,7 @@ def run(number: int, sheet: Path | None) -> dict[str, Any]:
 
 def _draw(motions: Sequence[Motion], captions: Sequence[str], path: Path) -> None:
     """The four generations that change most, before and after, around the frame where they do."""
-    from lead.motion.render.contact_sheet import contact_sheet
+    from lead.motion.render.sheets import contact_sheet
 
     locked = [foot_lock(motion) for motion in motions]
     moved = [np.linalg.norm(a.joints - b.joints, axis=-1).max(axis=1) for a, b in zip(motions, locked, strict=True)]

@@ -35,14 +35,13 @@ from lead.errors import LeadError
 from lead.motion import Motion
 from lead.motion.errors import MotionError
 from lead.motion.features import Stats, features_to_joints, joints_to_features
+from lead.motion.processing.edit import mirror_joints, replace_upper_body
 from lead.motion.processing.style_augment import (
     StyleParams,
-    drawn,
-    mirrored,
+    apply_style,
+    draw_described_style,
+    draw_style,
     style_params_to_vector,
-    vary,
-    wild,
-    with_upper_body,
 )
 from lead.motion.read import READS
 from lead.motion.skeleton import HUMANML3D
@@ -236,7 +235,7 @@ def vary_data(data: Path, copies: int = 8, seed: int = 0, progress: Progress | N
     for done, index in enumerate(usable):
         captions = found.captions[index]
         for copy in range(copies):
-            manner, phrases = drawn(rng) if copy % 2 == 0 else (wild(rng), ())
+            manner, phrases = draw_described_style(rng) if copy % 2 == 0 else (draw_style(rng), ())
             name = f"V{copy}_{names[index]}"
             if _save_variation(data, name, joints[index], manner, rng):
                 told = [_with_phrases(c, phrases) for c in captions if phrases]
@@ -245,9 +244,9 @@ def vary_data(data: Path, copies: int = 8, seed: int = 0, progress: Progress | N
                 varied.append(name)
                 manners[name] = style_params_to_vector(manner)
             other = joints[usable[rng.integers(len(usable))]]
-            base = mirrored(with_upper_body(joints[index], other) if copy % 2 else joints[index])
+            base = mirror_joints(replace_upper_body(joints[index], other) if copy % 2 else joints[index])
             name = f"M{copy}_{names[index]}"
-            if _save_variation(data, name, base, wild(rng) if copy else StyleParams(), rng):
+            if _save_variation(data, name, base, draw_style(rng) if copy else StyleParams(), rng):
                 mirror.append(name)
         if progress:
             progress(done + 1, len(usable))
@@ -279,7 +278,7 @@ def caption_mirrors(data: Path) -> int:
 
 
 def _save_variation(data: Path, name: str, joints: np.ndarray, manner: StyleParams, rng: np.random.Generator) -> bool:
-    features = joints_to_features(vary(joints, manner, seed=int(rng.integers(1 << 31))))
+    features = joints_to_features(apply_style(joints, manner, seed=int(rng.integers(1 << 31))))
     np.save(data / "new_joint_vecs" / f"{name}.npy", features)
     return len(features) >= MIN_CLIP_FRAMES
 

@@ -4,7 +4,7 @@ Four rows: real motion, the VAE's reconstruction of it, motion generated without
 with it (LEAD). In each of 20 replications every clip gets one of its captions and one generation of its own
 length, R-precision's groups of 32, Diversity's 300 pairs and MModality's 10 pairs a text are drawn anew, and
 each figure is the mean over replications with its 95 % interval. The two generated rows share captions,
-lengths and latents, and are decoded as `Lead.generate` does, standing feet held (`lead.motion.processing.foot_path`).
+lengths and latents, and are decoded as `Lead.generate` does, with clean feet (`lead.motion.processing.foot_cleanup`).
 
 FID is taken against the split's real clips. The real row's own FID is the floor: the real clips of the
 training split, all of them, against the split's.
@@ -231,7 +231,7 @@ def generated(
     `decode` is `Lead.generate`'s own where none is given.
     """
     noises = torch.Generator().manual_seed(seed)
-    decode = decode or partial(base.decode, planted=True)
+    decode = decode or partial(base.decode, clean_feet=True)
     items: dict[str, list] = {"mld": [], "lead": []}
     for start in range(0, len(captions), batch):
         part = captions[start : start + batch]

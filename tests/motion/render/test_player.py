@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lead.motion.motion import Motion
-from lead.motion.render.figure import figure_ends, figure_radii, placed
+from lead.motion.render.figure import figure_ends, figure_radii, stand_figure
 from lead.motion.render.player import player_page
 from lead.motion.skeleton import tpose
 
@@ -33,7 +33,7 @@ def test_holds_the_motions_as_they_are_placed() -> None:
     data = page_data(player_page([moved(), moved(5)], ["one", "two"]))
     told = [(motion["title"], motion["fps"], motion["frames"], motion["size"]) for motion in data["motions"]]
     assert told == [("one", 30.0, 12, 1.0), ("two", 30.0, 5, 1.0)]
-    np.testing.assert_allclose(joints_of(data["motions"][0]), placed(moved()), atol=0.00026)
+    np.testing.assert_allclose(joints_of(data["motions"][0]), stand_figure(moved().joints), atol=0.00026)
 
 
 def test_the_page_puts_limbs_where_we_do() -> None:
@@ -43,13 +43,13 @@ def test_the_page_puts_limbs_where_we_do() -> None:
         [sum(weight * joints[joint] for joint, weight in limb[side]) for side in ("start", "end")]
         for limb in data["capsules"]
     ]
-    np.testing.assert_allclose(ends, figure_ends(placed(moved())[3]), atol=0.002)
-    np.testing.assert_allclose([np.array(limb["radii"]) * size for limb in data["capsules"]], figure_radii(moved()))
+    np.testing.assert_allclose(ends, figure_ends(stand_figure(moved().joints)[3]), atol=0.002)
+    np.testing.assert_allclose([np.array(limb["radii"]) * size for limb in data["capsules"]], figure_radii(moved().joints))
 
 
 def test_a_long_way_still_fits_into_16_bits() -> None:
     packed = page_data(player_page([moved(meters=100.0)]))["motions"][0]
-    np.testing.assert_allclose(joints_of(packed), placed(moved(meters=100.0)), atol=0.002)
+    np.testing.assert_allclose(joints_of(packed), stand_figure(moved(meters=100.0).joints), atol=0.002)
 
 
 def test_is_small() -> None:
