@@ -250,8 +250,8 @@ class Lead(nn.Module):
         `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames.  `words` gives by token name a learned word's
         vectors, or its tensors: "token_embedding", "direction" [d_latent], which is added to latents, and an adapter's;
         both act on the prompts that name the word, and on no others.
-        `clean_feet` holds standing feet in place (`lead.motion.processing.foot_cleanup`); without it the motions are what
-        the decoder gives.
+        `clean_feet` holds standing feet in place (`lead.motion.processing.foot_cleanup`); without it the motions are
+        what the decoder gives.
         Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it; with
         a list of seeds, one a prompt, each is the motion that its prompt gives alone.
         """

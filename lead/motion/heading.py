@@ -30,7 +30,9 @@ def forward_to_half_yaw(forward: Float[np.ndarray, "frames 3"]) -> Float[np.ndar
     return half_yaw
 
 
-def turn(half_yaw: Float[np.ndarray, "*batch"], vectors: Float[np.ndarray, "*batch n 3"]) -> Float[np.ndarray, "*batch n 3"]:
+def turn(
+    half_yaw: Float[np.ndarray, "*batch"], vectors: Float[np.ndarray, "*batch n 3"]
+) -> Float[np.ndarray, "*batch n 3"]:
     """Vectors rotated about Y by twice `half_yaw`; the inverse is `turn(-half_yaw, vectors)`."""
     cos, sin = np.cos(2 * half_yaw)[..., None], np.sin(2 * half_yaw)[..., None]
     x, y, z = np.moveaxis(vectors, -1, 0)

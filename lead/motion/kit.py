@@ -61,7 +61,7 @@ def kit_to_joints(kit: Float[np.ndarray, "frames 21 3"]) -> Float[np.ndarray, "f
 
 
 def joints_to_kit(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames 21 3"]:
-    """KIT-ML's joints in its units from ours in meters; the inverse of `kit_to_joints` for the joints that both have."""
+    """KIT-ML's joints in its units from ours in meters; `kit_to_joints`' inverse for the joints that both have."""
     joints = np.asarray(joints, dtype=np.float64) * _MIRRORED
     bodies = np.zeros((len(joints), len(KIT.joints), 3))
     bodies[:, _THEIRS] = joints[:, _OURS]

@@ -1,4 +1,4 @@
-"""Packages whose names are imported when they are first used (PEP 562), so that a light module costs no heavy import."""
+"""Packages whose names are imported when they are first used (PEP 562), so that their light modules stay light."""
 
 import sys
 from collections.abc import Callable, Mapping

@@ -1,11 +1,12 @@
 """`MotionLike`: what pictures and meshes need of a motion, so that they need not import `Motion`."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 
+@runtime_checkable
 class MotionLike(Protocol):
     """A clip of 22 joints; `lead.Motion` is one."""
 

@@ -14,7 +14,9 @@ _KERNEL = 24
 """Frames after which the spline's kernel has died out."""
 
 
-def resample(joints: Float[np.ndarray, "frames n 3"], fps: float, new_fps: float) -> Float[np.ndarray, "new_frames n 3"]:
+def resample(
+    joints: Float[np.ndarray, "frames n 3"], fps: float, new_fps: float
+) -> Float[np.ndarray, "new_frames n 3"]:
     """The same motion at `new_fps` frames a second. The first frame stays first; the array keeps its type.
 
     Raises MotionError for a rate outside of 0.1 to 10000, and for a clip of more than MAX_RESAMPLED frames.

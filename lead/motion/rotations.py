@@ -174,9 +174,10 @@ def cross(a: Float[np.ndarray, "*#batch 3"], b: Float[np.ndarray, "*#batch 3"]) 
 
 def cross_matrix(v: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3 3"]:
     """The matrix K with K u = v x u."""
-    K: np.ndarray = np.zeros((*v.shape, 3))
-    K[..., 0, 1], K[..., 0, 2], K[..., 1, 2] = -v[..., 2], v[..., 1], -v[..., 0]
-    return K - np.swapaxes(K, -1, -2)
+    upper = np.zeros((*v.shape, 3))
+    upper[..., 0, 1], upper[..., 0, 2], upper[..., 1, 2] = -v[..., 2], v[..., 1], -v[..., 0]
+    K: np.ndarray = upper - np.swapaxes(upper, -1, -2)
+    return K
 
 
 def _wrap(angles: Float[np.ndarray, "*batch"]) -> Float[np.ndarray, "*batch"]:

@@ -1,7 +1,7 @@
 """A motion in AMASS's format: SMPL-H poses, which Blender's SMPL add-ons, smplx and HumanML3D's scripts read.
 
-The inverse of `lead.motion.bodies.smpl_poses`. The clip is set on the bones of a rest pose: its directions are kept, its
-path is scaled by the legs, as in the features. A joint's rotation comes from the places of its children. Twist is
+The inverse of `lead.motion.bodies.smpl_poses`. The clip is set on the bones of a rest pose: its directions are kept,
+its path is scaled by the legs, as in the features. A joint's rotation comes from the places of its children. Twist is
 filled in smoothly, as for a BVH (`lead.motion.rigs.retarget`). Hands keep SMPL-H's flat rest.
 Conventions: AMASS's Z is up; `trans` is the place of the pelvis, as in our reader. Knows nothing of body models.
 """

@@ -182,7 +182,9 @@ def _extract_surface(
     return total[inside] / count[inside, None], _connect(level, number)
 
 
-def _connect(level: Float[np.ndarray, "x y z"], number: Int[np.ndarray, "x-1 y-1 z-1"]) -> Int[np.ndarray, "triangles 3"]:
+def _connect(
+    level: Float[np.ndarray, "x y z"], number: Int[np.ndarray, "x-1 y-1 z-1"]
+) -> Int[np.ndarray, "triangles 3"]:
     """Two triangles for each inner edge that the zero level crosses, between the vertices of the four cells around it.
 
     `number` is each cell's vertex.

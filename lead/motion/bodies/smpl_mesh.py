@@ -54,7 +54,7 @@ class Body:
 
 
 def body_mesh(motion: MotionLike, model: Path, frame: int = 0) -> "Trimesh":
-    """The body of one frame, counted from 0 (or from the end, if negative). MotionError where there is no such frame."""
+    """The body of one frame, counted from 0, or from the end if negative. MotionError where there is no such frame."""
     if not -len(motion.joints) <= frame < len(motion.joints):
         raise MotionError(f"no frame {frame}: the motion has {len(motion.joints)} frames, counted from 0.")
     trimesh, body = _import_extra("trimesh"), read_body(Path(model))
@@ -64,7 +64,7 @@ def body_mesh(motion: MotionLike, model: Path, frame: int = 0) -> "Trimesh":
 
 
 def pose_trail(motion: MotionLike, model: Path, count: int = 8) -> "Scene":
-    """The bodies of `count` frames at even times, from the first to the last, each its own mesh; colors show the time."""
+    """The bodies of `count` frames at even times, from first to last, each a mesh whose color shows the time."""
     if count < 1:
         raise MotionError(f"a trail of {count} poses; expected 1 or more.")
     trimesh, body = _import_extra("trimesh"), read_body(Path(model))
@@ -92,8 +92,9 @@ def save_mesh(mesh: "Trimesh | Scene", path: Path) -> Path:
     trimesh = _import_extra("trimesh")
     if path.suffix.lower() != ".glb" and isinstance(mesh, trimesh.Scene):
         mesh = mesh.to_geometry()
-    options = {"include_normals": True} if path.suffix.lower() == ".glb" else {}
-    content: str | bytes = mesh.export(file_type=path.suffix.lower()[1:], **options)
+    form = path.suffix.lower()[1:]
+    content = mesh.export(file_type=form, include_normals=True) if form == "glb" else mesh.export(file_type=form)
+    assert isinstance(content, str | bytes), f"trimesh gives {form} as {type(content).__name__}"
     return write_atomically(path, content.encode("utf-8") if isinstance(content, str) else content)
 
 

@@ -122,7 +122,9 @@ def _remove_part_along(
     return across
 
 
-def _limit_softly(distance: Float[np.ndarray, "frames"], length: Float[np.ndarray, "frames"]) -> Float[np.ndarray, "frames"]:
+def _limit_softly(
+    distance: Float[np.ndarray, "frames"], length: Float[np.ndarray, "frames"]
+) -> Float[np.ndarray, "frames"]:
     """A distance from the hip that approaches the leg's length and never reaches it."""
     soft = np.maximum(SOFT * length, 1e-9)
     over = distance - (length - soft)

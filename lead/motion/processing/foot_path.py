@@ -16,7 +16,7 @@ HEIGHT, HEIGHT_EDGE = 0.08, 0.015
 CONTACT, CONTACT_EDGE = 0.5, 0.1
 """A toe whose contact feature is above this stands; the edge is this soft."""
 SWING = 0.2
-"""Meters a second. Of two standing toes, the one that is faster by this counts 1/e of the other: a low foot may swing."""
+"""Meters a second: of two low toes, the one that is faster by this counts 1/e of the other, as it may be swinging."""
 SMOOTHING = 0.05
 """Seconds: the Gaussian that smooths the correction, so that weight moves from foot to foot without a jerk."""
 

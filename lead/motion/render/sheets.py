@@ -25,7 +25,7 @@ from lead.motion.render.text import FAINT, INK, WHITE, load_font, shorten
 CELL_WIDTH, CELL_HEIGHT, GAP, MARGIN, TITLE_HEIGHT, FOOT_HEIGHT = 156, 216, 6, 18, 30, 26
 """Pixels, as all sizes here."""
 THUMBNAIL_SIDE, THUMBNAIL_FIGURES, THUMBNAIL_COLORS = 256, 3, 48
-TIME_HEIGHT = 18
+TIME_HEIGHT = 18.0
 """Of the time in a cell's corner."""
 PLAN_SUPERSAMPLING = 3
 
@@ -124,7 +124,7 @@ def _draw_plan(joints: Float[np.ndarray, "frames 22 3"], frames: Sequence[int]) 
     return cell
 
 
-def _draw_legend(draw: ImageDraw.ImageDraw, top: float) -> None:
+def _draw_legend(draw: ImageDraw.ImageDraw, top: int) -> None:
     """The colors of both sides, and what the ground shows."""
     x = float(MARGIN)
     for color, label in ((COLORS["left"], "left"), (COLORS["right"], "right")):

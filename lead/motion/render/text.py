@@ -9,12 +9,12 @@ FAINT: Color = (104, 112, 124)
 WHITE: Color = (255, 255, 255)
 
 
-def load_font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def load_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Pillow's own font, of a size in pixels."""
     return ImageFont.load_default(size)
 
 
-def shorten(text: str, width: float, size: int) -> str:
+def shorten(text: str, width: int, size: int) -> str:
     """The text on one line, cut with an ellipsis where it is wider than `width` pixels."""
     line = " ".join(text.split())
     if load_font(size).getlength(line) <= width:

@@ -95,7 +95,7 @@ class Movie:
         draw = ImageDraw.Draw(sheet)
         self.places = [(index // columns * height, index % columns * width) for index in range(len(motions))]
         for (top, left), title in zip(self.places, titles, strict=True):
-            room = width - 3.5 * layout.text - 20
+            room = width - int(3.5 * layout.text) - 20
             words = shorten(title, room, layout.text)
             draw.text((left + 10, top + layout.title / 2), words, INK, load_font(layout.text), anchor="lm")
         self.sheet = np.asarray(sheet)
@@ -129,9 +129,8 @@ def _write_gif(movie: Movie, path: Path, report: Report) -> None:
     spread = np.linspace(0, len(movie) - 1, PALETTE_FRAMES).astype(int).tolist()
     samples = Image.fromarray(np.concatenate([movie.draw(frame) for frame in spread]))
     palette = samples.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    frames = (
-        Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in movie.draw_all(report)
-    )
+    pictures = (Image.fromarray(picture) for picture in movie.draw_all(report))
+    frames = (picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures)
     first = next(frames)
     first.save(path, save_all=True, append_images=frames, duration=round(1000 / movie.fps), loop=0)
 
