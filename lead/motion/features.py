@@ -153,7 +153,8 @@ def _shortest_arcs(
     R = np.eye(3) + K + K @ K / np.maximum(1 + cos, 1e-9)[..., None, None]
     axis = np.roll(u, 1, axis=-1)
     half_turns = 2 * axis[:, :, None] * axis[:, None] - np.eye(3)
-    return np.where((cos < -1 + 1e-8)[..., None, None], half_turns, R)
+    arcs: np.ndarray = np.where((cos < -1 + 1e-8)[..., None, None], half_turns, R)
+    return arcs
 
 
 def _contacts(displacement: Float[np.ndarray, "frames joints 3"], skeleton: Skeleton) -> Float[np.ndarray, "frames 4"]:
