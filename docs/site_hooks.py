@@ -1,0 +1,137 @@
+"""MkDocs hooks: pages that are made from the code and from files outside docs/ when the site is built.
+
+A page with a marker line gets that marker replaced:
+
+    <!-- commands: cli.invert -->       the reference of a typer program, command by command
+    <!-- rig names -->                  the joint names and conventions that `lead.motion.rigs.match_names` knows
+    <!-- include: CONTRIBUTING.md -->   a file of the repository; it replaces the whole page
+"""
+
+import html
+import importlib
+import posixpath
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE_PAGES = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "README.md": "index.md",
+    "lead/weights/README.md": "model-card.md",
+}
+"""Files outside docs/ by their page."""
+FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s#:]+)(#[^)\s]*)?\)")
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Replace a page's markers."""
+    if include := re.search(r"^<!-- include: (\S+) -->$", markdown, re.MULTILINE):
+        return included_page(include[1])
+    markdown = re.sub(r"^<!-- commands: (\S+) -->$", lambda m: command_reference(m[1]), markdown, flags=re.MULTILINE)
+    return re.sub(r"^<!-- rig names -->$", lambda _: rig_names(), markdown, flags=re.MULTILINE)
+
+
+def included_page(name: str) -> str:
+    """A file of the repository, its links turned to pages of the site; links to other files become plain text."""
+    text = FRONT_MATTER.sub("", (ROOT / name).read_text(encoding="utf-8"))
+
+    def page_link(match: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), match[1]))
+        page = SITE_PAGES.get(target, target.removeprefix("docs/") if target.startswith("docs/") else None)
+        return f"]({page}{match[2] or ''})" if page else "](#)" if match[2] else f"](index.md '{target}')"
+
+    return LINK.sub(page_link, text)
+
+
+def command_reference(module: str) -> str:
+    """The commands of a typer program as Markdown."""
+    sys.path.insert(0, str(ROOT))
+    try:
+        from typer.main import get_command
+
+        program = get_command(importlib.import_module(module).app)
+    finally:
+        sys.path.remove(str(ROOT))
+    name = {"cli.invert": "lead-invert", "cli.base": "lead"}[module]
+    return "\n\n".join(command_sections(program, name))
+
+
+def command_sections(command: Any, path: str) -> list[str]:
+    """One section for each command of a program, groups left out."""
+    if commands := getattr(command, "commands", None):
+        return [section for name, child in commands.items() for section in command_sections(child, f"{path} {name}")]
+
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    options = [parameter for parameter in command.params if parameter.param_type_name != "argument"]
+    usage = " ".join([path, *(argument_usage(argument) for argument in arguments), "[OPTIONS]"])
+    parts = [f"## {path}", f"```\n{usage}\n```", *help_paragraphs(command.help or "")]
+    rows = [(f"`{argument_usage(argument)}`", argument) for argument in arguments]
+    rows += [(option_usage(option), option) for option in options]
+    table = [f"| {usage} | {parameter_help(parameter)} |" for usage, parameter in rows]
+    return ["\n\n".join([*parts, "\n".join(["| | |", "| --- | --- |", *table])])]
+
+
+def argument_usage(argument: Any) -> str:
+    name = argument.metavar or argument.name.upper()
+    name = f"{name}..." if argument.nargs == -1 else name
+    return name if argument.required else f"[{name}]"
+
+
+def option_usage(option: Any) -> str:
+    """Spellings and the value's name: `--output`, `-o` FILE."""
+    spellings = sorted(option.opts, key=lambda text: not text.startswith("--")) + option.secondary_opts
+    choices = getattr(option.type, "choices", None)
+    value = "" if option.is_flag else option.metavar or ("|".join(map(str, choices)) if choices else option.type.name)
+    shown = ", ".join(f"`{text}`" for text in spellings)
+    return f"{shown} `{value}`".replace("|", "\\|") if value else shown
+
+
+def parameter_help(parameter: Any) -> str:
+    text = escaped(parameter.help or "")
+    default = parameter.default
+    if default in (None, False, "", [], ()) or callable(default) or "default" in text:
+        return text
+    if parameter.param_type_name == "argument" and parameter.required:
+        return text
+    shown = ("on" if default is True else getattr(default, "value", default))
+    return f"{text} Default: `{shown}`."
+
+
+def help_paragraphs(text: str) -> list[str]:
+    r"""A docstring's paragraphs; those after `\b` are examples and become code."""
+    paragraphs = [part for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
+    return [
+        "```\n" + "\n".join(line.strip() for line in part.replace("\b", "").strip().splitlines()) + "\n```"
+        if "\b" in part
+        else escaped(" ".join(part.split()))
+        for part in paragraphs
+    ]
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it stands: angle brackets and table bars, code in backticks left alone."""
+    pieces = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    shown = "".join(piece if piece.startswith("`") else html.escape(piece, quote=False) for piece in pieces)
+    return shown.replace("|", "\\|")
+
+
+def rig_names() -> str:
+    """Tables of the names that are looked for, and of the conventions that are told apart."""
+    sys.path.insert(0, str(ROOT))
+    try:
+        from lead.motion.rigs import match_names
+    finally:
+        sys.path.remove(str(ROOT))
+    joints = {**match_names._MIDDLE, **{f"left_ and right_{limb}": names for limb, names in match_names._LIMBS.items()}}
+    lines = ["| our joint | names, best first |", "| --- | --- |"]
+    lines += [f"| {joint} | {', '.join(f'`{name}`' for name in names)} |" for joint, names in joints.items()]
+    lines += ["", "## Conventions", "", "| convention | it is told by | at least |", "| --- | --- | --- |"]
+    lines += [
+        "| {} | `{}` | {} names |".format(maker, pattern.replace("|", "\\|"), least)
+        for maker, pattern, least in match_names._CONVENTIONS
+    ]
+    return "\n".join(lines)
