@@ -61,44 +61,20 @@ def command_reference(module: str) -> str:
 
 
 def command_sections(command: Any, path: str) -> list[str]:
-    """One section for each command of a program, groups left out."""
+    """One section for each command of a program, groups left out. The texts are those that `--help` prints."""
     if commands := getattr(command, "commands", None):
         return [section for name, child in commands.items() for section in command_sections(child, f"{path} {name}")]
-
-    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
-    options = [parameter for parameter in command.params if parameter.param_type_name != "argument"]
-    usage = " ".join([path, *(argument_usage(argument) for argument in arguments), "[OPTIONS]"])
-    parts = [f"## {path}", f"```\n{usage}\n```", *help_paragraphs(command.help or "")]
-    rows = [(f"`{argument_usage(argument)}`", argument) for argument in arguments]
-    rows += [(option_usage(option), option) for option in options]
-    table = [f"| {usage} | {parameter_help(parameter)} |" for usage, parameter in rows]
-    return ["\n\n".join([*parts, "\n".join(["| | |", "| --- | --- |", *table])])]
+    context = command.make_context(path, [], resilient_parsing=True)
+    records = [record for parameter in command.params if (record := parameter.get_help_record(context))]
+    rows = [f"| {shown_usage(usage)} | {escaped(text)} |" for usage, text in records]
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    table = "\n".join(["| | |", "| --- | --- |", *rows])
+    return ["\n\n".join([f"## {path}", f"```\n{usage}\n```", *help_paragraphs(command.help or ""), table])]
 
 
-def argument_usage(argument: Any) -> str:
-    name = argument.metavar or argument.name.upper()
-    name = f"{name}..." if argument.nargs == -1 else name
-    return name if argument.required else f"[{name}]"
-
-
-def option_usage(option: Any) -> str:
-    """Spellings and the value's name: `--output`, `-o` FILE."""
-    spellings = sorted(option.opts, key=lambda text: not text.startswith("--")) + option.secondary_opts
-    choices = getattr(option.type, "choices", None)
-    value = "" if option.is_flag else option.metavar or ("|".join(map(str, choices)) if choices else option.type.name)
-    shown = ", ".join(f"`{text}`" for text in spellings)
-    return f"{shown} `{value}`".replace("|", "\\|") if value else shown
-
-
-def parameter_help(parameter: Any) -> str:
-    text = escaped(parameter.help or "")
-    default = parameter.default
-    if default in (None, False, "", [], ()) or callable(default) or "default" in text:
-        return text
-    if parameter.param_type_name == "argument" and parameter.required:
-        return text
-    shown = ("on" if default is True else getattr(default, "value", default))
-    return f"{text} Default: `{shown}`."
+def shown_usage(usage: str) -> str:
+    """A help record's left part as code: `--output, -o FILE`."""
+    return f"`{usage}`".replace("|", "\\|")
 
 
 def help_paragraphs(text: str) -> list[str]:
