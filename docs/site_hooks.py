@@ -25,6 +25,7 @@ SITE_PAGES = {
 """Files outside docs/ by their page."""
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s#:]+)(#[^)\s]*)?\)")
+FOLDER_LINK = re.compile(r"\[([^\]\n]*)\]\(([A-Za-z0-9_-]+/?)\)")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -32,7 +33,17 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     if include := re.search(r"^<!-- include: (\S+) -->$", markdown, re.MULTILINE):
         return included_page(include[1])
     markdown = re.sub(r"^<!-- commands: (\S+) -->$", lambda m: command_reference(m[1]), markdown, flags=re.MULTILINE)
-    return re.sub(r"^<!-- rig names -->$", lambda _: rig_names(), markdown, flags=re.MULTILINE)
+    markdown = re.sub(r"^<!-- rig names -->$", lambda _: rig_names(), markdown, flags=re.MULTILINE)
+    return FOLDER_LINK.sub(folder_link, markdown)
+
+
+def folder_link(match: re.Match[str]) -> str:
+    """A link to a folder of docs/, which a site cannot list, as links to the files in it."""
+    folder = ROOT / "docs" / match[2]
+    if not folder.is_dir():
+        return match[0]
+    names = sorted(path.name for path in folder.iterdir())
+    return ", ".join(f"[{name}]({match[2].rstrip('/')}/{name})" for name in names)
 
 
 def included_page(name: str) -> str:
@@ -66,15 +77,10 @@ def command_sections(command: Any, path: str) -> list[str]:
         return [section for name, child in commands.items() for section in command_sections(child, f"{path} {name}")]
     context = command.make_context(path, [], resilient_parsing=True)
     records = [record for parameter in command.params if (record := parameter.get_help_record(context))]
-    rows = [f"| {shown_usage(usage)} | {escaped(text)} |" for usage, text in records]
+    rows = [f"| `{usage}` | {escaped(text)} |" for usage, text in records]
     usage = " ".join([path, *command.collect_usage_pieces(context)])
-    table = "\n".join(["| | |", "| --- | --- |", *rows])
+    table = "\n".join(["| argument or option | meaning |", "| --- | --- |", *rows])
     return ["\n\n".join([f"## {path}", f"```\n{usage}\n```", *help_paragraphs(command.help or ""), table])]
-
-
-def shown_usage(usage: str) -> str:
-    """A help record's left part as code: `--output, -o FILE`."""
-    return f"`{usage}`".replace("|", "\\|")
 
 
 def help_paragraphs(text: str) -> list[str]:
@@ -91,8 +97,9 @@ def help_paragraphs(text: str) -> list[str]:
 def escaped(text: str) -> str:
     """Text that Markdown shows as it stands: angle brackets and table bars, code in backticks left alone."""
     pieces = re.split(r"(`[^`]*`)", " ".join(text.split()))
-    shown = "".join(piece if piece.startswith("`") else html.escape(piece, quote=False) for piece in pieces)
-    return shown.replace("|", "\\|")
+    return "".join(
+        piece if piece.startswith("`") else html.escape(piece, quote=False).replace("|", "&#124;") for piece in pieces
+    )
 
 
 def rig_names() -> str:
@@ -106,8 +113,5 @@ def rig_names() -> str:
     lines = ["| our joint | names, best first |", "| --- | --- |"]
     lines += [f"| {joint} | {', '.join(f'`{name}`' for name in names)} |" for joint, names in joints.items()]
     lines += ["", "## Conventions", "", "| convention | it is told by | at least |", "| --- | --- | --- |"]
-    lines += [
-        "| {} | `{}` | {} names |".format(maker, pattern.replace("|", "\\|"), least)
-        for maker, pattern, least in match_names._CONVENTIONS
-    ]
+    lines += [f"| {maker} | `{pattern}` | {least} names |" for maker, pattern, least in match_names._CONVENTIONS]
     return "\n".join(lines)
