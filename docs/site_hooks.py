@@ -24,7 +24,7 @@ SITE_PAGES = {
 }
 """Files outside docs/ by their page."""
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
-LINK = re.compile(r"\]\(([^)\s#:]+)(#[^)\s]*)?\)")
+LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
 FOLDER_LINK = re.compile(r"\[([^\]\n]*)\]\(([A-Za-z0-9_-]+/?)\)")
 
 
@@ -47,13 +47,13 @@ def folder_link(match: re.Match[str]) -> str:
 
 
 def included_page(name: str) -> str:
-    """A file of the repository, its links turned to pages of the site; links to other files become plain text."""
+    """A file of the repository. Its links lead to pages of the site; a link to any other file becomes its text."""
     text = FRONT_MATTER.sub("", (ROOT / name).read_text(encoding="utf-8"))
 
     def page_link(match: re.Match[str]) -> str:
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), match[1]))
-        page = SITE_PAGES.get(target, target.removeprefix("docs/") if target.startswith("docs/") else None)
-        return f"]({page}{match[2] or ''})" if page else "](#)" if match[2] else f"](index.md '{target}')"
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), match["target"]))
+        page = SITE_PAGES.get(target) or (target.removeprefix("docs/") if target.startswith("docs/") else "")
+        return f"[{match['text']}]({page}{match['anchor'] or ''})" if page else match["text"]
 
     return LINK.sub(page_link, text)
 
