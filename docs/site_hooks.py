@@ -3,7 +3,7 @@
 A page with a marker line gets that marker replaced:
 
     <!-- commands: cli.invert -->       the reference of a typer program, command by command
-    <!-- rig names -->                  the joint names and conventions that `lead.motion.rigs.match_names` knows
+    <!-- rig names -->                  the joint names and the makers that `lead.motion.rigs.joint_names` knows
     <!-- include: CONTRIBUTING.md -->   a file of the repository; it replaces the whole page
 """
 
@@ -103,15 +103,27 @@ def escaped(text: str) -> str:
 
 
 def rig_names() -> str:
-    """Tables of the names that are looked for, and of the conventions that are told apart."""
+    """Tables of the names that are looked for, and of the makers that are told apart."""
     sys.path.insert(0, str(ROOT))
     try:
-        from lead.motion.rigs import match_names
+        limbs, middle, makers = joint_name_tables()
     finally:
         sys.path.remove(str(ROOT))
-    joints = {**match_names._MIDDLE, **{f"left_ and right_{limb}": names for limb, names in match_names._LIMBS.items()}}
+    joints = {**middle, **{f"left_ and right_{limb}": names for limb, names in limbs.items()}}
     lines = ["| our joint | names, best first |", "| --- | --- |"]
     lines += [f"| {joint} | {', '.join(f'`{name}`' for name in names)} |" for joint, names in joints.items()]
-    lines += ["", "## Conventions", "", "| convention | it is told by | at least |", "| --- | --- | --- |"]
-    lines += [f"| {maker} | `{pattern}` | {least} names |" for maker, pattern, least in match_names._CONVENTIONS]
+    lines += ["", "## Makers", "", "| maker | a pattern of its names | at least |", "| --- | --- | --- |"]
+    lines += [f"| {maker} | `{pattern}` | {least} names |" for maker, pattern, least in makers]
     return "\n".join(lines)
+
+
+def joint_name_tables() -> tuple[dict[str, Any], dict[str, Any], list[tuple[str, str, int]]]:
+    """The names of limbs and of joints in the middle, and the makers' patterns."""
+    try:
+        from lead.motion.rigs.joint_names import LIMBS, MAKERS, MIDDLE
+
+        return LIMBS, MIDDLE, [(maker.name, maker.pattern, maker.least) for maker in MAKERS]
+    except ImportError:
+        from lead.motion.rigs.match_names import _CONVENTIONS, _LIMBS, _MIDDLE
+
+        return _LIMBS, _MIDDLE, list(_CONVENTIONS)
