@@ -120,10 +120,8 @@ def rig_names() -> str:
 def joint_name_tables() -> tuple[dict[str, Any], dict[str, Any], list[tuple[str, str, int]]]:
     """The names of limbs and of joints in the middle, and the makers' patterns."""
     try:
-        from lead.motion.rigs.joint_names import LIMBS, MAKERS, MIDDLE
-
-        return LIMBS, MIDDLE, [(maker.name, maker.pattern, maker.least) for maker in MAKERS]
-    except ImportError:
-        from lead.motion.rigs.match_names import _CONVENTIONS, _LIMBS, _MIDDLE
-
-        return _LIMBS, _MIDDLE, list(_CONVENTIONS)
+        tables = importlib.import_module("lead.motion.rigs.joint_names")
+        return tables.LIMBS, tables.MIDDLE, [(maker.name, maker.pattern, maker.least) for maker in tables.MAKERS]
+    except ModuleNotFoundError:
+        tables = importlib.import_module("lead.motion.rigs.match_names")
+        return tables._LIMBS, tables._MIDDLE, list(tables._CONVENTIONS)
