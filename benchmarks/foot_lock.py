@@ -34,17 +34,21 @@ COLUMNS = {
     "most": "most, cm", "knee_before": "knee before", "knee_after": "after", "jitter_before": "jerk before",
     "jitter_after": "after",
 }  # fmt: skip
-TEXT = """# Foot clean-up
+TEXT = """# Foot lock
 
-Made by `python -m benchmarks.foot_lock`; the method is described in `lead/motion/processing/foot_cleanup.py`. *Before*
-is what the decoder gives (`clean_feet=False`, `--no-foot-lock`), *after* is the default of `generate`.
+`python -m benchmarks.foot_lock` makes this page. [Foot clean-up](foot-clean-up.md) describes the method
+(`lead/motion/processing/foot_cleanup.py`). *Before* is what the decoder gives (`--no-foot-lock`, `clean_feet=False`);
+*after* is the default.
 
-*Skate* is the share of frame steps (20 fps) in which a toe is under 5 cm in both frames and faster than 0.5 m/s;
-*swinging* the part of what is left in which that toe is faster than 1 m/s: a foot that passes low, not one that slides.
-*Worse*: clips whose ratio rose. *Drift*: the mean speed of low toes that were slower than 0.5 m/s, in cm/s. *Moved*:
-how far joints are from where they were relative to the pelvis, the mean of all 22, the mean of knees, ankles and toes,
-and the most that any joint of any clip moved. *Knee*: the largest change of a knee's angle in one frame, in degrees, of
-999 in a thousand steps. *Jerk*: the mean size of the third derivative, in m/s^3.
+- *Skate*: the share of frame steps (20 fps) in which a toe is under 5 cm in both frames and faster than 0.5 m/s.
+- *Of it swinging*: the part of the remaining skate in which that toe is faster than 1 m/s. Such a foot passes low; it
+  does not slide.
+- *Clips worse*: clips whose skate rose.
+- *Drift*: the mean speed of low toes that were slower than 0.5 m/s before, in cm/s.
+- *Moved*: how far joints are from where they were, relative to the pelvis: the mean of all 22, the mean of knees,
+  ankles and toes (*legs*), and the most that any joint of any clip moved.
+- *Knee*: the change of a knee's angle in one frame, in degrees; 999 of a thousand steps change less.
+- *Jerk*: the mean size of the third derivative, in m/s^3.
 """
 
 

@@ -178,7 +178,7 @@ def interval(values: Float[np.ndarray, " n"], share: bool) -> Interval:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Both tables, as they stand in docs/prompts.md."""
+    """Both tables, as they stand in docs/prompt-figures.md."""
     shown = ("p_style", "linear", "content")
     lines = ["| | walks: probability | seen | content | others: probability | seen | content |", "| --- " * 7 + "|"]
     for style, rows in result.get("sweeps", {}).items():

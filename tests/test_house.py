@@ -19,8 +19,8 @@ MAY_IMPORT = {  # the longest matching prefix rules
     "cli": {"cli", "inversion", "concepts", "lead"},
 }
 OURS = {"lead", "inversion", "concepts", "cli", "benchmarks", "examples", "tests"}
-README, RUN, ARCHITECTURE = (
-    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "examples/run.sh", "docs/architecture.md")
+README, ARCHITECTURE = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/architecture.md")
 )
 MODULES = sorted(
     path for package in ("lead", "inversion", "concepts", "cli") for path in (ROOT / package).rglob("*.py")
@@ -125,26 +125,3 @@ def test_ci_runs_the_readmes_test_command() -> None:
     commands = [line for line in README.splitlines() if line.endswith("-m pytest")]
     assert len(commands) == 1
     assert commands[0] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-
-
-def command_lines(text: str) -> list[str]:
-    """The lines of a text that call our programs, continued lines joined, comments cut."""
-    joined = re.sub(r"\\\n\s*", " ", text)
-    lines = re.findall(r"^(?:\.venv/bin/)?((?:lead|lead-invert) [^\n]*)$", joined, re.MULTILINE)
-    return [re.sub(r"\s+#.*", "", line) for line in lines]
-
-
-@pytest.mark.parametrize("line", command_lines(README) + command_lines(RUN))
-def test_commands_in_the_readme_exist(line: str) -> None:
-    from typer.testing import CliRunner
-
-    import cli.base
-    import cli.invert
-
-    program, *words = re.sub(r'"[^"]*"', "TEXT", line).split()
-    app = {"lead": cli.base.app, "lead-invert": cli.invert.app}[program]
-    depth = 2 if words[0] == "data" else 1
-    result = CliRunner().invoke(app, [*words[:depth], "--help"])
-    assert result.exit_code == 0, result.output
-    for option in (word for word in words if word.startswith("-")):
-        assert re.search(rf"(^|[\s,]){option}\b", result.output), f"{option} is no option of {' '.join(words[:depth])}"
