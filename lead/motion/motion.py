@@ -15,21 +15,21 @@ from lead.motion.bodies.amass import write_amass
 from lead.motion.bodies.glb import write_glb
 from lead.motion.errors import MotionError
 from lead.motion.features import joints_to_features
+from lead.motion.formats.arrays import write_joints
 from lead.motion.formats.bvh import write_bvh
 from lead.motion.kit import features_to_clip, joints_to_kit
 from lead.motion.processing.foot_path import features_to_planted_clip
 from lead.motion.processing.style_augment import mirrored
-from lead.motion.read import read_clip, write_joints
+from lead.motion.read import read_clip
 from lead.motion.read_options import ReadOptions
 from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
 from lead.motion.rigs.rig import Rig
 from lead.motion.skeleton import FPS, HUMANML3D, KIT, Skeleton
+from lead.motion.suffixes import WRITES
 
 MAX_METRES = 1e5
 MAX_RESAMPLED = 1 << 20
 """Frames that a clip may become at another rate: 14 hours at 20 fps."""
-WRITES = (".bvh", ".glb", ".npz", ".npy")
-"""The suffixes that `Motion.save` writes."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ DAZ = ("cmu_daz_02_01", "cmu_daz_07_03", "cmu_daz_08_05", "cmu_daz_10_04")
 
 @pytest.fixture
 def mixamo(schemes, make_rig_bvh) -> Bvh:
-    return make_rig_bvh(schemes["mixamo"])
+    return make_rig_bvh(schemes["Mixamo"])
 
 
 def with_values(bvh: Bvh, values: np.ndarray) -> Bvh:
@@ -32,7 +32,7 @@ def with_values(bvh: Bvh, values: np.ndarray) -> Bvh:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"fps": 0}, "0 frames a second"),
+        ({"fps": 0.0}, "0.0 frames a second"),
         ({"fps": float("nan")}, "nan frames a second"),
         ({"unit": "foot"}, "unit 'foot'; expected one of m, cm, mm, inch"),
         ({"up": "W"}, "up axis 'W'; expected one of X, Y, Z"),
@@ -48,13 +48,13 @@ def test_what_is_stated_is_taken(tmp_path, mixamo):
     path = write_bvh(mixamo, tmp_path / "clip.bvh")
     plain = Motion.read(path)
     assert (plain.notes, plain.fps) == ((), 30)
-    assert Motion.read(path, ReadOptions(fps=60)).fps == 60
-    assert Motion.read(path, ReadOptions(fps=60)).rig.fps == 60
+    assert Motion.read(path, ReadOptions(fps=60.0)).fps == 60
+    assert Motion.read(path, ReadOptions(fps=60.0)).rig.fps == 60
     inches = Motion.read(path, ReadOptions(unit="inch"))
     np.testing.assert_allclose(inches.joints, 2.54 * plain.joints, rtol=1e-5)
     np.testing.assert_allclose(Motion.read(path, ReadOptions(up="Z")).joints[..., 1], plain.joints[..., 2], atol=1e-6)
     np.save(tmp_path / "joints.npy", plain.joints[..., [0, 2, 1]] * [100, -100, 100])
-    stated = Motion.read(tmp_path / "joints.npy", ReadOptions(fps=30, unit="cm", up="Z"))
+    stated = Motion.read(tmp_path / "joints.npy", ReadOptions(fps=30.0, unit="cm", up="Z"))
     np.testing.assert_allclose(stated.joints, plain.joints, atol=1e-5)
     assert stated.fps == 30
 
@@ -62,13 +62,13 @@ def test_what_is_stated_is_taken(tmp_path, mixamo):
 @pytest.mark.parametrize("stretch", [0.56, 0.7, 1.3])
 @pytest.mark.parametrize("unit", [1.0, 0.01, 0.001])
 def test_children_and_giants_keep_their_size(stretch, unit, schemes, make_rig_bvh):
-    rig, _ = read_rig(make_rig_bvh(schemes["mixamo"], unit=unit, stretch=stretch))
+    rig, _ = read_rig(make_rig_bvh(schemes["Mixamo"], unit=unit, stretch=stretch))
     assert rig.scale == unit
 
 
 def test_an_odd_size_is_said(schemes, make_rig_bvh):
-    assert read_rig(make_rig_bvh(schemes["mixamo"]))[0].notes == ()
-    note = read_rig(make_rig_bvh(schemes["mixamo"], stretch=0.56))[0].notes[0]
+    assert read_rig(make_rig_bvh(schemes["Mixamo"]))[0].notes == ()
+    note = read_rig(make_rig_bvh(schemes["Mixamo"], stretch=0.56))[0].notes[0]
     assert "legs of 0.46 m if lengths are in cm: state the unit" in note
 
 
@@ -158,7 +158,7 @@ def test_the_person_among_several_roots(mixamo):
 def test_any_damage_is_an_error_or_a_motion(tmp_path_factory, make_rig_bvh, schemes, data):
     """Words of a BVH changed, lost or doubled."""
     path = tmp_path_factory.getbasetemp() / "damaged.bvh"
-    words = re.split(r"(\s+)", format_bvh(make_rig_bvh(schemes["mixamo"]).first(3)))
+    words = re.split(r"(\s+)", format_bvh(make_rig_bvh(schemes["Mixamo"]).take_first(3)))
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(words) - 1))
         words[place] = data.draw(
@@ -208,4 +208,4 @@ def test_a_lying_rate_is_said_but_never_corrected(tmp_path):
     lying = Motion.read(path)
     assert lying.fps == 40
     assert lying.notes[-1].endswith("20 may be the true rate")
-    assert Motion.read(path, ReadOptions(fps=20)).notes == ()
+    assert Motion.read(path, ReadOptions(fps=20.0)).notes == ()

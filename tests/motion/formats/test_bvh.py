@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from benchmarks.pack import has_pack, pack_folder
 from lead.motion.errors import MotionError
-from lead.motion.formats.bvh import Bvh, format_bvh, parse_bvh, parse_numbers, read_bvh, write_bvh
+from lead.motion.formats.bvh import Bvh, format_bvh, parse_bvh, read_bvh, write_bvh
+from lead.motion.formats.decimals import parse_numbers
 
 SMALL = """HIERARCHY
 ROOT hip
@@ -145,8 +146,8 @@ def test_a_frame_count_is_not_believed():
 
 
 def test_a_stated_rate_stands_in_place_of_the_files():
-    assert parse_bvh(SMALL.encode(), fps=60).fps == 60
-    assert parse_bvh(SMALL.replace("0.0333333", "0").encode(), fps=60).fps == 60
+    assert parse_bvh(SMALL.encode(), fps=60.0).fps == 60
+    assert parse_bvh(SMALL.replace("0.0333333", "0").encode(), fps=60.0).fps == 60
     with pytest.raises(MotionError, match="State the frames a second yourself"):
         parse_bvh(SMALL.replace("0.0333333", "0").encode())
 
@@ -162,7 +163,7 @@ def test_several_roots_are_read_and_written():
     back = parse_bvh(format_bvh(bvh).encode())
     assert (back.names, back.parents, back.end_sites) == (bvh.names, bvh.parents, bvh.end_sites)
     np.testing.assert_array_equal(back.values, bvh.values)
-    sword, person = bvh.under(2), bvh.under(0)
+    sword, person = bvh.select_tree(2), bvh.select_tree(0)
     assert (sword.names, sword.parents, sword.end_sites) == (("sword of light",), (-1,), ((0, (0.0, 9.0, 0.0)),))
     np.testing.assert_array_equal(sword.values, [[7, 8, 9], [7, 8, 10]])
     np.testing.assert_array_equal(person.values, parse_bvh(SMALL.encode()).values)
@@ -237,7 +238,7 @@ def depth_first(bvh: Bvh) -> list[int]:
 
 
 def test_world_agrees_with_a_naive_loop(make_rig_bvh, schemes):
-    bvh = make_rig_bvh(schemes["mixamo"])
+    bvh = make_rig_bvh(schemes["Mixamo"])
     translations, rotations = bvh.local()
     positions, turned = bvh.world()
     for frame in (0, 17):

@@ -48,7 +48,7 @@ def test_a_walk_comes_back_from_every_container(tmp_path, glb, make_walk):
         motion = Motion.read(tmp_path / name)
         np.testing.assert_allclose(motion.joints, walk, atol=2e-4)
         assert (motion.fps, motion.notes, motion.rig.names) == (30, (), motion.rig.names)
-    assert Motion.read(tmp_path / "clip.glb", ReadOptions(fps=60)).fps == 60
+    assert Motion.read(tmp_path / "clip.glb", ReadOptions(fps=60.0)).fps == 60
 
 
 def test_scaled_turned_and_nested_scenes(tmp_path, glb, make_walk):
@@ -64,7 +64,7 @@ def test_scaled_turned_and_nested_scenes(tmp_path, glb, make_walk):
         nodes = [*document["nodes"], {"name": "Armature", "children": [0], **armature}]
         path = tmp_path / "clip.glb"
         path.write_bytes(put_together({**document, "nodes": nodes}, binary))
-        assert read_gltf(path).names == read_gltf(path).under(0).names
+        assert read_gltf(path).names == read_gltf(path).select_tree(0).names
         assert set(read_gltf(path).names) == set(JOINTS)
         motion = Motion.read(path)
         assert (motion.rig.scale, motion.rig.up) == (0.01, "Z")

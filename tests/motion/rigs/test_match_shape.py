@@ -11,7 +11,7 @@ from benchmarks.rig_definitions import TOOLS
 from benchmarks.rigs import HEADINGS, recordings
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh, read_bvh, write_bvh
-from lead.motion.rigs.match import match
+from lead.motion.rigs.match import match_joints
 from lead.motion.rigs.rig import read_rig
 from lead.motion.rigs.rig_map import draft_rig_map, read_rig_map
 from lead.motion.skeleton import JOINTS
@@ -41,7 +41,7 @@ def with_bone(bvh: Bvh, parent: int, offset: np.ndarray, name: str, children: tu
 @pytest.mark.parametrize("up", ["Y", "Z"])
 @pytest.mark.parametrize("leave", [(), (6,), (3, 6, 13, 14), (10, 11), (15,), (10, 11, 13, 14, 15)])
 def test_nameless_rigs_are_read_as_named_ones(leave, up, schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["mixamo"], leave=leave, up=up)
+    bvh = make_rig_bvh(schemes["Mixamo"], leave=leave, up=up)
     named, joints = read_rig(bvh)
     rig, found = read_rig(nameless(bvh))
     assert rig.nodes == named.nodes
@@ -67,7 +67,7 @@ def test_twist_bones_and_fingers_are_no_joints_of_limbs(schemes, make_rig_bvh):
 
 
 def test_side_marks_in_strange_names_tell_left_from_right(schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["mixamo"])
+    bvh = make_rig_bvh(schemes["Mixamo"])
     named = read_rig(bvh)[0]
     strange = [f"{'L' if 'Left' in name else 'R' if 'Right' in name else 'M'}_Q{n}" for n, name in enumerate(bvh.names)]
     assert read_rig(replace(bvh, names=tuple(strange)))[0].nodes == named.nodes
@@ -107,7 +107,7 @@ def test_rigs_of_makers_are_matched_without_their_names(maker):
 
 
 def test_a_draft_says_what_was_found_and_reads_back(tmp_path, schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["mixamo"], leave=(6,))
+    bvh = make_rig_bvh(schemes["Mixamo"], leave=(6,))
     path = tmp_path / "map.toml"
     path.write_text(draft_rig_map(bvh), encoding="utf-8")
     drafted = read_rig_map(path)
@@ -126,7 +126,7 @@ def test_a_rig_that_nothing_tells_is_read_with_its_corrected_draft(tmp_path, mak
     values = bvh.values.copy()
     values[:, 6:] = 0
     bvh = replace(bvh, values=values, offsets=bvh.offsets * (1 + (np.arange(22) == 18)[:, None]))
-    assert not match(bvh, {})[0]
+    assert not match_joints(bvh, {})[0]
     path = write_bvh(bvh, tmp_path / "clip.bvh")
     with pytest.raises(MotionError, match=r"an unknown rig: no joint matches pelvis.*rig map"):
         Motion.read(path)
@@ -144,7 +144,7 @@ def test_a_rig_that_nothing_tells_is_read_with_its_corrected_draft(tmp_path, mak
 
 
 def test_what_a_rig_map_says_comes_before_names(schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["mixamo"])
+    bvh = make_rig_bvh(schemes["Mixamo"])
     left, right = "mixamorig:LeftToeBase", "mixamorig:RightToeBase"
     rig, _ = read_rig(bvh, ReadOptions(rig_map={"left_foot": right, "right_foot": left, "spine2": "", "head": ""}))
     assert [rig.names[rig.nodes[joint]] for joint in (10, 11)] == [right, left]
