@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from benchmarks.fuzz_targets import small_motion
+from benchmarks.fuzz_targets import make_small_motion
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import format_bvh
 from lead.motion.rigs.retarget import motion_to_bvh
@@ -33,13 +33,13 @@ def zipped(**members: bytes) -> bytes:
 
 
 def bvh_text(**changes: str) -> bytes:
-    text = format_bvh(motion_to_bvh(small_motion().joints, 20.0))
+    text = format_bvh(motion_to_bvh(make_small_motion().joints, 20.0))
     for old, new in changes.items():
         text = text.replace(old, new)
     return text.encode()
 
 
-JOINTS = small_motion().joints
+JOINTS = make_small_motion().joints
 POSES = np.zeros((24, 66))
 
 CLAIMS = {

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.pack import has_pack, pack_folder
 from benchmarks.rig_definitions import TOOLS
-from benchmarks.rigs import HEADINGS, recordings
+from benchmarks.rigs import HEADINGS, make_recordings
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh, read_bvh, write_bvh
 from lead.motion.rigs.match import match_joints
@@ -102,7 +102,8 @@ def test_recorded_rigs_are_matched_without_their_names():
 @pytest.mark.parametrize("maker", ["Mixamo", "Unreal", "CMU (cgspeed)", "VRM"])
 def test_rigs_of_makers_are_matched_without_their_names(maker):
     tool = next(tool for tool in TOOLS if tool.name == maker)
-    for recording in itertools.islice(recordings(tool), 0, 5 * HEADINGS, 4 * HEADINGS):  # a walk; a squat, long arms
+    # a walk; a squat with long arms
+    for recording in itertools.islice(make_recordings(tool), 0, 5 * HEADINGS, 4 * HEADINGS):
         assert read_rig(nameless(recording.bvh))[0].nodes == read_rig(recording.bvh)[0].nodes
 
 
