@@ -26,7 +26,7 @@ from lead import Motion
 from lead.errors import LeadError
 from lead.motion import Bvh, read_bvh, write_bvh
 from lead.motion.features import canonical, retarget
-from lead.motion.rigs.retarget import motion_to_bvh, own_offsets
+from lead.motion.rigs.retarget import measure_own_offsets, motion_to_bvh
 from lead.motion.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler, normalize
 from lead.motion.skeleton import JOINTS, PARENTS
 
@@ -77,7 +77,7 @@ def make_recordings(tool: Tool) -> Iterator[Recording]:
     """The clips on a maker's rig, in all directions."""
     for number, clip in enumerate(CLIPS):
         joints = Motion(read_joints(clip)[:200]).resample(tool.fps).joints
-        offsets = own_offsets(joints, tool.fps)
+        offsets = measure_own_offsets(joints, tool.fps)
         rest = np.zeros((22, 3))
         for joint, parent in enumerate(PARENTS[1:], start=1):
             rest[joint] = rest[parent] + offsets[joint]

@@ -1,4 +1,4 @@
-"""Damaged files: the mutators give the same damage for the same seed, and a few hundred of them end as they should."""
+"""Damaged files: a seed always gives the same damage, and readers return or refuse a few hundred inputs."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The rigs' benchmark: what it writes is what it says, and a round trip on each maker's rig stays within the target."""
+"""The rigs' benchmark: its files agree with its truth, and round trips on makers' rigs stay within the target."""
 
 import numpy as np
 import pytest

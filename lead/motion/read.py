@@ -19,8 +19,8 @@ from lead.motion.formats.arrays import WANTED, read_npy, read_npz
 from lead.motion.formats.bvh import Bvh
 from lead.motion.kit import features_to_clip
 from lead.motion.read_options import UNITS, ReadOptions
-from lead.motion.rigs.frame_rate import rate_note
-from lead.motion.rigs.leading_tpose import SPAN, count_lead_in, rest_turns
+from lead.motion.rigs.frame_rate import doubt_rate
+from lead.motion.rigs.leading_tpose import SPAN, count_lead_in, measure_rest_turns
 from lead.motion.rigs.rig import Rig, read_rig
 from lead.motion.rigs.units import UP_TO_WORLD
 from lead.motion.skeleton import FPS, HUMANML3D, KIT
@@ -73,11 +73,11 @@ def _read_rigged(path: Path, options: ReadOptions) -> Clip:
     rig, joints = read_rig(bvh, options)
     notes = bvh.notes
     if options.trim:
-        cut = count_lead_in(joints, bvh.fps, rest_turns(bvh, int(2 * SPAN * bvh.fps)))
+        cut = count_lead_in(joints, bvh.fps, measure_rest_turns(bvh, int(2 * SPAN * bvh.fps)))
         if cut:
             rig, joints = read_rig(replace(bvh, values=bvh.values[cut:]), options)
-            notes = (*notes, _lead_in_note(cut))
-    return Clip(joints, rig.fps, rig, (*notes, *rig.notes, *_rate_notes(joints, rig.fps, options)))
+            notes = (*notes, _format_lead_in(cut))
+    return Clip(joints, rig.fps, rig, (*notes, *rig.notes, *_list_rate_notes(joints, rig.fps, options)))
 
 
 def _read_npz(path: Path, options: ReadOptions) -> Clip:
@@ -111,8 +111,8 @@ def _smpl_to_clip(arrays: dict[str, np.ndarray], fps: float | None, options: Rea
     joints, notes = read_smpl(arrays, options)
     cut = count_lead_in(joints, fps) if options.trim else 0
     if cut:
-        joints, notes = joints[cut:], (*notes, _lead_in_note(cut))
-    return Clip(joints, fps, notes=(*notes, *_rate_notes(joints, fps, options)))
+        joints, notes = joints[cut:], (*notes, _format_lead_in(cut))
+    return Clip(joints, fps, notes=(*notes, *_list_rate_notes(joints, fps, options)))
 
 
 def _array_to_clip(array: Float[np.ndarray, "..."], fps: float | None, options: ReadOptions) -> Clip:
@@ -127,11 +127,11 @@ def _array_to_clip(array: Float[np.ndarray, "..."], fps: float | None, options: 
     raise MotionError(f"an array of shape {array.shape}; expected {WANTED}.")
 
 
-def _rate_notes(joints: Float[np.ndarray, "frames 22 3"], fps: float, options: ReadOptions) -> tuple[str, ...]:
+def _list_rate_notes(joints: Float[np.ndarray, "frames 22 3"], fps: float, options: ReadOptions) -> tuple[str, ...]:
     """Doubts about the rate that the file states; a rate that the user states is not questioned."""
-    note = "" if options.fps else rate_note(joints, fps)
+    note = "" if options.fps else doubt_rate(joints, fps)
     return (note,) if note else ()
 
 
-def _lead_in_note(frames: int) -> str:
+def _format_lead_in(frames: int) -> str:
     return f"{frames} frame{'s' * (frames > 1)} {LEAD_IN}"

@@ -12,12 +12,12 @@ TURNS = ("Zrotation", "Xrotation", "Yrotation")
 ROOT = ("Xposition", "Yposition", "Zposition", *TURNS)
 
 
-def _turned(turns: dict[int, np.ndarray], joint: int, frames: int) -> np.ndarray:
+def _rotate_joint(turns: dict[int, np.ndarray], joint: int, frames: int) -> np.ndarray:
     return euler_to_matrix(turns.get(joint, np.zeros((frames, 3))), "ZXY")
 
 
-def _swing(phase: np.ndarray) -> dict[int, np.ndarray]:
-    """ZXY angles of our joints: legs and arms that swing, and elbows that are bent."""
+def _swing_limbs(phase: np.ndarray) -> dict[int, np.ndarray]:
+    """ZXY angles of our joints: legs and arms swing, elbows are bent."""
     zero = np.zeros_like(phase)
     stride, lift = 0.5 * np.sin(phase), 0.25 * np.sin(phase)
     left_knee, right_knee = 0.6 + 0.5 * np.cos(phase), 0.6 - 0.5 * np.cos(phase)
@@ -37,18 +37,18 @@ def _swing(phase: np.ndarray) -> dict[int, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def make_walk():
-    """A walk from x = z = 0 that faces `heading` radians from +Z, ahead or backward."""
+    """Makes a walk, ahead or backward, from x = z = 0 that faces `heading` radians from +Z."""
 
     def make(
         frames: int = 60, heading: float = 0.0, backward: bool = False, height: float = 0.9
     ) -> np.ndarray:
         phase = np.arange(frames) / 20 * 2 * np.pi * 0.9
-        turns, rest = _swing(phase), tpose()
+        turns, rest = _swing_limbs(phase), tpose()
         joints, turned = np.zeros((frames, 22, 3)), np.zeros((frames, 22, 3, 3))
         facing = euler_to_matrix(np.full((1, 1), heading), "Y")[0]
         forward = facing @ np.array([0, 0, -1.0 if backward else 1.0])
         for joint, parent in enumerate(PARENTS):
-            local = _turned(turns, joint, frames)
+            local = _rotate_joint(turns, joint, frames)
             if parent < 0:
                 joints[:, 0] = np.arange(frames)[:, None] / 20 * forward
                 joints[:, 0, 1] = height + 0.02 * np.cos(2 * phase)
@@ -70,13 +70,13 @@ def schemes() -> dict[str, list[str]]:
 
 @pytest.fixture(scope="session")
 def make_rig_bvh():
-    """A `Bvh` of the walk on joints with these names, in any unit, Y or Z up, without the joints of `leave`."""
+    """Makes a `Bvh` of the walk on joints with these names, in any unit, Y or Z up, without the joints of `leave`."""
 
     def make(
         names: list[str], unit: float = 0.01, up: str = "Y", leave: tuple[int, ...] = (), stretch: float = 1.0
     ) -> Bvh:
         rest = tpose() * stretch / unit
-        turns = _swing(np.arange(60) / 30 * 2 * np.pi * 0.9)
+        turns = _swing_limbs(np.arange(60) / 30 * 2 * np.pi * 0.9)
         to_file = np.eye(3) if up == "Y" else np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
         kept = [joint for joint in range(22) if joint not in leave]
         parents, offsets, columns = [], [], []

@@ -1,4 +1,4 @@
-"""Files as they are in the wild: what is guessed, corrected, cut and said, and what a user can state instead."""
+"""Files as they are in the wild: what is guessed, corrected, cut and noted, and what a user can state instead."""
 
 import re
 from dataclasses import replace
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.pack import has_pack, pack_folder, read_joints
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh, format_bvh, write_bvh
-from lead.motion.rigs.frame_rate import rate_note
+from lead.motion.rigs.frame_rate import doubt_rate
 from lead.motion.rigs.leading_tpose import count_lead_in
 from lead.motion.rigs.rig import read_rig
 from lead.motion.skeleton import tpose
@@ -25,7 +25,7 @@ def mixamo(schemes, make_rig_bvh) -> Bvh:
     return make_rig_bvh(schemes["Mixamo"])
 
 
-def with_values(bvh: Bvh, values: np.ndarray) -> Bvh:
+def replace_values(bvh: Bvh, values: np.ndarray) -> Bvh:
     return replace(bvh, values=values)
 
 
@@ -88,11 +88,11 @@ def test_a_clip_that_stands_along_another_axis_than_its_rest_pose(mixamo):
 def test_who_lies_down_does_not_tip_the_axes(mixamo):
     values = mixamo.values.copy()
     values[:, :3], values[:, 4] = [0, 12, 0], 90  # on the back, ZXY turns: X is the second
-    rig, joints = read_rig(with_values(mixamo, values))
+    rig, joints = read_rig(replace_values(mixamo, values))
     assert (rig.up, rig.notes) == ("Y", ())
     assert np.ptp(joints[..., 1]) < 1.2
     values[:, 1], values[:, 4] = 90, 180
-    assert "upside down if Y points up" in read_rig(with_values(mixamo, values))[0].notes[0]
+    assert "upside down if Y points up" in read_rig(replace_values(mixamo, values))[0].notes[0]
 
 
 def test_a_rest_pose_before_the_motion_is_cut(tmp_path, mixamo):
@@ -103,7 +103,7 @@ def test_a_rest_pose_before_the_motion_is_cut(tmp_path, mixamo):
     rest[:, :3] = values[0, :3]
     blend = [rest + part * (values[:1] - rest) for part in (0.0, 0.3, 0.7)]
     for lead, count in ((rest, 1), (np.repeat(rest, 9, axis=0), 9), (np.concatenate(blend), 3)):
-        path = write_bvh(with_values(mixamo, np.concatenate([lead, values])), tmp_path / "clip.bvh")
+        path = write_bvh(replace_values(mixamo, np.concatenate([lead, values])), tmp_path / "clip.bvh")
         motion = Motion.read(path)
         assert abs(len(motion.joints) - 60) <= (count == 3)  # the end of a blend may pass for motion
         assert motion.notes[0].startswith(f"{len(lead) + 60 - len(motion.joints)} frame")
@@ -172,7 +172,7 @@ def test_any_damage_is_an_error_or_a_motion(tmp_path_factory, make_rig_bvh, sche
     assert said.startswith((f"{path}: ", "("))
 
 
-def falling(fps: float, hop: float = 0.3) -> np.ndarray:
+def make_hops(fps: float, hop: float = 0.3) -> np.ndarray:
     """Hops that last as gravity has it, at a rate."""
     flight = 2 * np.sqrt(2 * hop / 9.81)
     phase = np.arange(int(4 * fps)) / fps % (flight + 0.4)
@@ -182,9 +182,9 @@ def falling(fps: float, hop: float = 0.3) -> np.ndarray:
 
 @pytest.mark.parametrize("fps", [24.0, 30.0, 60.0, 120.0])
 def test_a_rate_at_which_bodies_fall_too_fast(fps):
-    assert rate_note(falling(fps), fps) == ""
-    assert rate_note(falling(fps), fps / 2) == ""
-    note = rate_note(falling(fps), 2 * fps)
+    assert doubt_rate(make_hops(fps), fps) == ""
+    assert doubt_rate(make_hops(fps), fps / 2) == ""
+    note = doubt_rate(make_hops(fps), 2 * fps)
     assert note.startswith("the body falls ")
     assert note.endswith(f"at {2 * fps:g} frames a second: {fps:g} may be the true rate")
 
@@ -193,11 +193,11 @@ def test_a_rate_at_which_bodies_fall_too_fast(fps):
 def test_rates_of_recorded_motion():
     runs = ("dataset-2_run_normal_001", "dataset-1_dash_happy_001", "cmu_13_19")
     for clip in runs:
-        assert rate_note(read_joints(clip), 20.0) == "", clip
-        assert "falls" in rate_note(read_joints(clip), 40.0), clip
+        assert doubt_rate(read_joints(clip), 20.0) == "", clip
+        assert "falls" in doubt_rate(read_joints(clip), 40.0), clip
     walk = read_joints("dataset-1_walk_angry_001")
-    assert rate_note(walk, 20.0) == ""
-    assert "walking steps a second at 40 frames a second: 20 may" in rate_note(walk, 40.0)
+    assert doubt_rate(walk, 20.0) == ""
+    assert "walking steps a second at 40 frames a second: 20 may" in doubt_rate(walk, 40.0)
 
 
 @needs_pack

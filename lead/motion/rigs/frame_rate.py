@@ -28,7 +28,7 @@ _MASSES = {
 """Shares of the body's mass by joint: those of the segments (Dempster 1955), divided between their ends."""
 
 
-def rate_note(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> str:
+def doubt_rate(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> str:
     """Why the rate may be twice the true one, in words; empty if nothing suggests it."""
     fall = _measure_fall(joints, fps) / GRAVITY
     steps = _count_steps(joints, fps)

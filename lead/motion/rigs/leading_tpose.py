@@ -29,7 +29,7 @@ def count_lead_in(
 ) -> int:
     """The number of frames before the motion.
 
-    `turns` holds the mean rotation away from the rig's rest pose (`rest_turns`) of the first frames, in degrees.
+    `turns` holds the mean rotation of the first frames from the rig's rest pose (`measure_rest_turns`), in degrees.
     """
     span = int(np.ceil(SPAN * fps))
     held = _find_tposes(joints[: len(joints) // 2])
@@ -51,7 +51,7 @@ def count_lead_in(
     return hold if hold >= _HELD * fps and still else 0
 
 
-def rest_turns(bvh: Bvh, frames: int) -> Float[np.ndarray, "first"]:
+def measure_rest_turns(bvh: Bvh, frames: int) -> Float[np.ndarray, "first"]:
     """The mean rotation of the joints, without the roots, from rest, in degrees; of at most so many first frames."""
     inner = [joint for joint, parent in enumerate(bvh.parents) if parent >= 0 and bvh.channels[joint]]
     if not inner:

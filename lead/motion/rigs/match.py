@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh
-from lead.motion.rigs.match_names import list_missing_joints, match_names, unknown_rig_error
+from lead.motion.rigs.match_names import list_missing_joints, make_unknown_rig_error, match_names
 from lead.motion.rigs.match_shape import match_shape
 
 
@@ -31,7 +31,7 @@ def match_person(bvh: Bvh, rig_map: Mapping[str, str]) -> tuple[Bvh, dict[str, i
             return tree, found, notes
     largest = max(trees, key=lambda tree: len(tree.names))
     found, notes = match_joints(largest, rig_map)
-    raise unknown_rig_error(largest.names, list_missing_joints(found), notes)
+    raise make_unknown_rig_error(largest.names, list_missing_joints(found), notes)
 
 
 def match_joints(bvh: Bvh, rig_map: Mapping[str, str]) -> tuple[dict[str, int], tuple[str, ...]]:

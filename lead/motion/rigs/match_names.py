@@ -48,7 +48,7 @@ def list_missing_joints(found: Mapping[str, int]) -> list[str]:
     return missing if "neck" in found or "head" in found else [*missing, "neck or head"]
 
 
-def unknown_rig_error(names: Sequence[str], missing: Sequence[str], notes: Sequence[str] = ()) -> MotionError:
+def make_unknown_rig_error(names: Sequence[str], missing: Sequence[str], notes: Sequence[str] = ()) -> MotionError:
     """The error that says which joints cannot be matched, and which names are there."""
     also = "".join(f"; {note}" for note in notes)
     shown = ", ".join(names[:80]) + (f" and {len(names) - 80} more" if len(names) > 80 else "")

@@ -64,8 +64,8 @@ def motion_to_bvh(
     `offsets` (meters, each joint from its parent) replace that rest pose.
     """
     joints = np.array(joints, dtype=np.float64)
-    rest = own_offsets(joints, fps) if offsets is None else offsets
-    return _pose_rig(own_rig(rest, fps), joints, aim=True)
+    rest = measure_own_offsets(joints, fps) if offsets is None else offsets
+    return _pose_rig(build_own_rig(rest, fps), joints, aim=True)
 
 
 def motion_to_rig(joints: Float[np.ndarray, "frames 22 3"], rig: Rig, same_body: bool = False) -> Bvh:
@@ -87,7 +87,7 @@ def motion_to_rig(joints: Float[np.ndarray, "frames 22 3"], rig: Rig, same_body:
     return _pose_rig(rig, joints, aim=False)
 
 
-def own_offsets(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.ndarray, "22 3"]:
+def measure_own_offsets(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.ndarray, "22 3"]:
     """Each joint from its parent (meters) in a T-pose that faces +Z, with the clip's mean bone lengths.
 
     Hips hang from the pelvis, and collars and neck from the chest, as in this clip's body, for one rotation has to
@@ -108,7 +108,7 @@ def own_offsets(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[n
     return offsets
 
 
-def own_rig(offsets: Float[np.ndarray, "22 3"], fps: float) -> Rig:
+def build_own_rig(offsets: Float[np.ndarray, "22 3"], fps: float) -> Rig:
     """Our 22 joints as a rig in centimeters whose rest pose, about a T-pose, has these offsets (meters)."""
     offsets = 100 * offsets
     toes, crown, l_hand, r_hand = (0.0, 0.0, 5.0), (0.0, 15.0, 0.0), (10.0, 0.0, 0.0), (-10.0, 0.0, 0.0)
@@ -349,7 +349,7 @@ def _format_channels(
     rig: Rig, local: Float[np.ndarray, "joints frames 3 3"], moved: Float[np.ndarray, "frames 3"], carrier: int
 ) -> Float[np.ndarray, "frames channels"]:
     """The channels' values: the carrier's translations, reference translations elsewhere, angles in degrees."""
-    columns, orders = [], [_rotation_axes(channels) for channels in rig.channels]
+    columns, orders = [], [_list_rotation_axes(channels) for channels in rig.channels]
     angles = np.empty(local.shape[:-1])
     for axes in set(orders):
         same = [joint for joint, other in enumerate(orders) if other == axes]
@@ -365,7 +365,7 @@ def _format_channels(
     return np.stack(columns, axis=-1)
 
 
-def _rotation_axes(channels: tuple[str, ...]) -> str:
+def _list_rotation_axes(channels: tuple[str, ...]) -> str:
     """The order of a joint's rotations; axes that it lacks come last."""
     axes = "".join(channel[0] for channel in channels if channel.endswith("rotation"))
     return axes + "".join(axis for axis in "XYZ" if axis not in axes)

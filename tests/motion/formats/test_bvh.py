@@ -1,4 +1,4 @@
-"""BVH text: what is read, what is refused and how, and that writing gives back what was read."""
+"""BVH text: what is read, what is refused and how; writing gives back what was read."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""BVH out: numbers as text, several roots."""
+"""Writing BVH: numbers as text, several roots."""
 
 import numpy as np
 from hypothesis import given, settings

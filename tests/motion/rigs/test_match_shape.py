@@ -1,4 +1,4 @@
-"""Rigs whose names say nothing: which joint is which by the shape of the tree, and rig maps for the rest."""
+"""Rigs whose names say nothing: joints by the shape of the tree, and rig maps for the rest."""
 
 import itertools
 from dataclasses import replace
@@ -17,12 +17,12 @@ from lead.motion.rigs.rig_map import draft_rig_map, read_rig_map
 from lead.motion.skeleton import JOINTS
 
 
-def nameless(bvh: Bvh, mark: str = "") -> Bvh:
+def remove_names(bvh: Bvh, mark: str = "") -> Bvh:
     return replace(bvh, names=tuple(f"{mark}bone{n}" for n in range(len(bvh.names))))
 
 
-def with_bone(bvh: Bvh, parent: int, offset: np.ndarray, name: str, children: tuple[int, ...] = ()) -> Bvh:
-    """One joint more, which turns nothing; these children hang from it instead, where they were."""
+def add_bone(bvh: Bvh, parent: int, offset: np.ndarray, name: str, children: tuple[int, ...] = ()) -> Bvh:
+    """Add a joint that does not turn; these children hang from it instead, in their old places."""
     moved = bvh.offsets.copy()
     moved[list(children)] -= offset
     order = [*range(parent + 1), len(bvh.names), *range(parent + 1, len(bvh.names))]
@@ -43,7 +43,7 @@ def with_bone(bvh: Bvh, parent: int, offset: np.ndarray, name: str, children: tu
 def test_nameless_rigs_are_read_as_named_ones(leave, up, schemes, make_rig_bvh):
     bvh = make_rig_bvh(schemes["Mixamo"], leave=leave, up=up)
     named, joints = read_rig(bvh)
-    rig, found = read_rig(nameless(bvh))
+    rig, found = read_rig(remove_names(bvh))
     assert rig.nodes == named.nodes
     np.testing.assert_array_equal(found, joints)
     assert "were matched by the shape of the skeleton" in rig.notes[0]
@@ -55,13 +55,13 @@ def test_twist_bones_and_fingers_are_no_joints_of_limbs(schemes, make_rig_bvh):
     bvh = plain
     for upper, lower in (("left_hip", "left_knee"), ("right_elbow", "right_wrist"), ("left_elbow", "left_wrist")):
         joint, child = bvh.names.index(upper), bvh.names.index(lower)
-        bvh = with_bone(bvh, joint, bvh.offsets[child] / 2, f"{upper}_twist", (child,))
+        bvh = add_bone(bvh, joint, bvh.offsets[child] / 2, f"{upper}_twist", (child,))
     for wrist, side in (("left_wrist", 1), ("right_wrist", -1)):
         for finger in (-3.0, 0.0, 3.0):
             joint = bvh.names.index(wrist)
-            bvh = with_bone(bvh, joint, np.array([9.0 * side, 0, finger]), f"{wrist}_finger{finger}")
-    bvh = with_bone(bvh, bvh.names.index("head"), np.array([0, 5.0, -9.0]), "hair")
-    rig, joints = read_rig(nameless(bvh))
+            bvh = add_bone(bvh, joint, np.array([9.0 * side, 0, finger]), f"{wrist}_finger{finger}")
+    bvh = add_bone(bvh, bvh.names.index("head"), np.array([0, 5.0, -9.0]), "hair")
+    rig, joints = read_rig(remove_names(bvh))
     assert [bvh.names[node] for node in rig.nodes] == list(JOINTS)
     np.testing.assert_allclose(joints, read_rig(plain)[1], atol=1e-9)
 
@@ -86,7 +86,7 @@ def test_dogs_and_trees_are_no_people(make_rig_bvh):
     values[:, 6:] *= 0.2
     for offsets in (dog, np.ones_like(dog)):
         with pytest.raises(MotionError, match="no joint matches pelvis"):
-            read_rig(nameless(replace(bvh, offsets=offsets, values=values)))
+            read_rig(remove_names(replace(bvh, offsets=offsets, values=values)))
 
 
 @pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
@@ -95,7 +95,7 @@ def test_recorded_rigs_are_matched_without_their_names():
     assert len(files) > 12
     for path in files:
         bvh = read_bvh(path)
-        assert read_rig(nameless(bvh))[0].nodes == read_rig(bvh)[0].nodes, path
+        assert read_rig(remove_names(bvh))[0].nodes == read_rig(bvh)[0].nodes, path
 
 
 @pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
@@ -104,7 +104,7 @@ def test_rigs_of_makers_are_matched_without_their_names(maker):
     tool = next(tool for tool in TOOLS if tool.name == maker)
     # a walk; a squat with long arms
     for recording in itertools.islice(make_recordings(tool), 0, 5 * HEADINGS, 4 * HEADINGS):
-        assert read_rig(nameless(recording.bvh))[0].nodes == read_rig(recording.bvh)[0].nodes
+        assert read_rig(remove_names(recording.bvh))[0].nodes == read_rig(recording.bvh)[0].nodes
 
 
 def test_a_draft_says_what_was_found_and_reads_back(tmp_path, schemes, make_rig_bvh):

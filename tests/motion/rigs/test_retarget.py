@@ -1,4 +1,4 @@
-"""Writing on rigs: any heading, units and axes; bodies of another shape; twist that goes smoothly."""
+"""Writing on rigs: any heading, units and axes; bodies of another shape; smooth twist."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Rigs of many makers: the joints' names, units, axes, what is missing; and writing on them."""
+"""Rigs of many makers: names, units, axes, missing joints; and writing on them."""
 
 from dataclasses import replace
 
@@ -17,11 +17,11 @@ from lead.motion.skeleton import BONE_LENGTHS, JOINTS, bone_lengths
 needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
 
 
-def written(bvh: Bvh) -> Bvh:
+def write_and_parse(bvh: Bvh) -> Bvh:
     return parse_bvh(format_bvh(bvh).encode())
 
 
-def errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Meters."""
     assert a.shape == b.shape
     return np.linalg.norm(a - b, axis=-1)
@@ -42,7 +42,7 @@ def test_every_makers_names_are_known(maker, make_rig_bvh):
         names[joint] for joint in there if joint != 6
     ]
     assert rig.nodes[6] == -1 or rig.names[rig.nodes[6]] == names[6]
-    assert errors(joints, read_rig(make_rig_bvh(list(JOINTS), leave=absent))[1]).max() < 1e-9
+    assert distances(joints, read_rig(make_rig_bvh(list(JOINTS), leave=absent))[1]).max() < 1e-9
 
 
 @pytest.mark.parametrize("maker", MAKERS, ids=maker_id)
@@ -86,7 +86,7 @@ def test_units_and_axes(up, unit, stretch, schemes, make_rig_bvh):
     rig, joints = read_rig(make_rig_bvh(schemes["Mixamo"], unit=unit, up=up, stretch=stretch))
     assert (rig.up, rig.scale) == (up, unit)
     reference = read_rig(make_rig_bvh(schemes["Mixamo"], stretch=stretch))[1]
-    assert errors(joints, reference).max() < 1e-6
+    assert distances(joints, reference).max() < 1e-6
 
 
 def test_left_is_left_and_forward_is_forward(schemes, make_rig_bvh):
@@ -97,9 +97,9 @@ def test_left_is_left_and_forward_is_forward(schemes, make_rig_bvh):
             joints[:, JOINTS.index("left_foot"), 2] > joints[:, JOINTS.index("left_ankle"), 2] - 0.3
         ).all()
         assert joints[-1, 0, 2] > joints[0, 0, 2] + 1
-        back, _ = read_rig(written(motion_to_rig(joints, rig)))
+        back, _ = read_rig(write_and_parse(motion_to_rig(joints, rig)))
         assert [back.names[node] for node in back.nodes] == schemes["Unreal"]
-        again = read_rig(written(motion_to_rig(joints, rig)))[1]
+        again = read_rig(write_and_parse(motion_to_rig(joints, rig)))[1]
         assert (again[:, JOINTS.index("left_wrist"), 0] > again[:, JOINTS.index("right_wrist"), 0]).all()
 
 
@@ -123,15 +123,15 @@ def test_missing_joints_are_filled_and_the_rest_comes_back(leave, worst, schemes
     there = [joint for joint in range(22) if joint not in leave]
     full = read_rig(make_rig_bvh(schemes["Mixamo"]))[1]
     if not {3, 6, 9, 12} & set(leave):  # a joint that turned is gone, and what is above it moves otherwise
-        assert errors(joints, full)[:, there].max() < 1e-9
+        assert distances(joints, full)[:, there].max() < 1e-9
     lengths = bone_lengths(joints).mean(axis=0)
     assert (lengths[1:] > 0.02).all()
     if 10 in leave:
         assert (joints[:, 10, 2] - joints[:, 7, 2]).mean() > 0
         assert lengths[10] == pytest.approx(BONE_LENGTHS[10], rel=0.05)
-    back = read_rig(written(motion_to_rig(joints, rig, same_body=True)))[1]
-    assert errors(back, joints).mean() < worst
-    assert errors(back, joints).max() < 0.001
+    back = read_rig(write_and_parse(motion_to_rig(joints, rig, same_body=True)))[1]
+    assert distances(back, joints).mean() < worst
+    assert distances(back, joints).max() < 0.001
 
 
 def test_a_spine_of_five_and_a_neck_of_two(schemes, make_rig_bvh):
@@ -161,13 +161,13 @@ def test_joints_in_one_place_as_in_cmu_files(schemes, make_rig_bvh):
     shuffled = Bvh(
         tuple(names), tuple(parents), offsets, (*bvh.channels, turns, turns), (), values, bvh.frame_time
     )
-    rig, joints = read_rig(written(shuffled))
+    rig, joints = read_rig(write_and_parse(shuffled))
     assert rig.nodes[JOINTS.index("left_collar")] == -1
     assert rig.names[rig.nodes[3]] == "Spine"
     assert rig.names[rig.nodes[9]] == names[spine2]
     assert (bone_lengths(joints)[:, 1:] > 0.02).all()
-    back = read_rig(written(motion_to_rig(joints, rig, same_body=True)))[1]
-    assert errors(back, joints).max() < 0.001
+    back = read_rig(write_and_parse(motion_to_rig(joints, rig, same_body=True)))[1]
+    assert distances(back, joints).max() < 0.001
 
 
 def test_an_unknown_rig_lists_what_was_not_found_and_what_is_there(schemes, make_rig_bvh):
@@ -196,15 +196,15 @@ def test_a_skeleton_without_frames_is_a_rig(schemes, make_rig_bvh, make_walk):
     rig, joints = read_rig(replace(bvh, values=bvh.values[:0]))
     assert joints.shape == (0, 22, 3)
     walk = make_walk(40)
-    back = read_rig(written(motion_to_rig(walk, rig)))[1]
+    back = read_rig(write_and_parse(motion_to_rig(walk, rig)))[1]
     lift = np.array([0, walk[..., 1].min(), 0])
-    assert errors(back + lift, walk).max() < 0.001
+    assert distances(back + lift, walk).max() < 0.001
 
 
 def test_other_proportions_keep_directions_and_scale_the_path(schemes, make_rig_bvh, make_walk):
     walk = make_walk(60, heading=2.0)
-    rig = read_rig(written(make_rig_bvh(schemes["Unreal"], unit=0.01, up="Z", stretch=0.7)))[0]
-    bvh = written(motion_to_rig(walk, rig))
+    rig = read_rig(write_and_parse(make_rig_bvh(schemes["Unreal"], unit=0.01, up="Z", stretch=0.7)))[0]
+    bvh = write_and_parse(motion_to_rig(walk, rig))
     assert bvh.names == rig.names
     assert bvh.channels == rig.channels
     np.testing.assert_allclose(bvh.offsets, rig.offsets, rtol=1e-6)
@@ -260,7 +260,7 @@ def test_a_leg_swung_over_the_head_does_not_jump(make_walk):
     turns = bvh.local()[1][:, 1]
     steps = np.einsum("fab,fab->f", turns[1:], turns[:-1])
     assert np.degrees(np.arccos(np.clip((steps - 1) / 2, -1, 1))).max() < 15
-    assert errors(read_rig(written(bvh))[1], walk).max() < 0.001
+    assert distances(read_rig(write_and_parse(bvh))[1], walk).max() < 0.001
 
 
 @needs_pack
@@ -270,11 +270,11 @@ def test_recorded_clips_come_back_on_their_own_rigs(pattern):
         bvh = read_bvh(path)
         rig, joints = read_rig(bvh)
         assert (rig.up, rig.scale) == ("Y", 0.01)
-        out = written(motion_to_rig(joints, rig, same_body=True))
+        out = write_and_parse(motion_to_rig(joints, rig, same_body=True))
         assert (out.names, out.channels, out.fps) == (bvh.names, bvh.channels, bvh.fps)
         np.testing.assert_allclose(out.offsets, bvh.offsets, rtol=1e-5, atol=1e-5)
         again = read_rig(out)[1]
-        assert errors(again, joints).mean() < 0.0005, path
-        assert errors(again, joints).max() < 0.002, path
-        own = read_rig(written(motion_to_bvh(joints, rig.fps)))[1]
-        assert errors(own, joints).max() < 0.001, path
+        assert distances(again, joints).mean() < 0.0005, path
+        assert distances(again, joints).max() < 0.002, path
+        own = read_rig(write_and_parse(motion_to_bvh(joints, rig.fps)))[1]
+        assert distances(own, joints).max() < 0.001, path
