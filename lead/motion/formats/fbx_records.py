@@ -53,7 +53,7 @@ def parse_records(content: bytes, skip: Collection[str] = ()) -> Record:
     version = struct.unpack_from("<I", content, 23)[0] if len(content) >= 27 else 0
     if not 7000 <= version < 8000:
         raise MotionError(f"FBX of version {version / 1000:g}; export it as FBX 2011 or newer (7.1 to 7.7).")
-    return Record("", (), _Parser(content, version >= 7500, frozenset(skip)).records(27, len(content), 0))
+    return Record("", (), _Parser(content, version >= 7500, frozenset(skip)).read_records(27, len(content), 0))
 
 
 class _Parser:
@@ -63,7 +63,7 @@ class _Parser:
         self._content, self._skip, self._count = content, skip, 0
         self._head = struct.Struct("<QQQB" if wide else "<IIIB")
 
-    def records(self, place: int, end: int, depth: int) -> list[Record]:
+    def read_records(self, place: int, end: int, depth: int) -> list[Record]:
         """The records from `place` on, up to the empty record that ends a list."""
         found: list[Record] = []
         if depth > MAX_DEPTH:
@@ -78,12 +78,12 @@ class _Parser:
                 raise MotionError("a record ends where it cannot: the file is truncated or damaged.")
             name = self._content[start - name_length : start].decode("utf-8", "replace")
             if name not in self._skip:
-                values = self._properties(start, start + length, properties)
-                found.append(Record(name, values, self.records(start + length, stop, depth + 1)))
+                values = self._read_properties(start, start + length, properties)
+                found.append(Record(name, values, self.read_records(start + length, stop, depth + 1)))
             place = stop
         return found
 
-    def _properties(self, place: int, end: int, count: int) -> tuple[Property, ...]:
+    def _read_properties(self, place: int, end: int, count: int) -> tuple[Property, ...]:
         values: list[Property] = []
         while len(values) < count and place < end:
             kind, place = self._content[place : place + 1], place + 1
@@ -96,7 +96,7 @@ class _Parser:
                 values.append(raw.decode("utf-8", "replace"))
                 place += 4 + length
             elif kind in _ARRAYS:
-                array, place = self._array(np.dtype(_ARRAYS[kind]), place)
+                array, place = self._read_array(np.dtype(_ARRAYS[kind]), place)
                 values.append(array)
             else:
                 raise MotionError(f"a property of unknown kind {kind!r}: the file is damaged.")
@@ -104,7 +104,7 @@ class _Parser:
             raise MotionError("a property reaches beyond its record: the file is damaged.")
         return tuple(values)
 
-    def _array(self, dtype: np.dtype, place: int) -> tuple[np.ndarray, int]:
+    def _read_array(self, dtype: np.dtype, place: int) -> tuple[np.ndarray, int]:
         count, packed, length = struct.unpack_from("<III", self._content, place)
         place += 12
         size = count * dtype.itemsize

@@ -8,7 +8,7 @@ Conventions: the file's units and axes; matrices act on column vectors; parents 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh
@@ -93,10 +93,11 @@ def scene_to_bvh(
 
 
 def _localize(
-    above: np.ndarray, rest: Float[np.ndarray, "joints 4 4"], world: Float[np.ndarray, "joints frames 4 4"]
+    above: Int[np.ndarray, "joints"], rest: Float[np.ndarray, "joints 4 4"],
+    world: Float[np.ndarray, "joints frames 4 4"],
 ) -> tuple[
     Float[np.ndarray, "joints 3"], Float[np.ndarray, "joints frames 3"], Float[np.ndarray, "frames joints 3"]
-]:
+]:  # fmt: skip
     """Relative to the joints `above` (-1 for none): offsets at rest, translations, and ZXY angles in degrees."""
     rest_turns, turns = _orthonormalize(rest[:, :3, :3]), _orthonormalize(world[..., :3, :3])
     turns = turns @ rest_turns.swapaxes(-1, -2)[:, None]

@@ -1,7 +1,7 @@
 """What tools and data sets call the joints of a person: the tables behind `match_names`.
 
 To add a rig whose names are not found: add its spellings to LIMBS or MIDDLE, and an entry to MAKERS with its names of
-our 22 joints. The tests check every entry: that its joints are found, and that its maker is told by them.
+our 22 joints. The tests check that the joints of every entry are found, and that its maker is recognized.
 A spelling is in lower case, without separators, side and prefix: "upleg" for "mixamorig:LeftUpLeg" and "UpLeg_L".
 """
 
@@ -36,7 +36,7 @@ MIDDLE: dict[str, tuple[str, ...]] = {
     "neck": ("neck", "neck0", "neck1", "lowerneck", "upperneck"),
     "head": ("head",),
 }
-"""The same for joints without a side. The spine is told by its place in the tree, never by name."""
+"""The same for joints without a side. Joints of the spine are found by the tree, never by name."""
 
 
 @dataclass(frozen=True)
