@@ -28,7 +28,7 @@ def write(folder: Path) -> int:
     """Files of all kinds, and the joints' positions (meters, Y up) in some frames."""
     from benchmarks.pack import pack_folder, read_joints
     from benchmarks.rig_definitions import TOOLS
-    from benchmarks.rigs import recordings
+    from benchmarks.rigs import make_recordings
     from lead import Motion
     from lead.motion import Bvh, read_bvh, write_bvh
     from lead.motion.rigs.retarget import motion_to_bvh
@@ -57,7 +57,7 @@ def write(folder: Path) -> int:
         expect(path, read_bvh(path), rig.scale, rig.up)
     for tool in TOOLS:
         with tempfile.TemporaryDirectory() as other:
-            rig = Motion.read(write_bvh(next(recordings(tool)).bvh, Path(other) / "clip.bvh")).rig
+            rig = Motion.read(write_bvh(next(make_recordings(tool)).bvh, Path(other) / "clip.bvh")).rig
         assert rig is not None
         path = motions[0].save(folder / f"on-{tool.name.replace(' ', '-')}.bvh", rig=rig)
         expect(path, read_bvh(path), rig.scale, rig.up)

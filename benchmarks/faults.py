@@ -205,14 +205,14 @@ def read_only(folder: Path) -> Iterator[None]:
 
 
 def commands(place: Path) -> list[Command]:
-    from benchmarks.fuzz_targets import data_folder, small_motion, tiny_run
+    from benchmarks.fuzz_targets import make_data_folder, make_small_motion, make_tiny_run
 
-    clips, data, base = place / "clips", place / "data", tiny_run() / "base.safetensors"
+    clips, data, base = place / "clips", place / "data", make_tiny_run() / "base.safetensors"
     clips.mkdir()
     data.mkdir()
     for number in range(3):
-        small_motion().save(clips / f"{number}.bvh")
-    data_folder(data)
+        make_small_motion().save(clips / f"{number}.bvh")
+    make_data_folder(data)
     for split in ("val", "test"):
         shutil.copy(data / "train.txt", data / f"{split}.txt")
     styles, prompts = place / "styles", place / "prompts.txt"

@@ -1,12 +1,12 @@
-"""Damaged files by the hundred thousand: does every reader end in a result or in an error that a person can act on?
+"""Hundreds of thousands of damaged files: does every reader return a result or an error that a user can act on?
 
 python -m benchmarks.fuzz --inputs 220000 --output runs/fuzz.json     # all kinds, each its share
 python -m benchmarks.fuzz --kinds bvh fbx --inputs 2000
 python -m benchmarks.fuzz --case bvh:1234 --keep /tmp/case            # one input again, kept, with its traceback
 
-An input is made from the seed, its kind and its number alone.  It counts as a failure if the reader raises anything but
-an error meant for the user, warns (a stray line on the user's screen), takes more than SECONDS of processor time or
-MEMORY more than before, or ends the process.  Inputs are read in worker processes, a chunk each.
+The seed, the kind and the number alone make an input. It fails if the reader raises anything but an error meant for the
+user, warns (a stray line on the user's screen), takes more than SECONDS of processor time, takes MEMORY more than
+before, or ends the process. Worker processes read the inputs, a chunk each.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from benchmarks.fuzz_targets import ROOT, TARGETS, Target
 from cli.console import user_errors
 
 SECONDS, PATIENCE = 10.0, 180.0
-"""Of processor time for one input; of the clock until a worker that says nothing is given up."""
+"""Processor time for one input; time until a silent worker is killed."""
 MEMORY = 2 << 30
 CHUNK = 500
 
@@ -41,16 +41,16 @@ class Slow(BaseException):
     """An input took too long."""
 
 
-def _input(target: Target, kind: str, number: int, seed: int, whole: list[bytes]) -> bytes:
-    """The damaged file of that number: one kind of damage, or in one of eight cases two."""
+def _make_input(target: Target, kind: str, number: int, seed: int, whole: list[bytes]) -> bytes:
+    """The damaged file of this number: one kind of damage, or two in one of eight cases."""
     rng = random.Random(f"{seed} {kind} {number}")
     data = rng.choice(whole)
     data = rng.choice(target.mutators)(rng, data)
     return target.mutators[0](rng, data) if rng.random() < 0.125 else data
 
 
-def _tried(target: Target, folder: Path, data: bytes) -> tuple[str, str]:
-    """`read`, `refused` or `failed`, and of a failure what and where."""
+def _try_input(target: Target, folder: Path, data: bytes) -> tuple[str, str]:
+    """Read one input: "read", "refused" or "failed", and for a failure what and where."""
     path = folder / target.name
     path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)
@@ -60,68 +60,68 @@ def _tried(target: Target, folder: Path, data: bytes) -> tuple[str, str]:
         target.read(path)
     except user_errors() as error:
         if isinstance(error, OSError) and not error.filename:
-            return "failed", _place(error)
+            return "failed", _locate(error)
         return "refused", ""
     except (Exception, Slow) as error:
-        return "failed", _place(error)
+        return "failed", _locate(error)
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     return "read", ""
 
 
-def _place(error: BaseException) -> str:
-    """An error's kind and the last line of ours that it went through; its message is for `--case` to show."""
+def _locate(error: BaseException) -> str:
+    """An error's type and the last line of ours in its traceback; `--case` shows its message."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(str(ROOT))]
     ours = [f for f in frames if f"{os.sep}benchmarks{os.sep}" not in f.filename] or frames
     last = ours[-1]
     return f"{type(error).__name__} at {Path(last.filename).relative_to(ROOT)}:{last.lineno}"
 
 
-def _slow(*_: Any) -> None:
+def _raise_slow(*_: Any) -> None:
     raise Slow(f"more than {SECONDS:g} s of processor time")
 
 
-def _limit() -> None:
-    """Bounds this process's memory, and makes warnings errors."""
+def _limit_process() -> None:
+    """Limit this process's memory and make warnings errors."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGVTALRM, _slow)
+    signal.signal(signal.SIGVTALRM, _raise_slow)
     warnings.simplefilter("error")
     logging.disable()
 
 
-def _work(kind: str, whole: list[bytes], numbers: range, seed: int, at: Any, pipe: Connection) -> None:
-    """Tries a chunk of inputs; sends the counts and the failures."""
+def _try_chunk(kind: str, whole: list[bytes], numbers: range, seed: int, at: Any, pipe: Connection) -> None:
+    """Try a chunk of inputs; send the counts and the failures."""
     target, counts, failures = TARGETS[kind], Counter[str](), []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         target.beside(folder)
-        _limit()
+        _limit_process()
         for number in numbers:
             at.value = number
             try:
-                data = _input(target, kind, number, seed, whole)
-            except Exception:  # a fault of the mutators, none of the reader
+                data = _make_input(target, kind, number, seed, whole)
+            except Exception:  # a fault of the mutators, not of the reader
                 pipe.send(f"{kind}:{number}: {traceback.format_exc()}")
                 return
-            outcome, what = _tried(target, folder, data)
+            outcome, what = _try_input(target, folder, data)
             counts[outcome] += 1
             if what:
                 failures.append((number, what))
     pipe.send((counts, failures))
 
 
-def _run(kind: str, count: int, seed: int) -> Iterator[tuple[Counter[str], list[tuple[int, str]]]]:
-    """The outcomes of a kind's inputs, chunk by chunk; the input that ends a worker is a failure."""
+def _try_inputs(kind: str, count: int, seed: int) -> Iterator[tuple[Counter[str], list[tuple[int, str]]]]:
+    """Yield the outcomes of a kind's inputs, chunk by chunk; an input that ends its worker is a failure."""
     whole, first = list(TARGETS[kind].seeds()), 0
     while first < count:
         numbers = range(first, min(first + CHUNK, count))
         context = multiprocessing.get_context("fork")
         at = context.Value("q", first, lock=False)
         here, there = context.Pipe(duplex=False)
-        worker = context.Process(target=_work, args=(kind, whole, numbers, seed, at, there))
+        worker = context.Process(target=_try_chunk, args=(kind, whole, numbers, seed, at, there))
         worker.start()
         there.close()
         seen, said = -1, time.monotonic()
@@ -136,19 +136,19 @@ def _run(kind: str, count: int, seed: int) -> Iterator[tuple[Counter[str], list[
                 raise RuntimeError(found)
             yield found
             first = numbers.stop
-        except EOFError:  # the worker ended without a word; what it did before is tried again, up to that input
+        except EOFError:  # the worker died: what it read before that input counts as read
             worker.join()
             yield Counter(failed=1, read=at.value - first), [(at.value, f"the process ended with {worker.exitcode}")]
             first = at.value + 1
         worker.join()
 
 
-def _fuzz(kinds: list[str], inputs: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    """How many inputs of each kind were read, refused and failed, and the failures by what they were."""
+def _try_kinds(kinds: list[str], inputs: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    """For each kind the counts of read, refused and failed inputs, and the failures grouped by what they are."""
     total, report = sum(TARGETS[kind].share for kind in kinds), {}
     for kind in kinds:
         counts, groups, started = Counter[str](), dict[str, list[int]](), time.monotonic()
-        for more, failures in _run(kind, -(-inputs * TARGETS[kind].share // total), seed):
+        for more, failures in _try_inputs(kind, -(-inputs * TARGETS[kind].share // total), seed):
             counts += more
             for number, what in failures:
                 groups.setdefault(what, []).append(number)
@@ -162,17 +162,17 @@ def _fuzz(kinds: list[str], inputs: int, seed: int, tell: Callable[[str], None])
     return report
 
 
-def _again(case: str, seed: int, keep: Path) -> None:
-    """One input once more, in this process, its file kept."""
+def _repeat_case(case: str, seed: int, keep: Path) -> None:
+    """Read one input again in this process, and keep its file."""
     name, number = case.rsplit(":", 1)
     kind = name.replace("_", " ")
     target = TARGETS[kind]
     keep.mkdir(parents=True, exist_ok=True)
     target.beside(keep)
-    data = _input(target, kind, int(number), seed, list(target.seeds()))
+    data = _make_input(target, kind, int(number), seed, list(target.seeds()))
     (keep / target.name).unlink(missing_ok=True)
     (keep / target.name).write_bytes(data)
-    _limit()
+    _limit_process()
     try:
         target.read(keep / target.name)
         print("read")
@@ -190,10 +190,10 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, default=Path("fuzz-case"))
     given = parser.parse_args()
     if given.case:
-        _again(given.case, given.seed, given.keep)
+        _repeat_case(given.case, given.seed, given.keep)
         return
     print(f"{'kind':20} {'inputs':>8} {'read':>8} {'refused':>8} {'failed':>8} {'seconds':>8}", flush=True)
-    report = _fuzz(given.kinds, given.inputs, given.seed, lambda line: print(line, flush=True))
+    report = _try_kinds(given.kinds, given.inputs, given.seed, lambda line: print(line, flush=True))
     totals = {key: sum(row[key] for row in report.values()) for key in ("inputs", "read", "refused", "failed")}
     print(f"{'all':20} {totals['inputs']:8} {totals['read']:8} {totals['refused']:8} {totals['failed']:8}")
     if given.output:

@@ -1,7 +1,6 @@
-"""What `benchmarks.fuzz` damages and who reads it: for each kind of file whole ones to start from, and the reader.
+"""What `benchmarks.fuzz` damages, and who reads it: for each kind of file some whole ones, and the reader.
 
-A reader is what the commands call, as far as it goes with the file alone; it may return or raise an error that is
-meant for the user.
+A reader is what the commands call for a file. It may return, or raise an error that is meant for the user.
 """
 
 import contextlib
@@ -22,14 +21,14 @@ import numpy as np
 
 from benchmarks.mutations import (
     Mutator,
-    bytes_mutated,
-    glb_mutated,
-    headed_json_mutated,
-    json_mutated,
-    npy_mutated,
-    text_mutated,
-    tree_mutated,
-    zip_mutated,
+    mutate_bytes,
+    mutate_glb,
+    mutate_json,
+    mutate_npy,
+    mutate_safetensors,
+    mutate_text,
+    mutate_tree,
+    mutate_zip,
 )
 from cli.read_inputs import read_captions, read_clip
 from lead.motion import Motion, ReadOptions
@@ -46,18 +45,18 @@ class Target:
     """One kind of file."""
 
     share: int
-    """Of the inputs, relative to the others."""
+    """The share of inputs, relative to other kinds."""
     name: str
-    """The file's, within a folder of its own."""
+    """The file's name, in a folder of its own."""
     seeds: Callable[[], Sequence[bytes]]
     read: Callable[[Path], object]
-    mutators: tuple[Mutator, ...] = (bytes_mutated,)
+    mutators: tuple[Mutator, ...] = (mutate_bytes,)
     beside: Callable[[Path], object] = lambda folder: None
-    """What else lies in the folder."""
+    """Writes what else lies in the folder."""
 
 
-def small_motion() -> Motion:
-    """Somebody with the arms down who is moved along and sways from the hips."""
+def make_small_motion() -> Motion:
+    """A person with the arms down who moves ahead and sways from the hips."""
     time, pose = np.arange(FRAMES)[:, None, None] / 20, tpose() + np.array([0, 0.02, 0])
     for shoulder, elbow, wrist in ((16, 18, 20), (17, 19, 21)):
         pose[elbow], pose[wrist] = pose[shoulder] - [0, 0.26, 0], pose[shoulder] - [0, 0.5, -0.1]
@@ -65,16 +64,16 @@ def small_motion() -> Motion:
     return Motion(pose + time * [0, 0, 0.5] + above * np.sin(3 * time) * [0.3, 0, 0], 20.0)
 
 
-def _saved(*names: str) -> Callable[[], list[bytes]]:
+def _save_seeds(*names: str) -> Callable[[], list[bytes]]:
     def seeds() -> list[bytes]:
         with tempfile.TemporaryDirectory() as folder:
-            return [small_motion().save(Path(folder) / name).read_bytes() for name in names]
+            return [make_small_motion().save(Path(folder) / name).read_bytes() for name in names]
 
     return seeds
 
 
-def _bvh_seeds() -> list[bytes]:
-    whole = _saved("a.bvh")()[0]
+def _make_bvh_seeds() -> list[bytes]:
+    whole = _save_seeds("a.bvh")()[0]
     prop = b"ROOT prop\n{\nOFFSET 0 0 0\nCHANNELS 0\nEnd Site\n{\nOFFSET 0 1 0\n}\n}\n"
     two_roots = whole.replace(b"MOTION", prop + b"MOTION")
     anonymous = whole
@@ -83,28 +82,28 @@ def _bvh_seeds() -> list[bytes]:
     return [whole, whole.replace(b"\n", b"\r\n"), two_roots, anonymous]
 
 
-def _amass_seeds() -> list[bytes]:
+def _make_amass_seeds() -> list[bytes]:
     with tempfile.TemporaryDirectory() as folder:
-        whole = small_motion().save_amass(Path(folder) / "a.npz").read_bytes()
+        whole = make_small_motion().save_amass(Path(folder) / "a.npz").read_bytes()
     parts = io.BytesIO()
     poses = np.zeros((FRAMES, 63))
     np.savez(parts, root_orient=poses[:, :3], pose_body=poses, trans=poses[:, :3], mocap_frame_rate=np.float64(20))
     return [whole, parts.getvalue()]
 
 
-def _npy_seeds() -> list[bytes]:
+def _make_npy_seeds() -> list[bytes]:
     def npy(array: np.ndarray) -> bytes:
         out = io.BytesIO()
         np.save(out, array)
         return out.getvalue()
 
-    joints = small_motion().joints
-    return [npy(joints), npy(small_motion().features()), npy(np.asfortranarray(joints.astype(np.float64)))]
+    joints = make_small_motion().joints
+    return [npy(joints), npy(make_small_motion().features()), npy(np.asfortranarray(joints.astype(np.float64)))]
 
 
-def _skeleton_gltf() -> tuple[dict[str, Any], bytes]:
-    """The JSON and the buffer of a walk's nodes and animation, without the mannequin that we write around them."""
-    glb = _saved("a.glb")()[0]
+def _make_skeleton_gltf() -> tuple[dict[str, Any], bytes]:
+    """The JSON and the buffer of a motion's nodes and animation, without the mannequin that we write with them."""
+    glb = _save_seeds("a.glb")()[0]
     (length,) = struct.unpack_from("<I", glb, 12)
     full, buffer, content = json.loads(glb[20 : 20 + length]), glb[28 + length :], b""
     animation = full["animations"][0]
@@ -125,25 +124,25 @@ def _skeleton_gltf() -> tuple[dict[str, Any], bytes]:
     return document, content
 
 
-def _glb_seeds() -> list[bytes]:
-    document, content = _skeleton_gltf()
+def _make_glb_seeds() -> list[bytes]:
+    document, content = _make_skeleton_gltf()
     text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
     body = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(content), b"BIN\0") + content
     return [struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body]
 
 
-def _gltf_seeds() -> list[bytes]:
-    document, content = _skeleton_gltf()
+def _make_gltf_seeds() -> list[bytes]:
+    document, content = _make_skeleton_gltf()
     document["buffers"][0]["uri"] = "data:application/octet-stream;base64," + b64encode(content).decode()
     return [json.dumps(document).encode()]
 
 
 FBX: dict[str, Any] = runpy.run_path(str(ROOT / "tests/motion/fbx_files.py"))
-"""What writes FBX files for the tests."""
+"""The tests' module that writes FBX files."""
 
 
-def _fbx_seeds() -> list[bytes]:
+def _make_fbx_seeds() -> list[bytes]:
     rest = tpose() * 100
     offsets = [rest[n] - rest[p] if p >= 0 else rest[n] for n, p in enumerate(PARENTS)]
     times = np.arange(FRAMES) / FRAMES
@@ -153,28 +152,29 @@ def _fbx_seeds() -> list[bytes]:
     return [FBX["skeleton_fbx"](JOINTS, PARENTS, settings, curves, times, version=v) for v in (7400, 7500)]
 
 
-def fbx_mutated(rng: random.Random, data: bytes) -> bytes:
-    """The records of an FBX file, all their lengths made right again."""
+def mutate_fbx(rng: random.Random, data: bytes) -> bytes:
+    """Damage the records of an FBX file; correct all lengths."""
     version = struct.unpack_from("<I", data, 23)[0]
     try:
-        return FBX["fbx_bytes"](tree_mutated(rng, [_listed(one) for one in parse_records(data).children]), version)
-    except (TypeError, ValueError, AttributeError, KeyError, struct.error):  # no longer records
-        return bytes_mutated(rng, data)
+        records = [_record_to_list(one) for one in parse_records(data).children]
+        return FBX["fbx_bytes"](mutate_tree(rng, records), version)
+    except (TypeError, ValueError, AttributeError, KeyError, struct.error):  # the damage left no records
+        return mutate_bytes(rng, data)
 
 
-def _listed(record: Record) -> list[Any]:
-    return [record.name, list(record.properties), [_listed(child) for child in record.children]]
+def _record_to_list(record: Record) -> list[Any]:
+    return [record.name, list(record.properties), [_record_to_list(child) for child in record.children]]
 
 
-def _concept_seeds() -> list[bytes]:
+def _make_concept_seeds() -> list[bytes]:
     return [path.read_bytes() for path in sorted((ROOT / "docs/samples").glob("*.safetensors"))]
 
 
-def _rig_map_seeds() -> list[bytes]:
+def _make_rig_map_seeds() -> list[bytes]:
     return ["".join(f'{ours} = "Bip01 {ours}"\n' for ours in JOINTS).encode(), b'left_hip = ""\n# no more\n']
 
 
-def _caption_seeds() -> list[bytes]:
+def _make_caption_seeds() -> list[bytes]:
     rows = [{"clip": f"{n}.bvh", "captions": ["a person walks", "someone goes"], "split": "train"} for n in range(3)]
     return ["\n".join(map(json.dumps, rows)).encode()]
 
@@ -206,7 +206,7 @@ def _read_body(path: Path) -> None:
     read_body(path).offsets.sum()
 
 
-def _body_seeds() -> list[bytes]:
+def _make_body_seeds() -> list[bytes]:
     vertices, rng, out = 30, np.random.default_rng(0), io.BytesIO()
     tree = np.array([PARENTS, range(22)])
     np.savez(
@@ -217,25 +217,25 @@ def _body_seeds() -> list[bytes]:
 
 
 TARGETS: dict[str, Target] = {
-    "bvh": Target(30, "clip.bvh", _bvh_seeds, _read_motion, (bytes_mutated, text_mutated, text_mutated)),
-    "npz": Target(20, "clip.npz", _saved("a.npz"), _read_motion, (bytes_mutated, zip_mutated, zip_mutated)),
-    "amass": Target(18, "clip.npz", _amass_seeds, _read_motion, (bytes_mutated, zip_mutated, zip_mutated)),
-    "npy": Target(40, "clip.npy", _npy_seeds, _read_motion, (bytes_mutated, npy_mutated)),
-    "fbx": Target(15, "clip.fbx", _fbx_seeds, _read_motion, (bytes_mutated, fbx_mutated)),
-    "glb": Target(20, "clip.glb", _glb_seeds, _read_motion, (bytes_mutated, glb_mutated)),
-    "gltf": Target(15, "clip.gltf", _gltf_seeds, _read_motion, (bytes_mutated, json_mutated, text_mutated)),
-    "body model": Target(10, "body.npz", _body_seeds, _read_body, (bytes_mutated, zip_mutated)),
-    "rig map": Target(12, "map.toml", _rig_map_seeds, _read_rig_map, (bytes_mutated, text_mutated),
-                      lambda folder: small_motion().save(folder / "clip.bvh")),
-    "captions": Target(40, "captions.jsonl", _caption_seeds, lambda path: read_captions([path.with_name("0.bvh")]),
-                       (bytes_mutated, json_mutated, text_mutated)),
-    "concept": Target(60, "word.safetensors", _concept_seeds, _read_concept, (bytes_mutated, headed_json_mutated)),
+    "bvh": Target(30, "clip.bvh", _make_bvh_seeds, _read_motion, (mutate_bytes, mutate_text, mutate_text)),
+    "npz": Target(20, "clip.npz", _save_seeds("a.npz"), _read_motion, (mutate_bytes, mutate_zip, mutate_zip)),
+    "amass": Target(18, "clip.npz", _make_amass_seeds, _read_motion, (mutate_bytes, mutate_zip, mutate_zip)),
+    "npy": Target(40, "clip.npy", _make_npy_seeds, _read_motion, (mutate_bytes, mutate_npy)),
+    "fbx": Target(15, "clip.fbx", _make_fbx_seeds, _read_motion, (mutate_bytes, mutate_fbx)),
+    "glb": Target(20, "clip.glb", _make_glb_seeds, _read_motion, (mutate_bytes, mutate_glb)),
+    "gltf": Target(15, "clip.gltf", _make_gltf_seeds, _read_motion, (mutate_bytes, mutate_json, mutate_text)),
+    "body model": Target(10, "body.npz", _make_body_seeds, _read_body, (mutate_bytes, mutate_zip)),
+    "rig map": Target(12, "map.toml", _make_rig_map_seeds, _read_rig_map, (mutate_bytes, mutate_text),
+                      lambda folder: make_small_motion().save(folder / "clip.bvh")),
+    "captions": Target(40, "captions.jsonl", _make_caption_seeds, lambda path: read_captions([path.with_name("0.bvh")]),
+                       (mutate_bytes, mutate_json, mutate_text)),
+    "concept": Target(60, "word.safetensors", _make_concept_seeds, _read_concept, (mutate_bytes, mutate_safetensors)),
 }  # fmt: skip
 """By the name of the kind."""
 
 
 @functools.cache
-def tiny_run() -> Path:
+def make_tiny_run() -> Path:
     """A run folder and a base of tiny networks."""
     import torch
 
@@ -263,7 +263,7 @@ def tiny_run() -> Path:
         save_part(run / f"{part}.safetensors", module, part, config)
     noted = {"config": asdict(denoiser), "diffusion": {"steps": 1000, "prediction": "v"}}
     (run / "diffusion.json").write_text(json.dumps(noted))
-    small_motion().save(run / "clip.npy")
+    make_small_motion().save(run / "clip.npy")
     data = run / "data"
     data.mkdir()
     Stats(np.zeros(263, np.float32), np.ones(263, np.float32)).write(data)
@@ -273,8 +273,8 @@ def tiny_run() -> Path:
 _folders = contextlib.ExitStack()
 
 
-def _part_seeds(part: str) -> Callable[[], list[bytes]]:
-    return lambda: [(tiny_run() / f"{part}").read_bytes()]
+def _make_part_seeds(part: str) -> Callable[[], list[bytes]]:
+    return lambda: [(make_tiny_run() / f"{part}").read_bytes()]
 
 
 def _read_base(path: Path) -> None:
@@ -284,20 +284,20 @@ def _read_base(path: Path) -> None:
 
 
 def _assemble(path: Path) -> None:
-    """A run folder with one part damaged."""
+    """Assemble a base from a run folder with one damaged part."""
     from lead.train.assemble import assemble
 
-    assemble(tiny_run() / "data", path.parent, "tiny", "none")
+    assemble(make_tiny_run() / "data", path.parent, "tiny", "none")
 
 
-def _other_parts(folder: Path) -> None:
-    for path in tiny_run().iterdir():
+def _link_other_parts(folder: Path) -> None:
+    for path in make_tiny_run().iterdir():
         if path.is_file():
             (folder / path.name).symlink_to(path)
 
 
 class _Stage:
-    """The smallest training there is, to begin again from its checkpoint."""
+    """The smallest training; it resumes from its checkpoint."""
 
     def __init__(self, run: Path) -> None:
         import torch
@@ -317,15 +317,15 @@ class _Stage:
                 return
 
 
-def _checkpoint_seeds() -> list[bytes]:
-    run = tiny_run() / "stage"
+def _make_checkpoint_seeds() -> list[bytes]:
+    run = make_tiny_run() / "stage"
     made = _Stage(run)
     made.step()
     made.stage._save_checkpoint()
     return [(run / "tiny.checkpoint").read_bytes()]
 
 
-def _metrics_seeds() -> list[bytes]:
+def _make_metrics_seeds() -> list[bytes]:
     rows = [{"step": 2, "loss": 0.5, "seconds": 1.5}, {"step": 4, "finished": True, "minutes": 0.1, "val_loss": 0.25}]
     return ["".join(json.dumps(row) + "\n" for row in rows).encode()]
 
@@ -337,15 +337,15 @@ def _read_metrics(path: Path) -> None:
     Records(path.parent, "tiny").begin({}, 2)
 
 
-def data_folder(folder: Path) -> None:
-    """A data set of two clips, in whatever of whose files is damaged."""
+def make_data_folder(folder: Path) -> None:
+    """Write a data set of two clips."""
     from lead.data.dataset import describe
     from lead.data.layout import MIN_CLIP_FRAMES, Rules
     from lead.motion.skeleton import HUMANML3D
 
     for name in ("new_joint_vecs", "texts"):
         (folder / name).mkdir(exist_ok=True)
-    features = np.concatenate([small_motion().features()] * 2)
+    features = np.concatenate([make_small_motion().features()] * 2)
     for name in ("000000", "000001"):
         np.save(folder / "new_joint_vecs" / f"{name}.npy", features)
         lines = "a person walks#a/OTHER person/OTHER#0.0#0.0\nnow#n/OTHER#0.5#1\n"
@@ -355,10 +355,10 @@ def data_folder(folder: Path) -> None:
     describe(folder, Rules("lead", HUMANML3D, MIN_CLIP_FRAMES, None))
 
 
-def _data_seeds(name: str) -> Callable[[], list[bytes]]:
+def _make_data_seeds(name: str) -> Callable[[], list[bytes]]:
     def seeds() -> list[bytes]:
         with tempfile.TemporaryDirectory() as folder:
-            data_folder(Path(folder))
+            make_data_folder(Path(folder))
             return [(Path(folder) / name).read_bytes()]
 
     return seeds
@@ -372,28 +372,33 @@ def _read_data(path: Path) -> None:
     load(folder, "train")
 
 
-_HEADED = (bytes_mutated, headed_json_mutated)
+_SAFETENSORS = (mutate_bytes, mutate_safetensors)
 TARGETS |= {
-    "base": Target(2, "base.safetensors", _part_seeds("base.safetensors"), _read_base, _HEADED),
-    "part: text": Target(1, "text.safetensors", _part_seeds("text.safetensors"), _assemble, _HEADED, _other_parts),
-    "part: vae": Target(1, "vae.safetensors", _part_seeds("vae.safetensors"), _assemble, _HEADED, _other_parts),
+    "base": Target(2, "base.safetensors", _make_part_seeds("base.safetensors"), _read_base, _SAFETENSORS),
+    "part: text": Target(
+        1, "text.safetensors", _make_part_seeds("text.safetensors"), _assemble, _SAFETENSORS, _link_other_parts
+    ),
+    "part: vae": Target(
+        1, "vae.safetensors", _make_part_seeds("vae.safetensors"), _assemble, _SAFETENSORS, _link_other_parts
+    ),
     "part: denoiser": Target(
-        1, "denoiser.safetensors", _part_seeds("denoiser.safetensors"), _assemble, _HEADED, _other_parts
+        1, "denoiser.safetensors", _make_part_seeds("denoiser.safetensors"), _assemble, _SAFETENSORS, _link_other_parts
     ),
     "diffusion.json": Target(
-        1, "diffusion.json", _part_seeds("diffusion.json"), _assemble, (bytes_mutated, json_mutated), _other_parts
+        1, "diffusion.json", _make_part_seeds("diffusion.json"), _assemble, (mutate_bytes, mutate_json),
+        _link_other_parts,
     ),
-    "checkpoint": Target(3, "tiny.checkpoint", _checkpoint_seeds, lambda path: _Stage(path.parent),
-                         (bytes_mutated, zip_mutated)),
-    "metrics": Target(6, "tiny.metrics.jsonl", _metrics_seeds, _read_metrics, (bytes_mutated, json_mutated)),
-    "data: features": Target(6, "new_joint_vecs/000001.npy", _data_seeds("new_joint_vecs/000001.npy"), _read_data,
-                             (bytes_mutated, npy_mutated), data_folder),
-    "data: texts": Target(6, "texts/000001.txt", _data_seeds("texts/000001.txt"), _read_data,
-                          (bytes_mutated, text_mutated), data_folder),
-    "data: statistics": Target(4, "Std.npy", _data_seeds("Std.npy"), _read_data, (bytes_mutated, npy_mutated),
-                               data_folder),
-    "data: lists": Target(5, "train.txt", _data_seeds("train.txt"), _read_data, (bytes_mutated, text_mutated),
-                          data_folder),
-    "data: dataset.json": Target(2, "dataset.json", _data_seeds("dataset.json"), _read_data,
-                                 (bytes_mutated, json_mutated), data_folder),
+    "checkpoint": Target(3, "tiny.checkpoint", _make_checkpoint_seeds, lambda path: _Stage(path.parent),
+                         (mutate_bytes, mutate_zip)),
+    "metrics": Target(6, "tiny.metrics.jsonl", _make_metrics_seeds, _read_metrics, (mutate_bytes, mutate_json)),
+    "data: features": Target(6, "new_joint_vecs/000001.npy", _make_data_seeds("new_joint_vecs/000001.npy"), _read_data,
+                             (mutate_bytes, mutate_npy), make_data_folder),
+    "data: texts": Target(6, "texts/000001.txt", _make_data_seeds("texts/000001.txt"), _read_data,
+                          (mutate_bytes, mutate_text), make_data_folder),
+    "data: statistics": Target(4, "Std.npy", _make_data_seeds("Std.npy"), _read_data, (mutate_bytes, mutate_npy),
+                               make_data_folder),
+    "data: lists": Target(5, "train.txt", _make_data_seeds("train.txt"), _read_data, (mutate_bytes, mutate_text),
+                          make_data_folder),
+    "data: dataset.json": Target(2, "dataset.json", _make_data_seeds("dataset.json"), _read_data,
+                                 (mutate_bytes, mutate_json), make_data_folder),
 }  # fmt: skip

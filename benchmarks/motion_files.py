@@ -1,8 +1,9 @@
-"""How fast BVH files are read and written, beside a plain-Python reader in the same run.
+"""How fast BVH files are read and written, compared with a reader in plain Python in the same run.
 
 python -m benchmarks.motion_files [--frames 5000] [--joints 31] [--runs 7]
 
-CPU seconds of one process, the least of several runs taken in turn, so that other work on the machine counts little.
+Figures are CPU seconds of one process: the least of several runs that take turns, so that other work on the machine
+matters little.
 """
 
 import argparse
@@ -17,8 +18,8 @@ from lead.motion import Bvh, Motion, read_bvh, write_bvh
 from lead.motion.skeleton import JOINTS, PARENTS, tpose
 
 
-def long_bvh(frames: int, joints: int) -> Bvh:
-    """Our 22 joints and chains of fingers up to so many, moving smoothly, in centimeters."""
+def make_long_bvh(frames: int, joints: int) -> Bvh:
+    """A smooth motion of our 22 joints and chains of fingers, `joints` in all, in centimeters."""
     extra = joints - 22
     parents = [*PARENTS, *(20 + n % 2 if n < 2 else 20 + n for n in range(extra))]
     rest = tpose() * 100
@@ -37,13 +38,14 @@ def long_bvh(frames: int, joints: int) -> Bvh:
 
 
 def read_plainly(path: Path) -> np.ndarray:
-    """The numbers alone, a float() for each word: the least that a reader in plain Python does."""
+    """The numbers alone, by float() on each word: the least that a reader in plain Python does."""
     lines = path.read_text().splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("Frame Time")) + 1
     return np.array([[float(word) for word in line.split()] for line in lines[start:] if line.strip()])
 
 
-def least_seconds(work: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
+def time_least(work: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
+    """The least CPU seconds of each function."""
     spent: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(runs):
         for name, function in work.items():
@@ -58,10 +60,10 @@ def main() -> None:
     for name, default in (("frames", 5000), ("joints", 31), ("runs", 7)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
-    bvh = long_bvh(options.frames, options.joints)
+    bvh = make_long_bvh(options.frames, options.joints)
     with tempfile.TemporaryDirectory() as folder:
         path = write_bvh(bvh, Path(folder) / "long.bvh")
-        seconds = least_seconds(
+        seconds = time_least(
             {
                 "read_bvh": lambda: read_bvh(path),
                 "plain Python": lambda: read_plainly(path),

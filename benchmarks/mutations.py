@@ -1,6 +1,6 @@
 """Seeded damage to files: to bytes, to text, to trees of JSON, to NPY arrays and to archives of them.
 
-Each function takes the random numbers it uses and returns new bytes; the same numbers give the same damage.
+Each function takes a random generator and returns new bytes; the same generator state gives the same damage.
 Knows nothing of who reads the result.
 """
 
@@ -31,8 +31,8 @@ WORDS = (b"HIERARCHY", b"ROOT", b"JOINT", b"End Site", b"OFFSET", b"CHANNELS", b
 DTYPES = ("<f8", ">f8", "<f4", "<f2", "<i8", "|i1", "|u1", "|b1", "<c16", "|O", "<U4", "|S3", "|V8", "<f3", "")
 
 
-def bytes_mutated(rng: random.Random, data: bytes) -> bytes:
-    """A few of: flipped bits, other bytes, odd integers, parts cut out, doubled, moved, or the end missing."""
+def mutate_bytes(rng: random.Random, data: bytes) -> bytes:
+    """Damage bytes: flip bits, set bytes or odd integers, cut out, double or move parts, or cut off the end."""
     out = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
         if not out:
@@ -47,7 +47,7 @@ def bytes_mutated(rng: random.Random, data: bytes) -> bytes:
             case 2:
                 form = rng.choice(("<i", ">i", "<q", "<h", "<f", "<d"))
                 value = rng.choice(REALS) if form[1] in "fd" else rng.choice(NUMBERS)
-                out[place : place + struct.calcsize(form)] = _packed(form, value)
+                out[place : place + struct.calcsize(form)] = _pack(form, value)
             case 3:
                 del out[place:reach]
             case 4:
@@ -62,7 +62,7 @@ def bytes_mutated(rng: random.Random, data: bytes) -> bytes:
     return bytes(out)
 
 
-def _packed(form: str, value: float) -> bytes:
+def _pack(form: str, value: float) -> bytes:
     try:
         return struct.pack(form, value)
     except OverflowError:  # an infinity of a float, or a number cut to its width
@@ -72,8 +72,8 @@ def _packed(form: str, value: float) -> bytes:
         return (int(value) % (1 << 8 * size)).to_bytes(size, "little")
 
 
-def text_mutated(rng: random.Random, data: bytes) -> bytes:
-    """Words and lines of a text replaced, doubled, exchanged or taken out, numbers made odd ones."""
+def mutate_text(rng: random.Random, data: bytes) -> bytes:
+    """Replace, double, exchange or remove words and lines of a text, and make its numbers odd."""
     parts = re.split(rb"(\s+)", data)
     for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
         place, other = rng.randrange(len(parts)), rng.randrange(len(parts))
@@ -94,33 +94,33 @@ def text_mutated(rng: random.Random, data: bytes) -> bytes:
             case 6:
                 parts[place:place] = parts[other : other + rng.choice((2, 8, 40))]
             case 7:
-                parts[place] = bytes_mutated(rng, parts[place])
+                parts[place] = mutate_bytes(rng, parts[place])
         parts = parts or [b""]
     return b"".join(parts)
 
 
-def tree_mutated(rng: random.Random, tree: Any) -> Any:
-    """A copy of nested lists and dicts with a few values replaced, taken out, doubled, moved or renamed."""
+def mutate_tree(rng: random.Random, tree: Any) -> Any:
+    """A copy of nested lists and dicts with a few values replaced, removed, doubled, moved or renamed."""
     box = [copy.deepcopy(tree)]
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        holder, key = rng.choice(_places(box))
+        holder, key = rng.choice(_list_places(box))
         match rng.randrange(6):
             case 0 | 1:
-                holder[key] = _odd(rng, holder[key])
+                holder[key] = _make_odd(rng, holder[key])
             case 2 if holder is not box:
                 del holder[key]
             case 3 if isinstance(holder, list) and holder is not box:
                 holder[key:key] = [copy.deepcopy(holder[key])] * rng.choice((1, 1, 2, 70))
             case 4:
-                other, name = rng.choice(_places(box))
+                other, name = rng.choice(_list_places(box))
                 holder[key] = copy.deepcopy(other[name])
             case 5 if isinstance(holder, dict):
                 holder[rng.choice(TEXTS)] = holder.pop(key)
     return box[0]
 
 
-def _places(tree: Any) -> list[tuple[Any, Any]]:
-    """Every value in a tree, as its holder and its place there."""
+def _list_places(tree: Any) -> list[tuple[Any, Any]]:
+    """For every value in a tree its holder and its key there."""
     found, todo = [], [tree]
     while todo:
         holder = todo.pop()
@@ -131,7 +131,7 @@ def _places(tree: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def _odd(rng: random.Random, value: Any) -> Any:
+def _make_odd(rng: random.Random, value: Any) -> Any:
     if isinstance(value, np.ndarray):
         size = rng.choice((0, 1, len(value), len(value) + 1))
         with np.errstate(all="ignore"):
@@ -143,64 +143,64 @@ def _odd(rng: random.Random, value: Any) -> Any:
     return rng.choice((*NUMBERS, *REALS, *TEXTS, None, True, False, [], {}, [value], {"x": value}))
 
 
-def json_mutated(rng: random.Random, data: bytes) -> bytes:
-    """JSON, or lines of it."""
+def mutate_json(rng: random.Random, data: bytes) -> bytes:
+    """Damage one line of JSON."""
     lines = data.splitlines()
     row = rng.randrange(len(lines))
-    lines[row] = json.dumps(tree_mutated(rng, json.loads(lines[row]))).encode()
+    lines[row] = json.dumps(mutate_tree(rng, json.loads(lines[row]))).encode()
     return b"\n".join(lines)
 
 
-def headed_json_mutated(rng: random.Random, data: bytes) -> bytes:
-    """A safetensors file: the tree of its header, and now and then a text in it that is JSON itself."""
+def mutate_safetensors(rng: random.Random, data: bytes) -> bytes:
+    """Damage the header of a safetensors file, or a text in it that is JSON itself."""
     (length,) = struct.unpack_from("<Q", data)
     tree = json.loads(data[8 : 8 + length])
     texts = tree.get("__metadata__", {})
     inner = [key for key, text in texts.items() if text.startswith("{")]
     if inner and rng.random() < 0.5:
         key = rng.choice(inner)
-        texts[key] = json.dumps(tree_mutated(rng, json.loads(texts[key])))
+        texts[key] = json.dumps(mutate_tree(rng, json.loads(texts[key])))
     else:
-        tree = tree_mutated(rng, tree)
+        tree = mutate_tree(rng, tree)
     header = json.dumps(tree).encode()
     return struct.pack("<Q", len(header)) + header + data[8 + length :]
 
 
-def glb_mutated(rng: random.Random, data: bytes) -> bytes:
-    """The JSON chunk's tree of a GLB, all lengths made right again."""
+def mutate_glb(rng: random.Random, data: bytes) -> bytes:
+    """Damage the JSON chunk of a GLB; correct all lengths."""
     (length,) = struct.unpack_from("<I", data, 12)
-    text = json_mutated(rng, data[20 : 20 + length])
+    text = mutate_json(rng, data[20 : 20 + length])
     text += b" " * (-len(text) % 4)
     rest = data[20 + length :]
     return struct.pack("<4sIII4s", b"glTF", 2, 20 + len(text) + len(rest), len(text), b"JSON") + text + rest
 
 
-def npy_mutated(rng: random.Random, data: bytes) -> bytes:
-    """An NPY file's header and numbers, the header's length made right again; of what is none, the bytes."""
+def mutate_npy(rng: random.Random, data: bytes) -> bytes:
+    """Damage an NPY file's header or numbers and correct the header's length; damage the bytes of other files."""
     try:
         (length,) = struct.unpack_from("<H", data, 8)
         header, numbers = ast.literal_eval(data[10 : 10 + length].decode("latin1")), data[10 + length :]
         shape = list(header["shape"])
     except (struct.error, SyntaxError, ValueError, TypeError, KeyError):
-        return bytes_mutated(rng, data)
+        return mutate_bytes(rng, data)
     match rng.randrange(6):
         case 0:
             header["descr"] = rng.choice(DTYPES)
         case 1 | 2:
-            other = tree_mutated(rng, shape)
+            other = mutate_tree(rng, shape)
             header["shape"] = tuple(other) if isinstance(other, list) else other
         case 3:
-            header = tree_mutated(rng, {**header, "shape": shape})
+            header = mutate_tree(rng, {**header, "shape": shape})
         case _:
-            numbers = bytes_mutated(rng, numbers)
+            numbers = mutate_bytes(rng, numbers)
     text = repr(header).encode("utf-8", "replace") + b"\n"
     version = rng.choice((b"\x01\x00",) * 9 + (b"\x02\x00", b"\x03\x00", b"\x09\x01"))
     count = struct.pack("<I" if version == b"\x02\x00" else "<H", len(text) % 65536)
     return b"\x93NUMPY" + version + count + text + numbers
 
 
-def zip_mutated(rng: random.Random, data: bytes) -> bytes:
-    """A zip's members changed, renamed, doubled or left out, with right checksums."""
+def mutate_zip(rng: random.Random, data: bytes) -> bytes:
+    """Change, rename, double or remove members of a zip archive; correct all checksums."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [(name, archive.read(name)) for name in archive.namelist()]
     for _ in range(rng.choice((1, 1, 2))):
@@ -210,12 +210,12 @@ def zip_mutated(rng: random.Random, data: bytes) -> bytes:
             case 0 if len(members) > 1:
                 del members[row]
             case 1:
-                members.append((name, npy_mutated(rng, content)))
+                members.append((name, mutate_npy(rng, content)))
             case 2:
                 renamed = rng.choice((*TEXTS, rng.choice(members)[0], "poses.npy", "joints.npy", "fps.npy"))
                 members[row] = renamed.encode("utf-8", "replace").decode() or "x", content
             case _:
-                members[row] = name, npy_mutated(rng, content)
+                members[row] = name, mutate_npy(rng, content)
     out = io.BytesIO()
     method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(out, "w", method) as archive:

@@ -1,15 +1,16 @@
-"""Rigs as the makers of motion tools lay them out, animated by real motion: what `benchmarks.rigs` reads and writes.
+"""The rigs of motion tools, animated by real motion: what `benchmarks.rigs` reads and writes.
 
-A rig is a tree of named joints, each with a place in a person's T-pose; how its bones' axes lie at rest; and the order,
-unit, up axis and rate of its files.  It is animated by the world rotations of our 22 joints, through forward kinematics
-of its own: nothing of `lead.motion`'s writing side is used, so that the two can disagree.
-Conventions: meters, Y up, a person faces +Z, until `Tool.write` goes to the file's units and axes.
+A rig is a tree of named joints, each with a place in a person's T-pose; the axes of its bones at rest; and the order,
+unit, up axis and rate of its files. The world rotations of our 22 joints animate it, by forward kinematics of its own:
+the writing side of `lead.motion` is not used, so that the two can disagree.
+Conventions: meters, Y up, a person faces +Z; `_write_bvh` goes to the file's units and axes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
 
 from lead.motion import Bvh
 from lead.motion.rotations import euler_to_matrix, matrix_to_euler, nearest_rotation, shortest_arc, unwrap_euler
@@ -22,7 +23,7 @@ BEYOND = {
     "palm": ("*_wrist", (0.04, 0.0, 0.0)), "index1": ("*_wrist", (0.09, 0.0, 0.02)),
     "index2": ("*_wrist", (0.12, 0.0, 0.02)), "index3": ("*_wrist", (0.145, 0.0, 0.02)),
 }  # fmt: skip
-"""Places that no joint of ours has: the joint they move with, and where they are from it (left side)."""
+"""Places without a joint of ours: the joint that each moves with, and where it is from that joint (left side)."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Tool:
 
     name: str
     chains: tuple[str, ...]
-    """`Parent Child:place Child:place ...`; the first starts with the root, which has a place too. `*` stands for both
-    sides. Places: our joints, two of them with a share between (`pelvis~spine3@0.3`), or `BEYOND`'s."""
+    """`Parent Child:place Child:place ...`; the first starts with the root, which has a place too. `*` is each side.
+
+    A place is one of our joints, a share of the way between two (`pelvis~spine3@0.3`), or one of BEYOND."""
     sides: tuple[str, str] = ("Left", "Right")
     order: str = "ZXY"
     unit: float = 0.01
@@ -40,11 +42,11 @@ class Tool:
     up: str = "Y"
     fps: float = 30.0
     size: float = 1.0
-    """Of the body, in proportion to ours."""
+    """Of the body, relative to ours."""
     positions: bool = False
     """Whether every joint has position channels."""
     along: bool = False
-    """Whether each joint's x axis lies along its bone at rest, so that the offsets alone are no standing person."""
+    """Whether each joint's x axis lies along its bone at rest; the offsets alone are then not a standing person."""
     arms_down: float = 0.0
     """Degrees by which the arms hang at rest: 0 is a T-pose, 45 an A-pose."""
 
@@ -133,27 +135,29 @@ TOOLS = (
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """A rig's joint: where it is in the T-pose, and which of our joints it turns with (two and a share)."""
+    """One joint of a rig."""
 
     name: str
     parent: int
-    place: np.ndarray
+    place: Float[np.ndarray, "3"]
+    """In the T-pose."""
     turns: tuple[int, int, float]
+    """The two of our joints that it turns with, and the share of the second; -1 for none."""
     ours: int
-    """Our joint in its very place; -1 for none."""
+    """Our joint in its place; -1 for none."""
 
 
-def joints_of(tool: Tool, rest: np.ndarray) -> list[Joint]:
+def list_joints(tool: Tool, rest: np.ndarray) -> list[Joint]:
     """The rig's joints, depth first, on a body with our 22 joints at `rest` in a T-pose."""
     made: list[Joint] = []
     for chain in tool.chains:
         for side in (0, 1) if "*" in chain else (0,):
             _add_chain(made, chain, tool, side, rest)
-    return _depth_first(made)
+    return _sort_depth_first(made)
 
 
-def _depth_first(joints: Sequence[Joint]) -> list[Joint]:
-    """In the order in which a BVH lists them."""
+def _sort_depth_first(joints: Sequence[Joint]) -> list[Joint]:
+    """The joints in the order in which a BVH lists them."""
     order: list[int] = []
     todo = [0]
     while todo:
@@ -171,12 +175,12 @@ def _add_chain(made: list[Joint], chain: str, tool: Tool, side: int, rest: np.nd
         name = (word if is_parent else full).replace("*", tool.sides[side])
         if name not in names:
             hand = "right" if name.startswith("R") and "*" not in word else ("left", "right")[side]
-            made.append(_joint(name, parent, place, hand, rest, tool.size))
+            made.append(_make_joint(name, parent, place, hand, rest, tool.size))
             names[name] = len(made) - 1
         parent = names[name]
 
 
-def _joint(name: str, parent: int, place: str, side: str, rest: np.ndarray, size: float) -> Joint:
+def _make_joint(name: str, parent: int, place: str, side: str, rest: np.ndarray, size: float) -> Joint:
     if place == "floor":
         return Joint(name, parent, np.zeros(3), (-1, -1, 0.0), -1)
     if place in BEYOND:
@@ -188,19 +192,22 @@ def _joint(name: str, parent: int, place: str, side: str, rest: np.ndarray, size
     high, _, share = rest_of.partition("@")
     a = JOINTS.index(low)
     b, part = (JOINTS.index(high), float(share)) if high else (a, 0.0)
-    limb = "_" in low and bool(high)  # a twist joint turns with its limb, a spine's joint with both of its ends
+    limb = "_" in low and bool(high)  # a twist joint turns with its limb, a joint of the spine with both its ends
     turns = (a, a, 0.0) if limb else (a, b, part)
     return Joint(name, parent, (1 - part) * rest[a] + part * rest[b], turns, -1 if high else a)
 
 
-def animate(tool: Tool, rest: np.ndarray, root: np.ndarray, turns: np.ndarray) -> tuple[Bvh, np.ndarray, list[int]]:
+def animate(
+    tool: Tool, rest: Float[np.ndarray, "22 3"], root: Float[np.ndarray, "frames 3"],
+    turns: Float[np.ndarray, "frames 22 3 3"],
+) -> tuple[Bvh, Float[np.ndarray, "frames joints 3"], list[int]]:  # fmt: skip
     """A BVH of the rig, its joints' true positions (meters, Y up), and which of ours each of them is (-1: none).
 
-    `rest` are our joints in a T-pose on a body of size 1, `root` [frames, 3] is where its pelvis goes, `turns` [frames,
-    22, 3, 3] how its joints are turned from the T-pose.
+    `rest` are our joints in a T-pose on a body of size 1, `root` the path of its pelvis, `turns` the joints' world
+    rotations from the T-pose.
     """
-    joints, frames = joints_of(tool, tool.size * rest), len(root)
-    world = np.stack([_turned(joint, turns) for joint in joints], axis=1)
+    joints, frames = list_joints(tool, tool.size * rest), len(root)
+    world = np.stack([_turn_joint(joint, turns) for joint in joints], axis=1)
     positions = np.zeros((frames, len(joints), 3))
     for n, joint in enumerate(joints):
         if joint.parent < 0 or joints[joint.parent].turns[0] < 0:
@@ -208,10 +215,10 @@ def animate(tool: Tool, rest: np.ndarray, root: np.ndarray, turns: np.ndarray) -
         else:
             bone = joint.place - joints[joint.parent].place
             positions[:, n] = positions[:, joint.parent] + world[:, joint.parent] @ bone
-    return _write(tool, joints, positions, world), positions, [joint.ours for joint in joints]
+    return _write_bvh(tool, joints, positions, world), positions, [joint.ours for joint in joints]
 
 
-def _turned(joint: Joint, turns: np.ndarray) -> np.ndarray:
+def _turn_joint(joint: Joint, turns: np.ndarray) -> np.ndarray:
     first, second, share = joint.turns
     if first < 0:
         return np.broadcast_to(np.eye(3), (len(turns), 3, 3))
@@ -220,18 +227,18 @@ def _turned(joint: Joint, turns: np.ndarray) -> np.ndarray:
     return nearest_rotation((1 - share) * turns[:, first] + share * turns[:, second])
 
 
-def _write(tool: Tool, joints: Sequence[Joint], positions: np.ndarray, world: np.ndarray) -> Bvh:
-    """The file: rest offsets in the joints' own axes, angles in the tool's order, its units and up axis."""
+def _write_bvh(tool: Tool, joints: Sequence[Joint], positions: np.ndarray, world: np.ndarray) -> Bvh:
+    """The file: rest offsets in the joints' own axes; angles in the tool's order, units and up axis."""
     to_file = TO_FILE[tool.up] / tool.unit
     axes = TO_FILE[tool.up]
-    rest, hang = _rest(tool, joints)
-    own = _rest_axes(tool, joints, rest)
+    rest, hang = _pose_rest(tool, joints)
+    own = _orient_rest(tool, joints, rest)
     oriented = [world[:, n] @ hang[n].T @ own[n] for n in range(len(joints))]
     offsets, channels, columns, ends = [], [], [], []
     for n, joint in enumerate(joints):
         p = joint.parent
         offset = own[p].T @ (rest[n] - rest[p]) if p >= 0 else np.zeros(3)
-        moved = _local(oriented[p], positions[:, n] - positions[:, p]) if p >= 0 else positions[:, n]
+        moved = _rotate_back(oriented[p], positions[:, n] - positions[:, p]) if p >= 0 else positions[:, n]
         local = oriented[p].swapaxes(-1, -2) @ oriented[n] if p >= 0 else oriented[n]
         angles = np.degrees(unwrap_euler(matrix_to_euler(axes @ local @ axes.T, tool.order)))
         moves = p < 0 or tool.positions or joints[p].turns[0] < 0
@@ -241,27 +248,29 @@ def _write(tool: Tool, joints: Sequence[Joint], positions: np.ndarray, world: np
         columns += ([moved @ to_file.T] if moves else []) + [angles]
         offsets.append(to_file @ offset)
         if all(other.parent != n for other in joints):
-            ends.append((n, _end(joint, own[n].T, to_file, rest[n] - rest[p])))
+            ends.append((n, _make_end_site(joint, own[n].T, to_file, rest[n] - rest[p])))
     return Bvh(
         tuple(joint.name for joint in joints), tuple(joint.parent for joint in joints), np.array(offsets),
         tuple(channels), tuple(ends), np.concatenate(columns, axis=1), 1.0 / tool.fps,
     )  # fmt: skip
 
 
-def _local(oriented: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+def _rotate_back(oriented: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return np.einsum("fji,fj->fi", oriented, vectors)
 
 
-def _end(joint: Joint, to_own: np.ndarray, to_file: np.ndarray, bone: np.ndarray) -> tuple[float, float, float]:
-    """An End Site: ahead of a foot or toe, else on along the bone."""
+def _make_end_site(
+    joint: Joint, to_own: np.ndarray, to_file: np.ndarray, bone: np.ndarray
+) -> tuple[float, float, float]:
+    """The offset of an End Site: ahead of a foot or toe, else along the bone."""
     foot = joint.turns[0] in (7, 8, 10, 11)
     tip = np.array([0.0, -0.02, 0.12]) if foot else 0.06 * bone / max(float(np.linalg.norm(bone)), 1e-9)
     x, y, z = (to_file @ to_own @ tip).tolist()
     return x, y, z
 
 
-def _rest(tool: Tool, joints: Sequence[Joint]) -> tuple[np.ndarray, np.ndarray]:
-    """Where the joints are at rest, and how each is turned there from the T-pose."""
+def _pose_rest(tool: Tool, joints: Sequence[Joint]) -> tuple[np.ndarray, np.ndarray]:
+    """The joints' places at rest, and the rotation of each from the T-pose to there."""
     hang = np.tile(np.eye(3), (len(joints), 1, 1))
     rest = np.array([joint.place for joint in joints])
     for n, joint in enumerate(joints):
@@ -274,8 +283,8 @@ def _rest(tool: Tool, joints: Sequence[Joint]) -> tuple[np.ndarray, np.ndarray]:
     return rest, hang
 
 
-def _rest_axes(tool: Tool, joints: Sequence[Joint], rest: np.ndarray) -> np.ndarray:
-    """Each joint's own axes at rest: the world's, or x along the bone to the first joint after it."""
+def _orient_rest(tool: Tool, joints: Sequence[Joint], rest: np.ndarray) -> np.ndarray:
+    """Each joint's axes at rest: the world's, or x along the bone to its first child."""
     own = np.tile(np.eye(3), (len(joints), 1, 1))
     if tool.along:
         for n, joint in enumerate(joints):

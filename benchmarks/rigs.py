@@ -1,10 +1,10 @@
-"""Rigs of every maker: how far joints are from where they were, after reading, features, and writing on the own rig.
+"""Rigs of every maker: how far joints move by reading, by features, and by writing on the clip's own rig.
 
     python -m benchmarks.rigs [--quick] [--output runs/rigs.json]
 
-Real files of the pack where it has them (Bandai-Namco, CMU for Daz); for other makers their rigs (`rig_definitions`)
-animated by real clips of the pack, to which twists of limbs and turns of head and hands are added.  Every clip runs in
-all eight compass directions.  The table goes to docs/rigs.md.
+Bandai-Namco's and CMU's (for Daz) are real files of the pack. For other makers, real clips of the pack animate their
+rigs (`rig_definitions`), with twists of limbs and turns of head and hands added. Every clip runs in all eight compass
+directions. The table goes to docs/rigs.md.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from benchmarks.base import write_json
 from benchmarks.base_card import table
@@ -25,7 +26,7 @@ from lead import Motion
 from lead.errors import LeadError
 from lead.motion import Bvh, read_bvh, write_bvh
 from lead.motion.features import canonical, retarget
-from lead.motion.rigs.retarget import motion_to_bvh, own_offsets
+from lead.motion.rigs.retarget import measure_own_offsets, motion_to_bvh
 from lead.motion.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler, normalize
 from lead.motion.skeleton import JOINTS, PARENTS
 
@@ -35,7 +36,7 @@ CLIPS = (
     "dataset-1_walk_normal_001", "dataset-1_walk-back_normal_001", "dataset-2_walk-turn-left_normal_013",
     "dataset-2_run_normal_001", "hdm05_mm_squat1Reps_037", "cmu_02_04",
 )  # fmt: skip
-"""Walking ahead, backward and round, running, squatting, jumping."""
+"""Walking ahead, backward and round; running, squatting, jumping."""
 REAL = {
     "Bandai-Namco": (
         "dataset-2_walk_normal_001", "dataset-1_kick_normal_001", "dataset-2_wave-both-hands_exhausted_001",
@@ -50,43 +51,46 @@ _SIDED = {
 NAMES = {"Hips": 0, "hip": 0, "Spine": 3, "abdomen": 3, "Chest": 9, "chest": 9, "Neck": 12, "neck": 12, "Head": 15,
          "head": 15} | {name.replace("*", letter): JOINTS.index(f"{side}_{joint}") for name, joint in _SIDED.items()
                         for side, letters in (("left", "lL"), ("right", "rR")) for letter in letters}  # fmt: skip
-"""The real files' joints, by hand: ours in the same place."""
+"""The real files' joints -> our joint in the same place, by hand."""
 LIMBS = tuple(n for n, name in enumerate(JOINTS) if name.endswith(("knee", "ankle", "foot", "elbow", "wrist")))
 SWAY = 0.4
-"""Radians by which limbs are twisted, and head and hands turned, at most."""
+"""Radians: the most by which limbs twist, and head and hands turn."""
 
 Errors = dict[str, list[np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A BVH, where its joints really are (meters, Y up) and which of ours they are (-1: none)."""
+    """A BVH and the truth about it."""
 
     bvh: Bvh
-    truth: np.ndarray
+    truth: Float[np.ndarray, "frames joints 3"]
+    """Where its joints are, in meters, Y up."""
     ours: list[int]
+    """Which of our joints each is; -1 for none."""
     up: str
     unit: float
+    """Meters."""
 
 
-def recordings(tool: Tool) -> Iterator[Recording]:
+def make_recordings(tool: Tool) -> Iterator[Recording]:
     """The clips on a maker's rig, in all directions."""
     for number, clip in enumerate(CLIPS):
         joints = Motion(read_joints(clip)[:200]).resample(tool.fps).joints
-        offsets = own_offsets(joints, tool.fps)
+        offsets = measure_own_offsets(joints, tool.fps)
         rest = np.zeros((22, 3))
         for joint, parent in enumerate(PARENTS[1:], start=1):
             rest[joint] = rest[parent] + offsets[joint]
         rest[:, 1] -= rest[:, 1].min()
         positions, turns = motion_to_bvh(joints, tool.fps).world()
-        turns = swayed(turns, rest, tool.fps, number)
+        turns = sway_limbs(turns, rest, tool.fps, number)
         bvh, truth, ours = animate(tool, rest, positions[:, 0] / 100, turns)
         for heading in range(HEADINGS):
-            yield headed(Recording(bvh, truth, ours, tool.up, tool.unit), heading * 2 * np.pi / HEADINGS)
+            yield turn_recording(Recording(bvh, truth, ours, tool.up, tool.unit), heading * 2 * np.pi / HEADINGS)
 
 
-def real_recordings(name: str) -> Iterator[Recording]:
-    """Real files in all directions, walks backward in time too."""
+def read_recordings(name: str) -> Iterator[Recording]:
+    """Real files in all directions, and played backward."""
     for clip in REAL[name]:
         bvh = read_bvh(pack_folder() / "raw_bvh" / f"{clip}.bvh")
         ours = [NAMES.get(joint, -1) for joint in bvh.names]
@@ -94,11 +98,11 @@ def real_recordings(name: str) -> Iterator[Recording]:
             turned = replace(bvh, values=bvh.values[::-1]) if back else bvh
             recording = Recording(turned, turned.world()[0] * 0.01, ours, "Y", 0.01)
             for heading in range(HEADINGS):
-                yield headed(recording, heading * 2 * np.pi / HEADINGS)
+                yield turn_recording(recording, heading * 2 * np.pi / HEADINGS)
 
 
-def swayed(turns: np.ndarray, rest: np.ndarray, fps: float, seed: int) -> np.ndarray:
-    """Limbs twisted about their bones, head and hands turned, smoothly: what positions do not tell."""
+def sway_limbs(turns: np.ndarray, rest: np.ndarray, fps: float, seed: int) -> np.ndarray:
+    """Twist limbs about their bones, and turn head and hands, smoothly: what positions do not tell."""
     rng, times, turns = np.random.default_rng(seed), np.arange(len(turns)) / fps, turns.copy()
     for joint in (1, 2, 4, 5, 15, 16, 17, 18, 19, 20, 21):
         after = next((child for child, parent in enumerate(PARENTS) if parent == joint), -1)
@@ -108,8 +112,8 @@ def swayed(turns: np.ndarray, rest: np.ndarray, fps: float, seed: int) -> np.nda
     return turns
 
 
-def headed(recording: Recording, angle: float) -> Recording:
-    """The same clip, turned about the vertical by an angle: the root's channels, and the truth."""
+def turn_recording(recording: Recording, angle: float) -> Recording:
+    """The same clip turned about the vertical by an angle: the root's channels, and the truth."""
     about = euler_to_matrix(np.array([angle]), recording.up)
     channels, values = recording.bvh.channels[0], recording.bvh.values.copy()
     axes = "".join(channel[0] for channel in channels[3:])
@@ -123,48 +127,49 @@ def headed(recording: Recording, angle: float) -> Recording:
 
 
 def measure(recording: Recording, folder: Path, errors: Errors) -> Motion:
-    """Adds the distances (cm) of one clip; the motion as it was read."""
+    """Add the distances (cm) of one clip to `errors`; return the motion as it was read."""
     path = write_bvh(recording.bvh, folder / "clip.bvh")
     motion = Motion.read(path)
     assert motion.rig is not None
     cut = len(recording.truth) - len(motion.joints)
     truth = recording.truth[cut:]
     places = {ours: n for n, ours in enumerate(recording.ours) if ours >= 0}
-    _add(errors, "read", motion.joints[:, list(places)], truth[:, list(places.values())])
+    _add_errors(errors, "read", motion.joints[:, list(places)], truth[:, list(places.values())])
 
     at_20 = motion.resample(20.0).joints.astype(np.float64)
     features = Motion.from_features(motion.features())
-    _add(errors, "features", features.joints, canonical(retarget(at_20))[:-1])
+    _add_errors(errors, "features", features.joints, canonical(retarget(at_20))[:-1])
 
     back_path = motion.save(folder / "back.bvh", rig=motion.rig)
     back = Motion.read(back_path)
-    _add(errors, "written", back.joints, motion.joints)
-    _add(errors, "written limbs", back.joints[:, LIMBS], motion.joints[:, LIMBS])
+    _add_errors(errors, "written", back.joints, motion.joints)
+    _add_errors(errors, "written limbs", back.joints[:, LIMBS], motion.joints[:, LIMBS])
     written = read_bvh(back_path)
     assert (written.names, written.channels, written.fps) == (recording.bvh.names, recording.bvh.channels, motion.fps)
-    own, was = (meters(bvh, recording) for bvh in (written, recording.bvh))
+    own, was = (place_joints(bvh, recording) for bvh in (written, recording.bvh))
     body = [n for n, ours in enumerate(recording.ours) if ours >= 0]
-    _add(errors, "own joints", own[:, body], was[cut:][:, body])
-    _add(errors, "all joints", own, was[cut:])
+    _add_errors(errors, "own joints", own[:, body], was[cut:][:, body])
+    _add_errors(errors, "all joints", own, was[cut:])
 
     through = Motion.read(features.save(folder / "through.bvh", rig=motion.rig)).resample(20.0)
     frames = min(len(through.joints), len(at_20))
-    _add(errors, "through", *(canonical(np.asarray(j, dtype=np.float64)[:frames]) for j in (through.joints, at_20)))
+    out, was_in = (canonical(np.asarray(j, dtype=np.float64)[:frames]) for j in (through.joints, at_20))
+    _add_errors(errors, "through", out, was_in)
     return motion
 
 
-def meters(bvh: Bvh, recording: Recording) -> np.ndarray:
-    """The positions of all of a file's joints."""
+def place_joints(bvh: Bvh, recording: Recording) -> np.ndarray:
+    """The positions of all of a file's joints, in meters."""
     return bvh.world()[0] * recording.unit
 
 
-def _add(errors: Errors, name: str, found: np.ndarray, wanted: np.ndarray) -> None:
+def _add_errors(errors: Errors, name: str, found: np.ndarray, wanted: np.ndarray) -> None:
     assert found.shape == wanted.shape, f"{name}: {found.shape} against {wanted.shape}"
     errors.setdefault(name, []).append(100 * np.linalg.norm(found - wanted, axis=-1).ravel())
 
 
-def figures_of(clips: Iterator[Recording], folder: Path, quick: bool) -> dict[str, Any]:
-    """A rig's row."""
+def measure_rig(clips: Iterator[Recording], folder: Path, quick: bool) -> dict[str, Any]:
+    """Measure all clips on one rig: its row of the table."""
     errors: Errors = {}
     motion, recording, count = None, None, 0
     for number, recording in enumerate(clips):
@@ -208,7 +213,7 @@ added.
 """
 
 
-def markdown(rows: dict[str, dict[str, Any]]) -> str:
+def format_markdown(rows: dict[str, dict[str, Any]]) -> str:
     """The document."""
     lines = []
     for name, row in rows.items():
@@ -220,7 +225,7 @@ def markdown(rows: dict[str, dict[str, Any]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures every rig, writes the figures and the document."""
+    """Measure every rig; write the figures and the document."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rigs", description=main.__doc__)
     parser.add_argument("--quick", action="store_true", help="each clip in one direction; writes no document")
     parser.add_argument("--only", action="append", metavar="RIG", help="a rig by its name; again for more")
@@ -229,19 +234,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rows = {}
     try:
-        sources = {name: real_recordings(name) for name in REAL} | {tool.name: recordings(tool) for tool in TOOLS}
+        sources = {name: read_recordings(name) for name in REAL} | {tool.name: make_recordings(tool) for tool in TOOLS}
         with tempfile.TemporaryDirectory() as folder:
             for name, clips in sources.items():
                 if not options.only or name in options.only:
-                    rows[name] = figures_of(clips, Path(folder), options.quick)
-                    print(markdown({name: rows[name]}).splitlines()[-1], file=sys.stderr)
+                    rows[name] = measure_rig(clips, Path(folder), options.quick)
+                    print(format_markdown({name: rows[name]}).splitlines()[-1], file=sys.stderr)
     except LeadError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     write_json(options.output, rows)
     if not options.quick and not options.only:
-        options.doc.write_text(markdown(rows), encoding="utf-8")
-    print(markdown(rows))
+        options.doc.write_text(format_markdown(rows), encoding="utf-8")
+    print(format_markdown(rows))
     return 0
 
 

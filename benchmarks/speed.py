@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.base import write_json
-from benchmarks.motion_files import long_bvh, read_plainly
+from benchmarks.motion_files import make_long_bvh, read_plainly
 from benchmarks.pack import REPOSITORY, pack_folder
 from inversion import learn
 from inversion.assess import assess
@@ -239,7 +239,7 @@ def _process(
 
 def files(rounds: int) -> list[Row]:
     """Frames a second: BVH of 31 joints read (beside a `float()` a word) and written, features of a clip made."""
-    bvh = long_bvh(5000, 31)
+    bvh = make_long_bvh(5000, 31)
     joints = Motion.read(exemplars()[0]).resample(20.0).joints
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.bvh"

@@ -1,12 +1,12 @@
-"""Damaged files: the mutators give the same damage for the same seed, and a few hundred of them end as they should."""
+"""Damaged files: a seed always gives the same damage, and readers return or refuse a few hundred inputs."""
 
 import random
 
 import pytest
 
 from benchmarks import fuzz
-from benchmarks.fuzz_targets import TARGETS, small_motion
-from benchmarks.mutations import bytes_mutated, tree_mutated, zip_mutated
+from benchmarks.fuzz_targets import TARGETS, make_small_motion
+from benchmarks.mutations import mutate_bytes, mutate_tree, mutate_zip
 from lead.motion.errors import MotionError
 
 QUICK = ("bvh", "npz", "amass", "npy", "fbx", "glb", "gltf", "body model", "rig map", "captions", "concept",
@@ -14,12 +14,12 @@ QUICK = ("bvh", "npz", "amass", "npy", "fbx", "glb", "gltf", "body model", "rig 
 
 
 def test_damage_follows_from_the_seed(tmp_path):
-    whole = small_motion().save(tmp_path / "a.npz").read_bytes()
-    for mutate in (bytes_mutated, zip_mutated):
+    whole = make_small_motion().save(tmp_path / "a.npz").read_bytes()
+    for mutate in (mutate_bytes, mutate_zip):
         twice = [[mutate(random.Random(n), whole) for n in range(20)] for _ in range(2)]
         assert twice[0] == twice[1] and len(set(twice[0])) > 15
     tree = {"a": [1, {"b": "c"}], "d": 2.5}
-    assert len({repr(tree_mutated(random.Random(n), tree)) for n in range(40)}) > 20
+    assert len({repr(mutate_tree(random.Random(n), tree)) for n in range(40)}) > 20
     assert tree == {"a": [1, {"b": "c"}], "d": 2.5}
 
 
@@ -30,8 +30,8 @@ def test_damaged_files_are_read_or_refused(kind, tmp_path):
     target.beside(tmp_path)
     outcomes = []
     for number in range(12):
-        data = fuzz._input(target, kind, number, 7, whole)
-        outcome, what = fuzz._tried(target, tmp_path, data)
+        data = fuzz._make_input(target, kind, number, 7, whole)
+        outcome, what = fuzz._try_input(target, tmp_path, data)
         assert outcome != "failed", f"{kind}:{number}: {what}"
         outcomes.append(outcome)
     assert "refused" in outcomes or kind in ("metrics", "data: features")
@@ -46,8 +46,8 @@ def test_a_fault_of_a_reader_is_seen_and_placed(tmp_path, monkeypatch):
     from dataclasses import replace
 
     broken_target = replace(target, read=broken)
-    assert fuzz._tried(broken_target, tmp_path, b"12") == ("refused", "")
-    outcome, what = fuzz._tried(broken_target, tmp_path, b"123")
+    assert fuzz._try_input(broken_target, tmp_path, b"12") == ("refused", "")
+    outcome, what = fuzz._try_input(broken_target, tmp_path, b"123")
     assert outcome == "failed" and what.startswith("KeyError at tests/test_fuzz.py:")
 
 
@@ -57,10 +57,10 @@ def test_a_worker_that_dies_is_a_failure(monkeypatch):
             fuzz.os._exit(9)
         return "read", ""
 
-    monkeypatch.setattr(fuzz, "_tried", deadly)
-    monkeypatch.setattr(fuzz, "_input", lambda target, kind, number, seed, whole: str(number).encode())
+    monkeypatch.setattr(fuzz, "_try_input", deadly)
+    monkeypatch.setattr(fuzz, "_make_input", lambda target, kind, number, seed, whole: str(number).encode())
     counts, failures = fuzz.Counter(), []
-    for more, found in fuzz._run("captions", 8, 0):
+    for more, found in fuzz._try_inputs("captions", 8, 0):
         counts += more
         failures += found
     assert counts == {"read": 7, "failed": 1} and failures == [(3, "the process ended with 9")]

@@ -11,13 +11,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+_GROUND = {f"lead.motion.{module}" for module in ("errors", "atomic", "read_options", "rotations", "skeleton")}
 MAY_IMPORT = {  # the longest matching prefix rules
+    "lead.motion.suffixes": set[str](),
+    "lead.motion.formats": {"lead.motion.formats", *_GROUND},
+    "lead.motion.rigs": {
+        "lead.motion.formats", "lead.motion.rigs", "lead.motion.features", "lead.motion.smoothing", *_GROUND,
+    },
     "lead.motion": {"lead.motion"},
     "lead": {"lead"},
     "concepts": {"concepts"},
     "inversion": {"inversion", "concepts", "lead"},
     "cli": {"cli", "inversion", "concepts", "lead"},
-}
+}  # fmt: skip
 OURS = {"lead", "inversion", "concepts", "cli", "benchmarks", "examples", "tests"}
 README, ARCHITECTURE = (
     (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/architecture.md")

@@ -122,8 +122,9 @@ def _cells(one: "Check") -> list[str]:
 
 def _write_draft(paths: Sequence[Path], target: Path, reading: "ReadOptions") -> None:
     from lead.motion.atomic import write_atomically
-    from lead.motion.read import SKELETONS, read_skeleton
+    from lead.motion.read import read_skeleton
     from lead.motion.rigs.rig_map import draft_rig_map
+    from lead.motion.suffixes import SKELETONS
 
     if len(paths) != 1 or paths[0].suffix.lower() not in SKELETONS:
         raise UsageError(f"--draft-rig-map is for one clip with a skeleton ({', '.join(SKELETONS)}); give one.")

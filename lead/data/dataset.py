@@ -43,8 +43,8 @@ from lead.motion.processing.style_augment import (
     draw_style,
     style_params_to_vector,
 )
-from lead.motion.read import READS
 from lead.motion.skeleton import HUMANML3D
+from lead.motion.suffixes import READS
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from jaxtyping import Float, Int
 
 from lead.errors import LeadError
 from lead.motion.features import NOT_NPY
-from lead.motion.read import DAMAGED_ZIP
+from lead.motion.formats.arrays import DAMAGED_ZIP
 from lead.motion.skeleton import KIT, Skeleton, skeleton_of
 
 FORMAT = "lead-data/1"

@@ -15,20 +15,20 @@ from lead.motion.bodies.amass import write_amass
 from lead.motion.bodies.glb import write_glb
 from lead.motion.errors import MotionError
 from lead.motion.features import joints_to_features
+from lead.motion.formats.arrays import write_joints
 from lead.motion.formats.bvh import write_bvh
 from lead.motion.kit import features_to_clip, features_to_toe_contacts, joints_to_kit
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_cleanup import clean_feet as clean_feet_of
-from lead.motion.read import read_clip, write_joints
+from lead.motion.read import read_clip
 from lead.motion.read_options import ReadOptions
 from lead.motion.resample import resample
 from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
 from lead.motion.rigs.rig import Rig
 from lead.motion.skeleton import FPS, HUMANML3D, KIT, Skeleton
+from lead.motion.suffixes import WRITES
 
 MAX_METERS = 1e5
-WRITES = (".bvh", ".glb", ".npz", ".npy")
-"""The suffixes that `Motion.save` writes."""
 
 
 @dataclass(frozen=True, eq=False)

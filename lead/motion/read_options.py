@@ -1,6 +1,6 @@
-"""`ReadOptions`: what a user says of motion files that the files do not say, or say wrongly.
+"""`ReadOptions`: what a user states about a motion file where the file is silent or wrong.
 
-Knows nothing of the files: each reader takes what concerns it.
+Knows nothing of the files: each reader uses the options that concern it.
 """
 
 import math
@@ -11,24 +11,24 @@ from lead.motion.errors import MotionError
 from lead.motion.skeleton import JOINTS
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
-"""Meters in a unit that can be named."""
+"""The units that a user can state, in meters."""
 UPS = ("X", "Y", "Z")
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """Options of reading; what is left out comes from the file or is guessed."""
+    """Options of reading. What is left out comes from the file, or is guessed; raises MotionError for odd values."""
 
     fps: float | None = None
-    """Frames a second, in place of the rate that the file states."""
+    """Frames a second, in place of the file's own."""
     unit: str | None = None
-    """Of lengths: "m", "cm", "mm" or "inch"."""
+    """The unit of lengths: "m", "cm", "mm" or "inch"."""
     up: str | None = None
     """The axis that points up: "X", "Y" or "Z"."""
     rig_map: Mapping[str, str] | None = None
-    """Our joint's name -> the rig's; an empty one says that the rig has none. The others are found as usual."""
+    """Our joint's name -> the rig's. An empty name: the rig has no such joint. Joints left out are found as usual."""
     trim: bool = True
-    """Whether a T-pose or rest pose at the start is cut."""
+    """Whether to cut a T-pose or rest pose at the start."""
 
     def __post_init__(self) -> None:
         if self.fps is not None and not (math.isfinite(self.fps) and 0.1 <= self.fps <= 10000):

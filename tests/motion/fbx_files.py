@@ -1,4 +1,4 @@
-"""Small binary FBX files for tests: a chain of records, and a skeleton with curves on it."""
+"""Small binary FBX files for tests: any records, and a skeleton with curves."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""Files are written whole: whatever fails, the file of before is there and nothing else."""
+"""Atomic writing: after any failure the old file is there, and nothing else."""
 
 import os
 from pathlib import Path

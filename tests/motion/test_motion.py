@@ -116,7 +116,7 @@ def test_written_rotations_have_no_jumps(tmp_path):
 
 def test_a_motion_is_written_on_the_rig_of_a_clip(tmp_path, make_walk, make_rig_bvh, schemes):
     exemplar = Motion.read(
-        write_bvh(make_rig_bvh(schemes["mixamo"], unit=0.0254, up="Z"), tmp_path / "rig.bvh")
+        write_bvh(make_rig_bvh(schemes["Mixamo"], unit=0.0254, up="Z"), tmp_path / "rig.bvh")
     )
     assert exemplar.rig is not None
     motion = Motion(make_walk(61))

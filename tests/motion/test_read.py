@@ -1,4 +1,4 @@
-"""Arrays on disk: what is read, in which axes, and that hostile files give one clear error."""
+"""Files of arrays: what is read, in which axes; hostile files give one clear error."""
 
 import io
 import pickle
@@ -20,7 +20,7 @@ def joint(name: str) -> int:
     return JOINTS.index(name)
 
 
-def turned(angle: float, axis: tuple[float, float, float]) -> np.ndarray:
+def rotation_vector(angle: float, axis: tuple[float, float, float]) -> np.ndarray:
     return angle * np.array(axis, dtype=float)
 
 
@@ -56,7 +56,7 @@ def test_amass_stands_up_and_walks_ahead(tmp_path):
 def test_a_turned_root_and_a_bent_knee():
     standing = amass(1, facing=np.pi / 2)
     poses = standing["poses"][:, :66].copy()
-    poses[:, 3 * joint("left_knee") : 3 * joint("left_knee") + 3] = turned(np.pi / 2, (1, 0, 0))
+    poses[:, 3 * joint("left_knee") : 3 * joint("left_knee") + 3] = rotation_vector(np.pi / 2, (1, 0, 0))
     joints = smpl_to_joints(poses, standing["trans"])[0]
     assert joints[joint("left_wrist"), 1] > 0.5  # Z is up, and it faces +X
     shin = joints[joint("left_ankle")] - joints[joint("left_knee")]
@@ -108,11 +108,11 @@ def npy(header: str, content: bytes = b"", version: bytes = b"\x01\x00") -> byte
     return b"\x93NUMPY" + version + struct.pack("<H", len(encoded)) + encoded + content
 
 
-def claim(shape: str, dtype: str = "<f4") -> str:
+def format_header(shape: str, dtype: str = "<f4") -> str:
     return f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}}}"
 
 
-def pickled() -> bytes:
+def pickle_array() -> bytes:
     out = io.BytesIO()
     np.save(out, np.array([{"joints": 1}], dtype=object), allow_pickle=True)
     return out.getvalue()
@@ -124,22 +124,22 @@ def pickled() -> bytes:
         (b"", "not in NPY format"),
         (b"walk walk walk", "not in NPY format"),
         (pickle.dumps([1, 2]), "not in NPY format"),
-        (pickled(), "pickled objects are never loaded"),
-        (npy(claim("(3, 22, 3)", "<U4"), b"0" * 800), "<U4, not numbers"),
-        (npy(claim("(3, 22, 3)", "<c8"), b"0" * 1584), "not numbers"),
-        (npy(claim("(10**9, 22, 3)")), "not in NPY format"),
-        (npy(claim("(1000000000, 22, 3)")), r"claims the shape \(1000000000, 22, 3\); at most"),
-        (npy(claim("(-4, 22, 3)")), "claims the shape"),
-        (npy(claim("(40, 22, 3)"), b"\0" * 100), "100 of 10560 bytes: it is truncated"),
-        (npy(claim("(2, 22, 3)") + "]" * 9), "not in NPY format"),
+        (pickle_array(), "pickled objects are never loaded"),
+        (npy(format_header("(3, 22, 3)", "<U4"), b"0" * 800), "<U4, not numbers"),
+        (npy(format_header("(3, 22, 3)", "<c8"), b"0" * 1584), "not numbers"),
+        (npy(format_header("(10**9, 22, 3)")), "not in NPY format"),
+        (npy(format_header("(1000000000, 22, 3)")), r"claims the shape \(1000000000, 22, 3\); at most"),
+        (npy(format_header("(-4, 22, 3)")), "claims the shape"),
+        (npy(format_header("(40, 22, 3)"), b"\0" * 100), "100 of 10560 bytes: it is truncated"),
+        (npy(format_header("(2, 22, 3)") + "]" * 9), "not in NPY format"),
         (npy("(" * 9000), "not in NPY format"),
-        (npy(claim("(2, 22, 3)"), version=b"\x09\x00"), "not in NPY format"),
-        (npy(claim("(1, 22, 3)"), np.full(66, np.nan, "<f4").tobytes()), "NaN or infinite in frame 0"),
-        (npy(claim("(1, 22, 3)"), np.full(66, 1e9, "<f4").tobytes()), "m from the origin"),
-        (npy(claim("(0, 22, 3)")), "without frames"),
-        (npy(claim("(4, 21, 3)"), b"\0" * 1008), r"shape \(4, 21, 3\); expected joints \[frames, 22, 3\]"),
-        (npy(claim("(4, 259)"), b"\0" * 4016), r"shape \(4, 259\)"),
-        (npy(claim("()"), b"\0" * 4), r"shape \(\)"),
+        (npy(format_header("(2, 22, 3)"), version=b"\x09\x00"), "not in NPY format"),
+        (npy(format_header("(1, 22, 3)"), np.full(66, np.nan, "<f4").tobytes()), "NaN or infinite in frame 0"),
+        (npy(format_header("(1, 22, 3)"), np.full(66, 1e9, "<f4").tobytes()), "m from the origin"),
+        (npy(format_header("(0, 22, 3)")), "without frames"),
+        (npy(format_header("(4, 21, 3)"), b"\0" * 1008), r"shape \(4, 21, 3\); expected joints \[frames, 22, 3\]"),
+        (npy(format_header("(4, 259)"), b"\0" * 4016), r"shape \(4, 259\)"),
+        (npy(format_header("()"), b"\0" * 4), r"shape \(\)"),
     ],
 )
 def test_hostile_npy(tmp_path, content, says):
@@ -196,7 +196,7 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path):
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
         archive.open("joints.npy", "w") as member,
     ):
-        member.write(npy(claim("(3000000, 22, 3)")))
+        member.write(npy(format_header("(3000000, 22, 3)")))
         for _ in range(800):
             member.write(bytes(1 << 20))
     assert path.stat().st_size < 1 << 20
@@ -208,7 +208,7 @@ def test_other_files_are_refused_by_name(tmp_path):
     (tmp_path / "notes.txt").write_text("walk")
     (tmp_path / "folder.bvh").mkdir()
     expected = {
-        "notes.txt": "expected a file ending in .bvh, .npz, .npy, .glb, .gltf, .fbx",
+        "notes.txt": "expected a file ending in .bvh, .fbx, .glb, .gltf, .npz, .npy",
         "folder.bvh": "no such file",
         "absent.npy": "no such file",
     }

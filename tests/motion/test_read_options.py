@@ -1,4 +1,4 @@
-"""Files as they are in the wild: what is guessed, corrected, cut and said, and what a user can state instead."""
+"""Files as they are in the wild: what is guessed, corrected, cut and noted, and what a user can state instead."""
 
 import re
 from dataclasses import replace
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.pack import has_pack, pack_folder, read_joints
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh, format_bvh, write_bvh
-from lead.motion.rigs.frame_rate import rate_note
+from lead.motion.rigs.frame_rate import doubt_rate
 from lead.motion.rigs.leading_tpose import count_lead_in
 from lead.motion.rigs.rig import read_rig
 from lead.motion.skeleton import tpose
@@ -22,17 +22,17 @@ DAZ = ("cmu_daz_02_01", "cmu_daz_07_03", "cmu_daz_08_05", "cmu_daz_10_04")
 
 @pytest.fixture
 def mixamo(schemes, make_rig_bvh) -> Bvh:
-    return make_rig_bvh(schemes["mixamo"])
+    return make_rig_bvh(schemes["Mixamo"])
 
 
-def with_values(bvh: Bvh, values: np.ndarray) -> Bvh:
+def replace_values(bvh: Bvh, values: np.ndarray) -> Bvh:
     return replace(bvh, values=values)
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"fps": 0}, "0 frames a second"),
+        ({"fps": 0.0}, "0.0 frames a second"),
         ({"fps": float("nan")}, "nan frames a second"),
         ({"unit": "foot"}, "unit 'foot'; expected one of m, cm, mm, inch"),
         ({"up": "W"}, "up axis 'W'; expected one of X, Y, Z"),
@@ -48,13 +48,13 @@ def test_what_is_stated_is_taken(tmp_path, mixamo):
     path = write_bvh(mixamo, tmp_path / "clip.bvh")
     plain = Motion.read(path)
     assert (plain.notes, plain.fps) == ((), 30)
-    assert Motion.read(path, ReadOptions(fps=60)).fps == 60
-    assert Motion.read(path, ReadOptions(fps=60)).rig.fps == 60
+    assert Motion.read(path, ReadOptions(fps=60.0)).fps == 60
+    assert Motion.read(path, ReadOptions(fps=60.0)).rig.fps == 60
     inches = Motion.read(path, ReadOptions(unit="inch"))
     np.testing.assert_allclose(inches.joints, 2.54 * plain.joints, rtol=1e-5)
     np.testing.assert_allclose(Motion.read(path, ReadOptions(up="Z")).joints[..., 1], plain.joints[..., 2], atol=1e-6)
     np.save(tmp_path / "joints.npy", plain.joints[..., [0, 2, 1]] * [100, -100, 100])
-    stated = Motion.read(tmp_path / "joints.npy", ReadOptions(fps=30, unit="cm", up="Z"))
+    stated = Motion.read(tmp_path / "joints.npy", ReadOptions(fps=30.0, unit="cm", up="Z"))
     np.testing.assert_allclose(stated.joints, plain.joints, atol=1e-5)
     assert stated.fps == 30
 
@@ -62,13 +62,13 @@ def test_what_is_stated_is_taken(tmp_path, mixamo):
 @pytest.mark.parametrize("stretch", [0.56, 0.7, 1.3])
 @pytest.mark.parametrize("unit", [1.0, 0.01, 0.001])
 def test_children_and_giants_keep_their_size(stretch, unit, schemes, make_rig_bvh):
-    rig, _ = read_rig(make_rig_bvh(schemes["mixamo"], unit=unit, stretch=stretch))
+    rig, _ = read_rig(make_rig_bvh(schemes["Mixamo"], unit=unit, stretch=stretch))
     assert rig.scale == unit
 
 
 def test_an_odd_size_is_said(schemes, make_rig_bvh):
-    assert read_rig(make_rig_bvh(schemes["mixamo"]))[0].notes == ()
-    note = read_rig(make_rig_bvh(schemes["mixamo"], stretch=0.56))[0].notes[0]
+    assert read_rig(make_rig_bvh(schemes["Mixamo"]))[0].notes == ()
+    note = read_rig(make_rig_bvh(schemes["Mixamo"], stretch=0.56))[0].notes[0]
     assert "legs of 0.46 m if lengths are in cm: state the unit" in note
 
 
@@ -88,11 +88,11 @@ def test_a_clip_that_stands_along_another_axis_than_its_rest_pose(mixamo):
 def test_who_lies_down_does_not_tip_the_axes(mixamo):
     values = mixamo.values.copy()
     values[:, :3], values[:, 4] = [0, 12, 0], 90  # on the back, ZXY turns: X is the second
-    rig, joints = read_rig(with_values(mixamo, values))
+    rig, joints = read_rig(replace_values(mixamo, values))
     assert (rig.up, rig.notes) == ("Y", ())
     assert np.ptp(joints[..., 1]) < 1.2
     values[:, 1], values[:, 4] = 90, 180
-    assert "upside down if Y points up" in read_rig(with_values(mixamo, values))[0].notes[0]
+    assert "upside down if Y points up" in read_rig(replace_values(mixamo, values))[0].notes[0]
 
 
 def test_a_rest_pose_before_the_motion_is_cut(tmp_path, mixamo):
@@ -103,7 +103,7 @@ def test_a_rest_pose_before_the_motion_is_cut(tmp_path, mixamo):
     rest[:, :3] = values[0, :3]
     blend = [rest + part * (values[:1] - rest) for part in (0.0, 0.3, 0.7)]
     for lead, count in ((rest, 1), (np.repeat(rest, 9, axis=0), 9), (np.concatenate(blend), 3)):
-        path = write_bvh(with_values(mixamo, np.concatenate([lead, values])), tmp_path / "clip.bvh")
+        path = write_bvh(replace_values(mixamo, np.concatenate([lead, values])), tmp_path / "clip.bvh")
         motion = Motion.read(path)
         assert abs(len(motion.joints) - 60) <= (count == 3)  # the end of a blend may pass for motion
         assert motion.notes[0].startswith(f"{len(lead) + 60 - len(motion.joints)} frame")
@@ -158,7 +158,7 @@ def test_the_person_among_several_roots(mixamo):
 def test_any_damage_is_an_error_or_a_motion(tmp_path_factory, make_rig_bvh, schemes, data):
     """Words of a BVH changed, lost or doubled."""
     path = tmp_path_factory.getbasetemp() / "damaged.bvh"
-    words = re.split(r"(\s+)", format_bvh(make_rig_bvh(schemes["mixamo"]).first(3)))
+    words = re.split(r"(\s+)", format_bvh(make_rig_bvh(schemes["Mixamo"]).take_first(3)))
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(words) - 1))
         words[place] = data.draw(
@@ -172,7 +172,7 @@ def test_any_damage_is_an_error_or_a_motion(tmp_path_factory, make_rig_bvh, sche
     assert said.startswith((f"{path}: ", "("))
 
 
-def falling(fps: float, hop: float = 0.3) -> np.ndarray:
+def make_hops(fps: float, hop: float = 0.3) -> np.ndarray:
     """Hops that last as gravity has it, at a rate."""
     flight = 2 * np.sqrt(2 * hop / 9.81)
     phase = np.arange(int(4 * fps)) / fps % (flight + 0.4)
@@ -182,9 +182,9 @@ def falling(fps: float, hop: float = 0.3) -> np.ndarray:
 
 @pytest.mark.parametrize("fps", [24.0, 30.0, 60.0, 120.0])
 def test_a_rate_at_which_bodies_fall_too_fast(fps):
-    assert rate_note(falling(fps), fps) == ""
-    assert rate_note(falling(fps), fps / 2) == ""
-    note = rate_note(falling(fps), 2 * fps)
+    assert doubt_rate(make_hops(fps), fps) == ""
+    assert doubt_rate(make_hops(fps), fps / 2) == ""
+    note = doubt_rate(make_hops(fps), 2 * fps)
     assert note.startswith("the body falls ")
     assert note.endswith(f"at {2 * fps:g} frames a second: {fps:g} may be the true rate")
 
@@ -193,11 +193,11 @@ def test_a_rate_at_which_bodies_fall_too_fast(fps):
 def test_rates_of_recorded_motion():
     runs = ("dataset-2_run_normal_001", "dataset-1_dash_happy_001", "cmu_13_19")
     for clip in runs:
-        assert rate_note(read_joints(clip), 20.0) == "", clip
-        assert "falls" in rate_note(read_joints(clip), 40.0), clip
+        assert doubt_rate(read_joints(clip), 20.0) == "", clip
+        assert "falls" in doubt_rate(read_joints(clip), 40.0), clip
     walk = read_joints("dataset-1_walk_angry_001")
-    assert rate_note(walk, 20.0) == ""
-    assert "walking steps a second at 40 frames a second: 20 may" in rate_note(walk, 40.0)
+    assert doubt_rate(walk, 20.0) == ""
+    assert "walking steps a second at 40 frames a second: 20 may" in doubt_rate(walk, 40.0)
 
 
 @needs_pack
@@ -208,4 +208,4 @@ def test_a_lying_rate_is_said_but_never_corrected(tmp_path):
     lying = Motion.read(path)
     assert lying.fps == 40
     assert lying.notes[-1].endswith("20 may be the true rate")
-    assert Motion.read(path, ReadOptions(fps=20)).notes == ()
+    assert Motion.read(path, ReadOptions(fps=20.0)).notes == ()

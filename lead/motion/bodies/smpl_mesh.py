@@ -20,8 +20,8 @@ from jaxtyping import Float, Int
 from lead.motion.atomic import write_atomically
 from lead.motion.bodies.amass import joints_to_smpl
 from lead.motion.errors import MotionError
+from lead.motion.formats.arrays import DAMAGED_ZIP, check_magnitude, read_array
 from lead.motion.motion_like import MotionLike
-from lead.motion.read import DAMAGED_ZIP, read_array, within
 from lead.motion.skeleton import PARENTS
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def read_body(path: Path) -> Body:
                     array = read_array(file, members[name].file_size, repr(name))
                     if name == "kintree_table" and array.size:
                         array.flat[0] = -1  # the root's parent, stored as the largest unsigned number
-                    arrays[name] = within(array, repr(name))
+                    arrays[name] = check_magnitude(array, repr(name))
         return _arrays_to_body(arrays)
     except (OSError, *DAMAGED_ZIP) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error

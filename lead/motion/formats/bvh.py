@@ -1,42 +1,42 @@
 """BVH files: text to `Bvh` and back, and the joint positions that a `Bvh` describes.
 
-Conventions: everything here is as the file has it: its units, its axes, degrees, its own joint order (parents
-come before children), one ROOT or several. A joint's rotation channels multiply in the order in which they stand,
-the first outermost. Position channels replace the joint's OFFSET (as MotionBuilder, Blender and Bandai-Namco's
-files mean them).
-Knows nothing of meters, of up, or of which joint is a knee: see `rigs`.
+Conventions: everything here is as in the file: its units, its axes, degrees, its joint order (parents come before
+children), one ROOT or several. A joint's rotation channels multiply in the order in which they stand, the first
+outermost. Position channels replace the joint's OFFSET, as in MotionBuilder, Blender and Bandai-Namco's files.
+Knows nothing of meters, of up, or of which joint is a knee: see `lead.motion.rigs`.
 """
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from lead.motion.atomic import write_atomically
-from lead.motion.errors import MotionError
+from lead.motion.errors import MotionError, name_file_in_errors
 from lead.motion.formats.decimals import format_numbers, parse_numbers
+from lead.motion.formats.joint_tree import list_children
+from lead.motion.formats.limits import MAX_JOINTS, MAX_VALUE, read_bytes
+from lead.motion.read_options import ReadOptions
 from lead.motion.rotations import turn_columns
 
-MAX_FILE_BYTES = 1 << 30
 MAX_HEADER_BYTES = 1 << 20
-MAX_JOINTS = 1024
-MAX_VALUE = 1e9
-"""Degrees or file units."""
 
-_CHANNELS = {
-    f"{axis.lower()}{kind}": f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")
-}  # lower-case spelling -> the spelling we write
+_CHANNELS = {f"{axis.lower()}{kind}": f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
+"""Lower-case spelling -> the spelling that we write."""
 _MOTION = re.compile(rb"(?<=[\r\n}])\s*MOTION\b", re.IGNORECASE)
 _FRAMES = re.compile(rb"\s*Frames?\s*:\s*(\S+)\s+Frame\s*Time\s*:\s*(\S+)", re.IGNORECASE)
+
+Offset = tuple[float, float, float]
+_END_SITE = -1
 
 
 @dataclass(frozen=True, eq=False)
 class Bvh:
-    """One BVH file."""
+    """A skeleton and its motion, as one BVH file holds them."""
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
@@ -44,43 +44,46 @@ class Bvh:
     offsets: Float[np.ndarray, "joints 3"]
     channels: tuple[tuple[str, ...], ...]
     """For each joint its channels in the file's order, spelled `Xposition`, `Zrotation`, ..."""
-    end_sites: tuple[tuple[int, tuple[float, float, float]], ...]
+    end_sites: tuple[tuple[int, Offset], ...]
     """The joint that each End Site belongs to, and its OFFSET."""
     values: Float[np.ndarray, "frames channels"]
     frame_time: float
     """Seconds."""
     notes: tuple[str, ...] = ()
-    """What is wrong with the file and was read all the same, in words."""
+    """Faults of the file that did not prevent reading, in words."""
 
     @property
     def fps(self) -> float:
-        """Frames a second; a rounded frame time (0.0333333) means the whole number beside it."""
+        """Frames a second; a rounded frame time (0.0333333) means the nearest whole number."""
         fps = 1.0 / self.frame_time
         return float(round(fps)) if abs(fps - round(fps)) < 2e-4 * fps else fps
 
-    def under(self, root: int) -> "Bvh":
-        """The tree below one of several roots, the others left out."""
+    def select_tree(self, root: int) -> "Bvh":
+        """The tree below one of several roots, without the other trees."""
         keep = [root]
         for joint in range(root + 1, len(self.names)):
             if self.parents[joint] in keep:
                 keep.append(joint)
         place = {joint: n for n, joint in enumerate(keep)} | {-1: -1}
-        starts = np.cumsum([0, *map(len, self.channels)])
-        columns = [column for joint in keep for column in range(starts[joint], starts[joint + 1])]
         return Bvh(
             tuple(self.names[joint] for joint in keep), tuple(place[self.parents[joint]] for joint in keep),
             self.offsets[keep], tuple(self.channels[joint] for joint in keep),
             tuple((place[owner], offset) for owner, offset in self.end_sites if owner in place),
-            self.values[:, columns], self.frame_time, self.notes,
+            self.values[:, self.list_columns(keep)], self.frame_time, self.notes,
         )  # fmt: skip
 
-    def few(self, frames: int = 64) -> "Bvh":
-        """At most so many of its frames, from the first to the last."""
-        picked = np.unique(np.linspace(0, max(len(self.values) - 1, 0), frames).astype(int))[: len(self.values)]
+    def list_columns(self, joints: Sequence[int]) -> list[int]:
+        """The columns of `values` that belong to these joints, in the joints' order."""
+        starts = np.cumsum([0, *map(len, self.channels)]).tolist()
+        return [column for joint in joints for column in range(starts[joint], starts[joint + 1])]
+
+    def sample_frames(self, most: int = 64) -> "Bvh":
+        """At most `most` of the frames, evenly spaced from the first to the last."""
+        picked = np.unique(np.linspace(0, max(len(self.values) - 1, 0), most).astype(int))[: len(self.values)]
         return replace(self, values=self.values[picked])
 
-    def first(self, frames: int) -> "Bvh":
-        """Its first frames."""
+    def take_first(self, frames: int) -> "Bvh":
+        """Only the first frames."""
         return replace(self, values=self.values[:frames])
 
     def local(self) -> tuple[Float[np.ndarray, "frames joints 3"], Float[np.ndarray, "frames joints 3 3"]]:
@@ -91,8 +94,10 @@ class Bvh:
         """Each joint's position and orientation in the file's world, by forward kinematics."""
         return self._kinematics(chained=True)
 
-    def _kinematics(self, chained: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Relative to the parent, or chained to the world; computed with frames last."""
+    def _kinematics(
+        self, chained: bool
+    ) -> tuple[Float[np.ndarray, "frames joints 3"], Float[np.ndarray, "frames joints 3 3"]]:
+        """Relative to the parent, or chained to the world; computed with frames last, which is faster."""
         columns = np.ascontiguousarray(self.values.T)
         frames = columns.shape[1]
         positions = np.empty((len(self.names), 3, frames))
@@ -115,44 +120,42 @@ class Bvh:
         return positions.transpose(2, 0, 1), rotations.transpose(3, 0, 1, 2)
 
 
-def read_bvh(path: str | os.PathLike[str], fps: float | None = None) -> Bvh:
-    """Read a BVH file; raises MotionError naming the file and what is wrong with it.
+def read_skeleton(path: Path, options: ReadOptions = ReadOptions()) -> Bvh:
+    """Read a BVH file; see `read_bvh`."""
+    return read_bvh(path, options.fps)
 
-    `fps` stands in place of what the file says of its rate.
+
+def read_bvh(path: str | os.PathLike[str], fps: float | None = None) -> Bvh:
+    """Read a BVH file; `fps` replaces the file's frame time.
+
+    Raises MotionError naming the file and what is wrong with it.
     """
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise MotionError(f"{path}: {size} bytes; a BVH file of at most {MAX_FILE_BYTES} is read. Cut it.")
-        text = path.read_bytes()
-    except OSError as error:
-        raise MotionError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    try:
-        return parse_bvh(text, fps)
-    except MotionError as error:
-        raise MotionError(f"{path}: {error}") from None
+    with name_file_in_errors(path):
+        return parse_bvh(read_bytes(Path(path), "cut it"), fps)
 
 
 def parse_bvh(text: bytes, fps: float | None = None) -> Bvh:
-    """The `Bvh` in the text of a BVH file, at a rate of our own if one is given."""
+    """The `Bvh` in the text of a BVH file; `fps` replaces its frame time."""
     if not text.strip():
         raise MotionError("the file is empty; expected a BVH file.")
     text = text.removeprefix(b"\xef\xbb\xbf")
     if text.lstrip()[:9].upper() != b"HIERARCHY":
         start = text.lstrip()[:20].decode("ascii", "replace")
         raise MotionError(f"not a BVH file: it starts with {start!r}, expected 'HIERARCHY'.")
-    found = _MOTION.search(text, 0, MAX_HEADER_BYTES)
-    if found is None:
+    motion = _MOTION.search(text, 0, MAX_HEADER_BYTES)
+    if motion is None:
         raise MotionError("no MOTION section after the HIERARCHY: the file is truncated; export it again.")
-    names, parents, offsets, channels, end_sites = _parse_hierarchy(text[: found.start()])
-    head = _FRAMES.match(text, found.end())
+    hierarchy = _parse_hierarchy(text[: motion.start()])
+    head = _FRAMES.match(text, motion.end())
     if head is None:
         raise MotionError("expected 'Frames: <count>' and 'Frame Time: <seconds>' after MOTION.")
     stated = head[2] if fps is None else repr(1.0 / fps).encode()
     frames, frame_time = _parse_counts(head[1].decode("ascii", "replace"), stated.decode("ascii", "replace"))
-    values, notes = _parse_values(text[head.end() :], frames, sum(map(len, channels)))
-    return Bvh(names, parents, offsets, channels, end_sites, values, frame_time, notes)
+    values, notes = _parse_values(text[head.end() :], frames, sum(map(len, hierarchy.channels)))
+    return Bvh(
+        tuple(hierarchy.names), tuple(hierarchy.parents), np.array(hierarchy.offsets), tuple(hierarchy.channels),
+        tuple(hierarchy.end_sites), values, frame_time, notes,
+    )  # fmt: skip
 
 
 def _parse_counts(frames: str, frame_time: str) -> tuple[int, float]:
@@ -169,7 +172,7 @@ def _parse_counts(frames: str, frame_time: str) -> tuple[int, float]:
 
 
 def _parse_values(text: bytes, frames: int, width: int) -> tuple[Float[np.ndarray, "frames channels"], tuple[str, ...]]:
-    """The numbers after the frame time, all finite, and a note where the header counts them wrongly."""
+    """The numbers after the frame time, all finite, and a note if the header miscounts them."""
     values, notes = parse_numbers(text), tuple[str, ...]()
     if values.size != frames * width:
         claimed, frames = frames, _count_rows(text, frames, width)
@@ -188,9 +191,9 @@ def _parse_values(text: bytes, frames: int, width: int) -> tuple[Float[np.ndarra
 
 
 def _count_rows(text: bytes, frames: int, width: int) -> int:
-    """How many frames there are where their count is not the header's: a line each, the last perhaps cut short.
+    """The number of frames, where the header's count is wrong: one a line, the last line perhaps cut short.
 
-    Raises MotionError where the lines do not have a number for each channel, as then none can be told apart.
+    Raises MotionError if the lines do not have one number for each channel, for then frames cannot be told apart.
     """
     lines = [len(line.split()) for line in text.splitlines()]
     lines = [words for words in lines if words]
@@ -211,72 +214,86 @@ def _count_rows(text: bytes, frames: int, width: int) -> int:
     )
 
 
-def _parse_hierarchy(
-    text: bytes,
-) -> tuple[
-    tuple[str, ...],
-    tuple[int, ...],
-    Float[np.ndarray, "joints 3"],
-    tuple[tuple[str, ...], ...],
-    tuple[tuple[int, tuple[float, float, float]], ...],
-]:
-    names: list[str] = []
-    parents: list[int] = []
-    offsets: list[tuple[float, float, float]] = []
-    channels: list[tuple[str, ...]] = []
-    ends: list[tuple[int, tuple[float, float, float]]] = []
-    open_joints: list[int] = []  # the joints whose braces are open; -1 for an End Site
-    current = -2  # the joint just named, whose brace comes next
-    for words in _hierarchy_lines(text):
-        keyword = words[0].upper()
-        if keyword in ("ROOT", "JOINT"):
-            if keyword == "ROOT" and open_joints:
-                raise MotionError(f"the ROOT {' '.join(words[1:])!r} stands inside {names[open_joints[-1]]!r}.")
-            if len(names) >= MAX_JOINTS:
-                raise MotionError(f"more than {MAX_JOINTS} joints; expected the skeleton of one person.")
-            if keyword == "JOINT" and (not open_joints or open_joints[-1] < 0):
-                raise MotionError(f"joint {' '.join(words[1:])!r} has no parent in the HIERARCHY.")
-            parents.append(open_joints[-1] if open_joints else -1)
-            names.append(" ".join(words[1:]) or f"joint_{len(names)}")
-            offsets.append((0.0, 0.0, 0.0))
-            channels.append(())
-            current = len(names) - 1
-        elif keyword == "END":
-            current = -1
-        elif keyword == "{":
-            if current == -2:
-                raise MotionError("a '{' in the HIERARCHY that no joint's name precedes.")
-            open_joints.append(current)
-            current = -2
-        elif keyword == "}":
-            if not open_joints:
-                raise MotionError("one '}' too many in the HIERARCHY.")
-            open_joints.pop()
-        elif not open_joints:
-            raise MotionError(f"unexpected {words[0][:20]!r} in the HIERARCHY.")
-        elif keyword == "OFFSET":
-            offset = _parse_offset(words[1:])
-            if open_joints[-1] >= 0:
-                offsets[open_joints[-1]] = offset
-            else:
-                owner = next((joint for joint in reversed(open_joints) if joint >= 0), -1)
-                ends.append((owner, offset))
-        elif keyword == "CHANNELS" and open_joints[-1] >= 0:
-            channels[open_joints[-1]] = _parse_channels(words[1:], names[open_joints[-1]])
-        else:
-            raise MotionError(f"unexpected {words[0][:20]!r} in the HIERARCHY.")
-    if not names:
-        raise MotionError("the HIERARCHY has no ROOT.")
-    if open_joints:
-        raise MotionError("a '}' is missing in the HIERARCHY.")
-    if not any(channels):
-        raise MotionError("no joint has CHANNELS; expected at least the root's.")
-    ends = [end for end in ends if end[0] >= 0]
-    return tuple(names), tuple(parents), np.array(offsets), tuple(channels), tuple(ends)
+@dataclass(eq=False)
+class _Hierarchy:
+    """The HIERARCHY section, as far as it has been read."""
+
+    names: list[str] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    offsets: list[Offset] = field(default_factory=list)
+    channels: list[tuple[str, ...]] = field(default_factory=list)
+    end_sites: list[tuple[int, Offset]] = field(default_factory=list)
+    open_braces: list[int] = field(default_factory=list)
+    """For each open brace its joint, or _END_SITE."""
+    announced: int | None = None
+    """The joint (or _END_SITE) whose brace comes next."""
+
+    def read_line(self, words: list[str]) -> None:
+        """Take one line; raises MotionError if it cannot stand here."""
+        match words[0].upper():
+            case "ROOT" | "JOINT" as keyword:
+                self._add_joint(keyword, " ".join(words[1:]))
+            case "END":
+                self.announced = _END_SITE
+            case "{":
+                if self.announced is None:
+                    raise MotionError("a '{' in the HIERARCHY that no joint's name precedes.")
+                self.open_braces.append(self.announced)
+                self.announced = None
+            case "}":
+                if not self.open_braces:
+                    raise MotionError("one '}' too many in the HIERARCHY.")
+                self.open_braces.pop()
+            case "OFFSET" if self.open_braces:
+                self._set_offset(_parse_offset(words[1:]))
+            case "CHANNELS" if self.open_braces and self.open_braces[-1] != _END_SITE:
+                joint = self.open_braces[-1]
+                self.channels[joint] = _parse_channels(words[1:], self.names[joint])
+            case _:
+                raise MotionError(f"unexpected {words[0][:20]!r} in the HIERARCHY.")
+
+    def _add_joint(self, keyword: str, name: str) -> None:
+        if keyword == "ROOT" and self.open_braces:
+            raise MotionError(f"the ROOT {name!r} stands inside {self.names[self.open_braces[-1]]!r}.")
+        if len(self.names) >= MAX_JOINTS:
+            raise MotionError(f"more than {MAX_JOINTS} joints; expected the skeleton of one person.")
+        if keyword == "JOINT" and (not self.open_braces or self.open_braces[-1] == _END_SITE):
+            raise MotionError(f"joint {name!r} has no parent in the HIERARCHY.")
+        self.parents.append(self.open_braces[-1] if self.open_braces else -1)
+        self.names.append(name or f"joint_{len(self.names)}")
+        self.offsets.append((0.0, 0.0, 0.0))
+        self.channels.append(())
+        self.announced = len(self.names) - 1
+
+    def _set_offset(self, offset: Offset) -> None:
+        """The offset of the innermost joint, or of an End Site of it."""
+        if self.open_braces[-1] != _END_SITE:
+            self.offsets[self.open_braces[-1]] = offset
+            return
+        owner = next((joint for joint in reversed(self.open_braces) if joint != _END_SITE), None)
+        if owner is not None:
+            self.end_sites.append((owner, offset))
+
+    def check_complete(self) -> None:
+        """MotionError if the section cannot end here."""
+        if not self.names:
+            raise MotionError("the HIERARCHY has no ROOT.")
+        if self.open_braces:
+            raise MotionError("a '}' is missing in the HIERARCHY.")
+        if not any(self.channels):
+            raise MotionError("no joint has CHANNELS; expected at least the root's.")
 
 
-def _hierarchy_lines(text: bytes) -> Iterator[list[str]]:
-    """The words of each line, braces always on lines of their own."""
+def _parse_hierarchy(text: bytes) -> _Hierarchy:
+    hierarchy = _Hierarchy()
+    for words in _split_lines(text):
+        hierarchy.read_line(words)
+    hierarchy.check_complete()
+    return hierarchy
+
+
+def _split_lines(text: bytes) -> Iterator[list[str]]:
+    """The words of each line of the HIERARCHY; a brace always gets a line of its own."""
     lines = text.decode("utf-8", "replace").replace("\r", "\n").split("\n")
     for line in lines:
         for part in re.split(r"([{}])", line):
@@ -285,7 +302,7 @@ def _hierarchy_lines(text: bytes) -> Iterator[list[str]]:
                 yield words
 
 
-def _parse_offset(words: list[str]) -> tuple[float, float, float]:
+def _parse_offset(words: list[str]) -> Offset:
     try:
         x, y, z = (float(word) for word in words)
     except ValueError:
@@ -308,12 +325,9 @@ def _parse_channels(words: list[str], name: str) -> tuple[str, ...]:
 def format_bvh(bvh: Bvh) -> str:
     """The text of a BVH file: the inverse of `parse_bvh`; values keep six decimals.
 
-    The joints stand depth first, as the format wants, and their columns with them.
+    The joints stand depth first, as the format requires, and their columns with them.
     """
-    children: list[list[int]] = [[] for _ in bvh.names]
-    for joint, parent in enumerate(bvh.parents):
-        if parent >= 0:
-            children[parent].append(joint)
+    children = list_children(bvh.parents)
     lines = ["HIERARCHY"]
     order: list[int] = []
     roots = [joint for joint, parent in enumerate(bvh.parents) if parent < 0]
@@ -326,7 +340,7 @@ def format_bvh(bvh: Bvh) -> str:
             continue
         order.append(joint)
         lines += [f"{pad}{'JOINT' if depth else 'ROOT'} {bvh.names[joint]}", f"{pad}{{"]
-        lines.append(f"{pad}\tOFFSET {_format_offset(bvh.offsets[joint])}")
+        lines.append(f"{pad}\tOFFSET {_format_offset(bvh.offsets[joint].tolist())}")
         lines.append(f"{pad}\tCHANNELS {' '.join([str(len(bvh.channels[joint])), *bvh.channels[joint]])}")
         for owner, offset in bvh.end_sites:
             if owner == joint:
@@ -335,15 +349,13 @@ def format_bvh(bvh: Bvh) -> str:
         todo.append((-1, depth))
         todo += [(child, depth + 1) for child in reversed(children[joint])]
     lines += ["MOTION", f"Frames: {len(bvh.values)}", f"Frame Time: {bvh.frame_time:.9g}", ""]
-    starts = np.cumsum([0, *map(len, bvh.channels)])
-    columns = [column for joint in order for column in range(starts[joint], starts[joint + 1])]
-    return "\n".join(lines) + format_numbers(bvh.values[:, columns])
+    return "\n".join(lines) + format_numbers(bvh.values[:, bvh.list_columns(order)])
 
 
-def _format_offset(offset: np.ndarray | tuple[float, float, float]) -> str:
+def _format_offset(offset: Sequence[float]) -> str:
     return " ".join(f"{value:.9g}" for value in offset)
 
 
 def write_bvh(bvh: Bvh, path: str | os.PathLike[str]) -> Path:
-    """Write a BVH file whole or not at all."""
+    """Write a BVH file atomically."""
     return write_atomically(Path(path), format_bvh(bvh).encode("utf-8"))

@@ -1,40 +1,45 @@
-"""FBX skeletons and their animation to a `Bvh`: binary files of version 7, as all tools have written for years.
+"""FBX skeletons and their animation to a `Bvh`: binary files of version 7, which all tools write.
 
-What is read: bones, what moves them, one animation; keys are joined by straight lines, for a recording is baked frame
-by frame.  Meshes, constraints and further layers are passed over.
-Conventions: centimeters, Y up, by what the file states of its unit and axes.  A node's place under its parent is, with
-T, R and S animated and the rest fixed,
+What is read: bones, what moves them, one animation. Keys are joined by straight lines, for recordings are baked frame
+by frame. Meshes, constraints and further layers are ignored.
+Conventions: centimeters, Y up, by the unit and axes that the file states. A node's transform under its parent, with
+T, R and S animated and the rest fixed, is
 
     x -> T + R_off + R_p + R_pre R R_post^-1 (S_off + S_p - R_p + S (x - S_p)),
 
-rotations as Euler angles in the node's own order, X innermost in the usual one.  Source: Autodesk's FBX documentation.
+with rotations as Euler angles in the node's own order, X innermost in the usual one.
+Source: Autodesk's FBX documentation.
 """
 
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.errors import MotionError
-from lead.motion.formats.bvh import MAX_FILE_BYTES, Bvh
-from lead.motion.formats.fbx_records import Record, parse_records
-from lead.motion.formats.scene import MAX_NODES, key_times, nearest_kept, scene_to_bvh, skeleton_nodes
+from lead.motion.errors import MotionError, name_file_in_errors
+from lead.motion.formats.bvh import Bvh
+from lead.motion.formats.fbx_records import Property, Record, parse_records
+from lead.motion.formats.limits import MAX_NODES, read_bytes
+from lead.motion.formats.scene import list_nearest_kept, sample_key_times, scene_to_bvh, select_skeleton
+from lead.motion.read_options import ReadOptions
 from lead.motion.rotations import euler_to_matrix
 
 _TICKS = 46186158000
-"""A second."""
+"""In a second."""
 _SKIP = ("Geometry", "Video", "Texture", "Material", "Deformer", "Pose", "NodeAttribute", "Definitions", "References")
 _ORDERS = ("ZYX", "YZX", "XZY", "ZXY", "YXZ", "XYZ", "ZYX")
-"""By the number in the file, first axis outermost."""
-_MOVED = {"Lcl Translation": 0.0, "Lcl Rotation": 0.0, "Lcl Scaling": 1.0}
+"""Rotation orders by their number in the file, first axis outermost."""
+_ANIMATED = {"Lcl Translation": 0.0, "Lcl Rotation": 0.0, "Lcl Scaling": 1.0}
+"""The properties that curves may move, and their defaults."""
 
 Curve = tuple[Float[np.ndarray, "keys"], Float[np.ndarray, "keys"]]
 """Seconds and values."""
+Settings = Mapping[str, tuple[Property, ...]]
+"""Values by name."""
 
 
 @dataclass(eq=False)
@@ -43,156 +48,190 @@ class _Node:
 
     name: str
     bone: bool
-    settings: Mapping[str, tuple[Any, ...]]
+    settings: Settings
     parent: int = -1
     """Its number among the nodes."""
     curves: dict[tuple[str, int], Curve] = field(default_factory=dict)
     """By property and axis."""
 
 
-def read_fbx(path: str | os.PathLike[str], fps: float | None = None, own_unit: bool = False) -> Bvh:
-    """The skeleton of an FBX file and its first animation; `fps` stands in place of the keys' own rate.
+def read_skeleton(path: Path, options: ReadOptions = ReadOptions()) -> Bvh:
+    """Read an FBX file; see `read_fbx`. A unit that the user states overrules the file's."""
+    return read_fbx(path, options.fps, ignore_unit=options.unit is not None)
 
-    With `own_unit` lengths stay as they are in the file, whatever unit it states.
 
+def read_fbx(path: str | os.PathLike[str], fps: float | None = None, ignore_unit: bool = False) -> Bvh:
+    """The skeleton of an FBX file and its first animation; `fps` replaces the rate of the keys.
+
+    With `ignore_unit` lengths stay as they are in the file, whatever unit it states.
     Raises MotionError naming the file and what is wrong with it.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise MotionError(f"larger than {MAX_FILE_BYTES} bytes; export the skeleton without its meshes.")
-        with np.errstate(all="ignore"):  # what overflows or is no number is found by `scene_to_bvh`
-            return _to_bvh(parse_records(path.read_bytes(), _SKIP), fps, own_unit)
-    except OSError as error:
-        raise MotionError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    except MotionError as error:
-        raise MotionError(f"{path}: {error}") from None
-    except (IndexError, TypeError, ValueError, AttributeError, OverflowError, struct.error) as error:
-        raise MotionError(f"{path}: not a valid FBX file ({type(error).__name__}: {str(error)[:80]}).") from None
+    with name_file_in_errors(path):
+        try:
+            content = read_bytes(Path(path), "export the skeleton without its meshes")
+            with np.errstate(all="ignore"):  # `scene_to_bvh` finds overflow and NaN
+                return _file_to_bvh(parse_records(content, _SKIP), fps, ignore_unit)
+        except MotionError:
+            raise
+        except (IndexError, TypeError, ValueError, AttributeError, OverflowError, struct.error) as error:
+            raise MotionError(f"not a valid FBX file ({type(error).__name__}: {str(error)[:80]}).") from None
 
 
-def _to_bvh(file: Record, fps: float | None, own_unit: bool) -> Bvh:
-    nodes, notes = _scene(file)
+def _file_to_bvh(file: Record, fps: float | None, ignore_unit: bool) -> Bvh:
+    nodes, notes = _read_nodes(file)
     moved = {number for number, node in enumerate(nodes) if node.curves}
     if not moved:
         raise MotionError("no animation in it; export the skeleton with its motion, baked.")
     parents = [node.parent for node in nodes]
-    keep = skeleton_nodes(parents, {number for number, node in enumerate(nodes) if node.bone}, moved)
+    keep = select_skeleton(parents, {number for number, node in enumerate(nodes) if node.bone}, moved)
     keys = [times for number in keep for times, _ in nodes[number].curves.values()]
     if not keys:
         raise MotionError("no animation of its bones; export the skeleton with its motion, baked.")
-    times, rate = key_times(keys, len(nodes))
-    settings = _settings(file.first("GlobalSettings"))
-    axes = _axes(settings) * (1.0 if own_unit else float(settings.get("UnitScaleFactor", (1.0,))[0]))
-    rest, world = _worlds(nodes, times[:0], axes), _worlds(nodes, times, axes)
+    times, rate = sample_key_times(keys, len(nodes))
+    settings = _read_settings(file.find("GlobalSettings"))
+    unit = 1.0 if ignore_unit else _read_number(settings, "UnitScaleFactor", 1.0)
+    axes = _read_axes(settings) * unit
+    rest, world = _compute_worlds(nodes, None, axes), _compute_worlds(nodes, times, axes)
     names = [nodes[number].name[:200] or f"node_{number}" for number in keep]
-    above = nearest_kept(keep, parents)
+    above = list_nearest_kept(keep, parents)
     return scene_to_bvh(names, above, rest[keep, 0], world[keep], rate if fps is None else fps, notes)
 
 
-def _settings(record: Record) -> dict[str, tuple[Any, ...]]:
-    """A record's Properties70: by name the values."""
-    return {str(p.properties[0]): p.properties[4:] for p in record.first("Properties70").all("P")}
+def _read_settings(record: Record) -> Settings:
+    """A record's Properties70."""
+    return {str(p.properties[0]): p.properties[4:] for p in record.find("Properties70").find_all("P")}
 
 
-def _scene(file: Record) -> tuple[list[_Node], tuple[str, ...]]:
-    """The nodes, parents first, with the curves of the first animation that moves any; and what to say of it."""
-    objects = file.first("Objects")
-    links = [link.properties for link in file.first("Connections").all("C")]
+def _read_number(settings: Settings, name: str, default: float) -> float:
+    return float(settings.get(name, (default,))[0])
+
+
+def _read_nodes(file: Record) -> tuple[list[_Node], tuple[str, ...]]:
+    """The nodes, parents first, with the curves of the first animation that moves any; and notes about it."""
+    objects = file.find("Objects")
+    links = [link.properties for link in file.find("Connections").find_all("C")]
     above = {link[1]: link[2] for link in links if link[0] == "OO"}
-    models = {record.properties[0]: record for record in objects.all("Model")}
+    models = {record.properties[0]: record for record in objects.find_all("Model")}
     if not 0 < len(models) <= MAX_NODES:
         raise MotionError(f"{len(models)} nodes; expected 1 to {MAX_NODES}.")
-    order: list[Any] = []
-    placed: dict[Any, int] = {}
+    placed = _order_parents_first(list(models), above)
+    parents = [placed.get(above[identity], -1) if identity in above else -1 for identity in placed]
+    nodes = [_read_node(models[identity], parent) for identity, parent in zip(placed, parents, strict=True)]
+    takes = _list_takes(objects, links, _read_targets(objects, links, placed))
+    if not takes:
+        return nodes, ()
+    _attach_curves(nodes, objects, links, takes[0].targets[0])
+    several = (f"{len(takes)} animations: the first, {takes[0].title[:80]!r}, was read",) if len(takes) > 1 else ()
+    layered = ("an animation in several layers: the first was read",) if len(takes[0].targets) > 1 else ()
+    return nodes, (*several, *layered)
+
+
+def _order_parents_first(models: Sequence[Property], above: Mapping[Property, Property]) -> dict[Property, int]:
+    """The models' places in an order with parents first; `above` gives the parent of each."""
+    known = set(models)
+    placed: dict[Property, int] = {}
     for identity in models:
         path = [identity]
-        while path[-1] not in placed and above.get(path[-1]) in models and len(path) <= len(models):
+        while path[-1] not in placed and path[-1] in above and above[path[-1]] in known and len(path) <= len(models):
             path.append(above[path[-1]])
         if len(path) > len(models):
             raise MotionError("its nodes go round in a circle; expected a tree.")
         for one in reversed(path):
-            if one not in placed:
-                placed[one] = len(order)
-                order.append(one)
-    nodes = [_node(models[identity], placed.get(above.get(identity), -1)) for identity in order]
-    return nodes, _animate(nodes, placed, objects, links)
+            placed.setdefault(one, len(placed))
+    return placed
 
 
-def _node(record: Record, parent: int) -> _Node:
+def _read_node(record: Record, parent: int) -> _Node:
     name = str(record.properties[1]).partition("\x00\x01")[0]
-    return _Node(name, record.properties[2] in ("LimbNode", "Limb", "Root"), _settings(record), parent)
+    return _Node(name, record.properties[2] in ("LimbNode", "Limb", "Root"), _read_settings(record), parent)
 
 
-def _animate(
-    nodes: list[_Node], placed: Mapping[Any, int], objects: Record, links: list[tuple[Any, ...]]
-) -> tuple[str, ...]:
-    """Give the nodes the curves of the first stack whose first layer moves any."""
-    curves = {record.properties[0]: record for record in objects.all("AnimationCurve")}
-    curve_nodes = {record.properties[0]: record for record in objects.all("AnimationCurveNode")}
-    layers = {record.properties[0] for record in objects.all("AnimationLayer")}
-    stacks = {
-        record.properties[0]: str(record.properties[1]).partition("\x00")[0] for record in objects.all("AnimationStack")
+Link = tuple[Property, ...]
+"""A connection: its kind, from, to, and for "OP" the property of the latter."""
+Targets = dict[Property, tuple[int, str]]
+"""For curve nodes the number of the node and the property that each moves."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Take:
+    """An animation that moves something."""
+
+    title: str
+    targets: list[Targets]
+    """Of its layers that move something."""
+
+
+def _read_targets(objects: Record, links: Sequence[Link], placed: Mapping[Property, int]) -> Targets:
+    curve_nodes = {record.properties[0] for record in objects.find_all("AnimationCurveNode")}
+    return {
+        link[1]: (placed[link[2]], str(link[3]))
+        for link in links
+        if link[0] == "OP" and link[1] in curve_nodes and link[2] in placed and link[3] in _ANIMATED
     }
-    moves = {link[1]: (placed[link[2]], link[3]) for link in links if link[0] == "OP" and link[1] in curve_nodes
-             and link[2] in placed and link[3] in _MOVED}  # fmt: skip
-    parts = {link[1]: (link[2], link[3]) for link in links if link[0] == "OP" and link[1] in curves}
+
+
+def _list_takes(objects: Record, links: Sequence[Link], targets: Targets) -> list[_Take]:
+    """The animation stacks that move a node, in the file's order."""
+    layers = {record.properties[0] for record in objects.find_all("AnimationLayer")}
     inside = [(link[1], link[2]) for link in links if link[0] == "OO"]
+    titles = {r.properties[0]: str(r.properties[1]).partition("\x00")[0] for r in objects.find_all("AnimationStack")}
     takes = []
-    for stack, title in stacks.items():
+    for stack, title in titles.items():
         its_layers = [child for child, parent in inside if parent == stack and child in layers]
-        moving = [[c for c, parent in inside if parent == layer and c in moves] for layer in its_layers]
-        takes += [(title, [layer for layer in moving if layer])] if any(moving) else []
-    if not takes:
-        return ()
-    title, moving = takes[0]
+        moving = [{c: targets[c] for c, parent in inside if parent == layer and c in targets} for layer in its_layers]
+        if any(moving):
+            takes.append(_Take(title, [layer for layer in moving if layer]))
+    return takes
+
+
+def _attach_curves(nodes: list[_Node], objects: Record, links: Sequence[Link], targets: Targets) -> None:
+    """Give the nodes the curves of one layer."""
+    curves = {record.properties[0]: record for record in objects.find_all("AnimationCurve")}
+    parts = {link[1]: (link[2], link[3]) for link in links if link[0] == "OP" and link[1] in curves}
     for curve, (curve_node, axis) in parts.items():
-        if curve_node in moving[0] and str(axis)[-1:] in "XYZ":
-            number, prop = moves[curve_node]
-            nodes[number].curves[prop, "XYZ".index(axis[-1])] = _curve(curves[curve])
-    several = (f"{len(takes)} animations: the first, {title[:80]!r}, was read",) if len(takes) > 1 else ()
-    layered = ("an animation in several layers: the first was read",) if len(moving) > 1 else ()
-    return (*several, *layered)
+        if curve_node in targets and str(axis)[-1:] in "XYZ":
+            number, prop = targets[curve_node]
+            nodes[number].curves[prop, "XYZ".index(str(axis)[-1])] = _read_curve(curves[curve])
 
 
-def _curve(record: Record) -> Curve:
-    ticks, values = (np.asarray(record.first(name).properties[0], float) for name in ("KeyTime", "KeyValueFloat"))
+def _read_curve(record: Record) -> Curve:
+    ticks, values = (np.asarray(record.find(name).properties[0], float) for name in ("KeyTime", "KeyValueFloat"))
     times = ticks / _TICKS
     if times.ndim != 1 or len(times) != len(values) or not len(times) or (np.diff(times) < 0).any():
         raise MotionError("an animation curve whose times and values do not fit each other.")
     return times, values
 
 
-def _axes(settings: Mapping[str, tuple[Any, ...]]) -> Float[np.ndarray, "3 3"]:
+def _read_axes(settings: Settings) -> Float[np.ndarray, "3 3"]:
     """What turns the file's axes to Y up and Z to the front."""
     up, front = (
-        np.eye(3)[int(settings.get(f"{axis}Axis", (n,))[0]) % 3] * settings.get(f"{axis}AxisSign", (1,))[0]
+        np.eye(3)[int(settings.get(f"{axis}Axis", (n,))[0]) % 3] * _read_number(settings, f"{axis}AxisSign", 1.0)
         for n, axis in ((1, "Up"), (2, "Front"))
     )
     return np.array([np.cross(up, front), up, front])
 
 
-def _worlds(
-    nodes: list[_Node], times: Float[np.ndarray, "frames"], axes: Float[np.ndarray, "3 3"]
+def _compute_worlds(
+    nodes: Sequence[_Node], times: Float[np.ndarray, "frames"] | None, axes: Float[np.ndarray, "3 3"]
 ) -> Float[np.ndarray, "nodes frames 4 4"]:
-    """Where the nodes are at the times; with no times one frame of how they are without animation."""
+    """The nodes' transforms to the world at the times; with None one frame, without animation."""
     top = np.eye(4)
     top[:3, :3] = axes
-    world = np.empty((len(nodes), max(len(times), 1), 4, 4))
+    world = np.empty((len(nodes), 1 if times is None else len(times), 4, 4))
     for number, node in enumerate(nodes):
-        world[number] = (world[node.parent] if node.parent >= 0 else top) @ _local(node, times)
+        world[number] = (world[node.parent] if node.parent >= 0 else top) @ _compute_local(node, times)
     return world
 
 
-def _local(node: _Node, times: Float[np.ndarray, "frames"]) -> Float[np.ndarray, "frames 4 4"]:
-    def fixed(name: str) -> np.ndarray:
+def _compute_local(node: _Node, times: Float[np.ndarray, "frames"] | None) -> Float[np.ndarray, "frames 4 4"]:
+    def fixed(name: str) -> Float[np.ndarray, "3"]:
         return np.array(node.settings.get(name, (0.0, 0.0, 0.0))[:3], dtype=float)
 
-    def moving(name: str) -> np.ndarray:
-        still = np.array(node.settings.get(name, (_MOVED[name],) * 3)[:3], dtype=float)
-        values = np.tile(still, (max(len(times), 1), 1))
+    def moving(name: str) -> Float[np.ndarray, "frames 3"]:
+        still = np.array(node.settings.get(name, (_ANIMATED[name],) * 3)[:3], dtype=float)
+        values = np.tile(still, (1 if times is None else len(times), 1))
         for axis in range(3):
-            if len(times) and (name, axis) in node.curves:
+            if times is not None and (name, axis) in node.curves:
                 values[:, axis] = np.interp(times, *node.curves[name, axis])
         return values
 

@@ -1,8 +1,8 @@
 """The records of a binary FBX file (version 7): named nodes with properties and children.
 
-Conventions: little-endian; a record says where it ends, how many properties it has and its name.  What a file claims is
-checked against its size before memory is taken; what the caller does not want is passed over unread.
-Knows nothing of what the records mean, see `fbx`.
+Conventions: little-endian; a record states its end, its name and its number of properties. What a file claims is
+checked against its size before memory is taken. Records that the caller does not want are skipped unread.
+Knows nothing of what the records mean: see `fbx`.
 """
 
 import struct
@@ -16,6 +16,7 @@ from lead.motion.errors import MotionError
 
 MAGIC = b"Kaydara FBX Binary  \x00"
 MAX_ARRAY_BYTES = 1 << 28
+"""Less than `limits.MAX_ARRAY_BYTES`: one curve or mesh."""
 MAX_RECORDS = 1 << 21
 MAX_DEPTH = 32
 _SINGLE = {b"Y": "<h", b"C": "<?", b"I": "<i", b"F": "<f", b"D": "<d", b"L": "<q"}
@@ -32,33 +33,38 @@ class Record:
     properties: tuple[Property, ...]
     children: list["Record"] = field(default_factory=list)
 
-    def all(self, name: str) -> Iterator["Record"]:
-        """The children of that name."""
+    def find_all(self, name: str) -> Iterator["Record"]:
+        """The children of this name."""
         return (child for child in self.children if child.name == name)
 
-    def first(self, name: str) -> "Record":
-        """The first child of that name; an empty record if there is none."""
-        return next(self.all(name), Record(name, ()))
+    def find(self, name: str) -> "Record":
+        """The first child of this name; an empty record if there is none."""
+        return next(self.find_all(name), Record(name, ()))
 
 
 def parse_records(content: bytes, skip: Collection[str] = ()) -> Record:
-    """The file's records under one without a name; those named in `skip` are left out with all that is in them."""
+    """The file's records, as children of a record without a name; those named in `skip` are left out.
+
+    Raises MotionError for text FBX, other versions, and files that are truncated or damaged.
+    """
     if not content.startswith(MAGIC):
         text = content[:200].lstrip().startswith(b";") or b"FBXHeaderExtension" in content[:2000]
         raise MotionError("FBX as text; export it as binary FBX." if text else "not an FBX file.")
     version = struct.unpack_from("<I", content, 23)[0] if len(content) >= 27 else 0
     if not 7000 <= version < 8000:
         raise MotionError(f"FBX of version {version / 1000:g}; export it as FBX 2011 or newer (7.1 to 7.7).")
-    return Record("", (), _Parser(content, version >= 7500, frozenset(skip)).records(27, len(content), 0))
+    return Record("", (), _Parser(content, version >= 7500, frozenset(skip)).read_records(27, len(content), 0))
 
 
 class _Parser:
+    """Reads records; counts them."""
+
     def __init__(self, content: bytes, wide: bool, skip: frozenset[str]) -> None:
         self._content, self._skip, self._count = content, skip, 0
         self._head = struct.Struct("<QQQB" if wide else "<IIIB")
 
-    def records(self, place: int, end: int, depth: int) -> list[Record]:
-        """The records from a place on, up to the empty one that ends a list."""
+    def read_records(self, place: int, end: int, depth: int) -> list[Record]:
+        """The records from `place` on, up to the empty record that ends a list."""
         found: list[Record] = []
         if depth > MAX_DEPTH:
             raise MotionError("its records are nested too deeply: the file is damaged.")
@@ -72,12 +78,12 @@ class _Parser:
                 raise MotionError("a record ends where it cannot: the file is truncated or damaged.")
             name = self._content[start - name_length : start].decode("utf-8", "replace")
             if name not in self._skip:
-                values = self._properties(start, start + length, properties)
-                found.append(Record(name, values, self.records(start + length, stop, depth + 1)))
+                values = self._read_properties(start, start + length, properties)
+                found.append(Record(name, values, self.read_records(start + length, stop, depth + 1)))
             place = stop
         return found
 
-    def _properties(self, place: int, end: int, count: int) -> tuple[Property, ...]:
+    def _read_properties(self, place: int, end: int, count: int) -> tuple[Property, ...]:
         values: list[Property] = []
         while len(values) < count and place < end:
             kind, place = self._content[place : place + 1], place + 1
@@ -90,7 +96,7 @@ class _Parser:
                 values.append(raw.decode("utf-8", "replace"))
                 place += 4 + length
             elif kind in _ARRAYS:
-                array, place = self._array(np.dtype(_ARRAYS[kind]), place)
+                array, place = self._read_array(np.dtype(_ARRAYS[kind]), place)
                 values.append(array)
             else:
                 raise MotionError(f"a property of unknown kind {kind!r}: the file is damaged.")
@@ -98,7 +104,7 @@ class _Parser:
             raise MotionError("a property reaches beyond its record: the file is damaged.")
         return tuple(values)
 
-    def _array(self, dtype: np.dtype, place: int) -> tuple[np.ndarray, int]:
+    def _read_array(self, dtype: np.dtype, place: int) -> tuple[np.ndarray, int]:
         count, packed, length = struct.unpack_from("<III", self._content, place)
         place += 12
         size = count * dtype.itemsize

@@ -1,34 +1,34 @@
-"""A scene's nodes, sampled over time, to a `Bvh`: what glTF and FBX readers share.
+"""The nodes of a scene, sampled over time, to a `Bvh`: what the glTF and FBX readers share.
 
-Every joint's frame is turned so that it is the world's in the pose that the nodes have by themselves: as in a BVH,
-no rotation means that pose.  Scales of nodes go into the positions.
+Every joint's frame is turned so that it is the world's in the pose that the nodes have without animation. As in a BVH,
+no rotation then means that pose. Scales of nodes go into the positions.
 Conventions: the file's units and axes; matrices act on column vectors; parents come before children.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from lead.motion.errors import MotionError
-from lead.motion.formats.bvh import MAX_JOINTS, MAX_VALUE, Bvh
-from lead.motion.rigs.match_names import path_up
-from lead.motion.rotations import matrix_to_euler, unwrap_euler
+from lead.motion.formats.bvh import Bvh
+from lead.motion.formats.joint_tree import path_to_root
+from lead.motion.formats.limits import MAX_JOINTS, MAX_SAMPLES, MAX_VALUE
+from lead.motion.rotations import matrix_to_euler, normalize, unwrap_euler
 
-MAX_NODES = 1 << 14
-MAX_SAMPLES = 1 << 21
-"""Nodes times frames."""
 SPARSE_FPS, FEWEST_FPS = 30.0, 10.0
-"""Keys farther apart than at the second rate are a person's, not a recording's: they are sampled at the first."""
+"""Keys that are sparser than the second rate were set by hand, not recorded: they are sampled at the first rate."""
 _MOVES = 1e-4
-"""Of the longest bone: translations that vary by more get channels of their own."""
+"""Of the longest bone: a joint whose translation varies by more gets position channels."""
 
 
-def skeleton_nodes(parents: Sequence[int], joints: set[int], animated: set[int]) -> list[int]:
-    """Which nodes make the skeleton: joints of a skin and what of them is animated, or all animated ones and what
-    hangs from them; with the nodes above where it would fall apart otherwise.
+def select_skeleton(parents: Sequence[int], joints: set[int], animated: set[int]) -> list[int]:
+    """The nodes that make the skeleton, in order.
+
+    They are the `joints` of a skin and the animated nodes above them; without a skin, the `animated` nodes and all
+    below them. If these make several trees, the nodes above are added. Raises MotionError if there are too many.
     """
-    paths = [path_up(node, parents) for node in range(len(parents))]
+    paths = [path_to_root(node, parents) for node in range(len(parents))]
     if joints:
         keep = joints | {above for joint in joints for above in paths[joint] if above in animated}
     else:
@@ -41,16 +41,19 @@ def skeleton_nodes(parents: Sequence[int], joints: set[int], animated: set[int])
     return sorted(keep)
 
 
-def nearest_kept(keep: Sequence[int], parents: Sequence[int]) -> list[int]:
-    """For each kept node which of them is the nearest above it; -1 for roots."""
+def list_nearest_kept(keep: Sequence[int], parents: Sequence[int]) -> list[int]:
+    """For each kept node the row in `keep` of the nearest kept node above it; -1 for roots."""
     row = {node: n for n, node in enumerate(keep)}
-    return [next((row[above] for above in path_up(node, parents)[1:] if above in row), -1) for node in keep]
+    return [next((row[above] for above in path_to_root(node, parents)[1:] if above in row), -1) for node in keep]
 
 
-def key_times(keys: Sequence[Float[np.ndarray, "keys"]], nodes: int) -> tuple[Float[np.ndarray, "frames"], float]:
+def sample_key_times(
+    keys: Sequence[Float[np.ndarray, "_"]], nodes: int
+) -> tuple[Float[np.ndarray, "frames"], float]:
     """The times of the frames, from the first key to the last, and their rate.
 
-    It is the keys' own where they are as dense as a recording's.
+    The rate is that of the densest keys, if they are as dense as a recording's. Raises MotionError if there are too
+    many frames for so many nodes.
     """
     densest = max(keys, key=len)
     step = float(np.median(np.diff(densest))) if len(densest) > 1 else 0.0
@@ -72,19 +75,11 @@ def scene_to_bvh(
     fps: float,
     notes: tuple[str, ...] = (),
 ) -> Bvh:
-    """The `Bvh` of joints whose places in the world are given, at rest and over time."""
+    """The `Bvh` of joints whose transforms to the world are given, at rest and over time."""
     if not ((np.abs(rest) < MAX_VALUE).all() and (np.abs(world) < MAX_VALUE).all()):  # false for NaN
         raise MotionError(f"its nodes have places that are NaN, infinite or beyond {MAX_VALUE:.0e}; export it again.")
-    rest_turns, turns = _orthonormal(rest[:, :3, :3]), _orthonormal(world[..., :3, :3])
-    turns = turns @ rest_turns.swapaxes(-1, -2)[:, None]
     above = np.array(parents)
-    has_parent = (above >= 0)[:, None]
-    offsets = rest[:, :3, 3] - np.where(has_parent, rest[above, :3, 3], 0.0)
-    places = world[..., :3, 3] - np.where(has_parent[..., None], world[above, :, :3, 3], 0.0)
-    before = np.where(has_parent[..., None, None], turns[above], np.eye(3))
-    places = np.einsum("jfba,jfb->jfa", before, places)
-    local = before.swapaxes(-1, -2) @ turns
-    angles = np.degrees(unwrap_euler(np.moveaxis(matrix_to_euler(local, "ZXY"), 0, 1)))
+    offsets, places, angles = _localize(above, rest, world)
     size = max(float(np.linalg.norm(offsets[above >= 0], axis=-1).max(initial=0.0)), 1e-9)
     moves = (np.abs(places - offsets[:, None]).max(axis=(1, 2), initial=0.0) > _MOVES * size) | (above < 0)
     channels, columns = [], []
@@ -97,12 +92,28 @@ def scene_to_bvh(
     )
 
 
-def _orthonormal(matrix: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 3 3"]:
-    """A rotation by matrices with a scale: the first two columns made unit and square to each other."""
-    x, y = matrix[..., 0], matrix[..., 1]
-    lengths = np.linalg.norm(x, axis=-1, keepdims=True)
-    x = x / np.maximum(lengths, 1e-12)
-    y = y - np.einsum("...i,...i->...", x, y)[..., None] * x
-    y = y / np.maximum(np.linalg.norm(y, axis=-1, keepdims=True), 1e-12)
+def _localize(
+    above: Int[np.ndarray, "joints"], rest: Float[np.ndarray, "joints 4 4"],
+    world: Float[np.ndarray, "joints frames 4 4"],
+) -> tuple[
+    Float[np.ndarray, "joints 3"], Float[np.ndarray, "joints frames 3"], Float[np.ndarray, "frames joints 3"]
+]:  # fmt: skip
+    """Relative to the joints `above` (-1 for none): offsets at rest, translations, and ZXY angles in degrees."""
+    rest_turns, turns = _orthonormalize(rest[:, :3, :3]), _orthonormalize(world[..., :3, :3])
+    turns = turns @ rest_turns.swapaxes(-1, -2)[:, None]
+    has_parent = (above >= 0)[:, None]
+    offsets = rest[:, :3, 3] - np.where(has_parent, rest[above, :3, 3], 0.0)
+    places = world[..., :3, 3] - np.where(has_parent[..., None], world[above, :, :3, 3], 0.0)
+    before = np.where(has_parent[..., None, None], turns[above], np.eye(3))
+    places = np.einsum("jfba,jfb->jfa", before, places)
+    local = before.swapaxes(-1, -2) @ turns
+    angles = np.degrees(unwrap_euler(np.moveaxis(matrix_to_euler(local, "ZXY"), 0, 1)))
+    return offsets, places, angles
+
+
+def _orthonormalize(matrix: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 3 3"]:
+    """Rotations from matrices with a scale, by Gram-Schmidt on the first two columns; identity for a mirror image."""
+    x, y = normalize(matrix[..., 0]), matrix[..., 1]
+    y = normalize(y - np.einsum("...i,...i->...", x, y)[..., None] * x)
     rotation = np.stack([x, y, np.cross(x, y)], axis=-1)
     return np.where((np.linalg.det(rotation) > 0.5)[..., None, None], rotation, np.eye(3))

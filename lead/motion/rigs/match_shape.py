@@ -1,11 +1,11 @@
 """Which joint of a rig is which of ours, by the shape of its tree, where names say nothing.
 
-A person is two legs that branch from one joint, two arms that branch from another, a spine between the two, and a
-head on the arms' side.  A limb is three joints whose two bones are long and much alike, on both sides; a joint that
-never bends (twist bones, hip joints in one place with the pelvis) is none of them.  Left is where a side mark in the
-names says, else what is left of where feet point, or knees.
+A person is two legs that branch from one joint, two arms that branch from another, a spine between the two, and a head
+on the arms' side. A limb is three joints whose two bones are long and of similar length, on both sides. A joint that
+never bends (a twist bone, a hip in one place with the pelvis) is not one of the three. The left side is the one that a
+mark in the names says; without marks, it is left of where feet or knees point.
 Conventions: positions are the file's own, of a few frames; any axis up, right-handed.
-Knows nothing of names but their side marks, see `names`.
+Knows nothing of names but their side marks (`match_names.simplify_name`).
 """
 
 import itertools
@@ -15,30 +15,40 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.rigs.match_names import common_ancestor, path_up, plain_name
+from lead.motion.formats.joint_tree import common_ancestor, list_children, path_to_root
+from lead.motion.rigs.match_names import simplify_name
 from lead.motion.rotations import normalize
 
-_ALIKE, _BONES_ALIKE, _UNLIKE = 0.88, 0.5, 0.7
-"""The least ratio of left to right limbs, and of a limb's two bones (mocap skeletons: 0.59 and more); and how much
-unlike bones count against a limb."""
-_SHORT = 0.01
-"""A bone shorter than this times the whole chain is none."""
-_SWING, _BENT = 2.0, 15.0
-"""Degrees: a joint bends whose angle varies by more than the first, or is larger on the mean than the second; one with
-several children (a wrist) is taken to."""
-_MINOR = 0.35
-"""Pairs shorter than this times the longest are no arms: fingers, ears, props."""
+_LEAST_SIDE_RATIO = 0.88
+"""Of the lengths of left and right limb, the shorter over the longer."""
+_LEAST_BONE_RATIO = 0.5
+"""Of the lengths of a limb's two bones; in mocap skeletons it is 0.59 and more."""
+_BONE_RATIO_POWER = 0.7
+"""A limb's length counts times its bones' ratio to this power."""
+_LEAST_BONE = 0.01
+"""A bone shorter than this times the whole chain does not count as one."""
+_BEND_VARIES, _BEND_MEAN = 2.0, 15.0
+"""Degrees: a joint bends if its angle varies by more than the first, or is larger on average than the second."""
+_LEAST_PAIR = 0.35
+"""Pairs shorter than this times the longest are fingers, ears or props."""
 _NECK_TO_HEAD = 0.13
 """Of a leg's length."""
 
 
+Positions = Float[np.ndarray, "frames nodes 3"]
+Lengths = Float[np.ndarray, "nodes"]
+Limb = tuple[int, int, int]
+"""Hip, knee, ankle; or shoulder, elbow, wrist."""
+
+
 @dataclass(frozen=True)
 class _Pair:
-    """Two limbs that branch from one joint: for each the three joints, the whole chain, and where in it they stand."""
+    """Two limbs that branch from one joint."""
 
     branch: int
     chains: tuple[list[int], list[int]]
-    limbs: tuple[tuple[int, int, int], tuple[int, int, int]]
+    """All nodes from the branch to the tip, of each limb."""
+    limbs: tuple[Limb, Limb]
     length: float
 
     @property
@@ -50,25 +60,23 @@ class _Pair:
 def match_shape(
     names: Sequence[str], parents: Sequence[int], positions: Float[np.ndarray, "frames nodes 3"]
 ) -> dict[str, int]:
-    """Our joint's name -> the index in `names`, as `names.match_names` gives it; empty where there is no person.
+    """Our joint's name -> the index in `names`, as `match_names` gives it; empty if there is no person.
 
     `parents` and `positions` also have the End Sites, after the joints that `names` has.
     """
-    lengths = _bone_lengths(parents, positions)
-    children: list[list[int]] = [[] for _ in parents]
-    for node, parent in enumerate(parents):
-        if parent >= 0:
-            children[parent].append(node)
-    pairs = _pairs(len(names), children, lengths, positions)
-    for legs, arms in _bodies(pairs):
-        head = _head(legs, arms, children, lengths, parents, positions)
-        head = [joint for joint in _apart(head, lengths) if joint < len(names)]
-        if head and _upright(legs, arms, positions):
-            return _named(names, legs, arms, head, positions)
+    lengths = _measure_bones(parents, positions)
+    children = list_children(parents)
+    pairs = _find_pairs(len(names), children, lengths, positions)
+    for legs, arms in _list_bodies(pairs):
+        head = _find_head(legs, arms, children, lengths, parents, positions)
+        head = [joint for joint in _drop_coincident(head, lengths) if joint < len(names)]
+        if head and _is_upright(legs, arms, positions):
+            return _name_joints(names, legs, arms, head, positions)
     return {}
 
 
-def _bone_lengths(parents: Sequence[int], positions: np.ndarray) -> Float[np.ndarray, "nodes"]:
+def _measure_bones(parents: Sequence[int], positions: Positions) -> Lengths:
+    """The median distance of each node from its parent; 0 for roots."""
     lengths = np.zeros(len(parents))
     for node, parent in enumerate(parents):
         if parent >= 0:
@@ -76,16 +84,16 @@ def _bone_lengths(parents: Sequence[int], positions: np.ndarray) -> Float[np.nda
     return lengths
 
 
-def _chain(node: int, children: Sequence[Sequence[int]], lengths: np.ndarray) -> list[int]:
+def _follow_chain(node: int, children: Sequence[Sequence[int]], lengths: Lengths) -> list[int]:
     """From a node down the longest way to a leaf."""
-    reach = _reach(children, lengths)
+    reach = _measure_reach(children, lengths)
     chain = [node]
     while children[chain[-1]]:
         chain.append(max(children[chain[-1]], key=lambda child: reach[child] + lengths[child]))
     return chain
 
 
-def _reach(children: Sequence[Sequence[int]], lengths: np.ndarray) -> list[float]:
+def _measure_reach(children: Sequence[Sequence[int]], lengths: Lengths) -> list[float]:
     """The longest way down from each node; children come after their parents."""
     reach = [0.0] * len(children)
     for node in reversed(range(len(children))):
@@ -93,35 +101,37 @@ def _reach(children: Sequence[Sequence[int]], lengths: np.ndarray) -> list[float
     return reach
 
 
-def _pairs(joints: int, children: Sequence[Sequence[int]], lengths: np.ndarray, positions: np.ndarray) -> list[_Pair]:
+def _find_pairs(
+    joints: int, children: Sequence[Sequence[int]], lengths: Lengths, positions: Positions
+) -> list[_Pair]:
     """All pairs of limbs that are long enough to be legs or arms, longest first."""
     found = []
     for branch in range(joints):
         for one, other in itertools.combinations(children[branch], 2):
-            chains = _chain(one, children, lengths), _chain(other, children, lengths)
-            bare = [_apart([node for node in chain if node < joints], lengths) for chain in chains]
-            bends = [_bends(chain, children, positions) for chain in bare]
+            chains = _follow_chain(one, children, lengths), _follow_chain(other, children, lengths)
+            bare = [_drop_coincident([node for node in chain if node < joints], lengths) for chain in chains]
+            bends = [_find_bends(chain, children, positions) for chain in bare]
             if len(bare[0]) == len(bare[1]):  # what bends on one side is a joint on the other
                 bends = [[a or b for a, b in zip(*bends, strict=True)]] * 2
-            left, right = (_limb(chain, bent, positions) for chain, bent in zip(bare, bends, strict=True))
-            if left is not None and right is not None and min(left[1], right[1]) > _ALIKE * max(left[1], right[1]):
+            left, right = (_find_limb(chain, bent, positions) for chain, bent in zip(bare, bends, strict=True))
+            if left is None or right is None:
+                continue
+            if min(left[1], right[1]) > _LEAST_SIDE_RATIO * max(left[1], right[1]):
                 found.append(_Pair(branch, chains, (left[0], right[0]), left[1]))
     longest = max((pair.length for pair in found), default=0.0)
-    return sorted((p for p in found if p.length > _MINOR * longest), key=lambda pair: -pair.length)
+    return sorted((p for p in found if p.length > _LEAST_PAIR * longest), key=lambda pair: -pair.length)
 
 
-def _apart(chain: Sequence[int], lengths: np.ndarray) -> list[int]:
-    """A chain without the joints that lie where the one before does, or the first one where the chain branches off."""
-    least = _SHORT * lengths[list(chain)].sum()
+def _drop_coincident(chain: Sequence[int], lengths: Lengths) -> list[int]:
+    """A chain without the joints that lie where their parent does."""
+    least = _LEAST_BONE * lengths[list(chain)].sum()
     return [node for node in chain if lengths[node] > least]
 
 
-def _limb(
-    chain: Sequence[int], bends: Sequence[bool], positions: np.ndarray
-) -> tuple[tuple[int, int, int], float] | None:
-    """Of a chain the three joints that are most of a limb, and its length: two long bones, rather alike.
+def _find_limb(chain: Sequence[int], bends: Sequence[bool], positions: Positions) -> tuple[Limb, float] | None:
+    """The three joints of a chain that are most like a limb, and its length: two long bones of similar length.
 
-    Hands go on in fingers that may never bend: the more unlike its bones, the less a limb's length counts.
+    The more the two differ, the less the length counts: a hand may go on in fingers that never bend.
     """
     best, limb = 0.0, None
     for i, j, k in itertools.combinations(range(len(chain)), 3):
@@ -129,37 +139,38 @@ def _limb(
             continue
         bones = np.diff(positions[:, [chain[i], chain[j], chain[k]]], axis=1)
         upper, lower = np.linalg.norm(bones, axis=-1).mean(axis=0).tolist()
-        alike = min(upper, lower) / max(upper, lower)
-        if alike > _BONES_ALIKE and (upper + lower) * alike**_UNLIKE > best * 1.001:
-            best, limb = (upper + lower) * alike**_UNLIKE, ((chain[i], chain[j], chain[k]), upper + lower)
+        ratio = min(upper, lower) / max(upper, lower)
+        score = (upper + lower) * ratio**_BONE_RATIO_POWER
+        if ratio > _LEAST_BONE_RATIO and score > best * 1.001:
+            best, limb = score, ((chain[i], chain[j], chain[k]), upper + lower)
     return limb
 
 
-def _bends(chain: Sequence[int], children: Sequence[Sequence[int]], positions: np.ndarray) -> list[bool]:
-    """Of each joint of a chain whether its angle varies, or is there at all; of the ends always."""
+def _find_bends(chain: Sequence[int], children: Sequence[Sequence[int]], positions: Positions) -> list[bool]:
+    """For each joint of a chain whether it bends; the ends and joints with several children (wrists) always do."""
     bones = normalize(np.diff(positions[:, list(chain)], axis=1))
     angles = np.degrees(np.arccos(np.clip(np.einsum("fji,fji->fj", bones[:, 1:], bones[:, :-1]), -1, 1)))
-    bent = (angles.std(axis=0) > _SWING) | (angles.mean(axis=0) > _BENT)
+    bent = (angles.std(axis=0) > _BEND_VARIES) | (angles.mean(axis=0) > _BEND_MEAN)
     inner = [bool(bend) or len(children[joint]) > 1 for bend, joint in zip(bent, chain[1:], strict=False)]
     return [True, *inner, True]
 
 
-def _bodies(pairs: Sequence[_Pair]) -> list[tuple[_Pair, _Pair]]:
-    """Legs and arms, the likeliest first: legs are the longer."""
+def _list_bodies(pairs: Sequence[_Pair]) -> list[tuple[_Pair, _Pair]]:
+    """Pairs of legs and arms, the likeliest first: legs are longer than arms."""
     bodies = [(legs, arms) for legs, arms in itertools.permutations(pairs, 2) if not legs.nodes & arms.nodes]
     return sorted(bodies, key=lambda body: (body[0].length < body[1].length, -body[0].length - body[1].length))
 
 
-def _head(
-    legs: _Pair, arms: _Pair, children: Sequence[Sequence[int]], lengths: np.ndarray, parents: Sequence[int],
-    positions: np.ndarray,
+def _find_head(
+    legs: _Pair, arms: _Pair, children: Sequence[Sequence[int]], lengths: Lengths, parents: Sequence[int],
+    positions: Positions,
 ) -> list[int]:  # fmt: skip
-    """The chain to the head: of what else hangs from the arms' branch, what goes on the farthest from the legs."""
+    """The chain to the head: of the other chains at the arms' branch, the one that rises farthest from the legs."""
     meet = common_ancestor(legs.branch, arms.branch, parents)
-    taken = {arms.chains[0][0], arms.chains[1][0], *path_up(legs.branch, parents)}
+    taken = {arms.chains[0][0], arms.chains[1][0], *path_to_root(legs.branch, parents)}
     taken |= {legs.chains[0][0], legs.chains[1][0]} if meet == arms.branch else set()
     up = positions[:, arms.branch] - positions[:, [limb[2] for limb in legs.limbs]].mean(axis=1)
-    chains = [_chain(child, children, lengths) for child in children[arms.branch] if child not in taken]
+    chains = [_follow_chain(child, children, lengths) for child in children[arms.branch] if child not in taken]
     rises = [
         np.einsum("fi,fi->f", positions[:, c[-1]] - positions[:, arms.branch], normalize(up)).mean() for c in chains
     ]
@@ -167,8 +178,8 @@ def _head(
     return chains[best] if chains and rises[best] > 0.1 * legs.length else []
 
 
-def _upright(legs: _Pair, arms: _Pair, positions: np.ndarray) -> bool:
-    """Whether legs go on from the spine, as they do in people and not in dogs, and sizes are a person's."""
+def _is_upright(legs: _Pair, arms: _Pair, positions: Positions) -> bool:
+    """Whether legs continue the spine, as in people but not in dogs, and proportions are a person's."""
     hips, ankles, shoulders = (
         positions[:, [limb[place] for limb in pair.limbs]].mean(axis=1)
         for pair, place in ((legs, 0), (legs, 2), (arms, 0))
@@ -179,9 +190,11 @@ def _upright(legs: _Pair, arms: _Pair, positions: np.ndarray) -> bool:
     return bool(along < -0.5 and 0.2 < torso / legs.length < 1.5 and 0.3 < arms.length / legs.length < 1.5)
 
 
-def _named(names: Sequence[str], legs: _Pair, arms: _Pair, head: list[int], positions: np.ndarray) -> dict[str, int]:
-    """Our names for what was found, sides told apart."""
-    left = _left(names, legs, positions)
+def _name_joints(
+    names: Sequence[str], legs: _Pair, arms: _Pair, head: list[int], positions: Positions
+) -> dict[str, int]:
+    """Our names for the joints that were found, with their sides."""
+    left = _find_left_leg(names, legs, positions)
     hips, shoulders = ([positions[:, limb[0]] for limb in pair.limbs] for pair in (legs, arms))
     across = (hips[left] - hips[1 - left], shoulders[0] - shoulders[1])
     left_arm = 0 if np.einsum("fi,fi->f", *across).sum() > 0 else 1
@@ -202,11 +215,11 @@ def _named(names: Sequence[str], legs: _Pair, arms: _Pair, head: list[int], posi
     return found
 
 
-def _left(names: Sequence[str], legs: _Pair, positions: np.ndarray) -> int:
-    """Which of the two legs is the left one."""
-    marks = [sum(plain_name(names[joint]).startswith(("left_", "right_")) for joint in limb) for limb in legs.limbs]
+def _find_left_leg(names: Sequence[str], legs: _Pair, positions: Positions) -> int:
+    """Which of the two legs is the left one: 0 or 1."""
+    marks = [sum(simplify_name(names[joint]).startswith(("left_", "right_")) for joint in limb) for limb in legs.limbs]
     if min(marks):
-        lefts = [sum(plain_name(names[joint]).startswith("left_") for joint in limb) for limb in legs.limbs]
+        lefts = [sum(simplify_name(names[joint]).startswith("left_") for joint in limb) for limb in legs.limbs]
         if lefts[0] != lefts[1]:
             return int(lefts[1] > lefts[0])
     hips, knees, ankles = (positions[:, [limb[place] for limb in legs.limbs]] for place in range(3))

@@ -1,21 +1,24 @@
 """Joint positions to a BVH: on our own 22 joints in a T-pose, or on a given rig.
 
-A joint's rotation comes from where the joints next after it lie: several of them by Kabsch, a single one by
-the shortest arc from where the parent's rotation carries its bone; twist is what the reference pose
-has. Joints that lead nowhere (wrists, head, toes, fingers) keep the reference pose.
-Conventions: positions in meters, Y up; inside `pose` everything is in the file's units and axes.
+A joint's rotation comes from the places of the joints that come next after it: from several by Kabsch, from a single
+one by the shortest arc from where the parent's rotation carries its bone. The twist about a bone comes from the bend of
+the limb, or else from the reference pose. Joints that lead nowhere (wrists, head, toes, fingers) keep the reference
+pose.
+Conventions: positions in meters, Y up; inside `_pose_rig` everything is in the file's units and axes.
 Knows nothing of features: slice 67:193 is never used, for its twist is undefined.
 """
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh
-from lead.motion.rigs.match_names import path_up
-from lead.motion.rigs.rig import LIMBS, Rig, interpolate
+from lead.motion.formats.joint_tree import path_to_root
+from lead.motion.rigs.rig import LIMBS, Rig, interpolate_joints
 from lead.motion.rotations import (
     axis_angle_to_matrix,
     cross,
@@ -29,33 +32,49 @@ from lead.motion.skeleton import HUMANML3D, JOINTS, PARENTS, bone_lengths, tpose
 
 LEGS = (1, 2, 4, 5, 7, 8, 10, 11)
 _NEAR_OPPOSITE = -0.94
-"""Cosine beyond which a shortest arc's axis is too loose to give the twist."""
+"""A shortest arc between directions with a smaller cosine does not define the twist: its axis is arbitrary."""
 _BEND_FROM, _BEND_TO = 0.15, 0.4
-"""Sines of a limb's bend: below the first it says nothing of the twist, above the second it decides."""
+"""Sines of a limb's bend: below the first it does not count for the twist, above the second it decides."""
 _TWIST_STEP = 0.4
-"""Radians a frame at most by which a bend changes the twist that was carried."""
+"""Radians: the most by which a bend changes the carried twist in one frame."""
 _RELEASE = 0.1
-"""Share of a carried twist that is let go of in a frame."""
+"""The share of a carried twist that is released in one frame."""
 _STANDING = 0.15
-"""Meters a second: ankle and toe of a foot that stands are slower."""
+"""Meters a second: the ankle and the toe of a standing foot are slower."""
 _FOOT_SLOPE = -0.47
-"""Radians from the horizontal to a standing foot, where no foot of the clip stands."""
+"""Radians from the horizontal to a standing foot, for clips in which no foot stands."""
+_SAME_PLACE = 0.008
+"""Meters: joints that are closer are in one place."""
+
+
+class _Target(NamedTuple):
+    """One of our joints that a rig's joint points at."""
+
+    joint: int
+    rest: Float[np.ndarray, "3"]
+    """Where it is in the frame of the rig's joint, in the reference pose."""
+    weight: float
 
 
 def motion_to_bvh(
     joints: Float[np.ndarray, "frames 22 3"], fps: float, offsets: Float[np.ndarray, "22 3"] | None = None
 ) -> Bvh:
-    """On our 22 joints, centimeters, Y up: at rest the clip's own body in a T-pose, or what `offsets` (meters) say."""
+    """The motion on our 22 joints, in centimeters, Y up; at rest the clip's own body stands in a T-pose.
+
+    `offsets` (meters, each joint from its parent) replace that rest pose.
+    """
     joints = np.array(joints, dtype=np.float64)
-    return _pose(own_rig(own_offsets(joints, fps) if offsets is None else offsets, fps), joints, aim=True)
+    rest = measure_own_offsets(joints, fps) if offsets is None else offsets
+    return _pose_rig(build_own_rig(rest, fps), joints, aim=True)
 
 
 def motion_to_rig(joints: Float[np.ndarray, "frames 22 3"], rig: Rig, same_body: bool = False) -> Bvh:
-    """On a rig, whose frame rate the joints must have: bone directions are kept, lengths are the rig's.
+    """The motion on a rig: bone directions are kept, lengths are the rig's. The joints must have the rig's rate.
 
-    The path of the hips is scaled by the ratio of the right legs (as the features scale the root's, so that their way
-    back is exact) about its start on the floor, and the lowest joint comes to stand as high as it did in the rig's
-    clip; with same_body (the motion was recorded on this very rig) heights stay.
+    The path of the hips is scaled about its start on the floor by the ratio of the right legs. The features scale the
+    root's path in the same way, so the way back is exact. The lowest joint is set to its height in the rig's clip; with
+    `same_body` (the motion was recorded on this very rig) heights stay.
+    Raises MotionError if nothing on the rig can move the hips.
     """
     joints = np.array(joints, dtype=np.float64)
     hips = joints[:, [1, 2]].mean(axis=1)
@@ -65,14 +84,14 @@ def motion_to_rig(joints: Float[np.ndarray, "frames 22 3"], rig: Rig, same_body:
     ground = np.array([hips[0, 0], joints[..., 1].min(), hips[0, 2]])
     floor = ground[1] if same_body else rig.floor
     joints += ((hips - ground) * ratio + np.array([ground[0], floor, ground[2]]) - hips)[:, None]
-    return _pose(rig, joints, aim=False)
+    return _pose_rig(rig, joints, aim=False)
 
 
-def own_offsets(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.ndarray, "22 3"]:
-    """Each joint from its parent in a T-pose that faces +Z, for the clip's mean bone lengths.
+def measure_own_offsets(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.ndarray, "22 3"]:
+    """Each joint from its parent (meters) in a T-pose that faces +Z, with the clip's mean bone lengths.
 
-    Hips, and collars with the neck, hang from pelvis and chest as they do in this body, for one rotation has
-    to serve all three. Feet slope down to the toes as they do where they stand, so that soles rest flat.
+    Hips hang from the pelvis, and collars and neck from the chest, as in this clip's body, for one rotation has to
+    serve all three. Feet slope down to the toes as they do while standing, so that soles rest flat.
     """
     joints = np.asarray(joints, dtype=np.float64)
     lengths = bone_lengths(joints).mean(axis=0)
@@ -81,16 +100,16 @@ def own_offsets(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[n
     offsets[1:] = rest[1:] - rest[list(PARENTS[1:])]
     for joint, left, right, above in ((0, 1, 2, 3), (9, 13, 14, 12)):
         children = [left, right, above]
-        shape = _mean_shape(joints[:, children] - joints[:, joint, None])
+        shape = _average_shape(joints[:, children] - joints[:, joint, None])
         if shape is not None:
             offsets[children] = normalize(shape) * lengths[children, None]
-    slope = _foot_slope(joints, fps)
+    slope = _measure_foot_slope(joints, fps)
     offsets[[10, 11]] = np.array([0.0, np.sin(slope), np.cos(slope)]) * lengths[[10, 11], None]
     return offsets
 
 
-def own_rig(offsets: Float[np.ndarray, "22 3"], fps: float) -> Rig:
-    """Our 22 joints as a rig in centimeters that rests as these offsets (meters) say, about in a T-pose."""
+def build_own_rig(offsets: Float[np.ndarray, "22 3"], fps: float) -> Rig:
+    """Our 22 joints as a rig in centimeters whose rest pose, about a T-pose, has these offsets (meters)."""
     offsets = 100 * offsets
     toes, crown, l_hand, r_hand = (0.0, 0.0, 5.0), (0.0, 15.0, 0.0), (10.0, 0.0, 0.0), (-10.0, 0.0, 0.0)
     ends = {10: toes, 11: toes, 15: crown, 20: l_hand, 21: r_hand}
@@ -107,8 +126,8 @@ def own_rig(offsets: Float[np.ndarray, "22 3"], fps: float) -> Rig:
     )  # fmt: skip
 
 
-def _foot_slope(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> float:
-    """Radians from the horizontal to the way from ankle to toe, of feet that stand; negative is down."""
+def _measure_foot_slope(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> float:
+    """Radians from the horizontal to the line from ankle to toe, of standing feet; negative is down."""
     slopes = []
     for ankle, toe in ((7, 10), (8, 11)):
         foot = joints[:, toe] - joints[:, ankle]
@@ -119,31 +138,30 @@ def _foot_slope(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> float:
     return float(np.clip(np.median(every), -1.0, 0.0)) if len(every) else _FOOT_SLOPE
 
 
-def _mean_shape(vectors: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "3 3"] | None:
+def _average_shape(vectors: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "3 3"] | None:
     """The mean of (left, right, above) in the frame with X from right to left and Y toward above.
 
-    None where the three lie on a line.
+    None if they lie on a line in any frame.
     """
     x = normalize(vectors[:, 0] - vectors[:, 1])
     y = normalize(vectors[:, 2] - np.einsum("fi,fi->f", vectors[:, 2], x)[:, None] * x)
     if not (np.any(x, axis=-1) & np.any(y, axis=-1)).all():
         return None
     axes = np.stack([x, y, cross(x, y)], axis=-2)
-    return np.einsum("fij,fnj->ni", axes, vectors) / len(vectors)
+    return np.asarray(np.einsum("fij,fnj->ni", axes, vectors) / len(vectors))
 
 
-def _pose(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> Bvh:
+def _pose_rig(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> Bvh:
     """Turn every joint of the rig, from the root down.
 
-    aim: bones point at where our joints are (for a body of the same proportions: errors do not add up down a
-    limb); without, they point as our bones do. The body is where its hips are right, so that feet are too on a
-    pelvis of another shape.
+    With `aim`, bones point at our joints; for a body of the same proportions errors then do not add up down a limb.
+    Without, bones are parallel to ours. The body is placed by its hips, so that feet are right on a pelvis of another
+    shape too.
     """
-    interpolate(joints, [joint for joint in range(22) if rig.nodes[joint] < 0])
+    interpolate_joints(joints, [joint for joint in range(22) if rig.nodes[joint] < 0])
     targets = rig.to_file(joints)
     frames = len(targets)
-    carrier = _carrier(rig)
-    sources = _sources(rig)
+    carrier, sources = _find_carrier(rig), _list_sources(rig)
     positions = np.zeros((len(rig.names), frames, 3))
     turned = np.empty((len(rig.names), frames, 3, 3))
     local = np.empty_like(turned)
@@ -155,34 +173,31 @@ def _pose(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> Bvh:
         else:
             positions[joint] = rig.translations[joint]
         if joint == carrier:
-            positions[joint] = targets[:, 0] - prior @ _to_pelvis(rig, carrier)
+            positions[joint] = targets[:, 0] - prior @ _carrier_to_pelvis(rig, carrier)
         turned[joint] = prior
-        source = sources[joint]
-        if source >= 0:
-            led = _led(rig, joint, sources)
+        if (source := sources[joint]) >= 0:
+            led = _list_targets(rig, joint, sources)
             start = positions[joint] if aim and source > 0 else targets[:, source]
-            bones = [targets[:, ours] - start for ours, _, _ in led]
+            bones = [targets[:, target.joint] - start for target in led]
             if len(led) > 1:
-                turned[joint] = _fit(prior, led, np.stack(bones, axis=1))
+                turned[joint] = _fit_rotation(prior, led, np.stack(bones, axis=1))
                 if joint == rig.nodes[0]:
-                    positions[carrier : joint + 1] += _hips_off(turned[joint], led, bones)
+                    positions[carrier : joint + 1] += _measure_hip_error(turned[joint], led, bones)
             elif led:
                 normal = _bend_normal(targets, source) if rig.hinges[source].any() else None
-                turned[joint] = _point(prior, led[0][1], bones[0], rig.hinges[source], normal)
+                turned[joint] = _point_bone(prior, led[0].rest, bones[0], rig.hinges[source], normal)
         local[joint] = before.swapaxes(-1, -2) @ turned[joint]
     above = rig.parents[carrier]
-    moved = positions[carrier] if above < 0 else np.einsum(
-        "fji,fj->fi", turned[above], positions[carrier] - positions[above]
-    )  # fmt: skip
-    return Bvh(
-        rig.names, rig.parents, rig.offsets, rig.channels, rig.end_sites, _values(rig, local, moved, carrier),
-        1.0 / rig.fps,
-    )  # fmt: skip
+    moved = positions[carrier]
+    if above >= 0:
+        moved = np.einsum("fji,fj->fi", turned[above], positions[carrier] - positions[above])
+    values = _format_channels(rig, local, moved, carrier)
+    return Bvh(rig.names, rig.parents, rig.offsets, rig.channels, rig.end_sites, values, 1.0 / rig.fps)
 
 
-def _carrier(rig: Rig) -> int:
-    """The joint whose position channels move the body: the pelvis, or the nearest above it that has them."""
-    for joint in path_up(rig.nodes[0], rig.parents):
+def _find_carrier(rig: Rig) -> int:
+    """The joint whose position channels move the body: the pelvis, or the nearest above it that has all three."""
+    for joint in path_to_root(rig.nodes[0], rig.parents):
         if sum(channel.endswith("position") for channel in rig.channels[joint]) == 3:
             return joint
     raise MotionError(
@@ -191,35 +206,35 @@ def _carrier(rig: Rig) -> int:
     )
 
 
-def _to_pelvis(rig: Rig, carrier: int) -> Float[np.ndarray, "3"]:
+def _carrier_to_pelvis(rig: Rig, carrier: int) -> Float[np.ndarray, "3"]:
     """From the carrier to the pelvis in the reference pose, in the carrier's frame."""
     vector = np.zeros(3)
-    for joint in path_up(rig.nodes[0], rig.parents):
+    for joint in path_to_root(rig.nodes[0], rig.parents):
         if joint == carrier:
             break
         vector = rig.translations[joint] + rig.rotations[joint] @ vector if vector.any() else rig.translations[joint]
     return vector
 
 
-def _sources(rig: Rig) -> list[int]:
-    """Which of our joints lies where each joint of the rig does; -1 for none.
+def _list_sources(rig: Rig) -> list[int]:
+    """For each joint of the rig our joint in its place; -1 for none.
 
-    A joint of another name in the very place of its parent (CMU's LHipJoint, LowerBack) has the parent's.
+    A joint of another name in one place with its parent (CMU's LHipJoint, LowerBack) has the parent's.
     """
     ours = {node: joint for joint, node in enumerate(rig.nodes) if node >= 0}
     sources: list[int] = []
     for joint, parent in enumerate(rig.parents):
         inherited = -1
-        if parent >= 0 and np.linalg.norm(rig.translations[joint]) * rig.scale < 0.008:
+        if parent >= 0 and np.linalg.norm(rig.translations[joint]) * rig.scale < _SAME_PLACE:
             inherited = sources[parent]
         sources.append(ours.get(joint, inherited))
     return sources
 
 
-def _led(rig: Rig, joint: int, sources: list[int]) -> list[tuple[int, Float[np.ndarray, "3"], float]]:
-    """Our joints that come next, where they are in this joint's frame in the reference pose, and a weight.
+def _list_targets(rig: Rig, joint: int, sources: Sequence[int]) -> list[_Target]:
+    """Our joints that come next after a joint of the rig.
 
-    Those that a joint in the same place can still put right count little.
+    Those that a joint in the same place can still correct have little weight.
     """
     ours = {node: mine for mine, node in enumerate(rig.nodes) if node >= 0}
     led = []
@@ -229,38 +244,35 @@ def _led(rig: Rig, joint: int, sources: list[int]) -> list[tuple[int, Float[np.n
         for child in (n for n, parent in enumerate(rig.node_parents) if parent == node):
             there = place + turn @ rig.translations[child]
             if child in ours:
-                led.append((ours[child], there, weight))
+                led.append(_Target(ours[child], there, weight))
             elif child < len(rig.names):
                 lighter = 0.01 if sources[child] == sources[joint] else weight
                 todo.append((child, there, turn @ rig.rotations[child], lighter))
     return led
 
 
-def _fit(
-    prior: Float[np.ndarray, "frames 3 3"],
-    led: list[tuple[int, Float[np.ndarray, "3"], float]],
-    bones: Float[np.ndarray, "frames n 3"],
+def _fit_rotation(
+    prior: Float[np.ndarray, "frames 3 3"], led: Sequence[_Target], bones: Float[np.ndarray, "frames n 3"]
 ) -> Float[np.ndarray, "frames 3 3"]:
-    """The rotation that best takes several rest vectors (in the joint's frame) to the bones' directions."""
-    rests = np.array([rest for _, rest, _ in led])
-    weights = np.array([weight for _, _, weight in led]) * np.linalg.norm(rests, axis=-1)
+    """The rotation that best takes the targets' rest vectors to the bones' directions."""
+    rests = np.array([target.rest for target in led])
+    weights = np.array([target.weight for target in led]) * np.linalg.norm(rests, axis=-1)
     return kabsch(np.broadcast_to(rests, bones.shape), normalize(bones) * weights[:, None], prior)
 
 
-def _hips_off(
-    turned: Float[np.ndarray, "frames 3 3"],
-    led: list[tuple[int, Float[np.ndarray, "3"], float]],
-    bones: list[Float[np.ndarray, "frames 3"]],
+def _measure_hip_error(
+    turned: Float[np.ndarray, "frames 3 3"], led: Sequence[_Target], bones: Sequence[Float[np.ndarray, "frames 3"]]
 ) -> Float[np.ndarray, "frames 3"]:
-    """From where the hips come to lie to where they should be, the mean of both."""
-    off = []
-    for (ours, rest, weight), bone in zip(led, bones, strict=True):
-        if ours in (1, 2):  # a hip that counts little is put right by a joint of its own
-            off.append(bone - (turned @ rest if weight == 1 else normalize(bone) * np.linalg.norm(rest)))
-    return np.mean(off, axis=0)
+    """From where the hips are to where they should be, the mean of both."""
+    errors = []
+    for target, bone in zip(led, bones, strict=True):
+        if target.joint in (1, 2):  # a hip of little weight is corrected by a joint of its own
+            length = np.linalg.norm(target.rest)
+            errors.append(bone - (turned @ target.rest if target.weight == 1 else normalize(bone) * length))
+    return np.asarray(np.mean(errors, axis=0))
 
 
-def _point(
+def _point_bone(
     prior: Float[np.ndarray, "frames 3 3"],
     rest: Float[np.ndarray, "3"],
     bone: Float[np.ndarray, "frames 3"],
@@ -269,7 +281,7 @@ def _point(
 ) -> Float[np.ndarray, "frames 3 3"]:
     """The rotation that takes one rest vector (in the joint's frame) to the bone's direction.
 
-    It is the prior's shortest arc, twisted about the bone so that the hinge goes to the bend's normal.
+    It is the shortest arc from the prior, twisted about the bone so that the hinge turns to the bend's normal.
     """
     axis, bone = normalize(rest), normalize(np.einsum("fji,fj->fi", prior, bone))
     arc = shortest_arc(axis, bone)
@@ -281,13 +293,13 @@ def _point(
         side = normalize(cross(axis, np.eye(3)[np.argmin(np.abs(axis))]))
         normal = np.zeros_like(bone)
     else:
-        return prior @ arc
+        return np.asarray(prior @ arc)
     twist = _follow_twist(bone, arc @ side, normal, loose)
-    return prior @ arc @ axis_angle_to_matrix(twist[:, None] * axis)
+    return np.asarray(prior @ arc @ axis_angle_to_matrix(twist[:, None] * axis))
 
 
 def _bend_normal(targets: Float[np.ndarray, "frames 22 3"], joint: int) -> Float[np.ndarray, "frames 3"]:
-    """The normal of the plane in which a limb bends, as long as the sine of its bend."""
+    """The normal of the plane in which a limb bends; its length is the sine of the bend."""
     first, second, third = next(limb for limb in LIMBS if limb[0] == joint)
     upper = normalize(targets[:, second] - targets[:, first])
     return cross(upper, normalize(targets[:, third] - targets[:, second]))
@@ -299,10 +311,10 @@ def _follow_twist(
     normal: Float[np.ndarray, "frames 3"],
     loose: Bool[np.ndarray, "frames"],
 ) -> Float[np.ndarray, "frames"]:
-    """Radians to twist about the bone, from frame to frame without jumps.
+    """Radians to twist about the bone, without jumps from frame to frame.
 
-    A limb that is bent enough gives the twist that takes `side` to its bend's normal. Else the twist of the
-    frame before is carried along the bone's way, and let go of slowly unless the arc itself is loose.
+    In a limb that is bent enough, the twist takes `side` to the bend's normal. Else the twist of the frame before is
+    carried along with the bone, and slowly released unless the shortest arc does not define the twist (`loose`).
     """
     carried = np.einsum("fij,fj->fi", shortest_arc(bone[:-1], bone[1:]), side[:-1])
     steps = _angle_about(bone[1:], carried, side[1:])
@@ -327,17 +339,17 @@ def _angle_about(
     source: Float[np.ndarray, "*batch 3"],
     target: Float[np.ndarray, "*batch 3"],
 ) -> Float[np.ndarray, "*batch"]:
-    """The angle about the unit axis from one vector to another; 0 where there is none."""
+    """The angle about the unit axis from one vector to another; 0 if there is none."""
     sine = np.einsum("...i,...i->...", cross(source, target), axis)
     along = np.einsum("...i,...i->...", source, axis) * np.einsum("...i,...i->...", target, axis)
-    return np.arctan2(sine, np.einsum("...i,...i->...", source, target) - along)
+    return np.asarray(np.arctan2(sine, np.einsum("...i,...i->...", source, target) - along))
 
 
-def _values(
-    rig: Rig, local: Float[np.ndarray, "joints frames 3 3"], moved: np.ndarray, carrier: int
+def _format_channels(
+    rig: Rig, local: Float[np.ndarray, "joints frames 3 3"], moved: Float[np.ndarray, "frames 3"], carrier: int
 ) -> Float[np.ndarray, "frames channels"]:
-    """The channels: the carrier's translations, reference translations elsewhere, angles in degrees."""
-    columns, orders = [], [_axes(channels) for channels in rig.channels]
+    """The channels' values: the carrier's translations, reference translations elsewhere, angles in degrees."""
+    columns, orders = [], [_list_rotation_axes(channels) for channels in rig.channels]
     angles = np.empty(local.shape[:-1])
     for axes in set(orders):
         same = [joint for joint, other in enumerate(orders) if other == axes]
@@ -353,7 +365,7 @@ def _values(
     return np.stack(columns, axis=-1)
 
 
-def _axes(channels: tuple[str, ...]) -> str:
-    """The order of a joint's turns; axes that it lacks come last."""
+def _list_rotation_axes(channels: tuple[str, ...]) -> str:
+    """The order of a joint's rotations; axes that it lacks come last."""
     axes = "".join(channel[0] for channel in channels if channel.endswith("rotation"))
     return axes + "".join(axis for axis in "XYZ" if axis not in axes)

@@ -1,10 +1,10 @@
-"""`Rig`: a BVH's skeleton and which of its joints are our 22; positions on it to ours.
+"""`Rig`: a file's skeleton and which of its joints are our 22; positions on it to ours.
 
-Stages of reading: joints (`match`) -> reference pose -> up axis and unit (`axes`) -> spine, and ends of feet and
-head. The reference pose is the rest pose where that is a standing person; where the offsets alone are no person
-(Bandai's, LAFAN1's), it is the clip's mean pose. It stands for what bone directions leave open (twist, fingers).
-Conventions: `file` is the rig's own units and axes, `world` is ours (meters, Y up); a *node* is a joint of
-the file, one of its End Sites, or a tip that we build where a rig ends without one.
+Stages of reading: joints (`match`) -> reference pose -> up axis and unit (`units`) -> spine, and the ends of feet and
+head. The reference pose is the rest pose if that is a standing person; if the offsets alone are not (Bandai's,
+LAFAN1's), it is the clip's mean pose. It decides what bone directions leave open (twist, fingers).
+Conventions: *file* means the rig's own units and axes, *world* is ours (meters, Y up). A *node* is a joint of the
+file, one of its End Sites, or a tip that we build where a rig ends without one.
 Knows nothing of writing: see `retarget`.
 """
 
@@ -16,10 +16,11 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.errors import MotionError
-from lead.motion.formats.bvh import Bvh
+from lead.motion.formats.bvh import Bvh, Offset
+from lead.motion.formats.joint_tree import path_to_root
 from lead.motion.read_options import ReadOptions
 from lead.motion.rigs.match import match_person
-from lead.motion.rigs.match_names import convention, path_up, spine_path
+from lead.motion.rigs.match_names import find_spine, guess_maker
 from lead.motion.rigs.units import LEG, UP_TO_WORLD, guess_unit, nearest_axis, standing_axis
 from lead.motion.rotations import nearest_rotation, normalize
 from lead.motion.skeleton import BONE_LENGTHS, JOINTS
@@ -27,21 +28,21 @@ from lead.motion.skeleton import BONE_LENGTHS, JOINTS
 LIMBS = ((1, 4, 7), (2, 5, 8), (16, 18, 20), (17, 19, 21))
 """Hip, knee, ankle; shoulder, elbow, wrist."""
 _BENT = 0.15
-"""Mean sine of a bend from which the clip tells a limb's hinge."""
+"""A limb whose bend has at least this mean sine tells its hinge."""
 _COINCIDENT = 0.01
-"""A bone shorter than this times the leg is none: two joints in one place."""
+"""A bone shorter than this times the leg does not count as one: its joints are in one place."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rig:
-    """The skeleton of a BVH file, and where our joints are on it."""
+    """The skeleton of a file, and where our joints are on it."""
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
     offsets: Float[np.ndarray, "joints 3"]
-    """As the file has them (file units)."""
+    """As in the file (file units)."""
     channels: tuple[tuple[str, ...], ...]
-    end_sites: tuple[tuple[int, tuple[float, float, float]], ...]
+    end_sites: tuple[tuple[int, Offset], ...]
     fps: float
     scale: float
     """Meters in a unit of the file."""
@@ -56,16 +57,11 @@ class Rig:
     nodes: tuple[int, ...]
     """The node of each of our 22 joints; -1 where it is interpolated between its neighbors."""
     hinges: Float[np.ndarray, "22 3"]
-    """For hips and shoulders the axis about which knee and elbow bend, in their frame; else zero."""
+    """For hips and shoulders the axis about which knee and elbow bend, in the hip's or shoulder's frame; else zero."""
     floor: float
     """Height of the lowest joint in the clip that the rig came from (meters)."""
     notes: tuple[str, ...] = ()
-    """What was guessed of it and may be wrong, in words."""
-
-    @classmethod
-    def from_bvh(cls, bvh: Bvh) -> "Rig":
-        """The rig of a BVH; raises MotionError listing the joints that cannot be matched."""
-        return read_rig(bvh)[0]
+    """What was guessed about it and may be wrong, in words."""
 
     def to_world(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
         """File coordinates to meters, Y up."""
@@ -77,57 +73,87 @@ class Rig:
 
     def reference(self) -> Float[np.ndarray, "nodes 3"]:
         """The nodes' positions in the reference pose (file coordinates)."""
-        return _chain(self.translations, self.rotations, self.node_parents)[0]
+        return _chain_pose(self.translations, self.rotations, self.node_parents)[0]
 
     @property
     def maker(self) -> str:
-        """The tool or data set whose joint names these are; empty where the names do not tell."""
-        return convention(self.names)
+        """The tool or data set whose joint names these are; empty if the names do not tell."""
+        return guess_maker(self.names)
 
     @property
     def leg(self) -> float:
         """Meters from hip to knee to ankle, the mean of both sides."""
-        return self.scale * _leg(self.reference()[list(self.nodes)])
+        return self.scale * _measure_leg(self.reference()[list(self.nodes)])
 
 
-def read_rig(bvh: Bvh, reading: ReadOptions = ReadOptions()) -> tuple[Rig, Float[np.ndarray, "frames 22 3"]]:
-    """The rig of a BVH and our 22 joints' world positions in its frames.
+def read_rig(bvh: Bvh, options: ReadOptions = ReadOptions()) -> tuple[Rig, Float[np.ndarray, "frames 22 3"]]:
+    """The rig of a file and our 22 joints' world positions in its frames.
 
-    Of several ROOTs the person's is taken, the first where there are more.
+    Of several trees, the first that is a person is taken. Raises MotionError listing the joints that cannot be matched,
+    or if the legs have no length.
     """
-    bvh, found, notes = match_person(bvh, reading.rig_map or {})
-    translations, rotations, standing = _reference_pose(bvh, found)
-    parents = [*bvh.parents, *(owner for owner, _ in bvh.end_sites)]
-    translations = np.concatenate([translations, *(np.array([offset]) for _, offset in bvh.end_sites)])
-    positions, turned = _chain(translations, rotations, parents)
+    bvh, found, notes = match_person(bvh, options.rig_map or {})
+    nodes = _build_nodes(bvh, found)
     world = bvh.world()
-    rest_up, up, doubt = _up_axes(world[0], found, positions if standing else None, reading.up)
-    leg = _leg([positions[found[name]] if name in found else np.zeros(3) for name in JOINTS])
+    rest = nodes.positions if nodes.standing else None
+    rest_up, up, up_notes = _find_up_axes(world[0], found, rest, options.up)
+    leg = _measure_leg([nodes.positions[found[name]] if name in found else np.zeros(3) for name in JOINTS])
     if not leg > 1e-6:
         raise MotionError("the rig's legs have no length: its OFFSETs are zero. Export the skeleton with its offsets.")
-    unit, doubts = guess_unit(leg, reading.unit)
-
-    nodes = _named_nodes(found, positions, leg, parents, reading.rig_map or {})
-    for joint, before in ((10, 7), (11, 8), (15, 12)):
-        if nodes[joint] < 0:
-            ends = [n for n in range(len(positions)) if parents[n] == nodes[before] and n not in parents]
-            tip = _tip(joint, nodes, nodes[before], ends, positions, UP_TO_WORLD[rest_up], leg)
-            if isinstance(tip, np.ndarray):
-                translations = np.concatenate([translations, [turned[nodes[before]].T @ tip]])
-                parents.append(nodes[before])
-                tip = len(parents) - 1
-            nodes[joint] = tip
+    unit, unit_notes = guess_unit(leg, options.unit)
+    ours = _assign_nodes(found, nodes.positions, leg, nodes.parents, options.rig_map or {})
+    _add_tips(nodes, ours, leg, UP_TO_WORLD[rest_up])
     rig = Rig(
-        bvh.names, bvh.parents, bvh.offsets, bvh.channels, bvh.end_sites, bvh.fps, unit, up, tuple(parents),
-        translations, rotations, tuple(nodes), np.zeros((22, 3)), 0.0, (*notes, *doubt, *doubts),
+        bvh.names, bvh.parents, bvh.offsets, bvh.channels, bvh.end_sites, bvh.fps, unit, up, tuple(nodes.parents),
+        nodes.translations, nodes.rotations, tuple(ours), np.zeros((22, 3)), 0.0, (*notes, *up_notes, *unit_notes),
     )  # fmt: skip
-    joints = _joints(rig, *world)
+    joints = _place_joints(rig, *world)
     floor = float(joints[..., 1].min()) if len(joints) else 0.0
-    return replace(rig, hinges=_hinges(rig, *world), floor=floor), joints
+    return replace(rig, hinges=_find_hinges(rig, *world), floor=floor), joints
 
 
-def _joints(rig: Rig, positions: np.ndarray, rotations: np.ndarray) -> Float[np.ndarray, "frames 22 3"]:
-    """Our joints in the world, those that the rig lacks interpolated."""
+@dataclass(eq=False)
+class _Nodes:
+    """Joints, End Sites and tips in the reference pose (file coordinates)."""
+
+    parents: list[int]
+    translations: Float[np.ndarray, "nodes 3"]
+    rotations: Float[np.ndarray, "joints 3 3"]
+    """Relative to the parents."""
+    positions: Float[np.ndarray, "given 3"]
+    """Of joints and End Sites, without the tips."""
+    orientations: Float[np.ndarray, "joints 3 3"]
+    standing: bool
+    """Whether this is the rest pose."""
+
+
+def _build_nodes(bvh: Bvh, found: dict[str, int]) -> _Nodes:
+    translations, rotations, standing = _choose_reference_pose(bvh, found)
+    parents = [*bvh.parents, *(owner for owner, _ in bvh.end_sites)]
+    translations = np.concatenate([translations, *(np.array([offset]) for _, offset in bvh.end_sites)])
+    positions, orientations = _chain_pose(translations, rotations, parents)
+    return _Nodes(parents, translations, rotations, positions, orientations, standing)
+
+
+def _add_tips(nodes: _Nodes, ours: list[int], leg: float, to_world: Float[np.ndarray, "3 3"]) -> None:
+    """Find the feet and the head that the rig lacks, or build them; in place."""
+    for joint, before in ((10, 7), (11, 8), (15, 12)):
+        if ours[joint] >= 0:
+            continue
+        owner, given = ours[before], range(len(nodes.positions))
+        ends = [n for n in given if nodes.parents[n] == owner and n not in nodes.parents]
+        tip = _find_tip(joint, ours, owner, ends, nodes.positions, to_world, leg)
+        if isinstance(tip, np.ndarray):
+            nodes.translations = np.concatenate([nodes.translations, [nodes.orientations[owner].T @ tip]])
+            nodes.parents.append(owner)
+            tip = len(nodes.parents) - 1
+        ours[joint] = tip
+
+
+def _place_joints(
+    rig: Rig, positions: Float[np.ndarray, "frames joints 3"], rotations: Float[np.ndarray, "frames joints 3 3"]
+) -> Float[np.ndarray, "frames 22 3"]:
+    """Our joints in the world; those that the rig lacks are interpolated."""
     ours = np.empty((len(positions), 22, 3))
     for joint, node in enumerate(rig.nodes):
         if node >= len(rig.names):
@@ -135,19 +161,21 @@ def _joints(rig: Rig, positions: np.ndarray, rotations: np.ndarray) -> Float[np.
             ours[:, joint] = positions[:, owner] + rotations[:, owner] @ rig.translations[node]
         elif node >= 0:
             ours[:, joint] = positions[:, node]
-    interpolate(ours, [joint for joint in range(22) if rig.nodes[joint] < 0])
+    interpolate_joints(ours, [joint for joint in range(22) if rig.nodes[joint] < 0])
     return rig.to_world(ours)
 
 
-def _hinges(rig: Rig, positions: np.ndarray, rotations: np.ndarray) -> Float[np.ndarray, "22 3"]:
-    """The normal of the plane in which knee and elbow bend in the clip, in hip's and shoulder's frame."""
+def _find_hinges(
+    rig: Rig, positions: Float[np.ndarray, "frames joints 3"], rotations: Float[np.ndarray, "frames joints 3 3"]
+) -> Float[np.ndarray, "22 3"]:
+    """The normal of the plane in which knee and elbow bend in the clip, in the hip's and shoulder's frame."""
     hinges = np.zeros((22, 3))
     for chain in LIMBS:
         first, second, third = (rig.nodes[joint] for joint in chain)
         upper = normalize(positions[:, second] - positions[:, first])
         lower = normalize(positions[:, third] - positions[:, second])
         normals = np.einsum("fji,fj->fi", rotations[:, first], np.cross(upper, lower))
-        # the straighter the limb, the shorter and the noisier its normal
+        # the straighter the limb, the shorter and noisier its normal
         if len(normals) and np.linalg.norm(normals.mean(axis=0)) > _BENT:
             hinges[chain[0]] = normalize(normals.mean(axis=0))
     return hinges
@@ -157,8 +185,8 @@ _SPINE = (0, 3, 6, 9, 12, 15)
 _ARMS = ((9, 13, 16), (9, 14, 17))
 
 
-def interpolate(joints: Float[np.ndarray, "*batch 22 3"], missing: Sequence[int]) -> None:
-    """Set missing joints of the spine and collars between their neighbors, at even steps; in place."""
+def interpolate_joints(joints: Float[np.ndarray, "*batch 22 3"], missing: Sequence[int]) -> None:
+    """Place missing joints of the spine and the collars between their neighbors, in even steps; in place."""
     for chain in (_SPINE, *_ARMS):
         there = [n for n, joint in enumerate(chain) if joint not in missing]
         for low, high in itertools.pairwise(there):
@@ -167,75 +195,80 @@ def interpolate(joints: Float[np.ndarray, "*batch 22 3"], missing: Sequence[int]
                 joints[..., chain[n], :] = (1 - part) * joints[..., chain[low], :] + part * joints[..., chain[high], :]
 
 
-def _reference_pose(bvh: Bvh, found: dict[str, int]) -> tuple[np.ndarray, np.ndarray, bool]:
+def _choose_reference_pose(
+    bvh: Bvh, found: dict[str, int]
+) -> tuple[Float[np.ndarray, "joints 3"], Float[np.ndarray, "joints 3 3"], bool]:
     """Translations and rotations relative to the parents, and whether the rest pose is a standing person."""
-    translations, rotations = bvh.few().local()
+    translations, rotations = bvh.sample_frames().local()
     rest = np.broadcast_to(np.eye(3), (len(bvh.names), 3, 3)).copy()
     if not len(bvh.values):
         return bvh.offsets, rest, True
     translation = np.median(translations, axis=0)
-    if _stands(_chain(translation, rest, bvh.parents)[0], found):
+    if _is_standing(_chain_pose(translation, rest, bvh.parents)[0], found):
         return translation, rest, True
     return translation, nearest_rotation(rotations.mean(axis=0)), False
 
 
-def _stands(positions: Float[np.ndarray, "joints 3"], found: dict[str, int]) -> bool:
-    """Legs parallel, against the spine and across the hips; arms anyhow."""
+def _is_standing(positions: Float[np.ndarray, "joints 3"], found: dict[str, int]) -> bool:
+    """Whether the legs are parallel, opposite to the spine and square to the hips; arms may be anywhere."""
     left, right = (normalize(positions[found[f"{s}_ankle"]] - positions[found[f"{s}_hip"]]) for s in ("left", "right"))
-    spine = normalize(_body_up(positions[None], found)[0])
+    spine = normalize(_hips_to_neck(positions[None], found)[0])
     across = normalize(positions[found["left_hip"]] - positions[found["right_hip"]])
     legs = normalize(left + right)
     return bool(left @ right > 0.7 and spine @ legs < -0.7 and across @ across > 0 and abs(across @ legs) < 0.3)
 
 
-def _body_up(positions: Float[np.ndarray, "frames joints 3"], found: dict[str, int]) -> Float[np.ndarray, "frames 3"]:
-    """From between the hips to the neck (or head)."""
+def _hips_to_neck(
+    positions: Float[np.ndarray, "frames joints 3"], found: dict[str, int]
+) -> Float[np.ndarray, "frames 3"]:
+    """The vector from between the hips to the neck (or head)."""
     top = positions[:, found.get("neck", found.get("head", 0))]
-    return top - (positions[:, found["left_hip"]] + positions[:, found["right_hip"]]) / 2
+    return np.asarray(top - (positions[:, found["left_hip"]] + positions[:, found["right_hip"]]) / 2)
 
 
-def _up_axes(
+def _find_up_axes(
     positions: Float[np.ndarray, "frames joints 3"],
     found: dict[str, int],
     rest: Float[np.ndarray, "nodes 3"] | None,
     stated: str | None,
 ) -> tuple[str, str, tuple[str, ...]]:
-    """The axes along which the rest pose and the clip stand, and a note where that is doubtful.
+    """The axes along which the rest pose and the clip stand, and a note if that is doubtful.
 
-    Without a rest pose that stands both are the clip's.
+    Without a standing rest pose, both are the clip's.
     """
     head = found.get("neck", found.get("head", 0))
     feet = positions[:, [found["left_ankle"], found["right_ankle"]]]
     if rest is None:
         up = stated or nearest_axis(normalize(positions[:, head] - feet.mean(axis=1)).mean(axis=0))
         return up, up, ()
-    rest_up = nearest_axis(normalize(_body_up(rest[None], found))[0])
+    rest_up = nearest_axis(normalize(_hips_to_neck(rest[None], found))[0])
     up, note = standing_axis(feet, positions[:, head], rest_up)
     return rest_up, stated or up, note if stated is None else ()
 
 
-def _leg(positions: Sequence[np.ndarray] | np.ndarray) -> float:
-    """The mean length hip to knee to ankle, of the 22 joints' positions."""
+def _measure_leg(positions: Sequence[Float[np.ndarray, "3"]] | Float[np.ndarray, "22 3"]) -> float:
+    """The length from hip to knee to ankle, the mean of both sides, of our 22 joints' positions."""
     pairs = ((1, 4), (4, 7), (2, 5), (5, 8))
     return float(sum(np.linalg.norm(positions[a] - positions[b]) for a, b in pairs)) / 2
 
 
-def _named_nodes(
-    found: dict[str, int], positions: np.ndarray, leg: float, parents: Sequence[int], rig_map: Mapping[str, str]
-) -> list[int]:
-    """The node of each of our joints; -1 for those missing or in one place with the joint before.
+def _assign_nodes(
+    found: dict[str, int], positions: Float[np.ndarray, "nodes 3"], leg: float, parents: Sequence[int],
+    rig_map: Mapping[str, str],
+) -> list[int]:  # fmt: skip
+    """The node of each of our joints; -1 for those that are missing or in one place with the joint before.
 
-    What a rig map says of a joint stands.
+    Joints that the rig map names are taken as they are.
     """
     nodes = [found.get(name, -1) for name in JOINTS]
 
-    def apart(a: int, b: int) -> bool:
+    def are_apart(a: int, b: int) -> bool:
         return bool(np.linalg.norm(positions[a] - positions[b]) > _COINCIDENT * leg)
 
-    spine, below = spine_path(found, parents)
+    spine, below = find_spine(found, parents)
     if not below and spine:
         below = 1
-    spine = [j for n, j in enumerate(spine[:below]) if apart(j, spine[n - 1] if n else nodes[0])]
+    spine = [j for n, j in enumerate(spine[:below]) if are_apart(j, spine[n - 1] if n else nodes[0])]
     if spine:
         nodes[9] = spine[-1]
         if len(spine) > 1:
@@ -244,27 +277,25 @@ def _named_nodes(
             middle = (positions[spine[0]] + positions[spine[-1]]) / 2
             nodes[6] = min(spine[1:-1], key=lambda j: float(np.linalg.norm(positions[j] - middle)))
     chest = nodes[9] if nodes[9] >= 0 else nodes[0]
-    if nodes[12] >= 0 and not apart(nodes[12], chest):
-        # CMU's: Neck lies in Spine1, Neck1 is where the neck begins
-        between = path_up(nodes[15], parents) if nodes[15] >= 0 else []
+    if nodes[12] >= 0 and not are_apart(nodes[12], chest):
+        # in CMU's files Neck lies in Spine1, and the neck begins at Neck1
+        between = path_to_root(nodes[15], parents) if nodes[15] >= 0 else []
         between = between[1 : between.index(nodes[12])] if nodes[12] in between else []
-        nodes[12] = next((j for j in reversed(between) if apart(j, chest)), -1)
+        nodes[12] = next((j for j in reversed(between) if are_apart(j, chest)), -1)
     for collar, shoulder in ((13, 16), (14, 17)):
-        if nodes[collar] >= 0 and not (apart(nodes[collar], chest) and apart(nodes[collar], nodes[shoulder])):
+        if nodes[collar] >= 0 and not (are_apart(nodes[collar], chest) and are_apart(nodes[collar], nodes[shoulder])):
             nodes[collar] = -1
     return [found.get(name, -1) if name in rig_map else node for name, node in zip(JOINTS, nodes, strict=True)]
 
 
-def _tip(
-    joint: int,
-    nodes: Sequence[int],
-    owner: int,
-    ends: Sequence[int],
-    positions: Float[np.ndarray, "nodes 3"],
-    to_world: Float[np.ndarray, "3 3"],
-    leg: float,
-) -> int | Float[np.ndarray, "3"]:
-    """For a foot or head that the rig lacks: the End Site or last joint that serves, or else where to build it."""
+def _find_tip(
+    joint: int, nodes: Sequence[int], owner: int, ends: Sequence[int], positions: Float[np.ndarray, "nodes 3"],
+    to_world: Float[np.ndarray, "3 3"], leg: float,
+) -> int | Float[np.ndarray, "3"]:  # fmt: skip
+    """For a foot or head that the rig lacks: the End Site or last joint that serves as it, or its place to build it.
+
+    The place is relative to the owner, in the file's axes.
+    """
     up = to_world[1]
     across = positions[nodes[1]] - positions[nodes[2]] + positions[nodes[16]] - positions[nodes[17]]
     forward = normalize(np.cross(across, up))
@@ -274,12 +305,12 @@ def _tip(
     return end if reach > 0.4 * length else built * length
 
 
-def _chain(
+def _chain_pose(
     translations: Float[np.ndarray, "nodes 3"],
     rotations: Float[np.ndarray, "joints 3 3"],
     parents: Sequence[int],
 ) -> tuple[Float[np.ndarray, "nodes 3"], Float[np.ndarray, "joints 3 3"]]:
-    """Positions and orientations of one pose; nodes beyond the joints only have positions."""
+    """Positions and orientations of one pose, by forward kinematics; nodes beyond the joints only have positions."""
     positions, turned = translations.copy(), rotations.copy()
     for node, parent in enumerate(parents):
         if parent >= 0:

@@ -1,6 +1,6 @@
-"""Which way is up in a file, and how long its unit is: guessed from the body, unless a user says it.
+"""Which axis of a file points up, and how long its unit is: guessed from the body, unless the user states it.
 
-Conventions: ours are meters, Y up, right-handed.  Each guess comes with notes, in words, where it may be wrong.
+Conventions: ours are meters, Y up, right-handed. A guess that may be wrong comes with a note in words.
 """
 
 import numpy as np
@@ -14,23 +14,23 @@ _UNITS = {**UNITS, "CMU": 0.0254 / 0.45}
 LEG = 0.82
 """Meters from a person's hip to the ankle."""
 _RARE = {"inch": 0.25, "CMU": 0.25}
-"""How much less likely a unit is than the others, as a logarithm of leg lengths."""
+"""Handicap of units that are rarer than the others, as a logarithm of leg lengths."""
 _ODD_LEG = 0.35
-"""Logarithm of a leg's length over LEG beyond which the guess is doubtful: below .58 m, above 1.16 m."""
+"""The guess is doubtful if the logarithm of a leg's length over LEG is larger: below .58 m, above 1.16 m."""
 UP_TO_WORLD = {
     "Y": np.eye(3),
     "Z": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
     "X": np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]),
 }
-"""What turns a file with that axis up to Y up."""
+"""The rotation from each up axis to Y up."""
 _UPRIGHT = 0.7
-"""Mean cosine from which a clip's body stands along an axis."""
+"""A body stands along an axis if their mean cosine is at least this."""
 _FLOOR = 0.35
-"""Of a body's height: how far from zero the feet of a person may be who stands on a floor there."""
+"""Of the body's height: how far from zero the feet of a person who stands on a floor at zero may be."""
 
 
 def guess_unit(leg: float, stated: str | None) -> tuple[float, tuple[str, ...]]:
-    """Meters in a unit of the file, by the leg's length, and a note where no unit makes it a usual one."""
+    """Meters in a unit of the file, by the leg's length in the file; and a note if no unit makes it a usual length."""
     if stated is not None:
         return UNITS[stated], ()
     odds = {unit: abs(np.log(leg * meters / LEG)) for unit, meters in _UNITS.items()}
@@ -47,8 +47,8 @@ def standing_axis(
 ) -> tuple[str, tuple[str, ...]]:
     """The axis along which a clip's body stands, and a note if it is not the expected one.
 
-    Another axis than the expected one is taken only where the body stands along it on the whole and the feet keep to a
-    floor there; a person who lies or crawls is upright along none.
+    Another axis is taken only if the body stands along it on average and the feet keep to a floor there. A person who
+    lies or crawls stands along no axis.
     """
     if not len(head):
         return expected, ()
@@ -66,7 +66,7 @@ def standing_axis(
 
 
 def nearest_axis(direction: Float[np.ndarray, "3"]) -> str:
-    """The axis nearest to a body's way up; Y is by far the likeliest, X the rarest."""
+    """The axis nearest to the direction in which a body stands; Y is by far the likeliest, X the rarest."""
     x, y, z = direction
     if z > 0.6 and z > 1.5 * abs(y):
         return "Z"

@@ -1,4 +1,4 @@
-"""BVH out: numbers as text, several roots."""
+"""Writing BVH: numbers as text, several roots."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -22,7 +22,7 @@ def test_numbers_are_written_as_they_are_read(numbers, rows):
 
 
 def test_several_roots_are_written_as_they_are_read(make_rig_bvh, schemes):
-    one = make_rig_bvh(schemes["mixamo"])
+    one = make_rig_bvh(schemes["Mixamo"])
     two = Bvh(
         (*one.names, "Prop"), (*one.parents, -1), np.concatenate([one.offsets, np.ones((1, 3))]),
         (*one.channels, one.channels[0]), ((22, (0.0, 1.0, 0.0)),),

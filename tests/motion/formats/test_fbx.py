@@ -50,7 +50,7 @@ def test_a_walk_comes_back(tmp_path, bvh, make_walk, version):
     motion = Motion.read(path)
     assert (motion.fps, motion.notes, motion.rig.up, motion.rig.scale) == (30, (), "Y", 0.01)
     np.testing.assert_allclose(motion.joints, make_walk(30), atol=2e-4)
-    assert Motion.read(path, ReadOptions(fps=60)).fps == 60
+    assert Motion.read(path, ReadOptions(fps=60.0)).fps == 60
 
 
 def test_stated_axes_and_units_are_taken(tmp_path, bvh, make_walk):
@@ -164,7 +164,7 @@ def error_of(path: Path) -> str:
 @given(data=st.data())
 def test_any_damage_is_an_error_or_a_motion(tmp_path_factory, bvh, data):
     path = tmp_path_factory.getbasetemp() / "damaged.fbx"
-    content = bytearray(walk_fbx(bvh.first(4)))
+    content = bytearray(walk_fbx(bvh.take_first(4)))
     for _ in range(data.draw(st.integers(1, 5))):
         content[data.draw(st.integers(27, len(content) - 1))] = data.draw(st.integers(0, 255))
     if data.draw(st.booleans()):

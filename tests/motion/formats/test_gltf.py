@@ -23,12 +23,12 @@ def glb(make_walk) -> bytes:
     return format_glb(motion_to_bvh(make_walk(30), 30.0))
 
 
-def taken_apart(glb: bytes) -> tuple[dict, bytes]:
+def split_glb(glb: bytes) -> tuple[dict, bytes]:
     length = struct.unpack_from("<I", glb, 12)[0]
     return json.loads(glb[20 : 20 + length]), glb[28 + length :]
 
 
-def put_together(document: dict, binary: bytes) -> bytes:
+def join_glb(document: dict, binary: bytes) -> bytes:
     text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
     body = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
@@ -38,7 +38,7 @@ def put_together(document: dict, binary: bytes) -> bytes:
 def test_a_walk_comes_back_from_every_container(tmp_path, glb, make_walk):
     walk = make_walk(30)
     (tmp_path / "clip.glb").write_bytes(glb)
-    document, binary = taken_apart(glb)
+    document, binary = split_glb(glb)
     document["buffers"][0]["uri"] = "walk%20data.bin"
     (tmp_path / "walk data.bin").write_bytes(binary)
     (tmp_path / "beside.gltf").write_text(json.dumps(document))
@@ -48,12 +48,12 @@ def test_a_walk_comes_back_from_every_container(tmp_path, glb, make_walk):
         motion = Motion.read(tmp_path / name)
         np.testing.assert_allclose(motion.joints, walk, atol=2e-4)
         assert (motion.fps, motion.notes, motion.rig.names) == (30, (), motion.rig.names)
-    assert Motion.read(tmp_path / "clip.glb", ReadOptions(fps=60)).fps == 60
+    assert Motion.read(tmp_path / "clip.glb", ReadOptions(fps=60.0)).fps == 60
 
 
 def test_scaled_turned_and_nested_scenes(tmp_path, glb, make_walk):
     """Under armatures that make it centimeters with Z up, as rotation and scale, or as a matrix."""
-    document, binary = taken_apart(glb)
+    document, binary = split_glb(glb)
     turn = axis_angle_to_matrix(np.array([np.pi / 2, 0, 0]))
     matrix = np.eye(4)
     matrix[:3, :3] = 100 * turn
@@ -63,21 +63,21 @@ def test_scaled_turned_and_nested_scenes(tmp_path, glb, make_walk):
     ):
         nodes = [*document["nodes"], {"name": "Armature", "children": [0], **armature}]
         path = tmp_path / "clip.glb"
-        path.write_bytes(put_together({**document, "nodes": nodes}, binary))
-        assert read_gltf(path).names == read_gltf(path).under(0).names
+        path.write_bytes(join_glb({**document, "nodes": nodes}, binary))
+        assert read_gltf(path).names == read_gltf(path).select_tree(0).names
         assert set(read_gltf(path).names) == set(JOINTS)
         motion = Motion.read(path)
         assert (motion.rig.scale, motion.rig.up) == (0.01, "Z")
         np.testing.assert_allclose(motion.joints, make_walk(30), atol=2e-4)
 
 
-def rewritten(document: dict, binary: bytes, how: str) -> tuple[dict, bytes]:
+def resample_keys(document: dict, binary: bytes, how: str) -> tuple[dict, bytes]:
     """Every second key, joined as `how` has it."""
     animation = document["animations"][0]
     arrays = []
     for sampler in animation["samplers"]:
         accessors = [document["accessors"][sampler[end]] for end in ("input", "output")]
-        times, values = (array_of(document, binary, accessor) for accessor in accessors)
+        times, values = (read_accessor(document, binary, accessor) for accessor in accessors)
         if how == "CUBICSPLINE":
             slopes = np.gradient(values, times[:, 0], axis=0)
             values, times = np.stack([slopes, values, slopes], axis=1)[::2].reshape(-1, values.shape[1]), times[::2]
@@ -97,7 +97,7 @@ def rewritten(document: dict, binary: bytes, how: str) -> tuple[dict, bytes]:
     return document, binary
 
 
-def array_of(document: dict, binary: bytes, accessor: dict) -> np.ndarray:
+def read_accessor(document: dict, binary: bytes, accessor: dict) -> np.ndarray:
     view = document["bufferViews"][accessor["bufferView"]]
     width = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}[accessor["type"]]
     return np.frombuffer(binary, "<f4", accessor["count"] * width, view["byteOffset"]).reshape(-1, width).astype(float)
@@ -106,12 +106,12 @@ def array_of(document: dict, binary: bytes, accessor: dict) -> np.ndarray:
 @pytest.mark.parametrize(("how", "off"), [("LINEAR", 0.02), ("CUBICSPLINE", 0.004), ("STEP", 0.0)])
 def test_keys_are_joined_as_the_file_says(tmp_path, glb, make_walk, how, off):
     path = tmp_path / "clip.glb"
-    path.write_bytes(put_together(*rewritten(*taken_apart(glb), how)))
+    path.write_bytes(join_glb(*resample_keys(*split_glb(glb), how)))
     motion = Motion.read(path)
     walk = make_walk(30)
     assert motion.fps == 15
     np.testing.assert_allclose(motion.joints, walk[::2], atol=5e-4)
-    document, binary = rewritten(*taken_apart(glb), how)
+    document, binary = resample_keys(*split_glb(glb), how)
     extra = {"sampler": len(document["animations"][0]["samplers"]), "target": {"node": 0, "path": "scale"}}
     document["animations"][0]["channels"].append(extra)
     times = (np.arange(29) / 30)[:, None]
@@ -123,7 +123,7 @@ def test_keys_are_joined_as_the_file_says(tmp_path, glb, make_walk, how, off):
     count = len(document["accessors"])
     document["animations"][0]["samplers"].append({"input": count - 2, "output": count - 1})
     document["buffers"][0]["byteLength"] = len(binary)
-    path.write_bytes(put_together(document, binary))
+    path.write_bytes(join_glb(document, binary))
     between = Motion.read(path)  # a denser track sets the rate; the others are sampled between their keys
     assert between.fps == 30
     expected = np.repeat(walk[::2], 2, axis=0)[:29] if how == "STEP" else walk[:29]
@@ -132,17 +132,17 @@ def test_keys_are_joined_as_the_file_says(tmp_path, glb, make_walk, how, off):
 
 
 def test_several_animations_and_unrelated_nodes(tmp_path, glb, make_walk):
-    document, binary = taken_apart(glb)
+    document, binary = split_glb(glb)
     document["animations"].append(dict(document["animations"][0], name="another"))
     document["nodes"].insert(len(document["nodes"]), {"name": "lamp"})
     document["scenes"][0]["nodes"].append(len(document["nodes"]) - 1)
     path = tmp_path / "clip.glb"
-    path.write_bytes(put_together(document, binary))
+    path.write_bytes(join_glb(document, binary))
     motion = Motion.read(path)
     assert motion.notes == ("2 animations: the first, 'motion', was read",)
     np.testing.assert_allclose(motion.joints, make_walk(30), atol=2e-4)
     del document["skins"]  # nodes that move, no mesh
-    path.write_bytes(put_together(document, binary))
+    path.write_bytes(join_glb(document, binary))
     np.testing.assert_allclose(Motion.read(path).joints, make_walk(30), atol=2e-4)
 
 
@@ -172,10 +172,10 @@ def test_several_animations_and_unrelated_nodes(tmp_path, glb, make_walk):
     ],
 )  # fmt: skip
 def test_broken_files_give_one_clear_error(tmp_path, glb, change, says):
-    document, binary = taken_apart(glb)
+    document, binary = split_glb(glb)
     change(document)
     path = tmp_path / "clip.glb"
-    path.write_bytes(put_together(document, binary))
+    path.write_bytes(join_glb(document, binary))
     with pytest.raises(MotionError, match=says) as caught:
         Motion.read(path)
     assert str(caught.value).startswith(f"{path}: ")
@@ -201,12 +201,12 @@ def test_any_damage_is_an_error_or_a_motion(tmp_path_factory, glb, data):
             damaged[data.draw(st.integers(0, 6000))] = data.draw(st.integers(0, 255))
         content = bytes(damaged[: data.draw(st.integers(0, len(damaged)))] if data.draw(st.booleans()) else damaged)
     else:
-        document, binary = taken_apart(glb)
+        document, binary = split_glb(glb)
         part = document[data.draw(st.sampled_from(["nodes", "accessors", "bufferViews", "skins", "animations"]))]
         entry = part[data.draw(st.integers(0, len(part) - 1))]
         odd = st.sampled_from([None, -1, 10**12, 1.5, "x", [], {}, [None], [0] * 16, True])
         entry[data.draw(st.sampled_from(sorted(entry)))] = data.draw(odd)
-        content = put_together(document, binary)
+        content = join_glb(document, binary)
     path.write_bytes(content)
     said = error_of(path)
     assert not said or said.startswith(f"{path}: ")

@@ -1,4 +1,4 @@
-"""Rigs whose names say nothing: which joint is which by the shape of the tree, and rig maps for the rest."""
+"""Rigs whose names say nothing: joints by the shape of the tree, and rig maps for the rest."""
 
 import itertools
 from dataclasses import replace
@@ -8,21 +8,21 @@ import pytest
 
 from benchmarks.pack import has_pack, pack_folder
 from benchmarks.rig_definitions import TOOLS
-from benchmarks.rigs import HEADINGS, recordings
+from benchmarks.rigs import HEADINGS, make_recordings
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh, read_bvh, write_bvh
-from lead.motion.rigs.match import match
+from lead.motion.rigs.match import match_joints
 from lead.motion.rigs.rig import read_rig
 from lead.motion.rigs.rig_map import draft_rig_map, read_rig_map
 from lead.motion.skeleton import JOINTS
 
 
-def nameless(bvh: Bvh, mark: str = "") -> Bvh:
+def remove_names(bvh: Bvh, mark: str = "") -> Bvh:
     return replace(bvh, names=tuple(f"{mark}bone{n}" for n in range(len(bvh.names))))
 
 
-def with_bone(bvh: Bvh, parent: int, offset: np.ndarray, name: str, children: tuple[int, ...] = ()) -> Bvh:
-    """One joint more, which turns nothing; these children hang from it instead, where they were."""
+def add_bone(bvh: Bvh, parent: int, offset: np.ndarray, name: str, children: tuple[int, ...] = ()) -> Bvh:
+    """Add a joint that does not turn; these children hang from it instead, in their old places."""
     moved = bvh.offsets.copy()
     moved[list(children)] -= offset
     order = [*range(parent + 1), len(bvh.names), *range(parent + 1, len(bvh.names))]
@@ -41,9 +41,9 @@ def with_bone(bvh: Bvh, parent: int, offset: np.ndarray, name: str, children: tu
 @pytest.mark.parametrize("up", ["Y", "Z"])
 @pytest.mark.parametrize("leave", [(), (6,), (3, 6, 13, 14), (10, 11), (15,), (10, 11, 13, 14, 15)])
 def test_nameless_rigs_are_read_as_named_ones(leave, up, schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["mixamo"], leave=leave, up=up)
+    bvh = make_rig_bvh(schemes["Mixamo"], leave=leave, up=up)
     named, joints = read_rig(bvh)
-    rig, found = read_rig(nameless(bvh))
+    rig, found = read_rig(remove_names(bvh))
     assert rig.nodes == named.nodes
     np.testing.assert_array_equal(found, joints)
     assert "were matched by the shape of the skeleton" in rig.notes[0]
@@ -55,19 +55,19 @@ def test_twist_bones_and_fingers_are_no_joints_of_limbs(schemes, make_rig_bvh):
     bvh = plain
     for upper, lower in (("left_hip", "left_knee"), ("right_elbow", "right_wrist"), ("left_elbow", "left_wrist")):
         joint, child = bvh.names.index(upper), bvh.names.index(lower)
-        bvh = with_bone(bvh, joint, bvh.offsets[child] / 2, f"{upper}_twist", (child,))
+        bvh = add_bone(bvh, joint, bvh.offsets[child] / 2, f"{upper}_twist", (child,))
     for wrist, side in (("left_wrist", 1), ("right_wrist", -1)):
         for finger in (-3.0, 0.0, 3.0):
             joint = bvh.names.index(wrist)
-            bvh = with_bone(bvh, joint, np.array([9.0 * side, 0, finger]), f"{wrist}_finger{finger}")
-    bvh = with_bone(bvh, bvh.names.index("head"), np.array([0, 5.0, -9.0]), "hair")
-    rig, joints = read_rig(nameless(bvh))
+            bvh = add_bone(bvh, joint, np.array([9.0 * side, 0, finger]), f"{wrist}_finger{finger}")
+    bvh = add_bone(bvh, bvh.names.index("head"), np.array([0, 5.0, -9.0]), "hair")
+    rig, joints = read_rig(remove_names(bvh))
     assert [bvh.names[node] for node in rig.nodes] == list(JOINTS)
     np.testing.assert_allclose(joints, read_rig(plain)[1], atol=1e-9)
 
 
 def test_side_marks_in_strange_names_tell_left_from_right(schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["mixamo"])
+    bvh = make_rig_bvh(schemes["Mixamo"])
     named = read_rig(bvh)[0]
     strange = [f"{'L' if 'Left' in name else 'R' if 'Right' in name else 'M'}_Q{n}" for n, name in enumerate(bvh.names)]
     assert read_rig(replace(bvh, names=tuple(strange)))[0].nodes == named.nodes
@@ -86,7 +86,7 @@ def test_dogs_and_trees_are_no_people(make_rig_bvh):
     values[:, 6:] *= 0.2
     for offsets in (dog, np.ones_like(dog)):
         with pytest.raises(MotionError, match="no joint matches pelvis"):
-            read_rig(nameless(replace(bvh, offsets=offsets, values=values)))
+            read_rig(remove_names(replace(bvh, offsets=offsets, values=values)))
 
 
 @pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
@@ -95,19 +95,20 @@ def test_recorded_rigs_are_matched_without_their_names():
     assert len(files) > 12
     for path in files:
         bvh = read_bvh(path)
-        assert read_rig(nameless(bvh))[0].nodes == read_rig(bvh)[0].nodes, path
+        assert read_rig(remove_names(bvh))[0].nodes == read_rig(bvh)[0].nodes, path
 
 
 @pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
 @pytest.mark.parametrize("maker", ["Mixamo", "Unreal", "CMU (cgspeed)", "VRM"])
 def test_rigs_of_makers_are_matched_without_their_names(maker):
     tool = next(tool for tool in TOOLS if tool.name == maker)
-    for recording in itertools.islice(recordings(tool), 0, 5 * HEADINGS, 4 * HEADINGS):  # a walk; a squat, long arms
-        assert read_rig(nameless(recording.bvh))[0].nodes == read_rig(recording.bvh)[0].nodes
+    # a walk; a squat with long arms
+    for recording in itertools.islice(make_recordings(tool), 0, 5 * HEADINGS, 4 * HEADINGS):
+        assert read_rig(remove_names(recording.bvh))[0].nodes == read_rig(recording.bvh)[0].nodes
 
 
 def test_a_draft_says_what_was_found_and_reads_back(tmp_path, schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["mixamo"], leave=(6,))
+    bvh = make_rig_bvh(schemes["Mixamo"], leave=(6,))
     path = tmp_path / "map.toml"
     path.write_text(draft_rig_map(bvh), encoding="utf-8")
     drafted = read_rig_map(path)
@@ -126,7 +127,7 @@ def test_a_rig_that_nothing_tells_is_read_with_its_corrected_draft(tmp_path, mak
     values = bvh.values.copy()
     values[:, 6:] = 0
     bvh = replace(bvh, values=values, offsets=bvh.offsets * (1 + (np.arange(22) == 18)[:, None]))
-    assert not match(bvh, {})[0]
+    assert not match_joints(bvh, {})[0]
     path = write_bvh(bvh, tmp_path / "clip.bvh")
     with pytest.raises(MotionError, match=r"an unknown rig: no joint matches pelvis.*rig map"):
         Motion.read(path)
@@ -144,7 +145,7 @@ def test_a_rig_that_nothing_tells_is_read_with_its_corrected_draft(tmp_path, mak
 
 
 def test_what_a_rig_map_says_comes_before_names(schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["mixamo"])
+    bvh = make_rig_bvh(schemes["Mixamo"])
     left, right = "mixamorig:LeftToeBase", "mixamorig:RightToeBase"
     rig, _ = read_rig(bvh, ReadOptions(rig_map={"left_foot": right, "right_foot": left, "spine2": "", "head": ""}))
     assert [rig.names[rig.nodes[joint]] for joint in (10, 11)] == [right, left]

@@ -1,4 +1,4 @@
-"""Writing on rigs: any heading, units and axes; bodies of another shape; twist that goes smoothly."""
+"""Writing on rigs: any heading, units and axes; bodies of another shape; smooth twist."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD
 
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    scheme=st.sampled_from(["mixamo", "unreal", "lafan1", "vrm", "rokoko", "biped"]),
+    scheme=st.sampled_from(["Mixamo", "Unreal", "LAFAN1", "VRM", "Rokoko", "3ds Max Biped"]),
     unit=st.sampled_from([1.0, 0.01, 0.0254]),
     up=st.sampled_from(["Y", "Z"]),
     heading=st.floats(-np.pi, np.pi),
@@ -48,7 +48,7 @@ def test_feet_stand_on_the_floor_of_a_body_with_other_hips(schemes, make_rig_bvh
     lower = walk.copy()
     legs = [1, 2, 4, 5, 7, 8, 10, 11]
     lower[:, [joint for joint in range(22) if joint not in legs], 1] += 0.06
-    rig = read_rig(make_rig_bvh(schemes["mixamo"]))[0]
+    rig = read_rig(make_rig_bvh(schemes["Mixamo"]))[0]
     plain, other = (read_rig(motion_to_rig(joints, rig))[1] for joints in (walk, lower))
     np.testing.assert_allclose(other[:, legs], plain[:, legs], atol=2e-3)
     assert other[..., 1].min() == pytest.approx(rig.floor, abs=2e-3)

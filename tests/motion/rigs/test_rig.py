@@ -1,4 +1,4 @@
-"""Rigs of many makers: the joints' names, units, axes, what is missing; and writing on them."""
+"""Rigs of many makers: names, units, axes, missing joints; and writing on them."""
 
 from dataclasses import replace
 
@@ -8,7 +8,8 @@ import pytest
 from benchmarks.pack import has_pack, pack_folder
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh, format_bvh, parse_bvh, read_bvh
-from lead.motion.rigs.match_names import convention, match_names, missing_joints, plain_name
+from lead.motion.rigs.joint_names import MAKERS, Maker
+from lead.motion.rigs.match_names import guess_maker, list_missing_joints, match_names, simplify_name
 from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
 from lead.motion.rigs.rig import read_rig
 from lead.motion.skeleton import BONE_LENGTHS, JOINTS, bone_lengths
@@ -16,69 +17,43 @@ from lead.motion.skeleton import BONE_LENGTHS, JOINTS, bone_lengths
 needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
 
 
-def written(bvh: Bvh) -> Bvh:
+def write_and_parse(bvh: Bvh) -> Bvh:
     return parse_bvh(format_bvh(bvh).encode())
 
 
-def errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Meters."""
     assert a.shape == b.shape
     return np.linalg.norm(a - b, axis=-1)
 
 
-def all_schemes() -> list[str]:
-    return [
-        "mixamo",
-        "smpl",
-        "lafan1",
-        "bandai",
-        "biped",
-        "unreal",
-        "classic",
-        "rokoko",
-        "vrm",
-        "kinect",
-        "asf",
-        "rigify",
+def maker_id(maker: Maker) -> str:
+    return f"{maker.name} {maker.pattern}"
+
+
+@pytest.mark.parametrize("maker", MAKERS, ids=maker_id)
+def test_every_makers_names_are_known(maker, make_rig_bvh):
+    names = maker.joints.split()
+    there = [joint for joint in range(22) if names[joint] != "-"]
+    absent = tuple(sorted({*range(22)} - {*there}))
+    rig, joints = read_rig(make_rig_bvh(names, leave=absent))
+    assert not any("shape of the skeleton" in note for note in rig.notes)
+    assert [rig.names[rig.nodes[joint]] for joint in there if joint != 6] == [
+        names[joint] for joint in there if joint != 6
     ]
+    assert rig.nodes[6] == -1 or rig.names[rig.nodes[6]] == names[6]
+    assert distances(joints, read_rig(make_rig_bvh(list(JOINTS), leave=absent))[1]).max() < 1e-9
 
 
-@pytest.mark.parametrize("scheme", all_schemes())
-def test_every_makers_names_are_known(scheme, schemes, make_rig_bvh):
-    rig, joints = read_rig(make_rig_bvh(schemes[scheme]))
-    assert [rig.names[node] for node in rig.nodes] == schemes[scheme]
-    assert errors(joints, read_rig(make_rig_bvh(list(JOINTS)))[1]).max() < 1e-9
+@pytest.mark.parametrize("maker", MAKERS, ids=maker_id)
+def test_makers_are_told_by_their_names(maker):
+    names = {*maker.joints.split(), *maker.others.split()} - {"-"}
+    assert guess_maker(sorted(names)) == maker.name
 
 
-@pytest.mark.parametrize(
-    ("maker", "names"),
-    [
-        ("Mixamo", "mixamo"),
-        ("SMPL", "smpl"),
-        ("LAFAN1", "lafan1"),
-        ("Bandai-Namco", "bandai"),
-        ("3ds Max Biped", "biped"),
-        ("Unreal", "unreal"),
-        ("classic BVH", "classic"),
-        ("Rokoko", "rokoko"),
-        ("VRM", "vrm"),
-        ("Kinect", "kinect"),
-        ("CMU", "asf"),
-        ("Rigify", "rigify"),
-        ("SMPL", list(JOINTS)),
-        ("CMU", ["Hips", "LHipJoint", "LeftUpLeg", "RHipJoint", "RightUpLeg", "LowerBack", "Neck", "Neck1"]),
-        ("Daz", ["hip", "abdomen", "lThigh", "lShin", "lShldr", "lForeArm", "rThigh", "rShin", "rShldr"]),
-        ("Xsens, 100STYLE", [f"{side}{limb}" for side in ("Left", "Right")
-                             for limb in ("Collar", "Shoulder", "Elbow", "Hip", "Knee", "Ankle")] + ["Chest4"]),
-        ("Xsens MVN", ["L5", "L3", "T12", "T8", *(f"{side}{part}Leg" for side in ("Left", "Right")
-                                                  for part in ("Upper", "Lower"))]),
-        ("Perception Neuron", ["Hips", "LeftUpLeg", "LeftLeg", "LeftInHandIndex", "RightInHandIndex"]),
-        ("MotionBuilder", ["a:LeftUpLeg", "a:RightUpLeg", "a:LeftToeBase", "a:RightToeBase", "a:Reference"]),
-        ("", ["root", "bone1", "bone2"]),
-    ],
-)  # fmt: skip
-def test_makers_are_told_by_their_names(maker, names, schemes):
-    assert convention(schemes[names] if isinstance(names, str) else names) == maker
+def test_our_own_names_are_smpls_and_unknown_names_are_nobodys():
+    assert guess_maker(JOINTS) == "SMPL"
+    assert guess_maker(["root", "bone1", "bone2"]) == ""
 
 
 @pytest.mark.parametrize(
@@ -101,30 +76,30 @@ def test_makers_are_told_by_their_names(maker, names, schemes):
     ],
 )
 def test_plain_names(name, plain):
-    assert plain_name(name) == plain
+    assert simplify_name(name) == plain
 
 
 @pytest.mark.parametrize("up", ["Y", "Z"])
 @pytest.mark.parametrize("unit", [1.0, 0.01, 0.001, 0.0254, 0.0254 / 0.45])
 @pytest.mark.parametrize("stretch", [0.85, 1.1])
 def test_units_and_axes(up, unit, stretch, schemes, make_rig_bvh):
-    rig, joints = read_rig(make_rig_bvh(schemes["mixamo"], unit=unit, up=up, stretch=stretch))
+    rig, joints = read_rig(make_rig_bvh(schemes["Mixamo"], unit=unit, up=up, stretch=stretch))
     assert (rig.up, rig.scale) == (up, unit)
-    reference = read_rig(make_rig_bvh(schemes["mixamo"], stretch=stretch))[1]
-    assert errors(joints, reference).max() < 1e-6
+    reference = read_rig(make_rig_bvh(schemes["Mixamo"], stretch=stretch))[1]
+    assert distances(joints, reference).max() < 1e-6
 
 
 def test_left_is_left_and_forward_is_forward(schemes, make_rig_bvh):
     for up in ("Y", "Z"):
-        rig, joints = read_rig(make_rig_bvh(schemes["unreal"], up=up))
+        rig, joints = read_rig(make_rig_bvh(schemes["Unreal"], up=up))
         assert (joints[:, JOINTS.index("left_hip"), 0] > joints[:, JOINTS.index("right_hip"), 0]).all()
         assert (
             joints[:, JOINTS.index("left_foot"), 2] > joints[:, JOINTS.index("left_ankle"), 2] - 0.3
         ).all()
         assert joints[-1, 0, 2] > joints[0, 0, 2] + 1
-        back, _ = read_rig(written(motion_to_rig(joints, rig)))
-        assert [back.names[node] for node in back.nodes] == schemes["unreal"]
-        again = read_rig(written(motion_to_rig(joints, rig)))[1]
+        back, _ = read_rig(write_and_parse(motion_to_rig(joints, rig)))
+        assert [back.names[node] for node in back.nodes] == schemes["Unreal"]
+        again = read_rig(write_and_parse(motion_to_rig(joints, rig)))[1]
         assert (again[:, JOINTS.index("left_wrist"), 0] > again[:, JOINTS.index("right_wrist"), 0]).all()
 
 
@@ -143,24 +118,24 @@ def test_left_is_left_and_forward_is_forward(schemes, make_rig_bvh):
     ],
 )
 def test_missing_joints_are_filled_and_the_rest_comes_back(leave, worst, schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["mixamo"], leave=leave)
+    bvh = make_rig_bvh(schemes["Mixamo"], leave=leave)
     rig, joints = read_rig(bvh)
     there = [joint for joint in range(22) if joint not in leave]
-    full = read_rig(make_rig_bvh(schemes["mixamo"]))[1]
+    full = read_rig(make_rig_bvh(schemes["Mixamo"]))[1]
     if not {3, 6, 9, 12} & set(leave):  # a joint that turned is gone, and what is above it moves otherwise
-        assert errors(joints, full)[:, there].max() < 1e-9
+        assert distances(joints, full)[:, there].max() < 1e-9
     lengths = bone_lengths(joints).mean(axis=0)
     assert (lengths[1:] > 0.02).all()
     if 10 in leave:
         assert (joints[:, 10, 2] - joints[:, 7, 2]).mean() > 0
         assert lengths[10] == pytest.approx(BONE_LENGTHS[10], rel=0.05)
-    back = read_rig(written(motion_to_rig(joints, rig, same_body=True)))[1]
-    assert errors(back, joints).mean() < worst
-    assert errors(back, joints).max() < 0.001
+    back = read_rig(write_and_parse(motion_to_rig(joints, rig, same_body=True)))[1]
+    assert distances(back, joints).mean() < worst
+    assert distances(back, joints).max() < 0.001
 
 
 def test_a_spine_of_five_and_a_neck_of_two(schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["unreal"])
+    bvh = make_rig_bvh(schemes["Unreal"])
     names = list(bvh.names)
     names[names.index("spine_03")] = "spine_05"
     rig, _ = read_rig(replace(bvh, names=tuple(names)))
@@ -171,7 +146,7 @@ def test_a_spine_of_five_and_a_neck_of_two(schemes, make_rig_bvh):
 
 def test_joints_in_one_place_as_in_cmu_files(schemes, make_rig_bvh):
     """cgspeed's CMU rigs: LHipJoint and LowerBack lie in the Hips, Neck and the collars in Spine1."""
-    bvh = make_rig_bvh(schemes["lafan1"])
+    bvh = make_rig_bvh(schemes["LAFAN1"])
     names, parents, offsets = list(bvh.names), list(bvh.parents), bvh.offsets.copy()
     spine2, left_collar = names.index("Spine2"), names.index("LeftShoulder")
     offsets[names.index("LeftArm")] += offsets[left_collar]
@@ -186,28 +161,28 @@ def test_joints_in_one_place_as_in_cmu_files(schemes, make_rig_bvh):
     shuffled = Bvh(
         tuple(names), tuple(parents), offsets, (*bvh.channels, turns, turns), (), values, bvh.frame_time
     )
-    rig, joints = read_rig(written(shuffled))
+    rig, joints = read_rig(write_and_parse(shuffled))
     assert rig.nodes[JOINTS.index("left_collar")] == -1
     assert rig.names[rig.nodes[3]] == "Spine"
     assert rig.names[rig.nodes[9]] == names[spine2]
     assert (bone_lengths(joints)[:, 1:] > 0.02).all()
-    back = read_rig(written(motion_to_rig(joints, rig, same_body=True)))[1]
-    assert errors(back, joints).max() < 0.001
+    back = read_rig(write_and_parse(motion_to_rig(joints, rig, same_body=True)))[1]
+    assert distances(back, joints).max() < 0.001
 
 
 def test_an_unknown_rig_lists_what_was_not_found_and_what_is_there(schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["mixamo"], leave=(20,))
+    bvh = make_rig_bvh(schemes["Mixamo"], leave=(20,))
     names = ["Paw" if name.endswith("RightHand") else name for name in bvh.names]
     with pytest.raises(
         MotionError, match=r"no joint matches left_wrist, right_wrist\..* joints are: mixamorig:Hips,.*Paw"
     ):
         read_rig(replace(bvh, names=tuple(names)))
-    missing = missing_joints(match_names(["bone1", "bone2"], [-1, 0]))
+    missing = list_missing_joints(match_names(["bone1", "bone2"], [-1, 0]))
     assert (missing[0], missing[1], missing[-1], len(missing)) == ("pelvis", "left_hip", "neck or head", 14)
 
 
 def test_a_rig_without_size_or_movement_is_refused(schemes, make_rig_bvh):
-    bvh = make_rig_bvh(schemes["mixamo"])
+    bvh = make_rig_bvh(schemes["Mixamo"])
     with pytest.raises(MotionError, match="no length"):
         read_rig(replace(bvh, offsets=0 * bvh.offsets))
     fixed = replace(bvh, channels=(bvh.channels[0][3:], *bvh.channels[1:]), values=bvh.values[:, 3:])
@@ -217,19 +192,19 @@ def test_a_rig_without_size_or_movement_is_refused(schemes, make_rig_bvh):
 
 
 def test_a_skeleton_without_frames_is_a_rig(schemes, make_rig_bvh, make_walk):
-    bvh = make_rig_bvh(schemes["mixamo"])
+    bvh = make_rig_bvh(schemes["Mixamo"])
     rig, joints = read_rig(replace(bvh, values=bvh.values[:0]))
     assert joints.shape == (0, 22, 3)
     walk = make_walk(40)
-    back = read_rig(written(motion_to_rig(walk, rig)))[1]
+    back = read_rig(write_and_parse(motion_to_rig(walk, rig)))[1]
     lift = np.array([0, walk[..., 1].min(), 0])
-    assert errors(back + lift, walk).max() < 0.001
+    assert distances(back + lift, walk).max() < 0.001
 
 
 def test_other_proportions_keep_directions_and_scale_the_path(schemes, make_rig_bvh, make_walk):
     walk = make_walk(60, heading=2.0)
-    rig = read_rig(written(make_rig_bvh(schemes["unreal"], unit=0.01, up="Z", stretch=0.7)))[0]
-    bvh = written(motion_to_rig(walk, rig))
+    rig = read_rig(write_and_parse(make_rig_bvh(schemes["Unreal"], unit=0.01, up="Z", stretch=0.7)))[0]
+    bvh = write_and_parse(motion_to_rig(walk, rig))
     assert bvh.names == rig.names
     assert bvh.channels == rig.channels
     np.testing.assert_allclose(bvh.offsets, rig.offsets, rtol=1e-6)
@@ -243,7 +218,7 @@ def test_other_proportions_keep_directions_and_scale_the_path(schemes, make_rig_
 
 
 def test_fingers_keep_the_rest_pose(schemes, make_rig_bvh, make_walk):
-    bvh = make_rig_bvh(schemes["mixamo"])
+    bvh = make_rig_bvh(schemes["Mixamo"])
     hand = list(bvh.names).index("mixamorig:LeftHand")
     finger = Bvh(
         (*bvh.names, "mixamorig:LeftHandIndex1"),
@@ -260,7 +235,7 @@ def test_fingers_keep_the_rest_pose(schemes, make_rig_bvh, make_walk):
 
 def test_knees_bend_about_the_rigs_own_hinge(schemes, make_rig_bvh):
     """The written rotations, not only the positions, are those of the clip: its hinges tell the twist."""
-    bvh = make_rig_bvh(schemes["mixamo"])
+    bvh = make_rig_bvh(schemes["Mixamo"])
     rig, joints = read_rig(bvh)
     again = motion_to_rig(joints, rig, same_body=True)
     before, after = bvh.world()[1], again.world()[1]
@@ -285,7 +260,7 @@ def test_a_leg_swung_over_the_head_does_not_jump(make_walk):
     turns = bvh.local()[1][:, 1]
     steps = np.einsum("fab,fab->f", turns[1:], turns[:-1])
     assert np.degrees(np.arccos(np.clip((steps - 1) / 2, -1, 1))).max() < 15
-    assert errors(read_rig(written(bvh))[1], walk).max() < 0.001
+    assert distances(read_rig(write_and_parse(bvh))[1], walk).max() < 0.001
 
 
 @needs_pack
@@ -295,11 +270,11 @@ def test_recorded_clips_come_back_on_their_own_rigs(pattern):
         bvh = read_bvh(path)
         rig, joints = read_rig(bvh)
         assert (rig.up, rig.scale) == ("Y", 0.01)
-        out = written(motion_to_rig(joints, rig, same_body=True))
+        out = write_and_parse(motion_to_rig(joints, rig, same_body=True))
         assert (out.names, out.channels, out.fps) == (bvh.names, bvh.channels, bvh.fps)
         np.testing.assert_allclose(out.offsets, bvh.offsets, rtol=1e-5, atol=1e-5)
         again = read_rig(out)[1]
-        assert errors(again, joints).mean() < 0.0005, path
-        assert errors(again, joints).max() < 0.002, path
-        own = read_rig(written(motion_to_bvh(joints, rig.fps)))[1]
-        assert errors(own, joints).max() < 0.001, path
+        assert distances(again, joints).mean() < 0.0005, path
+        assert distances(again, joints).max() < 0.002, path
+        own = read_rig(write_and_parse(motion_to_bvh(joints, rig.fps)))[1]
+        assert distances(own, joints).max() < 0.001, path

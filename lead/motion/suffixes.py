@@ -1,0 +1,14 @@
+"""The suffixes of motion files: what is read, what holds a skeleton, what is written.
+
+Imports nothing, so that help texts can name the formats at no cost.
+"""
+
+SKELETON_FORMATS = {".bvh": "bvh", ".fbx": "fbx", ".glb": "gltf", ".gltf": "gltf"}
+"""The suffix of files that hold a skeleton -> the module of `lead.motion.formats` whose `read_skeleton` reads them."""
+SKELETONS = tuple(SKELETON_FORMATS)
+ARRAYS = (".npz", ".npy")
+"""Files of joints, features or SMPL poses."""
+READS = (*SKELETONS, *ARRAYS)
+"""All that `Motion.read` takes."""
+WRITES = (".bvh", ".glb", *ARRAYS)
+"""What `Motion.save` writes."""

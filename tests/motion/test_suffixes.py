@@ -1,0 +1,25 @@
+"""The table of suffixes: every format has a reader, and every array a way in."""
+
+from importlib import import_module
+
+import pytest
+
+from lead.motion import Motion
+from lead.motion.suffixes import ARRAYS, READS, SKELETON_FORMATS, SKELETONS, WRITES
+
+
+@pytest.mark.parametrize("suffix", SKELETONS)
+def test_every_skeleton_has_a_reader(suffix: str) -> None:
+    module = import_module(f"lead.motion.formats.{SKELETON_FORMATS[suffix]}")
+    assert callable(module.read_skeleton)
+
+
+@pytest.mark.parametrize("suffix", WRITES)
+def test_what_is_written_is_read(tmp_path, make_walk, suffix: str) -> None:
+    assert suffix in READS
+    path = Motion(make_walk(20)).save(tmp_path / f"clip{suffix}")
+    assert len(Motion.read(path).joints) == 20
+
+
+def test_a_suffix_stands_once() -> None:
+    assert len({*READS}) == len(READS) == len(SKELETONS) + len(ARRAYS)
