@@ -132,7 +132,7 @@ def sample(
     network: Network,
     noise: Latents,
     steps: int,
-    sampler: Sampler | None = None,
+    sampler: str | None = None,
 ) -> Latents:
     """Latents from noise, by the named sampler or else by the config's; LeadError for an unknown name."""
     name = sampler or diffusion.config.sampler
