@@ -2,13 +2,13 @@
 
     python -m benchmarks.speed [--rounds 5] [--threads 1 2] [--only PART ...] [--output runs/speed.json]
 
-The baseline of generation is the plain evaluation of the same weights, module by module, in eager PyTorch, guidance
-as a doubled batch (`lead.kernels.linear.plainly`), at the same sampler, steps and noise; both are run in turn, so that other work
-on the machine meets both.  It is said which way was measured: the extension's, or oneDNN's where it was not built.
+The baseline of generation is the same weights in networks without `lead.kernels.optimize`: eager PyTorch, module by
+module, guidance as a doubled batch, at the same sampler, steps and noise.  Both run in turn, so that other work on the
+machine slows both.  The output says which kernels were measured: the extension's, or oneDNN's if it was not built.
 Generation is measured with each number of threads, everything else with the last.
 "mld" is preset `mld` with weights drawn at random, from text features to motion features; "default" is the embedded
-base, from the prompt to motions as `generate` gives them.  What is said of a command (seconds to the end, peak memory)
-is of a fresh process.  A spread is from the least to the greatest of the rounds.
+base, from the prompt to motions as `generate` gives them.  The figures of a command (seconds to the end, peak memory)
+are those of a fresh process.  A spread is from the least to the greatest of the rounds.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,8 @@ from inversion.encoded_clips import lesson
 from inversion.learning import EFFORTS
 from inversion.report import report
 from lead import Lead, Motion
-from lead.diffusion import Diffusion, Sampler, guided, sample
-from lead.kernels.linear import NATIVE, plainly
+from lead.diffusion import Diffusion, Sampler, guide, sample
+from lead.kernels import native, optimize
 from lead.motion import read_bvh, write_bvh
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
 
@@ -91,18 +91,17 @@ def spread(seconds: Sequence[float]) -> Row:
     return {"median": statistics.median(seconds), "least": min(seconds), "greatest": max(seconds)}
 
 
-def timed(work: Callable[[], object], context: AbstractContextManager[None] | None = None) -> float:
-    with context or nullcontext():
-        started = time.perf_counter()
-        work()
-        return time.perf_counter() - started
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
-def clocked(work: Callable[[], object], context: AbstractContextManager[None] | None = None) -> tuple[float, float]:
+def clocked(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds, and CPU seconds, after a pause."""
     time.sleep(PAUSE)
     before = time.process_time()
-    return timed(work, context), time.process_time() - before
+    return timed(work), time.process_time() - before
 
 
 def rates(rounds: int) -> list[Row]:
@@ -117,24 +116,22 @@ def rates(rounds: int) -> list[Row]:
     return [*rows, {"what": "memory read and written, GB/s", **spread([2 * 2**26 / s / 1e9 for s in seconds])}]
 
 
-def compared(what: str, work: Callable[[], Any], rounds: int) -> Row:
-    """Both ways in turn, a pause before each, in which threads that the other left waiting busily fall asleep.
+def compare(
+    what: str, baseline: Callable[[], torch.Tensor], ours: Callable[[], torch.Tensor], rounds: int
+) -> Row:
+    """Both in turn, with a pause before each, in which threads that the other left waiting busily fall asleep.
 
-    `difference` is the largest between their outputs, 0 where they are not tensors.
-    CPU seconds are those of all threads, waiting ones included.
+    `difference` is the largest between their outputs.  CPU seconds are those of all threads, waiting ones included.
     """
-    with plainly():
-        plain = work()
-    ours = work()
-    pairs = [(clocked(work, plainly()), clocked(work)) for _ in range(rounds)]
-    told = {"difference": float((plain - ours).abs().max())} if isinstance(ours, torch.Tensor) else {}
+    difference = float((baseline() - ours()).abs().max())
+    pairs = [(clocked(baseline), clocked(ours)) for _ in range(rounds)]
     return {
         "what": f"{what}, {torch.get_num_threads()} threads",
         "baseline": spread([a for (a, _), _ in pairs]),
         "ours": spread([b for _, (b, _) in pairs]),
         "ratio": spread([a / b for (a, _), (b, _) in pairs]),
         "cpu_ratio": spread([a / b for (_, a), (_, b) in pairs]),
-        **told,
+        "difference": difference,
     }
 
 
@@ -142,37 +139,44 @@ def compared(what: str, work: Callable[[], Any], rounds: int) -> Row:
 def mld(rounds: int) -> list[Row]:
     """Preset `mld`, 50 DDIM steps, guidance 7.5."""
     torch.manual_seed(0)
-    vae, denoiser = MldVAE(MldVAEConfig()).eval(), MldDenoiser(MldDenoiserConfig()).eval()
+    networks = MldVAE(MldVAEConfig()).eval(), MldDenoiser(MldDenoiserConfig()).eval()
+    fast = optimize(deepcopy(networks[0])), optimize(deepcopy(networks[1]))
     diffusion, rows = Diffusion(MLD_DIFFUSION), []
     for batch in (1, 32):
         text, empty, noise = torch.randn(batch, 768), torch.randn(1, 768), torch.randn(batch, 1, 256)
         lengths = torch.full((batch,), FRAMES)
         times = diffusion.sampling_times(MLD_DIFFUSION.sampling_steps)[:-1]
-        conditioned = partial(denoiser.conditioned, times=times)
 
         def generate(
-            text: Any = text, empty: Any = empty, noise: Any = noise, lengths: Any = lengths, network: Any = conditioned
-        ) -> torch.Tensor:
-            predict = guided(network, text, empty, lengths, MLD_DIFFUSION.guidance)
+            vae: MldVAE, denoiser: MldDenoiser,
+            text: Any = text, empty: Any = empty, noise: Any = noise, lengths: Any = lengths, times: Any = times,
+        ) -> torch.Tensor:  # fmt: skip
+            predict = guide(partial(denoiser.condition, times=times), text, empty, lengths, MLD_DIFFUSION.guidance)
             return vae.decode(sample(diffusion, predict, noise, MLD_DIFFUSION.sampling_steps), lengths)
 
-        rows.append(compared(f"mld, batch {batch}, ddim 50", generate, rounds if batch == 1 else max(2, rounds // 2)))
+        works, few = (partial(generate, *networks), partial(generate, *fast)), max(2, rounds // 2)
+        rows.append(compare(f"mld, batch {batch}, ddim 50", *works, rounds if batch == 1 else few))
     return rows
 
 
 def default(rounds: int) -> list[Row]:
     """The embedded base at each setting: seconds of a whole batch, from prompts to motions."""
     base, rows = Lead.load(), []
+    plain = Lead(base.config)
+    plain.load_state_dict(base.state_dict())
     for batch in (1, 32):
         prompts = ["a person walks forward and turns around"] * batch
         for sampler, steps in SETTINGS:
 
-            def generate(prompts: Any = prompts, sampler: Sampler = sampler, steps: int = steps) -> torch.Tensor:
+            def generate(
+                base: Lead, prompts: Any = prompts, sampler: Sampler = sampler, steps: int = steps
+            ) -> torch.Tensor:
                 motions = base.generate(prompts, sampler=sampler, steps=steps)
                 return torch.from_numpy(np.stack([motion.joints for motion in motions]))
 
             few = rounds if batch == 1 else max(2, rounds // 2)
-            rows.append(compared(f"default, batch {batch}, {sampler} {steps}", generate, few))
+            works = partial(generate, plain), partial(generate, base)
+            rows.append(compare(f"default, batch {batch}, {sampler} {steps}", *works, few))
     return rows
 
 
@@ -293,19 +297,19 @@ GENERATION = ("mld", "default")
 def table(name: str, rows: Sequence[Row]) -> Table:
     """A part's rows for people."""
 
-    def told(figures: Row) -> str:
+    def format_spread(figures: Row) -> str:
         return f"{figures['median']:.3g} ({figures['least']:.3g} to {figures['greatest']:.3g})"
 
     if "ratio" in rows[0]:
         drawn = Table(name, "baseline, s", "ours, s", "ratio", "ratio of CPU s", "largest difference")
         for row in rows:
-            figures = [told(row[key]) for key in ("baseline", "ours", "ratio", "cpu_ratio")]
+            figures = [format_spread(row[key]) for key in ("baseline", "ours", "ratio", "cpu_ratio")]
             drawn.add_row(row["what"], *figures, f"{row['difference']:.1e}")
         return drawn
     drawn = Table(name, "median (least to greatest)", "CPU s, least", "peak, MB")
     for row in rows:
         process = (f"{row['cpu_s']:.2f}", f"{row['peak_mb']:.0f}") if "peak_mb" in row else ("", "")
-        drawn.add_row(row["what"], told(row), *process)
+        drawn.add_row(row["what"], format_spread(row), *process)
     return drawn
 
 
@@ -317,7 +321,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "speed.json")
     options, console = parser.parse_args(arguments), Console(width=140)
-    way = f"the extension, {NATIVE} bits" if NATIVE else "oneDNN (the extension was not built)"
+    way = f"the extension, {native.LEVEL} bits" if native.LEVEL else "oneDNN (the extension was not built)"
     console.print(f"torch {torch.__version__}; ours is {way}")
     result: Row = {"torch": torch.__version__, "ours": way, "threads": options.threads, "rounds": options.rounds}
     for name in options.only:

@@ -1,8 +1,8 @@
 """The mathematics of latent diffusion: the noise schedule, what the network predicts, and the samplers.
 
-Symbols: z_0 a clean latent, z_t = sqrt(alpha_bar_t) z_0 + sqrt(1 - alpha_bar_t) eps the noised one, t in 0..999,
-v = sqrt(alpha_bar_t) eps - sqrt(1 - alpha_bar_t) z_0 (Salimans & Ho, arXiv 2202.00512); t = CLEAN means z_0 itself.
-Knows nothing of networks, text and motion.
+Symbols: z_0 is a clean latent, eps Gaussian noise, t a time in 0..999, and z_t = sqrt(alpha_bar_t) z_0 +
+sqrt(1 - alpha_bar_t) eps the noised latent; t = CLEAN means z_0 itself.  The velocity is v = sqrt(alpha_bar_t) eps -
+sqrt(1 - alpha_bar_t) z_0 (Salimans & Ho, arXiv 2202.00512).  It knows nothing of networks, text and motion.
 """
 
 from collections.abc import Callable
@@ -18,26 +18,35 @@ from torch import Tensor
 from lead.errors import LeadError
 
 CLEAN = -1
+"""The time of a clean latent."""
 Sampler = Literal["ddim", "dpm++"]
+
+
+Latents = Float[Tensor, "batch latents d_latent"]
+Network = Callable[[Latents, Int[Tensor, "batch"]], Latents]
+"""Of z_t and t, one time per row: the prediction of v or eps."""
 
 
 @dataclass(frozen=True)
 class DiffusionConfig:
+    """The noise schedule, and how latents are sampled by default."""
+
     steps: int = 1000
+    """Noise levels."""
     beta_start: float = 0.00085
     beta_end: float = 0.012
     prediction: Literal["v", "epsilon"] = "v"
     sampling_steps: int = 10
     guidance: float = 1.5
     schedule: Literal["scaled-linear", "cosine"] = "scaled-linear"
-    """Betas linear in their square roots, MLD's; or alpha_bar a squared cosine, which needs no beta_start and end."""
+    """Square roots of beta rise linearly (MLD's); or alpha_bar is a squared cosine, without beta_start and beta_end."""
     sampler: Sampler = "ddim"
     spacing: Literal["trailing", "leading"] = "trailing"
-    """Of sampling times: from pure noise down to a clean latent; or MLD's, from t = 1 up, which stop at t = 0."""
+    """Sampling times: "trailing" from pure noise to a clean latent; "leading" (MLD's) ends at t = 0."""
 
 
 class Diffusion:
-    """A noise schedule, and what a network trained under it predicts."""
+    """A noise schedule, and the quantity that a network trained under it predicts."""
 
     def __init__(self, config: DiffusionConfig):
         self.config = config
@@ -45,45 +54,55 @@ class Diffusion:
         self.alpha_bar = torch.cumprod(1 - betas, dim=0).float()
 
     def scales(self, t: Int[Tensor, "batch"]) -> tuple[Float[Tensor, "batch 1 1"], Float[Tensor, "batch 1 1"]]:
-        """sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), ready to multiply latents."""
+        """sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), in a shape that multiplies latents."""
         signal, noise = self._scales.to(t.device)[:, t, None, None]
         return signal, noise
 
     @cached_property
     def _scales(self) -> Float[Tensor, "2 levels"]:
-        """`scales` of all noise levels, and last of CLEAN, which as an index is the last."""
+        """`scales` of all noise levels; the last are those of CLEAN, which indexes the last."""
         alpha_bar = torch.cat([self.alpha_bar, torch.ones_like(self.alpha_bar[:1])])
         return torch.stack([alpha_bar.sqrt(), (1 - alpha_bar).sqrt()])
 
-    def add_noise(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """z_t."""
+    def add_noise(self, z_0: Latents, t: Int[Tensor, "batch"], eps: Latents) -> Latents:
+        """z_t, of a clean latent and noise."""
         signal, noise = self.scales(t)
         return signal * z_0 + noise * eps
 
-    def target(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """What the network learns to predict from z_t."""
+    def target(self, z_0: Latents, t: Int[Tensor, "batch"], eps: Latents) -> Latents:
+        """What the network learns to predict from z_t: v or eps."""
         if self.config.prediction == "epsilon":
             return eps
         signal, noise = self.scales(t)
         return signal * eps - noise * z_0
 
-    def clean_and_noise(self, z_t: Tensor, t: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
-        """The estimates of z_0 and eps that a network's output means; the inverse of `noised` and `target`."""
+    def clean_and_noise(
+        self, z_t: Latents, t: Int[Tensor, "batch"], output: Latents
+    ) -> tuple[Latents, Latents]:
+        """The estimates of z_0 and eps that follow from a network's output; the inverse of `add_noise` and `target`."""
         signal, noise = self.scales(t)
         if self.config.prediction == "epsilon":
             return (z_t - noise * output) / signal, output
         return signal * z_t - noise * output, noise * z_t + signal * output
 
-    def ddim_step(self, z_t: Tensor, output: Tensor, now: tuple[float, float], then: tuple[float, float]) -> Tensor:
-        """z_next of one time's `scales` and the next one's: z_0 and eps as estimated, mixed anew, in few operations."""
-        (signal, noise), (next_signal, next_noise) = now, then
+    def ddim_step(
+        self, z_t: Latents, output: Latents, scales: tuple[float, float], next_scales: tuple[float, float]
+    ) -> Latents:
+        """z_next = next_signal z_0 + next_noise eps, of the estimates of z_0 and eps, in few operations.
+
+        `scales` are those of this time and `next_scales` those of the next one.
+        """
+        (signal, noise), (next_signal, next_noise) = scales, next_scales
         if self.config.prediction == "epsilon":
             return torch.sub(z_t, output, alpha=noise).mul_(next_signal / signal).add_(output, alpha=next_noise)
-        of_z, of_output = next_signal * signal + next_noise * noise, next_noise * signal - next_signal * noise
-        return (of_z * z_t).add_(output, alpha=of_output)
+        z_share, output_share = next_signal * signal + next_noise * noise, next_noise * signal - next_signal * noise
+        return (z_share * z_t).add_(output, alpha=output_share)
 
     def sampling_times(self, steps: int) -> Int[Tensor, "times"]:
-        """Where a sampler evaluates the network, `steps` evenly spaced times downward, and last where it ends."""
+        """`steps` evenly spaced, falling times at which a sampler evaluates the network; then the time of its result.
+
+        LeadError unless 1 <= steps < the number of noise levels.
+        """
         total = self.config.steps
         if not 1 <= steps < total:
             raise LeadError(f"{steps} sampling steps; expected 1 to {total - 1}: the base has {total} noise levels")
@@ -99,7 +118,7 @@ def _scaled_linear_betas(config: DiffusionConfig) -> Float[Tensor, "steps"]:
 
 
 def _cosine_betas(config: DiffusionConfig) -> Float[Tensor, "steps"]:
-    """Of alpha_bar_t = f(t) / f(0), f(t) = cos^2((t / T + s) / (1 + s) * pi / 2), s = 0.008, each at most 0.999.
+    """The betas of alpha_bar_t = f(t) / f(0), f(t) = cos^2((t / T + s) / (1 + s) * pi / 2), s = 0.008; at most 0.999.
 
     Nichol & Dhariwal, arXiv 2102.09672, Eq. 17.
     """
@@ -108,42 +127,35 @@ def _cosine_betas(config: DiffusionConfig) -> Float[Tensor, "steps"]:
     return (1 - f[1:] / f[:-1]).clamp(max=0.999)
 
 
-Network = Callable[[Tensor, Tensor], Tensor]
-
-
 def sample(
     diffusion: Diffusion,
     network: Network,
-    noise: Float[Tensor, "batch latents d_latent"],
+    noise: Latents,
     steps: int,
-    sampler: Sampler | None = None,
-) -> Float[Tensor, "batch latents d_latent"]:
-    """From noise to a latent by the sampler of that name, the configured one where none is given."""
+    sampler: str | None = None,
+) -> Latents:
+    """Latents from noise, by the named sampler or else by the config's; LeadError for an unknown name."""
     name = sampler or diffusion.config.sampler
     if name not in get_args(Sampler):
         raise LeadError(f"there is no sampler {name!r}; choose one of {', '.join(get_args(Sampler))}")
     return {"ddim": ddim, "dpm++": dpm_solver}[name](diffusion, network, noise, steps)
 
 
-def ddim(
-    diffusion: Diffusion, network: Network, noise: Float[Tensor, "batch latents d_latent"], steps: int
-) -> Float[Tensor, "batch latents d_latent"]:
+def ddim(diffusion: Diffusion, network: Network, noise: Latents, steps: int) -> Latents:
     """Deterministic DDIM (Song et al., arXiv 2010.02502, eta = 0), of first order; nothing is clipped."""
     z_t, times = noise, diffusion.sampling_times(steps).to(noise.device)
     scales = zip(*(part.flatten().tolist() for part in diffusion.scales(times)), strict=True)
-    for t, (now, then) in zip(times[:, None].expand(-1, len(noise)), pairwise(scales), strict=False):
-        z_t = diffusion.ddim_step(z_t, network(z_t, t), now, then)
+    for t, (current, following) in zip(times[:, None].expand(-1, len(noise)), pairwise(scales), strict=False):
+        z_t = diffusion.ddim_step(z_t, network(z_t, t), current, following)
     return z_t
 
 
-def dpm_solver(
-    diffusion: Diffusion, network: Network, noise: Float[Tensor, "batch latents d_latent"], steps: int
-) -> Float[Tensor, "batch latents d_latent"]:
+def dpm_solver(diffusion: Diffusion, network: Network, noise: Latents, steps: int) -> Latents:
     """DPM-Solver++(2M) (Lu et al., arXiv 2211.01095, algorithm 2), multistep, of second order; nothing is clipped.
 
-    With lambda = log(alpha / sigma) and h its change over a step, and D the line through the last two estimates of
-    z_0, read half a step ahead:  z_next = sigma_next / sigma z - alpha_next (e^-h - 1) D.
-    The first step has one estimate only; the last takes its own alone too, for lambda may end at infinity.
+    With lambda = log(alpha / sigma), h its change over a step, and D the value, half a step ahead, of the line through
+    the last two estimates of z_0:  z_next = sigma_next / sigma z - alpha_next (e^-h - 1) D.
+    The first step has only one estimate.  The last step uses its own estimate alone, since lambda may end at infinity.
     """
     z_t, before, h_before = noise, None, torch.ones(())
     times = diffusion.sampling_times(steps)[:, None].expand(-1, len(noise)).to(noise.device)
@@ -160,19 +172,22 @@ def dpm_solver(
     return z_t
 
 
-def guided(
-    conditioned: Callable[[Float[Tensor, "batch d_text"], Int[Tensor, "batch"]], Network],
+def guide(
+    condition: Callable[[Float[Tensor, "rows d_text"], Int[Tensor, "rows"]], Network],
     text: Float[Tensor, "batch d_text"],
     unconditional: Float[Tensor, "1 d_text"],
     lengths: Int[Tensor, "batch"],
     guidance: float,
 ) -> Network:
-    """Classifier-free guidance (Ho & Salimans, arXiv 2207.12598): u + g (c - u), both in one doubled batch."""
-    if guidance == 1.0:
-        return conditioned(text, lengths)
-    both = conditioned(torch.cat([text, unconditional.expand_as(text)]), torch.cat([lengths, lengths]))
+    """Classifier-free guidance (Ho & Salimans, arXiv 2207.12598): u + g (c - u), both in one doubled batch.
 
-    def predict(z_t: Tensor, t: Tensor) -> Tensor:
+    `condition` gives the network for text features and lengths; g = 1 is the network without guidance.
+    """
+    if guidance == 1.0:
+        return condition(text, lengths)
+    both = condition(torch.cat([text, unconditional.expand_as(text)]), torch.cat([lengths, lengths]))
+
+    def predict(z_t: Latents, t: Int[Tensor, "batch"]) -> Latents:
         with_text, without = both(torch.cat([z_t, z_t]), torch.cat([t, t])).chunk(2)
         return torch.lerp(without, with_text, guidance)
 

@@ -25,9 +25,10 @@ from torch import Tensor, nn
 from lead.checkpoint import atomic_write, build, parsed
 from lead.conditioning import Words, active_concepts
 from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
-from lead.diffusion import Diffusion, DiffusionConfig, Sampler, guided
+from lead.diffusion import Diffusion, DiffusionConfig, Sampler, guide
 from lead.diffusion import sample as sample_latents
 from lead.errors import LeadError
+from lead.kernels import optimize
 from lead.motion import Motion
 from lead.motion.features import Stats
 from lead.motion.skeleton import Skeleton, skeleton_of
@@ -132,7 +133,8 @@ class Lead(nn.Module):
                 f"{path} has format {metadata.get('format', 'none')!r}; expected {FORMAT!r}, a LEAD base model"
             )
         config = parsed(metadata.get("config", ""), str(path))
-        return build(lambda raw: cls(_config_from_json(raw)), config, tensors, str(path)).to(device)
+        base = build(lambda raw: cls(_config_from_json(raw)), config, tensors, str(path)).to(device)
+        return optimize(base)
 
     def save(self, path: str | Path, compact: bool = False) -> Path:
         """One safetensors file with the config in its metadata; `compact` is a third of the size, and not exact.
@@ -210,8 +212,8 @@ class Lead(nn.Module):
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
         steps = steps or c.sampling_steps
-        conditioned = partial(self.denoiser.conditioned, times=self.diffusion.sampling_times(steps)[:-1])
-        predict = guided(conditioned, text, self.text.encode_unconditional(), lengths, scale)
+        condition = partial(self.denoiser.condition, times=self.diffusion.sampling_times(steps)[:-1])
+        predict = guide(condition, text, self.text.encode_unconditional(), lengths, scale)
         if scale != 1.0:
             adapters = [(adapter, rows.repeat(2), reach.repeat(2)) for adapter, rows, reach in adapters]
 

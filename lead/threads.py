@@ -1,29 +1,34 @@
-"""Parts of a batch side by side, each computed from end to end by a thread of its own.
+"""Parts of a batch side by side, each computed from start to end by one thread.
 
-torch cuts every product among its threads and waits for all of them after each; of products of a few hundred rows two
-cores make a tenth more than one, and far less where another program holds a core.
+torch splits every product among its threads and waits for all of them after each one.  For products of a few hundred
+rows, two cores are then a tenth faster than one; where another program holds a core, they gain far less.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 
 Part = TypeVar("Part")
-Made = TypeVar("Made")
-Each = Callable[[Callable[[Part], Made], Sequence[Part]], list[Made]]
-"""Called with a function and parts: the function's results in the parts' order."""
+Result = TypeVar("Result")
+
+
+@runtime_checkable
+class Each(Protocol):
+    """A function of a function and parts: it returns the function's results in the order of the parts."""
+
+    def __call__(self, work: Callable[[Part], Result], parts: Sequence[Part], /) -> list[Result]: ...
 
 
 @contextmanager
 def side_by_side(ways: int) -> Iterator[Each]:
-    """Gives a function that works on up to `ways` parts at once, torch's threads shared out among them.
+    """Yield an `Each` that computes up to `ways` parts at once; torch's threads are divided among the parts.
 
-    Inside, the caller too has only a part's share of the threads.  Where torch has one thread the parts follow each
-    other, with the same results.  Gradients are recorded where they are in the caller; autocast has to be entered by
-    the function itself.
+    Inside, the caller itself has only one part's share of the threads.  If torch has one thread, the parts are computed
+    one after the other, with the same results.  Gradients are recorded if the caller of `Each` records them.  The work
+    has to enter autocast itself.
     """
     threads = torch.get_num_threads()
     if threads == 1:
@@ -32,14 +37,14 @@ def side_by_side(ways: int) -> Iterator[Each]:
     share = max(threads // ways, 1)
     with ThreadPoolExecutor(ways, initializer=torch.set_num_threads, initargs=(share,)) as pool:
 
-        def each(work: Callable[[Part], Made], parts: Sequence[Part]) -> list[Made]:
+        def each(work: Callable[[Part], Result], parts: Sequence[Part], /) -> list[Result]:
             recording = torch.is_grad_enabled()
 
-            def made(part: Part) -> Made:
+            def run(part: Part) -> Result:
                 with torch.set_grad_enabled(recording):
                     return work(part)
 
-            return list(pool.map(made, parts))
+            return list(pool.map(run, parts))
 
         torch.set_num_threads(share)
         try:

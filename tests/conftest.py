@@ -74,9 +74,10 @@ def walk() -> Motion:
 
 @pytest.fixture(scope="session")
 def tiny_base():
-    """A base with random weights, small enough for any test; treat it as read-only."""
+    """A base with random weights, small enough for any test, optimized as `Lead.load` does; treat it as read-only."""
     import torch
 
+    from lead.kernels import optimize
     from lead.model import Lead, LeadConfig
     from lead.networks.denoiser import DenoiserConfig
     from lead.networks.projector import ProjectorConfig
@@ -102,4 +103,4 @@ def tiny_base():
     base.manners = StyleTokens.drawn(config.manners, vocabulary.mean, vocabulary.std)
     base.mean[:] = torch.from_numpy(walking().features().mean(axis=0))
     base.std.fill_(0.2)
-    return base.eval().requires_grad_(False)
+    return optimize(base.eval().requires_grad_(False))

@@ -1,7 +1,8 @@
-"""The optional extension `lead.kernels._native` (C++, `lead/kernels/csrc`): matrices in panels and transformer stacks on x86-64.
+"""The optional extension `lead.kernels._native` (C++, `lead/kernels/csrc`): matrices and transformer stacks on x86-64.
 
-Structures are those of `lead/kernels/csrc/stack.h`; tensors are float32, contiguous and on the CPU.  Where the extension was
-not built, or the machine has no AVX2, LEVEL is 0 and nothing here may be called.  Knows nothing of modules.
+The structures are those of `lead/kernels/csrc/stack.h`.  Tensors are float32, contiguous and on the CPU.  If the
+extension was not built, or the machine has no AVX2, LEVEL is 0 and no function may be called.  It knows nothing of
+modules.
 """
 
 import ctypes
@@ -17,7 +18,7 @@ from torch import Tensor
 
 
 class Matrix(Structure):
-    """W and b in panels, and a low-rank addition of `rank` where that is not 0."""
+    """W and b in panels, and a low-rank addition if `rank` is not 0."""
 
     _fields_ = (
         *((name, c_int64) for name in ("inputs", "outputs", "rank")),
@@ -26,10 +27,14 @@ class Matrix(Structure):
 
 
 class Norm(Structure):
+    """A layer norm."""
+
     _fields_ = (("gain", c_void_p), ("shift", c_void_p), ("eps", c_float))
 
 
 class Layer(Structure):
+    """The matrices and norms of a transformer's layer."""
+
     _fields_ = (
         *((name, Matrix) for name in ("join", "qkv", "out", "first", "second")),
         *((name, Norm) for name in ("norm_1", "norm_2")),
@@ -39,6 +44,8 @@ class Layer(Structure):
 
 
 class Stack(Structure):
+    """A transformer's layers."""
+
     _fields_ = (
         ("layers", POINTER(Layer)),
         *((name, c_int64) for name in ("count", "joins", "width", "heads", "hidden")),
@@ -48,10 +55,14 @@ class Stack(Structure):
 
 
 class Piece(Structure):
+    """Consecutive tokens of each sample."""
+
     _fields_ = (("at", c_void_p), ("tokens", c_int64), ("stride", c_int64))
 
 
 class Call(Structure):
+    """One evaluation's inputs and outputs."""
+
     _fields_ = (
         ("pieces", POINTER(Piece)),
         ("count", c_int64),
@@ -61,16 +72,17 @@ class Call(Structure):
 
 
 LAYOUT = 1
-"""Of the structures, as in `stack.h`."""
+"""The version of the structures, as in `stack.h`."""
 
 
-def _library() -> Any:
+def _load_library() -> Any:
+    """The extension; None if it is missing or was built from sources with other structures."""
     found = find_spec("lead.kernels._native")
     if found is None or found.origin is None:
         return None
     library = ctypes.CDLL(found.origin)
     library.lead_layout.restype = c_int64
-    if library.lead_layout() != LAYOUT:  # built before a change of the sources
+    if library.lead_layout() != LAYOUT:
         return None
     for function, arguments in {
         "lead_level": [],
@@ -84,60 +96,63 @@ def _library() -> Any:
     return library
 
 
-_LIBRARY = _library()
+_LIBRARY = _load_library()
 LEVEL: int = _LIBRARY.lead_level() if _LIBRARY else 0
-"""Bits of the vectors that are computed with: 512 (AVX-512) or 256 (AVX2 and FMA)."""
-HUGE = 1 << 21
-"""Bytes of a large page."""
+"""Bits of the vectors in use: 512 (AVX-512), 256 (AVX2 and FMA), or 0 without the extension."""
+LARGE_PAGE = 1 << 21
+"""Bytes."""
 
 
 def packed_size(inputs: int, outputs: int) -> int:
-    """Numbers that a packed matrix takes."""
-    return _LIBRARY.lead_packed_size(LEVEL, inputs, outputs)
+    """How many numbers a packed matrix takes."""
+    return int(_LIBRARY.lead_packed_size(LEVEL, inputs, outputs))
 
 
-def pack(weight: Float[Tensor, "outputs inputs"], bias: Float[Tensor, " outputs"] | None, room: Tensor) -> Matrix:
-    """The matrix put into `room`, which must live as long as it."""
+def pack(
+    weight: Float[Tensor, "outputs inputs"], bias: Float[Tensor, " outputs"] | None, room: Float[Tensor, " numbers"]
+) -> Matrix:
+    """Pack the matrix into `room`, of `packed_size` numbers, which has to live as long as the result."""
     outputs, inputs = weight.shape
     weight, bias = weight.detach().contiguous(), None if bias is None else bias.detach().contiguous()
-    _LIBRARY.lead_pack(LEVEL, weight.data_ptr(), place(bias), inputs, outputs, room.data_ptr())
+    _LIBRARY.lead_pack(LEVEL, weight.data_ptr(), address_of(bias), inputs, outputs, room.data_ptr())
     return Matrix(inputs, outputs, 0, room.data_ptr())
 
 
-def place(tensor: Tensor | None) -> int | None:
+def address_of(tensor: Tensor | None) -> int | None:
+    """Where a tensor's numbers are; None for None."""
     return None if tensor is None else tensor.data_ptr()
 
 
-def mapped(
+def multiply(
     matrix: Matrix, x: Float[Tensor, "*batch inputs"], gelu: bool, plus: Float[Tensor, "*batch outputs"] | None
 ) -> Float[Tensor, "*batch outputs"]:
-    """W x + b, of that its GELU, and `plus` added."""
-    if x.ndim != 2 or x.stride(1) != 1:  # rows may overlap
+    """W x + b, with `gelu` its GELU, and `plus` added."""
+    if x.ndim != 2 or x.stride(1) != 1:  # rows of a matrix may overlap
         x = x.contiguous()
     plus = None if plus is None else plus.contiguous()
     stride = x.stride(0) if x.ndim == 2 else matrix.inputs
     y = x.new_empty(*x.shape[:-1], matrix.outputs)
     rows, threads = x.numel() // matrix.inputs, torch.get_num_threads()
-    _LIBRARY.lead_map(LEVEL, byref(matrix), x.data_ptr(), rows, stride, place(plus), y.data_ptr(), gelu, threads)
+    _LIBRARY.lead_map(LEVEL, byref(matrix), x.data_ptr(), rows, stride, address_of(plus), y.data_ptr(), gelu, threads)
     return y
 
 
 def evaluate(stack: Stack, call: Call, read: object) -> None:
-    """Fill the call's outputs; `read` holds the tensors that the call reads."""
+    """Compute the call's outputs; `read` keeps the tensors alive that the call reads."""
     _LIBRARY.lead_evaluate(LEVEL, byref(stack), byref(call))
 
 
-def rooms(sizes: Iterable[int]) -> list[Tensor]:
-    """Places for so many numbers each, side by side; large ones on pages of 2 MB where the system has them.
+def allocate(sizes: Iterable[int]) -> list[Float[Tensor, " _"]]:
+    """Tensors of so many numbers each, side by side; large ones on pages of 2 MB if the system has them.
 
-    30 MB of weights lie on more small pages than a core remembers the places of, which costs 2 % at large batches and
+    30 MB of weights lie on more small pages than a core remembers the places of.  This costs 2 % at large batches, and
     more at small ones.
     """
     sizes = list(sizes)
-    if 4 * sum(sizes) < 4 * HUGE or not hasattr(mmap, "MADV_HUGEPAGE"):
-        return list(torch.empty(sum(sizes)).split(sizes))
-    pages = mmap.mmap(-1, 4 * sum(sizes) + HUGE)
+    if 4 * sum(sizes) < 4 * LARGE_PAGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return list(torch.split(torch.empty(sum(sizes)), sizes))
+    pages = mmap.mmap(-1, 4 * sum(sizes) + LARGE_PAGE)
     pages.madvise(mmap.MADV_HUGEPAGE)
     numbers = torch.frombuffer(pages, dtype=torch.float32)
-    start = -numbers.data_ptr() % HUGE // 4
-    return list(numbers[start : start + sum(sizes)].split(sizes))
+    start = -numbers.data_ptr() % LARGE_PAGE // 4
+    return list(torch.split(numbers[start : start + sum(sizes)], sizes))

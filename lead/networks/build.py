@@ -1,6 +1,7 @@
-"""Which VAE and which denoiser a config means: ours ("packed") or MLD's as published ("mld").
+"""Builds the VAE and the denoiser of a config: our own, or MLD's as published.
 
-A config's class says which; in JSON its key "architecture" does, and where there is none it is ours.
+The class of a config says which.  In JSON its key "architecture" says so: "mld" for MLD's; without the key they are
+our own.
 """
 
 from collections.abc import Mapping
@@ -17,10 +18,12 @@ AnyDenoiserConfig = DenoiserConfig | MldDenoiserConfig
 
 
 def vae_config(values: Mapping[str, Any]) -> AnyVAEConfig:
+    """The config of these JSON values."""
     return MldVAEConfig(**values) if values.get("architecture") == "mld" else VAEConfig(**values)
 
 
 def denoiser_config(values: Mapping[str, Any]) -> AnyDenoiserConfig:
+    """The config of these JSON values."""
     return MldDenoiserConfig(**values) if values.get("architecture") == "mld" else DenoiserConfig(**values)
 
 

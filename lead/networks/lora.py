@@ -8,14 +8,16 @@ Knows nothing of prompts, noise levels and files.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - as everywhere in this field
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from lead.errors import LeadError
-from lead.kernels.linear import Addition, Linear
 
 PREFIX, DOWN, UP = "adapter.", "/down", "/up"
 
@@ -35,7 +37,7 @@ class LoRA(nn.Module):
         """One that changes nothing yet (`up` is zero), for every linear layer of the network's transformer blocks."""
         layers = {}
         for name, layer in network.named_modules():
-            if type(layer) in (nn.Linear, Linear) and "block" in name:
+            if _is_linear(layer) and "block" in name:
                 down = torch.randn(rank, layer.in_features, generator=generator) / layer.in_features**0.5
                 device = layer.weight.device
                 layers[name] = (down.to(device), torch.zeros(layer.out_features, rank, device=device))
@@ -57,6 +59,23 @@ class LoRA(nn.Module):
         return {PREFIX + name + end: x.detach() for name, down, up in rows for end, x in ((DOWN, down), (UP, up))}
 
 
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """up (s * down x), added to a linear layer's output: a forward hook of the layer."""
+
+    down: Float[Tensor, "rank inputs"]
+    up: Float[Tensor, "outputs rank"]
+    strengths: Float[Tensor, " batch"]
+    """s of each row of the batch."""
+
+    def __call__(
+        self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Float[Tensor, "*batch outputs"]
+    ) -> Float[Tensor, "*batch outputs"]:
+        low = F.linear(inputs[0], self.down)
+        low = low * self.strengths.to(low.dtype).view(-1, *[1] * (low.ndim - 1))
+        return torch.addmm(output.flatten(0, -2), low.flatten(0, -2), self.up.mT).view_as(output)
+
+
 @contextmanager
 def apply_lora(network: nn.Module, adapters: Sequence[tuple[LoRA, Float[Tensor, "batch"]]]) -> Iterator[None]:
     """Inside, the network has the additions; each adapter comes with its strength for every row of the batch.
@@ -70,6 +89,11 @@ def apply_lora(network: nn.Module, adapters: Sequence[tuple[LoRA, Float[Tensor, 
                 handle = layer.register_forward_hook(Addition(down, up, strengths))
                 stack.callback(handle.remove)
         yield
+
+
+def _is_linear(layer: nn.Module) -> TypeGuard[nn.Linear]:
+    """Whether a hook on the layer acts: torch's attention reads its output layer's weights and never calls it."""
+    return isinstance(layer, nn.Linear) and not isinstance(layer, NonDynamicallyQuantizableLinear)
 
 
 def _layer(network: nn.Module, name: str, down: Tensor, up: Tensor) -> nn.Module:

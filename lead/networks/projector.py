@@ -1,8 +1,9 @@
 """LEAD's projector: motion latents into the text tower's space (E_proj) and back (D_proj).
 
-Both are small networks over the latent tokens.  z_proj keeps one vector of the text space a token, so that nothing
-need be lost; their mean is what the caption's feature is compared with.  Source: LEAD (arXiv 2410.14508), section 3;
-its losses are L_align (cosine), L_rec (squared error) and L_var (below).  Works on scaled latents.
+Both are small networks over the latent tokens of one clip.  z_proj has one vector of the text space per latent token,
+so that no information has to be lost; the mean of a clip's vectors is compared with its caption's feature.
+Latents are scaled to unit spread.  Source: LEAD (arXiv 2410.14508), section 3; its losses are L_align (cosine), L_rec
+(squared error) and L_var (below).
 """
 
 from dataclasses import dataclass
@@ -13,8 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize
 
-from lead.kernels.linear import Linear
-from lead.networks.layers import Transformer, lengths_to_mask, sinusoid
+from lead.networks.layers import Sinusoid, Transformer, lengths_to_mask
 
 
 @dataclass(frozen=True)
@@ -28,31 +28,34 @@ class ProjectorConfig:
     ff: int = 512
     frames_per_latent: int = 16
     architecture: Literal["transformer", "mlp"] = "transformer"
-    """What mixes the tokens; an MLP of as many parameters sees each by itself."""
+    """A transformer mixes the tokens; an MLP with as many parameters sees each token by itself."""
     pooling: Literal["tokens", "clip"] = "tokens"
-    """A vector of the text space for each token, or one for the whole clip, from which D_proj tells all tokens."""
+    """A vector of the text space for each token, or one for the whole clip, from which D_proj makes all tokens."""
     linear: bool = False
-    """Whether the networks correct a linear map each way, started as an isometry and its inverse."""
+    """Whether each network corrects a linear map; the two maps start as an isometry and its inverse."""
 
 
 class Projector(nn.Module):
+    """E_proj (`encode`) and D_proj (`decode`)."""
+
     def __init__(self, config: ProjectorConfig):
         super().__init__()
         c = self.config = config
-        self.latents_in, self.text_out = Linear(c.d_latent, c.width), Linear(c.width, c.d_text)
-        self.text_in, self.latents_out = Linear(c.d_text, c.width), Linear(c.width, c.d_latent)
-        self.to_text, self.to_latent = _mixer(c), _mixer(c)
+        self.latents_in, self.text_out = nn.Linear(c.d_latent, c.width), nn.Linear(c.width, c.d_text)
+        self.text_in, self.latents_out = nn.Linear(c.d_text, c.width), nn.Linear(c.width, c.d_latent)
+        self.to_text, self.to_latent = _build_mixer(c), _build_mixer(c)
+        self.sinusoid = Sinusoid(c.width)
         if c.pooling == "clip":
-            self.length_in = Linear(c.width, c.width)
+            self.length_in = nn.Linear(c.width, c.width)
         if c.linear:
-            self.linear_in, self.linear_out = Linear(c.d_latent, c.d_text), Linear(c.d_text, c.d_latent)
+            self.linear_in, self.linear_out = nn.Linear(c.d_latent, c.d_text), nn.Linear(c.d_text, c.d_latent)
             self._start_as_isometry()
 
     def encode(
         self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch latents d_text"]:
-        """E_proj: z_proj, a vector of the text space for each latent token (with pooling "clip" all the same)."""
-        z_proj = self.text_out(self._mixed(self.to_text, self.latents_in(z), lengths)).float()
+        """E_proj: z_proj, a vector of the text space for each latent token; with pooling "clip" all are equal."""
+        z_proj = self.text_out(self._mix(self.to_text, self.latents_in(z), lengths)).float()
         if self.config.linear:
             z_proj = z_proj + self.linear_in(z).float()
         if self.config.pooling == "clip":
@@ -65,18 +68,20 @@ class Projector(nn.Module):
         """D_proj."""
         x = self.text_in(z_proj)
         if self.config.pooling == "clip":
-            x = x + self.length_in(sinusoid(lengths, self.config.width))[:, None]
-        z = self.latents_out(self._mixed(self.to_latent, x, lengths)).float()
+            x = x + self.length_in(self.sinusoid(lengths))[:, None]
+        z = self.latents_out(self._mix(self.to_latent, x, lengths)).float()
         return z + self.linear_out(z_proj).float() if self.config.linear else z
 
-    def realign(self, z: Tensor, lengths: Tensor) -> Tensor:
-        """D_proj(E_proj(z)): the latent as the realigned space tells it."""
+    def realign(
+        self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch latents d_latent"]:
+        """D_proj(E_proj(z)): the latent that the realigned space gives back."""
         return self.decode(self.encode(z, lengths), lengths)
 
     def pool(
         self, z_proj: Float[Tensor, "batch latents d_text"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch d_text"]:
-        """The clip's one vector in the text space: the mean over its tokens."""
+        """A clip's vector in the text space: the mean over its tokens."""
         mask = self.mask(lengths, z_proj.shape[1])[..., None]
         return (z_proj * mask).sum(dim=1) / mask.sum(dim=1)
 
@@ -84,13 +89,15 @@ class Projector(nn.Module):
         per = self.config.frames_per_latent
         return lengths_to_mask((lengths + per - 1) // per, tokens)
 
-    def _mixed(self, mixer: nn.Module, x: Tensor, lengths: Tensor) -> Tensor:
-        places = sinusoid(torch.arange(x.shape[1], device=x.device), self.config.width)
+    def _mix(
+        self, mixer: nn.Module, x: Float[Tensor, "batch tokens width"], lengths: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch tokens width"]:
+        places = self.sinusoid(torch.arange(x.shape[1], device=x.device))
         return mixer(x + places, self.mask(lengths, x.shape[1]))
 
     @torch.no_grad()
     def _start_as_isometry(self) -> None:
-        """Distances of latents carry over into the text space; the networks start by correcting nothing."""
+        """Start with linear maps that keep the distances between latents, and with corrections of 0."""
         nn.init.orthogonal_(self.linear_in.weight)
         self.linear_out.weight.copy_(self.linear_in.weight.T)
         for bias in (self.linear_in.bias, self.linear_out.bias):
@@ -101,12 +108,12 @@ class Projector(nn.Module):
 
 
 class Perceptron(nn.Module):
-    """Residual feed-forward blocks on each token by itself; takes a Transformer's place."""
+    """Residual feed-forward blocks on each token by itself, in place of a Transformer."""
 
     def __init__(self, width: int, layers: int, ff: int):
         super().__init__()
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(width), Linear(width, ff), nn.GELU(), Linear(ff, width))
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, ff), nn.GELU(), nn.Linear(ff, width))
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
@@ -119,15 +126,15 @@ class Perceptron(nn.Module):
         return self.norm(x)
 
 
-def _mixer(c: ProjectorConfig) -> Transformer | Perceptron:
-    """One way's network; the MLP's wider feed-forward has the parameters that attention would have."""
+def _build_mixer(c: ProjectorConfig) -> Transformer | Perceptron:
+    """The network of E_proj or D_proj; an MLP's feed-forward is wider, by the number of attention's parameters."""
     if c.architecture == "mlp":
         return Perceptron(c.width, c.layers, c.ff + 2 * c.width)
     return Transformer(c.width, c.layers, c.heads, c.ff)
 
 
 def alignment_loss(pooled: Float[Tensor, "batch d_text"], text: Float[Tensor, "batch d_text"]) -> Float[Tensor, ""]:
-    """L_align = 1 - cos(E_proj(z), tau(caption)), no negatives."""
+    """L_align = 1 - cos(E_proj(z), tau(caption)), without negatives."""
     return (1 - cosine_similarity(pooled, text, dim=-1)).mean()
 
 
@@ -136,7 +143,7 @@ def contrastive_loss(
 ) -> Float[Tensor, ""]:
     """InfoNCE (van den Oord et al., arXiv 1807.03748) over the batch's clips and captions, both ways.
 
-    A row whose caption is the same as the clip's own is no negative.
+    A row whose caption equals the clip's own is no negative.
     """
     similarity = normalize(pooled, dim=-1) @ normalize(text, dim=-1).T / temperature
     same = (text[:, None] == text[None]).all(dim=-1) & ~torch.eye(len(text), dtype=torch.bool, device=text.device)
@@ -146,7 +153,7 @@ def contrastive_loss(
 
 
 def variance_loss(z: Float[Tensor, "tokens d_latent"], z_hat: Float[Tensor, "tokens d_latent"]) -> Float[Tensor, ""]:
-    """L_var = KL(P || Q) of per-dimension Gaussians fitted to the batch's latents (P) and their reconstructions (Q)."""
+    """L_var = KL(P || Q); P and Q are Gaussians, one per dimension, fitted to latents and to their reconstructions."""
     mean, variance = z.mean(0), z.var(0) + 1e-6
     mean_hat, variance_hat = z_hat.mean(0), z_hat.var(0) + 1e-6
     ratio = variance / variance_hat

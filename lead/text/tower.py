@@ -26,7 +26,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lead.errors import LeadError
-from lead.kernels.linear import inferring
 from lead.text import openclip
 from lead.text.prompts import Slot, named_tokens
 from lead.text.tokenizer import CLIP_MERGES, Tokenizer
@@ -79,7 +78,6 @@ class TextTower(nn.Module):
         super().__init__()
         self.config = config
         self.tokenizer = Tokenizer(config.merges)
-        self._empty: tuple[list[tuple[int, int]], Tensor] | None = None
         self.transformer: Any = TextTransformer(
             vocabulary=self.tokenizer.size,
             context=config.context,
@@ -131,14 +129,8 @@ class TextTower(nn.Module):
         return (weights[:, None] * features).index_add(0, into, shares[:, None] * more)
 
     def encode_unconditional(self) -> Float[Tensor, "1 d_text"]:
-        """The empty prompt's feature; at inference it is kept until a weight changes."""
-        weights = list(self.parameters())
-        if not inferring(weights[0]) or any(weight.is_inference() for weight in weights):
-            return self.encode([""])
-        state = [(weight.data_ptr(), weight._version) for weight in weights]
-        if self._empty is None or self._empty[0] != state:
-            self._empty = state, self.encode([""])
-        return self._empty[1]
+        """The empty prompt's feature."""
+        return self.encode([""])
 
     def named_tokens(self, prompt: str) -> dict[str, float]:
         """The learned words that a prompt names, in lower case with brackets, and how strongly."""

@@ -1,8 +1,8 @@
-"""The text tower's network: open_clip's `TextTransformer` with its names, initial values and outputs, in few lines.
+"""The text tower's network: open_clip's `TextTransformer` with its names, initial values and outputs.
 
-Pre-norm blocks over embedded tokens; the causal mask lets a token see those before it and itself.  It is written
-out here because importing open_clip takes seconds and 160 MB (torchvision, transformers, timm), which every
-`generate` would pay.  Knows nothing of tokens' meaning, pooling is its caller's.
+Pre-norm blocks over embedded tokens; a causal mask lets a token see itself and the tokens before it.  The network is
+written here because importing open_clip takes seconds and 160 MB (torchvision, transformers, timm), which every
+`generate` would pay.  It knows nothing of tokenizing and pooling: `lead.text.tower` does both.
 """
 
 from collections import OrderedDict
@@ -13,13 +13,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lead.kernels import transformer as stacks
-from lead.kernels.linear import Linear, inferring, multihead
-
 
 class TextTransformer(nn.Module):
-    attn_mask: Tensor
-    """[context, context], added to scores: minus infinity where a key comes after its query."""
+    """The parts of a text tower, in open_clip's names; it has no `forward`, `lead.text.tower` calls its parts."""
+
+    attn_mask: Float[Tensor, "context context"]
+    """Added to attention's scores: minus infinity where a key comes after its query."""
 
     def __init__(
         self, vocabulary: int, context: int, width: int, layers: int, heads: int, d_text: int, quick_gelu: bool
@@ -32,9 +31,9 @@ class TextTransformer(nn.Module):
         later = np.triu(np.full((context, context), -np.inf, dtype=np.float32), 1)
         self.register_buffer("attn_mask", torch.from_numpy(later), persistent=False)
         self.text_projection = nn.Parameter(torch.empty(width, d_text))
-        self._start(width, layers)
+        self._draw_weights(width, layers)
 
-    def _start(self, width: int, layers: int) -> None:
+    def _draw_weights(self, width: int, layers: int) -> None:
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.positional_embedding, std=0.01)
         for block in self.transformer.resblocks:
@@ -46,6 +45,8 @@ class TextTransformer(nn.Module):
 
 
 class Blocks(nn.Module):
+    """Pre-norm transformer blocks, one after the other."""
+
     def __init__(self, width: int, layers: int, heads: int, quick_gelu: bool):
         super().__init__()
         self.quick_gelu = quick_gelu
@@ -54,50 +55,37 @@ class Blocks(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch tokens width"], attn_mask: Float[Tensor, "tokens tokens"]
     ) -> Float[Tensor, "batch tokens width"]:
-        """`attn_mask` is causal, which the extension knows by itself."""
-        packed = stacks.packed(self, x)
-        if packed is not None:
-            return packed.prepared([x], None)()
+        """`attn_mask` is causal."""
         for block in self.resblocks:
             x = block(x, attn_mask)
         return x
 
-    def stack(self) -> stacks.Stack:
-        """The parts, for the extension."""
-        layers = []
-        for block in self.resblocks:
-            attend, mlp = block.attn, block.mlp
-            qkv = stacks.Map(attend.in_proj_weight, attend.in_proj_bias)
-            layers.append(stacks.Layer(qkv, attend.out_proj, mlp.c_fc, mlp.c_proj, block.ln_1, block.ln_2))
-        return stacks.Stack(layers, attend.num_heads, last=None, causal=True, quick_gelu=self.quick_gelu)
-
 
 class Block(nn.Module):
-    """Attention and feed-forward, each after a layer norm and added to its input."""
+    """Attention and feed-forward; each reads a layer norm of its input, and its output is added to the input."""
 
     def __init__(self, width: int, heads: int, quick_gelu: bool):
         super().__init__()
         self.ln_1 = nn.LayerNorm(width)
-        self.attn: Any = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.attn = nn.MultiheadAttention(width, heads, batch_first=True)
         self.ln_2 = nn.LayerNorm(width)
         layers = [
-            ("c_fc", Linear(width, 4 * width)),
+            ("c_fc", nn.Linear(width, 4 * width)),
             ("gelu", QuickGELU() if quick_gelu else nn.GELU()),
-            ("c_proj", Linear(4 * width, width)),
+            ("c_proj", nn.Linear(4 * width, width)),
         ]
-        self.mlp: Any = nn.Sequential(OrderedDict(layers))
+        self.mlp = nn.Sequential(OrderedDict(layers))
 
-    def forward(self, x: Tensor, attn_mask: Tensor) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "batch tokens width"], attn_mask: Float[Tensor, "tokens tokens"]
+    ) -> Float[Tensor, "batch tokens width"]:
         y = self.ln_1(x)
-        if inferring(y):
-            x = multihead(self.attn, y, attn_mask, x)
-        else:
-            x = x + self.attn(y, y, y, need_weights=False, attn_mask=attn_mask)[0]
+        x = x + self.attn(y, y, y, need_weights=False, attn_mask=attn_mask)[0]
         return x + self.mlp(self.ln_2(x))
 
 
 class QuickGELU(nn.Module):
     """x sigmoid(1.702 x), which OpenAI's CLIP was trained with."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
         return x * torch.sigmoid(1.702 * x)

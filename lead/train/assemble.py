@@ -15,6 +15,7 @@ from torch import nn
 from lead.checkpoint import build
 from lead.diffusion import Diffusion, DiffusionConfig, Sampler
 from lead.errors import LeadError
+from lead.kernels import optimize
 from lead.model import Lead, LeadConfig
 from lead.motion.features import Stats
 from lead.networks.build import AnyDenoiser, AnyVAE, build_denoiser, build_vae, denoiser_config, vae_config
@@ -115,4 +116,4 @@ def assemble(
     base.manners.load_state_dict(words.state_dict())
     base.mean.copy_(torch.from_numpy(stats.mean))
     base.std.copy_(torch.from_numpy(stats.std))
-    return base
+    return optimize(base)

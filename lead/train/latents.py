@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from lead.checkpoint import atomic_write
 from lead.data import dataset as motion_data
 from lead.data.dataset import MAX_FRAMES, STYLE_TOKEN, Clip
+from lead.kernels import optimize
 from lead.motion.features import Stats
 from lead.networks.build import AnyVAE
 from lead.networks.style_tokens import StyleTokens
@@ -180,7 +181,7 @@ def load_latents(data: Path, run: Path, vae: AnyVAE, tower: TextTower, words: St
     path = Path(run) / f"latents-{key}.safetensors"
     with main_first(device):
         if not path.is_file():
-            packed = _made(data, vae.to(device), tower.to(device), words)
+            packed = _made(data, optimize(vae.to(device)), tower.to(device), words)
             for stale in path.parent.glob("latents-*.safetensors"):
                 stale.unlink()
             with atomic_write(path) as partial:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lead.diffusion import Diffusion, DiffusionConfig, ddim, guided
+from lead.diffusion import Diffusion, DiffusionConfig, ddim, guide
 from lead.motion import features_to_joints as features_to_joints_numpy
 from lead.networks.denoiser import Denoiser, DenoiserConfig
 from lead.networks.layers import Transformer, lengths_to_mask, masked_mean
@@ -112,9 +112,9 @@ def test_guidance_is_linear_and_one_means_none():
 
     z, t, text, none = torch.randn(2, 3, 4), torch.zeros(2).long(), torch.randn(2, 6), torch.randn(1, 6)
     lengths = torch.tensor([40, 40])
-    torch.testing.assert_close(guided(network, text, none, lengths, 1.0)(z, t), z + text[:, :1, None])
+    torch.testing.assert_close(guide(network, text, none, lengths, 1.0)(z, t), z + text[:, :1, None])
     u, c = none[:, :1, None], text[:, :1, None]
-    torch.testing.assert_close(guided(network, text, none, lengths, 3.0)(z, t), z + u + 3 * (c - u))
+    torch.testing.assert_close(guide(network, text, none, lengths, 3.0)(z, t), z + u + 3 * (c - u))
 
 
 def test_denoiser_ignores_padding_and_hears_the_text():

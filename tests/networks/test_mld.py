@@ -12,8 +12,9 @@ from walks import walking
 from cli.base import app
 from inversion import learn
 from lead.data.dataset import prepare
-from lead.diffusion import Diffusion, guided, sample
+from lead.diffusion import Diffusion, guide, sample
 from lead.errors import LeadError
+from lead.kernels import optimize
 from lead.model import Lead
 from lead.motion.features import Stats
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
@@ -41,11 +42,14 @@ def assert_equal_to_mlds(ours, theirs):
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("fast", [False, True])
 @torch.no_grad()
-def test_outputs_equal_mlds_own(fixture):
+def test_outputs_equal_mlds_own(fixture, fast):
     path, io = fixture
     tensors, lengths = read_checkpoint(path), io["lengths"]
-    vae, denoiser = mld_vae(tensors, 4, path), mld_denoiser(tensors, 4, path)
+    vae, denoiser = (part(tensors, 4, path) for part in (mld_vae, mld_denoiser))
+    if fast:
+        vae, denoiser = optimize(vae), optimize(denoiser)
     mu, log_variance = vae.encode(io["features"], lengths)
     assert_equal_to_mlds(mu, io["mu"])
     assert_equal_to_mlds((0.5 * log_variance).exp(), io["std"])
@@ -53,8 +57,8 @@ def test_outputs_equal_mlds_own(fixture):
     text, empty = io["text"][:, 0], io["uncond"][:1, 0]
     assert_equal_to_mlds(denoiser(io["z_t"], io["t"].expand(2), text, lengths), io["eps"])
     diffusion, steps = Diffusion(MLD_DIFFUSION), int(io["ddim_steps"])
-    conditioned = partial(denoiser.conditioned, times=diffusion.sampling_times(steps)[:-1])
-    network = guided(conditioned, text, empty, lengths, float(io["guidance"]))
+    condition = partial(denoiser.condition, times=diffusion.sampling_times(steps)[:-1])
+    network = guide(condition, text, empty, lengths, float(io["guidance"]))
     sampled = sample(diffusion, network, io["noise"], steps)
     assert_equal_to_mlds(sampled, io["sampled"])
     assert_equal_to_mlds(vae.decode(sampled, lengths), io["motion"])

@@ -18,7 +18,7 @@ static void norm_row(const Norm &norm, const float *x, float *y, int64_t width) 
     }
 }
 
-// Scores of `keys` keys to shares that sum to 1; `bias` is added to the scaled scores.
+// Replaces the scores of `keys` keys by shares that sum to 1; `bias` is added to the scaled scores.
 static void softmax(float *scores, const float *bias, float scale, int64_t keys) {
     const Vec never = all(-INFINITY);
     Vec highest = never, total = all(0.0f);
@@ -43,7 +43,7 @@ static Rows rows_of(Scratch &scratch, int64_t rows, int64_t width) {
     return {scratch.take(rows * stride_of(width)), stride_of(width)};
 }
 
-// What the threads of a team share of one evaluation: its buffers.
+// The buffers of one evaluation, which the threads of a team share.
 struct Buffers {
     Buffers(const Stack &stack, int64_t samples, int64_t tokens) : scratch(size_of(stack, samples, tokens)) {
         const int64_t rows = samples * tokens;
@@ -74,13 +74,13 @@ struct Buffers {
     }
 
     Scratch scratch;
-    Rows main, side;        // x after a layer, and between its parts
+    Rows main, side;        // x after a layer, and between the parts of a layer
     Rows mixed, wide, low;  // inside a part
     Rows kept;              // x after each layer that a later one joins
     Rows value, from_memory;
 };
 
-// One thread's way through a stack, for some of a batch's samples.
+// One thread's work on a stack, for some of a batch's samples.
 class Evaluation {
 public:
     Evaluation(const Stack &stack, const Call &call, int64_t first, int64_t samples, Buffers &buffers, Team team)
@@ -107,7 +107,7 @@ public:
 private:
     int64_t rows() const { return samples * tokens; }
 
-    // The numbers of x in that row.
+    // The numbers of a row of x.
     const float *given(int64_t row) const {
         const Piece *piece = call.pieces;
         int64_t token = row % tokens;
@@ -142,12 +142,12 @@ private:
 
     bool joins(int64_t index) const { return index >= stack.count - stack.joins; }
 
-    // The matrix that a layer begins with.
+    // The first matrix of a layer.
     const Matrix &start_of(int64_t index) const {
         return joins(index) ? stack.layers[index].join : stack.layers[index].qkv;
     }
 
-    // y = W [x, more] + b, and what is added to the matrix; `then` is the next one.
+    // y = W [x, more] + b and the matrix's low-rank addition; `then` is the next matrix.
     void map(const Matrix &matrix, Rows x, Rows more, const Target &target, const Matrix &then) {
         map(matrix, x, more, target, then, rows());
     }
@@ -193,7 +193,7 @@ private:
         return y;
     }
 
-    // x = norm(x + what the memory token says to all of a sample's tokens)
+    // x = norm(x + the attention to the memory token, which is the same for all of a sample's tokens)
     void remember(const Layer &layer, Rows x) {
         const Rows memory = {const_cast<float *>(call.memory) + first * stack.width, stack.width};
         map(layer.value, memory, {}, {to.value, stack.width}, layer.put, samples);
@@ -205,7 +205,7 @@ private:
         });
     }
 
-    // The rows of x of the wanted tokens, which from here on are all there are.
+    // The rows of x of the wanted tokens; from here on there are no others.
     Rows only_wanted(Rows x, Rows y) {
         const int64_t before = tokens;
         tokens = call.wanted;
@@ -222,7 +222,7 @@ private:
         });
     }
 
-    // softmax(q k^T / sqrt(d)) v of one head, for `wanted` queries from `from` on: `wide` to `mixed`.
+    // softmax(q k^T / sqrt(d)) v of one head, for `wanted` queries from `from` on; it reads `wide` and writes `mixed`.
     void attend(int64_t sample, int64_t head, int64_t from, int64_t wanted) {
         const int64_t size = stack.width / stack.heads, keys = call.tokens, stride = to.wide.stride;
         const float *q = to.wide[sample * keys] + head * size, *k = q + stack.width, *v = k + stack.width;
@@ -254,7 +254,7 @@ private:
         }
     }
 
-    // The same for so few keys that nothing is worth packing.
+    // The same for keys so few that packing would not pay.
     void attend_to_few(const float *q, const float *k, const float *v, Rows mixed, int64_t from, int64_t wanted) {
         const int64_t size = stack.width / stack.heads, stride = to.wide.stride;
         const Vec nothing = all(0.0f);
@@ -297,7 +297,7 @@ private:
     Rows scores;
 };
 
-// One matrix by itself, shared out where it is worth waking others for.
+// One matrix by itself, divided among threads if that is worth waking them.
 static void map(
     const Matrix &matrix, const float *x, int64_t rows, int64_t stride, const float *plus, float *y, int64_t bent,
     int64_t threads) {
@@ -320,9 +320,9 @@ static void map(
     });
 }
 
-// The whole batch.  Where there are enough rows for each core to be busy with arithmetic rather than with reading
-// weights, and they can be shared out evenly, a thread takes a group of samples through the whole stack by itself; else
-// all threads take the batch together.
+// The whole batch.  If there are enough rows for each core to compute rather than to read weights, and the samples can
+// be divided evenly, each thread takes groups of samples through the whole stack by itself; else all threads work on
+// the whole batch together.
 static void evaluate(const Stack &stack, const Call &call) {
     Pool &pool = Pool::instance();
     int64_t threads = std::max<int64_t>(call.threads, 1);

@@ -1,11 +1,12 @@
 // Matrices at one level of vector instructions.  Included once inside each level's namespace, after `vectors.h`.
 //
-// W [outputs, inputs] is kept in panels: PANEL outputs side by side, first their biases, then for each input their
-// weights.  A tile of up to ROWS rows of x meets one panel at a time; its sums stay in registers, and a weight is read
-// once for all of the tile's rows.  A sum runs over the inputs in their order, whatever the tiles, level and threads.
+// W [outputs, inputs] is stored in panels of PANEL outputs: first their biases, then for each input their weights.  A
+// tile of up to ROWS rows of x is multiplied with one panel at a time: its sums stay in registers, and each weight is
+// read once for all rows of the tile.  A sum always runs over the inputs in their order, at any tiles, level and
+// threads.
 
 constexpr int PANEL = 2 * LANES;
-constexpr int AHEAD = 8192;  // numbers by which weights are called into the core's own cache before they are met
+constexpr int AHEAD = 8192;  // how many numbers ahead weights are fetched into the core's own cache
 
 inline int64_t cut(int64_t n, int64_t into) { return (n + into - 1) / into; }
 
@@ -20,32 +21,32 @@ static void pack(const float *weight, const float *bias, int64_t inputs, int64_t
             }
 }
 
-// Rows of a buffer.
+// The rows of a buffer.
 struct Rows {
     float *at = nullptr;
     int64_t stride = 0;
     float *operator[](int64_t row) const { return at + row * stride; }
 };
 
-// Of rows of n numbers: whole cache lines, an odd number of them, for rows a power of two apart would share few places
-// of the cache.
+// The stride of rows of n numbers: an odd number of whole cache lines, since rows a power of two apart would share few
+// places of the cache.
 inline int64_t stride_of(int64_t n) { return (cut(n, 16) | 1) * 16; }
 
-// A part of a sum: rows of x, and the weights that they meet.
+// A part of a sum: rows of x, and their weights.
 struct Source {
     const float *x;
     int64_t stride;
-    const float *weights;  // of the first panel
+    const float *weights;  // those of the first panel
     int64_t inputs, panel_stride;
-    const float *end = nullptr, *next = nullptr;  // of this thread's part of the weights, and what it will meet then
+    const float *end = nullptr, *next = nullptr;  // the end of this thread's weights, and those it reads then
 };
 
-// What becomes of a sum, and where it goes.
+// What is done with a sum, and where it is stored.
 struct Target {
     Rows y;
     int64_t outputs;
-    Rows plus{};  // is added
-    void (*bend)(float *y, int64_t stride, int64_t rows, int64_t columns) = nullptr;  // is done to it
+    Rows plus{};  // is added to the sum
+    void (*bend)(float *y, int64_t stride, int64_t rows, int64_t columns) = nullptr;  // is applied to it
 };
 
 template <Vec F(Vec)> static void bend(float *y, int64_t stride, int64_t rows, int64_t columns) {
@@ -54,7 +55,7 @@ template <Vec F(Vec)> static void bend(float *y, int64_t stride, int64_t rows, i
             store_part(y + at, F(load_part(y + at, columns - at, all(0.0f))), columns - at);
 }
 
-// The sums of R rows from `row` on against one panel.
+// The products of R rows, from `row` on, with one panel.
 template <int R>
 static void tile(
     const Source *sources, int count, const float *bias, int64_t panel, int64_t row, const Target &target) {
@@ -82,7 +83,7 @@ static void tile(
         }
     }
     const int64_t start = panel * PANEL, columns = target.outputs - start < PANEL ? target.outputs - start : PANEL;
-    const int64_t right = columns - LANES;  // of the second half, which may be empty
+    const int64_t right = columns - LANES;  // columns of the second half, which may have none
     float *y = target.y[row] + start;
     if (target.plus.at) {
         const float *plus = target.plus[row] + start;
@@ -107,7 +108,7 @@ template <int... R> static Tile tile_of(int64_t rows, std::integer_sequence<int,
     return tiles[rows - 1];
 }
 
-// The sums of all rows against one panel, in tiles of about the same height.
+// The products of all rows with one panel, in tiles of about the same height.
 static void column(
     const Source *sources, int count, const float *bias, int64_t panel, int64_t rows, const Target &target) {
     const int64_t tiles = cut(rows, ROWS);

@@ -1,6 +1,7 @@
-// Transformer stacks at inference on x86-64: packed weights, one call a stack.  See `stack.h` for what is handed over.
+// Transformer stacks at inference on x86-64: packed weights, one call per stack.  `stack.h` has the structures.
 //
-// Compiled once for AVX-512 and once for AVX2 with FMA; the machine decides at run time.  No Python, no torch.
+// Compiled once for AVX-512 and once for AVX2 with FMA; the machine decides at run time.  It needs no Python and no
+// torch.
 #if !defined(__x86_64__) || !defined(__GNUC__)
 #error "made for x86-64 and GCC or Clang; without this module lead.kernels.linear does the same with torch's operators"
 #endif
@@ -16,7 +17,7 @@
 #include <utility>
 
 #ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // of what GCC's own headers leave undefined on purpose
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC's own headers leave values undefined on purpose
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 
@@ -55,14 +56,14 @@ extern "C" {
 
 int64_t lead_layout() { return LAYOUT; }
 
-// The machine's best level: 512, 256, or 0 where it has neither.
+// The machine's best level: 512, 256, or 0 if it has neither.
 int64_t lead_level() {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f")) return 512;
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 256 : 0;
 }
 
-// Of a packed matrix, in numbers.
+// The size of a packed matrix, in numbers.
 int64_t lead_packed_size(int64_t level, int64_t inputs, int64_t outputs) {
     return level == 512 ? avx512::packed_size(inputs, outputs) : avx2::packed_size(inputs, outputs);
 }
@@ -71,7 +72,7 @@ void lead_pack(int64_t level, const float *weight, const float *bias, int64_t in
     (level == 512 ? avx512::pack : avx2::pack)(weight, bias, inputs, outputs, to);
 }
 
-// y = W x + b for rows of x, `stride` numbers apart, of that its GELU (or not), and `plus` added, or null.
+// y = W x + b for rows of x that are `stride` numbers apart; with `gelu` its GELU; `plus` is added unless it is null.
 void lead_map(
     int64_t level, const Matrix *matrix, const float *x, int64_t rows, int64_t stride, const float *plus, float *y,
     int64_t gelu, int64_t threads) {

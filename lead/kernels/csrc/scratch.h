@@ -1,4 +1,4 @@
-// Memory for one evaluation, kept by its thread for the next one: fresh pages cost more than a twentieth of a step.
+// Memory for one evaluation.  Its thread keeps it for the next one: fresh pages cost more than 5 % of a step.
 #pragma once
 #include "stack.h"
 
@@ -13,7 +13,7 @@ public:
         if (block.size <= MOST_KEPT && block.size > spare().size) spare() = std::move(block);
     }
 
-    // The next `size` numbers, from a new cache line on.
+    // The next `size` numbers; they begin at a cache line.
     float *take(int64_t size) {
         float *taken = block.numbers.get() + used;
         used += (size + 15) / 16 * 16;

@@ -1,18 +1,19 @@
 // What the caller hands over: a stack of transformer layers and one evaluation of it.
 //
-// Everything is float32 and row-major; nothing is owned here.  `lead/kernels/native.py` has the same structures for ctypes.
+// Everything is float32 and row-major; nothing is owned here.  `lead/kernels/native.py` has the same structures for
+// ctypes.
 #pragma once
 #include <cstdint>
 
 extern "C" {
 
-// Of these structures; a library that was built with others is not used.
+// The version of these structures; a library with another version is not used.
 constexpr int64_t LAYOUT = 1;
 
-// y = W x + b, and where `rank` is not 0 the low-rank addition of `lead.networks.lora`: y += up (strength * (down x)).
+// y = W x + b; if `rank` is not 0, also the low-rank addition of `lead.networks.lora`: y += up (strength * (down x)).
 struct Matrix {
     int64_t inputs, outputs, rank;
-    const float *panels;          // W and b as `pack` leaves them
+    const float *panels;          // W and b, packed by `pack`
     const float *down, *up;       // [rank, inputs] and [outputs, rank], packed likewise
     const float *strengths;       // [batch, rank]
 };
@@ -23,10 +24,10 @@ struct Norm {
 };
 
 struct Layer {
-    Matrix join;                  // [x, what an earlier layer kept] -> x, in the second half of a skip transformer
+    Matrix join;                  // [x, an earlier layer's output] -> x, in the second half of a skip transformer
     Matrix qkv, out, first, second;
     Norm norm_1, norm_2;
-    Matrix value, put;            // of the attention to one memory token, whose softmax is 1
+    Matrix value, put;            // attention to one memory token, whose softmax is 1
     Norm norm_memory;
 };
 
@@ -34,25 +35,25 @@ enum Activation : int64_t { GELU, QUICK_GELU };
 
 struct Stack {
     const Layer *layers;
-    int64_t count, joins;         // of which the first `joins` layers keep their outputs for the last `joins`
+    int64_t count, joins;         // the first `joins` layers keep their outputs for the last `joins` layers
     int64_t width, heads, hidden;
     int64_t post_norm;            // norms after each sum (MLD), or before each part
-    int64_t causal;               // a token sees those before it and itself
+    int64_t causal;               // a token sees itself and the tokens before it
     Activation activation;
-    const Norm *last;             // of the stack's output; null where there is none
+    const Norm *last;             // of the stack's output, or null
 };
 
-// Some of a sequence's tokens: those of one sample lie `stride` numbers after those of the one before, 0 if all have
-// the same.
+// Consecutive tokens of each sequence.  Those of one sample lie `stride` numbers after those of the sample before it; 0
+// if all samples share them.
 struct Piece {
     const float *at;              // [tokens, width] of the first sample
     int64_t tokens, stride;
 };
 
 struct Call {
-    const Piece *pieces;          // of x [batch, tokens, width], one after the other
+    const Piece *pieces;          // x [batch, tokens, width] is all pieces, in order
     int64_t count;
-    const uint8_t *mask;          // [batch, tokens]: 0 where a key is not to be looked at; null for none
+    const uint8_t *mask;          // [batch, tokens]: 0 for keys that are not seen; null if all are
     const float *memory;          // [batch, width], or null
     float *y;                     // [batch, wanted, width]: the outputs of the tokens from `from` on
     int64_t batch, tokens, from, wanted;

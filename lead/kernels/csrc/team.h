@@ -1,9 +1,9 @@
 // Threads that share one evaluation.
 //
-// All of a team run the same code.  Where it comes to `each`, each has a part of the items to itself, side by side, and
-// takes from the others' parts where it would wait for them; what is computed for an item does not depend on who takes
-// it.  Where another program holds a core, its thread is missed only if it has taken an item, and after that it is done
-// without for a while.
+// All threads of a team run the same code.  At each call of `each`, a thread first takes the items of its own part,
+// then items of the others' parts instead of waiting for them.  An item's result does not depend on the thread that
+// takes it. If another program holds a core, the team waits for that core's thread only if the thread has taken an
+// item; it then works without its helpers for a while.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -19,7 +19,7 @@
 using Clock = std::chrono::steady_clock;
 using Micros = std::chrono::microseconds;
 
-// Waits a little: first in place, then by giving the core to whoever wants it.
+// Waits a little: first in place, then by giving the core to another thread.
 class Patience {
 public:
     void wait() {
@@ -30,10 +30,10 @@ private:
     int rounds = 0;
 };
 
-// What one thread of a team says to the others, each number with a cache line of its own.
+// What one thread of a team tells the others.  Each number has a cache line to itself.
 struct Share {
-    alignas(64) std::atomic<int64_t> taken{0};  // of its part: the stage, and how many of the stage's items
-    alignas(64) std::atomic<int64_t> done{0};   // items it has done in all stages
+    alignas(64) std::atomic<int64_t> taken{0};  // the stage, and how many items of this thread's part are taken in it
+    alignas(64) std::atomic<int64_t> done{0};   // items that this thread has done in all stages
 };
 
 // What the threads of a team share.
@@ -45,12 +45,12 @@ struct Shares {
     std::atomic<bool> held_up{false};
 };
 
-// One thread's view of a team; with no shares it is alone.  Each call of `each` is a stage.
+// One thread's view of a team; without shares the thread is alone.  Each call of `each` is a stage.
 class Team {
 public:
     explicit Team(Shares *shares = nullptr, int64_t number = 0) : shares(shares), number(number) {}
 
-    // Of so many items the first that is this thread's own.
+    // The first of this thread's own items, and the first after them, of so many items.
     int64_t own_start(int64_t items) const { return shares ? start_of(number, items) : 0; }
     int64_t own_end(int64_t items) const { return shares ? start_of(number + 1, items) : items; }
 
@@ -75,7 +75,7 @@ private:
         if (mine > before) shares->of[number].done.store(mine, std::memory_order_release);
     }
 
-    // The next of a part's items; `size` where all were taken, as they were where the others are at a later stage.
+    // The next item of a part; `size` if all are taken, or if the others are at a later stage already.
     int64_t take(std::atomic<int64_t> &taken, int64_t size) const {
         int64_t known = taken.load(std::memory_order_relaxed);
         for (;;) {
@@ -99,11 +99,11 @@ private:
     }
 
     Shares *shares;
-    int64_t number, stage = 0, total = 0, mine = 0;  // items up to this stage, and of those done here
+    int64_t number, stage = 0, total = 0, mine = 0;  // items up to this stage, and those done here
 };
 
-// Helpers that live as long as the process and sleep between evaluations.  After a fork the child has none of them, and
-// every evaluation is its caller's alone.
+// Helper threads, which live as long as the process and sleep between evaluations.  The child of a fork has none of
+// them; there the caller computes every evaluation alone.
 class Pool {
 public:
     static Pool &instance() {
@@ -111,18 +111,18 @@ public:
         return pool;
     }
 
-    // Whether it is no time for working hand in hand, since threads were held up.
+    // Whether to work without helpers, since threads were held up.
     bool crowded() const { return Clock::now().time_since_epoch().count() < quiet_until; }
 
-    // After an evaluation hand in hand: for how long to do without, twice as long each time, half as long where it went
-    // well.
+    // After an evaluation with helpers: sets for how long to work without them; the time doubles each time that they
+    // were held up, and halves each time that they were not.
     void learn(bool held_up) {
         if (held_up) quiet_until = (Clock::now() + Micros(quiet)).time_since_epoch().count();
         quiet = held_up ? std::min<int64_t>(2 * quiet, 1000000) : std::max<int64_t>(quiet / 2, SHORT);
     }
 
-    // Runs `work` here and on up to `threads - 1` helpers, each with its number, and returns when nobody is in it any
-    // more.
+    // Runs `work` here and on up to `threads - 1` helpers, each with its number, and returns when no thread is inside
+    // `work`.
     template <class Work> void run(int64_t threads, Work work) {
         std::unique_lock<std::mutex> alone(busy, std::try_to_lock);
         const bool shared = threads > 1 && alone;
@@ -137,7 +137,7 @@ private:
     void open(int64_t wanted, Job given, void *to) {
         try {
             for (; helpers < wanted; ++helpers) std::thread(&Pool::help, this, helpers).detach();
-        } catch (const std::system_error &) {  // no more threads are to be had
+        } catch (const std::system_error &) {  // the system gives no more threads
         }
         job = given;
         context = to;
@@ -175,7 +175,7 @@ private:
         --asleep;
     }
 
-    static constexpr int64_t SHORT = 4000;  // us: as long as a system lets another program run, or OpenMP's threads wait
+    static constexpr int64_t SHORT = 4000;  // us: how long a system lets another program run, or OpenMP's threads wait
 
     std::mutex busy, door;
     std::condition_variable bell;

@@ -1,4 +1,4 @@
-// The vector instructions of one level, and what is computed element by element with them.
+// The vector instructions of one level, and the functions that are computed element by element.
 //
 // Included once inside each level's namespace, with LEVEL_AVX512 set to 1 or 0.
 
@@ -6,7 +6,7 @@
 
 using Vec = __m512;
 constexpr int LANES = 16;
-constexpr int ROWS = 14;  // of a tile: 28 sums, two columns of W and one x fill the 32 registers
+constexpr int ROWS = 14;  // per tile: 28 sums, two columns of W and one x fill the 32 registers
 
 inline Vec all(float x) { return _mm512_set1_ps(x); }
 inline Vec load(const float *p) { return _mm512_loadu_ps(p); }
@@ -19,7 +19,7 @@ inline Vec load_lanes(const float *p, int64_t n, Vec rest) { return _mm512_mask_
 inline void store_lanes(float *p, Vec x, int64_t n) { _mm512_mask_storeu_ps(p, lanes_below(n), x); }
 inline float sum(Vec x) { return _mm512_reduce_add_ps(x); }
 inline float largest(Vec x) { return _mm512_reduce_max_ps(x); }
-// x rounded to a whole number n, and 2^n times y, for n of -126 to 127
+// x rounded to a whole number n; and 2^n times y, for n from -126 to 127
 inline Vec whole(Vec x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT); }
 inline Vec scaled(Vec y, Vec n) {
     const __m512i power = _mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23);
@@ -33,7 +33,7 @@ inline Vec zero_where_less(Vec y, Vec x, Vec limit) {
 
 using Vec = __m256;
 constexpr int LANES = 8;
-constexpr int ROWS = 6;  // of a tile: 12 sums, two columns of W and one x of 16 registers
+constexpr int ROWS = 6;  // per tile: 12 sums, two columns of W and one x take 15 of 16 registers
 
 inline Vec all(float x) { return _mm256_set1_ps(x); }
 inline Vec load(const float *p) { return _mm256_loadu_ps(p); }
@@ -65,8 +65,8 @@ inline Vec zero_where_less(Vec y, Vec x, Vec limit) { return _mm256_and_ps(y, _m
 
 #endif
 
-// The first n lanes, or all if there are no more; those past n are `rest`, or stay what they were.  Whole vectors go
-// without a mask, after which they could not be read until they are in the cache.
+// The first n lanes, or all lanes if n is larger.  Lanes past n are loaded from `rest`, and not stored.  Whole vectors
+// use no mask: a masked store could not be read again before it is in the cache.
 inline Vec load_part(const float *p, int64_t n, Vec rest) { return n >= LANES ? load(p) : load_lanes(p, n, rest); }
 inline void store_part(float *p, Vec x, int64_t n) {
     if (n >= LANES) store(p, x);
@@ -88,9 +88,9 @@ inline Vec exponential(Vec x) {
     return zero_where_less(scaled(polynomial(TAYLOR, r), n), x, lowest);
 }
 
-// x Phi(x), Phi the normal distribution, to 1e-6.  Phi(u) - 1/2 = u p(u^2), with p a polynomial in u^2 as it goes over
-// [-1, 1], of least error times u (a weighted least-squares fit in Chebyshev's points); past 5.4 it is 1/2 to rounding,
-// and x Phi(x) past -5.4 what it is there, 0 to 4e-7.
+// x Phi(x), where Phi is the normal distribution, to 1e-6.  Phi(u) - 1/2 = u p(u^2) for |u| <= 5.4; p is a polynomial
+// in u^2 mapped to [-1, 1], fitted by least squares weighted with u at Chebyshev's points.  Past 5.4, Phi is 1 to
+// rounding; past -5.4, x Phi(x) keeps its value at -5.4, which is 0 to 4e-7.
 inline Vec gelu(Vec x) {
     static const float P[] = {
         1.3092811e-1f, -6.5328047e-2f, 4.8499484e-2f, -3.9207030e-2f, 3.2118421e-2f, -2.5744734e-2f, 1.9633796e-2f,

@@ -1,4 +1,4 @@
-"""The extension gives what the modules give, for any shape, mask and number of threads, and stands aside elsewhere."""
+"""The extension gives what the modules give, for any shape, mask and number of threads; else the modules compute."""
 
 import copy
 import subprocess
@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from lead.kernels import native
-from lead.kernels import transformer as stacks
-from lead.kernels.linear import linear, plainly
+from lead.kernels import native, optimize
+from lead.kernels.replacement import Replacement
+from lead.networks.denoiser import Denoiser, DenoiserConfig
 from lead.networks.layers import Transformer, lengths_to_mask
 from lead.networks.lora import LoRA, apply_lora
 from lead.networks.mld import MldDenoiser, MldDenoiserConfig, SkipTransformer
@@ -26,6 +26,7 @@ WIDTHS = [(64, 4, 96), (40, 4, 72), (96, 1, 50)]
 
 
 def network(kind, width=64, heads=4, ff=96):
+    """An optimized transformer; `plain` evaluates its modules."""
     torch.manual_seed(0)
     made = {
         "plain": lambda: Transformer(width, 2, heads, ff),
@@ -36,7 +37,7 @@ def network(kind, width=64, heads=4, ff=96):
     for name, parameter in made.named_parameters():
         if "norm" in name or "bias" in name:
             nn.init.normal_(parameter, 1.0 if name.endswith("weight") else 0.0, 0.3)
-    return made.eval()
+    return optimize(made.eval())
 
 
 def inputs(kind, batch, tokens, width=64):
@@ -47,15 +48,24 @@ def inputs(kind, batch, tokens, width=64):
     return (x, mask, memory) if kind == "mld memory" else (x, mask)
 
 
+def plain_copy(module):
+    """The module with torch's own classes and the same weights, hooks included."""
+    module = copy.deepcopy(module)
+    for part in module.modules():
+        if isinstance(part, Replacement):
+            part.__class__ = next(base for base in type(part).__mro__ if not issubclass(base, Replacement))
+    return module
+
+
 def plain(module, *args, **options):
-    with torch.no_grad(), plainly():
-        return module(*args, **options)
+    with torch.no_grad():
+        return plain_copy(module)(*args, **options)
 
 
 @torch.no_grad()
 def native_only(module, *args, **options):
     """The module's outputs; an error where the extension left them to torch."""
-    assert stacks.packed(module, args[0]) is not None
+    assert module.pack(args[0]) is not None
     return module(*args, **options)
 
 
@@ -92,7 +102,7 @@ def test_outputs_do_not_depend_on_threads_and_neighbors(kind, set_threads):
 @pytest.mark.parametrize("quick", [False, True])
 def test_causal_blocks_are_torchs(quick):
     torch.manual_seed(0)
-    blocks, x = Blocks(64, 3, 4, quick).eval(), torch.randn(3, 21, 64)
+    blocks, x = optimize(Blocks(64, 3, 4, quick).eval()), torch.randn(3, 21, 64)
     causal = torch.full((21, 21), -torch.inf).triu(1)
     torch.testing.assert_close(native_only(blocks, x, causal), plain(blocks, x, causal), atol=2e-5, rtol=1e-4)
     short = native_only(blocks, x[:, :4], causal[:4, :4])
@@ -104,7 +114,9 @@ def test_causal_blocks_are_torchs(quick):
 def test_gelu_is_exact_to_a_millionth(x):
     values = torch.tensor(x, dtype=torch.float32)
     with torch.no_grad():
-        ours = linear(values[:, None], torch.ones(1, 1), None, gelu=True)[:, 0]
+        layer = optimize(nn.Linear(1, 1, bias=False))
+        layer.weight.fill_(1.0)
+        ours = layer.multiply(values[:, None], gelu=True)[:, 0]
     exact = nn.functional.gelu(values.double())
     assert ((ours - exact).abs() <= 1e-6 + 1.2e-7 * values.abs()).all()
 
@@ -114,7 +126,7 @@ def test_gelu_is_exact_to_a_millionth(x):
 def test_softmax_is_exact_however_sharp(tokens, scale, seed):
     """One head whose queries and keys are x itself, its values x, and nothing after: softmax(s x x^T) x."""
     torch.manual_seed(seed)
-    module, x = Transformer(16, 1, 1, 16).eval(), torch.randn(2, tokens, 16)
+    module, x = optimize(Transformer(16, 1, 1, 16).eval()), torch.randn(2, tokens, 16)
     block = module.blocks[0]
     with torch.no_grad():
         for parameter in (*block.attention.parameters(), *block.ff[3].parameters()):
@@ -178,45 +190,49 @@ def test_a_changed_weight_is_followed():
 def test_where_torch_evaluates(monkeypatch):
     module = network("skips")
     x, mask = inputs("skips", 2, 5)
-    assert stacks.packed(module, x) is None and module(x, mask).requires_grad
+    assert module.pack(x) is None and module(x, mask).requires_grad
     with torch.no_grad():
-        assert stacks.packed(module, x) is not None
-        assert stacks.packed(module, x.double()) is None
-        with plainly():
-            assert stacks.packed(module, x) is None
+        assert module.pack(x) is not None
+        assert module.pack(x.double()) is None
         with torch.autocast("cpu", torch.bfloat16):
-            assert stacks.packed(module, x) is None
+            assert module.pack(x) is None
         module.blocks[2].train()
-        assert stacks.packed(module, x) is None
+        assert module.pack(x) is None
         module.eval()
         seen = []
         handle = module.blocks[0].register_forward_hook(lambda *args: seen.append(args))
         module(x, mask)
         handle.remove()
-        assert len(seen) == 1 and stacks.packed(module, x) is not None
-        assert stacks.packed(copy.deepcopy(module).double(), x) is None
+        assert len(seen) == 1 and module.pack(x) is not None
+        assert copy.deepcopy(module).double().pack(x) is None
         with torch.inference_mode():
             made_here = network("skips")
-        assert stacks.packed(made_here, x) is None
+        assert made_here.pack(x) is None
         ours = module(x, mask)
         monkeypatch.setattr(native, "LEVEL", 0)
-        assert stacks.packed(module, x) is None
+        module = copy.deepcopy(module)
+        assert module.pack(x) is None
         torch.testing.assert_close(module(x, mask), ours, atol=2e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["ours", "mld"])
 @torch.no_grad()
-def test_a_conditioned_denoiser_is_the_denoiser():
+def test_a_conditioned_denoiser_is_the_denoiser(kind):
     torch.manual_seed(0)
-    denoiser = MldDenoiser(MldDenoiserConfig(32, 24, 3, 4, 64)).eval()
-    z, text, lengths = torch.randn(3, 1, 32), torch.randn(3, 24), torch.tensor([40, 60, 20])
+    if kind == "mld":
+        denoiser = MldDenoiser(MldDenoiserConfig(32, 24, 3, 4, 64)).eval()
+    else:
+        denoiser = Denoiser(DenoiserConfig(32, 24, 64, 3, 4, 64)).eval()
+        nn.init.normal_(denoiser.latents_out.weight, std=0.1)
+    fast, latents = optimize(copy.deepcopy(denoiser)), 1 if kind == "mld" else 4
+    z, text, lengths = torch.randn(3, latents, 32), torch.randn(3, 24), torch.tensor([40, 60, 20])
     times = torch.tensor([900, 5])
-    with plainly():
-        plainly_conditioned = denoiser.conditioned(text, lengths, times)
+    plain_network, network = (part.condition(text, lengths, times) for part in (denoiser, fast))
     for t in times:
-        theirs = plain(denoiser, z, t.expand(3), text, lengths)
-        assert torch.equal(plain(plainly_conditioned, z, t.expand(3)), theirs)
-        ours = denoiser.conditioned(text, lengths, times)(z, t.expand(3))
-        torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+        theirs = denoiser(z, t.expand(3), text, lengths)
+        assert torch.equal(plain_network(z, t.expand(3)), theirs)
+        torch.testing.assert_close(network(z, t.expand(3)), theirs, atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(fast(z, t.expand(3), text, lengths), theirs, atol=2e-5, rtol=1e-4)
 
 
 def test_several_callers_at_once(set_threads):
@@ -238,9 +254,10 @@ def test_several_callers_at_once(set_threads):
 
 def test_a_fork_has_no_helpers_and_does_without():
     code = (
-        "import os, sys, torch\nfrom lead.networks.layers import Transformer\ntorch.set_num_threads(2)\n"
+        "import os, sys, torch\nfrom lead.kernels import optimize\n"
+        "from lead.networks.layers import Transformer\ntorch.set_num_threads(2)\n"
         "with torch.no_grad():\n"
-        "    network, x = Transformer(64, 2, 4, 96).eval(), torch.randn(1, 4, 64)\n"
+        "    network, x = optimize(Transformer(64, 2, 4, 96).eval()), torch.randn(1, 4, 64)\n"
         "    mask = torch.ones(1, 4, dtype=torch.bool)\n    here = network(x, mask)\n    child = os.fork()\n"
         "    same = torch.equal(network(x, mask), here)\n"
         "if not child:\n    os._exit(0 if same else 1)\nsys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
@@ -253,11 +270,11 @@ def test_a_fork_has_no_helpers_and_does_without():
 @pytest.mark.parametrize("kind", ["skips", "mld"])
 def test_a_prepared_call_reads_what_its_pieces_hold_now(kind):
     module, (x, mask) = network(kind), inputs(kind, 3, 6)
-    packed = stacks.packed(module, x)
+    packed = module.pack(x)
     shared, own = x[:1, :2].clone(), x[:, 2:].clone()
-    evaluate = packed.prepared([shared.expand(3, -1, -1), own], mask, slice(1, 5))
+    evaluate = packed.prepare([shared.expand(3, -1, -1), own], mask, slice(1, 5))
     for step in range(3):
         shared.add_(step)
         own.mul_(0.5)
         whole = torch.cat([shared.expand(3, -1, -1), own], dim=1)
-        assert torch.equal(evaluate(), packed.prepared([whole], mask, slice(1, 5))())
+        assert torch.equal(evaluate(), packed.prepare([whole], mask, slice(1, 5))())
