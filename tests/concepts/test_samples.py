@@ -95,7 +95,7 @@ def test_schema_and_reader_refuse_alike(concept, change):
     [
         {"modelspec.title": "x" * 201}, {"modelspec.license": "x" * 2001}, {"modelspec.description": "x" * 20_001},
         {"modelspec.date": "yesterday"}, {"modelspec.date": "2026-W05-1"}, {"modelspec.thumbnail": "data:text/html,x"},
-        {"modelspec.hash_sha256": "0x0"}, {"lead_invert.format_version": "2.0"},
+        {"modelspec.hash_sha256": "0x0"}, {"lead_invert.format_version": "3.0"},
     ],
 )  # fmt: skip
 def test_schema_and_reader_refuse_metadata_alike(concept, change):

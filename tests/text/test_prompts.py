@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lead import LeadError
 from lead.networks.lora import LoRA
-from lead.text.prompts import Slot, named_tokens, parse_prompt
+from lead.text.prompts import Slot, find_tokens, parse_prompt
 
 DOCS = Path(__file__).parents[2] / "docs" / "prompts.md"
 
@@ -84,8 +84,8 @@ def test_any_prompt_is_read_or_refused(pieces):
 
 
 def test_named_words_take_the_larger_strength():
-    assert named_tokens("a person (<A>:0.5) and (<a>:0.2), <b>") == {"<a>": 0.5, "<b>": 1.0}
-    assert named_tokens("a person") == {}
+    assert find_tokens("a person (<A>:0.5) and (<a>:0.2), <b>") == {"<a>": 0.5, "<b>": 1.0}
+    assert find_tokens("a person") == {}
 
 
 # what they do
