@@ -106,7 +106,8 @@ def slerp(a: Float[Array, " n"], b: Float[Array, " n"], weight: float) -> Float[
     angle = np.arccos(cosine)
     shares = (1 - weight, weight) if angle < 1e-6 else np.sin(np.array([1 - weight, weight]) * angle) / np.sin(angle)
     length = (1 - weight) * lengths[0] + weight * lengths[1]
-    return (length * (shares[0] * x + shares[1] * y)).astype(np.float32)
+    between: Array = length * (shares[0] * x + shares[1] * y)
+    return between.astype(np.float32)
 
 
 def _slerp_rows(a: Array, b: Array, weight: float) -> Array:

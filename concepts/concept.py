@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -54,6 +54,7 @@ TEXT_LIMITS = {"title": 200, "author": 200, "description": 20_000, "license": 20
                "objective": 40, "skeleton": 40, "base": 200}  # fmt: skip
 
 
+@no_type_check  # at run time: the constructor checks values of any type itself, and raises ConceptError
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Concept:
     """A learned concept. Fields are checked and cleaned, arrays read-only; equal bytes mean equal concepts."""

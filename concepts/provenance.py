@@ -7,6 +7,7 @@ text; nothing here judges which of them is the stricter. Knows no license's text
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Shaped
@@ -18,6 +19,7 @@ _NONCOMMERCIAL = re.compile(r"\bNC\b|non-?\s?commercial|research[- ]only|only fo
 _PART = re.compile(r"(.*) \((?:base model .*|recordings)\)")
 
 
+@no_type_check  # at run time: the constructor checks values of any type itself, and raises ConceptError
 @dataclass(frozen=True)
 class Exemplar:
     """A recording that a concept was learned from: enough to recognize it, never where it lies."""
@@ -67,6 +69,7 @@ class Exemplar:
         )
 
 
+@no_type_check  # at run time: the constructor checks values of any type itself, and raises ConceptError
 @dataclass(frozen=True)
 class Credits:
     """What only people know of a concept; checked and cleaned on construction."""

@@ -67,7 +67,7 @@ def is_path(text: str) -> bool:
     return _PATH.match(text) is not None
 
 
-def check_token(token: str) -> str:
+def check_token(token: object) -> str:
     """Return the token if it matches `TOKEN`; otherwise raise a ConceptError that says how to write it."""
     if isinstance(token, str) and TOKEN.fullmatch(token):
         return token

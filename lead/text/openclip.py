@@ -53,7 +53,6 @@ class SimpleTokenizer(Protocol):
     all_special_ids: list[int]
     sot_token_id: int
     eot_token_id: int
-    clean: Callable[[str], str]
     clean_fn: Callable[[str], str]
 
     def encode(self, text: str) -> list[int]: ...

@@ -8,7 +8,7 @@ Knows nothing of embeddings.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from lead.text import openclip
@@ -23,14 +23,14 @@ class Tokenizer:
     def __init__(self, merges: int = CLIP_MERGES) -> None:
         if not 0 <= merges <= CLIP_MERGES:
             raise ValueError(f"merges={merges}: CLIP's vocabulary has 0 to {CLIP_MERGES}")
-        self._clip = _load_clip(merges)
+        self._clip, self._clean = _load_clip(merges)
         self.size = 512 + merges + 2
         self.start = self.size - 2
         self.end = self.size - 1
 
     def clean(self, text: str) -> str:
         """The text as CLIP reads it: in lower case, one space between words, garbled characters repaired."""
-        return self._clip.clean(text)
+        return self._clean(text)
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text without slots; without `start` and `end`."""
@@ -58,13 +58,13 @@ class Tokenizer:
 
 
 @lru_cache(maxsize=4)
-def _load_clip(merges: int) -> openclip.SimpleTokenizer:
-    """An open_clip tokenizer with its first merges, which leaves cleaning to its caller.
+def _load_clip(merges: int) -> tuple[openclip.SimpleTokenizer, Callable[[str], str]]:
+    """An open_clip tokenizer with its first merges, which leaves cleaning to its caller; and how it would clean.
 
     Kept for each count of merges, because reading CLIP's vocabulary takes a while; nothing changes it afterwards.
     """
     clip = openclip.load_tokenizer()
-    clip.clean, clip.clean_fn = clip.clean_fn, str
+    clean, clip.clean_fn = clip.clean_fn, str
     pieces = sorted(clip.encoder, key=clip.encoder.__getitem__)
     specials = pieces[-2:]
     clip.encoder = {piece: number for number, piece in enumerate(pieces[: 512 + merges] + specials)}
@@ -74,4 +74,4 @@ def _load_clip(merges: int) -> openclip.SimpleTokenizer:
     clip.vocab_size = len(clip.encoder)
     clip.all_special_ids = [clip.encoder[special] for special in specials]
     clip.sot_token_id, clip.eot_token_id = clip.all_special_ids
-    return clip
+    return clip, clean

@@ -271,7 +271,8 @@ class TextTower(nn.Module):
         x = embeddings + tower.positional_embedding[:tokens]
         x = tower.transformer(x, attn_mask=tower.attn_mask[:tokens, :tokens])
         pooled = x[torch.arange(len(x), device=x.device), ends]
-        return tower.ln_final(pooled) @ tower.text_projection
+        features: Tensor = tower.ln_final(pooled) @ tower.text_projection
+        return features
 
 
 def clip_tower(preset: str = "clip-vit-l-14", weights: str | Path = "openai") -> TextTower:

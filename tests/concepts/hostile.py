@@ -232,9 +232,9 @@ def largest(concept: Concept) -> bytes:
     """As big as a file may be, and honest but for its very last number."""
     draft = Draft(concept.to_bytes())
     begin = draft.header["preview.joints"]["data_offsets"][0]  # it is the last tensor
-    frames = (MAX_FILE_BYTES - 2**16 - begin) // (22 * 3 * 2)
-    size = frames * 22 * 3 * 2
-    draft.header["preview.joints"] = {"dtype": "F16", "shape": [frames, 22, 3], "data_offsets": [begin, begin + size]}
+    frames = (MAX_FILE_BYTES - 2**16 - begin) // (64 * 3 * 2)
+    size = frames * 64 * 3 * 2
+    draft.header["preview.joints"] = {"dtype": "F16", "shape": [frames, 64, 3], "data_offsets": [begin, begin + size]}
     draft.body[begin:] = bytes(size - 2) + struct.pack("<e", np.nan)
     return draft.bytes()
 

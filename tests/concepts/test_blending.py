@@ -63,8 +63,8 @@ def test_slerp_keeps_lengths_and_turns_evenly(a, b, weight):
 
 def test_slerp_at_its_ends_and_where_there_is_no_arc():
     a, b = np.array([3.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
-    np.testing.assert_array_equal(slerp(a, b, 0), a)
-    np.testing.assert_array_equal(slerp(a, b, 1), b)
+    np.testing.assert_array_equal(slerp(a, b, 0.0), a)
+    np.testing.assert_array_equal(slerp(a, b, 1.0), b)
     np.testing.assert_allclose(slerp(a, b, 0.5), np.sqrt([2.0, 2.0]), rtol=1e-6)
     np.testing.assert_allclose(slerp(a, 2 * a, 0.25), 1.25 * a)
     np.testing.assert_allclose(slerp(np.zeros(2), b, 0.25), 0.25 * b)

@@ -1,5 +1,6 @@
 """What a concept does at generation is in its file: no release changes what a file means."""
 
+import inspect
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ def styled(fields):
 @pytest.fixture
 def other_defaults(monkeypatch):
     """Another release, whose new concepts act otherwise."""
-    monkeypatch.setattr(StyleSchedule.__init__, "__defaults__", (2.0, 0.9, 0.8, 0.1, 0.2))
+    monkeypatch.setattr(inspect.unwrap(StyleSchedule.__init__), "__defaults__", (2.0, 0.9, 0.8, 0.1, 0.2))
     assert StyleSchedule() == StyleSchedule(2.0, 0.9, 0.8, 0.1, 0.2)
 
 
