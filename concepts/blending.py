@@ -60,8 +60,8 @@ def negate(a: Concept, token: str | None = None) -> Concept:
     """The opposite style: the negated direction under the same schedule, and nothing else.
 
     The default token is <not-...>.  The token vectors are zeros, which the text tower takes for no style (a judge finds
-    .95 of walks normal).  Negated vectors and adapters lose the action: content .42 and .21 for two styles, against 1.00
-    and .94 without them.  Raises ConceptError for a concept without a direction.
+    .95 of walks normal).  Negated vectors and adapters lose the action: content .42 and .21 for two styles, against
+    1.00 and .94 without them.  Raises ConceptError for a concept without a direction.
     """
     if "direction" not in a.tensors:
         raise ConceptError(

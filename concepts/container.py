@@ -101,7 +101,8 @@ def unpack(data: bytes, report: Report = report_nothing) -> tuple[dict[str, str]
     _check_offsets(spans, len(body))
     if HASH_KEY in metadata and metadata[HASH_KEY] != f"0x{hashlib.sha256(body).hexdigest()}":
         raise ConceptError(f"the tensors do not have the checksum that the header states: {_DAMAGED}")
-    report("no overlap, no gap, nothing after the end; " + ("sha256 as stated" if HASH_KEY in metadata else "no sha256"))
+    stated = "sha256 as stated" if HASH_KEY in metadata else "no sha256"
+    report(f"no overlap, no gap, nothing after the end; {stated}")
     dropped = DROPPED.get(major, frozenset())
     known = [name for name in header if name not in dropped and not (newer and tensor_form(name) is None)]
     tensors = {name: _view_array(name, header[name], body[slice(*spans[name])]) for name in known}

@@ -1,7 +1,7 @@
 """Token embeddings to and from other programs' textual inversion files: one tensor by its token, as safetensors.
 
-diffusers and similar programs store {"<name>": [vectors, d_token]}, or [d_token] for a single vector. Such a file has no
-direction, no adapter and no provenance. It means the same only in the same text tower.
+diffusers and similar programs store {"<name>": [vectors, d_token]}, or [d_token] for a single vector. Such a file has
+no direction, no adapter and no provenance. It means the same only in the same text tower.
 Pickled files of that kind (.bin, .pt) can run code and are not read.
 """
 

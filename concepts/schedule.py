@@ -67,7 +67,7 @@ class StyleSchedule:
         return cls(**{f.name: as_number(entries[f.name], f"the schedule's {f.name}") for f in fields(cls)})
 
     def blend(self, other: "StyleSchedule", weight: float) -> "StyleSchedule":
-        """Each number (1 - weight) of this one's and weight of the other's; equal numbers stay exactly what they are."""
+        """Each number (1 - weight) of this one's and weight of the other's; equal numbers stay exactly equal."""
         ours, theirs = ({name: getattr(one, name) for name in RANGES} for one in (self, other))
         return replace(self, **{
             name: value if value == theirs[name] else (1 - weight) * value + weight * theirs[name]

@@ -3,8 +3,8 @@
 `prepare_parcel` gathers what would go, and touches nothing; `push` sends exactly that. `fetch` only copies: a file from
 elsewhere is untrusted until it is loaded, which verifies it.
 
-Places on the hub are written as huggingface_hub writes them: `hf://<owner>/<name>`, and `hf://<owner>/<name>/<file>` for
-one file. A login is huggingface_hub's own (`hf auth login`, or HF_TOKEN); HF_ENDPOINT names another hub.
+Places on the hub are written as huggingface_hub writes them: `hf://<owner>/<name>`, and `hf://<owner>/<name>/<file>`
+for one file. A login is huggingface_hub's own (`hf auth login`, or HF_TOKEN); HF_ENDPOINT names another hub.
 """
 
 import os

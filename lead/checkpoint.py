@@ -1,7 +1,7 @@
 """Networks in files: built from a config and tensors of unknown origin, written whole or not at all.
 
-A stranger's config and tensors are compared before memory is taken.  Also here: the compact form of a base's tensors, the
-names that its parts have in files, and fingerprints.
+A stranger's config and tensors are compared before memory is taken.  Also here: the compact form of a base's tensors,
+the names that its parts have in files, and fingerprints.
 """
 
 import hashlib
@@ -26,13 +26,15 @@ T = TypeVar("T")
 
 _UNQUESTIONED = 1024
 """A number in a config that is larger than this has to be the size of some tensor."""
-_CONSTRUCTOR_ERRORS = (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, ArithmeticError, AssertionError)
+_CONSTRUCTOR_ERRORS = (
+    KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, ArithmeticError, AssertionError,
+)  # fmt: skip
 """What a constructor may raise for values that it is not meant for."""
 _SCALE = "/scale"
 _EXACT = ("mean", "std", "vae.latent_scale")
 _FINE = ("vae.", "projector.linear_")
-"""Tensors that the compact form does not put into 8 bits: the VAE would shake, the projector's linear map would blur the
-path."""
+"""Tensors that the compact form does not put into 8 bits: the VAE would shake, the projector's linear map would
+blur the path."""
 FILE_NAMES = {"style_tokens": "manners"}
 """Parts of a base that have another name in files of the format lead/1."""
 
@@ -70,7 +72,8 @@ def build(make: Callable[[Mapping[str, Any]], M], config: object, tensors: Mappi
             f"{what} has a config that this version does not know ({str(error)[:200]}); update lead-invert, or train "
             "it again"
         ) from error
-    if wrong := sorted(name for name in shapes.keys() | tensors.keys() if _get_shape(tensors, name) != shapes.get(name)):
+    names = sorted(shapes.keys() | tensors.keys())
+    if wrong := [name for name in names if _get_shape(tensors, name) != shapes.get(name)]:
         name = wrong[0]
         raise LeadError(
             f"{what} does not hold the tensors that its config names: {name} is "

@@ -1,7 +1,7 @@
 """What concepts do to a motion beyond the text feature: adapters of the denoiser and directions in the latent space.
 
-A concept's token embedding acts through the text feature (`lead.text.tower`). A concept may also have a LoRA adapter and,
-if it is a style, a direction. Both act on the prompts that name the concept, and on no others.
+A concept's token embedding acts through the text feature (`lead.text.tower`). A concept may also have a LoRA adapter
+and, if it is a style, a direction. Both act on the prompts that name the concept, and on no others.
 
 The prompt decides what a person does, at high noise; the style decides how, at low noise. Therefore a style's adapter,
 which was trained on one action, runs at every timestep only if the prompt asks for its training action; on an unseen
@@ -12,8 +12,8 @@ the numbers. With `near` the place of the prompt's similarity between `similarit
     t_max           = adapter_t_max_unseen + (1 - adapter_t_max_unseen) near
     direction share = 1 - (1 - direction_share_seen) near
 
-The similarity is the greatest cosine of the text features of the prompt and of a training prompt, both with "normally" in
-the place of every token.
+The similarity is the greatest cosine of the text features of the prompt and of a training prompt, both with "normally"
+in the place of every token.
 Knows nothing of concept files: a concept comes as `ConceptTensors` by its token.
 """
 

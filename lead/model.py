@@ -30,7 +30,14 @@ from lead.checkpoint import (
     parse_json,
     to_file_names,
 )
-from lead.conditioning import ScheduledLoRA, Words, activate_concepts, add_directions, schedule_adapters, select_adapters
+from lead.conditioning import (
+    ScheduledLoRA,
+    Words,
+    activate_concepts,
+    add_directions,
+    schedule_adapters,
+    select_adapters,
+)
 from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
 from lead.diffusion import Diffusion, DiffusionConfig, Sampler, guided
 from lead.diffusion import sample as sample_latents
@@ -186,7 +193,7 @@ class Lead(nn.Module):
     def motions_to_features(
         self, motions: Sequence[Motion]
     ) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, " batch"]]:
-        """The VAE's input: features at the base's rate, normalized by the base's own statistics, zero after each end."""
+        """The VAE's input: features at the base's rate, normalized by its own statistics, zero after each end."""
         stats, rows = self.stats, []
         for motion in motions:
             features = stats.normalize(motion.features(self.skeleton))[:MAX_FRAMES]

@@ -1,7 +1,7 @@
 """Style tokens: a fixed linear map from the parameters of a procedural style to token vectors.
 
-The denoiser is trained on clips in random styles under captions with such tokens. It learns that a token may be new, that
-the token's vectors say what it means, and that meanings add up. Inversion first searches among these tokens.
+The denoiser is trained on clips in random styles under captions with such tokens. It learns that a token may be new,
+that the token's vectors say what it means, and that meanings add up. Inversion first searches among these tokens.
 The map is drawn once and stored with the base; the vectors have the mean and the spread of the vocabulary.
 Knows nothing of motion: `lead.motion.processing.style_augment` says which numbers describe a style.
 """

@@ -116,8 +116,8 @@ def load_text_weights(source: str | Path, model: str) -> dict[str, Tensor]:
     """The text tower's tensors of a CLIP checkpoint, under the names of `TextTransformer`.
 
     `source` is a file (.safetensors, or .pt/.bin that torch reads without unpickling code) in open_clip's or in
-    transformers' format, a folder with such a file, or the name of open_clip weights for `model`, such as "openai", which
-    are downloaded once.
+    transformers' format, a folder with such a file, or the name of open_clip weights for `model`, such as "openai",
+    which are downloaded once.
     """
     tensors = _read_tensors(_find_weights(source, model))
     if TRANSFORMERS_EMBEDDING in tensors:

@@ -57,7 +57,7 @@ def parse_prompt(prompt: str) -> list[str | Slot]:
 
 
 def find_tokens(prompt: str) -> dict[str, float]:
-    """The tokens that a prompt names, in lower case, with their strengths; the larger one where a token stands twice."""
+    """The tokens that a prompt names, in lower case, with their strengths; of a token that stands twice the larger."""
     found: dict[str, float] = {}
     for part in parse_prompt(prompt.lower()):
         if isinstance(part, Slot):

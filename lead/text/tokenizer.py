@@ -3,7 +3,7 @@
 A small tower cannot afford CLIP's 49,408 embeddings. With the first N merges alone rarer words fall into more pieces.
 Every id below 512 + N is CLIP's own; the two special tokens follow: `start`, then `end`.
 
-`lead.text.prompts` reads a prompt. Its texts are encoded; each concept's token comes back as a `Slot` with its strength.
+`lead.text.prompts` reads a prompt. Its texts are encoded; each concept's token comes back as a `Slot`.
 Knows nothing of embeddings.
 """
 

@@ -12,8 +12,8 @@ token's place) to the prompt with it. Where tokens of one prompt have strengths 
 
 where tau_0 is without all concepts, and tau_k has those whose strength is at least s_k.
 
-Concepts come by token with brackets, "<elderly>", as vectors [vectors, d_token] or as `WordTensors`; tokens are compared
-in lower case. Features are not normalized. Knows nothing of motion nor of concept files.
+Concepts come by token with brackets, "<elderly>", as vectors [vectors, d_token] or as `WordTensors`; tokens are
+compared in lower case. Features are not normalized. Knows nothing of motion nor of concept files.
 
 Two presets: `small`, the embedded default's (its weights come with the base model), and `clip-vit-l-14`,
 the paper's (its weights are CLIP's own, by open_clip's name or from a local file).
@@ -40,8 +40,8 @@ from lead.text.transformer import TextTransformer
 
 NEUTRAL = "normally"
 """Stands in the place of a token of strength 0 whose concept has no initializer, as in the prompts of the motions from
-which a style's direction is measured. With it .93 of walks are normal, with the vocabulary's mean .91, with "normal" .45
-(a judge's mean probability, 96 walks)."""
+which a style's direction is measured. With it .93 of walks are normal, with the vocabulary's mean .91, with "normal"
+.45 (a judge's mean probability, 96 walks)."""
 
 
 @runtime_checkable
@@ -150,8 +150,8 @@ class TextTower(nn.Module):
         """Features of prompts, not normalized; gradients flow to the words' vectors.
 
         `words`: by token with brackets, vectors [vectors, d_token] or the text side of a concept. Tokens that no prompt
-        names change nothing. Raises LeadError for a token that is not given, for a bad strength and for a prompt that is
-        longer than the context.
+        names change nothing. Raises LeadError for a token that is not given, for a bad strength and for a prompt
+        that is longer than the context.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         loaded = self._load_words(words or {})

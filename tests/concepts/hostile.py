@@ -13,7 +13,7 @@ import numpy as np
 
 from concepts import Concept
 from concepts.container import HASH_KEY, MAX_FILE_BYTES, MAX_HEADER_BYTES
-from concepts.schedule import RANGES, StyleSchedule
+from concepts.schedule import StyleSchedule
 
 RECORD = "lead_invert.concept"
 
@@ -130,7 +130,7 @@ EDITS = {
     "no version": (lambda d: d.metadata.pop("lead_invert.format_version"), "another kind of model"),
     "newer version": (
         metadata("lead_invert.format_version", "3.0"),
-        "format version 3.0 is newer than what this program reads, 1.x and 2.x: update with `pip install -U lead-invert`",
+        "format version 3.0 is newer than what this program reads, 1.x and 2.x: update with `pip install -U",
     ),
     "older version": (metadata("lead_invert.format_version", "0.9"), "format version 0.9 is older"),
     "odd version": (metadata("lead_invert.format_version", "1.0\n"), r"'1.0\n' is not of the form 2.0"),
@@ -141,7 +141,7 @@ EDITS = {
     "record a list": (metadata(RECORD, "[]"), "expected a table by name"),
     "record nested": (metadata(RECORD, "[" * 10**5), "concept is nested too deeply"),
     "record with a huge number": (metadata(RECORD, '{"steps":' + "9" * 5000 + "}"), "digits"),
-    "schedule without a direction": (record(schedule=dict.fromkeys(RANGES, 0.5)), "there is a schedule and no direction"),
+    "schedule without a direction": (record(schedule=asdict(StyleSchedule())), "a schedule and no direction"),
     "direction without a schedule": (
         lambda d: put_direction(d, np.ones(6)), "there is a direction and no schedule, which says how strongly it acts",
     ),

@@ -109,7 +109,8 @@ def test_the_ends_are_the_words_themselves(pair):
 def test_a_file_of_version_1_and_its_like_of_version_2_blend_alike(pair):
     """The direction of the one is stored scaled, that of the other is not."""
     a, b = pair
-    old = replace(a, tensors={**a.tensors, "direction": scale_direction(a)}, schedule=replace(VERSION_1, direction_share_seen=0.25))
+    schedule = replace(VERSION_1, direction_share_seen=a.schedule.direction_share_seen)
+    old = replace(a, tensors={**a.tensors, "direction": scale_direction(a)}, schedule=schedule)
     for weight in (0.0, 0.3, 1.0):
         assert blend(old, b, weight).to_bytes() == blend(a, b, weight).to_bytes()
 

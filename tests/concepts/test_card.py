@@ -51,7 +51,8 @@ def test_a_card_of_a_word_that_says_little():
 
 
 def test_a_word_that_travels_badly_says_so(concept):
-    assert "It worked on 25% of the other actions" in concept_to_card(replace(concept, scores={"report.travels": 0.25}), "x")
+    bound = replace(concept, scores={"report.travels": 0.25})
+    assert "It worked on 25% of the other actions" in concept_to_card(bound, "x")
     assert "It worked on" not in concept_to_card(replace(concept, scores={"report.travels": 0.75}), "x")
 
 

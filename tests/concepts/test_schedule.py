@@ -21,7 +21,12 @@ OLD = Path(__file__).parent / "version-1"
 the release that wrote them made with the embedded base."""
 PROMPTS = {
     "zombie": (
-        4.0, ["a person walks in <zombie> style", "a person waves in (<zombie>:0.6) style", "someone runs in <zombie> style"],
+        4.0,
+        [
+            "a person walks in <zombie> style",
+            "a person waves in (<zombie>:0.6) style",
+            "someone runs in <zombie> style",
+        ],
     ),
     "zombie-march": (3.0, ["a person does <zombie-march>", "a person does (<zombie-march>:0.5)"]),
 }  # fmt: skip
@@ -60,7 +65,7 @@ def test_every_number_is_stated_and_within_its_range(name):
 
 
 def test_the_similarities_are_in_order():
-    with pytest.raises(ConceptError, match="similarity_low is 0.8, expected less than similarity_high, which is 0.8"):
+    with pytest.raises(ConceptError, match=r"similarity_low is 0\.8, expected less than similarity_high"):
         StyleSchedule(similarity_low=0.8)
 
 

@@ -151,7 +151,7 @@ def test_similarity_decides_the_adapters_t_max_and_the_directions_share(tiny_bas
         return torch.tensor([next(x for start, x in features.items() if prompt.startswith(start)) for prompt in said])
 
     monkeypatch.setattr(tiny_base.text, "encode", encode)
-    high = replace(schedule, similarity_low=0.5, similarity_high=1.0, direction_share_seen=0.5, adapter_t_max_unseen=0.5)
+    high = StyleSchedule(3.0, 0.5, 0.5, similarity_low=0.5, similarity_high=1.0)
     for word, t_max, share in (
         (style, [1.0, 1.0, 0.65], [0.37, 0.37, 0.685]),  # a cosine of .6 is half-way from .4 to .8
         (replace(style, schedule=high), [1.0, 1.0, 0.6], [0.5, 0.5, 0.9]),
