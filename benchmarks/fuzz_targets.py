@@ -253,7 +253,8 @@ def tiny_run() -> Path:
     projector, manners = ProjectorConfig(d_latent=4, d_text=8, **size, ff=8), StyleTokenConfig(vectors=2, d_token=8)
     run = Path(_folders.enter_context(tempfile.TemporaryDirectory()))
     torch.manual_seed(0)
-    Lead(LeadConfig("tiny", "none", text, vae, denoiser, projector, style_tokens=manners)).save(run / "base.safetensors")
+    base_config = LeadConfig("tiny", "none", text, vae, denoiser, projector, style_tokens=manners)
+    Lead(base_config).save(run / "base.safetensors")
     words = StyleTokens.draw(manners, torch.zeros(8), torch.ones(8))
     parts: dict[str, tuple[torch.nn.Module, Any]] = {
         "text": (TextTower(text), text), "vae": (MotionVAE(vae), vae), "denoiser": (Denoiser(denoiser), denoiser),

@@ -113,7 +113,7 @@ def read_all(library: Library) -> int:
 
 def assert_consistent(library: Library) -> None:
     """After one more change each file is a whole word under its own name, and no rename is half done."""
-    library.add(made("<last>", 0), replace=True)
+    library.add(make_concept("<last>", 0), replace=True)
     tokens = library.names()
     assert [library.load(token).token for token in tokens] == tokens
     assert sorted(f"<{path.stem}>" for path in library.folder.glob("*.safetensors")) == tokens
@@ -129,7 +129,7 @@ def run_commands(folder: Path, learns: int) -> Counter[str]:
         "LEAD_CONCEPTS": str(library.folder), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY),
     }  # fmt: skip
     subprocess.run([sys.executable, REPOSITORY / "examples" / "make_concept.py", clips], check=True, env=environment)
-    word = made("<given>", 0).save(folder / "given.safetensors")
+    word = make_concept("<given>", 0).save(folder / "given.safetensors")
     queue = [command(what, draw, clips, word) for what in ("learn", "other") for _ in range(learns)]
     draw.shuffle(queue)
     running: list[tuple[subprocess.Popen[str], str, float]] = []

@@ -8,8 +8,8 @@ every style with every new action in one prompt, `a person does <action> in <sty
 Style is what the networks (mean probability, and how often it is the likeliest) and the linear judge say.  Neither
 learned what these styles look like in the new actions, one of which (sneaking) is stooped by itself.  So there is also
 `carried`, which asks no judge: what the style adds to the action's posture, along what it adds to a walk's, as a share
-of the latter (`inversion.similarity`' posture; 1: as much as in a walk).  Last the walks of blends of two styles, and of
-each one's opposite, and how fast they are (m/s).  Intervals are of 95 %, over motions: for means
+of the latter (the posture of `inversion.similarity`; 1: as much as in a walk).  Last the walks of blends of two styles,
+and of each one's opposite, and how fast they are (m/s).  Intervals are of 95 %, over motions: for means
 from their deviation, for shares Wilson's.  Written to `runs/words_together.json`.
 """
 
@@ -54,7 +54,9 @@ def load_learned(folder: Path, name: str, seed: int) -> Concept:
     return Concept.load(found[-1])
 
 
-def measure_strengths(base: Lead, judges: Judges, folder: Path, subject: Subject, seeds: Sequence[int], count: int) -> list[dict]:
+def measure_strengths(
+    base: Lead, judges: Judges, folder: Path, subject: Subject, seeds: Sequence[int], count: int
+) -> list[dict]:
     """For each strength the figures on the style's own content and on the others."""
     asks = {"walks": [subject.own] * count, "others": [a for a in subject.others for _ in range(count // 9)]}
     rows = []

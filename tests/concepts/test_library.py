@@ -36,7 +36,7 @@ def process(*args: object) -> subprocess.Popen[str]:
 def assert_consistent(folder: Path) -> list[str]:
     """Every word loads and is called what its file is called; nothing half-written is left after one more change."""
     library = Library(folder)
-    library.add(library_worker.made("<last>", 0), replace=True)
+    library.add(library_worker.make_concept("<last>", 0), replace=True)
     tokens = library.names()
     assert [library.load(token).token for token in tokens] == tokens
     assert sorted(path.stem for path in folder.glob("*.safetensors")) == [token[1:-1] for token in tokens]
@@ -217,7 +217,7 @@ def test_of_five_who_add_the_same_name_one_does(tmp_path: Path) -> None:
     start = threading.Barrier(5)
 
     def attempt(seed: int) -> str:
-        word = library_worker.made("<same>", seed)
+        word = library_worker.make_concept("<same>", seed)
         start.wait()
         try:
             return str(Library(tmp_path).add(word))
