@@ -24,7 +24,7 @@ from jaxtyping import Float, Int
 from benchmarks.base import write_json
 from benchmarks.inversion_concepts import as_motion, chosen_subjects
 from benchmarks.pack import REPOSITORY, Row, pack_rows
-from benchmarks.words_together import interval, learned
+from benchmarks.words_together import interval, load_learned
 from concepts import ConceptError
 from inversion.describe import Description, describe, mean_latent, placed, shown, texts
 from inversion.encoded_clips import cut
@@ -88,7 +88,7 @@ def _chance(right: Int[np.ndarray, " n"], top: int) -> float:
 def concepts_found(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
     """How often the word that was learned from other clips of the same is the nearest, or among the five nearest."""
     known = chosen_subjects(GROUPS)
-    words = [learned(folder, subject.name, seed) for subject in known]
+    words = [load_learned(folder, subject.name, seed) for subject in known]
     features = _places(base, [shown(base, word) for word in words], mean_latent)
     distances, right, owners = [], [], []
     for row, subject in enumerate(known):
@@ -112,7 +112,7 @@ def concepts_found(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
 def examples(base: Lead, folder: Path) -> dict[str, Any]:
     """What `describe` says of a style and of an action that nobody trained on, and of a motion that the base knows."""
     known = {subject.name: subject for subject in chosen_subjects(GROUPS)}
-    words = [learned(folder, name, 0) for name in known]
+    words = [load_learned(folder, name, 0) for name in known]
     words = [replace(word, token=f"<{name}>") for word, name in zip(words, known, strict=True)]
     clips = {name: [as_motion(row) for row in known[name].exemplars(1)] for name in EXAMPLES}
     known_walks = [row for row in pack_rows("test") if (row["style"], row["content"]) == KNOWN]

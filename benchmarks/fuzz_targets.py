@@ -181,10 +181,10 @@ def _make_caption_seeds() -> list[bytes]:
 
 def _read_concept(path: Path) -> None:
     from concepts import Concept
-    from concepts.card import card
+    from concepts.card import concept_to_card
 
     concept = Concept.load(path)
-    card(concept, path.name)
+    concept_to_card(concept, path.name)
     concept.to_bytes()
 
 
@@ -253,8 +253,9 @@ def make_tiny_run() -> Path:
     projector, manners = ProjectorConfig(d_latent=4, d_text=8, **size, ff=8), StyleTokenConfig(vectors=2, d_token=8)
     run = Path(_folders.enter_context(tempfile.TemporaryDirectory()))
     torch.manual_seed(0)
-    Lead(LeadConfig("tiny", "none", text, vae, denoiser, projector, manners=manners)).save(run / "base.safetensors")
-    words = StyleTokens.drawn(manners, torch.zeros(8), torch.ones(8))
+    base_config = LeadConfig("tiny", "none", text, vae, denoiser, projector, style_tokens=manners)
+    Lead(base_config).save(run / "base.safetensors")
+    words = StyleTokens.draw(manners, torch.zeros(8), torch.ones(8))
     parts: dict[str, tuple[torch.nn.Module, Any]] = {
         "text": (TextTower(text), text), "vae": (MotionVAE(vae), vae), "denoiser": (Denoiser(denoiser), denoiser),
         "projector": (Projector(projector), projector), "manners": (words, manners),

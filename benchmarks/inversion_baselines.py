@@ -52,7 +52,7 @@ def lora(
         z, lengths, text = _joined(z, held), torch.cat([lengths, frames]), torch.cat([text, captions])
         shares = torch.cat([shares, torch.full((len(held),), 1.0 / len(held))])  # half of a batch
     generator = torch.Generator().manual_seed(seed)
-    adapter = LoRA.fresh(base.denoiser, rank, generator)
+    adapter = LoRA.initialize(base.denoiser, rank, generator)
     optimizer = torch.optim.Adam(adapter.parameters(), lr=RATE)
     while time.process_time() - started < budget or not steps:
         rows = torch.multinomial(shares, BATCH, replacement=True, generator=generator)
@@ -64,7 +64,7 @@ def lora(
         loss.backward()
         optimizer.step()
         steps += 1
-    size = sum(tensor.numel() for tensor in adapter.tensors().values()) * FLOAT_BYTES
+    size = sum(tensor.numel() for tensor in adapter.to_tensors().values()) * FLOAT_BYTES
     return phrase, _adapted(base, adapter.requires_grad_(False)), size, steps
 
 

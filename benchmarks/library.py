@@ -21,7 +21,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.base import write_json
-from benchmarks.library_worker import TOKENS, made
+from benchmarks.library_worker import TOKENS, make_concept
 from benchmarks.pack import REPOSITORY
 from concepts import ConceptError
 from concepts.library import Library
@@ -41,16 +41,16 @@ def main() -> int:
     told: Counter[str] = Counter()
     for number in range(args.rounds):
         with tempfile.TemporaryDirectory() as folder:
-            told += one_round(Path(folder), number)
+            told += run_round(Path(folder), number)
         print(f"round {number + 1}: {dict(told)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        commands = real_commands(Path(folder), args.learns)
+        commands = run_commands(Path(folder), args.learns)
     print(f"commands: {dict(commands)}", flush=True)
     write_json(args.output, {"rounds": args.rounds, "changes": dict(told), "commands": dict(commands)})
     return 0
 
 
-def one_round(folder: Path, number: int) -> Counter[str]:
+def run_round(folder: Path, number: int) -> Counter[str]:
     """Five writers, killed and started anew, and one reader; the counts of what happened. AssertionError if broken."""
     draw, told, library = random.Random(number), Counter[str](), Library(folder)
     until = time.monotonic() + ROUND_SECONDS
@@ -113,14 +113,14 @@ def read_all(library: Library) -> int:
 
 def assert_consistent(library: Library) -> None:
     """After one more change each file is a whole word under its own name, and no rename is half done."""
-    library.add(made("<last>", 0), replace=True)
+    library.add(make_concept("<last>", 0), replace=True)
     tokens = library.names()
     assert [library.load(token).token for token in tokens] == tokens
     assert sorted(f"<{path.stem}>" for path in library.folder.glob("*.safetensors")) == tokens
     assert not list(library.folder.glob(".rename.*"))
 
 
-def real_commands(folder: Path, learns: int) -> Counter[str]:
+def run_commands(folder: Path, learns: int) -> Counter[str]:
     """`learn` and others, five at a time, a fifth of them killed on the way; counts by what and how it ended."""
     draw, told = random.Random(0), Counter[str]()
     library = Library(folder / "library")
@@ -129,7 +129,7 @@ def real_commands(folder: Path, learns: int) -> Counter[str]:
         "LEAD_CONCEPTS": str(library.folder), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY),
     }  # fmt: skip
     subprocess.run([sys.executable, REPOSITORY / "examples" / "make_concept.py", clips], check=True, env=environment)
-    word = made("<given>", 0).save(folder / "given.safetensors")
+    word = make_concept("<given>", 0).save(folder / "given.safetensors")
     queue = [command(what, draw, clips, word) for what in ("learn", "other") for _ in range(learns)]
     draw.shuffle(queue)
     running: list[tuple[subprocess.Popen[str], str, float]] = []

@@ -19,7 +19,7 @@ from concepts.library import Library
 TOKENS = [f"<word-{number}>" for number in range(6)]
 
 
-def made(token: str, seed: int, vectors: int = 1) -> Concept:
+def make_concept(token: str, seed: int, vectors: int = 1) -> Concept:
     embedding = np.random.default_rng(seed).random((vectors, 4096))
     return Concept(token=token, token_embedding=embedding, kind="style", base="b", fingerprints={"text": "ab" * 8},
                    seed=seed)  # fmt: skip
@@ -31,7 +31,7 @@ def change(library: Library, draw: random.Random, vectors: int) -> str:
     what = draw.choice(["add", "add", "replace", "remove", "rename"])
     try:
         if what in ("add", "replace"):
-            library.add(made(token, draw.randrange(10**6), draw.randint(1, vectors)), replace=what == "replace")
+            library.add(make_concept(token, draw.randrange(10**6), draw.randint(1, vectors)), replace=what == "replace")
         elif what == "remove":
             library.remove(token)
         else:

@@ -8,8 +8,8 @@ every style with every new action in one prompt, `a person does <action> in <sty
 Style is what the networks (mean probability, and how often it is the likeliest) and the linear judge say.  Neither
 learned what these styles look like in the new actions, one of which (sneaking) is stooped by itself.  So there is also
 `carried`, which asks no judge: what the style adds to the action's posture, along what it adds to a walk's, as a share
-of the latter (`inversion.similarity`' posture; 1: as much as in a walk).  Last the walks of blends of two styles, and of
-each one's opposite, and how fast they are (m/s).  Intervals are of 95 %, over motions: for means
+of the latter (the posture of `inversion.similarity`; 1: as much as in a walk).  Last the walks of blends of two styles,
+and of each one's opposite, and how fast they are (m/s).  Intervals are of 95 %, over motions: for means
 from their deviation, for shares Wilson's.  Written to `runs/words_together.json`.
 """
 
@@ -46,7 +46,7 @@ Interval = tuple[float, float, float]
 """A figure with the bounds of its interval."""
 
 
-def learned(folder: Path, name: str, seed: int) -> Concept:
+def load_learned(folder: Path, name: str, seed: int) -> Concept:
     """The recipe's concept of a seed; of the newest base where there are several."""
     found = sorted(folder.glob(f"*/{name}/recipe-{seed}.safetensors"), key=lambda path: path.stat().st_mtime)
     if not found:
@@ -54,7 +54,9 @@ def learned(folder: Path, name: str, seed: int) -> Concept:
     return Concept.load(found[-1])
 
 
-def sweep(base: Lead, judges: Judges, folder: Path, subject: Subject, seeds: Sequence[int], count: int) -> list[dict]:
+def measure_strengths(
+    base: Lead, judges: Judges, folder: Path, subject: Subject, seeds: Sequence[int], count: int
+) -> list[dict]:
     """For each strength the figures on the style's own content and on the others."""
     asks = {"walks": [subject.own] * count, "others": [a for a in subject.others for _ in range(count // 9)]}
     rows = []
@@ -63,7 +65,7 @@ def sweep(base: Lead, judges: Judges, folder: Path, subject: Subject, seeds: Seq
         row: dict[str, Any] = {"strength": strength}
         for place, wanted in asks.items():
             made = [
-                _asked(base, judges, subject, learned(folder, subject.name, seed), phrase, wanted, seed)
+                _measure(base, judges, subject, load_learned(folder, subject.name, seed), phrase, wanted, seed)
                 for seed in seeds
             ]
             row[place] = {
@@ -74,7 +76,7 @@ def sweep(base: Lead, judges: Judges, folder: Path, subject: Subject, seeds: Seq
     return rows
 
 
-def _asked(
+def _measure(
     base: Lead, judges: Judges, subject: Subject, concept: Concept, phrase: str, asks: Sequence[Ask], seed: int
 ) -> dict[str, Float[np.ndarray, " motions"]]:
     """For each motion: the style's probability, whether each judge sees it, and whether the content is there."""
@@ -88,14 +90,14 @@ def _asked(
     }
 
 
-def pairs(
+def measure_pairs(
     base: Lead, judges: Judges, folder: Path, action: Subject, style: Subject, seeds: Sequence[int], count: int
 ) -> list[dict]:
     """A new action and a style in one prompt: how often each is seen, and both."""
     scale = Evaluator.load().std.numpy()
     made: dict[tuple[float, float], list[dict[str, np.ndarray]]] = {strengths: [] for strengths in TOGETHER}
     for seed in seeds:
-        act, manner = learned(folder, action.name, seed), learned(folder, style.name, seed)
+        act, manner = load_learned(folder, action.name, seed), load_learned(folder, style.name, seed)
         words = {"<act>": act.words[act.token], "<manner>": manner.words[manner.token]}
 
         def clips(prompt: str, seconds: float, words: Any = words, seed: int = seed) -> list[np.ndarray]:
@@ -121,11 +123,11 @@ def pairs(
     ]
 
 
-def blends(
+def measure_blends(
     base: Lead, judges: Judges, folder: Path, styles: Sequence[Subject], seeds: Sequence[int], count: int
 ) -> list[dict]:
     """Walks with blends of two styles, and with the opposite of each."""
-    one, two = ([learned(folder, style.name, seed) for seed in seeds] for style in styles)
+    one, two = ([load_learned(folder, style.name, seed) for seed in seeds] for style in styles)
     words = {f"{w:g}": [blend(a, b, w) for a, b in zip(one, two, strict=True)] for w in WEIGHTS}
     for style, made in zip(styles, (one, two), strict=True):
         words[f"opposite of {style.name}"] = [negate(concept) for concept in made]
@@ -219,12 +221,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = json.loads(options.output.read_text(encoding="utf-8")) if options.output.is_file() else {}
         result |= {"settings": {"base": base.name, "seeds": options.seeds, "count": options.count}}
         if "sweeps" in options.parts:
-            result["sweeps"] = {style.name: sweep(*asked, style, *much) for style in styles}
+            result["sweeps"] = {style.name: measure_strengths(*asked, style, *much) for style in styles}
         if "pairs" in options.parts:
-            every = [pairs(*asked, known[action], style, *much) for style in styles for action in ACTIONS]
+            every = [measure_pairs(*asked, known[action], style, *much) for style in styles for action in ACTIONS]
             result["pairs"] = [row for rows in every for row in rows]
         if "blends" in options.parts:
-            result["blends"] = blends(*asked, styles, *much)
+            result["blends"] = measure_blends(*asked, styles, *much)
         write_json(options.output, result)
     except (LeadError, ConceptError) as error:
         print(f"error: {error}", file=sys.stderr)

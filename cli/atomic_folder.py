@@ -56,11 +56,11 @@ def atomic_folder(output: Path) -> Iterator[Path]:
 @contextmanager
 def _own_folder(output: Path) -> Iterator[Path]:
     """A hidden folder of this process, its lock held."""
-    from concepts.lock import locked
+    from concepts.lock import hold_lock
 
     folder = output / f"{PREFIX}-{_host()}-{secrets.token_hex(6)}"
     lock = folder.with_name(f"{folder.name}.lock")
-    with locked(lock, keep=False, needed=False):  # without, nobody takes the folder away: nobody knows whether we live
+    with hold_lock(lock, keep=False, needed=False):  # without, nobody takes the folder away: nobody knows whether we live
         try:
             folder.mkdir()
             yield folder
@@ -71,13 +71,13 @@ def _own_folder(output: Path) -> Iterator[Path]:
 def _sweep(output: Path) -> None:
     """Take away the hidden folders of processes that have ended."""
     from concepts import ConceptError
-    from concepts.lock import locked
+    from concepts.lock import hold_lock
 
     for lock in output.glob(f"{PREFIX}-*.lock"):
         with suppress(ConceptError, OSError):  # its process lives, or took it away itself
             ours = lock.name.startswith(f"{PREFIX}-{_host()}-")
             if ours or time.time() - lock.stat().st_mtime > FOREIGN_SECONDS:
-                with locked(lock, patience=0.0, keep=False):
+                with hold_lock(lock, patience=0.0, keep=False):
                     shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
 
 

@@ -11,7 +11,7 @@ from cli.console import warn
 
 if TYPE_CHECKING:
     from concepts import Concept
-    from concepts.credits import Credits
+    from concepts.provenance import Credits
 
 License = Annotated[
     str | None, typer.Option("--license", metavar="TEXT", help='License of the recordings, as "CC BY 4.0".')
@@ -25,7 +25,7 @@ Description = Annotated[str, typer.Option(metavar="TEXT", help="What others shou
 
 def stated_credits(license: str | None, source: str, author: str, description: str, ask: bool) -> "Credits":
     """The credits as the options state them; a license that is not stated is asked for on a terminal, else missed."""
-    from concepts.credits import Credits
+    from concepts.provenance import Credits
 
     stated = Credits(license or "", source, author, description)
     if license is None and ask and sys.stdin.isatty() and sys.stderr.isatty():
@@ -46,14 +46,14 @@ def credited(concept: "Concept", credits: "Credits") -> "Concept":
     preview = Motion(concept.tensors["preview.joints"], concept.fps)
     today = datetime.date.today().isoformat()
     return dataclasses.replace(
-        credits.given_to(concept), date=today, thumbnail=png_to_thumbnail(thumbnail(preview))
+        concept.with_credits(credits), date=today, thumbnail=png_to_thumbnail(thumbnail(preview))
     )
 
 
 def terms(concept: "Concept") -> str:
     """The word's license, and what follows where it is non-commercial."""
-    from concepts.credits import noncommercial
+    from concepts.provenance import is_noncommercial
 
-    if not noncommercial(concept.license):
+    if not is_noncommercial(concept.license):
         return f"License of the word: {concept.license or 'not stated'}."
     return f"License of the word: {concept.license}. Neither it nor motions made with it are for commercial use."

@@ -7,6 +7,7 @@ imported inside the commands, so that `--help` answers at once. What is not here
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +42,7 @@ from cli.load_models import (
 from cli.read_inputs import OnRig, OutputFolder, RigMap
 
 if TYPE_CHECKING:
-    from concepts import Concept
+    from concepts import Concept, ConceptTensors
 
 MOST_AT_ONCE = 1000
 """Motions without --prompts."""
@@ -160,7 +161,7 @@ def generate(
     model = load_base(base, Ranks.found().device(device) if prompts_file else device)
     for path, one in concepts.items():
         concepts[path] = check_base(one, path, model, allow_base_mismatch)
-    words = _joined_words(concepts)
+    words = _join_words(concepts)
     if prompts_file:
         rig_sha256 = sha256_of(*filter(None, (rig, rig_map)))
         settings = Settings(model.fingerprints, steps, guidance, lock_feet, wanted, rig_sha256)
@@ -280,14 +281,21 @@ def _shown(concept: "Concept", record: dict[str, Any]) -> list[tuple[str, str]]:
         ("scores", ", ".join(f"{name} {score:.3g}" for name, score in concept.scores.items())),
         ("motion", f"{concept.skeleton}, {concept.fps:g} fps"),
         ("tensors", ", ".join(f"{name} {shape}" for name, shape in plain.items()) + adapter),
+        ("style schedule", _shown_schedule(concept)),
         ("file", f"{record['file']}, {record['bytes'] / 1024:.1f} KB"),
     ]
     return [(name, value) for name, value in rows if value]
 
 
-def _joined_words(concepts: dict[Path, "Concept"]) -> dict[str, Any]:
-    """Token -> vectors of all concepts; UsageError where two have the same token."""
-    words: dict[str, Any] = {}
+def _shown_schedule(concept: "Concept") -> str:
+    if concept.schedule is None:
+        return ""
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in asdict(concept.schedule).items())
+
+
+def _join_words(concepts: dict[Path, "Concept"]) -> "dict[str, ConceptTensors]":
+    """What acts at generation, by token, of all concepts; UsageError where two have the same token."""
+    words: dict[str, ConceptTensors] = {}
     for path, concept in concepts.items():
         if concept.token in words:
             raise UsageError(f"{path}: another --concept has the token {concept.token} too; give one of them.")

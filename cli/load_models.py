@@ -75,12 +75,12 @@ def words_for(prompts: Sequence[str], files: Sequence[Path]) -> "dict[Path, Conc
     """The concepts in files, and for what else the prompts name, the library's."""
     from concepts.library import Library
     from concepts.text import TOKEN
-    from lead.text.prompts import named_tokens
+    from lead.text.prompts import find_tokens
 
     concepts = {path: load_concept(path) for path in map(concept_file, files)}
     library, loaded = Library(), {concept.token for concept in concepts.values()}
     for prompt in prompts:
-        for token in named_tokens(prompt):
+        for token in find_tokens(prompt):
             if token in loaded:
                 continue
             path = library.find(token) if TOKEN.fullmatch(token) else None
@@ -130,7 +130,7 @@ def check_base(concept: "Concept", path: Path, model: "Lead", allow_mismatch: bo
 
     try:
         differences = concept.check_base(model.fingerprints, model.name)
-        fitted = concept.fitted(model.fingerprints)
+        fitted = concept.fit_to_base(model.fingerprints)
         concept.check_probe(condition(fitted, model))
         if differences and not allow_mismatch:
             raise ConceptError(

@@ -1,15 +1,18 @@
-"""New words from learned ones: two blended, a manner turned round.  NumPy only: knows no base model.
+"""New concepts from learned ones: a blend of two, and the opposite of a style.  NumPy only: knows no base model.
 
-What a word does is linear but for its token vectors, so a blend by weight w is, part by part,
+What a concept does is linear except for its token vectors, so a blend by weight w is, part by part,
 
     token vectors     slerp(a, b, w): along the arc between them, at lengths between theirs
-    direction         slerp of both; where one has none, its share of the other's
+    direction         slerp of both scaled directions; where one has none, its share of the other's
+    schedule          direction_scale 1, because the blend's direction is stored scaled; each other number is
+                      (1 - w) a + w b; where one has no direction, the other's
     adapter           (1 - w) up_a down_a + w up_b down_b, exactly: the ranks side by side, each times its share's root
     init              slerp, where both have it
 
-A direction half-way along the arc keeps more of both than one half-way along the line (elderly and exhausted: a judge's
-.81 and .16 against .87 and .07; at .75 they are .13 and .85 against .23 and .70).
-What was measured or shown of the old words (probe, preview, picture, loss) is not the new one's and is left out.
+A scaled direction is direction_scale times the stored one, which makes concepts of different schedules and formats
+comparable.  A direction half-way along the arc keeps more of both than one half-way along the line (elderly and
+exhausted: a judge's .81 and .16 against .87 and .07; at .75 they are .13 and .85 against .23 and .70).
+What was measured or shown of the old concepts (probe, preview, picture, loss) is left out: it is not the new one's.
 """
 
 from dataclasses import replace
@@ -18,53 +21,54 @@ import numpy as np
 from jaxtyping import Float
 
 from concepts.concept import BOUND_TO, TEXT_PARTS, Concept
-from concepts.container import MAX_SIZES
 from concepts.errors import ConceptError
-from concepts.text import quoted
+from concepts.schedule import StyleSchedule
+from concepts.tensors import ADAPTER, DOWN, MAX_SIZES
+from concepts.text import quote
 
 Array = np.ndarray
-DOWN, UP, ADAPTER = "/down", "/up", "adapter."
 OPPOSITE = -0.999
-"""A cosine below which there is no arc to speak of: opposite vectors have no middle."""
+"""Below this cosine two vectors are opposite: no arc between them is shorter than another."""
 
 
 def blend(a: Concept, b: Concept, weight: float = 0.5, token: str | None = None) -> Concept:
-    """A word between two of one base and one kind: 0 is a, 1 is b.
+    """A concept between two of one base and one kind: 0 is a, 1 is b.
 
-    The default token is made of both. Raises ConceptError for words that do not go together, and says why.
+    The default token joins both names. Raises ConceptError for concepts that cannot be blended, and says why.
     """
     if not 0.0 <= weight <= 1.0:
         raise ConceptError(f"the weight is {weight:g}, expected 0 (all of {a.token}) to 1 (all of {b.token})")
     _check_pair(a, b)
     exemplars = {one.sha256: one for one in (*a.exemplars, *b.exemplars)}
     return replace(
-        _bare(a, token or blend_token(a, b)),
+        _start_from(a, token or blend_token(a, b)),
         token_embedding=_slerp_rows(a.token_embedding, b.token_embedding, weight),
-        tensors=_tensors(a, b, weight),
+        tensors=_blend_tensors(a, b, weight),
+        schedule=_blend_schedules(a, b, weight),
         init=a.init if a.init == b.init else "",
         templates=tuple(dict.fromkeys((*a.templates, *b.templates))),
         exemplars=tuple(exemplars.values()),
         objective="blend",
         scores={"blend.weight": weight},
-        author=_all_of(a.author, b.author, ", "),
-        license=_all_of(a.license, b.license, "; "),
+        author=_join_parts(a.author, b.author, ", "),
+        license=_join_parts(a.license, b.license, "; "),
         description=f"A blend: {1 - weight:g} of {a.token}, {weight:g} of {b.token}.",
     )
 
 
 def negate(a: Concept, token: str | None = None) -> Concept:
-    """The opposite manner: the direction turned round, and nothing else; the default token is <not-...>.
+    """The opposite style: the negated direction under the same schedule, and nothing else.
 
-    Its vectors are zeros, which the text tower hears as no manner (walks normal by a judge's .95).  Vectors and adapter
-    turned round too lost what the person does: content .42 and .21 for two styles, against 1.00 and .94 without.
-    Raises ConceptError for a word without a direction.
+    The default token is <not-...>.  The token vectors are zeros, which the text tower takes for no style (a judge finds
+    .95 of walks normal).  Negated vectors and adapters lose the action: content .42 and .21 for two styles, against
+    1.00 and .94 without them.  Raises ConceptError for a concept without a direction.
     """
     if "direction" not in a.tensors:
         raise ConceptError(
             f"{a.token} has no direction, so it has no opposite: a style or a persona has one, an action has none"
         )
     return replace(
-        _bare(a, token or negate_token(a)),
+        _start_from(a, token or negate_token(a)),
         token_embedding=np.zeros_like(a.token_embedding),
         tensors={"direction": -a.tensors["direction"]},
         init="",
@@ -74,17 +78,17 @@ def negate(a: Concept, token: str | None = None) -> Concept:
 
 
 def blend_token(a: Concept, b: Concept) -> str:
-    """A blend's token where none is given."""
+    """The default token of a blend."""
     return f"<{f'{a.slug}-{b.slug}'[:63]}>"
 
 
 def negate_token(a: Concept) -> str:
-    """The opposite's token where none is given."""
+    """The default token of an opposite."""
     return f"<{f'not-{a.slug}'[:63]}>"
 
 
 def slerp(a: Float[Array, " n"], b: Float[Array, " n"], weight: float) -> Float[Array, " n"]:
-    """Spherical interpolation of vectors brought to one length, at the length between theirs.
+    """Spherical interpolation of the vectors' directions, at a length between theirs.
 
     ((1-w) |a| + w |b|) (sin((1-w) o) a/|a| + sin(w o) b/|b|) / sin(o), o the angle between them; a line where it is 0.
     Source: Shoemake, *Animating rotation with quaternion curves*, SIGGRAPH 1985.
@@ -102,24 +106,25 @@ def slerp(a: Float[Array, " n"], b: Float[Array, " n"], weight: float) -> Float[
     angle = np.arccos(cosine)
     shares = (1 - weight, weight) if angle < 1e-6 else np.sin(np.array([1 - weight, weight]) * angle) / np.sin(angle)
     length = (1 - weight) * lengths[0] + weight * lengths[1]
-    return (length * (shares[0] * x + shares[1] * y)).astype(np.float32)
+    between: Array = length * (shares[0] * x + shares[1] * y)
+    return between.astype(np.float32)
 
 
 def _slerp_rows(a: Array, b: Array, weight: float) -> Array:
-    """Vector by vector, whether there is one or several."""
+    """`slerp` of each vector of a and b."""
     rows = zip(np.atleast_2d(a), np.atleast_2d(b), strict=True)
     return np.stack([slerp(x, y, weight) for x, y in rows]).reshape(a.shape)
 
 
 def _check_pair(a: Concept, b: Concept) -> None:
-    """ConceptError unless the words are of one kind, one base and one shape."""
+    """ConceptError unless the concepts are of one kind, one base and one shape."""
     for part in sorted(a.fingerprints.keys() & b.fingerprints.keys()):
         ours, theirs = a.fingerprints[part], b.fingerprints[part]
         bound = [name for one in (a, b) for name in one.tensors if part in _parts_of(name)]
         if ours != theirs and (part in TEXT_PARTS or bound):
             raise ConceptError(
-                f"{a.token} was learned on the base {quoted(a.base)} ({part} {ours[:12]}), {b.token} on "
-                f"{quoted(b.base)} ({part} {theirs[:12]}): only words of one base can be blended, learn one again"
+                f"{a.token} was learned on the base {quote(a.base)} ({part} {ours[:12]}), {b.token} on "
+                f"{quote(b.base)} ({part} {theirs[:12]}): only words of one base can be blended, learn one again"
             )
     if (a.kind == "action") != (b.kind == "action"):
         raise ConceptError(
@@ -134,42 +139,53 @@ def _check_pair(a: Concept, b: Concept) -> None:
 
 
 def _parts_of(name: str) -> tuple[str, ...]:
-    """The base's parts that fix what a tensor means."""
+    """The base's parts that determine what a tensor means."""
     return next((parts for start, parts in BOUND_TO.items() if name.startswith(start)), ())
 
 
-def _acting(concept: Concept) -> dict[str, Array]:
-    """The tensors, beside its vectors, that say what a word does."""
-    return {name: x for name, x in concept.tensors.items() if name.startswith(("direction", "init", ADAPTER))}
+def _tensors_that_act(concept: Concept) -> dict[str, Array]:
+    """The tensors, beside the token vectors, that act at generation; the direction is scaled."""
+    tensors = {name: x for name, x in concept.tensors.items() if name.startswith(("direction", "init", ADAPTER))}
+    if concept.schedule is not None:
+        tensors["direction"] = np.float32(concept.schedule.direction_scale) * tensors["direction"]
+    return tensors
 
 
-def _tensors(a: Concept, b: Concept, weight: float) -> dict[str, Array]:
-    """The blend's, of those that say what a word does."""
-    x, y = _acting(a), _acting(b)
-    mixed = {}
+def _blend_tensors(a: Concept, b: Concept, weight: float) -> dict[str, Array]:
+    x, y = _tensors_that_act(a), _tensors_that_act(b)
+    blended = {}
     for name in x.keys() | y.keys():
         if name.startswith(ADAPTER):
             parts = [share**0.5 * of[name] for share, of in ((1 - weight, x), (weight, y)) if share and name in of]
             if parts:
-                mixed[name] = np.concatenate(parts, axis=0 if name.endswith(DOWN) else 1)
+                blended[name] = np.concatenate(parts, axis=0 if name.endswith(DOWN) else 1)
         elif name == "direction" or (name in x and name in y):
             pair = [of.get(name, np.zeros_like((x | y)[name])) for of in (x, y)]
             if pair[0].shape != pair[1].shape:
                 raise ConceptError(f"{name} of {a.token} and of {b.token} differ in size: they are of other bases")
-            mixed[name] = _slerp_rows(pair[0], pair[1], weight)
-    ranks = [len(tensor) for name, tensor in mixed.items() if name.endswith(DOWN)]
+            blended[name] = _slerp_rows(pair[0], pair[1], weight)
+    ranks = [len(tensor) for name, tensor in blended.items() if name.endswith(DOWN)]
     if max(ranks, default=0) > MAX_SIZES["rank"]:
         raise ConceptError(f"the blend's adapter would have rank {max(ranks)}, at most {MAX_SIZES['rank']}: blend less")
-    return mixed
+    return blended
 
 
-def _bare(concept: Concept, token: str) -> Concept:
-    """Another word of the same base, without what was measured or shown of this one."""
-    return replace(
-        concept, token=token, title="", thumbnail="", loss=(), scores={}, steps=0, date="", tensors=_acting(concept)
-    )
+def _blend_schedules(a: Concept, b: Concept, weight: float) -> StyleSchedule | None:
+    """The schedule of a direction that is stored scaled; None where neither concept has a direction."""
+    if a.schedule is None or b.schedule is None:
+        schedule = a.schedule or b.schedule
+    else:
+        schedule = a.schedule.blend(b.schedule, weight)
+    return None if schedule is None else replace(schedule, direction_scale=1.0)
 
 
-def _all_of(a: str, b: str, between: str) -> str:
-    """The parts of both lists, each once."""
+def _start_from(concept: Concept, token: str) -> Concept:
+    """Another concept of the same base, without what was measured or shown of this one."""
+    names = [name for name in concept.tensors if name.startswith(("direction", "init", ADAPTER))]
+    tensors = {name: concept.tensors[name] for name in names}
+    return replace(concept, token=token, title="", thumbnail="", loss=(), scores={}, steps=0, date="", tensors=tensors)
+
+
+def _join_parts(a: str, b: str, between: str) -> str:
+    """The parts of both texts, each once."""
     return between.join(dict.fromkeys(part for text in (a, b) for part in text.split(between) if part))

@@ -1,8 +1,8 @@
 """A concept's card: the README that hubs show beside a file, written from what the file itself says.
 
-The front matter is YAML as the Hugging Face Hub reads it, each value a quoted text or a list of them. Texts of
+The front matter is YAML as the Hugging Face Hub reads it; each value is a quoted text or a list of them. Texts of
 strangers are escaped for Markdown and HTML: a card shows them and never acts on them.
-Knows no base model and draws nothing: pictures are named by the caller.
+Knows no base model and draws nothing: the caller names the pictures.
 """
 
 import json
@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Sequence
 
 from concepts.concept import Concept
-from concepts.credits import license_names, noncommercial
+from concepts.provenance import is_noncommercial, split_licenses
 
 HUB_LICENSES = {
     "apache-2.0", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0",
@@ -30,34 +30,34 @@ SCORES = {
     "loss.start": "loss before learning",
     "loss.best": "loss of the word that was kept",
 }
-"""What `learn` measures, in the order and the words of a card; other scores follow under their own names."""
+"""What `learn` measures, in the order and the words of a card. Other scores follow under their own names."""
 
 STANDS_FOR = {
     "action": "an action: it stands where a verb would, after *does*",
     "style": "a style: it says how something is done",
-    "persona": "a persona: somebody's manner of moving",
+    "persona": "a persona: somebody's way of moving",
 }
 
 
-def card(concept: Concept, file: str, picture: str = "", page: str = "") -> str:
-    """The README of a concept whose file is named `file`; `picture` and `page` lie beside it, if they are named."""
-    sections = [_front_matter(concept, picture), *_head(concept, picture, page), *_use(concept, file)]
-    sections += [*_made(concept), *_figures(concept), *_licenses(concept), *_limits(concept)]
+def concept_to_card(concept: Concept, file: str, picture: str = "", page: str = "") -> str:
+    """The README of a concept whose file is named `file`; `picture` and `page` are files beside it, or empty."""
+    sections = [_front_matter(concept, picture), *_head(concept, picture, page), *_usage(concept, file)]
+    sections += [*_training(concept), *_figures(concept), *_licenses(concept), *_limits(concept)]
     return "\n\n".join(sections) + "\n"
 
 
-def hub_license(license: str) -> str:
+def license_to_hub_id(license: str) -> str:
     """The hub's identifier of a license text; "other" where there is none for it, or where it names several."""
-    names = license_names(license)
+    names = split_licenses(license)
     if len(names) != 1:
         return "other"
-    told = _kebab(names[0])
-    told = HUB_ALIASES.get(told, told)
-    return told if told in HUB_LICENSES else "other"
+    identifier = _to_kebab(names[0])
+    identifier = HUB_ALIASES.get(identifier, identifier)
+    return identifier if identifier in HUB_LICENSES else "other"
 
 
-def escaped(text: str) -> str:
-    """A text as it may stand in Markdown: nothing in it is markup, HTML or a link."""
+def escape_markup(text: str) -> str:
+    """Escape a text for Markdown: nothing in it is markup, HTML or a link."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = re.sub(r"([\\`*_{}\[\]()#+!|~:@])", lambda match: f"&#{ord(match[1])};", text)
     text = re.sub(r"(?i)\b(www)\.", r"\1&#46;", text)
@@ -65,12 +65,12 @@ def escaped(text: str) -> str:
 
 
 def _front_matter(concept: Concept, picture: str) -> str:
-    identifier = hub_license(concept.license)
+    identifier = license_to_hub_id(concept.license)
     values: dict[str, object] = {"library_name": "lead-invert"}
     if concept.license:
         values["license"] = identifier
         if identifier == "other":
-            values["license_name"] = _kebab("-and-".join(license_names(concept.license))) or "see-card"
+            values["license_name"] = _to_kebab("-and-".join(split_licenses(concept.license))) or "see-card"
     tags = ["text-to-motion", "human-motion", "motion-capture", "textual-inversion", "lead-invert", concept.kind]
     values |= {
         "base_model": concept.base,
@@ -84,21 +84,21 @@ def _front_matter(concept: Concept, picture: str) -> str:
 
 
 def _head(concept: Concept, picture: str, page: str) -> list[str]:
-    told = [f"# {escaped(concept.title)}"]
-    told.append(
-        f"`{concept.token}` is a word that the text-to-motion model {escaped(concept.base)} was taught from "
+    lines = [f"# {escape_markup(concept.title)}"]
+    lines.append(
+        f"`{concept.token}` is a word that the text-to-motion model {escape_markup(concept.base)} was taught from "
         f"{_count(len(concept.exemplars), 'recording')}. It stands for {STANDS_FOR[concept.kind]}."
     )
     if concept.description:
-        told.append("\n".join(f"> {escaped(line)}" for line in concept.description.split("\n")))
+        lines.append("\n".join(f"> {escape_markup(line)}" for line in concept.description.split("\n")))
     if picture:
-        told.append(f"![What {concept.token[1:-1]} looks like]({picture})")
+        lines.append(f"![What {concept.token[1:-1]} looks like]({picture})")
     if page:
-        told.append(f"[{page}]({page}) plays it: download it and open it in a browser.")
-    return told
+        lines.append(f"[{page}]({page}) plays it: download it and open it in a browser.")
+    return lines
 
 
-def _use(concept: Concept, file: str) -> list[str]:
+def _usage(concept: Concept, file: str) -> list[str]:
     harmless = re.fullmatch(r"[\w<>,.' -]+", concept.probe_prompt)  # it will be pasted into a shell
     prompt, name = concept.probe_prompt if harmless else f"a person {concept.token}", shlex.quote(file)
     shell = f'lead-invert verify {name}\nlead-invert generate "{prompt}" --concept {name}'
@@ -116,27 +116,27 @@ motions[0].save("out.bvh")"""
     ]
 
 
-def _made(concept: Concept) -> list[str]:
+def _training(concept: Concept) -> list[str]:
     seconds = sum(one.frames / one.fps for one in concept.exemplars)
-    sources = ", ".join(dict.fromkeys(escaped(one.source) for one in concept.exemplars if one.source))
+    sources = ", ".join(dict.fromkeys(escape_markup(one.source) for one in concept.exemplars if one.source))
     rows = [
-        ("base model", escaped(concept.base)),
+        ("base model", escape_markup(concept.base)),
         ("its parts", ", ".join(f"{part} `{digest[:12]}`" for part, digest in concept.fingerprints.items())),
         ("recordings", f"{len(concept.exemplars)}, {seconds:.1f} s in all" if concept.exemplars else ""),
         ("their source", sources),
-        ("starts from", escaped(concept.init)),
-        ("prompts", "<br>".join(escaped(text) for text in concept.templates[:8])),
-        ("objective", f"{escaped(concept.objective)}, {concept.steps} steps, seed {concept.seed}"),
-        ("motion", f"{escaped(concept.skeleton)}, {concept.fps:g} frames a second"),
-        ("author", escaped(concept.author)),
-        ("date", escaped(concept.date)),
+        ("starts from", escape_markup(concept.init)),
+        ("prompts", "<br>".join(escape_markup(text) for text in concept.templates[:8])),
+        ("objective", f"{escape_markup(concept.objective)}, {concept.steps} steps, seed {concept.seed}"),
+        ("motion", f"{escape_markup(concept.skeleton)}, {concept.fps:g} frames a second"),
+        ("author", escape_markup(concept.author)),
+        ("date", escape_markup(concept.date)),
     ]
     return ["## How it was made", _table(("", ""), [row for row in rows if row[1]])]
 
 
 def _figures(concept: Concept) -> list[str]:
     order = sorted(concept.scores, key=lambda name: (*SCORES, name).index(name))
-    rows = [(SCORES.get(name) or escaped(name), f"{concept.scores[name]:.3g}") for name in order]
+    rows = [(SCORES.get(name) or escape_markup(name), f"{concept.scores[name]:.3g}") for name in order]
     if not rows:
         return []
     note = "Measured by the author's program on the base model above, without a human judge."
@@ -145,11 +145,11 @@ def _figures(concept: Concept) -> list[str]:
 
 def _licenses(concept: Concept) -> list[str]:
     recordings = [one.license for one in concept.exemplars]
-    told = {text: recordings.count(text) for text in dict.fromkeys(recordings)}
-    rows = [("this word", escaped(concept.license) or "not stated")]
-    rows += [(_count(count, "recording"), escaped(text) or "not stated") for text, count in told.items()]
+    counts = {text: recordings.count(text) for text in dict.fromkeys(recordings)}
+    rows = [("this word", escape_markup(concept.license) or "not stated")]
+    rows += [(_count(count, "recording"), escape_markup(text) or "not stated") for text, count in counts.items()]
     lines = ["## License", _table(("what", "license"), rows)]
-    if any(noncommercial(text) for text in (concept.license, *recordings)):
+    if any(is_noncommercial(text) for text in (concept.license, *recordings)):
         lines.append(
             "**Not for commercial use**: the terms above do not allow it, and they hold for motions made with the word."
         )
@@ -162,10 +162,10 @@ def _limits(concept: Concept) -> list[str]:
     few = len(concept.exemplars)
     kin = "what they share beside the meaning, such as one body or one pace, may come along"
     limits = [
-        f"It means something only to a base model with the same text tower as {escaped(concept.base)}.",
+        f"It means something only to a base model with the same text tower as {escape_markup(concept.base)}.",
         f"It was taught from {_count(few, 'recording')}: {kin}." if few else "Its recordings are not stated.",
         "Motions have 22 joints: no fingers, no face, no objects, one person.",
-        "It may carry the manner of a person who can be recognized: use it as that person would agree to.",
+        "It may carry the style of a person who can be recognized: use it as that person would agree to.",
     ]
     travels = concept.scores.get("report.travels")
     if travels is not None and travels < 0.7:
@@ -177,8 +177,8 @@ def _table(head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"| {left} | {right} |" for left, right in [head, ("---", "---"), *rows])
 
 
-def _kebab(text: str) -> str:
-    """Small letters, digits and dots, with hyphens for all else."""
+def _to_kebab(text: str) -> str:
+    """Small letters, digits and dots; a hyphen for anything else."""
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")
 
 

@@ -1,12 +1,12 @@
 """Bytes of a concept file: safetensors with our limits, checked before anything is believed.
 
 A safetensors file is 8 bytes (the header's length, little endian), a JSON header, and the tensors' bytes.
-We read and write it ourselves: the reader has to cap and check the header before parsing it, and equal
-content has to give equal bytes whatever the library's version. Every safetensors library opens the result.
+We read and write it ourselves, for two reasons: the reader has to limit and check the header before it parses it, and
+equal content has to give equal bytes whatever the library's version. Every safetensors library opens the result.
 
-This module knows tensors and metadata strings; what the metadata mean is for `concepts.concept`. The checks
-stand in the order of docs/concept-format.md, and `told` hears of each one that was passed. A message does not name
-the file: `Concept.load` does.
+This module knows metadata as strings; their meaning is for `concepts.concept`. The checks stand in the order of
+docs/concept-format.md, and `report` is called after each one that passed. A message does not name the file:
+`Concept.load` does.
 """
 
 import contextlib
@@ -25,44 +25,20 @@ from typing import Any
 import numpy as np
 
 from concepts.errors import ConceptError
-from concepts.text import quoted
+from concepts.tensors import DROPPED, DTYPES, check_finite, check_forms, check_tensors, require_form, tensor_form
+from concepts.text import quote
 
-FORMAT_VERSION = (1, 2)
+FORMAT_VERSION = (2, 0)
+"""Major and minor version of the files that this module writes."""
+NEWEST_MINOR = {1: 2, 2: 0}
+"""The major versions that it reads, and the newest minor version of each that it knows."""
 VERSION_KEY = "lead_invert.format_version"
 HASH_KEY = "modelspec.hash_sha256"
 MAX_FILE_BYTES = 16 * 2**20
 MAX_HEADER_BYTES = 2**20
 
-Told = Callable[[str], object]
-"""Hears what was found after each check of the specification that a file passed, in their order."""
-
-DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
-TENSORS: dict[str, tuple[str, tuple[str | int, ...]]] = {
-    "token_embedding": ("F32", ("vectors", "d_token")),
-    "init": ("F32", ("vectors", "d_token")),
-    "residual": ("F32", ("timesteps", "d_text")),
-    "direction": ("F32", ("d_latent",)),
-    "latent_prior.mean": ("F32", ("tokens", "d_latent")),
-    "latent_prior.std": ("F32", ("tokens", "d_latent")),
-    "probe.cond": ("F32", ("d_text",)),
-    "preview.joints": ("F16", ("frames", "joints", 3)),
-}
-"""A concept's tensors but the adapter's: name -> dtype and shape; a size's name means the same number everywhere."""
-_ADAPTER = re.compile(r"adapter\.([A-Za-z0-9_.]{1,120})/(down|up)")
-MAX_ADAPTER_TENSORS = 1024
-MAX_SIZES = {
-    "vectors": 64,  # a prompt has 77 places
-    "d_token": 8192,
-    "d_text": 8192,
-    "timesteps": 1000,
-    "tokens": 1024,
-    "d_latent": 8192,
-    "frames": 100_000,
-    "joints": 64,
-    "rank": 64,
-    "in": 16384,
-    "out": 16384,
-}
+Report = Callable[[str], object]
+"""Receives what was found after each check of the specification that a file passed, in their order."""
 
 _DAMAGED = "the file is damaged, get it again"
 _DISGUISES = (
@@ -77,27 +53,15 @@ _DISGUISES = (
 )
 
 
-def silent(found: str) -> None:
-    """Where nobody asks what was found."""
-
-
-def tensor_form(name: str) -> tuple[str, tuple[str | int, ...]] | None:
-    """A tensor's dtype and shape by its name; None where a concept has no such tensor.
-
-    `adapter.<layer>/down` and `/up` are F16 [rank, in of the layer] and [out of the layer, rank].
-    """
-    if match := _ADAPTER.fullmatch(name):
-        layer, end = match.groups()
-        rank = f"rank of {layer}"
-        return "F16", (rank, f"in of {layer}") if end == "down" else (f"out of {layer}", rank)
-    return TENSORS.get(name)
+def report_nothing(found: str) -> None:
+    """The report of a caller who does not ask."""
 
 
 def pack(metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> bytes:
     """A concept file's bytes; equal content gives equal bytes. The inverse of `unpack`."""
     check_tensors(tensors)
     names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name))  # wide types first: all aligned
-    body = b"".join(np.ascontiguousarray(tensors[name], DTYPES[_form(name)[0]]).tobytes() for name in names)
+    body = b"".join(np.ascontiguousarray(tensors[name], DTYPES[require_form(name)[0]]).tobytes() for name in names)
     entries: dict[str, Any] = {
         "__metadata__": {
             **metadata,
@@ -109,7 +73,7 @@ def pack(metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> byte
     for name in names:
         begin, end = end, end + tensors[name].nbytes
         entries[name] = {
-            "dtype": _form(name)[0],
+            "dtype": require_form(name)[0],
             "shape": list(tensors[name].shape),
             "data_offsets": [begin, end],
         }
@@ -123,89 +87,42 @@ def pack(metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> byte
     return data
 
 
-def unpack(data: bytes, told: Told = silent) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def unpack(data: bytes, report: Report = report_nothing) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     """Metadata and tensors of a concept file's bytes, all structure checked. The inverse of `pack`."""
-    text, body = _split(data)
-    told(f"header of {len(text)} bytes, {len(body)} bytes of tensors")
-    header, metadata = _header(text)
-    told(f"JSON in UTF-8 that describes {len(header)} tensors and has {len(metadata)} texts")
-    newer_minor = _check_version(metadata)
-    told(f"format {metadata[VERSION_KEY]}" + (", newer than this reader: what is new is left out" * newer_minor))
+    text, body = _split_file(data)
+    report(f"header of {len(text)} bytes, {len(body)} bytes of tensors")
+    header, metadata = _parse_header(text)
+    report(f"JSON in UTF-8 that describes {len(header)} tensors and has {len(metadata)} texts")
+    major, minor = read_version(metadata)
+    newer = minor > NEWEST_MINOR[major]
+    report(f"format {metadata[VERSION_KEY]}" + (", newer than this reader: what is new is left out" * newer))
     spans = {name: _check_entry(name, entry) for name, entry in header.items()}
-    told("each tensor has dtype, shape and data_offsets that fit each other")
+    report("each tensor has dtype, shape and data_offsets that fit each other")
     _check_offsets(spans, len(body))
     if HASH_KEY in metadata and metadata[HASH_KEY] != f"0x{hashlib.sha256(body).hexdigest()}":
         raise ConceptError(f"the tensors do not have the checksum that the header states: {_DAMAGED}")
-    told("no overlap, no gap, nothing after the end; " + ("sha256 as stated" if HASH_KEY in metadata else "no sha256"))
-    known = [name for name in header if not newer_minor or tensor_form(name) is not None]
-    tensors = {name: _array(name, header[name], body[slice(*spans[name])]) for name in known}
+    stated = "sha256 as stated" if HASH_KEY in metadata else "no sha256"
+    report(f"no overlap, no gap, nothing after the end; {stated}")
+    dropped = DROPPED.get(major, frozenset())
+    known = [name for name in header if name not in dropped and not (newer and tensor_form(name) is None)]
+    tensors = {name: _view_array(name, header[name], body[slice(*spans[name])]) for name in known}
     check_forms(tensors)
-    told(f"{len(tensors)} tensors, all known, token_embedding {list(tensors['token_embedding'].shape)}")
+    report(f"{len(tensors)} tensors, all known, token_embedding {list(tensors['token_embedding'].shape)}")
     check_finite(tensors)
-    told(f"{sum(tensor.size for tensor in tensors.values())} numbers, all finite")
+    report(f"{sum(tensor.size for tensor in tensors.values())} numbers, all finite")
     return metadata, tensors
 
 
-def _array(name: str, entry: Mapping[str, Any], part: memoryview) -> np.ndarray:
-    """A view of a tensor's bytes; its header entry and its place are checked."""
-    dtype = _form(name)[0]
+def _view_array(name: str, entry: Mapping[str, Any], part: memoryview) -> np.ndarray:
+    """A view of a tensor's bytes. Its header entry and its place have been checked."""
+    dtype = require_form(name)[0]
     if entry["dtype"] != dtype:
-        raise ConceptError(f"tensor {name} is of type {quoted(entry['dtype'])}, expected {dtype}")
+        raise ConceptError(f"tensor {name} is of type {quote(entry['dtype'])}, expected {dtype}")
     return np.frombuffer(part, DTYPES[dtype]).reshape(entry["shape"])
 
 
-def check_tensors(tensors: Mapping[str, np.ndarray]) -> None:
-    """ConceptError unless names and shapes are those of `TENSORS`, sizes agree and every number is finite."""
-    check_forms(tensors)
-    check_finite(tensors)
-
-
-def check_finite(tensors: Mapping[str, np.ndarray]) -> None:
-    """ConceptError where a number is NaN or infinite."""
-    for name, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
-            raise ConceptError(f"tensor {name} has NaN or infinite numbers: learn the concept again")
-
-
-def check_forms(tensors: Mapping[str, np.ndarray]) -> None:
-    """ConceptError unless names and ranks are those of `TENSORS`, and sizes agree and are within `MAX_SIZES`."""
-    if "token_embedding" not in tensors:
-        raise ConceptError("there is no tensor token_embedding [vectors, d_token]: this is not a concept")
-    sizes: dict[str, tuple[int, str]] = {}
-    for name, tensor in tensors.items():
-        expected = _form(name)[1]
-        shown = f"[{', '.join(map(str, expected))}]"
-        if tensor.ndim != len(expected):
-            raise ConceptError(f"tensor {name} has shape {quoted(list(tensor.shape))}, expected {shown}")
-        for size, label in zip(tensor.shape, expected, strict=True):
-            if isinstance(label, int):
-                if size != label:
-                    raise ConceptError(f"tensor {name} has shape {list(tensor.shape)}, expected {shown}")
-                continue
-            known, other = sizes.setdefault(label, (size, name))
-            if size != known:
-                raise ConceptError(f"{label} is {size} in tensor {name} but {known} in tensor {other}")
-            most = MAX_SIZES[label.split(" of ")[0]]
-            if not 1 <= size <= most:
-                raise ConceptError(f"{label} is {size} in tensor {name}, expected 1 to {most}")
-    adapter = [match.groups() for name in tensors if (match := _ADAPTER.fullmatch(name))]
-    if len(adapter) > MAX_ADAPTER_TENSORS:
-        raise ConceptError(f"{len(adapter)} tensors of an adapter, expected at most {MAX_ADAPTER_TENSORS}")
-    for layer, end in adapter:
-        if (layer, other := "up" if end == "down" else "down") not in adapter:
-            raise ConceptError(f"the adapter's layer {layer} has no {other}: {_DAMAGED}")
-
-
-def _form(name: str) -> tuple[str, tuple[str | int, ...]]:
-    form = tensor_form(name)
-    if form is None:
-        known = ", ".join((*TENSORS, "adapter.<layer>/down", "adapter.<layer>/up"))
-        raise ConceptError(f"unknown tensor {quoted(name)}: a concept has only {known}")
-    return form
-
-
 def parse_json(text: str, what: str) -> Any:
-    """JSON of untrusted origin; repeated keys, NaN, and nesting that exhausts the stack are refused."""
+    """Parse JSON of untrusted origin. Repeated keys, NaN and nesting that exhausts the stack are refused."""
 
     def refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
@@ -243,7 +160,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, a crash or a kill sees the old one or the new one, never half."""
+    """Write a file under a temporary name and move it into place: a crash leaves the old file or the new one."""
     temporary = path.with_name(f".concept-{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -258,7 +175,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             temporary.unlink()
 
 
-def _split(data: bytes) -> tuple[bytes, memoryview]:
+def _split_file(data: bytes) -> tuple[bytes, memoryview]:
     """Header and tensor bytes; the header's length is checked before it is used."""
     (length,) = struct.unpack("<Q", data[:8].ljust(8, b"\0"))
     if len(data) < 10 or length > MAX_HEADER_BYTES or data[8:9] != b"{":
@@ -278,7 +195,7 @@ def _split(data: bytes) -> tuple[bytes, memoryview]:
     return data[8 : 8 + length], memoryview(data)[8 + length :]
 
 
-def _header(header: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+def _parse_header(header: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     """The tensors' entries by name, unchecked, and the metadata."""
     try:
         text = header.decode("utf-8")
@@ -289,12 +206,12 @@ def _header(header: bytes) -> tuple[dict[str, Any], dict[str, str]]:
         raise ConceptError(f"the header is not a JSON object: {_DAMAGED}")
     metadata = entries.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ConceptError(f"the header's __metadata__ is {quoted(metadata)}, not a table of texts: {_DAMAGED}")
+        raise ConceptError(f"the header's __metadata__ is {quote(metadata)}, not a table of texts: {_DAMAGED}")
     return entries, metadata
 
 
-def _check_version(metadata: Mapping[str, str]) -> bool:
-    """Whether the file's minor version is newer than ours; another major version is refused."""
+def read_version(metadata: Mapping[str, str]) -> tuple[int, int]:
+    """The file's major and minor version; ConceptError for a major version that this module does not read."""
     version = metadata.get(VERSION_KEY)
     if version is None:
         raise ConceptError(
@@ -302,16 +219,16 @@ def _check_version(metadata: Mapping[str, str]) -> bool:
         )
     match = re.fullmatch(r"([0-9]{1,4})\.([0-9]{1,4})", version)
     if match is None:
-        raise ConceptError(f"format version {quoted(version)} is not of the form 1.0: {_DAMAGED}")
+        raise ConceptError(f"format version {quote(version)} is not of the form 2.0: {_DAMAGED}")
     major, minor = int(match[1]), int(match[2])
-    if major != FORMAT_VERSION[0]:
+    if major not in NEWEST_MINOR:
         newer = major > FORMAT_VERSION[0]
         advice = "update with `pip install -U lead-invert`" if newer else "learn the concept again"
         raise ConceptError(
-            f"format version {major}.{minor} is {'newer' if newer else 'older'} than this program's "
-            f"{FORMAT_VERSION[0]}.x: {advice}"
+            f"format version {major}.{minor} is {'newer' if newer else 'older'} than what this program reads, "
+            f"{' and '.join(f'{known}.x' for known in NEWEST_MINOR)}: {advice}"
         )
-    return minor > FORMAT_VERSION[1]
+    return major, minor
 
 
 def _check_entry(name: str, entry: object) -> tuple[int, int]:
@@ -322,20 +239,20 @@ def _check_entry(name: str, entry: object) -> tuple[int, int]:
 
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ConceptError(
-            f"tensor {quoted(name)} is described by {quoted(entry)}, expected dtype, shape and data_offsets alone"
+            f"tensor {quote(name)} is described by {quote(entry)}, expected dtype, shape and data_offsets alone"
         )
     shape, offsets, dtype = entry["shape"], entry["data_offsets"], entry["dtype"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise ConceptError(f"tensor {quoted(name)} is of type {quoted(dtype)}, expected F32 or F16")
+        raise ConceptError(f"tensor {quote(name)} is of type {quote(dtype)}, expected F32 or F16")
     if not counts(shape) or not counts(offsets) or len(offsets) != 2:
         raise ConceptError(
-            f"tensor {quoted(name)} has shape {quoted(shape)} and data_offsets {quoted(offsets)}, "
+            f"tensor {quote(name)} has shape {quote(shape)} and data_offsets {quote(offsets)}, "
             "expected lists of counts, two offsets"
         )
     begin, end = offsets
     if end - begin != math.prod(shape) * DTYPES[dtype].itemsize:
         raise ConceptError(
-            f"tensor {quoted(name)} of shape {quoted(shape)} does not fit its data_offsets {quoted(offsets)}"
+            f"tensor {quote(name)} of shape {quote(shape)} does not fit its data_offsets {quote(offsets)}"
         )
     return begin, end
 
@@ -346,7 +263,7 @@ def _check_offsets(spans: Mapping[str, tuple[int, int]], body_bytes: int) -> Non
     for name, (begin, end) in sorted(spans.items(), key=lambda item: item[1]):
         if begin != position:
             problem = "overlaps another one" if begin < position else "leaves a gap before it"
-            raise ConceptError(f"tensor {quoted(name)} {problem} in the file: do not use this file")
+            raise ConceptError(f"tensor {quote(name)} {problem} in the file: do not use this file")
         position = end
     if position > body_bytes:
         raise ConceptError(

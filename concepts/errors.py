@@ -1,4 +1,4 @@
-"""What a user can be told about a concept file or a word that cannot be used."""
+"""The error that users see for a concept, a concept file or a token that cannot be used."""
 
 
 class ConceptError(ValueError):

@@ -1,10 +1,11 @@
-"""Words to and from other programs' textual inversion files: one tensor by its token's name, as safetensors.
+"""Token embeddings to and from other programs' textual inversion files: one tensor by its token, as safetensors.
 
-diffusers and its like keep a word so: {"<name>": [vectors, d_token]}, or [d_token] for a single vector. That is all
-of it: no direction, no adapter, nothing of where the word comes from. It means the same only in the same text tower.
+diffusers and similar programs store {"<name>": [vectors, d_token]}, or [d_token] for a single vector. Such a file has
+no direction, no adapter and no provenance. It means the same only in the same text tower.
 Pickled files of that kind (.bin, .pt) can run code and are not read.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,26 +14,27 @@ import numpy as np
 from jaxtyping import Float32
 
 from concepts.concept import SUFFIX, Concept
-from concepts.container import MAX_SIZES, read_bytes, write_bytes
+from concepts.container import read_bytes, write_bytes
 from concepts.errors import ConceptError
-from concepts.text import TOKEN, quoted
+from concepts.tensors import MAX_SIZES
+from concepts.text import TOKEN, quote
 
-DTYPES: dict[str, Any] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
 
 
 @dataclass(frozen=True, eq=False)
-class ForeignWord:
-    """What another program's file says of a word."""
+class ForeignEmbedding:
+    """The token embedding in another program's file."""
 
     name: str
-    """As the file has it; a well-formed token or not."""
+    """As it stands in the file; a well-formed token or not."""
     token_embedding: Float32[np.ndarray, "vectors d_token"]
 
 
 def export_vectors(concept: Concept, path: str | Path) -> list[str]:
-    """Write a word's vectors for diffusers; returns what of the word stays behind: names of tensors, and "adapter".
+    """Write a concept's token embedding for diffusers; equal embeddings give equal bytes.
 
-    Equal words give equal bytes.
+    Returns what the file leaves out: names of tensors, and "adapter".
     """
     from safetensors.numpy import save
 
@@ -46,30 +48,31 @@ def export_vectors(concept: Concept, path: str | Path) -> list[str]:
     return sorted({"adapter" if name.startswith("adapter.") else name for name in concept.tensors})
 
 
-def import_vectors(path: str | Path) -> ForeignWord:
-    """A word's name and vectors from another program's file; ConceptError where it holds anything else."""
+def import_vectors(path: str | Path) -> ForeignEmbedding:
+    """Read another program's token embedding; ConceptError where the file holds anything else."""
     path = Path(path)
     try:
-        return _foreign_word(read_bytes(path))
+        return _parse_embedding(read_bytes(path))
     except ConceptError as error:
         raise ConceptError(f"{path}: {error}") from None
 
 
-def _foreign_word(data: bytes) -> ForeignWord:
+def _parse_embedding(data: bytes) -> ForeignEmbedding:
     import safetensors
 
+    deserialize: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = safetensors.deserialize
     try:
-        tensors = safetensors.deserialize(data)
+        tensors = deserialize(data)
     except safetensors.SafetensorError as error:
         raise ConceptError(
             f"not a safetensors file ({error}); pickled words (.bin, .pt) can run code: convert them to safetensors"
         ) from None
     if len(tensors) != 1:
-        names = ", ".join(quoted(name) for name, _ in tensors[:8])
+        names = ", ".join(quote(name) for name, _ in tensors[:8])
         raise ConceptError(f"{len(tensors)} tensors ({names}); expected one, named after its word")
     name, entry = tensors[0]
     if entry["dtype"] not in DTYPES:
-        raise ConceptError(f"the tensor is of type {quoted(entry['dtype'])}, expected {', '.join(DTYPES)}")
+        raise ConceptError(f"the tensor is of type {quote(entry['dtype'])}, expected {', '.join(DTYPES)}")
     numbers = np.frombuffer(bytes(entry["data"]), DTYPES[entry["dtype"]])
     if entry["dtype"] == "BF16":  # the upper half of a float32
         numbers = (numbers.astype("<u4") << 16).view("<f4")
@@ -79,11 +82,11 @@ def _foreign_word(data: bytes) -> ForeignWord:
     vectors = numbers.astype(np.float32).reshape(-1, shape[-1])
     if not np.isfinite(vectors).all():
         raise ConceptError("the vectors have NaN or infinite numbers: get the file again")
-    return ForeignWord(name, vectors)
+    return ForeignEmbedding(name, vectors)
 
 
-def token_of(word: ForeignWord, path: Path) -> str:
-    """The token under which the file has the word, if it can be one here."""
+def require_token(word: ForeignEmbedding, path: Path) -> str:
+    """The embedding's name if it is a well-formed token, else a ConceptError."""
     if not TOKEN.fullmatch(word.name):
-        raise ConceptError(f'{path}: the word is called {quoted(word.name)} there: name it with --token "<name>"')
+        raise ConceptError(f'{path}: the word is called {quote(word.name)} there: name it with --token "<name>"')
     return word.name

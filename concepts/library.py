@@ -1,12 +1,12 @@
-"""The library: a folder of concept files in which a word is found by its token.
+"""The library: a folder of concept files in which a concept is found by its token.
 
-Each word is `<name>.safetensors`, named after its token, so that finding one is a look at one name. Readers take no
-lock: they see a word as it was or as it is. Writers take the lock file in turn, and each change is one file moved
-into place or taken away. A rename is two of these; a marker, written before, makes them one for readers, and a writer
-who finds the marker of one that was killed finishes it.
+Each concept is `<name>.safetensors`, named after its token, so that finding one takes one look-up. Readers take no
+lock: they see a concept before or after a change. Writers hold the lock file in turn, and each change moves one file
+into place or removes one. A rename does both; a marker, written first, makes it one change for readers. A writer who
+finds the marker of a killed process finishes the rename.
 
-The folder is the user's data folder, or what the environment variable LEAD_CONCEPTS names. Files that lie there
-under other names are not words. Knows no base model.
+The folder is the user's data folder, or what the environment variable LEAD_CONCEPTS names. Files under other names do
+not belong to the library. Knows no base model.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from pathlib import Path
 from concepts.concept import SUFFIX, Concept
 from concepts.container import read_bytes, write_bytes
 from concepts.errors import ConceptError
-from concepts.lock import locked
+from concepts.lock import hold_lock
 from concepts.text import TOKEN, check_token, token_slug
 
 FOLDER_VARIABLE = "LEAD_CONCEPTS"
@@ -45,13 +45,13 @@ def library_folder() -> Path:
 
 
 class Library:
-    """Words by token. Iterating gives the tokens in order."""
+    """Concepts by token. Iterating gives the tokens in order."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
         self.folder = Path(folder) if folder else library_folder()
 
     def names(self) -> list[str]:
-        """The tokens of all words."""
+        """The tokens of all concepts."""
         try:
             listed = os.listdir(self.folder)
         except FileNotFoundError:
@@ -60,7 +60,7 @@ class Library:
             raise ConceptError(
                 f"{self.folder}: cannot be read as a library: {error.strerror}; name another with {FOLDER_VARIABLE}"
             ) from None
-        gone = {f"<{match[1]}>" for match in map(_MARKER.fullmatch, listed) if match and self._moved(match)}
+        gone = {f"<{match[1]}>" for match in map(_MARKER.fullmatch, listed) if match and self._is_moved(match)}
         tokens = (f"<{name.removesuffix(SUFFIX)}>" for name in listed if name.endswith(SUFFIX))
         return sorted(token for token in tokens if TOKEN.fullmatch(token) and token not in gone)
 
@@ -68,23 +68,23 @@ class Library:
         return iter(self.names())
 
     def find(self, token: str) -> Path | None:
-        """A word's file, or None where the library lacks it."""
+        """A concept's file, or None where the library lacks it."""
         path = self.path(token)
         return path if path.is_file() and token in self.names() else None
 
     def path(self, token: str) -> Path:
-        """Where a word's file lies or would lie."""
+        """Where a concept's file lies or would lie."""
         return self.folder / f"{token_slug(token)}{SUFFIX}"
 
     def locate(self, token: str) -> Path:
-        """A word's file; ConceptError that says what the library has where it lacks it."""
+        """A concept's file; a ConceptError that lists what the library has where it lacks this one."""
         found = self.find(token)
         if found is None:
             raise ConceptError(f"the library has no {token}; {self.offer(token)}")
         return found
 
     def load(self, token: str) -> Concept:
-        """A word, verified like any other file."""
+        """Load a concept and verify it like any other file."""
         path = self.locate(token)
         concept = Concept.load(path)
         if concept.token != token:
@@ -95,11 +95,11 @@ class Library:
         return concept
 
     def add(self, concept: Concept, replace: bool = False) -> Path:
-        """Put a word in; ConceptError where its name is taken, unless `replace`."""
+        """Add a concept; ConceptError where the library has its token already, unless `replace`."""
         return self._put(concept.token, concept.to_bytes(), replace)
 
     def add_file(self, path: str | Path, token: str | None = None, replace: bool = False) -> Path:
-        """Verify a file of any origin and put it in, byte for byte; or as the word `token`."""
+        """Verify a file of any origin and add it byte for byte, or under another `token`."""
         path = Path(path)
         try:
             data = read_bytes(path)
@@ -107,13 +107,13 @@ class Library:
         except ConceptError as error:
             raise ConceptError(f"{path}: {error}") from None
         if token is not None and token != concept.token:
-            concept = renamed(concept, token)
+            concept = rename_concept(concept, token)
             data = concept.to_bytes()
         return self._put(concept.token, data, replace)
 
     def remove(self, token: str) -> None:
-        """Take a word out, its file with it."""
-        with self._changing():
+        """Remove a concept and its file."""
+        with self._change():
             path = self.locate(token)
             try:
                 path.unlink()
@@ -121,9 +121,9 @@ class Library:
                 raise ConceptError(f"{path}: cannot be removed: {error.strerror}") from None
 
     def rename(self, old: str, new: str) -> Path:
-        """Give a word another token, in its file too."""
-        with self._changing():
-            concept = renamed(self.load(old), new)
+        """Give a concept another token, in its file too."""
+        with self._change():
+            concept = rename_concept(self.load(old), new)
             self.refuse_taken(new)
             data = concept.to_bytes()
             marker = f".rename.{token_slug(old)}.{token_slug(new)}"
@@ -133,21 +133,21 @@ class Library:
         return self.path(new)
 
     def refuse_taken(self, token: str) -> None:
-        """ConceptError where the library has the word already."""
+        """ConceptError where the library has the token already."""
         if self.find(token):
             raise ConceptError(
                 f"the library has {token} already ({self.path(token)}): choose another name, or --replace it"
             )
 
     @contextmanager
-    def reserved(self, token: str) -> Iterator[None]:
-        """Nobody else learns this word while the block runs; ConceptError where somebody is at it."""
+    def reserve(self, token: str) -> Iterator[None]:
+        """Keep other processes from learning this token during the block; ConceptError where one is at it."""
         self._make_folder()
-        with locked(self.folder / f".{token_slug(token)}.learning", patience=0.0, keep=False):
+        with hold_lock(self.folder / f".{token_slug(token)}.learning", patience=0.0, keep=False):
             yield
 
     def offer(self, token: str = "") -> str:
-        """What the library has, and what of it is near a word, in a sentence."""
+        """A sentence that lists what the library has, and which tokens are like the given one."""
         tokens = self.names()
         if not tokens:
             return f"it is empty ({self.folder})"
@@ -157,17 +157,17 @@ class Library:
         return f"it has {', '.join(tokens[:_SHOWN])}{more}{hint}"
 
     def _put(self, token: str, data: bytes, replace: bool) -> Path:
-        with self._changing():
+        with self._change():
             if not replace:
                 self.refuse_taken(token)
             _write(self.path(token), data)
         return self.path(token)
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """The lock, and what killed writers left put right."""
+    def _change(self) -> Iterator[None]:
+        """Hold the lock, after the changes of killed writers are finished."""
         self._make_folder()
-        with locked(self.folder / LOCK):
+        with hold_lock(self.folder / LOCK):
             for name in os.listdir(self.folder):
                 self._finish(name)
             yield
@@ -181,10 +181,10 @@ class Library:
             ) from None
 
     def _finish(self, name: str) -> None:
-        """Of a file in the folder: complete what a rename's marker says, and take away what a killed writer left."""
+        """Finish the rename that a file of the folder marks, or remove the temporary file of a killed writer."""
         path = self.folder / name
         if match := _MARKER.fullmatch(name):
-            if self._moved(match):
+            if self._is_moved(match):
                 self.path(f"<{match[1]}>").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
         elif re.fullmatch(r"\.concept-.*\.tmp", name):
@@ -192,8 +192,8 @@ class Library:
                 if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
                     path.unlink()
 
-    def _moved(self, marker: re.Match[str]) -> bool:
-        """Whether the new file of a rename is in place: from then on the old one no longer counts."""
+    def _is_moved(self, marker: re.Match[str]) -> bool:
+        """Whether the new file of a rename is in place; then the old one does not count."""
         try:
             data = self.path(f"<{marker[2]}>").read_bytes()
             return (self.folder / marker[0]).read_text() == hashlib.sha256(data).hexdigest()
@@ -208,7 +208,7 @@ def _write(path: Path, data: bytes) -> None:
         raise ConceptError(f"{path}: {error}") from None
 
 
-def renamed(concept: Concept, token: str) -> Concept:
-    """The concept under another token; a title that was the old token's name follows."""
+def rename_concept(concept: Concept, token: str) -> Concept:
+    """The concept under another token; a title that is the old token's name changes with it."""
     title = token_slug(check_token(token)) if concept.title == concept.slug else concept.title
     return replace(concept, token=token, title=title)

@@ -1,7 +1,7 @@
 """A lock file: one process at a time changes a folder.
 
-The operating system holds the lock for the open file and gives it back when the process ends, however it ends: a
-killed program leaves no lock behind, only an empty file.
+The operating system holds the lock for the open file and releases it when the process ends, however it ends. A killed
+program leaves an empty file behind, and no lock.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import BinaryIO
 
 from concepts.errors import ConceptError
 
@@ -22,19 +22,19 @@ _BUSY = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 
 
 class _NoLocksError(ConceptError):
-    """The disk keeps no locks."""
+    """The disk has no locks."""
 
 
 @contextmanager
-def locked(path: Path, patience: float = PATIENCE, keep: bool = True, needed: bool = True) -> Iterator[None]:
-    """Hold the lock file at `path` while the block runs; ConceptError where it cannot be had in time.
+def hold_lock(path: Path, patience: float = PATIENCE, keep: bool = True, needed: bool = True) -> Iterator[None]:
+    """Hold the lock file at `path` during the block; ConceptError after `patience` seconds without it.
 
-    The file is taken away afterwards unless `keep`. On a disk that keeps no locks, as some network disks, this is a
-    ConceptError too, unless it is not `needed`.
+    Afterwards the file is removed unless `keep`. Some network disks have no locks: that is a ConceptError too, or with
+    `needed` off the block runs without a lock.
     """
     until = time.monotonic() + patience
     try:
-        while (file := _opened(path)) is None:
+        while (file := _try_lock(path)) is None:
             if time.monotonic() > until:
                 raise ConceptError(f"{path}: another program has this lock: wait for it or end it, and try again")
             time.sleep(0.01)
@@ -61,14 +61,14 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _opened(path: Path) -> IO[Any] | None:
-    """The lock file, if the lock is ours now; None while another has it, or took the file away as we got it."""
+def _try_lock(path: Path) -> BinaryIO | None:
+    """The open lock file if we hold the lock; None while another process holds it or has just removed the file."""
     try:
         file = path.open("ab")
     except OSError as error:
         raise ConceptError(f"{path}: cannot be written: {error.strerror}; choose another folder") from None
     try:
-        if _taken(file, path) and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+        if _try_system_lock(file, path) and os.path.samestat(os.fstat(file.fileno()), path.stat()):
             return file
     except FileNotFoundError:
         pass
@@ -79,8 +79,8 @@ def _opened(path: Path) -> IO[Any] | None:
     return None
 
 
-def _taken(file: IO[Any], path: Path) -> bool:
-    """Whether the lock is ours now; False while another process has it."""
+def _try_system_lock(file: BinaryIO, path: Path) -> bool:
+    """Ask the operating system for the lock; False while another process holds it."""
     try:
         if sys.platform == "win32":
             import msvcrt

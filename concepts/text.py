@@ -1,17 +1,24 @@
-"""Text that comes from strangers: cleaned for display, and the rule for a word's name.
+"""Text and values of unknown origin: cleaned for display, checked, and the rule for a token.
 
-A concept file is traded between people, so every text in it may end on somebody's terminal or web page.
-`clean_text` takes out what could act there: terminal escape sequences, control and bidirectional characters,
-lone surrogates. It does not know markup: who prints through rich or as HTML escapes for that.
+People exchange concept files, so every text in a file may end on somebody's terminal or web page. `clean_text` removes
+what could act there: terminal escape sequences, control and bidirectional characters, lone surrogates. It does not know
+markup: a program that prints through rich or as HTML escapes that itself.
+
+The `as_...` functions check one value and return it cleaned, or raise a ConceptError that names it. The same functions
+run when a concept is made and when it is read: nothing can be saved that would be refused on loading.
 """
 
+import math
 import re
 import reprlib
 import unicodedata
+from collections.abc import Mapping
+from numbers import Integral, Real
 
 from concepts.errors import ConceptError
 
 TOKEN = re.compile(r"<[a-z0-9][a-z0-9-]{0,62}>")
+"""A token: 1 to 63 small ASCII letters, digits and hyphens in angle brackets; a letter or digit comes first."""
 
 # CSI, string commands (OSC, DCS, SOS, PM, APC) up to their end, and two-character escapes (ECMA-48).
 _ESCAPE_SEQUENCE = re.compile(
@@ -24,8 +31,8 @@ _LINE_END = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _REMOVED_CATEGORIES = {"Cc", "Cf", "Cs"}
 _JOINERS = {"\u200c", "\u200d"}  # category Cf, but Persian, Indic scripts and emoji are wrong without them
 
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 80
+_short_repr = reprlib.Repr()
+_short_repr.maxstring = _short_repr.maxother = 80
 
 _PATH = re.compile(
     r"[/~\\]"  # absolute, home, Windows share
@@ -41,8 +48,7 @@ _PATH = re.compile(
 def clean_text(text: str, lines: bool = False) -> str:
     """The text without escape sequences, control, bidi and other invisible characters, stripped at both ends.
 
-    Line ends become a newline with `lines`, else a space; tabs become a space. Cleaning twice changes nothing
-    more.
+    With `lines` line ends become a newline, otherwise a space. Tabs become a space. Cleaning twice gives the same text.
     """
     text = _ESCAPE_SEQUENCE.sub("", text)
     text = _LINE_END.sub("\n" if lines else " ", text).replace("\t", " ")
@@ -51,21 +57,18 @@ def clean_text(text: str, lines: bool = False) -> str:
     ).strip()
 
 
-def quoted(value: object) -> str:
-    """A value as it may stand in an error message: escaped, in quotes, shortened."""
-    return _SHORT.repr(value)
+def quote(value: object) -> str:
+    """A value for an error message: escaped, in quotes, shortened."""
+    return _short_repr.repr(value)
 
 
 def is_path(text: str) -> bool:
-    """Whether the text looks like a place on somebody's disk, which must not travel in a shared file."""
+    """Whether the text looks like a path on somebody's disk, which must not stand in a shared file."""
     return _PATH.match(text) is not None
 
 
-def check_token(token: str) -> str:
-    """The token itself if it is written as `<name>`, else a ConceptError that says how to write it.
-
-    A name has 1 to 63 characters, small ASCII letters, digits and hyphens, and starts with a letter or digit.
-    """
+def check_token(token: object) -> str:
+    """Return the token if it matches `TOKEN`; otherwise raise a ConceptError that says how to write it."""
     if isinstance(token, str) and TOKEN.fullmatch(token):
         return token
     ascii_text = unicodedata.normalize("NFKD", str(token)).encode("ascii", "ignore").decode().lower()
@@ -73,14 +76,70 @@ def check_token(token: str) -> str:
     advice = f'write it as "<{name}>"' if name else 'write it like "<my-walk>"'
     if isinstance(token, str) and not (token.startswith("<") and token.endswith(">")):
         raise ConceptError(
-            f"the token {quoted(token)} has no angle brackets: {advice} (on a command line with the quotes)"
+            f"the token {quote(token)} has no angle brackets: {advice} (on a command line with the quotes)"
         )
     raise ConceptError(
-        f"the token {quoted(token)} cannot be a word's name: expected small letters a-z, digits and hyphens "
+        f"the token {quote(token)} cannot be a word's name: expected small letters a-z, digits and hyphens "
         f"between angle brackets, at most 63, not starting with a hyphen; {advice}"
     )
 
 
 def token_slug(token: str) -> str:
-    """A token's name without the brackets, fit for a file name: `<moonwalk>` gives `moonwalk`."""
+    """The token without its brackets, fit for a file name: `<moonwalk>` gives `moonwalk`."""
     return check_token(token)[1:-1]
+
+
+def as_text(value: object, name: str, limit: int, lines: bool = False) -> str:
+    """A cleaned text of at most `limit` characters; with `lines` line ends stay."""
+    if not isinstance(value, str):
+        raise ConceptError(f"{name} is {quote(value)}, expected a text")
+    text = clean_text(value, lines)
+    if len(text) > limit:
+        raise ConceptError(f"{name} has {len(text)} characters, at most {limit}: shorten it")
+    return text
+
+
+def as_number(value: object, name: str) -> float:
+    """A finite float."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ConceptError(f"{name} has {quote(value)}, expected a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ConceptError(f"{name} has {quote(value)}, expected a finite number")
+    return number
+
+
+def as_fps(value: object, name: str) -> float:
+    """Frames a second, 1 to 1000."""
+    rate = as_number(value, name)
+    if not 1 <= rate <= 1000:
+        raise ConceptError(f"{name} is {rate}, expected 1 to 1000 frames a second")
+    return rate
+
+
+def as_count(value: object, name: str, least: int = 0) -> int:
+    """A whole number that fits 64 bits."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) < 2**63:
+        raise ConceptError(f"{name} is {quote(value)}, expected a whole number from {least} up")
+    return int(value)
+
+
+def as_list(value: object, name: str, limit: int) -> list[object]:
+    """A list of at most `limit` entries."""
+    if not isinstance(value, list | tuple):
+        raise ConceptError(f"{name} is {quote(value)}, expected a list")
+    if len(value) > limit:
+        raise ConceptError(f"{name} has {len(value)} entries, at most {limit}")
+    return list(value)
+
+
+def as_mapping(value: object, name: str, limit: int = 1024) -> dict[str, object]:
+    """A dict with text keys and at most `limit` entries."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ConceptError(f"{name} is {quote(value)}, expected a table by name")
+    if len(value) > limit:
+        raise ConceptError(f"{name} has {len(value)} entries, at most {limit}")
+    return dict(value)

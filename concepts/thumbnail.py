@@ -1,7 +1,7 @@
-"""The small picture in a concept file: a PNG in a data: URI, whose form is checked and which is never decoded here.
+"""The small picture in a concept file: a PNG in a data: URI. Its form is checked; it is never decoded here.
 
-Only the chunks that make the picture are let through: no texts, no profiles, nothing after its end. What a program
-spends on showing it is bounded by its sides. Knows nothing of drawing.
+Only the chunks that make the picture may be in it: no texts, no profiles, nothing after its end. The limit on its sides
+limits what a program spends to show it. Knows nothing of drawing.
 """
 
 import base64
@@ -30,7 +30,7 @@ def thumbnail_to_png(thumbnail: str) -> bytes:
 
 
 def check_thumbnail(thumbnail: object) -> str:
-    """The text itself if it is empty or such a picture, else a ConceptError that says what is wrong."""
+    """Return the text if it is empty or such a picture; otherwise raise a ConceptError that says what is wrong."""
     if thumbnail == "":
         return ""
     if not isinstance(thumbnail, str) or not thumbnail.startswith(PREFIX):
@@ -58,8 +58,8 @@ def _check_png(png: bytes) -> None:
         position = end
     if names[:1] != [b"IHDR"] or names[-1] != b"IEND" or b"IDAT" not in names or position != len(png):
         raise ConceptError("the thumbnail is not a whole PNG, and nothing but it: leave it out, or make it anew")
-    if strange := [name for name in names if name not in _CHUNKS]:
-        raise ConceptError(f"the thumbnail has a PNG chunk {strange[0]!r}, which no picture needs: save it without")
+    if unknown := [name for name in names if name not in _CHUNKS]:
+        raise ConceptError(f"the thumbnail has a PNG chunk {unknown[0]!r}, which no picture needs: save it without")
     width, height = struct.unpack(">II", png[16:24])
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise ConceptError(f"the thumbnail has {width} x {height} pixels, expected 1 to {MAX_SIDE} a side: scale it")

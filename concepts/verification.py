@@ -1,7 +1,7 @@
-"""Every check of a concept file, told one by one: what `Concept.load` does in silence.
+"""Every check of a concept file, reported one by one; `Concept.load` makes the same checks and reports nothing.
 
-The checks are those of docs/concept-format.md, numbered as there; the first fault ends them. Those against a base
-model, the last two, take fingerprints and a text condition from the caller: this module knows no base model.
+The checks are those of docs/concept-format.md, numbered as there. The first fault ends them. The last two are against a
+base model: the caller gives its fingerprints and its text condition, and this module knows no base model.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float
 
 from concepts.concept import Concept
 from concepts.container import read_bytes
@@ -46,20 +47,20 @@ def verify(path: str | Path) -> list[Check]:
         Concept.from_bytes(data, found.append)
     except ConceptError as error:
         fault = str(error)
-    return _numbered(FILE_CHECKS, 1, found, fault)
+    return _number_checks(FILE_CHECKS, 1, found, fault)
 
 
 def verify_base(
     concept: Concept,
     fingerprints: Mapping[str, str],
     name: str,
-    cond: Callable[[], np.ndarray],
+    cond: Callable[[], Float[np.ndarray, "*one d_text"]],
     allow_mismatch: bool = False,
 ) -> list[Check]:
     """Checks 10 and 11, against a base model: its fingerprints, its name and its text condition of the probe prompt.
 
-    `cond` is asked for once the text towers proved to be the same. Parts beside them that differ are a fault, or with
-    `allow_mismatch` a warning.
+    `cond` is called after the text towers proved to be the same. Other parts that differ are a fault, or a warning with
+    `allow_mismatch`.
     """
     found: list[str] = []
     fault = ""
@@ -68,20 +69,20 @@ def verify_base(
         differences = concept.check_base(fingerprints, name)
         if differences and not allow_mismatch:
             raise ConceptError("; ".join(differences))
-        same = [part for part in concept.fingerprints if part not in concept.differing(fingerprints)]
+        same = [part for part in concept.fingerprints if part not in concept.find_differing_parts(fingerprints)]
         found.append("; ".join(differences) or f"the same {', '.join(same)} as {name}")
         cosine = concept.check_probe(cond())
         found.append("the file has no probe.cond" if cosine is None else f"cosine {cosine:.6f} with the author's")
     except ConceptError as error:
         fault = str(error)
-    checks = _numbered(BASE_CHECKS, len(FILE_CHECKS) + 1, found, fault)
+    checks = _number_checks(BASE_CHECKS, len(FILE_CHECKS) + 1, found, fault)
     if differences and found:
         checks[0] = replace(checks[0], result="warning")
     return checks
 
 
-def _numbered(names: tuple[str, ...], first: int, found: list[str], fault: str) -> list[Check]:
-    """A check for each name: passed as far as something was found, then the fault."""
+def _number_checks(names: tuple[str, ...], first: int, found: list[str], fault: str) -> list[Check]:
+    """One check for each name: passed where something was found, failed at the fault, not reached after it."""
     checks = []
     for row, name in enumerate(names):
         if row < len(found):

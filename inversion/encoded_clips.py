@@ -6,9 +6,9 @@ in the latent space: their mean token less that of the base's own motions of the
     delta = mean_i E_vae(x_i) - mean_j z_j,   z_j ~ p(z | "a person walks normally").
 
 of which what would move or turn the person is taken out: a lively walk is a fast one too, and who raises a hand in its
-manner stays where they are.  CARRY times the rest becomes part of the word: it is added to the latents generated with
-it, on the clips' own action only a share of it (`lead.conditioning`).  What is left to learn is then what the clips show
-beyond that share, z_i - share * CARRY * delta.
+manner stays where they are.  The rest becomes the concept's direction: `scale` times it is added to the latents generated
+with the concept, and on the clips' own action only a share of that (`concepts.schedule`).  What is left to learn is then
+what the clips show beyond that share, z_i - share * (scale * delta).
 Latents are scaled; lengths count frames at the base's rate.
 """
 
@@ -31,8 +31,6 @@ from lead.networks.layers import lengths_to_mask, masked_mean
 from lead.text.tower import NEUTRAL
 from lead.threads import side_by_side
 
-CARRY = 1.3
-"""1 is what the clips show of their own action; others need more before a manner is seen in them."""
 DRAWN = 64
 """The base's own motions of each of the clips' actions, which are asked for `lead.text.tower.NEUTRAL`: of the manners that it
 knows, a bare prompt gets any, and which follows from the length asked for (16 motions of 5 s lay 3 to 4 from 64 of all
@@ -56,7 +54,7 @@ class Lesson:
     actions: tuple[str, ...]
     """What the clips show, a verb phrase a row."""
     direction: Float[Tensor, "d_latent"] | None = None
-    """CARRY * delta, where the word has one."""
+    """delta, where the concept has one."""
 
     def kept(self) -> dict[str, Tensor]:
         """What of it becomes part of the concept."""
@@ -80,10 +78,11 @@ def lesson(
     carry: bool,
     seed: int,
     share: float = 1.0,
+    scale: float = 1.0,
 ) -> Lesson:
     """The clips' rows and, unless the kind is an action or `carry` is off, the direction.
 
-    `share` of the direction is what acts on the clips' own action.  Raises InversionError for a clip that is too short.
+    `share` of `scale` times the direction is what acts on the clips' own action.  Raises InversionError for a clip that is too short.
     """
     windows, owners = cut(clips, base.skeleton.fps)
     actions = [caption_to_action(captions[owner]) for owner in owners] if captions else recognize_actions(base, windows)
@@ -92,8 +91,8 @@ def lesson(
     prompts = tuple(templates(kind, actions))
     if kind == "action" or not carry:
         return Lesson(z, lengths, prompts, tuple(actions))
-    delta = CARRY * without_travel(base, direction(base, z, lengths, actions, seed), z, lengths)
-    return Lesson(z - share * delta, lengths, prompts, tuple(actions), delta)
+    delta = without_travel(base, direction(base, z, lengths, actions, seed), z, lengths)
+    return Lesson(z - share * (scale * delta), lengths, prompts, tuple(actions), delta)
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 
-from concepts import Concept, Exemplar, check_token, thin_curve
+from concepts import Concept, Exemplar, StyleSchedule, check_token, thin_curve
 from inversion.encoded_clips import cut, lesson
 from inversion.errors import InversionError
 from inversion.objectives import Objective
@@ -22,7 +22,6 @@ from inversion.optimize import Checkpoint, Progress, search
 from inversion.pseudo_word import PseudoWord
 from inversion.templates import Kind
 from lead import Lead
-from lead.conditioning import AT_HOME
 from lead.motion import Motion
 
 PREVIEW_FRAMES = 60
@@ -81,12 +80,14 @@ def learn(
     effort = (ACTION_EFFORTS if kind == "action" else EFFORTS)[quality]
     effort = replace(effort, steps=steps or effort.steps, rank=effort.rank if rank is None else rank)
     rank = 0 if objective == "text" else effort.rank
-    taught = lesson(base, clips, kind, captions, carry, seed, AT_HOME if rank else 1.0)
-    manners = kind != "action" and init is None and vectors == base.manners.config.vectors
+    schedule = StyleSchedule()
+    share = schedule.direction_share_seen if rank else 1.0
+    taught = lesson(base, clips, kind, captions, carry, seed, share, schedule.direction_scale)
+    manners = kind != "action" and init is None and vectors == base.style_tokens.config.vectors
     word = PseudoWord(base, init, vectors, manners, rank, seed)
     exemplars = tuple(Exemplar.from_joints(clip.joints, clip.fps) for clip in clips)
     prints = base.fingerprints
-    told = (token, kind, objective, effort, seed, vectors, init, carry, taught.actions, [e.sha256 for e in exemplars])
+    told = (token, kind, objective, effort, seed, vectors, init, carry, schedule, taught.actions, [e.sha256 for e in exemplars])
     kept = Checkpoint(checkpoint, repr((*told, sorted(prints.items()))))
     found = search(base, word, taught, objective, token, effort.steps, effort.batch, seed, kept, progress)
     concept = Concept(
@@ -105,6 +106,7 @@ def learn(
         scores={"loss.start": found.start, "loss.best": found.best, "step.best": found.best_step},
         exemplars=exemplars,
         license=base.license,
+        schedule=None if taught.direction is None else schedule,
         tensors={name: tensor.numpy() for name, tensor in (found.tensors | taught.kept()).items()},
     )
     return _with_probe_and_preview(base, concept, cut(clips[:1], base.skeleton.fps)[0][0])

@@ -25,11 +25,11 @@ class PseudoWord(nn.Module):
         """`manners`: v = mean + W p + free, from p = 0; otherwise v is free, from the phrase's or the mean vectors."""
         super().__init__()
         start = _start(base, init, vectors, manners)
-        self.start, self.map = start, base.manners.map
+        self.start, self.map = start, base.style_tokens.map
         self.free = nn.Parameter(torch.zeros_like(start))
-        self.manner = nn.Parameter(start.new_zeros(base.manners.config.params)) if manners else None
+        self.manner = nn.Parameter(start.new_zeros(base.style_tokens.config.params)) if manners else None
         generator = torch.Generator().manual_seed(seed)
-        self.adapter = LoRA.fresh(base.denoiser, rank, generator) if rank else None
+        self.adapter = LoRA.initialize(base.denoiser, rank, generator) if rank else None
 
     @property
     def vectors(self) -> Float[Tensor, "vectors d_token"]:
@@ -54,7 +54,7 @@ class PseudoWord(nn.Module):
 
     def tensors(self) -> dict[str, Tensor]:
         """Copies of what a concept keeps."""
-        adapter = self.adapter.tensors() if self.adapter is not None else {}
+        adapter = self.adapter.to_tensors() if self.adapter is not None else {}
         every = {"token_embedding": self.vectors.detach(), **adapter}
         return {name: tensor.detach().cpu().clone() for name, tensor in every.items()}
 
@@ -64,4 +64,4 @@ def _start(base: Lead, init: str | None, vectors: int, manners: bool) -> Float[T
     if init is not None:
         rows = base.text.token_vectors(init)
         return rows[torch.arange(vectors) % len(rows)]
-    return base.manners.mean.clone() if manners else base.text.vocabulary().mean.expand(vectors, -1).clone()
+    return base.style_tokens.mean.clone() if manners else base.text.vocabulary().mean.expand(vectors, -1).clone()

@@ -1,8 +1,10 @@
-"""Networks in files: a stranger's config and tensors fit each other before memory is taken; what is written is whole.
+"""Networks in files: built from a config and tensors of unknown origin, written whole or not at all.
 
-Knows nothing of formats.
+A stranger's config and tensors are compared before memory is taken.  Also here: the compact form of a base's tensors,
+the names that its parts have in files, and fingerprints.
 """
 
+import hashlib
 import json
 import shutil
 import warnings
@@ -20,53 +22,64 @@ from lead.errors import LeadError
 from lead.motion.atomic import atomic_write as write_file_atomically
 
 M = TypeVar("M", bound=nn.Module)
+T = TypeVar("T")
 
-_MODEST = 1024
-"""A whole number in a config up to which nothing is questioned; larger ones have to be some tensor's size."""
-_WRONG = (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, ArithmeticError, AssertionError)
-"""What a constructor raises of values that it was never meant for."""
+_UNQUESTIONED = 1024
+"""A number in a config that is larger than this has to be the size of some tensor."""
+_CONSTRUCTOR_ERRORS = (
+    KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, ArithmeticError, AssertionError,
+)  # fmt: skip
+"""What a constructor may raise for values that it is not meant for."""
+_SCALE = "/scale"
+_EXACT = ("mean", "std", "vae.latent_scale")
+_FINE = ("vae.", "projector.linear_")
+"""Tensors that the compact form does not put into 8 bits: the VAE would shake, the projector's linear map would
+blur the path."""
+FILE_NAMES = {"style_tokens": "manners"}
+"""Parts of a base that have another name in files of the format lead/1."""
 
 
-class _Undrawn(TorchFunctionMode):
-    """Inside, `torch.nn.init` leaves parameters as they are: all are read from the file.
+class _SkipInitialization(TorchFunctionMode):
+    """Inside, `torch.nn.init` leaves parameters as they are, because all of them are read from the file.
 
-    Drawing them takes seconds, and on the meta device normal ones import torch's compiler, which takes two.
+    Drawing them takes seconds.  On the meta device drawing normal ones imports torch's compiler, which takes two.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if getattr(func, "__module__", "") == "torch.nn.init":
             return args[0] if args else kwargs["tensor"]
-        if func is torch.linalg.qr:  # of orthogonal ones, which are not asked first
+        if func is torch.linalg.qr:  # orthogonal initialization, which does not pass through torch.nn.init here
             return args[0], args[0].new_zeros(args[0].shape[1], args[0].shape[1])
         return func(*args, **kwargs)
 
 
 def build(make: Callable[[Mapping[str, Any]], M], config: object, tensors: Mapping[str, Tensor], what: str) -> M:
-    """What `make` makes of a config, with the tensors in it; LeadError starting with `what` where they do not fit.
+    """The network that `make` makes of a config, with these tensors; LeadError starting with `what` if they do not fit.
 
-    The network is first made without memory (on torch's meta device) and its shapes compared.
+    The network is first made without memory (on torch's meta device), and its shapes are compared with the tensors'.
     """
     try:
         if not isinstance(config, Mapping):
             raise TypeError(f"it is {config!r:.40}, no table")
         largest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
-        if odd := [n for n in _numbers(config) if abs(n) > max(largest, _MODEST)]:
+        if odd := [n for n in _iterate_numbers(config) if abs(n) > max(largest, _UNQUESTIONED)]:
             raise ValueError(f"{odd[0]!r:.40} is the size of nothing in it")
-        with torch.device("meta"), _Undrawn(), warnings.catch_warnings(action="ignore"):  # of sizes refused below
+        with torch.device("meta"), _SkipInitialization(), warnings.catch_warnings(action="ignore"):
             shapes = {name: tensor.shape for name, tensor in make(config).state_dict().items()}
-    except _WRONG as error:
+    except _CONSTRUCTOR_ERRORS as error:
         raise LeadError(
             f"{what} has a config that this version does not know ({str(error)[:200]}); update lead-invert, or train "
             "it again"
         ) from error
-    if wrong := sorted(name for name in shapes.keys() | tensors.keys() if _shape(tensors, name) != shapes.get(name)):
+    names = sorted(shapes.keys() | tensors.keys())
+    if wrong := [name for name in names if _get_shape(tensors, name) != shapes.get(name)]:
         name = wrong[0]
         raise LeadError(
             f"{what} does not hold the tensors that its config names: {name} is "
-            f"{_told(_shape(tensors, name))}, expected {_told(shapes.get(name))}; get the file again"
+            f"{_describe(_get_shape(tensors, name))}, expected {_describe(shapes.get(name))}; get the file again"
         )
-    with _Undrawn():
+    with _SkipInitialization():
         network = make(config)
     network.load_state_dict(tensors)
     return network
@@ -85,25 +98,82 @@ def atomic_write(path: Path) -> Iterator[Path]:
         ) from error
 
 
-def parsed(text: str, what: str) -> Any:
-    """JSON; LeadError starting with `what` where it is none."""
+def parse_json(text: str, what: str) -> Any:
+    """Parse JSON; LeadError starting with `what` if the text is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise LeadError(f"{what}: its description is not JSON ({str(error)[:100]}); get the file again") from None
 
 
-def _numbers(config: object) -> Iterator[float]:
+def to_file_names(values: Mapping[str, T]) -> dict[str, T]:
+    """Config entries or tensors of a base under the names of the format lead/1. The inverse of `from_file_names`."""
+    return _rename_parts(values, FILE_NAMES)
+
+
+def from_file_names(values: Mapping[str, T]) -> dict[str, T]:
+    """Config entries or tensors of a file of the format lead/1 under the names that the code has."""
+    return _rename_parts(values, {theirs: ours for ours, theirs in FILE_NAMES.items()})
+
+
+def compress(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A base's tensors in the compact form: 8-bit matrices with a scale a row, the rest in 16 bits.
+
+    The inverse is `decompress`, up to rounding.
+    """
+    stored = {}
+    for key, value in tensors.items():
+        if key in _EXACT:
+            stored[key] = value
+        elif value.ndim == 2 and value.numel() >= 4096 and not key.startswith(_FINE):
+            scale = value.abs().amax(dim=1).clamp(min=1e-12) / 127
+            stored[key] = (value / scale[:, None]).round().to(torch.int8)
+            stored[key + _SCALE] = scale
+        else:
+            stored[key] = value.to(torch.float16)
+    return stored
+
+
+def decompress(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """float32 tensors of a base, compact or not."""
+    tensors = {key: value.float() for key, value in stored.items() if not key.endswith(_SCALE)}
+    for key in stored:
+        if key.endswith(_SCALE):
+            tensors[key.removesuffix(_SCALE)] *= stored[key][:, None]
+    return tensors
+
+
+def fingerprint(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 over the sorted names, types, shapes and bytes of tensors."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _rename_parts(values: Mapping[str, T], names: Mapping[str, str]) -> dict[str, T]:
+    """Keys with their first component, up to a dot, renamed."""
+
+    def rename(key: str) -> str:
+        part, dot, rest = key.partition(".")
+        return names.get(part, part) + dot + rest
+
+    return {rename(key): value for key, value in values.items()}
+
+
+def _iterate_numbers(config: object) -> Iterator[float]:
     if isinstance(config, Mapping | list | tuple):
         for value in config.values() if isinstance(config, Mapping) else config:
-            yield from _numbers(value)
+            yield from _iterate_numbers(value)
     elif isinstance(config, int | float):
         yield config
 
 
-def _shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size | None:
+def _get_shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size | None:
     return tensors[name].shape if name in tensors else None
 
 
-def _told(shape: torch.Size | None) -> str:
+def _describe(shape: torch.Size | None) -> str:
     return "missing" if shape is None else str(list(shape))

@@ -1,75 +1,196 @@
-"""What learned words do to a motion beyond what the prompt says: adapters and directions, prompt by prompt.
+"""What concepts do to a motion beyond the text feature: adapters of the denoiser and directions in the latent space.
 
-A word's vectors act through the text feature, which is `lead.text.tower`'s affair.  A word may also have an adapter of the
-denoiser and a direction in the latent space; both act on the prompts that name it, and on no others.
+A concept's token embedding acts through the text feature (`lead.text.tower`). A concept may also have a LoRA adapter
+and, if it is a style, a direction. Both act on the prompts that name the concept, and on no others.
 
-A word with a direction is a manner.  What a person does is decided at high noise, by the prompt; how they do it below.
-So a manner's adapter, learned from one action, acts on all noise levels only where the prompt asks for that action, its
-*home*, and elsewhere on the lowest.  Its direction, the other way round, acts in full elsewhere, and at home in part:
-there the vectors and the adapter have learned the rest.  Between, both go along a line in the cosine of the features
-of the prompt's text and home's, without the word.
-Knows nothing of concept files, and not how prompts are read: which words each of them names comes from the text tower.
+The prompt decides what a person does, at high noise; the style decides how, at low noise. Therefore a style's adapter,
+which was trained on one action, runs at every timestep only if the prompt asks for its training action; on an unseen
+action it runs at the lowest timesteps. The direction does the opposite: it acts fully on unseen actions, and partly on
+the training action, where the token embedding and the adapter have learned the rest. The schedule of the concept gives
+the numbers. With `near` the place of the prompt's similarity between `similarity_low` (0) and `similarity_high` (1):
+
+    t_max           = adapter_t_max_unseen + (1 - adapter_t_max_unseen) near
+    direction share = 1 - (1 - direction_share_seen) near
+
+The similarity is the greatest cosine of the text features of the prompt and of a training prompt, both with "normally"
+in the place of every token.
+Knows nothing of concept files: a concept comes as `ConceptTensors` by its token.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from lead.networks.lora import PREFIX, LoRA
-from lead.text.tower import NEUTRAL, TextTower
+from lead.networks.lora import LoRA, apply_lora
+from lead.text.tower import NEUTRAL, TextTower, WordTensors
 
-Words = Mapping[str, Any]
-"""Learned words by token name: vectors [vectors, d_token], or a word's tensors by name, with "home": the prompts that a
-manner was learned in, `{}` in its place."""
 
-ABROAD = 0.3
-"""The share of noise levels, from the lowest, on which a manner's adapter acts on other actions than its home's."""
-AT_HOME = 0.37
-"""The share of a manner's direction that acts at home, where it has an adapter."""
-AWAY, NEAR = 0.4, 0.8
-"""Cosines to home.  Other ways to say "walks" have .81 to .98, turns and walks backward .34 to .38, the rest less."""
+@runtime_checkable
+class Schedule(Protocol):
+    """How strongly a style acts, by the similarity of a prompt to its training prompts."""
+
+    @property
+    def direction_scale(self) -> float:
+        """Factor of the direction."""
+
+    @property
+    def direction_share_seen(self) -> float:
+        """Share of the scaled direction on the training action, where there is an adapter."""
+
+    @property
+    def adapter_t_max_unseen(self) -> float:
+        """Fraction of the timesteps, from the lowest, on which the adapter acts on unseen actions."""
+
+    @property
+    def similarity_low(self) -> float:
+        """Cosine up to which an action is unseen."""
+
+    @property
+    def similarity_high(self) -> float:
+        """Cosine from which an action is the training action."""
+
+
+@runtime_checkable
+class ConceptTensors(WordTensors, Protocol):
+    """All of a concept that acts at generation."""
+
+    @property
+    def direction(self) -> Tensor | np.ndarray | None:
+        """[d_latent]: times the schedule's `direction_scale` it is added to the latents."""
+
+    @property
+    def adapter(self) -> Mapping[str, tuple[Tensor | np.ndarray, Tensor | np.ndarray]]:
+        """LoRA of the denoiser: down [rank, inputs] and up [outputs, rank] by the layer's name; may be empty."""
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """Given where there is a direction."""
+
+    @property
+    def training_prompts(self) -> Sequence[str]:
+        """Prompts that the concept was trained on, each with `{}` in the token's place."""
+
+
+Words = Mapping[str, Tensor | np.ndarray | ConceptTensors]
+"""Concepts by token, "<elderly>": a token embedding [vectors, d_token] alone, or all of a concept."""
 
 
 @dataclass(frozen=True, eq=False)
 class ActiveConcept:
-    """One word that is more than vectors, and how strongly each prompt has it; 0 where it is not named."""
+    """A concept with an adapter or a direction, and how strongly it acts on each prompt of a batch."""
 
-    adapter: LoRA | None
-    direction: Float[Tensor, "d_latent"]
-    strengths: Float[Tensor, "batch"]
-    reach: Float[Tensor, "batch"]
-    """The share of noise levels, from the lowest, on which the adapter acts."""
-    share: Float[Tensor, "batch"]
-    """Of the direction."""
+    lora: LoRA | None
+    direction: Float[Tensor, " d_latent"] | None
+    """Scaled by the schedule's `direction_scale`."""
+    strengths: Float[Tensor, " batch"]
+    """As written in the prompts; 0 where a prompt does not name the concept."""
+    t_max: Float[Tensor, " batch"]
+    """Fraction of the timesteps, from the lowest, on which the adapter acts."""
+    direction_share: Float[Tensor, " batch"]
 
 
-def active_concepts(text: TextTower, prompts: Sequence[str], words: Words) -> list[ActiveConcept]:
-    """The words that some prompt names and that are more than vectors."""
-    more = {token.lower(): word for token, word in words.items() if isinstance(word, Mapping)}
-    named, acting = [text.named_tokens(prompt) for prompt in prompts] if more else [], []
-    for token, word in more.items():
+class ScheduledLoRA(NamedTuple):
+    """An adapter, with its strength and its range of timesteps for each row of a batch."""
+
+    lora: LoRA
+    strengths: Float[Tensor, " batch"]
+    t_max: Float[Tensor, " batch"]
+    """Fraction of the timesteps, from the lowest, on which it acts."""
+
+    def repeat(self, times: int) -> "ScheduledLoRA":
+        """The same for the batch repeated."""
+        return ScheduledLoRA(self.lora, self.strengths.repeat(times), self.t_max.repeat(times))
+
+
+def activate_concepts(text: TextTower, prompts: Sequence[str], words: Words) -> list[ActiveConcept]:
+    """The concepts that some prompt names and that have an adapter or a direction."""
+    concepts = {token.lower(): word for token, word in words.items() if isinstance(word, ConceptTensors)}
+    concepts = {token: word for token, word in concepts.items() if word.adapter or word.direction is not None}
+    named = [text.find_tokens(prompt) for prompt in prompts] if concepts else []
+    active = []
+    for token, concept in concepts.items():
         strengths = torch.tensor([tokens.get(token, 0.0) for tokens in named], device=text.device)
         if strengths.any():
-            adapter = LoRA.of(word).to(text.device) if any(name.startswith(PREFIX) for name in word) else None
-            direction = torch.as_tensor(word.get("direction", 0.0)).to(strengths)
-            reach = share = torch.ones_like(strengths)
-            if adapter and "direction" in word:
-                near = _nearness(text, prompts, [prompt.replace("{}", token) for prompt in word.get("home", ())])
-                reach, share = ABROAD + (1 - ABROAD) * near, 1 - (1 - AT_HOME) * near
-            acting.append(ActiveConcept(adapter, direction, strengths, reach, share))
-    return acting
+            active.append(_activate(text, prompts, token, concept, strengths))
+    return active
 
 
-def _nearness(text: TextTower, prompts: Sequence[str], home: Sequence[str]) -> Float[Tensor, "batch"]:
-    """0 far from home, 1 near it."""
-    neutral = text.token_vectors(NEUTRAL)
-    said = [*prompts, *home]
-    plain = text.encode(said, {token: neutral for prompt in said for token in text.named_tokens(prompt)})
-    here, there = plain[: len(prompts), None], plain[None, len(prompts) :]
-    near = cosine_similarity(here, there, dim=-1).amax(dim=1) if home else plain.new_zeros(len(prompts))
-    return ((near - AWAY) / (NEAR - AWAY)).clamp(0.0, 1.0)
+def select_adapters(active: Sequence[ActiveConcept], part: slice) -> list[ScheduledLoRA]:
+    """The adapters that act on some row of a part of the batch."""
+    return [
+        ScheduledLoRA(concept.lora, concept.strengths[part], concept.t_max[part])
+        for concept in active
+        if concept.lora is not None and concept.strengths[part].any()
+    ]
+
+
+def add_directions(
+    z: Float[Tensor, "batch latents d_latent"], active: Sequence[ActiveConcept], part: slice
+) -> Float[Tensor, "batch latents d_latent"]:
+    """z + strength * share * direction, for each concept with a direction, on a part of the batch."""
+    for concept in active:
+        if concept.direction is not None:
+            z = z + (concept.strengths * concept.direction_share)[part, None, None] * concept.direction
+    return z
+
+
+@contextmanager
+def schedule_adapters(
+    network: nn.Module, adapters: Sequence[ScheduledLoRA], timesteps: int
+) -> Iterator[Callable[[Int[Tensor, ""]], None]]:
+    """During the block, calling the result with a timestep gives the network the adapters that act at it.
+
+    An adapter acts on the rows where t < t_max * timesteps.
+    """
+    current: list[list[float]] = []
+    with ExitStack() as applied:
+
+        def switch_to(t: Int[Tensor, ""]) -> None:
+            strengths = [adapter.strengths * (t < adapter.t_max * timesteps) for adapter in adapters]
+            wanted = [rows.tolist() for rows in strengths]
+            if current != wanted:
+                applied.close()
+                pairs = [(one.lora, rows) for one, rows in zip(adapters, strengths, strict=True) if rows.any()]
+                applied.enter_context(apply_lora(network, pairs))
+                current[:] = wanted
+
+        yield switch_to
+
+
+def _activate(
+    text: TextTower, prompts: Sequence[str], token: str, concept: ConceptTensors, strengths: Float[Tensor, " batch"]
+) -> ActiveConcept:
+    lora = LoRA.from_layers(concept.adapter).to(text.device) if concept.adapter else None
+    schedule, t_max, share = concept.schedule, torch.ones_like(strengths), torch.ones_like(strengths)
+    if concept.direction is None:
+        return ActiveConcept(lora, None, strengths, t_max, share)
+    assert schedule is not None, f"{token} has a direction and no schedule"
+    direction = schedule.direction_scale * torch.as_tensor(concept.direction).to(strengths)
+    if lora is not None:
+        training_prompts = [prompt.replace("{}", token) for prompt in concept.training_prompts]
+        near = _compute_nearness(text, prompts, training_prompts, schedule)
+        t_max = schedule.adapter_t_max_unseen + (1 - schedule.adapter_t_max_unseen) * near
+        share = 1 - (1 - schedule.direction_share_seen) * near
+    return ActiveConcept(lora, direction, strengths, t_max, share)
+
+
+def _compute_nearness(
+    text: TextTower, prompts: Sequence[str], training_prompts: Sequence[str], schedule: Schedule
+) -> Float[Tensor, " batch"]:
+    """0 for unseen actions, 1 for the training action; along a line between."""
+    neutral, every = text.token_vectors(NEUTRAL), [*prompts, *training_prompts]
+    features = text.encode(every, {token: neutral for prompt in every for token in text.find_tokens(prompt)})
+    ours, theirs = features[: len(prompts), None], features[None, len(prompts) :]
+    if training_prompts:
+        similarity = cosine_similarity(ours, theirs, dim=-1).amax(dim=1)
+    else:
+        similarity = features.new_zeros(len(prompts))
+    low, high = schedule.similarity_low, schedule.similarity_high
+    return ((similarity - low) / (high - low)).clamp(0.0, 1.0)

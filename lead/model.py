@@ -2,14 +2,12 @@
 
 Text -> text feature -> latent by reverse diffusion -> E_proj -> D_proj -> VAE decoder -> features -> joints
 (LEAD, arXiv 2410.14508).  `realign=False` leaves the projector out, which is plain MLD (arXiv 2212.04048).
-Latents here are scaled to unit spread; `lengths` count frames at the base's rate.  Learned words come as plain tensors
-by token name; what a concept file is, this module does not know.
+Latents here are scaled to unit spread; `lengths` count frames at the base's rate.  Concepts come as typed tensors by
+token (`lead.conditioning`); this module does not know concept files.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,8 +20,24 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lead.checkpoint import atomic_write, build, parsed
-from lead.conditioning import Words, active_concepts
+from lead.checkpoint import (
+    atomic_write,
+    build,
+    compress,
+    decompress,
+    fingerprint,
+    from_file_names,
+    parse_json,
+    to_file_names,
+)
+from lead.conditioning import (
+    ScheduledLoRA,
+    Words,
+    activate_concepts,
+    add_directions,
+    schedule_adapters,
+    select_adapters,
+)
 from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
 from lead.diffusion import Diffusion, DiffusionConfig, Sampler, guide
 from lead.diffusion import sample as sample_latents
@@ -34,7 +48,6 @@ from lead.motion.features import Stats
 from lead.motion.skeleton import Skeleton, skeleton_of
 from lead.networks.build import AnyDenoiserConfig, AnyVAEConfig, build_denoiser, build_vae, denoiser_config, vae_config
 from lead.networks.denoiser import DenoiserConfig
-from lead.networks.lora import LoRA, apply_lora
 from lead.networks.projector import Projector, ProjectorConfig
 from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.networks.vae import VAEConfig
@@ -42,6 +55,8 @@ from lead.text.tower import TextConfig, TextTower
 
 FORMAT = "lead/1"
 EMBEDDED = Path(__file__).parent / "weights" / "lead-small.safetensors"
+PARTS = ("text", "vae", "denoiser", "projector")
+"""What a base's fingerprints tell apart."""
 
 Progress = Callable[[int, int], None]
 
@@ -57,7 +72,7 @@ class LeadConfig:
     denoiser: AnyDenoiserConfig = field(default_factory=DenoiserConfig)
     projector: ProjectorConfig = field(default_factory=ProjectorConfig)
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
-    manners: StyleTokenConfig = field(default_factory=StyleTokenConfig)
+    style_tokens: StyleTokenConfig = field(default_factory=StyleTokenConfig)
 
 
 _CONFIGS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
@@ -66,15 +81,15 @@ _CONFIGS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "denoiser": denoiser_config,
     "projector": lambda values: ProjectorConfig(**values),
     "diffusion": lambda values: DiffusionConfig(**values),
-    "manners": lambda values: StyleTokenConfig(**values),
+    "style_tokens": lambda values: StyleTokenConfig(**values),
 }
 
 
 class Lead(nn.Module):
     """Text to motion."""
 
-    mean: Tensor
-    std: Tensor
+    mean: Float[Tensor, " feats"]
+    std: Float[Tensor, " feats"]
 
     def __init__(self, config: LeadConfig):
         super().__init__()
@@ -83,10 +98,11 @@ class Lead(nn.Module):
         self.vae = build_vae(config.vae)
         self.denoiser = build_denoiser(config.denoiser)
         self.projector = Projector(config.projector)
-        self.manners = StyleTokens(config.manners)
+        self.style_tokens = StyleTokens(config.style_tokens)
         self.diffusion = Diffusion(config.diffusion)
         self.register_buffer("mean", torch.zeros(config.vae.features))
         self.register_buffer("std", torch.ones(config.vae.features))
+        self._fingerprints: tuple[list[tuple[int, int]], list[Tensor], dict[str, str]] | None = None
         self.requires_grad_(False).eval()
 
     @property
@@ -99,11 +115,12 @@ class Lead(nn.Module):
 
     @property
     def skeleton(self) -> Skeleton:
-        """Of the features that the base makes: it tells their joints and their frames a second."""
+        """The skeleton of the features that the base makes, with its joints and frames a second."""
         return skeleton_of(self.config.vae.features)
 
     @property
     def stats(self) -> Stats:
+        """Mean and standard deviation of the features that the base was trained on."""
         return Stats(self.mean.cpu().numpy(), self.std.cpu().numpy())
 
     @property
@@ -112,9 +129,23 @@ class Lead(nn.Module):
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        """For each part, sha256 over the sorted names, types, shapes and bytes of its tensors."""
-        parts = {part: getattr(self, part) for part in ("text", "vae", "denoiser", "projector")}
-        return {part: _fingerprint(module.state_dict()) for part, module in parts.items()}
+        """For each part, sha256 over the sorted names, types, shapes and bytes of its tensors.
+
+        Hashing takes a while, so it is done once for each state of the weights: where they lie in memory, and the
+        versions in which PyTorch counts their changes. The tensors are kept so that no other weights can take their
+        place in memory. PyTorch does not count changes through `.data`; `compute_fingerprints` sees those too.
+        """
+        tensors = [tensor for part in PARTS for tensor in getattr(self, part).state_dict().values()]
+        if any(tensor.is_inference() for tensor in tensors):  # they have no version
+            return self.compute_fingerprints()
+        state = [(tensor.data_ptr(), tensor._version) for tensor in tensors]
+        if self._fingerprints is None or self._fingerprints[0] != state:
+            self._fingerprints = state, tensors, self.compute_fingerprints()
+        return dict(self._fingerprints[2])
+
+    def compute_fingerprints(self) -> dict[str, str]:
+        """`fingerprints`, computed from the bytes that are in memory at this call."""
+        return {part: fingerprint(getattr(self, part).state_dict()) for part in PARTS}
 
     @classmethod
     def load(cls, path: str | Path | None = None, device: str = "cpu") -> "Lead":
@@ -125,46 +156,46 @@ class Lead(nn.Module):
         try:
             with safe_open(path, "pt") as file:
                 metadata = file.metadata() or {}
-                tensors = _expanded({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118 - no dict
+                stored = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no dict
         except SafetensorError as error:
             raise LeadError(f"{path} is not a readable safetensors file ({error})") from error
         if metadata.get("format") != FORMAT:
             raise LeadError(
                 f"{path} has format {metadata.get('format', 'none')!r}; expected {FORMAT!r}, a LEAD base model"
             )
-        config = parsed(metadata.get("config", ""), str(path))
-        base = build(lambda raw: cls(_config_from_json(raw)), config, tensors, str(path)).to(device)
+        config, tensors = parse_json(metadata.get("config", ""), str(path)), from_file_names(decompress(stored))
+        base = build(lambda values: cls(_config_from_json(values)), config, tensors, str(path)).to(device)
         return optimize(base)
 
     def save(self, path: str | Path, compact: bool = False) -> Path:
-        """One safetensors file with the config in its metadata; `compact` is a third of the size, and not exact.
+        """Write one safetensors file with the config in its metadata; `compact` is a third of the size, and not exact.
 
-        Compact: matrices of the text tower, the denoiser and the projector as 8-bit integers with a scale a row,
-        the VAE's, the projector's linear map and all smaller tensors as 16-bit floats.
+        Compact: matrices of the text tower, the denoiser and the projector are 8-bit integers with a scale a row.  The
+        VAE's, the projector's linear map and all smaller tensors are 16-bit floats.
         """
         path = Path(path)
         tensors = {key: value.detach().cpu().float().contiguous() for key, value in self.state_dict().items()}
-        if compact:
-            tensors = _compressed(tensors)
+        tensors = to_file_names(compress(tensors) if compact else tensors)
+        config = json.dumps(to_file_names(asdict(self.config)))
         with atomic_write(path) as partial:
-            save_file(tensors, partial, metadata={"format": FORMAT, "config": json.dumps(asdict(self.config))})
+            save_file(tensors, partial, metadata={"format": FORMAT, "config": config})
         return path
 
     def encode_text(self, prompts: Sequence[str], words: Words | None = None) -> Float[Tensor, "batch d_text"]:
-        """tau(prompt); gradients reach the words' vectors."""
+        """tau(prompt) for each prompt; gradients flow to the words' vectors."""
         return self.text.encode(prompts, words)
 
     def encode_motion(
         self, motions: Sequence[Motion]
-    ) -> tuple[Float[Tensor, "batch latents d_latent"], Int[Tensor, "batch"]]:
-        """Posterior means (scaled) and lengths, of the first MAX_FRAMES of each motion."""
+    ) -> tuple[Float[Tensor, "batch latents d_latent"], Int[Tensor, " batch"]]:
+        """Posterior means, scaled, and lengths of the first MAX_FRAMES of each motion."""
         features, lengths = self.motions_to_features(motions)
         return self.vae.encode(features, lengths)[0] * self.vae.latent_scale, lengths
 
     def motions_to_features(
         self, motions: Sequence[Motion]
-    ) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, "batch"]]:
-        """The VAE's input: features at the base's rate under the base's own statistics, zero past each end."""
+    ) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, " batch"]]:
+        """The VAE's input: features at the base's rate, normalized by its own statistics, zero after each end."""
         stats, rows = self.stats, []
         for motion in motions:
             features = stats.normalize(motion.features(self.skeleton))[:MAX_FRAMES]
@@ -181,7 +212,7 @@ class Lead(nn.Module):
         return torch.from_numpy(batch).to(self.device), lengths.to(self.device)
 
     def decode(
-        self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"], *, clean_feet: bool = False
+        self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, " batch"], *, clean_feet: bool = False
     ) -> list[Motion]:
         """Motions of scaled latents; `clean_feet` keeps standing feet from sliding, as generated motions need."""
         features = self.vae.decode(z / self.vae.latent_scale, lengths) * self.std + self.mean
@@ -190,24 +221,24 @@ class Lead(nn.Module):
 
     @torch.no_grad()
     def reconstruct(self, motions: Sequence[Motion], realign: bool = False) -> list[Motion]:
-        """What the VAE (and with `realign` the projector) keeps of motions, each cut to whole packed frames."""
+        """Motions through the VAE and back (with `realign` through the projector too), cut to whole packed frames."""
         z, lengths = self.encode_motion(motions)
         return self.decode(self.projector.realign(z, lengths) if realign else z, lengths)
 
     def sample(
         self,
         text: Float[Tensor, "batch d_text"],
-        lengths: Int[Tensor, "batch"],
+        lengths: Int[Tensor, " batch"],
         noise: Float[Tensor, "batch latents d_latent"],
         steps: int | None = None,
         guidance: float | None = None,
         sampler: Sampler | None = None,
-        adapters: Sequence[tuple[LoRA, Float[Tensor, "batch"], Float[Tensor, "batch"]]] = (),
+        adapters: Sequence[ScheduledLoRA] = (),
     ) -> Float[Tensor, "batch latents d_latent"]:
         """Latents by reverse diffusion with classifier-free guidance against the empty prompt.
 
-        `adapters` come with each row's strength and the share of noise levels, from the lowest, on which it acts; both
-        for both of the row's prompts: guidance is to strengthen what the prompt says, not what an adapter adds.
+        Adapters act on both halves of guidance, with and without the prompt: guidance strengthens what the prompt says,
+        not what an adapter adds.
         """
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
@@ -215,18 +246,11 @@ class Lead(nn.Module):
         condition = partial(self.denoiser.condition, times=self.diffusion.sampling_times(steps)[:-1])
         predict = guide(condition, text, self.text.encode_unconditional(), lengths, scale)
         if scale != 1.0:
-            adapters = [(adapter, rows.repeat(2), reach.repeat(2)) for adapter, rows, reach in adapters]
-
-        at_work: list[list[float]] = []
-        with ExitStack() as applying:
+            adapters = [adapter.repeat(2) for adapter in adapters]
+        with schedule_adapters(self.denoiser, adapters, c.steps) as switch_to:
 
             def network(z_t: Tensor, t: Tensor) -> Tensor:
-                now = [rows * (t[0] < reach * c.steps) for _, rows, reach in adapters]
-                if at_work != (strengths := [rows.tolist() for rows in now]):
-                    applying.close()
-                    acting = [(part[0], rows) for part, rows in zip(adapters, now, strict=True) if rows.any()]
-                    applying.enter_context(apply_lora(self.denoiser, acting))
-                    at_work[:] = strengths
+                switch_to(t[0])
                 return predict(z_t, t)
 
             return sample_latents(self.diffusion, network, noise, steps, sampler)
@@ -249,9 +273,8 @@ class Lead(nn.Module):
     ) -> list[Motion]:
         """A motion a prompt, at the base's rate; the same seed gives the same motions.
 
-        `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames.  `words` gives by token name a learned word's
-        vectors, or its tensors: "token_embedding", "direction" [d_latent], which is added to latents, and an adapter's;
-        both act on the prompts that name the word, and on no others.
+        `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames.  `words` gives concepts by token, as `Concept.words`
+        has them, or plain token embeddings.  They act on the prompts that name them, and on no others.
         `clean_feet` holds standing feet in place (`lead.motion.processing.foot_cleanup`); without it the motions are
         what the decoder gives.
         Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it; with
@@ -259,17 +282,16 @@ class Lead(nn.Module):
         """
         if not isinstance(seed, int) and len(seed) != len(prompts):
             raise LeadError(f"{len(seed)} seeds for {len(prompts)} prompts; give one, or one a prompt")
-        lengths = torch.tensor(_frames(seconds, len(prompts), self.skeleton.fps))
-        text, acting = self.encode_text(prompts, words), active_concepts(self.text, prompts, words or {})
+        lengths = torch.tensor(_count_frames(seconds, len(prompts), self.skeleton.fps))
+        text = self.encode_text(prompts, words)
+        active = activate_concepts(self.text, prompts, words or {})
         motions: list[Motion] = []
         for start in range(0, len(prompts), batch):
             part = slice(start, start + batch)
             noise = self.noise(lengths[part], seed, start)
-            strong = [(word.adapter, word.strengths[part], word.reach[part]) for word in acting]
-            adapters = [(adapter, rows, reach) for adapter, rows, reach in strong if adapter and rows.any()]
+            adapters = select_adapters(active, part)
             z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler, adapters)
-            for word in acting:
-                z = z + (word.strengths * word.share)[part, None, None] * word.direction
+            z = add_directions(z, active, part)
             if realign:
                 z = self.projector.realign(z, lengths[part].to(self.device))
             motions += self.decode(z, lengths[part].to(self.device), clean_feet=clean_feet)
@@ -278,9 +300,9 @@ class Lead(nn.Module):
         return motions
 
     def noise(
-        self, lengths: Int[Tensor, "batch"], seed: int | Sequence[int], first: int
+        self, lengths: Int[Tensor, " batch"], seed: int | Sequence[int], first: int
     ) -> Float[Tensor, "batch latents d_latent"]:
-        """A draw a row: of `seed` and the row's place in the whole, which starts at `first`; or of its own seed."""
+        """Draw noise for each row, from `seed` and the row's place, which starts at `first`; or from its own seed."""
         latents = self.vae.latent_lengths(lengths)
         noise = torch.zeros(len(lengths), int(latents.max()), self.config.vae.d_latent)
         for row, count in enumerate(latents.tolist()):
@@ -291,7 +313,7 @@ class Lead(nn.Module):
         return noise.to(self.device)
 
 
-def _frames(seconds: float | Sequence[float], count: int, fps: float) -> list[int]:
+def _count_frames(seconds: float | Sequence[float], count: int, fps: float) -> list[int]:
     each = [float(seconds)] * count if isinstance(seconds, int | float) else [float(s) for s in seconds]
     if len(each) != count:
         raise LeadError(f"{len(each)} durations for {count} prompts; give one, or one a prompt")
@@ -302,44 +324,6 @@ def _frames(seconds: float | Sequence[float], count: int, fps: float) -> list[in
     return [round(s * fps / UNIT) * UNIT for s in each]
 
 
-def _config_from_json(raw: Mapping[str, Any]) -> LeadConfig:
-    return LeadConfig(raw["name"], raw["license"], **{key: part(raw[key]) for key, part in _CONFIGS.items()})
-
-
-_SCALE = "/scale"
-_EXACT = ("mean", "std", "vae.latent_scale")
-_FINE = ("vae.", "projector.linear_")
-"""Whose matrices are not put into 8 bits: the VAE would shake, the projector's linear map would blur the path."""
-
-
-def _compressed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `Lead.save` stores when compact; `_expanded` is its inverse up to rounding."""
-    stored = {}
-    for key, value in tensors.items():
-        if key in _EXACT:
-            stored[key] = value
-        elif value.ndim == 2 and value.numel() >= 4096 and not key.startswith(_FINE):
-            scale = value.abs().amax(dim=1).clamp(min=1e-12) / 127
-            stored[key] = (value / scale[:, None]).round().to(torch.int8)
-            stored[key + _SCALE] = scale
-        else:
-            stored[key] = value.to(torch.float16)
-    return stored
-
-
-def _expanded(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """float32 tensors, whatever they were stored as."""
-    tensors = {key: value.float() for key, value in stored.items() if not key.endswith(_SCALE)}
-    for key in stored:
-        if key.endswith(_SCALE):
-            tensors[key.removesuffix(_SCALE)] *= stored[key][:, None]
-    return tensors
-
-
-def _fingerprint(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
+def _config_from_json(values: Mapping[str, Any]) -> LeadConfig:
+    parts = from_file_names(values)
+    return LeadConfig(parts["name"], parts["license"], **{key: part(parts[key]) for key, part in _CONFIGS.items()})

@@ -93,14 +93,14 @@ def tiny_base():
         VAEConfig(**size, ff=64, d_latent=8),
         DenoiserConfig(d_latent=8, d_text=24, width=32, layers=3, heads=2, ff=64),
         ProjectorConfig(d_latent=8, d_text=24, **size, ff=64),
-        manners=StyleTokenConfig(vectors=2, d_token=32),
+        style_tokens=StyleTokenConfig(vectors=2, d_token=32),
     )  # fmt: skip
     base = Lead(config)
     with torch.no_grad():
         for parameter in base.denoiser.latents_out.parameters():
             parameter.normal_(std=0.05)
     vocabulary = base.text.vocabulary()
-    base.manners = StyleTokens.drawn(config.manners, vocabulary.mean, vocabulary.std)
+    base.style_tokens = StyleTokens.draw(config.style_tokens, vocabulary.mean, vocabulary.std)
     base.mean[:] = torch.from_numpy(walking().features().mean(axis=0))
     base.std.fill_(0.2)
     return optimize(base.eval().requires_grad_(False))

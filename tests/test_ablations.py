@@ -11,6 +11,7 @@ from walks import walking
 from benchmarks import ablation_figures, ablations
 from benchmarks.ablation_report import comparisons, judgment, report
 from benchmarks.ablations import DEFAULT, ROWS, main
+from lead.checkpoint import FILE_NAMES
 from lead.data.dataset import prepare
 from lead.eval.metrics import Estimate
 from lead.train.stage import save_part
@@ -36,8 +37,9 @@ def run(tiny_base, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     config = tiny_base.config
-    for part in ("text", "vae", "denoiser", "projector", "manners"):
-        save_part(folder / f"{part}.safetensors", getattr(tiny_base, part), part, getattr(config, part))
+    for part in ("text", "vae", "denoiser", "projector", "style_tokens"):
+        name = FILE_NAMES.get(part, part)
+        save_part(folder / f"{name}.safetensors", getattr(tiny_base, part), name, getattr(config, part))
     told = {"config": asdict(config.denoiser), "diffusion": asdict(config.diffusion)}
     (folder / "diffusion.json").write_text(json.dumps(told))
     return folder

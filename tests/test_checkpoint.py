@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lead.checkpoint import atomic_write, build, parsed
+from lead.checkpoint import atomic_write, build, parse_json
 from lead.errors import LeadError
 from lead.networks.vae import MotionVAE, VAEConfig
 from lead.train.stage import load_part, save_part
@@ -62,7 +62,7 @@ def test_wide_layers_that_are_not_there_take_no_memory():
 def test_descriptions_that_are_none(tmp_path):
     for text in ("", "{", "[" * 100_000, '{"a": '):
         with pytest.raises(LeadError, match="it: its description is not JSON"):
-            parsed(text, "it")
+            parse_json(text, "it")
     save_file({"x": torch.ones(1)}, tmp_path / "vae.safetensors", {"part": "vae"})
     with pytest.raises(LeadError, match=r"vae\.safetensors: its description is not JSON"):
         load_part(tmp_path / "vae.safetensors", "vae")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from concepts import StyleSchedule
 from lead import Lead
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import mean_joint_error
@@ -57,12 +58,13 @@ def test_real_clips_survive_encoding(base, pack):
 def test_a_word_learned_from_real_walks_leaves_the_base_alone(base, pack):
     from inversion import learn
 
-    before = base.fingerprints
+    before = base.compute_fingerprints()
     plain = base.generate(["a person walks"], seed=0)[0].joints
     clips = [Motion.read(path) for path in sorted((pack / "exemplars" / "elderly-walk").glob("*.bvh"))[:2]]
     concept = learn(base, clips, "<elderly>", steps=10)
     assert concept.templates == ("a person walks forward in {} style",)
     assert concept.scores["loss.best"] < concept.scores["loss.start"]
     assert len(concept.to_bytes()) < 300 * 1024
-    assert base.fingerprints == before
+    assert base.compute_fingerprints() == before
+    assert concept.schedule == StyleSchedule()
     np.testing.assert_array_equal(base.generate(["a person walks"], seed=0, words=concept.words)[0].joints, plain)

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import json
 
@@ -9,6 +10,7 @@ from safetensors.torch import save_file
 from walks import walking
 
 from lead import Lead, LeadError
+from lead.checkpoint import fingerprint
 
 
 def test_a_motion_does_not_depend_on_its_neighbors(tiny_base):
@@ -54,6 +56,34 @@ def test_fingerprints_tell_parts_apart(tiny_base):
         with torch.no_grad():
             tiny_base.vae.unfold.bias[0] -= 1
     assert after["vae"] != before["vae"] and after["text"] == before["text"]
+    assert tiny_base.fingerprints == tiny_base.compute_fingerprints()
+
+
+def test_fingerprints_are_computed_once_for_each_state_of_the_weights(tiny_base, monkeypatch):
+    base = copy.deepcopy(tiny_base)
+    first, calls = base.fingerprints, []
+    monkeypatch.setattr("lead.model.fingerprint", lambda tensors: calls.append(1) or fingerprint(tensors))
+    assert base.fingerprints == first and base.fingerprints is not first and not calls
+    bias = base.vae.unfold.bias
+    for number, change in enumerate((
+        lambda: bias.add_(1.0),
+        lambda: torch.optim.SGD([bias.requires_grad_()], lr=1.0).step(lambda: (bias.sum() * 0.1).backward()),
+        lambda: setattr(bias, "data", bias.data.clone()),  # the same numbers elsewhere
+        lambda: base.vae.load_state_dict({**base.vae.state_dict(), "unfold.bias": torch.zeros_like(bias)}),
+        lambda: base.double(),
+    ), start=1):  # fmt: skip
+        with torch.set_grad_enabled(number == 2):
+            change()
+        assert base.fingerprints == base.compute_fingerprints()
+        assert len(calls) == 2 * 4 * number
+        assert base.fingerprints["vae"] != first["vae"]
+
+
+def test_style_tokens_have_their_old_name_in_files(tiny_base, tmp_path):
+    with safe_open(tiny_base.save(tmp_path / "base.safetensors"), "pt") as file:
+        names, config = set(file.keys()), json.loads(file.metadata()["config"])
+    assert {"manners.mean", "manners.map"} < names and "style_tokens.mean" not in names
+    assert config["manners"] == dataclasses.asdict(tiny_base.config.style_tokens)
 
 
 def test_encoding_is_the_same_whatever_the_heading(tiny_base):
@@ -64,7 +94,7 @@ def test_encoding_is_the_same_whatever_the_heading(tiny_base):
     torch.testing.assert_close(z, z_turned, atol=1e-3, rtol=1e-3)
 
 
-@pytest.mark.parametrize("seconds", [0.3, 11, float("nan"), [2.0, 3.0]])
+@pytest.mark.parametrize("seconds", [0.3, 11.0, float("nan"), [2.0, 3.0]])
 def test_durations_are_checked(tiny_base, seconds):
     with pytest.raises(LeadError, match=r"cannot be generated|2 durations for 1"):
         tiny_base.generate(["a person walks"], seconds=seconds)
@@ -101,9 +131,9 @@ def test_a_config_of_another_version_is_refused(tiny_base, tmp_path):
 
 def test_each_prompt_may_have_its_own_seed(tiny_base):
     prompts = ["a person walks", "a person runs"]
-    together = tiny_base.generate(prompts, seconds=2, seed=[5, 9], steps=2)
+    together = tiny_base.generate(prompts, seconds=2.0, seed=[5, 9], steps=2)
     for prompt, seed, motion in zip(prompts, (5, 9), together, strict=True):
-        (alone,) = tiny_base.generate([prompt], seconds=2, seed=seed, steps=2)
+        (alone,) = tiny_base.generate([prompt], seconds=2.0, seed=seed, steps=2)
         np.testing.assert_allclose(motion.joints, alone.joints, atol=1e-5)
     with pytest.raises(LeadError, match="1 seeds for 2 prompts; give one, or one a prompt"):
         tiny_base.generate(prompts, seed=[5])

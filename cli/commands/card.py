@@ -53,10 +53,10 @@ def card(
 
 def card_files(concept: "Concept", file: str, page: bool = False) -> dict[str, bytes]:
     """By name: the card of a concept whose file is called `file`, and where it has a preview the picture and page."""
-    from concepts.card import card as card_text
+    from concepts.card import concept_to_card
 
     views = _views(concept, page)
-    text = card_text(concept, file, *(name if name in views else "" for name in (PICTURE, PAGE)))
+    text = concept_to_card(concept, file, *(name if name in views else "" for name in (PICTURE, PAGE)))
     return {CARD: text.encode(), **views}
 
 

@@ -81,11 +81,11 @@ def import_word(
     lead-invert import embeds.safetensors --token "<limp>" --kind style -o limp.safetensors
     """
     from concepts import Concept, check_token
-    from concepts.exchange import import_vectors, token_of
+    from concepts.exchange import import_vectors, require_token
     from concepts.library import Library
 
     word = import_vectors(existing(file, "a file to import"))
-    name = check_token(token) if token else token_of(word, file)
+    name = check_token(token) if token else require_token(word, file)
     library = Library()
     if not output and not replace:
         library.refuse_taken(name)

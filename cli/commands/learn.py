@@ -170,7 +170,7 @@ def learn(
     settings |= {"captions": said, "checkpoint": target.with_name(f".{target.stem}.partial")}
     target.parent.mkdir(parents=True, exist_ok=True)
     _refuse_unwritable(target)
-    with library.reserved(token) if library else _reserved(target):
+    with library.reserve(token) if library else _reserved(target):
         concept, asked = _learned(model, motions, token, settings)
         concept, seconds = credited(concept, credits), time.perf_counter() - started
         _save(concept, target, library, replace)
@@ -267,9 +267,9 @@ def _learned(
 
 def _reserved(target: Path) -> AbstractContextManager[None]:
     """Nobody else learns into this file meanwhile."""
-    from concepts.lock import locked
+    from concepts.lock import hold_lock
 
-    return locked(target.with_name(f".{target.stem}.learning"), patience=0.0, keep=False, needed=False)
+    return hold_lock(target.with_name(f".{target.stem}.learning"), patience=0.0, keep=False, needed=False)
 
 
 def _refuse_unwritable(place: Path) -> None:

@@ -43,11 +43,11 @@ def push(
     lead-invert push elderly.safetensors hf://me/elderly --public
     lead-invert push "<elderly>" /mnt/team/words
     """
-    from concepts.share import parcel
+    from concepts.share import prepare_parcel
     from concepts.share import push as send
 
     path = concept_file(file)
-    sent = parcel(path, target, _beside(path) if card and target.startswith("hf://") else None)
+    sent = prepare_parcel(path, target, _beside(path) if card and target.startswith("hf://") else None)
     if not as_json:
         _show(sent, public)
     place = None

@@ -77,7 +77,7 @@ def _checked(path: Path, model: "Lead | None", allow_base_mismatch: bool) -> "li
     if model is None or any(check.result == "failed" for check in checks):
         return checks
     concept, prints = load_concept(path), model.fingerprints
-    fitted = concept.fitted(prints)
+    fitted = concept.fit_to_base(prints)
     return checks + verify_base(concept, prints, model.name, lambda: condition(fitted, model), allow_base_mismatch)
 
 

@@ -27,6 +27,7 @@ from cli.write_outputs import DATA_ENDINGS, slug, write_data
 from lead.motion.atomic import write_atomically
 
 if TYPE_CHECKING:
+    from concepts import ConceptTensors
     from lead import Lead
     from lead.motion.rigs.rig import Rig
 
@@ -52,7 +53,7 @@ class Settings:
 class Word:
     """A learned word."""
 
-    tensors: Mapping[str, Any]
+    tensors: "ConceptTensors"
     sha256: str
     """Of its concept file."""
 
@@ -144,13 +145,13 @@ def _plan(
     jobs: Sequence[Job], number: int, words: Mapping[str, Word], settings: Settings
 ) -> list[dict[str, Any]]:
     """A shard's index."""
-    from lead.text.prompts import named_tokens
+    from lead.text.prompts import find_tokens
 
     lines, start = [], number * SHARD
     for place, job in enumerate(jobs[start : start + SHARD], start=start):
         stem = f"{place:06d}-{slug(job.prompt)}-seed{job.seed}"
         line = {"prompt": job.prompt, "seconds": job.seconds, "seed": job.seed}
-        digests = {token: words[token].sha256 for token in sorted(named_tokens(job.prompt))}
+        digests = {token: words[token].sha256 for token in sorted(find_tokens(job.prompt))}
         lines.append(line | {"words": digests, "files": [stem + DATA_ENDINGS[form] for form in settings.formats]})
     return lines
 
@@ -205,10 +206,10 @@ def _make_shard(
     rig: "Rig | None",
 ) -> None:
     """Generate, write under a hidden name, move into place; one process at a time."""
-    from concepts.lock import locked
+    from concepts.lock import hold_lock
 
     partial = folder.with_name(f".{folder.name}.partial")
-    with locked(folder.with_name(f".{folder.name}.lock"), patience=0.0, keep=False):
+    with hold_lock(folder.with_name(f".{folder.name}.lock"), patience=0.0, keep=False):
         shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
         try:
             partial.mkdir()

@@ -62,7 +62,7 @@ def read_jobs(path: Path, number: int, seconds: float, seed: int) -> list[Job]:
 def _read_line(line: str, place: str) -> dict[str, Any]:
     """What a line states: a prompt, perhaps seconds and a seed."""
     from lead.errors import LeadError
-    from lead.text.prompts import named_tokens
+    from lead.text.prompts import find_tokens
 
     said: Any = {"prompt": line}
     if line.startswith("{"):
@@ -80,7 +80,7 @@ def _read_line(line: str, place: str) -> dict[str, Any]:
     if "seed" in said and not (type(seed) is int and 0 <= seed <= LARGEST_SEED):
         raise UsageError(f"{place}: found seed {seed!r}, expected a whole number from 0 to {LARGEST_SEED}.")
     try:
-        named_tokens(prompt)
+        find_tokens(prompt)
     except LeadError as error:
         raise UsageError(f"{place}: {error}.") from None
     return said

@@ -1,16 +1,17 @@
-"""Low-rank adapters: what a learned word may add to the denoiser where it stands in the prompt.
+"""Low-rank adapters: what a concept may add to the denoiser where a prompt names it.
 
 y = W x + s * up (down x) for the linear layers of the transformer blocks (LoRA: Hu et al., arXiv 2106.09685), with a
-strength s for each row of the batch: rows whose prompt does not name the word have s = 0 and stay what they were.  The
+strength s for each row of the batch. A row whose prompt does not name the concept has s = 0 and does not change. The
 base's own weights are never touched.
-Knows nothing of prompts, noise levels and files.
+Knows nothing of prompts, timesteps and files.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -26,15 +27,18 @@ class LoRA(nn.Module):
     """Low-rank additions to the linear layers of a network, by layer name."""
 
     def __init__(self, layers: Mapping[str, tuple[Tensor, Tensor]]):
-        """For each layer `down` [rank, in] and `up` [out, rank]."""
+        """For each layer `down` [rank, inputs] and `up` [outputs, rank]."""
         super().__init__()
         self.layers = tuple(layers)
         self.down = nn.ParameterList(down for down, _ in layers.values())
         self.up = nn.ParameterList(up for _, up in layers.values())
 
     @classmethod
-    def fresh(cls, network: nn.Module, rank: int, generator: torch.Generator | None = None) -> "LoRA":
-        """One that changes nothing yet (`up` is zero), for every linear layer of the network's transformer blocks."""
+    def initialize(cls, network: nn.Module, rank: int, generator: torch.Generator | None = None) -> "LoRA":
+        """An adapter for every linear layer of the network's transformer blocks.
+
+        `up` is zero, so it changes nothing until it is trained.
+        """
         layers = {}
         for name, layer in network.named_modules():
             if _is_linear(layer) and "block" in name:
@@ -44,19 +48,21 @@ class LoRA(nn.Module):
         return cls(layers)
 
     @classmethod
-    def of(cls, word: Mapping[str, Any]) -> "LoRA":
-        """The adapter among a word's tensors; the inverse of `tensors`."""
-        tensors = {name.removeprefix(PREFIX): value for name, value in word.items() if name.startswith(PREFIX)}
-        names = sorted({name.rsplit("/", 1)[0] for name in tensors})
-        if sorted(tensors) != sorted(name + end for name in names for end in (DOWN, UP)):
-            raise LeadError(f"an adapter needs {DOWN} and {UP} of each layer; found {', '.join(sorted(tensors))}")
-        part = {name: torch.as_tensor(value).float() for name, value in tensors.items()}
-        return cls({name: (part[name + DOWN], part[name + UP]) for name in names})
+    def from_layers(cls, layers: Mapping[str, tuple[Tensor | np.ndarray, Tensor | np.ndarray]]) -> "LoRA":
+        """The adapter of a concept, in float32: down and up by the layer's name."""
+        return cls({
+            name: (torch.as_tensor(down).float(), torch.as_tensor(up).float()) for name, (down, up) in layers.items()
+        })  # fmt: skip
 
-    def tensors(self) -> dict[str, Tensor]:
-        """By `adapter.<layer>/down` and `adapter.<layer>/up`."""
+    def to_layers(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """down and up by the layer's name, without gradients. The inverse of `from_layers`."""
         rows = zip(self.layers, self.down, self.up, strict=True)
-        return {PREFIX + name + end: x.detach() for name, down, up in rows for end, x in ((DOWN, down), (UP, up))}
+        return {name: (down.detach(), up.detach()) for name, down, up in rows}
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """The adapter under the names of a concept file: `adapter.<layer>/down` and `adapter.<layer>/up`."""
+        rows = self.to_layers().items()
+        return {PREFIX + name + end: x for name, pair in rows for end, x in zip((DOWN, UP), pair, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +83,15 @@ class Addition:
 
 
 @contextmanager
-def apply_lora(network: nn.Module, adapters: Sequence[tuple[LoRA, Float[Tensor, "batch"]]]) -> Iterator[None]:
-    """Inside, the network has the additions; each adapter comes with its strength for every row of the batch.
+def apply_lora(network: nn.Module, adapters: Sequence[tuple[LoRA, Float[Tensor, " batch"]]]) -> Iterator[None]:
+    """During the block the network has the additions; each adapter comes with its strength for every row of the batch.
 
     Raises LeadError for an adapter whose layers the network does not have in that shape.
     """
     with ExitStack() as stack:
         for adapter, strengths in adapters:
             for name, down, up in zip(adapter.layers, adapter.down, adapter.up, strict=True):
-                layer = _layer(network, name, down, up)
+                layer = _find_layer(network, name, down, up)
                 handle = layer.register_forward_hook(Addition(down, up, strengths))
                 stack.callback(handle.remove)
         yield
@@ -96,7 +102,9 @@ def _is_linear(layer: nn.Module) -> TypeGuard[nn.Linear]:
     return isinstance(layer, nn.Linear) and not isinstance(layer, NonDynamicallyQuantizableLinear)
 
 
-def _layer(network: nn.Module, name: str, down: Tensor, up: Tensor) -> nn.Module:
+def _find_layer(
+    network: nn.Module, name: str, down: Float[Tensor, "rank inputs"], up: Float[Tensor, "outputs rank_of_up"]
+) -> nn.Linear:
     try:
         layer = network.get_submodule(name)
     except AttributeError:

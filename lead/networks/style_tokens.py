@@ -1,9 +1,9 @@
-"""Made-up words for procedural manners: a fixed linear map from a manner's numbers to token vectors.
+"""Style tokens: a fixed linear map from the parameters of a procedural style to token vectors.
 
-The denoiser sees clips in random manners under captions with such words, so it learns that a word may be new, that
-its meaning is read off its vectors, and that meanings add up.  Inversion then looks for a word first among these.
+The denoiser is trained on clips in random styles under captions with such tokens. It learns that a token may be new,
+that the token's vectors say what it means, and that meanings add up. Inversion first searches among these tokens.
 The map is drawn once and stored with the base; the vectors have the mean and the spread of the vocabulary.
-Knows nothing of motion; which numbers describe a manner is `lead.motion.processing.style_augment`'s affair.
+Knows nothing of motion: `lead.motion.processing.style_augment` says which numbers describe a style.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 TYPICAL_SQUARED_NORM = 8.0
-"""Of a manner's numbers, so that the words' spread equals the vocabulary's."""
+"""Of a style's parameters; dividing by its root gives the style tokens the vocabulary's spread."""
 
 
 @dataclass(frozen=True)
 class StyleTokenConfig:
+    """The shape of the map: `params` numbers of a style -> `vectors` of d_token numbers."""
+
     params: int = 17
     vectors: int = 2
     d_token: int = 256
@@ -26,8 +28,8 @@ class StyleTokenConfig:
 class StyleTokens(nn.Module):
     """v = mean + W p."""
 
-    mean: Tensor
-    map: Tensor
+    mean: Float[Tensor, "vectors d_token"]
+    map: Float[Tensor, "params vectors d_token"]
 
     def __init__(self, config: StyleTokenConfig):
         super().__init__()
@@ -36,14 +38,15 @@ class StyleTokens(nn.Module):
         self.register_buffer("map", torch.zeros(c.params, c.vectors, c.d_token))
 
     @classmethod
-    def drawn(
-        cls, config: StyleTokenConfig, mean: Float[Tensor, "d_token"], std: Float[Tensor, "d_token"]
+    def draw(
+        cls, config: StyleTokenConfig, mean: Float[Tensor, " d_token"], std: Float[Tensor, " d_token"]
     ) -> "StyleTokens":
-        """A random map for a vocabulary of this mean and spread (drawn under torch's current seed)."""
-        words = cls(config)
-        words.mean.copy_(mean.expand(config.vectors, -1))
-        words.map.copy_(torch.randn_like(words.map) * std / TYPICAL_SQUARED_NORM**0.5)
-        return words
+        """Draw a random map for a vocabulary of this mean and spread, under torch's current seed."""
+        tokens = cls(config)
+        tokens.mean.copy_(mean.expand(config.vectors, -1))
+        tokens.map.copy_(torch.randn_like(tokens.map) * std / TYPICAL_SQUARED_NORM**0.5)
+        return tokens
 
-    def forward(self, manner: Float[Tensor, "batch params"]) -> Float[Tensor, "batch vectors d_token"]:
-        return self.mean + torch.einsum("bp,pvd->bvd", manner, self.map)
+    def forward(self, style: Float[Tensor, "batch params"]) -> Float[Tensor, "batch vectors d_token"]:
+        """The token vectors of styles, given by their parameters."""
+        return self.mean + torch.einsum("bp,pvd->bvd", style, self.map)

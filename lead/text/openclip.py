@@ -2,11 +2,11 @@
 
 open_clip needs torchvision. On a machine with a CPU torch, the registry's torchvision wheel is built for
 CUDA: its compiled operators do not load, and its Python part stops at `operator torchvision::nms does not
-exist`. We use none of those operators, so we declare the two missing schemas and import again; where
+exist`. We use none of those operators, so we declare the two missing schemas and import again. Where
 torchvision works, nothing is declared.
 
-Importing this module is cheap: open_clip itself (seconds) is imported by the first call.
-It knows nothing of motion, of learned words, or of our checkpoints.
+Importing this module is cheap. The first call imports open_clip itself, which takes seconds.
+Knows nothing of motion, of concepts, or of our checkpoints.
 """
 
 import importlib
@@ -15,11 +15,11 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -37,7 +37,27 @@ TRANSFORMERS_LAYER = {
     "attn.out_proj": "self_attn.out_proj", "ln_1": "layer_norm1", "ln_2": "layer_norm2",
     "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2",
 }  # fmt: skip
-_kept_alive: list[torch.library.Library] = []  # a Library that is collected takes its schemas with it
+_declared: list[torch.library.Library] = []
+"""Libraries of schemas for the whole process: when a Library is collected, its schemas go with it."""
+
+
+@runtime_checkable
+class SimpleTokenizer(Protocol):
+    """What we use of open_clip's tokenizer, which is not typed."""
+
+    encoder: dict[str, int]
+    decoder: dict[int, str]
+    bpe_ranks: dict[tuple[str, str], int]
+    cache: dict[str, str]
+    vocab_size: int
+    all_special_ids: list[int]
+    sot_token_id: int
+    eot_token_id: int
+    clean_fn: Callable[[str], str]
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, tokens: Sequence[int]) -> str: ...
 
 
 def import_open_clip() -> ModuleType:
@@ -61,39 +81,45 @@ def import_torchvision() -> ModuleType:
 
 
 def declare_torchvision_operators() -> None:
-    """Declare the schemas that torchvision's Python part looks for at import; calling them stays an error."""
-    library = torch.library.Library("torchvision", "DEF")
+    """Declare the schemas that torchvision's Python part looks for at import. Calling them remains an error."""
+    library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # torch's own
     for schema in TORCHVISION_SCHEMAS:
         library.define(schema)
-    _kept_alive.append(library)
+    _declared.append(library)
 
 
-def simple_tokenizer() -> Any:
-    """A new open_clip `SimpleTokenizer` with CLIP's whole vocabulary; ours to change.
+def load_tokenizer() -> SimpleTokenizer:
+    """A new open_clip `SimpleTokenizer` with CLIP's whole vocabulary; the caller may change it.
 
-    Its file is loaded without the package around it, whose import takes seconds, where that file stands by itself.
+    Its file is loaded without the package around it, whose import takes seconds, if the file can be imported alone.
     """
     package = "open_clip" not in sys.modules and importlib.util.find_spec("open_clip")
     file = Path(next(iter(package.submodule_search_locations or ()), "")) / "tokenizer.py" if package else Path()
     spec = importlib.util.spec_from_file_location("_open_clip_tokenizer", file) if file.is_file() else None
     if spec is None or spec.loader is None:
-        return import_open_clip().tokenizer.SimpleTokenizer()
+        return _new_tokenizer()
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-        return copy(module._tokenizer)  # which the module makes for itself: reading the vocabulary twice takes a while
+        tokenizer: SimpleTokenizer = copy(module._tokenizer)  # the module has made one; reading the vocabulary is slow
+        return tokenizer
     except (ImportError, AttributeError):  # a release whose file needs its neighbors, or makes none
-        return import_open_clip().tokenizer.SimpleTokenizer()
+        return _new_tokenizer()
 
 
-def text_weights(source: str | Path, model: str) -> dict[str, Tensor]:
+def _new_tokenizer() -> SimpleTokenizer:
+    tokenizer: SimpleTokenizer = import_open_clip().tokenizer.SimpleTokenizer()
+    return tokenizer
+
+
+def load_text_weights(source: str | Path, model: str) -> dict[str, Tensor]:
     """The text tower's tensors of a CLIP checkpoint, under the names of `TextTransformer`.
 
-    `source`: a file (.safetensors, or .pt/.bin that torch reads without unpickling code) in open_clip's or in
-    transformers' format, a folder that holds one, or the name of open_clip weights for `model`, such as
-    "openai", which are downloaded once.
+    `source` is a file (.safetensors, or .pt/.bin that torch reads without unpickling code) in open_clip's or in
+    transformers' format, a folder with such a file, or the name of open_clip weights for `model`, such as "openai",
+    which are downloaded once.
     """
-    tensors = _read_tensors(_weights_file(source, model))
+    tensors = _read_tensors(_find_weights(source, model))
     if TRANSFORMERS_EMBEDDING in tensors:
         tensors = transformers_to_open_clip(tensors)
     text: dict[str, Tensor] = {}
@@ -114,7 +140,7 @@ def text_weights(source: str | Path, model: str) -> dict[str, Tensor]:
 def transformers_to_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The text tower of a `CLIPModel` of transformers under the names of open_clip's `TextTransformer`.
 
-    Queries', keys' and values' maps become one, the projection is transposed.  KeyError where one is missing.
+    The maps of queries, keys and values become one; the projection is transposed.  KeyError where one is missing.
     """
     text = {
         "token_embedding.weight": tensors[TRANSFORMERS_EMBEDDING],
@@ -134,15 +160,13 @@ def transformers_to_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor
     return text
 
 
-def _weights_file(source: str | Path, model: str) -> Path:
+def _find_weights(source: str | Path, model: str) -> Path:
     path = Path(source).expanduser()
     if path.is_dir():
         names = (*OPEN_CLIP_FILES, "model.safetensors", "pytorch_model.bin")
         found = [path / name for name in names if (path / name).is_file()]
         if not found:
-            raise LeadError(
-                f"{path}: none of {', '.join(names)} in this folder; give the weights' file itself"
-            )
+            raise LeadError(f"{path}: none of {', '.join(names)} in this folder; give the weights' file itself")
         return found[0]
     if path.is_file():
         return path
@@ -152,16 +176,16 @@ def _weights_file(source: str | Path, model: str) -> Path:
 
 
 def _download(tag: str, model: str) -> Path:
-    """open_clip's download, after a look whether it can succeed: without a network it tries for a minute."""
+    """open_clip's download. Whether it can succeed is checked first: without a network it tries for a minute."""
     pretrained = import_open_clip().pretrained
     known = pretrained.list_pretrained_tags_by_model(model)
     if tag not in known:
         raise LeadError(f"open_clip has no {model} weights named {tag!r}; it has {', '.join(known)}")
     config = pretrained.get_pretrained_cfg(model, tag)
-    cached = _cached(config.get("hf_hub", ""))
+    cached = _find_cached(config.get("hf_hub", ""))
     if cached is not None:
         return cached
-    reason = _why_hub_is_unreachable()
+    reason = _explain_unreachable_hub()
     if reason:
         raise LeadError(
             f"the {model} weights {tag!r} are not on this machine and cannot be downloaded: {reason}. "
@@ -172,7 +196,7 @@ def _download(tag: str, model: str) -> Path:
     return Path(pretrained.download_pretrained(config))
 
 
-def _cached(repository: str) -> Path | None:
+def _find_cached(repository: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     for name in OPEN_CLIP_FILES:
@@ -182,8 +206,8 @@ def _cached(repository: str) -> Path | None:
     return None
 
 
-def _why_hub_is_unreachable() -> str | None:
-    """What stands between us and the model hub, found out in at most HUB_SECONDS; None if nothing does."""
+def _explain_unreachable_hub() -> str | None:
+    """Why the model hub cannot be reached, found out in at most HUB_SECONDS; None if it can."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -214,4 +238,5 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         ) from error
     if not isinstance(loaded, dict):
         raise LeadError(f"{path}: holds a {type(loaded).__name__}; expected a state dict")
-    return loaded.get("state_dict", loaded)
+    tensors: dict[str, Tensor] = loaded.get("state_dict", loaded)
+    return tensors

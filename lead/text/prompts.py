@@ -1,13 +1,13 @@
-"""How a prompt is read: learned words in angle brackets, and how strongly each is meant.
+"""How a prompt is read: tokens of concepts in angle brackets, and the strength of each.
 
-    a person walks in <elderly> style             the word as it was learned: strength 1
-    a person walks in (<elderly>:0.6) style       weaker; 0 is without it, at most 2
-    a person does (<kick> in <elderly> style:0.5) one strength for all words in the parentheses
+    a person walks in <elderly> style             the concept as it was learned: strength 1
+    a person walks in (<elderly>:0.6) style       weaker; 0 is without it, the most is 2
+    a person does (<kick> in <elderly> style:0.5) one strength for all tokens in the parentheses
     a person (does (<kick>:0.8) like <ann>:0.5)   nested strengths multiply: <kick> 0.4, <ann> 0.5
 
-The cut is one fixed pattern, from bracket to bracket, so <moon-walk> is never read as <moon>, and a user's name is
-never part of a regular expression.  Parentheses without a strength are text, as is everything in a prompt that names no
-word.  Knows neither tokens nor models.
+One fixed pattern cuts the prompt, from bracket to bracket. So <moon-walk> is never read as <moon>, and no user's text
+becomes part of a regular expression.  Parentheses without a strength are text; so is everything in a prompt without
+tokens.  Knows neither a vocabulary nor models.
 """
 
 import re
@@ -17,16 +17,17 @@ from itertools import pairwise
 
 from lead.errors import LeadError
 
-WORD = re.compile(r"<[^<>\s]+>")
+TOKEN = re.compile(r"<[^<>\s]+>")
+"""A name in angle brackets. `concepts.text.TOKEN` is the stricter rule for tokens in concept files."""
 STRONGEST = 2.0
-_PIECES = re.compile(rf"({WORD.pattern}|\(|\)|:[^():<>]*\))")
+_PIECES = re.compile(rf"({TOKEN.pattern}|\(|\)|:[^():<>]*\))")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _LOOSE = re.compile(r"[\s)]*:\s*[-+.0-9]\S*")
 
 
 @dataclass(frozen=True)
 class Slot:
-    """The place of a learned word in a prompt."""
+    """The place of a token in a prompt."""
 
     token: str
     """Brackets included; compared in lower case."""
@@ -34,13 +35,13 @@ class Slot:
 
 
 def parse_prompt(prompt: str) -> list[str | Slot]:
-    """A prompt's texts and words in order; LeadError for a strength that is not one."""
-    if not WORD.search(prompt):
+    """A prompt's texts and slots in order; LeadError for a bad strength."""
+    if not TOKEN.search(prompt):
         return [prompt] if prompt else []
     parts: list[str | Slot] = []
     opened: list[int] = []
     for piece in _PIECES.split(prompt):
-        if WORD.fullmatch(piece):
+        if TOKEN.fullmatch(piece):
             parts.append(Slot(piece))
             continue
         if piece == "(":
@@ -48,15 +49,15 @@ def parse_prompt(prompt: str) -> list[str | Slot]:
         elif piece.endswith(")") and opened:
             start = opened.pop()
             if piece.startswith(":"):
-                parts[start:] = _scaled(parts[start + 1 :], piece[1:-1].strip())
+                parts[start:] = _scale(parts[start + 1 :], piece[1:-1].strip())
                 continue
         if piece:
             parts.append(piece)
-    return _joined(parts)
+    return _join_texts(parts)
 
 
-def named_tokens(prompt: str) -> dict[str, float]:
-    """The words that a prompt names, in lower case, with their strengths; the largest where one stands twice."""
+def find_tokens(prompt: str) -> dict[str, float]:
+    """The tokens that a prompt names, in lower case, with their strengths; of a token that stands twice the larger."""
     found: dict[str, float] = {}
     for part in parse_prompt(prompt.lower()):
         if isinstance(part, Slot):
@@ -64,8 +65,8 @@ def named_tokens(prompt: str) -> dict[str, float]:
     return found
 
 
-def _scaled(parts: Sequence[str | Slot], strength: str) -> list[str | Slot]:
-    """What stood in parentheses, its words times the strength; spaces where the parentheses were."""
+def _scale(parts: Sequence[str | Slot], strength: str) -> list[str | Slot]:
+    """The parts in parentheses with their strengths multiplied; spaces take the places of the parentheses."""
     inside = " ".join("".join(part if isinstance(part, str) else part.token for part in parts).split())
     how = f"expected a number from 0 to {STRONGEST:g}, as in (<name>:0.6)"
     if not any(isinstance(part, Slot) for part in parts):
@@ -81,8 +82,8 @@ def _scaled(parts: Sequence[str | Slot], strength: str) -> list[str | Slot]:
     return [" ", *scaled, " "]
 
 
-def _joined(parts: Sequence[str | Slot]) -> list[str | Slot]:
-    """Texts that follow each other as one: a tokenizer is to see them as they were written."""
+def _join_texts(parts: Sequence[str | Slot]) -> list[str | Slot]:
+    """Join texts that follow each other, so that a tokenizer sees them as they were written."""
     joined: list[str | Slot] = []
     for part in parts:
         if isinstance(part, str) and joined and isinstance(joined[-1], str):

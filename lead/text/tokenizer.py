@@ -1,18 +1,15 @@
-"""Prompts to token ids: CLIP's byte-pair encoding, whole or with only its first merges, and `<words>` set
-apart.
+"""Prompts to token ids: CLIP's byte-pair encoding, with all of its merges or only the first ones.
 
-A small tower cannot afford CLIP's 49,408 embeddings. With the first N merges alone the rarer words fall
-into more pieces, every id below 512 + N is CLIP's own, and the two special tokens follow: `start`, then
-`end`.
+A small tower cannot afford CLIP's 49,408 embeddings. With the first N merges alone rarer words fall into more pieces.
+Every id below 512 + N is CLIP's own; the two special tokens follow: `start`, then `end`.
 
-A prompt is read by `lead.text.prompts`; its texts are encoded, each `<word>` is handed back as a `Slot` with its strength.
-It knows nothing of embeddings.
+`lead.text.prompts` reads a prompt. Its texts are encoded; each concept's token comes back as a `Slot`.
+Knows nothing of embeddings.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
 
 from lead.text import openclip
 from lead.text.prompts import Slot, parse_prompt
@@ -26,21 +23,21 @@ class Tokenizer:
     def __init__(self, merges: int = CLIP_MERGES) -> None:
         if not 0 <= merges <= CLIP_MERGES:
             raise ValueError(f"merges={merges}: CLIP's vocabulary has 0 to {CLIP_MERGES}")
-        self._clip = _truncated(merges)
+        self._clip, self._clean = _load_clip(merges)
         self.size = 512 + merges + 2
         self.start = self.size - 2
         self.end = self.size - 1
 
     def clean(self, text: str) -> str:
-        """The text as CLIP reads it: lower-case, one space between words, garbled characters mended."""
-        return self._clip.clean(text)
+        """The text as CLIP reads it: in lower case, one space between words, garbled characters repaired."""
+        return self._clean(text)
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text without words, without `start` and `end`."""
+        """Ids of a text without slots; without `start` and `end`."""
         return self._clip.encode(self.clean(text))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids from `encode`, lower-case, one space between words."""
+        """The text of ids from `encode`: in lower case, one space between words."""
         return self._clip.decode(ids).strip()
 
     def split(self, prompt: str) -> list[int | Slot]:
@@ -61,10 +58,13 @@ class Tokenizer:
 
 
 @lru_cache(maxsize=4)
-def _truncated(merges: int) -> Any:
-    """An open_clip tokenizer whose encoder is rebuilt from its first merges, and that leaves cleaning to its caller."""
-    clip = openclip.simple_tokenizer()
-    clip.clean, clip.clean_fn = clip.clean_fn, str
+def _load_clip(merges: int) -> tuple[openclip.SimpleTokenizer, Callable[[str], str]]:
+    """An open_clip tokenizer with its first merges, which leaves cleaning to its caller; and how it would clean.
+
+    Kept for each count of merges, because reading CLIP's vocabulary takes a while; nothing changes it afterwards.
+    """
+    clip = openclip.load_tokenizer()
+    clean, clip.clean_fn = clip.clean_fn, str
     pieces = sorted(clip.encoder, key=clip.encoder.__getitem__)
     specials = pieces[-2:]
     clip.encoder = {piece: number for number, piece in enumerate(pieces[: 512 + merges] + specials)}
@@ -74,4 +74,4 @@ def _truncated(merges: int) -> Any:
     clip.vocab_size = len(clip.encoder)
     clip.all_special_ids = [clip.encoder[special] for special in specials]
     clip.sot_token_id, clip.eot_token_id = clip.all_special_ids
-    return clip
+    return clip, clean

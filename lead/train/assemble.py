@@ -113,7 +113,7 @@ def assemble(
     base.vae.load_state_dict(vae.state_dict())
     base.denoiser.load_state_dict(denoiser.state_dict())
     base.projector.load_state_dict(projector.state_dict())
-    base.manners.load_state_dict(words.state_dict())
+    base.style_tokens.load_state_dict(words.state_dict())
     base.mean.copy_(torch.from_numpy(stats.mean))
     base.std.copy_(torch.from_numpy(stats.std))
     return optimize(base)

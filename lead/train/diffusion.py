@@ -115,4 +115,4 @@ def validation_loss(denoiser: AnyDenoiser, schedule: Diffusion, vae: AnyVAE, bat
 def draw_style_tokens(tower: TextTower, seed: int) -> StyleTokens:
     torch.manual_seed(seed)
     vocabulary = tower.vocabulary()
-    return StyleTokens.drawn(StyleTokenConfig(d_token=tower.d_token), vocabulary.mean, vocabulary.std)
+    return StyleTokens.draw(StyleTokenConfig(d_token=tower.d_token), vocabulary.mean, vocabulary.std)

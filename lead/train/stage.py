@@ -26,7 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lead.checkpoint import atomic_write, parsed
+from lead.checkpoint import atomic_write, parse_json
 from lead.errors import LeadError
 from lead.train.logs import Records, peak_memory_gb
 from lead.train.processes import accelerator, gather, mean_gradients
@@ -391,4 +391,4 @@ def load_part(path: Path, part: str) -> tuple[dict[str, Tensor], dict[str, Any]]
         raise LeadError(f"{path} is not a readable safetensors file ({error})") from error
     if metadata.get("part") != part:
         raise LeadError(f"{path} holds {metadata.get('part', 'no named part')!r}; expected the part {part!r}")
-    return tensors, parsed(metadata.get("config", ""), str(path))
+    return tensors, parse_json(metadata.get("config", ""), str(path))

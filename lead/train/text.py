@@ -36,7 +36,7 @@ from lead.data.dataset import Clip, collate, load, load_captioned
 from lead.errors import LeadError
 from lead.motion.skeleton import skeleton_of
 from lead.networks.layers import Block, lengths_to_mask, sinusoid
-from lead.text.prompts import WORD
+from lead.text.prompts import TOKEN
 from lead.text.synthesis import Meaning, contrast, draw, say, single_words
 from lead.text.tower import PRESETS, TextConfig, TextTower, clip_tower, openclip
 from lead.train.logs import fingerprint
@@ -300,7 +300,7 @@ def _training_clips(data: Path, varied_share: int = 2) -> list[Clip]:
 
 
 def _captioned(clips: Sequence[Clip]) -> list[Clip]:
-    kept = [replace(clip, captions=tuple(c for c in clip.captions if not WORD.search(c))) for clip in clips]
+    kept = [replace(clip, captions=tuple(c for c in clip.captions if not TOKEN.search(c))) for clip in clips]
     return [clip for clip in kept if clip.captions]
 
 

@@ -81,7 +81,7 @@ def test_a_disk_that_keeps_no_locks_is_written_to(tmp_path: Path, monkeypatch: p
 
     with writing(tmp_path) as process:
         process.kill()
-    monkeypatch.setattr(lock, "_taken", refuses)
+    monkeypatch.setattr(lock, "_try_system_lock", refuses)
     write(tmp_path)
     assert len(names(tmp_path)) == 3  # nobody can tell there whether the other lives
 

@@ -7,11 +7,13 @@ import struct
 import zipfile
 import zlib
 from base64 import b64encode
+from dataclasses import asdict
 
 import numpy as np
 
 from concepts import Concept
 from concepts.container import HASH_KEY, MAX_FILE_BYTES, MAX_HEADER_BYTES
+from concepts.schedule import StyleSchedule
 
 RECORD = "lead_invert.concept"
 
@@ -41,6 +43,15 @@ def wrap(header, body=b""):
 def put(draft, name, bits):
     begin = draft.header[name]["data_offsets"][0]
     draft.body[begin : begin + len(bits)] = bits
+
+
+def put_direction(draft, direction, **schedule):
+    begin = len(draft.body)
+    draft.body += direction.astype("<f4").tobytes()
+    span = [begin, len(draft.body)]
+    draft.header["direction"] = {"dtype": "F32", "shape": list(direction.shape), "data_offsets": span}
+    if schedule:
+        draft.set(schedule=asdict(StyleSchedule()) | schedule)
 
 
 def metadata(key, value):
@@ -77,7 +88,7 @@ EDITS = {
     "escape in a name": (lambda d: d.header.update({"\x1b[2J": d.header.pop("init")}), r"unknown tensor '\x1b[2J'"),
     "name is a path": (lambda d: d.header.update({"../../x": d.header.pop("init")}), "unknown tensor '../../x'"),
     "no embedding": (
-        lambda d: d.header.update({"latent_prior.mean": d.header.pop("token_embedding")}),
+        lambda d: d.header.update({"direction": d.header.pop("token_embedding")}),
         "no tensor token_embedding",
     ),
     "wrong dtype": (entry("preview.joints", dtype="F32", shape=[30, 22, 3]), "is of type 'F32', expected F16"),
@@ -118,11 +129,11 @@ EDITS = {
     "metadata is a list": (lambda d: d.header.update(__metadata__=[]), "__metadata__ is [], not a table of texts"),
     "no version": (lambda d: d.metadata.pop("lead_invert.format_version"), "another kind of model"),
     "newer version": (
-        metadata("lead_invert.format_version", "2.0"),
-        "format version 2.0 is newer than this program's 1.x: update with `pip install -U lead-invert`",
+        metadata("lead_invert.format_version", "3.0"),
+        "format version 3.0 is newer than what this program reads, 1.x and 2.x: update with `pip install -U",
     ),
     "older version": (metadata("lead_invert.format_version", "0.9"), "format version 0.9 is older"),
-    "odd version": (metadata("lead_invert.format_version", "1.0\n"), r"'1.0\n' is not of the form 1.0"),
+    "odd version": (metadata("lead_invert.format_version", "1.0\n"), r"'1.0\n' is not of the form 2.0"),
     "no record": (lambda d: d.metadata.pop(RECORD), "lack lead_invert.concept"),
     "record not JSON": (metadata(RECORD, "{"), "lead_invert.concept is not valid JSON"),
     "record with NaN": (metadata(RECORD, '{"a": NaN}'), "NaN is not a number in JSON"),
@@ -130,6 +141,14 @@ EDITS = {
     "record a list": (metadata(RECORD, "[]"), "expected a table by name"),
     "record nested": (metadata(RECORD, "[" * 10**5), "concept is nested too deeply"),
     "record with a huge number": (metadata(RECORD, '{"steps":' + "9" * 5000 + "}"), "digits"),
+    "schedule without a direction": (record(schedule=asdict(StyleSchedule())), "a schedule and no direction"),
+    "direction without a schedule": (
+        lambda d: put_direction(d, np.ones(6)), "there is a direction and no schedule, which says how strongly it acts",
+    ),
+    "schedule that shouts": (
+        lambda d: put_direction(d, np.ones(6), direction_scale=1e4),
+        "the schedule's direction_scale is 10000, expected 0 to 10",
+    ),
     "no token": (metadata(RECORD, "{}"), "lead_invert.concept lacks token"),
     "token without brackets": (record(token="elderly"), 'write it as "<elderly>"'),
     "token is a path": (record(token="<../../x>"), "cannot be a word's name"),
@@ -212,10 +231,11 @@ WHOLE_FILES = {
 def largest(concept: Concept) -> bytes:
     """As big as a file may be, and honest but for its very last number."""
     draft = Draft(concept.to_bytes())
-    begin, rows = len(draft.body), (MAX_FILE_BYTES - 2**16) // (4 * 8192)
-    size = rows * 8192 * 4
-    draft.header["latent_prior.mean"] = {"dtype": "F32", "shape": [rows, 8192], "data_offsets": [begin, begin + size]}
-    draft.body += bytes(size - 4) + struct.pack("<f", np.nan)
+    begin = draft.header["preview.joints"]["data_offsets"][0]  # it is the last tensor
+    frames = (MAX_FILE_BYTES - 2**16 - begin) // (64 * 3 * 2)
+    size = frames * 64 * 3 * 2
+    draft.header["preview.joints"] = {"dtype": "F16", "shape": [frames, 64, 3], "data_offsets": [begin, begin + size]}
+    draft.body[begin:] = bytes(size - 2) + struct.pack("<e", np.nan)
     return draft.bytes()
 
 
@@ -226,4 +246,4 @@ def corpus(concept: Concept) -> dict[str, tuple[bytes, str]]:
         draft = Draft(concept.to_bytes())
         edit(draft)
         files[name] = (draft.bytes(), expected)
-    return files | {"largest": (largest(concept), "latent_prior.mean has NaN or infinite")}
+    return files | {"largest": (largest(concept), "preview.joints has NaN or infinite")}

@@ -1,4 +1,4 @@
-"""The two sample files beside the specification: what they hold, and a program that writes them anew.
+"""The two sample files beside the specification: what they hold, and a program that writes them.
 
 python tests/concepts/samples.py docs/samples
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from concepts import Concept, Exemplar
-from concepts.credits import Credits
+from concepts import Concept, Exemplar, StyleSchedule
+from concepts.provenance import Credits
 
 THUMBNAIL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAIBAMAAAA2IaO4AAAAElBMVEX19vgubsjwgjIAAAAAAAAAAACIRNJh"
@@ -26,7 +26,7 @@ def ramp(*shape: int, start: int = 0) -> np.ndarray:
 
 
 def style() -> Concept:
-    """A style with all that a word may have."""
+    """A style with everything that a concept may have."""
     learned = Concept(
         token="<elderly>",
         token_embedding=ramp(2, 8),
@@ -44,30 +44,28 @@ def style() -> Concept:
         license="CC BY-NC-SA 4.0",
         date="2026-01-31",
         thumbnail=THUMBNAIL,
+        schedule=StyleSchedule(1.25, 0.375, 0.25, 0.5, 0.75),
         tensors={
             "init": ramp(2, 8, start=-8),
             "direction": ramp(6),
             "probe.cond": ramp(8, start=2),
-            "latent_prior.mean": ramp(3, 6),
-            "latent_prior.std": ramp(3, 6, start=1),
             "adapter.blocks.0.ff/down": ramp(2, 8),
             "adapter.blocks.0.ff/up": ramp(16, 2, start=-16),
             "preview.joints": ramp(4, 22, 3),
         },
     )
     said = "An elderly walk: slow, bent.\nLearned for nobody; a sample."
-    return Credits("CC BY 4.0", "Zoë's recordings", "Zoë 走る", said).given_to(learned)
+    return learned.with_credits(Credits("CC BY 4.0", "Zoë's recordings", "Zoë 走る", said))
 
 
 def action() -> Concept:
-    """An action with nothing that may be left out but its residual."""
+    """An action with nothing that may be left out."""
     return Concept(
         token="<spin-kick>",
         token_embedding=ramp(1, 8, start=3),
         kind="action",
         base="sample-base",
         fingerprints={"text": "ab" * 32},
-        tensors={"residual": ramp(4, 8)},
     )
 
 

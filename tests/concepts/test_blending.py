@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from concepts import Concept, ConceptError, Exemplar, blend, negate
+from concepts import Concept, ConceptError, Exemplar, StyleSchedule, blend, negate
 from concepts.blending import slerp
+from concepts.schedule import VERSION_1
 
 LAYER = "adapter.blocks.0.mlp"
+SCHEDULES = StyleSchedule(1.5, 0.25, 0.3), StyleSchedule(1.0, 0.75, 0.3)
 
 
 @pytest.fixture
@@ -23,17 +25,22 @@ def pair(concept):
         down, up = rng.normal(size=(rank, 6)), rng.normal(size=(5, rank))
         return {"direction": rng.normal(size=8), f"{LAYER}/down": down, f"{LAYER}/up": up}
 
-    a = replace(concept, tensors={**concept.tensors, **acting(2)})
+    a = replace(concept, tensors={**concept.tensors, **acting(2)}, schedule=SCHEDULES[0])
     exemplars = (concept.exemplars[0], Exemplar.from_joints(rng.normal(size=(9, 22, 3)), 20.0, "mine", "CC0"))
     b = replace(
         concept, token="<proud>", token_embedding=rng.normal(size=(2, 256)), tensors=acting(3), init="",
         exemplars=exemplars, author="Ann", license="CC BY-NC 4.0; CC0 (recordings)", kind="persona",
+        schedule=SCHEDULES[1],
     )  # fmt: skip
     return a, b
 
 
 def product(concept: Concept) -> np.ndarray:
     return concept.tensors[f"{LAYER}/up"].astype(np.float64) @ concept.tensors[f"{LAYER}/down"].astype(np.float64)
+
+
+def scale_direction(concept: Concept) -> np.ndarray:
+    return np.float32(concept.schedule.direction_scale) * concept.tensors["direction"]
 
 
 VECTORS = arrays.arrays(np.float32, 6, elements=st.floats(-3, 3, width=32))
@@ -56,8 +63,8 @@ def test_slerp_keeps_lengths_and_turns_evenly(a, b, weight):
 
 def test_slerp_at_its_ends_and_where_there_is_no_arc():
     a, b = np.array([3.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
-    np.testing.assert_array_equal(slerp(a, b, 0), a)
-    np.testing.assert_array_equal(slerp(a, b, 1), b)
+    np.testing.assert_array_equal(slerp(a, b, 0.0), a)
+    np.testing.assert_array_equal(slerp(a, b, 1.0), b)
     np.testing.assert_allclose(slerp(a, b, 0.5), np.sqrt([2.0, 2.0]), rtol=1e-6)
     np.testing.assert_allclose(slerp(a, 2 * a, 0.25), 1.25 * a)
     np.testing.assert_allclose(slerp(np.zeros(2), b, 0.25), 0.25 * b)
@@ -70,8 +77,9 @@ def test_a_blend_lies_between_part_by_part(pair):
     new = blend(a, b, 0.25)
     assert (new.token, new.title, new.kind, new.objective) == ("<elderly-proud>", "elderly-proud", "style", "blend")
     np.testing.assert_allclose(new.token_embedding[1], slerp(a.token_embedding[1], b.token_embedding[1], 0.25))
-    directions = (word.tensors["direction"] for word in (new, a, b))
-    np.testing.assert_allclose(next(directions), slerp(*directions, 0.25))
+    scaled = (scale_direction(word) for word in (new, a, b))
+    np.testing.assert_array_equal(next(scaled), slerp(*scaled, 0.25))
+    assert new.schedule == StyleSchedule(1.0, 0.375, 0.3)
     assert new.tensors[f"{LAYER}/down"].shape == (5, 6)
     np.testing.assert_allclose(product(new), 0.75 * product(a) + 0.25 * product(b), atol=0.01)  # float16
     assert set(new.tensors) == {"direction", f"{LAYER}/down", f"{LAYER}/up"}
@@ -92,15 +100,28 @@ def test_the_ends_are_the_words_themselves(pair):
     for weight, word in zip((0.0, 1.0), pair, strict=True):
         new = blend(*pair, weight)
         np.testing.assert_array_equal(new.token_embedding, word.token_embedding)
-        for name in (f"{LAYER}/down", f"{LAYER}/up", "direction"):
+        for name in (f"{LAYER}/down", f"{LAYER}/up"):
             np.testing.assert_array_equal(new.tensors[name], word.tensors[name])
+        np.testing.assert_array_equal(scale_direction(new), scale_direction(word))
+        assert new.schedule == replace(word.schedule, direction_scale=1.0)
+
+
+def test_a_file_of_version_1_and_its_like_of_version_2_blend_alike(pair):
+    """The direction of the one is stored scaled, that of the other is not."""
+    a, b = pair
+    schedule = replace(VERSION_1, direction_share_seen=a.schedule.direction_share_seen)
+    old = replace(a, tensors={**a.tensors, "direction": scale_direction(a)}, schedule=schedule)
+    for weight in (0.0, 0.3, 1.0):
+        assert blend(old, b, weight).to_bytes() == blend(a, b, weight).to_bytes()
 
 
 def test_what_only_one_has_counts_by_its_share(pair):
     a, b = pair
-    bare = replace(b, tensors={})
+    bare = replace(b, tensors={}, schedule=None)
     new = blend(a, bare, 0.25)
-    np.testing.assert_allclose(new.tensors["direction"], 0.75 * a.tensors["direction"], rtol=1e-6)
+    np.testing.assert_allclose(scale_direction(new), 0.75 * scale_direction(a), rtol=1e-6)
+    assert new.schedule == blend(bare, a, 0.75).schedule == replace(a.schedule, direction_scale=1.0)
+    assert blend(bare, bare, 0.5).schedule is None
     np.testing.assert_allclose(product(new), 0.75 * product(a), atol=0.01)
     assert "init" not in new.tensors
 
@@ -112,9 +133,10 @@ def test_the_opposite_is_the_direction_turned_round_alone(pair):
     assert list(new.tensors) == ["direction"] and not new.token_embedding.any() and new.init == ""
     np.testing.assert_array_equal(new.tensors["direction"], -a.tensors["direction"])
     assert (new.license, new.exemplars, new.templates) == (a.license, a.exemplars, a.templates)
+    assert new.schedule == a.schedule
     np.testing.assert_array_equal(negate(new).tensors["direction"], a.tensors["direction"])
     with pytest.raises(ConceptError, match="<elderly> has no direction, so it has no opposite"):
-        negate(replace(a, tensors={}))
+        negate(replace(a, tensors={}, schedule=None))
 
 
 def test_long_names_still_make_a_token(pair):
@@ -143,4 +165,4 @@ def test_words_that_do_not_go_together_are_refused(pair):
         blend(a, replace(b, tensors={"direction": np.ones(9)}))
     wide = {f"{LAYER}/down": np.ones((40, 6)), f"{LAYER}/up": np.ones((5, 40))}
     with pytest.raises(ConceptError, match="adapter would have rank 80, at most 64"):
-        blend(replace(a, tensors=wide), replace(b, tensors=wide))
+        blend(*(replace(word, tensors=wide, schedule=None) for word in pair))

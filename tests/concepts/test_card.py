@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concepts import Concept, ConceptError, Exemplar
-from concepts.card import card, escaped, hub_license
+from concepts.card import concept_to_card, escape_markup, license_to_hub_id
 
 
 def front_matter(text):
@@ -18,7 +18,7 @@ def front_matter(text):
 
 
 def test_a_card_says_what_hubs_and_people_ask_for():
-    text = card(samples.style(), "elderly.safetensors", "preview.png", "preview.html")
+    text = concept_to_card(samples.style(), "elderly.safetensors", "preview.png", "preview.html")
     assert front_matter(text) == {
         "library_name": "lead-invert",
         "license": "other",
@@ -42,7 +42,7 @@ def test_a_card_says_what_hubs_and_people_ask_for():
 
 
 def test_a_card_of_a_word_that_says_little():
-    text = card(samples.action(), "spin-kick.safetensors")
+    text = concept_to_card(samples.action(), "spin-kick.safetensors")
     assert "license" not in front_matter(text)
     for words in ("| this word | not stated |", "ask the author", "Its recordings are not stated", "an action"):
         assert words in text
@@ -51,8 +51,9 @@ def test_a_card_of_a_word_that_says_little():
 
 
 def test_a_word_that_travels_badly_says_so(concept):
-    assert "It worked on 25% of the other actions" in card(replace(concept, scores={"report.travels": 0.25}), "x")
-    assert "It worked on" not in card(replace(concept, scores={"report.travels": 0.75}), "x")
+    bound = replace(concept, scores={"report.travels": 0.25})
+    assert "It worked on 25% of the other actions" in concept_to_card(bound, "x")
+    assert "It worked on" not in concept_to_card(replace(concept, scores={"report.travels": 0.75}), "x")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_a_word_that_travels_badly_says_so(concept):
     ],
 )  # fmt: skip
 def test_licenses_as_the_hub_names_them(license, identifier):
-    assert hub_license(license) == identifier
+    assert license_to_hub_id(license) == identifier
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_licenses_as_the_hub_names_them(license, identifier):
     ],
 )  # fmt: skip
 def test_markup_of_strangers_is_no_markup(text):
-    safe = escaped(text)
+    safe = escape_markup(text)
     assert not re.search(r"[<>\[\]`|*_~@:]|www\.|^(#|-|\d+\.)", safe)
     import html
 
@@ -85,7 +86,7 @@ def test_markup_of_strangers_is_no_markup(text):
 
 def test_a_strangers_prompt_is_no_shell_command(concept):
     spoiled = replace(concept, templates=("{} $(rm -rf ~) `x` \"; x",))
-    text = card(spoiled, "my file;x.safetensors")
+    text = concept_to_card(spoiled, "my file;x.safetensors")
     assert 'lead-invert generate "a person <elderly>" --concept \'my file;x.safetensors\'' in text
     assert "rm -rf" not in text.partition("## Use")[2].partition("## How")[0]
 
@@ -102,7 +103,7 @@ def test_any_unicode_gives_a_card_that_can_be_read(honest, title, description, l
                       exemplars=(Exemplar("0" * 64, 9, 20.0, license=license),))  # fmt: skip
     except ConceptError:
         return
-    text = card(odd, "x.safetensors")
+    text = concept_to_card(odd, "x.safetensors")
     text.encode()
     told = front_matter(text)
     assert (told["base_model"], told["instance_prompt"]) == (odd.base, odd.probe_prompt)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concepts import ConceptError, check_token, clean_text, token_slug
-from concepts.text import is_path, quoted
+from concepts.text import is_path, quote
 
 
 @pytest.mark.parametrize("token", ["<a>", "<elderly>", "<my-walk-2>", "<0>", f"<{'a' * 63}>"])
@@ -105,7 +105,7 @@ def test_quoted_is_short_and_printable():
     for _ in range(100_000):
         deep = [deep]
     for value in ("\x1b[31m" * 1000, deep, {"\u202e": 1}, list(range(10**5))):
-        assert len(quoted(value)) < 200
-        assert quoted(value).isprintable()
+        assert len(quote(value)) < 200
+        assert quote(value).isprintable()
     while deep:  # one level at a time: letting go of all levels at once exhausts the stack on some versions
         deep = deep[0]

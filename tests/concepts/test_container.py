@@ -18,7 +18,7 @@ from hostile import Draft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concepts import Concept, ConceptError
+from concepts import Concept, ConceptError, StyleSchedule
 from concepts.container import MAX_FILE_BYTES
 
 anything = st.text(st.characters(), max_size=30)
@@ -143,7 +143,7 @@ def test_any_unicode_in_a_file_is_cleaned_or_refused(honest, texts, entries, sco
 
 def test_newer_minor_version_is_read_without_what_is_new(concept):
     draft = Draft(concept.to_bytes())
-    draft.metadata |= {"lead_invert.format_version": "1.7", "other": "x"}
+    draft.metadata |= {"lead_invert.format_version": "2.7", "other": "x"}
     draft.set(new_field=[1], exemplars=[{"sha256": "0" * 64, "frames": 9, "fps": 20, "camera": "left"}])
     begin = len(draft.body)
     draft.header["adapter.down"] = {"dtype": "F32", "shape": [2, 4], "data_offsets": [begin, begin + 32]}
@@ -207,6 +207,7 @@ def test_a_kill_during_saves_leaves_a_whole_file(concept, tmp_path):
             assert replace(Concept.load(path), seed=7).to_bytes() == concept.to_bytes()
 
 
+SCHEDULE = StyleSchedule(1.25, 0.5)
 ADAPTED = {
     "adapter.blocks.0.ff.0/down": np.ones((4, 8)),
     "adapter.blocks.0.ff.0/up": np.ones((16, 4)),
@@ -217,14 +218,16 @@ ADAPTED = {
 
 
 def test_an_adapter_and_a_direction_come_back_and_stand_among_the_words(fields, tmp_path):
-    concept = Concept(**{**fields, "tensors": ADAPTED})
+    concept = Concept(**{**fields, "tensors": ADAPTED, "schedule": SCHEDULE})
     loaded = Concept.load(concept.save(tmp_path / "x.safetensors"))
     word = loaded.words["<elderly>"]
-    assert set(word) == {"token_embedding", "init", "home", *ADAPTED}
-    assert word["init"] == fields["init"] and word["home"] == concept.templates
-    for name, array in ADAPTED.items():
-        np.testing.assert_array_equal(word[name], array)
-        assert word[name].dtype == (np.float16 if name.startswith("adapter.") else np.float32)
+    assert (word.initializer, word.training_prompts, word.schedule) == (fields["init"], concept.templates, SCHEDULE)
+    np.testing.assert_array_equal(word.direction, ADAPTED["direction"])
+    assert list(word.adapter) == ["blocks.0.ff.0", "blocks.1.out"]
+    for layer, pair in word.adapter.items():
+        for end, array in zip(("down", "up"), pair, strict=True):
+            np.testing.assert_array_equal(array, ADAPTED[f"adapter.{layer}/{end}"])
+            assert array.dtype == np.float16 and array.flags.writeable
     assert loaded.to_bytes() == concept.to_bytes()
 
 
@@ -243,4 +246,4 @@ def test_an_adapter_and_a_direction_come_back_and_stand_among_the_words(fields, 
 def test_adapters_that_are_refused(fields, change, message):
     tensors = {name: array for name, array in {**ADAPTED, **change}.items() if array is not None}
     with pytest.raises(ConceptError, match=message):
-        Concept(**{**fields, "tensors": tensors})
+        Concept(**{**fields, "tensors": tensors, "schedule": SCHEDULE})

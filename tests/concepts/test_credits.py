@@ -3,13 +3,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concepts import ConceptError
-from concepts.credits import Credits, combined, license_names, noncommercial
+from concepts.provenance import Credits, combine_licenses, is_noncommercial, split_licenses
 
 BASE = "CC BY-NC-SA 4.0"
 
 
 def test_credits_go_into_the_concept_and_each_exemplar(concept):
-    given = Credits("CC BY 4.0\u202e", " Studio X ", "Zoë", "Slow.\nBent.").given_to(concept)
+    given = concept.with_credits(Credits("CC BY 4.0\u202e", " Studio X ", "Zoë", "Slow.\nBent."))
     assert given.license == "CC BY-NC 4.0 (base model lead-small); CC BY 4.0 (recordings)"
     assert {(one.source, one.license) for one in given.exemplars} == {("Studio X", "CC BY 4.0")}
     assert (given.author, given.description) == ("Zoë", "Slow.\nBent.")
@@ -26,18 +26,18 @@ def test_credits_go_into_the_concept_and_each_exemplar(concept):
     ],
 )
 def test_the_terms_of_base_and_recordings_stand_together(base, recordings, license, names):
-    assert combined(base, "x", recordings) == license
-    assert license_names(license) == names
+    assert combine_licenses(base, "x", recordings) == license
+    assert split_licenses(license) == names
 
 
 @pytest.mark.parametrize("text", [BASE, "CC-BY-NC-4.0", "for non-commercial use", "Noncommercial", "research only"])
 def test_noncommercial_terms_are_seen(text):
-    assert noncommercial(text)
+    assert is_noncommercial(text)
 
 
 @pytest.mark.parametrize("text", ["", "CC BY-SA 4.0", "MIT", "Apache-2.0", "free for all uses", "INC. all rights"])
 def test_other_terms_are_not(text):
-    assert not noncommercial(text)
+    assert not is_noncommercial(text)
 
 
 def test_what_cannot_be_a_credit_is_refused_at_once():
@@ -50,5 +50,5 @@ def test_what_cannot_be_a_credit_is_refused_at_once():
 @settings(max_examples=40, deadline=None)
 @given(st.builds(Credits, *[st.text(st.characters(), max_size=40).filter(lambda x: not set(x) & set("/\\~.:"))] * 4))
 def test_any_credits_fit_a_concept(honest, credits):
-    given = credits.given_to(honest)
+    given = honest.with_credits(credits)
     assert type(given).from_bytes(given.to_bytes()).record() == given.record()

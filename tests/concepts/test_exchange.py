@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch
 
 from concepts import Concept, ConceptError
-from concepts.exchange import export_vectors, import_vectors, token_of
+from concepts.exchange import export_vectors, import_vectors, require_token
 
 
 def test_exported_vectors_are_one_tensor_by_the_token(concept: Concept, tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_exported_vectors_are_one_tensor_by_the_token(concept: Concept, tmp_path
     export_vectors(concept, path)
     assert path.read_bytes() == first
     word = import_vectors(path)
-    assert token_of(word, path) == "<elderly>"
+    assert require_token(word, path) == "<elderly>"
     assert word.token_embedding.tobytes() == concept.token_embedding.tobytes()
 
 
@@ -41,7 +41,7 @@ def test_a_name_that_is_no_token_has_to_be_given(tmp_path: Path) -> None:
     save_file({"*cat toy*": np.ones((1, 4), np.float32)}, tmp_path / "x.safetensors")
     word = import_vectors(tmp_path / "x.safetensors")
     with pytest.raises(ConceptError, match=r"x\.safetensors: the word is called '\*cat toy\*' there: .* --token"):
-        token_of(word, tmp_path / "x.safetensors")
+        require_token(word, tmp_path / "x.safetensors")
 
 
 ONE = np.ones((2, 4), np.float32)

@@ -17,7 +17,7 @@ import pytest
 from benchmarks import library_worker
 from concepts import Concept, ConceptError
 from concepts.library import LEFTOVER_SECONDS, Library, library_folder
-from concepts.lock import locked
+from concepts.lock import hold_lock
 
 ROOT = Path(__file__).parents[2]
 REFUSALS = ("already (", "the library has no ")
@@ -36,7 +36,7 @@ def process(*args: object) -> subprocess.Popen[str]:
 def assert_consistent(folder: Path) -> list[str]:
     """Every word loads and is called what its file is called; nothing half-written is left after one more change."""
     library = Library(folder)
-    library.add(library_worker.made("<last>", 0), replace=True)
+    library.add(library_worker.make_concept("<last>", 0), replace=True)
     tokens = library.names()
     assert [library.load(token).token for token in tokens] == tokens
     assert sorted(path.stem for path in folder.glob("*.safetensors")) == [token[1:-1] for token in tokens]
@@ -175,24 +175,24 @@ def test_leftovers_of_killed_writers_go_when_they_are_old(library: Library, conc
 def test_the_lock_is_waited_for_and_dies_with_its_holder(tmp_path: Path) -> None:
     lock = tmp_path / ".lock"
     code = (
-        "from concepts.lock import locked\nfrom pathlib import Path\nimport time\n"
-        f"with locked(Path({str(lock)!r})):\n    print('held', flush=True)\n    time.sleep(60)\n"
+        "from concepts.lock import hold_lock\nfrom pathlib import Path\nimport time\n"
+        f"with hold_lock(Path({str(lock)!r})):\n    print('held', flush=True)\n    time.sleep(60)\n"
     )
     holder = process("-c", code)
     assert holder.stdout and holder.stdout.readline() == "held\n"
-    with pytest.raises(ConceptError, match=r"\.lock: another program has this lock"), locked(lock, 0.05):
+    with pytest.raises(ConceptError, match=r"\.lock: another program has this lock"), hold_lock(lock, 0.05):
         pass
     holder.send_signal(signal.SIGKILL)
     with holder:  # waits, and closes what it prints to
         pass
-    with locked(lock, 0.5):
+    with hold_lock(lock, 0.5):
         pass
 
 
 def test_a_word_is_learned_by_one_at_a_time(library: Library) -> None:
-    with library.reserved("<limp>"), library.reserved("<other>"):
+    with library.reserve("<limp>"), library.reserve("<other>"):
         assert sorted(path.name for path in library.folder.iterdir()) == [".limp.learning", ".other.learning"]
-        with pytest.raises(ConceptError, match=r"limp\.learning: another"), library.reserved("<limp>"):
+        with pytest.raises(ConceptError, match=r"limp\.learning: another"), library.reserve("<limp>"):
             pass
     assert not list(library.folder.iterdir())
 
@@ -217,7 +217,7 @@ def test_of_five_who_add_the_same_name_one_does(tmp_path: Path) -> None:
     start = threading.Barrier(5)
 
     def attempt(seed: int) -> str:
-        word = library_worker.made("<same>", seed)
+        word = library_worker.make_concept("<same>", seed)
         start.wait()
         try:
             return str(Library(tmp_path).add(word))

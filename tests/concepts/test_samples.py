@@ -1,6 +1,8 @@
 """The samples beside the specification, and its JSON schema: they say what the code does."""
 
 import json
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import samples
 from hostile import RECORD, Draft
 from jsonschema import Draft202012Validator
 
-from concepts import Concept, ConceptError, verify
+from concepts import Concept, ConceptError, StyleSchedule, verify
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 SCHEMA = json.loads((DOCS / "concept.schema.json").read_text(encoding="utf-8"))
@@ -37,6 +39,8 @@ def test_the_specification_tells_what_stands_in_the_sample():
     np.testing.assert_array_equal(style.token_embedding[1], np.arange(8, 16) / 64)
     np.testing.assert_array_equal(style.tensors["adapter.blocks.0.ff/up"][0], [-0.25, -0.234375])
     np.testing.assert_array_equal(style.tensors["preview.joints"][3, 21], np.arange(261, 264) / 64)
+    assert list(asdict(style.schedule).values()) == [1.25, 0.375, 0.25, 0.5, 0.75]
+    assert "1.25, 0.375, 0.25, 0.5, 0.75" in text
     for said in ("0.125 to 0.234375", "-0.25, -0.234375", "4.078125, 4.09375, 4.109375", style.exemplars[0].sha256):
         assert said in text
 
@@ -56,7 +60,7 @@ GOOD = [
     {"loss": [0.0] * 64},
     {"scores": {"x" * 64: -1e300}}, {"exemplars": [{"sha256": "0" * 64, "frames": 1, "fps": 20}]},
     {"exemplars": [{"sha256": "0" * 64, "frames": 1, "fps": 20, "source": "https://example.org/a", "camera": 1}]},
-    {"new entry": [1]},
+    {"new entry": [1]}, {"schedule": None},
 ]  # fmt: skip
 BAD = [
     {"token": "<A>"}, {"token": "a"}, {"token": f"<{'a' * 64}>"}, {"token": None}, {"kind": "dance"}, {"base": ""},
@@ -95,7 +99,7 @@ def test_schema_and_reader_refuse_alike(concept, change):
     [
         {"modelspec.title": "x" * 201}, {"modelspec.license": "x" * 2001}, {"modelspec.description": "x" * 20_001},
         {"modelspec.date": "yesterday"}, {"modelspec.date": "2026-W05-1"}, {"modelspec.thumbnail": "data:text/html,x"},
-        {"modelspec.hash_sha256": "0x0"}, {"lead_invert.format_version": "2.0"},
+        {"modelspec.hash_sha256": "0x0"}, {"lead_invert.format_version": "3.0"},
     ],
 )  # fmt: skip
 def test_schema_and_reader_refuse_metadata_alike(concept, change):
@@ -104,3 +108,25 @@ def test_schema_and_reader_refuse_metadata_alike(concept, change):
     with pytest.raises(ConceptError):
         Concept.from_bytes(draft.bytes())
     assert not METADATA.is_valid(draft.metadata)
+
+
+SCHEDULE = asdict(StyleSchedule())
+
+
+@pytest.mark.parametrize(
+    ("schedule", "good"),
+    [
+        (SCHEDULE, True), (SCHEDULE | {"direction_scale": 10, "newer": "x"}, True),
+        (SCHEDULE | {"direction_scale": 10.1}, False), (SCHEDULE | {"direction_share_seen": -0.1}, False),
+        (SCHEDULE | {"adapter_t_max_unseen": 1.1}, False), (SCHEDULE | {"similarity_low": "0.4"}, False),
+        ({name: SCHEDULE[name] for name in list(SCHEDULE)[1:]}, False), ([], False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_schema_and_reader_judge_schedules_alike(concept, schedule, good):
+    styled = replace(concept, tensors={**concept.tensors, "direction": np.ones(6)}, schedule=StyleSchedule())
+    draft = Draft(styled.to_bytes())
+    draft.set(schedule=schedule)
+    assert RECORDS.is_valid(json.loads(draft.metadata[RECORD])) == good
+    with nullcontext() if good else pytest.raises(ConceptError, match="schedule"):
+        Concept.from_bytes(draft.bytes())

@@ -7,9 +7,8 @@ import pytest
 from stand_in_hub import Hub, Repository
 
 from concepts import Concept, ConceptError
-from concepts.hub import HubPlace
 from concepts.library import Library
-from concepts.share import fetch, parcel, push
+from concepts.share import HubPlace, fetch, prepare_parcel, push
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ def saved(concept: Concept, tmp_path: Path) -> Path:
 
 
 def test_a_pull_brings_back_what_was_pushed(hub: Hub, saved: Path, tmp_path: Path) -> None:
-    sent = parcel(saved, "hf://me/elderly", {"README.md": b"# A card"})
+    sent = prepare_parcel(saved, "hf://me/elderly", {"README.md": b"# A card"})
     assert push(sent) == f"{hub.url}/me/elderly/commit/{1:040x}"
     stored = hub.repositories["me/elderly"]
     assert stored.private
@@ -33,15 +32,15 @@ def test_a_pull_brings_back_what_was_pushed(hub: Hub, saved: Path, tmp_path: Pat
 
 
 def test_a_parcel_is_made_without_a_request(hub: Hub, saved: Path) -> None:
-    sent = parcel(saved, "hf://me/elderly")
+    sent = prepare_parcel(saved, "hf://me/elderly")
     assert sent.metadata["modelspec.author"] == "Zoë 走る"
     assert not hub.requests
 
 
 def test_a_second_push_is_a_commit_in_the_same_repository(hub: Hub, concept: Concept, saved: Path) -> None:
-    push(parcel(saved, "hf://me/elderly"))
+    push(prepare_parcel(saved, "hf://me/elderly"))
     changed = dataclasses.replace(concept, seed=8).save(saved)
-    push(parcel(changed, "hf://me/elderly"))
+    push(prepare_parcel(changed, "hf://me/elderly"))
     stored = hub.repositories["me/elderly"]
     assert stored.commits == 2
     assert Concept.from_bytes(stored.files["elderly.safetensors"]).seed == 8
@@ -50,10 +49,10 @@ def test_a_second_push_is_a_commit_in_the_same_repository(hub: Hub, concept: Con
 def test_only_what_is_said_to_be_public_becomes_public(hub: Hub, saved: Path) -> None:
     hub.repositories["me/open"] = Repository(private=False)
     with pytest.raises(ConceptError, match="is public, everybody can read it: add --public"):
-        push(parcel(saved, "hf://me/open"))
+        push(prepare_parcel(saved, "hf://me/open"))
     assert not hub.repositories["me/open"].files and not hub.objects
-    push(parcel(saved, "hf://me/open"), public=True)
-    push(parcel(saved, "hf://me/new"), public=True)
+    push(prepare_parcel(saved, "hf://me/open"), public=True)
+    push(prepare_parcel(saved, "hf://me/new"), public=True)
     assert hub.repositories["me/open"].files
     assert not hub.repositories["me/new"].private
 
@@ -89,7 +88,7 @@ def test_what_comes_from_the_hub_is_untrusted(hub: Hub, tmp_path: Path) -> None:
 
 def test_without_a_login(hub: Hub, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    for attempt in (lambda: push(parcel(saved, "hf://me/elderly")), lambda: fetch("hf://me/elderly", tmp_path)):
+    for attempt in (lambda: push(prepare_parcel(saved, "hf://me/elderly")), lambda: fetch("hf://me/elderly", tmp_path)):
         with pytest.raises(ConceptError, match=r"the hub refused \(401\): log in with `hf auth login`"):
             attempt()
     assert not hub.repositories
@@ -97,7 +96,7 @@ def test_without_a_login(hub: Hub, saved: Path, tmp_path: Path, monkeypatch: pyt
 
 def test_without_a_network(hub: Hub, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    for attempt in (lambda: push(parcel(saved, "hf://me/elderly")), lambda: fetch("hf://me/elderly", tmp_path)):
+    for attempt in (lambda: push(prepare_parcel(saved, "hf://me/elderly")), lambda: fetch("hf://me/elderly", tmp_path)):
         with pytest.raises(ConceptError, match=r"was not reached or did not do it .*: check the network"):
             attempt()
 
@@ -105,34 +104,34 @@ def test_without_a_network(hub: Hub, saved: Path, tmp_path: Path, monkeypatch: p
 def test_without_the_package(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
     with pytest.raises(ConceptError, match=r"pip install 'lead-invert\[hub\]'"):
-        push(parcel(saved, "hf://me/elderly"))
+        push(prepare_parcel(saved, "hf://me/elderly"))
 
 
 def test_a_folder_to_and_fro(concept: Concept, saved: Path, tmp_path: Path) -> None:
     share, place = tmp_path / "share", tmp_path / "place"
     share.mkdir(), place.mkdir()
-    sent = parcel(saved, str(share), {"README.md": b"for the hub alone"})
+    sent = prepare_parcel(saved, str(share), {"README.md": b"for the hub alone"})
     assert list(sent.files) == ["elderly.safetensors"]
     assert push(sent) == str(share / "elderly.safetensors")
     assert [path.name for path in share.iterdir()] == ["elderly.safetensors"]
     with pytest.raises(ConceptError, match=r"elderly\.safetensors is there already: --replace it"):
         push(sent)
     push(sent, replace=True)
-    push(parcel(saved, str(share / "other.safetensors")))
+    push(prepare_parcel(saved, str(share / "other.safetensors")))
     assert [path.name for path in fetch(str(share), place)] == ["elderly.safetensors", "other.safetensors"]
     assert (place / "elderly.safetensors").read_bytes() == saved.read_bytes()
 
 
 def test_folders_that_are_not_there(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(ConceptError, match=r"no such folder; make it, check the name, or write hf://"):
-        parcel(saved, str(tmp_path / "me" / "elderly"))
+        prepare_parcel(saved, str(tmp_path / "me" / "elderly"))
     with pytest.raises(ConceptError, match="nowhere: there is no such file"):
         fetch(str(tmp_path / "nowhere"), tmp_path)
     (tmp_path / "bare").mkdir()
     with pytest.raises(ConceptError, match=r"bare: no file that ends in \.safetensors"):
         fetch(str(tmp_path / "bare"), tmp_path)
     with pytest.raises(ConceptError, match="names a file: give the repository"):
-        parcel(saved, "hf://me/words/elderly.safetensors")
+        prepare_parcel(saved, "hf://me/words/elderly.safetensors")
 
 
 def test_places_on_the_hub() -> None:

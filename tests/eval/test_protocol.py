@@ -215,7 +215,7 @@ def test_kit_shaped_data_have_an_evaluator_and_a_protocol_of_their_own(tmp_path)
             vae=VAEConfig(251, **size, ff=64, d_latent=8),
             denoiser=DenoiserConfig(d_latent=8, d_text=24, width=32, layers=3, heads=2, ff=64),
             projector=ProjectorConfig(d_latent=8, d_text=24, **size, ff=64),
-            manners=StyleTokenConfig(vectors=2, d_token=32),
+            style_tokens=StyleTokenConfig(vectors=2, d_token=32),
         )
     )
     base.mean[:], base.std[:] = torch.from_numpy(stats.mean), torch.from_numpy(stats.std)

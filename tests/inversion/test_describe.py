@@ -22,7 +22,7 @@ def test_what_the_base_makes_is_described_by_what_it_was_asked_for(base, squats)
 
 
 def test_a_style_that_nobody_trained_on_is_not_known_and_its_word_is_near(base, elderly_walks, elderly, squats):
-    other = replace(elderly, token="<squat>", tensors={"preview.joints": squats[0].joints})
+    other = replace(elderly, token="<squat>", tensors={"preview.joints": squats[0].joints}, schedule=None)
     found = describe(base, elderly_walks[2:], [other, elderly])
     assert [near.text for near in found.concepts] == ["<elderly>", "<squat>"]
     assert not found.known and found.caption_gap > 1

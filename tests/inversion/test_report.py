@@ -22,7 +22,7 @@ def test_a_learned_word_reproduces_and_an_empty_one_does_not(base, elderly, elde
     names = ("reproduces", "travels", "holds", "variety", "nearest_cm")
     assert set(told.scores) == {f"report.{name}" for name in names}
     assert all(np.isfinite(value) for value in told.scores.values())
-    neutral = replace(elderly, token_embedding=base.manners.mean.numpy(), tensors={})
+    neutral = replace(elderly, token_embedding=base.style_tokens.mean.numpy(), tensors={}, schedule=None)
     deaf = report(base, neutral, walks)
     assert deaf.reproduces < 0.2 and deaf.travels < 0.5 and set(deaf.stays) <= set(OTHERS.values())
     assert any("other actions" in text for text in deaf.advice)

@@ -142,7 +142,7 @@ def test_softmax_is_exact_however_sharp(tokens, scale, seed):
 def test_adapters_are_added_row_by_row(kind):
     module = network(kind)
     x, mask = inputs(kind, 6, 9)
-    some, other = (LoRA.fresh(module, rank, torch.Generator().manual_seed(rank)) for rank in (3, 40))
+    some, other = (LoRA.initialize(module, rank, torch.Generator().manual_seed(rank)) for rank in (3, 40))
     assert len(some.layers) > 4
     strengths = torch.tensor([1.0, 0.0, 0.5, -1.5, 0.0, 2.0])
     with torch.no_grad():

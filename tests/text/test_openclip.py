@@ -38,8 +38,8 @@ def test_torchvision_for_another_torch_is_imported_with_declared_schemas(tmp_pat
     )
     (tmp_path / "torchvision" / "inner.py").write_text("")
     code = (
-        "from lead.text.openclip import _kept_alive, import_torchvision\n"
-        "assert import_torchvision().inner\nprint(len(_kept_alive))"
+        "from lead.text.openclip import _declared, import_torchvision\n"
+        "assert import_torchvision().inner\nprint(len(_declared))"
     )
     assert _python(code, tmp_path) == "1"
 
@@ -47,8 +47,8 @@ def test_torchvision_for_another_torch_is_imported_with_declared_schemas(tmp_pat
 def test_working_torchvision_is_left_alone(tmp_path):
     _fake_torchvision(tmp_path, "fine = True")
     code = (
-        "from lead.text.openclip import _kept_alive, import_torchvision\n"
-        "assert import_torchvision().fine\nprint(len(_kept_alive))"
+        "from lead.text.openclip import _declared, import_torchvision\n"
+        "assert import_torchvision().fine\nprint(len(_declared))"
     )
     assert _python(code, tmp_path) == "0"
 
@@ -107,17 +107,17 @@ def test_weights_of_another_shape_are_refused(tiny_clip, tmp_path):
 def test_unusable_sources_say_what_to_do(tmp_path):
     save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(LeadError, match="no CLIP text tower in it"):
-        openclip.text_weights(tmp_path / "other.safetensors", "ViT-L-14")
+        openclip.load_text_weights(tmp_path / "other.safetensors", "ViT-L-14")
     with pytest.raises(LeadError, match="no such file"):
-        openclip.text_weights(tmp_path / "missing.safetensors", "ViT-L-14")
+        openclip.load_text_weights(tmp_path / "missing.safetensors", "ViT-L-14")
     (tmp_path / "empty").mkdir()
     with pytest.raises(LeadError, match=r"open_clip_model\.safetensors"):
-        openclip.text_weights(tmp_path / "empty", "ViT-L-14")
+        openclip.load_text_weights(tmp_path / "empty", "ViT-L-14")
     (tmp_path / "code.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(LeadError, match="without running code"):
-        openclip.text_weights(tmp_path / "code.pt", "ViT-L-14")
+        openclip.load_text_weights(tmp_path / "code.pt", "ViT-L-14")
     with pytest.raises(LeadError, match="no ViT-L-14 weights named 'opnai'; it has openai"):
-        openclip.text_weights("opnai", "ViT-L-14")
+        openclip.load_text_weights("opnai", "ViT-L-14")
 
 
 @pytest.mark.parametrize("offline", [True, False])
@@ -126,11 +126,11 @@ def test_missing_weights_without_a_network_fail_at_once(monkeypatch, tmp_path, o
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(openclip, "_cached", lambda repository: None)
+    monkeypatch.setattr(openclip, "_find_cached", lambda repository: None)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     openclip.import_open_clip()
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     with pytest.raises(LeadError, match=r"open_clip_model\.safetensors .*give that file's path"):
-        openclip.text_weights("openai", "ViT-L-14")
+        openclip.load_text_weights("openai", "ViT-L-14")
     assert sum(waits) < 5

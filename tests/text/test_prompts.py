@@ -1,6 +1,7 @@
 """Prompts are read as docs/prompts.md says; strengths move the condition, the adapter and the direction together."""
 
 import doctest
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stand_in_concept import StandInConcept
 
 from lead import LeadError
 from lead.networks.lora import LoRA
-from lead.text.prompts import Slot, named_tokens, parse_prompt
+from lead.text.prompts import Slot, find_tokens, parse_prompt
 
 DOCS = Path(__file__).parents[2] / "docs" / "prompts.md"
 
@@ -84,8 +86,8 @@ def test_any_prompt_is_read_or_refused(pieces):
 
 
 def test_named_words_take_the_larger_strength():
-    assert named_tokens("a person (<A>:0.5) and (<a>:0.2), <b>") == {"<a>": 0.5, "<b>": 1.0}
-    assert named_tokens("a person") == {}
+    assert find_tokens("a person (<A>:0.5) and (<a>:0.2), <b>") == {"<a>": 0.5, "<b>": 1.0}
+    assert find_tokens("a person") == {}
 
 
 # what they do
@@ -95,8 +97,8 @@ def test_named_words_take_the_larger_strength():
 def words():
     rng = np.random.default_rng(0)
     return {
-        "<a>": {"token_embedding": rng.normal(size=(2, 32)), "init": "old"},
-        "<b>": {"token_embedding": rng.normal(size=(3, 32)), "init": rng.normal(size=(1, 32))},
+        "<a>": StandInConcept(rng.normal(size=(2, 32)), "old"),
+        "<b>": StandInConcept(rng.normal(size=(3, 32)), rng.normal(size=(1, 32))),
         "<c>": rng.normal(size=(1, 32)),
     }
 
@@ -111,7 +113,7 @@ def test_a_strength_is_a_place_on_the_line_from_the_init(tiny_base, words):
     assert torch.equal(tau("walks like (<a>:0) now"), zero)
     for strength in (0.25, 0.6, 1.5, 2):
         torch.testing.assert_close(tau(f"walks like (<a>:{strength}) now"), zero + strength * (one - zero))
-    vectors = {"<x>": words["<b>"]["init"]}
+    vectors = {"<x>": words["<b>"].initializer}
     torch.testing.assert_close(tau("walks (<b>:0)"), tiny_base.encode_text(["walks <x>"], vectors)[0])
     torch.testing.assert_close(tau("walks (<c>:0)"), tau("walks normally"))
 
@@ -146,7 +148,7 @@ def test_gradients_are_scaled_by_the_strength(tiny_base):
 
 def test_bad_inits_are_refused(tiny_base, words):
     with pytest.raises(LeadError, match=r"words have \[vectors, 32\]"):
-        tiny_base.encode_text(["<a>"], {"<a>": {**words["<a>"], "init": np.zeros((2, 7))}})
+        tiny_base.encode_text(["<a>"], {"<a>": replace(words["<a>"], initializer=np.zeros((2, 7)))})
 
 
 def test_too_long_a_prompt_is_told_whatever_the_strength(tiny_base, words):
@@ -156,19 +158,19 @@ def test_too_long_a_prompt_is_told_whatever_the_strength(tiny_base, words):
 
 @pytest.fixture(scope="module")
 def acting_word(tiny_base):
-    adapter = LoRA.fresh(tiny_base.denoiser, 2, torch.Generator().manual_seed(0))
+    adapter = LoRA.initialize(tiny_base.denoiser, 2, torch.Generator().manual_seed(0))
     with torch.no_grad():
         for up in adapter.up:
             up.normal_(std=0.3, generator=torch.Generator().manual_seed(1))
-    return {"token_embedding": torch.zeros(1, 32), "direction": torch.full((8,), 0.5), **adapter.tensors()}
+    return StandInConcept(torch.zeros(1, 32), direction=torch.full((8,), 0.5), adapter=adapter.to_layers())
 
 
 def test_strengths_scale_adapter_and_direction(tiny_base, acting_word):
     prompts = ["a person walks", "a person (<x>:0.5)", "a person <x>"]
     motions = tiny_base.generate(prompts, words={"<x>": acting_word})
     np.testing.assert_array_equal(motions[0].joints, tiny_base.generate(prompts[:1] * 3)[0].joints)
-    half = {name: 0.5 * x if name == "direction" or name.endswith("/up") else x for name, x in acting_word.items()}
-    half["token_embedding"] = acting_word["token_embedding"]
+    layers = {name: (down, 0.5 * up) for name, (down, up) in acting_word.adapter.items()}
+    half = replace(acting_word, direction=0.5 * acting_word.direction, adapter=layers)
     text = tiny_base.encode_text(prompts, {"<x>": acting_word})
     encode, tiny_base.encode_text = tiny_base.encode_text, lambda some, words=None: text if words else encode(some)
     try:
@@ -189,7 +191,7 @@ def test_strength_1_is_bit_identical_and_0_is_without_the_word(tiny_base, acting
 
 def test_several_words_add_up(tiny_base, acting_word):
     """Adjacent words too: two words that do the same, at half strength each, are one at full strength."""
-    silent = {**acting_word, "token_embedding": tiny_base.text.token_vectors("normally")}
+    silent = replace(acting_word, token_embedding=tiny_base.text.token_vectors("normally"))
     words = {"<x>": silent, "<y>": silent}
     both = tiny_base.generate(["a person (<x><y>:0.5)"], words=words)[0].joints
     one = tiny_base.generate(["a person <x>(<y>:0)"], words=words)[0].joints

@@ -52,7 +52,7 @@ def test_a_card_elsewhere_with_a_page(run: Run, concept_path: Path) -> None:
 
 
 def test_a_card_without_a_preview(run: Run, concept_path: Path, tmp_path: Path) -> None:
-    path = replace(Concept.load(concept_path), tensors={}).save(tmp_path / "bare.safetensors")
+    path = replace(Concept.load(concept_path), tensors={}, schedule=None).save(tmp_path / "bare.safetensors")
     result = run("card", path, "--page")
     assert "no picture" in result.stderr
     assert [str(path) for path in left_behind()] == ["limp", "limp/README.md"]

@@ -12,7 +12,7 @@ from typer.testing import Result
 
 from concepts import Concept
 from concepts.library import Library
-from concepts.lock import locked
+from concepts.lock import hold_lock
 from inversion.assess import AssessedClip, Assessment
 from lead import Motion
 
@@ -107,7 +107,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(run: Run, clips:
 
 
 def test_one_file_is_learned_by_one_command_at_a_time(run: Run, clips: Path) -> None:
-    with locked(Path(".limp.learning"), keep=False):
+    with hold_lock(Path(".limp.learning"), keep=False):
         result = run("learn", clips, "--token", "<limp>", *QUICK)
         assert result.exit_code == 1
         assert ".limp.learning: another program has this lock" in result.stderr
