@@ -194,20 +194,20 @@ COLUMNS = {
 }  # fmt: skip
 TEXT = """# Rigs of every maker
 
-Made by `python -m benchmarks.rigs`. Joint errors in cm, *mean / worst*, over all clips, frames and joints. Every clip
-runs in all eight compass directions. Bandai-Namco's and CMU's (for Daz) are real files, also played backward. On the
-other rigs run six real clips (walking ahead, backward and round; running, squatting, jumping), with twists of limbs and
-turns of head and hands added.
+Made by `python -m benchmarks.rigs`.  Joint errors in cm, *mean / worst*, over all clips, frames and joints; every clip
+in all eight compass directions.  Bandai-Namco's and CMU's (for Daz) are real files, also played backward; on the others
+run six real clips (walking ahead, backward and round, running, squatting, jumping), with twists of limbs and turns of
+head and hands added.
 
-- *read*: the rig's joints as we read them, against the file's own forward kinematics.
-- *features*: to the 263 features and back, against the same clip on the features' skeleton.
+- *read*: the rig's joints as we read them, against where the file has them (its own forward kinematics).
+- *features*: to the 263 features and back, against the same clip on the features' one skeleton.
 - *on its own rig*: the 22 joints written as BVH on the clip's own rig and read again, against those first read;
   *of it limbs*: knees, ankles, toes, elbows, wrists.
-- *the rig's own joints*: in that written file, the joints that have one of ours in their place, against the original
-  file's; *fingers, eyes too*: all joints. The 22 joints do not tell how head and hands turn, so fingers and eyes keep
-  the rig's rest pose.
-- *features, then its own rig*: to features at 20 fps, back, and onto the rig at its rate; against the clip as read,
-  both moved to one start and one heading.
+- *the rig's own joints*: of that written file, those joints that have one of ours in their place, against the
+  original file's; *fingers, eyes too*: all of its joints. What positions do not tell (how head and hands turn) is not
+  in 22 joints: fingers and eyes keep the rig's rest.
+- *features, then its own rig*: to features at 20 fps, back, and onto the rig at its rate; against the clip read, both
+  started at one place facing one way.
 """
 
 
