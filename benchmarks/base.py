@@ -38,7 +38,8 @@ from benchmarks.judge import (
 )
 from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints, write_folder
 from lead import Lead, Motion
-from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT, Clip, prepare
+from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT, Clip
+from lead.data.prepare import prepare_data
 from lead.errors import LeadError
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import mean_joint_error
@@ -57,7 +58,7 @@ def prepared_data(folder: Path = DATA) -> Path:
     if not (folder / "Mean.npy").is_file():
         clips = folder.with_name(f"{folder.name}-clips")
         write_folder(clips)
-        prepare(clips, folder)
+        prepare_data(clips, folder)
     return folder
 
 

@@ -82,7 +82,7 @@ def prepare(
     \b
     lead data prepare clips/ data/
     """
-    from lead.data.dataset import prepare as prepare_data
+    from lead.data.prepare import prepare_data
 
     del device  # nothing is computed on it; the option is there because every command has it
     existing(source, "CLIPS")
@@ -108,7 +108,7 @@ def vary(
     lead data vary data/
     lead data vary data/ --copies 4
     """
-    from lead.data.dataset import vary_data
+    from lead.data.vary import vary_data
 
     del device  # nothing is computed on it; the option is there because every command has it
     existing(data, "DATA")
@@ -130,7 +130,7 @@ def check(data: DataSet, device: Device = "auto", as_json: Json = False) -> dict
     lead data check HumanML3D/
     lead data check data/ --json
     """
-    from lead.data.dataset import check as check_data
+    from lead.data.dataset import check_data
 
     del device  # nothing is computed on it; the option is there because every command has it
     with working(f"reading {data}"):

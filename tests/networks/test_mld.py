@@ -11,7 +11,7 @@ from walks import walking
 
 from cli.base import app
 from inversion import learn
-from lead.data.dataset import prepare
+from lead.data.prepare import prepare_data
 from lead.diffusion import Diffusion, guided, sample
 from lead.errors import LeadError
 from lead.model import Lead
@@ -100,7 +100,7 @@ def data(tmp_path_factory):
         rows.append({"clip": f"w{number}.npy", "captions": ["a person walks"], "split": ["train", "val"][number > 3]})
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = tmp_path_factory.mktemp("out") / "data"
-    prepare(source, out)
+    prepare_data(source, out)
     return out
 
 

@@ -18,7 +18,8 @@ from tiny_training import train
 from walks import walking
 
 import lead.train.vae as train_module
-from lead.data.dataset import prepare, vary_data
+from lead.data.prepare import prepare_data
+from lead.data.vary import vary_data
 from lead.errors import LeadError
 from lead.model import Lead
 from lead.networks.denoiser import DenoiserConfig
@@ -46,7 +47,7 @@ def data(tmp_path_factory):
         rows.append({"clip": f"w{number}.npy", "captions": captions, "split": split})
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = tmp_path_factory.mktemp("out") / "data"
-    prepare(source, out)
+    prepare_data(source, out)
     vary_data(out, copies=2)
     return out
 
