@@ -245,7 +245,7 @@ def tiny_run() -> Path:
     from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
     from lead.networks.vae import MotionVAE, VAEConfig
     from lead.text.tower import TextConfig, TextTower
-    from lead.train.stage import save_part
+    from lead.train.parts import save_part
 
     size = {"width": 8, "layers": 1, "heads": 2}
     text = TextConfig(**size, d_text=8, context=77, merges=20)

@@ -282,7 +282,7 @@ def evaluate(
     lead eval HumanML3D/ --base mld.safetensors --evaluator t2m/text_mot_match/model/finest.tar --glove glove/
     """
     from lead import Lead
-    from lead.eval.protocol import COLUMNS, Protocol, notes, table_rows
+    from lead.eval.protocol import COLUMNS, Protocol, explain_protocol, to_table_rows
     from lead.eval.protocol import evaluate as evaluate_base
 
     where = resolve_device(device)
@@ -296,10 +296,10 @@ def evaluate(
             evaluation = evaluate_base(model, judge, data, name, protocol, steps, guidance, report, chosen)
         splits[name] = {row: {key: asdict(figure) for key, figure in it.items()} for row, it in evaluation.items()}
         if not as_json:
-            rows = [[cell.replace(" ±", "\n±") for cell in row] for row in table_rows(evaluation)]
+            rows = [[cell.replace(" ±", "\n±") for cell in row] for row in to_table_rows(evaluation)]
             table(rows, ("", *COLUMNS.values()), title=f"{model.name} on {data}, split {name}")
     if not as_json:
-        say(fill(notes(protocol), 100))
+        say(fill(explain_protocol(protocol), 100))
     return {"base": model.name, "data": str(data), "protocol": asdict(protocol), "splits": splits}
 
 

@@ -13,7 +13,7 @@ from benchmarks.ablation_report import comparisons, judgment, report
 from benchmarks.ablations import DEFAULT, ROWS, main
 from lead.data.prepare import prepare_data
 from lead.eval.metrics import Estimate
-from lead.train.stage import save_part
+from lead.train.parts import save_part
 
 
 @pytest.fixture(scope="module")

@@ -70,6 +70,12 @@ def load(data: Path, split: str, stats: Stats | None = None) -> list[Clip]:
     return [Clip(*row, authors=rules.authors) for row in rows]
 
 
+def load_in_own_units(data: Path, split: str) -> list[Clip]:
+    """`load` without normalization."""
+    stats = Stats.read(Path(data))
+    return load(data, split, Stats(np.zeros_like(stats.mean), np.ones_like(stats.std)))
+
+
 def load_captioned(data: Path, stats: Stats | None = None) -> list[Clip]:
     """The training split and, where the data set was varied, those of its mirrors that have captions."""
     clips = load(data, "train", stats)

@@ -68,7 +68,7 @@ class _Variations:
 
     def add_mirrored(self, copy: int, clip: str, joints: Joints) -> None:
         """Copy 0 is a plain mirror; others have any style, every second one the upper body of another clip."""
-        other = self.joints[self.rng.integers(len(self.joints))]
+        other = self.joints[int(self.rng.integers(len(self.joints)))]
         base = mirrored(with_upper_body(joints, other) if copy % 2 else joints)
         name = f"M{copy}_{clip}"
         if self._save(name, base, wild(self.rng) if copy else StyleParams()):

@@ -21,9 +21,10 @@ from lead.networks.projector import Projector, ProjectorConfig
 from lead.text.openclip import transformers_to_open_clip
 from lead.text.tower import PRESETS, TextConfig, TextTower, clip_tower
 from lead.train.assemble import assemble, load_tower
-from lead.train.import_mld import import_mld, mld_denoiser, mld_vae, read_checkpoint
+from lead.train.import_mld import build_denoiser, build_vae, import_mld, read_checkpoint
+from lead.train.parts import save_part
 from lead.train.projector import train_projector
-from lead.train.stage import TrainConfig, save_part
+from lead.train.stage import TrainConfig
 from lead.train.vae import train_vae
 
 TOWER = TextConfig(width=32, layers=1, heads=2, d_text=24, merges=300)
@@ -45,7 +46,7 @@ def assert_equal_to_mlds(ours, theirs):
 def test_outputs_equal_mlds_own(fixture):
     path, io = fixture
     tensors, lengths = read_checkpoint(path), io["lengths"]
-    vae, denoiser = mld_vae(tensors, 4, path), mld_denoiser(tensors, 4, path)
+    vae, denoiser = build_vae(tensors, 4, path), build_denoiser(tensors, 4, path)
     mu, log_variance = vae.encode(io["features"], lengths)
     assert_equal_to_mlds(mu, io["mu"])
     assert_equal_to_mlds((0.5 * log_variance).exp(), io["std"])
