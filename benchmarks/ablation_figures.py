@@ -128,7 +128,7 @@ def decoded(base: Lead, z: Tensor, lengths: Tensor, realign: bool, report: Repor
         part = slice(start, start + BATCH)
         own = z[part, : int(base.vae.latent_lengths(lengths[part]).max())]
         kept = base.projector.realign(own, lengths[part]) if realign else own
-        motions += base.decode(kept, lengths[part], planted=True)
+        motions += base.decode(kept, lengths[part], clean_feet=True)
         report(len(own))
     return motions
 

@@ -1,4 +1,4 @@
-// What Khronos' validator says of GLB files; exit code 1 where it finds an error or a warning.
+// Checks GLB files with Khronos' validator; exit code 1 where it finds an error or a warning.
 //
 //     npm install --prefix TOOLS gltf-validator
 //     NODE_PATH=TOOLS/node_modules node benchmarks/check_glb.js FILE.glb...

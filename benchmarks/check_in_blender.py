@@ -1,10 +1,10 @@
-"""Whether Blender opens what we write: joints where we say, to a millimeter, and nothing to complain of.
+"""Whether Blender opens what we write, with the joints where we say, to a millimeter, and without a complaint.
 
     python -m benchmarks.check_in_blender write FOLDER    # our Python: BVH and GLB files, and where joints must be
     python benchmarks/check_in_blender.py read FOLDER     # Blender's (`pip install bpy` in an environment of its own)
 
-The first writes motions on the 22 joints and on rigs of every maker; the second opens each in an empty scene, goes
-through its frames, and fails on a joint off by more than 1 mm, on an exception and on a warning.
+The first step writes motions on the 22 joints and on rigs of every maker. The second opens each file in an empty scene,
+goes through its frames, and fails for a joint off by more than 1 mm, for an exception and for a warning.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 FRAMES = 12
-"""Frames that are looked at in each file, at even times."""
-MILLIMETRE = 0.001
+"""Frames that are checked in each file, at even times."""
+MILLIMETER = 0.001
 EXPECTED = "expected.json"
 
 
@@ -73,7 +73,7 @@ def read(folder: Path) -> int:
     for name, wanted in sorted(expected.items()):
         off, said = _open(folder / name, wanted)
         complaints = [line for line in said if any(word in line.lower() for word in ("warn", "error", "traceback"))]
-        bad = off > MILLIMETRE or bool(complaints)
+        bad = off > MILLIMETER or bool(complaints)
         failed += bad
         told = f"{name}: {len(wanted['joints'])} joints, {wanted['count']} frames, at most {1000 * off:.4f} mm off"
         print(" ".join([told, "FAILED" if bad else "ok", *complaints]))

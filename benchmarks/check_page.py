@@ -1,11 +1,11 @@
-"""Drives a player page in headless Chromium and says whether it does what it should; pictures of it into a folder.
+"""Drives a player page in headless Chromium, says whether it does what it should, and writes pictures of it.
 
     python -m benchmarks.check_page page.html --output pictures [--chromium /usr/bin/chromium]
 
 Checked, once with WebGL and once without (the 2D canvas takes over): the figures can be seen; a click on the timeline
 changes the pose, and so do arrow keys; it plays; dragging and the wheel turn and zoom; all motions can be overlaid;
-the theme changes; nothing but the page itself is requested; nothing is said on the console. Chromium is spoken to by
-its DevTools protocol through a pipe, so that nothing is to be installed but Chromium and Pillow.
+the theme changes; nothing but the page itself is requested; the console stays empty. The script drives Chromium by its
+DevTools protocol through a pipe, so that it needs nothing but Chromium and Pillow.
 Exits with 1 where a check fails.
 """
 
@@ -86,6 +86,7 @@ class Browser:
         return json.loads(message)
 
     def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression in the page."""
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
             raise RuntimeError(f"{expression}: {result['exceptionDetails']}")
@@ -95,7 +96,8 @@ class Browser:
         """Two frames, so that what changed is drawn."""
         self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
-    def shot(self, path: Path) -> np.ndarray:
+    def take_picture(self, path: Path) -> np.ndarray:
+        """Write a picture of the page; its pixels, [height, width, 3]."""
         self.settle()
         content = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
         path.write_bytes(content)
@@ -129,13 +131,13 @@ class Browser:
         self._process.wait(timeout=PATIENCE)
 
 
-def changed(one: np.ndarray, other: np.ndarray) -> int:
+def count_changed(one: np.ndarray, other: np.ndarray) -> int:
     """Pixels of the stage that differ plainly."""
     stage = slice(60, HEIGHT - 90)
     return int((np.abs(one[stage] - other[stage]).sum(axis=-1) > 60).sum())
 
 
-def of_figures(picture: np.ndarray) -> int:
+def count_figure_pixels(picture: np.ndarray) -> int:
     """Pixels with about the direction of a limb's color; shading changes a color's length."""
     colors = picture[60 : HEIGHT - 90].reshape(-1, 3).astype(float)
     lengths = np.linalg.norm(colors, axis=1) + 1e-6
@@ -144,13 +146,13 @@ def of_figures(picture: np.ndarray) -> int:
 
 
 def drive(browser: Browser, page: Path, picture: Callable[[str], Path]) -> dict[str, Any]:
-    """What was seen while the page was used as a person would."""
+    """Use the page as a person would; returns what was seen."""
     browser.call("Page.navigate", url=page.resolve().as_uri())
     deadline = time.monotonic() + PATIENCE
     while not browser.evaluate("document.querySelector('#time')?.textContent"):
         if time.monotonic() > deadline:
             raise RuntimeError("the page never drew")
-    told = "document.querySelector('#time').textContent"
+    time_text = "document.querySelector('#time').textContent"
     seen: dict[str, Any] = {
         "painter": browser.evaluate("document.querySelector('#view').getContext('webgl2') ? 'WebGL' : '2D canvas'"),
         "frames a second": browser.evaluate(
@@ -158,42 +160,42 @@ def drive(browser: Browser, page: Path, picture: Callable[[str], Path]) -> dict[
             "performance.now() - start < 2000 ? requestAnimationFrame(tick) : done(Math.round(n / 2)); })(); })"
         ),
     }
-    before = browser.evaluate(told)
+    before = browser.evaluate(time_text)
     time.sleep(0.3)
-    seen["it plays"] = before != browser.evaluate(told)
+    seen["it plays"] = before != browser.evaluate(time_text)
     browser.click(browser.middle("#line", 0.2))
-    first, first_time = browser.shot(picture("early")), browser.evaluate(told)
-    seen["pixels of figures"] = of_figures(first)
+    first, first_time = browser.take_picture(picture("early")), browser.evaluate(time_text)
+    seen["pixels of figures"] = count_figure_pixels(first)
     browser.click(browser.middle("#line", 0.8))
-    late = browser.shot(picture("late"))
-    seen["times"] = [first_time, browser.evaluate(told)]
-    seen["pixels changed by the timeline"] = changed(first, late)
-    seen["the same time is the same picture"] = changed(late, browser.shot(picture("late"))) == 0
+    late = browser.take_picture(picture("late"))
+    seen["times"] = [first_time, browser.evaluate(time_text)]
+    seen["pixels changed by the timeline"] = count_changed(first, late)
+    seen["the same time is the same picture"] = count_changed(late, browser.take_picture(picture("late"))) == 0
     for _ in range(8):
         browser.press("ArrowLeft")
-    stepped = browser.shot(picture("stepped"))
-    seen["pixels changed by arrow keys"] = changed(late, stepped)
+    stepped = browser.take_picture(picture("stepped"))
+    seen["pixels changed by arrow keys"] = count_changed(late, stepped)
     x, y = browser.middle("#view")
     browser.drag((x, y), (x + 160, y + 60))
-    turned = browser.shot(picture("turned"))
-    seen["pixels changed by dragging"] = changed(stepped, turned)
+    turned = browser.take_picture(picture("turned"))
+    seen["pixels changed by dragging"] = count_changed(stepped, turned)
     browser.mouse("mouseWheel", (x, y), deltaX=0, deltaY=-400)
-    seen["pixels changed by the wheel"] = changed(turned, browser.shot(picture("near")))
+    seen["pixels changed by the wheel"] = count_changed(turned, browser.take_picture(picture("near")))
     browser.press("r")
     browser.press("t")
-    seen["pixels changed by the theme"] = changed(stepped, browser.shot(picture("other-theme")))
+    seen["pixels changed by the theme"] = count_changed(stepped, browser.take_picture(picture("other-theme")))
     browser.press("t")
     browser.press("o")
-    overlaid = browser.shot(picture("overlaid"))
+    overlaid = browser.take_picture(picture("overlaid"))
     if browser.evaluate("document.querySelectorAll('#which option').length") > 1:
-        seen["pixels changed by overlaying"] = changed(stepped, overlaid)
+        seen["pixels changed by overlaying"] = count_changed(stepped, overlaid)
     browser.press("1")
-    browser.shot(picture("one"))
-    return seen | heard(browser, page)
+    browser.take_picture(picture("one"))
+    return seen | collect_messages(browser, page)
 
 
-def heard(browser: Browser, page: Path) -> dict[str, Any]:
-    """What the page requested beside itself, and what it said on the console."""
+def collect_messages(browser: Browser, page: Path) -> dict[str, Any]:
+    """What the page requested beside itself, and what it wrote to the console."""
     urls = [e["params"]["request"]["url"] for e in browser.events if e["method"] == "Network.requestWillBeSent"]
     kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled")
     said = [event["params"] for event in browser.events if event["method"] in kinds]
@@ -206,7 +208,7 @@ def heard(browser: Browser, page: Path) -> dict[str, Any]:
     }
 
 
-def failures(seen: dict[str, Any]) -> list[str]:
+def find_failures(seen: dict[str, Any]) -> list[str]:
     """The checks that did not hold."""
     few = [name for name, value in seen.items() if name.startswith("pixels") and value < 500]
     false = [name for name, value in seen.items() if value is False]
@@ -226,7 +228,7 @@ def main() -> None:
             browser = Browser(arguments.chromium, Path(profile), options)
             seen = drive(browser, arguments.page, lambda what, name=name: arguments.output / f"{name}-{what}.png")
             browser.close()
-        result[name] = seen | {"failed": failures(seen)}
+        result[name] = seen | {"failed": find_failures(seen)}
     print(json.dumps(result, indent=2))
     sys.exit(any(seen["failed"] for seen in result.values()))
 

@@ -1,9 +1,10 @@
-"""What foot locking does to generated motions, beside real clips.
+"""What the foot clean-up does to generated motions, beside real clips.
 
     python -m benchmarks.foot_lock [--number 64] [--output runs/foot_lock.json] [--sheet FILE.png]
 
-Captions of the pack's test split, evenly over its sources, 4 s each, as `lead-invert generate` makes them, before and
-after `lead.motion.processing.foot_lock`; and the real clips of those captions, as a control.  The tables go to docs/foot-lock.md.
+Captions of the pack's test split, evenly over its sources, 4 s each, generated without and with `clean_feet`
+(`lead.motion.processing.foot_cleanup`); and the real clips of those captions, through their features, as a control.
+The table goes to docs/foot-lock.md.
 """
 
 import argparse
@@ -20,27 +21,30 @@ from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints
 from lead import Lead, Motion
 from lead.errors import LeadError
 from lead.eval.metrics import SKATE_SPEED, TOE_HEIGHT, TOES, foot_skate_ratio, jitter
-from lead.motion.processing.foot_lock import LEGS, foot_lock
+from lead.motion.processing.foot_lock import LEGS
 
 DOC = REPOSITORY / "docs" / "foot-lock.md"
 SWING = 1.0
 """Meters a second: a low toe that is faster swings through and does not stand."""
+Pair = tuple[Motion, Motion]
+"""A motion before and after the clean-up."""
 COLUMNS = {
     "clips": "clips", "before": "skate before", "after": "after", "swing": "of it swinging", "worse": "clips worse",
     "drift_before": "drift before", "drift_after": "after", "moved": "moved, cm", "legs": "legs, cm",
     "most": "most, cm", "knee_before": "knee before", "knee_after": "after", "jitter_before": "jerk before",
     "jitter_after": "after",
 }  # fmt: skip
-TEXT = """# Foot lock
+TEXT = """# Foot clean-up
 
-Made by `python -m benchmarks.foot_lock`; the method is described in `lead/motion/processing/foot_lock.py`.
+Made by `python -m benchmarks.foot_lock`; the method is described in `lead/motion/processing/foot_cleanup.py`. *Before*
+is what the decoder gives (`clean_feet=False`, `--no-foot-lock`), *after* is the default of `generate`.
 
 *Skate* is the share of frame steps (20 fps) in which a toe is under 5 cm in both frames and faster than 0.5 m/s;
 *swinging* the part of what is left in which that toe is faster than 1 m/s: a foot that passes low, not one that slides.
 *Worse*: clips whose ratio rose. *Drift*: the mean speed of low toes that were slower than 0.5 m/s, in cm/s. *Moved*:
-how far joints are from where they were, the mean of all 22, the mean of knees, ankles and toes, and the most that any
-joint of any clip moved. *Knee*: the largest change of a knee's angle in one frame, in degrees, of 999 in a thousand
-steps. *Jerk*: the mean size of the third derivative, in m/s^3.
+how far joints are from where they were relative to the pelvis, the mean of all 22, the mean of knees, ankles and toes,
+and the most that any joint of any clip moved. *Knee*: the largest change of a knee's angle in one frame, in degrees, of
+999 in a thousand steps. *Jerk*: the mean size of the third derivative, in m/s^3.
 """
 
 
@@ -55,8 +59,8 @@ def standing_speed(motions: Sequence[Motion], before: Sequence[Motion]) -> float
     """Centimeters a second of toes that stood before: low, and slower than skating begins."""
     speeds = []
     for motion, other in zip(motions, before, strict=True):
-        low, was = low_toes(other.joints)
-        speeds.append(low_toes(motion.joints)[1][low & (was <= SKATE_SPEED)])
+        low, speed = low_toes(other.joints)
+        speeds.append(low_toes(motion.joints)[1][low & (speed <= SKATE_SPEED)])
     return 100 * float(np.concatenate(speeds).mean())
 
 
@@ -70,36 +74,42 @@ def knee_degrees(joints: np.ndarray) -> np.ndarray:
     return np.stack(angles, axis=-1)
 
 
-def measured(motions: Sequence[Motion]) -> dict[str, float]:
-    """The figures of a set of motions at 20 fps."""
-    locked = [foot_lock(motion) for motion in motions]
-    ratios = np.array([[foot_skate_ratio(m.joints) for m in pair] for pair in zip(motions, locked, strict=True)])
-    moved = np.concatenate([np.linalg.norm(a.joints - b.joints, axis=-1) for a, b in zip(motions, locked, strict=True)])
+def distances(before: Motion, after: Motion) -> np.ndarray:
+    """Meters that each joint moved relative to the pelvis, [frames, 22]."""
+    one, other = (motion.joints - motion.joints[:, :1] for motion in (before, after))
+    return np.linalg.norm(one - other, axis=-1)
+
+
+def measure(pairs: Sequence[Pair]) -> dict[str, float]:
+    """The figures of motions at 20 fps, before and after the clean-up."""
+    before, after = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    ratios = np.array([[foot_skate_ratio(motion.joints) for motion in pair] for pair in pairs])
+    moved = np.concatenate([distances(*pair) for pair in pairs])
     knees = [
         np.concatenate([np.abs(np.diff(knee_degrees(m.joints), axis=0)).ravel() for m in some])
-        for some in (motions, locked)
+        for some in (before, after)
     ]
-    skating = [speed[low & (speed > SKATE_SPEED)] for low, speed in (low_toes(motion.joints) for motion in locked)]
+    skating = [speed[low & (speed > SKATE_SPEED)] for low, speed in (low_toes(motion.joints) for motion in after)]
     left = np.concatenate(skating)
     return {
-        "clips": len(motions),
+        "clips": len(pairs),
         "before": float(ratios[:, 0].mean()),
         "after": float(ratios[:, 1].mean()),
         "swing": float((left > SWING).mean()) if len(left) else 0.0,
-        "drift_before": standing_speed(motions, motions),
-        "drift_after": standing_speed(locked, motions),
+        "drift_before": standing_speed(before, before),
+        "drift_after": standing_speed(after, before),
         "worse": int((ratios[:, 1] > ratios[:, 0] + 1e-9).sum()),
         "moved": 100 * float(moved.mean()),
         "legs": 100 * float(moved[:, [joint for leg in LEGS for joint in leg[1:]]].mean()),
         "most": 100 * float(moved.max()),
         "knee_before": float(np.percentile(knees[0], 99.9)),
         "knee_after": float(np.percentile(knees[1], 99.9)),
-        "jitter_before": float(np.mean([jitter(motion.joints) for motion in motions])),
-        "jitter_after": float(np.mean([jitter(motion.joints) for motion in locked])),
+        "jitter_before": float(np.mean([jitter(motion.joints) for motion in before])),
+        "jitter_after": float(np.mean([jitter(motion.joints) for motion in after])),
     }
 
 
-def drawn_rows(number: int) -> list[Row]:
+def draw_rows(number: int) -> list[Row]:
     """Clips of the test split, evenly over its sources."""
     rows, rng = pack_rows("test"), np.random.default_rng(0)
     by_source = [[row for row in rows if row["source"] == source] for source in sorted({r["source"] for r in rows})]
@@ -110,29 +120,32 @@ def drawn_rows(number: int) -> list[Row]:
 
 def run(number: int, sheet: Path | None) -> dict[str, Any]:
     """The figures of generations, of each source's captions, and of the real clips."""
-    rows = drawn_rows(number)
-    motions = Lead.load().generate([row["captions"][0] for row in rows], seconds=4.0, seed=0)
-    real = [Motion(read_joints(row["id"])) for row in rows]
-    figures = {f"{number} generations": measured(motions)}
+    rows, base = draw_rows(number), Lead.load()
+    captions = [row["captions"][0] for row in rows]
+    before = base.generate(captions, seconds=4.0, seed=0, clean_feet=False)
+    pairs = list(zip(before, base.generate(captions, seconds=4.0, seed=0), strict=True))
+    figures = {f"{number} generations": measure(pairs)}
     for source in sorted({row["source"] for row in rows}):
-        own = [motion for motion, row in zip(motions, rows, strict=True) if row["source"] == source]
-        figures[f"of captions of {source}"] = measured(own)
-    figures["real clips of those captions"] = measured(real)
+        own = [pair for pair, row in zip(pairs, rows, strict=True) if row["source"] == source]
+        figures[f"of captions of {source}"] = measure(own)
+    real = [Motion(read_joints(row["id"])).features() for row in rows]
+    both = [(Motion.from_features(features), Motion.from_features(features, clean_feet=True)) for features in real]
+    figures["real clips of those captions"] = measure(both)
     if sheet is not None:
-        _draw(motions, [row["captions"][0] for row in rows], sheet)
+        _draw(pairs, captions, sheet)
     return figures
 
 
-def _draw(motions: Sequence[Motion], captions: Sequence[str], path: Path) -> None:
+def _draw(pairs: Sequence[Pair], captions: Sequence[str], path: Path) -> None:
     """The four generations that change most, before and after, around the frame where they do."""
-    from lead.motion.render.contact_sheet import contact_sheet
+    from lead.motion.render import contact_sheet
 
-    locked = [foot_lock(motion) for motion in motions]
-    moved = [np.linalg.norm(a.joints - b.joints, axis=-1).max(axis=1) for a, b in zip(motions, locked, strict=True)]
+    moved = [distances(*pair).max(axis=1) for pair in pairs]
     shown, titles = [], []
-    for clip in sorted(range(len(motions)), key=lambda clip: -moved[clip].max())[:4]:
-        start = int(np.clip(moved[clip].argmax() - 8, 0, len(motions[clip].joints) - 16))
-        for name, motion in (("before", motions[clip]), ("after", locked[clip])):
+    for clip in sorted(range(len(pairs)), key=lambda clip: -moved[clip].max())[:4]:
+        before, after = pairs[clip]
+        start = int(np.clip(moved[clip].argmax() - 8, 0, len(before.joints) - 16))
+        for name, motion in (("before", before), ("after", after)):
             shown.append(Motion(motion.joints[start : start + 16], motion.fps))
             titles.append(f"{name}: {captions[clip]} (up to {100 * moved[clip].max():.1f} cm)")
     contact_sheet(shown, titles).save(path)
@@ -147,7 +160,7 @@ def markdown(figures: dict[str, dict[str, float]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark, writes its figures and the document."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.foot_lock", description="Foot lock, before and after.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.foot_lock", description="Foot clean-up in figures.")
     parser.add_argument("--number", type=int, default=64, help="generations (default: 64)")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "foot_lock.json")
     parser.add_argument("--doc", type=Path, default=DOC, help="the document to write (default: docs/foot-lock.md)")

@@ -18,7 +18,7 @@ from benchmarks.base_card import table as markdown_table
 from benchmarks.inversion_concepts import GROUPS, Subject, as_motion, subjects
 from benchmarks.inversion_methods import METHODS, Learned
 from lead.eval.metrics import Estimate
-from lead.motion.render.contact_sheet import contact_sheet
+from lead.motion.render.sheets import contact_sheet
 
 Cell = dict[str, Any]
 """concept, method, seed, settings, exemplars, figures."""

@@ -43,7 +43,7 @@ from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints
 from lead import Motion
 from lead.errors import LeadError
 from lead.motion.features import joints_to_features
-from lead.motion.processing.style_augment import vary, wild
+from lead.motion.processing.style_augment import apply_style, draw_style
 from lead.motion.skeleton import MIRROR
 
 STYLES = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")
@@ -263,7 +263,7 @@ def mirror(x: Float[np.ndarray, "frames 67"]) -> Float[np.ndarray, "frames 67"]:
 
 def varied_features(rows: Sequence[Row], rng: np.random.Generator) -> list[Float[np.ndarray, "frames 67"]]:
     """The clips in random procedural manners: other posture and tempo, the same content."""
-    varied = [vary(read_joints(row["id"]), wild(rng), seed=int(rng.integers(1 << 31))) for row in rows]
+    varied = [apply_style(read_joints(row["id"]), draw_style(rng), seed=int(rng.integers(1 << 31))) for row in rows]
     return [joints_to_features(joints)[:, :FEATS] for joints in varied]
 
 

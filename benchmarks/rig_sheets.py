@@ -16,8 +16,8 @@ import numpy as np
 
 from benchmarks.pack import pack_folder
 from lead import Lead, Motion
-from lead.motion.features import facing
-from lead.motion.render.contact_sheet import contact_sheet
+from lead.motion.heading import facing
+from lead.motion.render.sheets import contact_sheet
 from lead.motion.skeleton import PARENTS
 
 EXEMPLARS = (

@@ -78,7 +78,7 @@ class Bench:
             started = time.perf_counter()
             z = sample(text, lengths, noise)
             seconds += time.perf_counter() - started
-            motions += self.base.decode(self.base.projector.realign(z, lengths), lengths, planted=True)
+            motions += self.base.decode(self.base.projector.realign(z, lengths), lengths, clean_feet=True)
         return motions, seconds
 
 

@@ -41,7 +41,7 @@ def credited(concept: "Concept", credits: "Credits") -> "Concept":
     """A learned concept with its credits, the day, and a small picture of its preview."""
     from concepts.thumbnail import png_to_thumbnail
     from lead.motion.motion import Motion
-    from lead.motion.render.contact_sheet import thumbnail
+    from lead.motion.render.sheets import thumbnail
 
     preview = Motion(concept.tensors["preview.joints"], concept.fps)
     today = datetime.date.today().isoformat()

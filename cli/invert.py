@@ -143,7 +143,6 @@ def generate(
     from cli.atomic_folder import check_writable
     from cli.jobs.generate_batch import Settings, Word, check_data_formats, generate_batch, sha256_of, tell
     from cli.write_outputs import DATA_ENDINGS, parse_formats, read_rig, write_motions
-    from lead.motion.processing.foot_lock import foot_lock
 
     if not math.isfinite(seconds):
         raise UsageError(f"--seconds {seconds}: expected a number of seconds, as 4.0.")
@@ -174,10 +173,9 @@ def generate(
     started = time.perf_counter()
     with progress(f"generating {counted(len(every), 'motion')}") as report:
         motions = model.generate(
-            every, seconds=seconds, words=words, seed=seed, steps=steps, guidance=guidance, progress=report
-        )
-    if lock_feet:
-        motions = [foot_lock(motion) for motion in motions]
+            every, seconds=seconds, words=words, seed=seed, steps=steps, guidance=guidance, clean_feet=lock_feet,
+            progress=report,
+        )  # fmt: skip
     spent = time.perf_counter() - started
     exemplars = [shown for one in concepts.values() if (shown := preview(one, f"exemplar of {one.token}"))]
     *groups, views = write_motions(motions, every, wanted, output, seed, target_rig, exemplars)

@@ -15,8 +15,8 @@ from cli.atomic_folder import atomic_folder
 from cli.console import UsageError, existing, progress
 from cli.read_inputs import reading_of
 from lead.motion.motion import Motion
-from lead.motion.render.contact_sheet import contact_sheet
 from lead.motion.render.player import player_page
+from lead.motion.render.sheets import contact_sheet
 from lead.motion.render.video import check_video, write_video
 from lead.motion.rigs.rig import Rig
 
@@ -82,10 +82,10 @@ def write_view(
     elif form == "html":
         path.write_text(player_page(motions, titles), encoding="utf-8")
     elif quiet:
-        write_video(motions, titles, path)
+        write_video(motions, path, titles)
     else:
         with progress(f"drawing {path.name}") as report:
-            write_video(motions, titles, path, report)
+            write_video(motions, path, titles, report)
     return path
 
 

@@ -2,14 +2,13 @@
 
     python examples/make_concept.py zombie-march      # writes zombie-march/zombie-march-1.bvh ... -5.bvh
 
-The walker holds both arms stretched out ahead, leans back, tilts the head, sways over each standing leg, and
-drags one foot after the other leg's long step. The clips differ as takes of one actor do: in speed, reach,
-sway, which leg drags, and how the path bends.
+The walker holds both arms stretched out ahead, leans back, tilts the head, sways over each standing leg, and drags one
+foot after the other leg's long step. The clips differ as takes of one actor do: in speed, reach, sway, which leg drags,
+and how the path bends.
 
-Footprints come first, laid along a bending path; a foot stands on its footprint until it swings to the next,
-so nothing slides. The pelvis follows the feet, each leg is a two-bone chain between hip and ankle, and the
-rest of the body is built bone by bone with the skeleton's own lengths. Meters, seconds, Y up, 20 fps,
-starting towards +Z.
+Footprints come first, along a bending path. A foot stands on its footprint until it swings to the next, so nothing
+slides. The pelvis follows the feet, each leg is a two-bone chain between hip and ankle, and the rest of the body is
+built bone by bone with the skeleton's own lengths. Conventions: meters, seconds, Y up, 20 fps, starting towards +Z.
 """
 
 import argparse
@@ -18,7 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lead.motion.motion import Motion
+from lead import Motion
+from lead.motion.processing.ik import two_bone_ik
+from lead.motion.rotations import normalize
 from lead.motion.skeleton import BONE_LENGTHS, FPS, JOINTS, PARENTS
 
 LENGTH = dict(zip(JOINTS, BONE_LENGTHS, strict=True))
@@ -66,70 +67,73 @@ TAKES = (
 def zombie_march(take: Take, fps: float = FPS) -> Motion:
     """The take as a motion on the 22-joint skeleton."""
     time = np.arange(round(take.seconds * fps)) / fps
+    along, lift, feet = place_feet(take, time)
+    middle = smooth((along["left"] + along["right"]) / 2, 0.15 * fps)
+    heading = take.bend * middle
+
+    # The body leans over the foot that stands: over the left one while the right one swings.
+    over_left = smooth(lift["right"] / lift["right"].max() - lift["left"] / lift["left"].max(), 0.12 * fps)
+    body = turn(heading) @ tilt(-take.sway * over_left)
+    ground = arc(middle, take.bend) + (0.045 * over_left)[:, None] * to_left(heading)
+    pose = {"pelvis": ground + pelvis_height(ground, feet)[:, None] * UP}
+    lean_back = pitch(np.full(len(time), -0.12))
+    head = tilt(np.full(len(time), take.head_tilt) + 0.08 * np.sin(2 * np.pi * time / 2.3))
+    for joint, direction in TRUNK.items():
+        frame = turn(heading) if joint in PELVIS_CARRIES else body @ lean_back
+        if joint == "head":
+            frame = frame @ head
+        pose[joint] = pose[PARENT[joint]] + LENGTH[joint] * normalize(frame @ np.array(direction))
+    pose |= feet
+    for side in ("left", "right"):
+        hip, ankle = pose[f"{side}_hip"], pose[f"{side}_ankle"]
+        pose[f"{side}_knee"] = bend_knee(hip, ankle, LENGTH[f"{side}_knee"], LENGTH[f"{side}_ankle"], ahead(heading))
+        pose |= place_arm(side, pose[f"{side}_shoulder"], take, time, turn(heading))
+    return Motion(np.stack([pose[joint] for joint in JOINTS], axis=1).astype(np.float32), fps)
+
+
+Sides = dict[str, np.ndarray]
+"""By side, "left" and "right", or by joint."""
+
+
+def place_feet(take: Take, time: np.ndarray) -> tuple[Sides, Sides, Sides]:
+    """How far along the path each foot is, how high it is lifted, and the ankles and toes."""
+    along, lift, feet = {}, {}, {}
     leader = "right" if take.dragged == "left" else "left"
-    along, lift = {}, {}
     for side, phase in ((leader, 0.0), (take.dragged, 0.5)):
         stride = take.long_step + take.short_step
         offset = 0.0 if side == leader else take.short_step
-        along[side], swing = walked(time / take.stride_seconds + phase, stride, offset - phase * stride)
+        along[side], swing = walk(time / take.stride_seconds + phase, stride, offset - phase * stride)
         lift[side] = np.sin(np.pi * swing) * (0.10 if side == leader else 0.025)
-    middle = smoothed((along["left"] + along["right"]) / 2, 0.15 * fps)
-    heading = take.bend * middle
-
-    feet: dict[str, np.ndarray] = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
         foot_heading = take.bend * along[side]
-        ankle = path(along[side], take.bend) + sign * HALF_WIDTH * to_left(foot_heading)
+        ankle = arc(along[side], take.bend) + sign * HALF_WIDTH * to_left(foot_heading)
         drop = (TOE_HEIGHT - ANKLE_HEIGHT) / LENGTH[f"{side}_foot"]
         toe = np.sqrt(1 - drop**2) * ahead(foot_heading) + np.array([0.0, drop, 0.0])
         feet[f"{side}_ankle"] = ankle + (ANKLE_HEIGHT + lift[side])[:, None] * UP
         feet[f"{side}_foot"] = feet[f"{side}_ankle"] + LENGTH[f"{side}_foot"] * toe
-
-    # The body leans over the foot that stands: over the left one while the right one swings.
-    over_left = smoothed(lift["right"] / lift["right"].max() - lift["left"] / lift["left"].max(), 0.12 * fps)
-    body = turned(heading) @ tilted(-take.sway * over_left)
-    ground = path(middle, take.bend) + (0.045 * over_left)[:, None] * to_left(heading)
-    pose = {"pelvis": ground + pelvis_height(ground, feet)[:, None] * UP}
-    lean_back = pitched(np.full(len(time), -0.12))
-    head = tilted(np.full(len(time), take.head_tilt) + 0.08 * np.sin(2 * np.pi * time / 2.3))
-    for joint, direction in TRUNK.items():
-        frame = turned(heading) if joint in PELVIS_CARRIES else body @ lean_back
-        if joint == "head":
-            frame = frame @ head
-        pose[joint] = pose[PARENT[joint]] + LENGTH[joint] * unit(frame @ np.array(direction))
-    for side in ("left", "right"):
-        pose |= feet
-        pose[f"{side}_knee"] = bent(
-            pose[f"{side}_hip"],
-            pose[f"{side}_ankle"],
-            LENGTH[f"{side}_knee"],
-            LENGTH[f"{side}_ankle"],
-            ahead(heading),
-        )
-        pose |= arm(side, pose[f"{side}_shoulder"], take, time, turned(heading))
-    return Motion(np.stack([pose[joint] for joint in JOINTS], axis=1).astype(np.float32), fps)
+    return along, lift, feet
 
 
-def walked(strides: np.ndarray, length: float, start: float) -> tuple[np.ndarray, np.ndarray]:
-    """How far along the path a foot is, and how much (0 to 1) of its swing is done; it stands for 0.6."""
+def walk(strides: np.ndarray, length: float, start: float) -> tuple[np.ndarray, np.ndarray]:
+    """How far along the path a foot is, and how much of its swing is done (0 to 1); it stands for 0.6 of a stride."""
     done = np.floor(strides)
     swing = np.clip((strides - done - 0.6) / 0.4, 0.0, 1.0)
     return start + length * (done + swing**2 * (3 - 2 * swing)), swing
 
 
 def pelvis_height(ground: np.ndarray, feet: dict[str, np.ndarray]) -> np.ndarray:
-    """As high as nearly straight legs allow, the same rise and fall smoothed."""
+    """The height that nearly straight legs allow, with its rise and fall smoothed."""
     heights = []
     for side in ("left", "right"):
         reach = 0.992 * (LENGTH[f"{side}_knee"] + LENGTH[f"{side}_ankle"])
         apart = np.linalg.norm((feet[f"{side}_ankle"] - ground)[:, [0, 2]], axis=1)
         heights.append(feet[f"{side}_ankle"][:, 1] + np.sqrt(reach**2 - apart**2))
     lowest = np.minimum(*heights)
-    even = smoothed(lowest, 2.0)
+    even = smooth(lowest, 2.0)
     return even - np.max(even - lowest) + HIP_DROP
 
 
-def arm(side: str, shoulder: np.ndarray, take: Take, time: np.ndarray, frame: np.ndarray) -> dict[str, np.ndarray]:
+def place_arm(side: str, shoulder: np.ndarray, take: Take, time: np.ndarray, frame: np.ndarray) -> Sides:
     """Elbow and wrist of an arm that is held out ahead and gropes a little."""
     sign = 1.0 if side == "left" else -1.0
     groping = 0.07 * np.sin(2 * np.pi * time / 1.3 + sign)
@@ -137,28 +141,27 @@ def arm(side: str, shoulder: np.ndarray, take: Take, time: np.ndarray, frame: np
     inward = -0.10 * sign
     upper = np.stack([np.full_like(drop, inward), -np.sin(drop), np.cos(drop)], axis=-1)
     lower = np.stack([np.full_like(drop, 2 * inward), np.sin(0.25 - drop), np.cos(0.25 - drop)], axis=-1)
-    elbow = shoulder + LENGTH[f"{side}_elbow"] * unit(in_frame(frame, upper))
+    elbow = shoulder + LENGTH[f"{side}_elbow"] * normalize(in_frame(frame, upper))
     return {
         f"{side}_elbow": elbow,
-        f"{side}_wrist": elbow + LENGTH[f"{side}_wrist"] * unit(in_frame(frame, lower)),
+        f"{side}_wrist": elbow + LENGTH[f"{side}_wrist"] * normalize(in_frame(frame, lower)),
     }
 
 
-def bent(hip: np.ndarray, ankle: np.ndarray, thigh: float, shin: float, forward: np.ndarray) -> np.ndarray:
+def bend_knee(hip: np.ndarray, ankle: np.ndarray, thigh: float, shin: float, forward: np.ndarray) -> np.ndarray:
     """The knee between hip and ankle at these bone lengths, bending forward."""
     across = ankle - hip
-    distance = np.linalg.norm(across, axis=1, keepdims=True)
+    distance = np.linalg.norm(across, axis=1)
     assert (distance < thigh + shin).all(), "the legs cannot reach their footprints"
-    down = across / distance
-    share = (thigh**2 - shin**2 + distance**2) / (2 * distance)
-    out = unit(forward - (forward * down).sum(axis=1, keepdims=True) * down)
-    return hip + share * down + np.sqrt(thigh**2 - share**2) * out
+    down = normalize(across)
+    out = normalize(forward - (forward * down).sum(axis=1, keepdims=True) * down)
+    return two_bone_ik(hip, down, distance, out, thigh, shin)[0]
 
 
 UP = np.array([0.0, 1.0, 0.0])
 
 
-def path(along: np.ndarray, bend: float) -> np.ndarray:
+def arc(along: np.ndarray, bend: float) -> np.ndarray:
     """Points [frames, 3] of an arc that starts towards +Z and turns left by `bend` radians a meter."""
     if bend == 0.0:
         return along[:, None] * np.array([0.0, 0.0, 1.0])
@@ -167,26 +170,28 @@ def path(along: np.ndarray, bend: float) -> np.ndarray:
 
 
 def ahead(heading: np.ndarray) -> np.ndarray:
+    """The direction of a heading, radians from +Z to the left."""
     return np.stack([np.sin(heading), np.zeros_like(heading), np.cos(heading)], axis=-1)
 
 
 def to_left(heading: np.ndarray) -> np.ndarray:
+    """The direction to the left of a heading."""
     return np.stack([np.cos(heading), np.zeros_like(heading), -np.sin(heading)], axis=-1)
 
 
-def turned(heading: np.ndarray) -> np.ndarray:
+def turn(heading: np.ndarray) -> np.ndarray:
     """Rotations [frames, 3, 3] from the body's frame (x left, y up, z ahead) to the world."""
     return np.stack([to_left(heading), np.broadcast_to(UP, (len(heading), 3)), ahead(heading)], axis=-1)
 
 
-def tilted(angle: np.ndarray) -> np.ndarray:
+def tilt(angle: np.ndarray) -> np.ndarray:
     """Rotations about the axis ahead; positive tips the crown to the right."""
     zero, one = np.zeros_like(angle), np.ones_like(angle)
     rows = [[np.cos(angle), -np.sin(angle), zero], [np.sin(angle), np.cos(angle), zero], [zero, zero, one]]
     return np.moveaxis(np.array(rows), -1, 0)
 
 
-def pitched(angle: np.ndarray) -> np.ndarray:
+def pitch(angle: np.ndarray) -> np.ndarray:
     """Rotations about the axis to the left; positive bows forward."""
     zero, one = np.zeros_like(angle), np.ones_like(angle)
     rows = [[one, zero, zero], [zero, np.cos(angle), -np.sin(angle)], [zero, np.sin(angle), np.cos(angle)]]
@@ -194,14 +199,11 @@ def pitched(angle: np.ndarray) -> np.ndarray:
 
 
 def in_frame(frame: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Vectors [frames, 3] of a frame in the world."""
     return np.einsum("fij,fj->fi", frame, vectors)
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
-def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
+def smooth(values: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian smoothing over frames; the ends go on as straight lines."""
     reach = int(np.ceil(3 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
@@ -212,6 +214,7 @@ def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def main() -> None:
+    """Write the clips."""
     parser = argparse.ArgumentParser(description="Write five BVH clips of a zombie march.")
     parser.add_argument("folder", type=Path, nargs="?", default=Path("zombie-march"), help="where to write the clips")
     folder = parser.parse_args().folder

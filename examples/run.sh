@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on a fresh machine: sets up .venv, makes the clips of a motion that no caption describes, learns a word
+# The main job on a fresh machine: sets up .venv, makes the clips of a motion that no caption describes, learns a concept
 # from them, and generates new motions with it. Everything is written to out/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,5 +1,5 @@
-"""What a user can be told about a base model, a prompt or a data set."""
+"""`LeadError`: a base model, a prompt or a data set that cannot be used."""
 
 
 class LeadError(ValueError):
-    """A prompt, checkpoint or data set that cannot be used; the message says what was found and what to do."""
+    """A prompt, checkpoint or data set that cannot be used. The message says what was found and what to do."""

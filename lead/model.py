@@ -179,12 +179,12 @@ class Lead(nn.Module):
         return torch.from_numpy(batch).to(self.device), lengths.to(self.device)
 
     def decode(
-        self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"], *, planted: bool = False
+        self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"], *, clean_feet: bool = False
     ) -> list[Motion]:
-        """Motions of scaled latents; `planted` keeps standing feet from sliding, as generated motions need."""
+        """Motions of scaled latents; `clean_feet` keeps standing feet from sliding, as generated motions need."""
         features = self.vae.decode(z / self.vae.latent_scale, lengths) * self.std + self.mean
         rows = zip(features.cpu().numpy(), lengths.tolist(), strict=True)
-        return [Motion.from_features(row[:length], planted=planted) for row, length in rows]
+        return [Motion.from_features(row[:length], clean_feet=clean_feet) for row, length in rows]
 
     @torch.no_grad()
     def reconstruct(self, motions: Sequence[Motion], realign: bool = False) -> list[Motion]:
@@ -241,6 +241,7 @@ class Lead(nn.Module):
         guidance: float | None = None,
         sampler: Sampler | None = None,
         realign: bool = True,
+        clean_feet: bool = True,
         batch: int = 32,
         progress: Progress | None = None,
     ) -> list[Motion]:
@@ -249,6 +250,8 @@ class Lead(nn.Module):
         `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames.  `words` gives by token name a learned word's
         vectors, or its tensors: "token_embedding", "direction" [d_latent], which is added to latents, and an adapter's;
         both act on the prompts that name the word, and on no others.
+        `clean_feet` holds standing feet in place (`lead.motion.processing.foot_cleanup`); without it the motions are
+        what the decoder gives.
         Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it; with
         a list of seeds, one a prompt, each is the motion that its prompt gives alone.
         """
@@ -267,7 +270,7 @@ class Lead(nn.Module):
                 z = z + (word.strengths * word.share)[part, None, None] * word.direction
             if realign:
                 z = self.projector.realign(z, lengths[part].to(self.device))
-            motions += self.decode(z, lengths[part].to(self.device), planted=True)
+            motions += self.decode(z, lengths[part].to(self.device), clean_feet=clean_feet)
             if progress:
                 progress(len(motions), len(prompts))
         return motions

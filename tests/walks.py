@@ -1,4 +1,4 @@
-"""A crude synthetic walk, and standing with swinging arms, that tests share."""
+"""Motions that tests share: a crude synthetic walk, and standing with swinging arms."""
 
 from dataclasses import replace
 
@@ -19,10 +19,10 @@ def walking(seconds: float = 3.0, fps: float = 20.0, sway: float = 0.0, seed: in
         swing = 0.4 * np.sin(phase) * sign
         for joint, parent in ((4 + side, hip), (7 + side, 4 + side), (10 + side, 7 + side)):
             offset = rest[joint] - rest[parent]
-            joints[:, joint] = joints[:, parent] + _pitched(offset, swing)
+            joints[:, joint] = joints[:, parent] + _pitch(offset, swing)
         for joint, parent in ((18 + side, shoulder), (20 + side, 18 + side)):
             length = np.linalg.norm(rest[joint] - rest[parent])
-            joints[:, joint] = joints[:, parent] + _pitched(np.array([0, -length, 0]), -swing + 0.2 * sway)
+            joints[:, joint] = joints[:, parent] + _pitch(np.array([0, -length, 0]), -swing + 0.2 * sway)
     joints[:, :, 2] += times[:, None] * 1.1
     return Motion(joints.astype(np.float32), fps, name=f"walk-{seed}")
 
@@ -35,8 +35,8 @@ def waving(seconds: float = 3.0, fps: float = 20.0) -> Motion:
     return replace(walk, joints=joints)
 
 
-def _pitched(offset: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """An offset rotated about X by an angle a frame."""
+def _pitch(offset: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """An offset rotated about X by one angle for each frame, in radians."""
     cos, sin = np.cos(angle), np.sin(angle)
     x, y, z = offset
     return np.stack([np.full_like(angle, x), cos * y - sin * z, sin * y + cos * z], axis=-1)

@@ -149,7 +149,7 @@ def _kept(
     """The word with its probe and a motion made with it, in the library or in a file; told."""
     from concepts.library import Library
     from concepts.thumbnail import png_to_thumbnail
-    from lead.motion.render.contact_sheet import thumbnail
+    from lead.motion.render.sheets import thumbnail
 
     cond = model.encode_text([concept.probe_prompt], words=concept.words)[0].cpu().numpy()
     shown = _made(model, concept, concept.probe_prompt.replace(concept.token, "{}"), 4.0, seed)

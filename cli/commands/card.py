@@ -64,8 +64,8 @@ def _views(concept: "Concept", page: bool) -> dict[str, bytes]:
     motion = preview(concept)
     if motion is None:
         return {}
-    from lead.motion.render.contact_sheet import contact_sheet
     from lead.motion.render.player import player_page
+    from lead.motion.render.sheets import contact_sheet
 
     buffer, title = io.BytesIO(), f"what {concept.token} looks like"
     contact_sheet([motion], [title]).save(buffer, format="PNG", optimize=True)

@@ -25,7 +25,6 @@ from cli.jobs.prompts_file import Job
 from cli.jobs.ranks import Ranks
 from cli.write_outputs import DATA_ENDINGS, slug, write_data
 from lead.motion.atomic import write_atomically
-from lead.motion.processing.foot_lock import foot_lock
 
 if TYPE_CHECKING:
     from lead import Lead
@@ -220,11 +219,11 @@ def _make_shard(
                 words={token: words[token].tensors for token in sorted({t for line in plan for t in line["words"]})},
                 steps=settings.steps,
                 guidance=settings.guidance,
+                clean_feet=settings.foot_lock,
             )
             for motion, line in zip(motions, plan, strict=True):
-                held = foot_lock(motion) if settings.foot_lock else motion
                 for form, name in zip(settings.formats, line["files"], strict=True):
-                    write_data(held, partial / name.removesuffix(DATA_ENDINGS[form]), form, rig)
+                    write_data(motion, partial / name.removesuffix(DATA_ENDINGS[form]), form, rig)
             index = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in plan)
             (partial / INDEX).write_text(index, encoding="utf-8")
             _move(partial, folder)

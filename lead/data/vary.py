@@ -30,14 +30,13 @@ from lead.data.mirror_captions import mirror_captions
 from lead.data.pack import load_packed
 from lead.errors import LeadError
 from lead.motion.features import features_to_joints, joints_to_features
+from lead.motion.processing.edit import mirror_joints, replace_upper_body
 from lead.motion.processing.style_augment import (
     StyleParams,
-    drawn,
-    mirrored,
+    apply_style,
+    draw_described_style,
+    draw_style,
     style_params_to_vector,
-    vary,
-    wild,
-    with_upper_body,
 )
 from lead.motion.skeleton import HUMANML3D
 
@@ -57,7 +56,7 @@ class _Variations:
 
     def add_varied(self, copy: int, clip: str, joints: Joints, captions: Sequence[str]) -> None:
         """Every second copy has a style that words describe; the others any style, told by the style token alone."""
-        params, phrases = drawn(self.rng) if copy % 2 == 0 else (wild(self.rng), ())
+        params, phrases = draw_described_style(self.rng) if copy % 2 == 0 else (draw_style(self.rng), ())
         name = f"V{copy}_{clip}"
         if self._save(name, joints, params):
             worded = [_append_phrases(caption, phrases) for caption in captions if phrases]
@@ -69,14 +68,14 @@ class _Variations:
     def add_mirrored(self, copy: int, clip: str, joints: Joints) -> None:
         """Copy 0 is a plain mirror; others have any style, every second one the upper body of another clip."""
         other = self.joints[int(self.rng.integers(len(self.joints)))]
-        base = mirrored(with_upper_body(joints, other) if copy % 2 else joints)
+        base = mirror_joints(replace_upper_body(joints, other) if copy % 2 else joints)
         name = f"M{copy}_{clip}"
-        if self._save(name, base, wild(self.rng) if copy else StyleParams()):
+        if self._save(name, base, draw_style(self.rng) if copy else StyleParams()):
             self.mirrored.append(name)
 
     def _save(self, name: str, joints: Joints, params: StyleParams) -> bool:
         """Writes the variation's features; whether it is long enough to count."""
-        features = joints_to_features(vary(joints, params, seed=int(self.rng.integers(1 << 31))))
+        features = joints_to_features(apply_style(joints, params, seed=int(self.rng.integers(1 << 31))))
         np.save(self.data / "new_joint_vecs" / f"{name}.npy", features)
         return len(features) >= MIN_CLIP_FRAMES
 

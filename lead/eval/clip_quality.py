@@ -13,7 +13,7 @@ from jaxtyping import Float
 from lead.data.dataset import MAX_FRAMES, MIN_FRAMES
 from lead.eval.metrics import foot_skate_ratio, jitter
 from lead.motion import Motion
-from lead.motion.features import facing
+from lead.motion.heading import facing
 from lead.motion.read import LEAD_IN
 from lead.motion.skeleton import FPS, bone_lengths
 

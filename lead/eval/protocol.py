@@ -4,7 +4,7 @@ Four rows: real motion, the VAE's reconstruction of it, motion generated without
 In each of 20 replications every clip gets one of its captions and one generation of its own length; R-precision's
 groups of 32, Diversity's 300 pairs and MModality's 10 pairs a text are drawn anew.  Each figure is the mean over
 replications with its 95 % interval.  The two generated rows share captions, lengths and latents, and are decoded as
-`Lead.generate` decodes, with the foot clean-up (`lead.motion.processing.foot_path`).
+`Lead.generate` decodes, with clean feet (`lead.motion.processing.foot_cleanup`).
 
 FID is taken against the split's real clips.  The real row's own FID is the floor: all real clips of the training split
 against the split's.
@@ -238,7 +238,7 @@ def generate_rows(
     `decode` is that of `Lead.generate` unless another is given; `report` hears how many motions are done.
     """
     noises = torch.Generator().manual_seed(seed)
-    decode_batch: Decode = decode or partial(base.decode, planted=True)
+    decode_batch: Decode = decode or partial(base.decode, clean_feet=True)
     items: dict[str, list[Item]] = {"mld": [], "lead": []}
     for start in range(0, len(captions), sampling.batch):
         part = captions[start : start + sampling.batch]

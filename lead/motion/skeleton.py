@@ -1,9 +1,9 @@
-"""The 22-joint skeleton on which everything inside runs, and the two skeletons that data sets' features describe.
+"""The 22-joint skeleton of everything in this package, and the two skeletons that data sets' features describe.
 
-Conventions: meters, seconds, Y up, right-handed, a person at rest faces +Z with the left side at +X; 20 fps.
-`Skeleton` holds what the features need to know of a data set: HumanML3D's, SMPL's first 22 joints, are our own;
-KIT-ML's 21 have units and axes of their own, which `lead.motion.kit` explains and converts.
-Knows nothing of files, rigs or models.  Source: HumanML3D (Guo et al., CVPR 2022), its `paramUtil` for KIT-ML.
+Conventions: meters, seconds, Y up, right-handed, 20 fps; a person at rest faces +Z, with the left side at +X.
+`Skeleton` holds what the features need to know of a data set. HumanML3D's skeleton is our own: SMPL's first 22 joints.
+KIT-ML's 21 joints have their own units and axes; `lead.motion.kit` explains and converts them.
+Knows nothing of files, rigs or models. Source: HumanML3D (Guo et al., CVPR 2022), its `paramUtil` for KIT-ML.
 """
 
 from dataclasses import dataclass
@@ -47,22 +47,22 @@ BONE_LENGTHS: Float[np.ndarray, "22"] = np.array([
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """What the features of a data set stand on."""
+    """The skeleton of a data set's features."""
 
     name: str
-    """The data set's."""
+    """The data set's name."""
     joints: tuple[str, ...]
     parents: tuple[int, ...]
     chains: tuple[tuple[int, ...], ...]
     rest_directions: Float[np.ndarray, "joints 3"]
     bone_lengths: Float[np.ndarray, "joints"]
-    """Of the one uniform skeleton, in the data set's units."""
+    """Of the uniform skeleton, in the data set's units."""
     facing: tuple[int, int, int, int]
-    """Right hip, left hip, right shoulder, left shoulder, as the authors' code takes them."""
+    """Right hip, left hip, right shoulder, left shoulder, as the data set's own code uses them."""
     legs: tuple[int, int]
-    """The joints whose bones' lengths scale the root's path."""
+    """Knee and ankle of a leg: the lengths of their bones scale the root's path."""
     feet: tuple[int, int, int, int]
-    """Ankle and toe of one foot and of the other, in the contacts' order."""
+    """Ankle and toe of one foot, then of the other, in the order of the contacts."""
     contact_speed: float
     """A foot rests where its squared displacement a frame is below this, in the data set's units squared."""
     fps: float
@@ -71,12 +71,12 @@ class Skeleton:
 
     @property
     def features(self) -> int:
-        """Numbers a frame: 4 of the root, 9 for each other joint, 3 of velocity for each, 4 contacts."""
+        """Numbers a frame: 4 for the root, 9 for each other joint, 3 of velocity for each joint, 4 contacts."""
         return 12 * len(self.joints) - 1
 
     @cached_property
     def slices(self) -> dict[str, slice]:
-        """Where each kind of number stands in a row of features."""
+        """The place of each kind of number in a row of features."""
         joints = len(self.joints)
         widths = {
             "yaw_velocity": 1, "root_velocity": 2, "root_height": 1, "positions": 3 * (joints - 1),
@@ -127,10 +127,24 @@ def skeleton_of(width: int) -> Skeleton:
 def bone_lengths(
     joints: Float[np.ndarray, "*batch joints 3"], parents: tuple[int, ...] = PARENTS
 ) -> Float[np.ndarray, "*batch joints"]:
-    """The distance from each joint to its parent; the pelvis' is 0."""
+    """The distance from each joint to its parent; 0 for the pelvis."""
     lengths = np.zeros(joints.shape[:-1], dtype=joints.dtype)
     lengths[..., 1:] = np.linalg.norm(joints[..., 1:, :] - joints[..., parents[1:], :], axis=-1)
     return lengths
+
+
+def place_bones(
+    root: Float[np.ndarray, "*batch 3"],
+    directions: Float[np.ndarray, "*batch joints 3"],
+    lengths: Float[np.ndarray, "joints"],
+    parents: tuple[int, ...] = PARENTS,
+) -> Float[np.ndarray, "*batch joints 3"]:
+    """Joint positions from the root's, and each bone's unit direction and length; the inverse of taking them apart."""
+    joints = np.empty_like(directions)
+    joints[..., 0, :] = root
+    for joint in range(1, len(parents)):
+        joints[..., joint, :] = joints[..., parents[joint], :] + directions[..., joint, :] * lengths[joint]
+    return joints
 
 
 def tpose(lengths: Float[np.ndarray, "22"] = BONE_LENGTHS) -> Float[np.ndarray, "22 3"]:
@@ -139,8 +153,6 @@ def tpose(lengths: Float[np.ndarray, "22"] = BONE_LENGTHS) -> Float[np.ndarray, 
     directions[[18, 20]] = _AXES["+x"]
     directions[[19, 21]] = _AXES["-x"]
     directions[16], directions[17], directions[15] = _AXES["+x"], _AXES["-x"], _AXES["+y"]
-    joints = np.zeros((22, 3))
-    for joint in range(1, 22):
-        joints[joint] = joints[PARENTS[joint]] + directions[joint] * lengths[joint]
+    joints = place_bones(np.zeros(3), directions, lengths)
     joints[:, 1] -= joints[:, 1].min()
     return joints

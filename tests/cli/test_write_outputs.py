@@ -9,7 +9,7 @@ from cli import write_outputs
 from cli.console import UsageError
 from cli.write_outputs import parse_formats, slug, write_motions
 from lead.motion.motion import Motion
-from lead.motion.render.contact_sheet import contact_sheet
+from lead.motion.render.sheets import contact_sheet
 from lead.motion.render.video import LAYOUTS, Layout
 from lead.motion.skeleton import tpose
 

@@ -69,7 +69,7 @@ class FakeBase:
     def sample(self, text, lengths, noise, steps, guidance, sampler):
         return noise
 
-    def decode(self, z, lengths, planted=False):
+    def decode(self, z, lengths, clean_feet=False):
         return [
             self.kept[int(first - RECORDED)] if first >= RECORDED else Motion(still(frames, first))
             for frames, first in zip(lengths.tolist(), z[:, 0, 0].tolist(), strict=True)

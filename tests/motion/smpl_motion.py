@@ -1,4 +1,4 @@
-"""Smooth random SMPL poses that tests share: a body on SMPL's own bones that turns, bends and travels."""
+"""A motion that tests share: smooth random SMPL poses of a body that turns, bends and travels."""
 
 import numpy as np
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lead.motion import MotionError, Stats, features_to_joints, joints_to_features
-from lead.motion.features import _shortest_arcs, canonical, facing, retarget
+from lead.motion.features import _shortest_arcs, canonical, retarget
+from lead.motion.heading import facing
 from lead.motion.skeleton import BONE_LENGTHS, HUMANML3D, KIT, REST_DIRECTIONS, bone_lengths, skeleton_of
 
 

@@ -1,9 +1,9 @@
-"""A motion as AMASS stores them: SMPL-H poses, which Blender's SMPL add-ons, smplx and HumanML3D's scripts read.
+"""A motion in AMASS's format: SMPL-H poses, which Blender's SMPL add-ons, smplx and HumanML3D's scripts read.
 
-The inverse of `lead.motion.bodies.smpl_poses`: the clip is set on a rest pose's bones (its directions kept, its path scaled by the
-legs, as the features do it), and each joint's rotation comes from where the joints next after it lie; twist is filled
-in smoothly as for a BVH (`retarget`), hands keep SMPL-H's flat rest.
-Conventions: AMASS's Z is up.  Knows nothing of body models: `trans` is where the pelvis is, as our reader takes it.
+The inverse of `lead.motion.bodies.smpl_poses`. The clip is set on the bones of a rest pose: its directions are kept,
+its path is scaled by the legs, as in the features. A joint's rotation comes from the places of its children. Twist is
+filled in smoothly, as for a BVH (`lead.motion.rigs.retarget`). Hands keep SMPL-H's flat rest.
+Conventions: AMASS's Z is up; `trans` is the place of the pelvis, as in our reader. Knows nothing of body models.
 """
 
 import io
@@ -23,23 +23,26 @@ from lead.motion.rotations import matrix_to_axis_angle
 from lead.motion.skeleton import BONE_LENGTHS, HUMANML3D
 
 SMPLH = 156
-"""Numbers a frame: 22 joints of the body, 30 of the hands."""
+"""Numbers a frame: three each for 22 joints of the body and 30 of the hands."""
 BETAS = 16
 
 
 def joints_to_smpl(
     joints: Float[np.ndarray, "frames 22 3"], fps: float, offsets: Float[np.ndarray, "22 3"] | None = None
 ) -> tuple[Float[np.ndarray, "frames 22 3 3"], Float[np.ndarray, "frames 3"]]:
-    """Rotations relative to the parents, and the pelvis, Y up; `offsets` are a body's own at rest (meters)."""
+    """Each joint's rotation relative to its parent, and the place of the pelvis in meters, Y up.
+
+    `offsets` are a body's joints at rest, each from its parent, in meters; by default our SMPL-like rest pose.
+    """
     offsets = SMPL_REST * BONE_LENGTHS[:, None] if offsets is None else offsets
     body = replace(HUMANML3D, bone_lengths=np.linalg.norm(offsets, axis=-1))
-    placed = retarget(np.asarray(joints, dtype=np.float64), body)
-    translations, rotations = motion_to_bvh(placed, fps, offsets).local()
+    retargeted = retarget(np.asarray(joints, dtype=np.float64), body)
+    translations, rotations = motion_to_bvh(retargeted, fps, offsets).local()
     return rotations, translations[:, 0] / 100
 
 
 def write_amass(joints: Float[np.ndarray, "frames 22 3"], fps: float, path: str | os.PathLike[str]) -> Path:
-    """Write an NPZ with `poses`, `trans`, `betas`, `gender` and `mocap_framerate`, whole or not at all."""
+    """Write an NPZ with `poses`, `trans`, `betas`, `gender` and `mocap_framerate`, atomically."""
     rotations, pelvis = joints_to_smpl(joints, fps)
     rotations[:, 0] = UP_TO_WORLD["Z"].T @ rotations[:, 0]
     poses = np.zeros((len(pelvis), SMPLH))

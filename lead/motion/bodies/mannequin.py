@@ -1,10 +1,10 @@
 """A plain mannequin around the 22 joints at rest: vertices, triangles, normals and skin weights, made by code.
 
-The body is the zero level of a smooth union of rounded cones along the bones (distances in meters), found on a grid
-by naive surface nets (Gibson, "Constrained Elastic Surface Nets", 1998) and pulled onto the level by a Newton step;
-normals are the field's gradient.  Weights fall with a vertex's distance from the bones, and only bones that meet at
-a joint share a vertex.
-Conventions: meters, Y up, a T-pose that faces +Z.  Knows nothing of motions and files.
+The body is the zero level of a smooth union of rounded cones along the bones. Naive surface nets (Gibson, "Constrained
+Elastic Surface Nets", 1998) find it on a grid; a Newton step pulls the vertices onto the level. Normals are the
+gradient of the distance. Skin weights fall with a vertex's distance from the bones; only bones that meet at a joint
+share a vertex.
+Conventions: meters, Y up, a T-pose that faces +Z. Knows nothing of motions and files.
 """
 
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from lead.motion.rotations import normalize
 from lead.motion.skeleton import PARENTS
 
 CELL = 0.021
-"""Meters between the grid's points: finer is smoother and larger."""
+"""Meters between the grid's points. A smaller cell makes a smoother and larger mesh."""
 LIMB_BLEND, TRUNK_BLEND = 0.014, 0.06
 """Meters over which a part flows into those before it."""
 SHARED = 4
-"""Bones that may hold one vertex: what every viewer can do."""
+"""Bones that may hold one vertex; every viewer supports four."""
 _FALLOFF = 5.0
-"""The power of the distance with which a bone's hold falls."""
+"""The power of the distance with which a bone's weight falls."""
 _ROUNDS = 4
 """Times that weights are averaged with those of a vertex's neighbors."""
 LEG = 0.82
-"""Meters of the leg for which the radii below are; others in proportion."""
+"""Meters: the length of leg that the radii below fit. Other bodies are in proportion."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,23 +45,25 @@ class Mesh:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A rounded cone: a line whose radius goes from the one to the other."""
+    """A rounded cone: a line with one radius at its start and another at its end."""
 
     start: Float[np.ndarray, "3"]
     end: Float[np.ndarray, "3"]
     radius: tuple[float, float]
     flat: float
-    """How many times as deep as it is wide."""
+    """Its depth relative to its width."""
     blend: float
     """Meters over which it flows into the parts before it."""
 
     def distance(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:
-        """From the surface, about, and negative inside; depth is squeezed by `flat`."""
+        """The approximate distance from the surface, negative inside; depth is squeezed by `flat`."""
         squeeze = np.array([1.0, 1.0, 1.0 / self.flat])
         axis, offset = (self.end - self.start) * squeeze, (points - self.start) * squeeze
         along = np.clip(offset @ axis / max(float(axis @ axis), 1e-12), 0.0, 1.0)
         first, second = self.radius
-        return np.linalg.norm(offset - along[..., None] * axis, axis=-1) - (first + (second - first) * along)
+        radius = first + (second - first) * along
+        distance: np.ndarray = np.linalg.norm(offset - along[..., None] * axis, axis=-1) - radius
+        return distance
 
 
 def mannequin(rest: Float[np.ndarray, "22 3"]) -> Mesh:
@@ -69,7 +71,7 @@ def mannequin(rest: Float[np.ndarray, "22 3"]) -> Mesh:
     legs = sum(float(np.linalg.norm(rest[a] - rest[b])) for a, b in ((1, 4), (4, 7), (2, 5), (5, 8))) / 2
     size = float(np.clip(legs / LEG, 0.2, 5.0))
     parts = _parts(rest, size)
-    vertices, triangles = _surface(parts, CELL * size)
+    vertices, triangles = _extract_surface(parts, CELL * size)
     level, normals = _level(parts, vertices, 1e-4 * size)
     steepness = np.maximum((normals * normals).sum(axis=-1, keepdims=True), 0.04)
     vertices = vertices - np.clip(level[:, None] * normals / steepness, -CELL * size / 2, CELL * size / 2)
@@ -122,16 +124,19 @@ def _parts(rest: Float[np.ndarray, "22 3"], size: float) -> list[Part]:
     return parts
 
 
-def _union(a: np.ndarray, b: np.ndarray, blend: float) -> np.ndarray:
+def _union(
+    a: Float[np.ndarray, "*batch"], b: Float[np.ndarray, "*batch"], blend: float
+) -> Float[np.ndarray, "*batch"]:
     """The smaller of two distances, rounded off where they are within `blend` of each other."""
     overlap = np.maximum(blend - np.abs(a - b), 0.0)
-    return np.minimum(a, b) - overlap * overlap / (4 * blend)
+    union: np.ndarray = np.minimum(a, b) - overlap * overlap / (4 * blend)
+    return union
 
 
 def _level(
     parts: list[Part], points: Float[np.ndarray, "n 3"], step: float
 ) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n 3"]]:
-    """The union's distance at points, and its gradient by differences of that step."""
+    """The union's distance at points, and its gradient by differences of `step` meters."""
     spread = points + np.concatenate([np.zeros((1, 3)), step * np.eye(3)])[:, None]
     level = np.full(spread.shape[:-1], np.inf)
     for part in parts:
@@ -139,8 +144,8 @@ def _level(
     return level[0], ((level[1:] - level[0]) / step).T
 
 
-def _sampled(parts: list[Part], cell: float) -> tuple[Float[np.ndarray, "x y z 3"], Float[np.ndarray, "x y z"]]:
-    """A grid around the parts, and their union's distance there: right near the surface, never less beyond."""
+def _sample_grid(parts: list[Part], cell: float) -> tuple[Float[np.ndarray, "x y z 3"], Float[np.ndarray, "x y z"]]:
+    """A grid around the parts, and their union's distance there: exact near the surface, never too small beyond."""
     ends = np.array([[part.start, part.end] for part in parts])
     reach = np.array([max(part.radius) * max(part.flat, 1.0) + 2 * part.blend + cell for part in parts])[:, None]
     low, high = ends.min(axis=1) - reach, ends.max(axis=1) + reach
@@ -154,27 +159,39 @@ def _sampled(parts: list[Part], cell: float) -> tuple[Float[np.ndarray, "x y z 3
     return points, np.minimum(level, 1.0)
 
 
-def _surface(parts: list[Part], cell: float) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "triangles 3"]]:
-    """Naive surface nets: a vertex in each cell that the level zero crosses, a quad for each edge that it crosses."""
-    points, level = _sampled(parts, cell)
-    cells = tuple(n - 1 for n in level.shape)
+def _extract_surface(
+    parts: list[Part], cell: float
+) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "triangles 3"]]:
+    """Naive surface nets: a vertex in each cell that the zero level crosses, a quad for each edge that it crosses."""
+    points, level = _sample_grid(parts, cell)
+    cells = (level.shape[0] - 1, level.shape[1] - 1, level.shape[2] - 1)
     total, count = np.zeros((*cells, 3)), np.zeros(cells)
-    for axis in range(3):  # the mean of the crossings on a cell's twelve edges
-        a, b = _ends(level, axis)
+    for axis in range(3):  # a vertex is the mean of the crossings on its cell's twelve edges
+        a, b = _edge_ends(level, axis)
         crossing = (a < 0) != (b < 0)
-        start, end = _ends(points, axis)
+        start, end = _edge_ends(points, axis)
         part = np.where(crossing, a / np.where(crossing, a - b, 1.0), 0.0)[..., None]
         place = np.where(crossing[..., None], start + part * (end - start), 0.0)
         for corner in product((0, 1), repeat=2):
-            cut = _at_corner(axis, corner, cells)
+            cut = _edges_at_corner(axis, corner, cells)
             total += place[cut]
             count += crossing[cut]
     inside = count > 0
     number = np.full(cells, -1)
     number[inside] = np.arange(int(inside.sum()))
+    return total[inside] / count[inside, None], _connect(level, number)
+
+
+def _connect(
+    level: Float[np.ndarray, "x y z"], number: Int[np.ndarray, "x-1 y-1 z-1"]
+) -> Int[np.ndarray, "triangles 3"]:
+    """Two triangles for each inner edge that the zero level crosses, between the vertices of the four cells around it.
+
+    `number` is each cell's vertex.
+    """
     triangles = []
     for axis in range(3):
-        a, b = _ends(level, axis)
+        a, b = _edge_ends(level, axis)
         inner = tuple(slice(None) if n == axis else slice(1, -1) for n in range(3))
         for sign in (True, False):
             edge = np.argwhere(((a < 0) & (b >= 0) if sign else (a >= 0) & (b < 0))[inner])
@@ -184,10 +201,10 @@ def _surface(parts: list[Part], cell: float) -> tuple[Float[np.ndarray, "vertice
                 quad.append(number[tuple((edge + step).T)])
             corners = np.stack(quad if sign == (axis != 1) else quad[::-1], axis=-1)
             triangles += [corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]]
-    return total[inside] / count[inside, None], np.concatenate(triangles)
+    return np.concatenate(triangles)
 
 
-def _ends(grid: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+def _edge_ends(grid: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     """The grid's values at the two ends of each of its edges along an axis."""
     first: list[slice] = [slice(None)] * 3
     last = list(first)
@@ -195,8 +212,8 @@ def _ends(grid: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     return grid[tuple(first)], grid[tuple(last)]
 
 
-def _at_corner(axis: int, corner: tuple[int, ...], cells: tuple[int, ...]) -> tuple[slice, ...]:
-    """Which edges along the axis lie at that corner of each cell."""
+def _edges_at_corner(axis: int, corner: tuple[int, ...], cells: tuple[int, ...]) -> tuple[slice, ...]:
+    """The edges along the axis that lie at that corner of each cell."""
     steps = iter(corner)
     return tuple(
         slice(None) if n == axis else slice(step, step + size)
@@ -206,9 +223,9 @@ def _at_corner(axis: int, corner: tuple[int, ...], cells: tuple[int, ...]) -> tu
 
 
 def _skin(
-    vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"], rest: np.ndarray
+    vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"], rest: Float[np.ndarray, "22 3"]
 ) -> tuple[Int[np.ndarray, "vertices 4"], Float[np.ndarray, "vertices 4"]]:
-    """The joints that hold each vertex, and how much."""
+    """The joints that hold each vertex, and their weights."""
     distance = np.full((len(vertices), 22), np.inf)
     for joint, start, end in _bones(rest):
         axis = end - start
@@ -234,7 +251,10 @@ def _skin(
 
 
 def _bones(rest: Float[np.ndarray, "22 3"]) -> list[tuple[int, Float[np.ndarray, "3"], Float[np.ndarray, "3"]]]:
-    """The lines that each joint turns: to the joints after it, or on to a toe's, a hand's, the head's end."""
+    """The lines that each joint turns, as (joint, start, end).
+
+    They lead to the joint's children. From a toe, a wrist or the head, which have none, they go on for 15 cm.
+    """
     bones = [(parent, rest[parent], rest[joint]) for joint, parent in enumerate(PARENTS) if parent >= 0]
     for joint in set(range(22)) - set(PARENTS):
         bone = rest[joint] - rest[PARENTS[joint]]

@@ -1,9 +1,9 @@
 """Meshes of the SMPL family from a model file that the user has: a frame's body, or a trail of poses.
 
-The model's own 22 joints at rest take the motion (`amass.joints_to_smpl`: the body keeps its proportions, betas are
-zero), and smplx's skinning makes the vertices.  SMPL, SMPL-H and SMPL-X alike: what their `.npz` files have in common
-is all that is read, and never unpickled.
-Needs the extra `smplx` (smplx and trimesh, imported only here); the models and smplx have licenses of their own.
+The model's own 22 joints at rest take the motion (`amass.joints_to_smpl`): the body keeps its proportions, betas are
+zero. smplx's skinning makes the vertices. Only what the `.npz` files of SMPL, SMPL-H and SMPL-X have in common is read,
+and nothing is ever unpickled.
+Needs the extra `smplx` (smplx and trimesh, imported only here). The models and smplx have licenses of their own.
 Conventions: meters, Y up.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,13 +20,12 @@ from jaxtyping import Float, Int
 from lead.motion.atomic import write_atomically
 from lead.motion.bodies.amass import joints_to_smpl
 from lead.motion.errors import MotionError
+from lead.motion.motion_like import MotionLike
 from lead.motion.read import DAMAGED_ZIP, read_array, within
 from lead.motion.skeleton import PARENTS
 
 if TYPE_CHECKING:
     from trimesh import Scene, Trimesh
-
-    from lead.motion.motion import Motion
 
 WRITES = (".obj", ".ply", ".glb")
 """The suffixes that `save_mesh` writes."""
@@ -43,7 +42,7 @@ class Body:
     faces: Int[np.ndarray, "faces 3"]
     weights: Float[np.ndarray, "vertices joints"]
     pose_directions: Float[np.ndarray, "vertices 3 terms"]
-    """How vertices answer to the joints' rotations, without the root's: 9 terms a joint."""
+    """How vertices move with the joints' rotations, without the root's: 9 terms a joint."""
     regressor: Float[np.ndarray, "joints vertices"]
     parents: Int[np.ndarray, "joints"]
 
@@ -54,22 +53,23 @@ class Body:
         return np.concatenate([np.zeros((1, 3)), rest[1:] - rest[list(PARENTS[1:])]])
 
 
-def body_mesh(motion: "Motion", model: Path, frame: int = 0) -> "Trimesh":
-    """The body of one frame."""
+def body_mesh(motion: MotionLike, model: Path, frame: int = 0) -> "Trimesh":
+    """The body of one frame, counted from 0, or from the end if negative. MotionError where there is no such frame."""
     if not -len(motion.joints) <= frame < len(motion.joints):
         raise MotionError(f"no frame {frame}: the motion has {len(motion.joints)} frames, counted from 0.")
-    trimesh, body = _extra("trimesh"), read_body(Path(model))
+    trimesh, body = _import_extra("trimesh"), read_body(Path(model))
     vertices = body_vertices(motion, body, [frame])[0]
-    return trimesh.Trimesh(vertices, body.faces, process=False)
+    mesh: Trimesh = trimesh.Trimesh(vertices, body.faces, process=False)
+    return mesh
 
 
-def pose_trail(motion: "Motion", model: Path, count: int = 8) -> "Scene":
-    """The bodies of `count` frames at even times, from the first to the last, each its own mesh; colors tell when."""
+def pose_trail(motion: MotionLike, model: Path, count: int = 8) -> "Scene":
+    """The bodies of `count` frames at even times, from first to last, each a mesh whose color shows the time."""
     if count < 1:
         raise MotionError(f"a trail of {count} poses; expected 1 or more.")
-    trimesh, body = _extra("trimesh"), read_body(Path(model))
+    trimesh, body = _import_extra("trimesh"), read_body(Path(model))
     frames = np.unique(np.linspace(0, len(motion.joints) - 1, count).round().astype(int))
-    scene = trimesh.Scene()
+    scene: Scene = trimesh.Scene()
     for frame, vertices in zip(frames.tolist(), body_vertices(motion, body, frames.tolist()), strict=True):
         part = frame / max(len(motion.joints) - 1, 1)
         mesh = trimesh.Trimesh(vertices, body.faces, process=False)
@@ -84,24 +84,25 @@ def pose_trail(motion: "Motion", model: Path, count: int = 8) -> "Scene":
 
 
 def save_mesh(mesh: "Trimesh | Scene", path: Path) -> Path:
-    """Write a body or a trail as .obj, .ply or .glb, whole or not at all."""
+    """Write a body or a trail as .obj, .ply or .glb, atomically. MotionError for another suffix."""
     path = Path(path)
     if path.suffix.lower() not in WRITES:
         found = path.suffix or "a file without suffix"
         raise MotionError(f"{path}: cannot write meshes as {found}; use {', '.join(WRITES)}.")
-    trimesh = _extra("trimesh")
+    trimesh = _import_extra("trimesh")
     if path.suffix.lower() != ".glb" and isinstance(mesh, trimesh.Scene):
         mesh = mesh.to_geometry()
-    options: Any = {"include_normals": True} if path.suffix.lower() == ".glb" else {}
-    content: Any = mesh.export(file_type=path.suffix.lower()[1:], **options)
+    form = path.suffix.lower()[1:]
+    content = mesh.export(file_type=form, include_normals=True) if form == "glb" else mesh.export(file_type=form)
+    assert isinstance(content, str | bytes), f"trimesh gives {form} as {type(content).__name__}"
     return write_atomically(path, content.encode("utf-8") if isinstance(content, str) else content)
 
 
-def body_vertices(motion: "Motion", body: Body, frames: list[int]) -> Float[np.ndarray, "poses vertices 3"]:
-    """The vertices in some frames of a motion; the body's pelvis is where the fitted one is."""
+def body_vertices(motion: MotionLike, body: Body, frames: list[int]) -> Float[np.ndarray, "poses vertices 3"]:
+    """The vertices in some frames of a motion, in meters; the body's pelvis is where the motion's is."""
     import torch
 
-    _extra("smplx")
+    _import_extra("smplx")
     from smplx.lbs import lbs
 
     rotations, pelvis = joints_to_smpl(motion.joints, motion.fps, body.offsets)
@@ -117,12 +118,13 @@ def body_vertices(motion: "Motion", body: Body, frames: list[int]) -> Float[np.n
         torch.zeros(len(body.vertices), 3, 1), tensor(body.pose_directions.reshape(-1, terms).T),
         tensor(body.regressor), torch.from_numpy(body.parents), tensor(body.weights), pose2rot=False,
     )  # fmt: skip
-    return (vertices - joints[:, :1]).numpy().astype(np.float64) + pelvis[frames][:, None]
+    moved: np.ndarray = (vertices - joints[:, :1]).numpy().astype(np.float64) + pelvis[frames][:, None]
+    return moved
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=2)  # a model has up to 300 MB, and `convert` asks for it once a clip
 def read_body(path: Path) -> Body:
-    """A body model from its .npz; raises MotionError naming the file and what it lacks."""
+    """A body model from its .npz. Raises MotionError that names the file and what it lacks."""
     if path.suffix.lower() == ".pkl":
         raise MotionError(f"{path}: pickles are never loaded; give the model's .npz, which its makers offer too.")
     try:
@@ -137,7 +139,7 @@ def read_body(path: Path) -> Body:
                     if name == "kintree_table" and array.size:
                         array.flat[0] = -1  # the root's parent, stored as the largest unsigned number
                     arrays[name] = within(array, repr(name))
-        return _checked(arrays)
+        return _arrays_to_body(arrays)
     except (OSError, *DAMAGED_ZIP) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise MotionError(f"{path}: not a readable NPZ file ({reason}).") from None
@@ -145,8 +147,8 @@ def read_body(path: Path) -> Body:
         raise MotionError(f"{path}: {error}") from None
 
 
-def _checked(arrays: dict[str, np.ndarray]) -> Body:
-    """The arrays as a body, if they fit each other."""
+def _arrays_to_body(arrays: dict[str, np.ndarray]) -> Body:
+    """The arrays as a body; MotionError where they do not fit each other."""
     if flat := [name for name in _KEYS if not arrays[name].ndim]:
         raise MotionError(f"{flat[0]!r} is one number; expected a model of the SMPL family.")
     joints, vertices = arrays["weights"].shape[-1], len(arrays["v_template"])
@@ -166,8 +168,8 @@ def _checked(arrays: dict[str, np.ndarray]) -> Body:
     return Body(arrays["v_template"], faces, arrays["weights"], arrays["posedirs"], arrays["J_regressor"], parents)
 
 
-def _extra(name: str) -> ModuleType:
-    """A package of the extra; MotionError where it is missing."""
+def _import_extra(name: str) -> ModuleType:
+    """A package of the extra `smplx`; MotionError where it is missing."""
     import importlib
 
     try:

@@ -1,11 +1,11 @@
 """Poses of SMPL, SMPL-H and SMPL-X, as AMASS and the tools around these bodies store them, to our 22 joints.
 
-Conventions: the arrays of an NPZ come in, whoever wrote it: `poses` of axis-angle, 66 numbers or more a frame (SMPL 72,
-SMPL-H 156, SMPL-X 165: their first 22 joints are one another's and ours), or `root_orient` and `pose_body` (AMASS's
-SMPL-X; smplx calls them `global_orient` and `body_pose`); with `trans` or `transl`.  AMASS's Z is up; where a clip's
-body stands along Y, it is Y.
-Knows nothing of body models: poses are set on a rest pose of our own, so that none has to be licensed; joints come out
-within some centimeters of SMPL's.
+Conventions: the arrays come from an NPZ of any writer. Either `poses` of axis-angle numbers, 66 or more a frame (SMPL
+72, SMPL-H 156, SMPL-X 165; the first 22 joints are the same in all of them and in ours), or `root_orient` and
+`pose_body` (AMASS's SMPL-X; smplx calls them `global_orient` and `body_pose`). With them `trans` or `transl`. AMASS's Z
+is up; where a clip's body stands along Y, Y is up.
+Knows nothing of body models. Poses are set on a rest pose of our own, so that no model has to be licensed; joints come
+out within some centimeters of SMPL's.
 """
 
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ _PATH = ("trans", "transl", "smpl_trans")
 SMPL_KEYS = (*_WHOLE, *_ROOT, *_BODY, *_PATH)
 _WANTED = "poses [frames, 66 or more], or root_orient [frames, 3] and pose_body [frames, 63], of axis-angle numbers"
 
-# Directions of the bones where all SMPL angles are zero: a person in a T-pose, to about five degrees.
-SMPL_REST = normalize(np.array([
+SMPL_REST: Float[np.ndarray, "22 3"] = normalize(np.array([
     [0, 0, 0], [0.6, -0.8, -0.1], [-0.6, -0.8, -0.1], [0, 1, -0.3], [0.1, -1, 0], [-0.1, -1, 0], [0, 1, 0.2],
     [0, -1, -0.1], [0, -1, -0.1], [0, 1, 0], [0.3, -0.4, 0.9], [-0.3, -0.4, 0.9], [0, 1, -0.2],
     [0.5, 0.8, -0.1], [-0.5, 0.8, -0.1], [0, 0.9, 0.5], [0.9, 0.3, -0.1], [-0.9, 0.3, -0.1],
     [1, -0.1, -0.1], [-1, -0.1, -0.1], [1, 0, 0], [-1, 0, 0],
 ]))  # fmt: skip
+"""Directions of the bones where all SMPL angles are zero: a person in a T-pose, to about five degrees."""
 
 
 def has_poses(arrays: Mapping[str, np.ndarray]) -> bool:
@@ -43,7 +43,7 @@ def has_poses(arrays: Mapping[str, np.ndarray]) -> bool:
 def read_smpl(
     arrays: Mapping[str, np.ndarray], reading: ReadOptions = ReadOptions()
 ) -> tuple[Float[np.ndarray, "frames 22 3"], tuple[str, ...]]:
-    """Our joints in meters, Y up, and what was guessed; raises MotionError naming keys that are missing."""
+    """Our joints in meters, Y up, and notes of what was guessed. Raises MotionError that names missing keys."""
     poses = _poses(arrays)
     trans = _first(arrays, _PATH)
     notes = () if trans is not None else ("no trans: the person stays in one place",)
@@ -60,11 +60,12 @@ def read_smpl(
 
 
 def _first(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray | None:
+    """The array of the first name that there is."""
     return next((arrays[name] for name in names if name in arrays), None)
 
 
 def _poses(arrays: Mapping[str, np.ndarray]) -> Float[np.ndarray, "frames 66"]:
-    """Axis-angle numbers of the 22 body joints."""
+    """Axis-angle numbers of the 22 body joints; MotionError where keys or shapes are wrong."""
     whole, root, body = (_first(arrays, names) for names in (_WHOLE, _ROOT, _BODY))
     if whole is None:
         if root is None or body is None:

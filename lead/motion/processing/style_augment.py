@@ -1,10 +1,10 @@
-"""Procedural variations of a clip: the same motion slower, hunched, crouched, with the arms out, and so on.
+"""Procedural styles: the same clip slower, hunched, crouched, with the arms out, and so on.
 
-A clip is taken apart into root path, heading and bone directions in the facing frame; every variation turns
-directions (so bone lengths stay true) or moves the root with the feet held where they were (two-bone leg IK).
-Used to teach a base that one action has many manners.  Knows nothing of models or captions' use.
-
-Conventions: meters, radians, Y up, 20 fps; in the facing frame the person looks along +Z with the left side at +X.
+A clip is taken apart into root path, heading and bone directions in the facing frame. A style turns directions, so that
+bone lengths stay true, or moves the root while the feet are held where they were (two-bone leg IK). A base model
+learns from such clips that one action has many styles.
+Conventions: meters, radians, Y up, 20 fps; in the facing frame the person looks along +Z, with the left side at +X.
+Knows nothing of models. `ATTRIBUTES` has the phrases for captions; who writes captions, this module does not know.
 """
 
 from collections.abc import Iterable
@@ -13,16 +13,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.features import _gaussian, _half_yaw, _turn, _unit, facing
-from lead.motion.skeleton import MIRROR, PARENTS, bone_lengths
+from lead.motion.heading import turn
+from lead.motion.processing.edit import bone_directions, smooth_half_yaw
+from lead.motion.processing.foot_lock import LEGS
+from lead.motion.processing.ik import two_bone_ik
+from lead.motion.rotations import normalize
+from lead.motion.skeleton import bone_lengths, place_bones
+from lead.motion.smoothing import gaussian_smooth
 
 _SPINE, _NECK, _ARMS = (3, 6, 9), 12, ((16, 18, 20), (17, 19, 21))
-_LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
+
+Directions = Float[np.ndarray, "frames 22 3"]
+"""Unit vectors from each joint's parent to it, in the facing frame."""
 
 
 @dataclass(frozen=True)
 class StyleParams:
-    """How a clip is varied; every field's neutral value changes nothing."""
+    """The parameters of a style. Each field's default changes nothing."""
 
     tempo: float = 1.0
     """Speed: 2 is twice as fast."""
@@ -60,104 +67,95 @@ class StyleParams:
     """Left shoulder and arm lower (+) or higher (-) than the right, radians."""
 
 
-def vary(joints: Float[np.ndarray, "frames 22 3"], manner: StyleParams, seed: int = 0) -> Float[np.ndarray, "frames2 22 3"]:
-    """The clip in another manner; bone lengths are kept, the number of frames follows the tempo."""
+def apply_style(
+    joints: Float[np.ndarray, "frames 22 3"], style: StyleParams, seed: int = 0
+) -> Float[np.ndarray, "new_frames 22 3"]:
+    """The clip in a style. Bone lengths are kept; the number of frames follows the tempo.
+
+    `seed` decides the phases of sway and bounce and the trembling.
+    """
     rng = np.random.default_rng(seed)
-    joints = _retimed(np.asarray(joints, dtype=np.float64), manner.tempo)
+    joints = _change_tempo(np.asarray(joints, dtype=np.float64), style.tempo)
     lengths = bone_lengths(joints[0])
-    half_yaw = _half_yaw(_gaussian(facing(joints), 4.0))
-    local = _turn(half_yaw, joints)
-    directions = np.zeros_like(local)
-    directions[:, 1:] = _unit(local[:, 1:] - local[:, PARENTS[1:]])
+    half_yaw = smooth_half_yaw(joints)
+    local = turn(half_yaw, joints)
+    directions = bone_directions(local)
 
-    for joints_of, gain in (((*_SPINE, _NECK, 15), manner.torso_gain), ((*_ARMS[0], *_ARMS[1]), manner.arm_gain)):
-        for joint in joints_of:
-            directions[:, joint] = _amplified(directions[:, joint], gain, manner.smooth)
-    _bend_upper_body(directions, manner, rng)
-    _place_arms(directions, manner)
-    return _turn(-half_yaw, _stepped(local, directions, lengths, manner, rng))
-
-
-def mirrored(joints: Float[np.ndarray, "*batch 22 3"]) -> Float[np.ndarray, "*batch 22 3"]:
-    """Left and right exchanged: reflected in the plane x = 0, each joint named for the other side."""
-    return joints[..., MIRROR, :] * np.array([-1.0, 1.0, 1.0])
+    for bones, gain in (((*_SPINE, _NECK, 15), style.torso_gain), ((*_ARMS[0], *_ARMS[1]), style.arm_gain)):
+        for bone in bones:
+            directions[:, bone] = _amplify(directions[:, bone], gain, style.smooth)
+    _bend_upper_body(directions, style, rng)
+    _place_arms(directions, style)
+    return turn(-half_yaw, _move_root(local, directions, lengths, style, rng))
 
 
-def with_upper_body(
-    joints: Float[np.ndarray, "frames 22 3"], other: Float[np.ndarray, "frames2 22 3"]
-) -> Float[np.ndarray, "frames 22 3"]:
-    """The legs and path of one clip with the spine, head and arms of another (repeated back and forth to fit)."""
-    frames = np.arange(len(joints)) % max(2 * len(other) - 2, 1)
-    other = other[np.minimum(frames, 2 * len(other) - 2 - frames)]
-    mine = _turn(_half_yaw(_gaussian(facing(joints), 4.0)), joints)
-    theirs = _turn(_half_yaw(_gaussian(facing(other), 4.0)), other)
-    directions = np.zeros_like(mine)
-    upper = [3, 6, 9, *range(12, 22)]
-    directions[:, 1:] = _unit(mine[:, 1:] - mine[:, PARENTS[1:]])
-    directions[:, upper] = _unit(theirs[:, upper] - theirs[:, np.array(PARENTS)[upper]])
-    out = _assembled(mine[:, 0], directions, bone_lengths(joints[0]))
-    return _turn(-_half_yaw(_gaussian(facing(joints), 4.0)), out)
-
-
-def _retimed(joints: np.ndarray, tempo: float) -> np.ndarray:
+def _change_tempo(joints: Float[np.ndarray, "frames 22 3"], tempo: float) -> Float[np.ndarray, "new_frames 22 3"]:
+    """The clip `tempo` times as fast, at the same rate, by straight lines between frames."""
     frames = len(joints)
     wanted = max(round((frames - 1) / tempo) + 1, 2)
     times = np.linspace(0, frames - 1, wanted)
     low = np.minimum(times.astype(int), frames - 2)
     part = (times - low)[:, None, None]
-    return joints[low] * (1 - part) + joints[low + 1] * part
+    changed: np.ndarray = joints[low] * (1 - part) + joints[low + 1] * part
+    return changed
 
 
-def _amplified(direction: np.ndarray, gain: float, smooth: float) -> np.ndarray:
+def _amplify(direction: Float[np.ndarray, "frames 3"], gain: float, smooth: float) -> Float[np.ndarray, "frames 3"]:
+    """A bone's direction smoothed over `smooth` frames, its movement about its own mean multiplied by `gain`."""
     if smooth > 0.3:
-        direction = _unit(_gaussian(direction, smooth))
+        direction = normalize(gaussian_smooth(direction, smooth))
     if gain == 1.0:
         return direction
     center = direction.mean(axis=0)
-    return _unit(center + gain * (direction - center))
+    return normalize(center + gain * (direction - center))
 
 
-def _stepped(
-    local: np.ndarray, directions: np.ndarray, lengths: np.ndarray, manner: StyleParams, rng: np.random.Generator
-) -> np.ndarray:
-    """The body on its new root path, each ankle where its own scaled path puts it."""
-    wide = np.array([manner.step, 1.0, manner.step])
+def _move_root(
+    local: Float[np.ndarray, "frames 22 3"],
+    directions: Directions,
+    lengths: Float[np.ndarray, "22"],
+    style: StyleParams,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "frames 22 3"]:
+    """The body on its new root path, with each ankle where its own scaled path puts it."""
+    wide = np.array([style.step, 1.0, style.step])
     root = local[:, 0] * wide
-    root[:, 1] *= 1.0 - manner.crouch
-    root[:, 1] += manner.bounce * np.sin(4 * np.pi * np.arange(len(local)) / 20.0 + rng.uniform(0, 6.28))
-    joints = _assembled(root, directions, lengths)
-    if (manner.crouch, manner.bounce, manner.stance, manner.step) != (0.0, 0.0, 0.0, 1.0):
-        for leg, sign in zip(_LEGS, (1.0, -1.0), strict=True):
-            _reach(joints, leg, local[:, leg[2]] * wide + np.array([sign * manner.stance, 0, 0]), lengths)
+    root[:, 1] *= 1.0 - style.crouch
+    root[:, 1] += style.bounce * np.sin(4 * np.pi * np.arange(len(local)) / 20.0 + rng.uniform(0, 6.28))
+    joints = place_bones(root, directions, lengths)
+    if (style.crouch, style.bounce, style.stance, style.step) != (0.0, 0.0, 0.0, 1.0):
+        for leg, sign in zip(LEGS, (1.0, -1.0), strict=True):
+            _move_ankle(joints, leg, local[:, leg[2]] * wide + np.array([sign * style.stance, 0, 0]), lengths)
     return joints
 
 
-def _bend_upper_body(directions: np.ndarray, manner: StyleParams, rng: np.random.Generator) -> None:
+def _bend_upper_body(directions: Directions, style: StyleParams, rng: np.random.Generator) -> None:
+    """Lean, side, sway, head, tremor and asymmetry, in place."""
     frames = len(directions)
     seconds = np.arange(frames) / 20.0
-    side = manner.side + manner.sway * np.sin(2 * np.pi * 0.5 * seconds + rng.uniform(0, 6.28))
-    shake = _gaussian(rng.standard_normal((frames, 3)), 1.0) * 1.7 * manner.tremor
-    above = {3: range(3, 22), 6: range(6, 22), 9: range(9, 22)}
+    side = style.side + style.sway * np.sin(2 * np.pi * 0.5 * seconds + rng.uniform(0, 6.28))
+    shake = gaussian_smooth(rng.standard_normal((frames, 3)), 1.0) * 1.7 * style.tremor
     for joint in _SPINE:
-        bones = [b for b in above[joint] if b not in (4, 5, 7, 8, 10, 11)]
-        _rotate(directions, bones, "x", np.full(frames, manner.lean / 3))
+        bones = [bone for bone in range(joint, 22) if bone not in (4, 5, 7, 8, 10, 11)]
+        _rotate(directions, bones, "x", np.full(frames, style.lean / 3))
         _rotate(directions, bones, "z", -side / 3)
-    _rotate(directions, [12, 15], "x", manner.head + shake[:, 0])
+    _rotate(directions, [12, 15], "x", style.head + shake[:, 0])
     for arm, sign in ((_ARMS[0], 1.0), (_ARMS[1], -1.0)):
         _rotate(directions, arm, "x", shake[:, 1])
-        _rotate(directions, [arm[0] - 3, *arm], "z", np.full(frames, -0.5 * manner.asymmetry * (sign > 0)))
+        _rotate(directions, [arm[0] - 3, *arm], "z", np.full(frames, -0.5 * style.asymmetry * (sign > 0)))
 
 
-def _place_arms(directions: np.ndarray, manner: StyleParams) -> None:
+def _place_arms(directions: Directions, style: StyleParams) -> None:
+    """Arms out, arms forward and elbows, in place."""
     frames = len(directions)
     for arm, sign in ((_ARMS[0], 1.0), (_ARMS[1], -1.0)):
-        _rotate(directions, arm, "z", np.full(frames, sign * manner.arms_out))
-        _rotate(directions, arm, "x", np.full(frames, -manner.arms_forward))
-        _rotate(directions, arm[2:], "x", np.full(frames, -manner.elbows))
+        _rotate(directions, arm, "z", np.full(frames, sign * style.arms_out))
+        _rotate(directions, arm, "x", np.full(frames, -style.arms_forward))
+        _rotate(directions, arm[2:], "x", np.full(frames, -style.elbows))
 
 
-def _rotate(directions: np.ndarray, bones: Iterable[int], axis: str, angle: np.ndarray) -> None:
-    """Turns the named bones about an axis of the facing frame, in place (right-handed)."""
+def _rotate(directions: Directions, bones: Iterable[int], axis: str, angle: Float[np.ndarray, "frames"]) -> None:
+    """Turn bones about an axis of the facing frame ("x" or "z"), right-handed, in place."""
     of = np.array(list(bones))
     i, j = {"x": (1, 2), "z": (0, 1)}[axis]
     cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
@@ -165,35 +163,33 @@ def _rotate(directions: np.ndarray, bones: Iterable[int], axis: str, angle: np.n
     directions[:, of, i], directions[:, of, j] = cos * a - sin * b, sin * a + cos * b
 
 
-def _assembled(root: np.ndarray, directions: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    joints = np.empty_like(directions)
-    joints[:, 0] = root
-    for joint in range(1, 22):
-        joints[:, joint] = joints[:, PARENTS[joint]] + directions[:, joint] * lengths[joint]
-    return joints
-
-
-def _reach(joints: np.ndarray, leg: tuple[int, ...], ankle: np.ndarray, lengths: np.ndarray) -> None:
-    """Two-bone IK in place: ankle at its target as far as the leg is long, knee bent as it was, foot kept parallel."""
-    hip, knee, foot = joints[:, leg[0]], joints[:, leg[1]], joints[:, leg[3]] - joints[:, leg[2]]
-    thigh, shin = lengths[leg[1]], lengths[leg[2]]
-    pole = knee - hip + np.array([0.0, 0.0, 0.05])
-    axis = ankle - hip
-    reach = np.clip(np.linalg.norm(axis, axis=-1, keepdims=True), abs(thigh - shin) + 1e-3, thigh + shin - 1e-3)
-    axis = _unit(axis)
-    pole = _unit(pole - (pole * axis).sum(-1, keepdims=True) * axis)
-    along = (thigh**2 - shin**2 + reach**2) / (2 * reach)
-    joints[:, leg[1]] = hip + along * axis + np.sqrt(np.maximum(thigh**2 - along**2, 0.0)) * pole
-    joints[:, leg[2]] = hip + reach * axis
-    joints[:, leg[3]] = joints[:, leg[2]] + foot
+def _move_ankle(
+    joints: Float[np.ndarray, "frames 22 3"],
+    leg: tuple[int, int, int, int],
+    target: Float[np.ndarray, "frames 3"],
+    lengths: Float[np.ndarray, "22"],
+) -> None:
+    """Put an ankle at its target as far as the leg is long, the knee bent as it was, the foot parallel, in place."""
+    hip, knee, ankle, toe = leg
+    foot = joints[:, toe] - joints[:, ankle]
+    thigh, shin = lengths[knee], lengths[ankle]
+    pole = joints[:, knee] - joints[:, hip] + np.array([0.0, 0.0, 0.05])
+    axis = target - joints[:, hip]
+    reach = np.clip(np.linalg.norm(axis, axis=-1), abs(thigh - shin) + 1e-3, thigh + shin - 1e-3)
+    axis = normalize(axis)
+    pole = normalize(pole - (pole * axis).sum(-1, keepdims=True) * axis)
+    joints[:, knee], joints[:, ankle] = two_bone_ik(joints[:, hip], axis, reach, pole, thigh, shin)
+    joints[:, toe] = joints[:, ankle] + foot
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """A manner that words describe: how its fields are drawn, and phrases that follow any caption."""
+    """A style that phrases describe."""
 
     fields: dict[str, tuple[float, float]]
+    """The range of each of `StyleParams`' fields that it sets."""
     phrases: tuple[str, ...]
+    """Phrases that can follow any caption."""
 
 
 ATTRIBUTES = (
@@ -221,41 +217,40 @@ ATTRIBUTES = (
     Attribute({"asymmetry": (0.3, 0.7)}, ("with the left shoulder dropped", "with a lowered left shoulder")),
 )  # fmt: skip
 
-
 SCALES = {
     "tempo": 0.25, "lean": 0.3, "side": 0.15, "head": 0.3, "arms_out": 0.35, "arms_forward": 0.35, "elbows": 0.5,
     "crouch": 0.12, "step": 0.22, "stance": 0.05, "smooth": 2.0, "arm_gain": 0.4, "torso_gain": 0.3, "sway": 0.1,
     "bounce": 0.02, "tremor": 0.04, "asymmetry": 0.25,
 }  # fmt: skip
-"""The spread of each field (of its logarithm, for the multiplying ones) in a `wild` manner."""
+"""The spread of each field in a random style; for the fields that multiply, of the logarithm."""
 _MULTIPLYING = ("tempo", "step", "arm_gain", "torso_gain")
 
 
-def style_params_to_vector(manner: StyleParams) -> Float[np.ndarray, "params"]:
-    """The manner as numbers of about unit spread, 0 where neutral, in the order of `SCALES`."""
+def style_params_to_vector(style: StyleParams) -> Float[np.ndarray, "params"]:
+    """The style as numbers of about unit spread, 0 where neutral, in the order of `SCALES`."""
     values = []
     for name, scale in SCALES.items():
-        value = getattr(manner, name)
+        value = getattr(style, name)
         values.append((np.log(max(value, 0.1)) if name in _MULTIPLYING else value) / scale)
     return np.array(values, dtype=np.float32)
 
 
-def drawn(rng: np.random.Generator, most: int = 2) -> tuple[StyleParams, tuple[str, ...]]:
-    """A random manner of one to `most` attributes that do not contradict each other, and one phrase for each."""
-    manner, phrases = StyleParams(), []
+def draw_described_style(rng: np.random.Generator, most: int = 2) -> tuple[StyleParams, tuple[str, ...]]:
+    """A random style of one to `most` attributes that do not contradict each other, and one phrase for each."""
+    style, phrases = StyleParams(), []
     taken: set[str] = set()
     for index in rng.permutation(len(ATTRIBUTES))[: rng.integers(1, most + 1)]:
         attribute = ATTRIBUTES[index]
         if taken & attribute.fields.keys():
             continue
         taken |= attribute.fields.keys()
-        manner = replace(manner, **{name: float(rng.uniform(*span)) for name, span in attribute.fields.items()})
+        style = replace(style, **{name: float(rng.uniform(*span)) for name, span in attribute.fields.items()})
         phrases.append(str(rng.choice(attribute.phrases)))
-    return manner, tuple(phrases)
+    return style, tuple(phrases)
 
 
-def wild(rng: np.random.Generator) -> StyleParams:
-    """A random manner with no words: about half of the fields drawn at once, to teach all that a body can do."""
+def draw_style(rng: np.random.Generator) -> StyleParams:
+    """A random style without phrases: each field is drawn with probability .6, to show all that a body can do."""
     values = {}
     for name, scale in SCALES.items():
         amount = float(np.clip(rng.standard_normal(), -2, 2)) * scale * (rng.random() < 0.6)

@@ -1,8 +1,8 @@
-"""The drawn person: which round limbs are put around 22 joints, and where a motion stands while it is shown.
+"""The drawn person: round limbs around 22 joints, and the place where a motion stands while it is shown.
 
-The figure is a mannequin of capsules (two spheres and what is between them). Each end of a capsule is a fixed
-weighted sum of joints, so that one matrix turns joints into ends, here and in the page that plays motions.
-Left limbs are blue, right limbs orange, the trunk is gray.
+The figure is a mannequin of capsules (two spheres and what is between them). Each end of a capsule is a fixed weighted
+sum of joints, so that one matrix turns joints into ends, here and in the page that plays motions. Left limbs are blue,
+right limbs orange, the trunk is gray.
 
 Conventions: meters, Y up. Shown motions stand on the floor at y = 0, start at x = z = 0 and mainly face +Z.
 Knows nothing of cameras and pixels.
@@ -13,15 +13,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.features import facing
-from lead.motion.motion import Motion
+from lead.motion.heading import facing
 from lead.motion.skeleton import BONE_LENGTHS, JOINTS, bone_lengths
 
 Color = tuple[int, int, int]
-Place = dict[str, float]  # a weighted sum of joints
+Place = dict[str, float]
+"""A weighted sum of joints, by name."""
 
 COLORS: dict[str, Color] = {"left": (52, 118, 196), "right": (232, 126, 58), "trunk": (124, 132, 145)}
-SOLE = 0.03  # meters of foot below the joints of the feet
+SOLE = 0.03
+"""Meters of foot below the joints of the feet."""
 
 
 class Capsule(NamedTuple):
@@ -32,9 +33,10 @@ class Capsule(NamedTuple):
     radii: tuple[float, float]
     """Meters, at the start and at the end, on a body of our skeleton's size."""
     part: str
+    """A key of COLORS."""
 
 
-def _sided(side: str) -> list[Capsule]:
+def _half_figure(side: str) -> list[Capsule]:
     """Half of the trunk, an arm and a leg."""
     other = "right" if side == "left" else "left"
     hip, knee, ankle, foot, collar, shoulder, elbow, wrist = (
@@ -61,12 +63,13 @@ FIGURE = (
     Capsule({"spine2": 1.0}, {"spine3": 0.4, "neck": 0.6}, (0.096, 0.080), "trunk"),
     Capsule({"neck": 1.0}, {"head": 1.0}, (0.056, 0.054), "trunk"),
     Capsule({"head": 1.15, "neck": -0.15}, {"head": 1.75, "neck": -0.75}, (0.082, 0.099), "trunk"),
-    *_sided("left"),
-    *_sided("right"),
+    *_half_figure("left"),
+    *_half_figure("right"),
 )
 
 
 def _weights(places: list[Place]) -> Float[np.ndarray, "capsules 22"]:
+    """Places as a matrix that joints are multiplied with."""
     return np.array([[place.get(joint, 0.0) for joint in JOINTS] for place in places])
 
 
@@ -79,29 +82,30 @@ def figure_ends(joints: Float[np.ndarray, "*batch 22 3"]) -> Float[np.ndarray, "
     return np.stack([_STARTS @ joints, _ENDS @ joints], axis=-2)
 
 
-def figure_size(motion: Motion) -> float:
-    """How much longer the body's bones are than our skeleton's."""
-    return float(bone_lengths(motion.joints[0]).sum() / BONE_LENGTHS.sum())
+def figure_size(joints: Float[np.ndarray, "frames 22 3"]) -> float:
+    """The length of the body's bones, relative to our skeleton's."""
+    return float(bone_lengths(joints[0]).sum() / BONE_LENGTHS.sum())
 
 
-def figure_radii(motion: Motion) -> Float[np.ndarray, "capsules 2"]:
-    """The capsules' radii in meters, on a body of the motion's size."""
-    return np.array([limb.radii for limb in FIGURE]) * figure_size(motion)
+def figure_radii(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "capsules 2"]:
+    """The capsules' radii in meters, for a body of the motion's size."""
+    return np.array([limb.radii for limb in FIGURE]) * figure_size(joints)
 
 
-def placed(motion: Motion) -> Float[np.ndarray, "frames 22 3"]:
-    """The joints where they are shown: soles on the floor, from x = z = 0, mainly facing +Z."""
-    joints = motion.joints.astype(np.float64)
+def stand_figure(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames 22 3"]:
+    """The joints where they are shown: soles on the floor, starting at x = z = 0, mainly facing +Z."""
+    joints = joints.astype(np.float64)
     floor = np.percentile(joints[..., 1].min(axis=1), 5) - SOLE
     x, z = main_facing(joints)
     to_front = np.array([[z, 0.0, -x], [0.0, 1.0, 0.0], [x, 0.0, z]])
-    return (joints - np.array([joints[0, 0, 0], floor, joints[0, 0, 2]])) @ to_front.T
+    standing: np.ndarray = (joints - np.array([joints[0, 0, 0], floor, joints[0, 0, 2]])) @ to_front.T
+    return standing
 
 
 def main_facing(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "2"]:
-    """The direction (x, z) that a clip mostly faces; of one that turns all round, the direction at its start."""
+    """The direction (x, z) that a clip mostly faces. For a clip that turns all round: the direction at its start."""
     directions = facing(joints)[:, [0, 2]]
     mean = directions.mean(axis=0)
-    main = directions[0] if np.linalg.norm(mean) < 0.3 else mean
+    main: np.ndarray = directions[0] if np.linalg.norm(mean) < 0.3 else mean
     length = float(np.linalg.norm(main))
     return main / length if length > 1e-6 else np.array([0.0, 1.0])

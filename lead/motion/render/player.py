@@ -1,38 +1,78 @@
-"""A page that plays motions: one self-contained HTML file, opened from disk, that asks nothing of any
-network.
+"""A page that plays motions: one self-contained HTML file, opened from disk or shown in a notebook.
 
-The drawing lives in `player.html` beside this module; here its data is put in: joints in 16 bits a number, at no
-more than 30 frames a second. It is a renderer of our own for the figure of `lead.motion.render.figure` (WebGL, and strokes on a 2D
-canvas where there is none) and not a library's: it takes 25 KB of the page, a scene library hundreds.
+The page asks nothing of any network. Its drawing is in `player.html` beside this module; this module puts the data in:
+joints in 16 bits a number, at no more than 30 frames a second. The renderer draws the figure of
+`lead.motion.render.figure` with WebGL, or with strokes on a 2D canvas where there is no WebGL. It is our own because it
+takes 25 KB of the page, where a scene library takes hundreds.
 
 Conventions: meters, Y up; motions start at x = z = 0 on the floor and face +Z. Knows nothing of models and prompts.
 """
 
 import base64
+import html
 import json
 from collections.abc import Sequence
 from importlib import resources
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
+from jaxtyping import Float
 
-from lead.motion.motion import Motion
-from lead.motion.render.figure import COLORS, FIGURE, Place, figure_size, placed
+from lead.motion.motion_like import MotionLike
+from lead.motion.render.figure import COLORS, FIGURE, Place, figure_size, stand_figure
+from lead.motion.resample import resample
 from lead.motion.skeleton import JOINTS
 
-FINEST_UNIT = 0.0005  # meters; a clip that goes farther than 16 m has a coarser one
+FINEST_UNIT = 0.0005
+"""Meters of the joints' unit; a clip that goes farther than 16 m has a coarser one."""
 MAX_FPS = 30.0
+NOTEBOOK_SECONDS = 60.0
+"""A notebook shows this much of a motion, so that its file stays under 360 KB a view."""
+NOTEBOOK_HEIGHT = 480
+"""Pixels."""
 
 
-def player_page(motions: Sequence[Motion], titles: Sequence[str] | None = None) -> str:
-    """The page's HTML; the titles name the motions in its menu."""
+class PackedMotion(TypedDict):
+    """A motion in the page's data."""
+
+    title: str
+    fps: float
+    frames: int
+    unit: float
+    """Meters of one unit of the joints."""
+    size: float
+    """Of the body, relative to our skeleton's."""
+    joints: str
+    """Base64 of little-endian int16 [frames, 22, 3]."""
+
+
+def player_page(motions: Sequence[MotionLike], titles: Sequence[str] | None = None) -> str:
+    """The page's HTML. The titles name the motions in its menu; without titles, their own names do."""
     assert motions, "a player needs a motion"
     titles = titles or [motion.name for motion in motions]
-    limbs = [(limb, _sparse(limb.start), _sparse(limb.end)) for limb in FIGURE]
+    return _fill_page([_pack(m.joints, m.fps, title) for m, title in zip(motions, titles, strict=True)])
+
+
+def notebook_view(motion: MotionLike) -> str:
+    """A page in a frame, so that the pages of several motions in one notebook do not meet.
+
+    Of a motion longer than NOTEBOOK_SECONDS the beginning is shown, and the title says so.
+    """
+    shown = motion.joints[: max(round(NOTEBOOK_SECONDS * motion.fps), 1)]
+    cut = f"the first {NOTEBOOK_SECONDS:g} s" if len(shown) < len(motion.joints) else ""
+    title = ", ".join(filter(None, (motion.name, cut)))
+    page = html.escape(_fill_page([_pack(shown, motion.fps, title)]), quote=True)
+    style = f"width: 100%; height: {NOTEBOOK_HEIGHT}px; border: 0"
+    return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{page}"></iframe>'
+
+
+def _fill_page(motions: Sequence[PackedMotion]) -> str:
+    """The page with these motions and our figure as its data."""
+    limbs = [(limb, _place_to_pairs(limb.start), _place_to_pairs(limb.end)) for limb in FIGURE]
     data = {
         "capsules": [{"start": a, "end": b, "radii": limb.radii, "part": limb.part} for limb, a, b in limbs],
         "colors": COLORS,
-        "motions": [_packed(motion, title) for motion, title in zip(motions, titles, strict=True)],
+        "motions": motions,
     }
     # Inside a script element, only "<" could end the data or open a comment; titles hold "<my-concept>".
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
@@ -40,19 +80,22 @@ def player_page(motions: Sequence[Motion], titles: Sequence[str] | None = None) 
     return template.replace("__MOTIONS__", text)
 
 
-def _packed(motion: Motion, title: str) -> dict[str, Any]:
-    motion = motion.resample(MAX_FPS) if motion.fps > MAX_FPS else motion
-    joints = placed(motion)
-    unit = max(FINEST_UNIT, float(np.abs(joints).max()) / 32767)
+def _pack(joints: Float[np.ndarray, "frames 22 3"], fps: float, title: str) -> PackedMotion:
+    """A motion as the page reads it."""
+    if fps > MAX_FPS:
+        joints, fps = resample(joints, fps, MAX_FPS), MAX_FPS
+    standing = stand_figure(joints)
+    unit = max(FINEST_UNIT, float(np.abs(standing).max()) / 32767)
     return {
         "title": title,
-        "fps": motion.fps,
-        "frames": len(joints),
+        "fps": fps,
+        "frames": len(standing),
         "unit": unit,
-        "size": round(figure_size(motion), 4),
-        "joints": base64.b64encode(np.rint(joints / unit).astype("<i2").tobytes()).decode("ascii"),
+        "size": round(figure_size(joints), 4),
+        "joints": base64.b64encode(np.rint(standing / unit).astype("<i2").tobytes()).decode("ascii"),
     }
 
 
-def _sparse(place: Place) -> list[tuple[int, float]]:
+def _place_to_pairs(place: Place) -> list[tuple[int, float]]:
+    """The weighted sum of joints as pairs of joint and weight."""
     return [(JOINTS.index(joint), weight) for joint, weight in place.items()]

@@ -10,7 +10,7 @@ Meters, seconds, Y up.
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.features import _gaussian
+from lead.motion.smoothing import gaussian_smooth
 
 GRAVITY = 9.81
 _FALL = 1.7
@@ -57,7 +57,7 @@ def _fall(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> float:
 def _steps(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> float:
     """Steps a second, if they are too many for their length; else 0."""
     path = joints[:, 0][:, [0, 2]]
-    velocity = _gaussian(np.gradient(path, axis=0), 0.25 * fps) * fps if len(path) > 1 else np.zeros_like(path)
+    velocity = gaussian_smooth(np.gradient(path, axis=0), 0.25 * fps) * fps if len(path) > 1 else np.zeros_like(path)
     speed = np.linalg.norm(velocity, axis=-1)
     ways = speed > _SPEED
     if ways.sum() < fps:
@@ -65,7 +65,7 @@ def _steps(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> float:
     leg = np.linalg.norm(np.diff(joints[:, [1, 4, 7]], axis=1), axis=-1).mean(axis=0).sum()
     gap = (joints[:, 7] - joints[:, 8])[:, [0, 2]]
     gap = np.einsum("fi,fi->f", gap, velocity / np.maximum(speed, 1e-6)[:, None])[ways]
-    gap = _gaussian((gap - gap.mean())[:, None], 0.03 * fps)[:, 0]
+    gap = gaussian_smooth((gap - gap.mean())[:, None], 0.03 * fps)[:, 0]
     often = np.count_nonzero(np.diff(np.sign(gap))) / len(gap) * fps
     length = speed[ways].mean() / max(often, 1e-6)
     far = gap.std() * np.sqrt(2) > _STRIDE * leg

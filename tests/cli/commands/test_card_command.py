@@ -16,7 +16,7 @@ import cli.credits
 from concepts import Concept
 from concepts.thumbnail import MAX_CHARACTERS, png_to_thumbnail, thumbnail_to_png
 from lead import Motion
-from lead.motion.render.contact_sheet import THUMBNAIL_SIDE, thumbnail
+from lead.motion.render.sheets import THUMBNAIL_SIDE, thumbnail
 
 Run = Callable[..., Result]
 QUICK = ("--token", "<limp>", "--steps", 1, "--quality", "fast", "-o", "limp.safetensors")

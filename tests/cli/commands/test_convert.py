@@ -15,7 +15,7 @@ from cli import invert, write_outputs
 from cli.commands import view
 from lead import Motion
 from lead.motion.bodies import smpl_mesh as bodies
-from lead.motion.features import facing
+from lead.motion.heading import facing
 from lead.motion.render.video import LAYOUTS, Layout
 
 

@@ -73,7 +73,7 @@ def test_up_is_z_unless_the_body_stands_along_y(read):
 def test_rate_and_unit_can_be_stated(read):
     values, trans = poses()
     reference = read(poses=values, trans=trans, fps=60)
-    motion = read(ReadOptions(fps=60, unit="cm"), poses=values, trans=trans / UNITS["cm"])
+    motion = read(ReadOptions(fps=60.0, unit="cm"), poses=values, trans=trans / UNITS["cm"])
     assert motion.fps == 60
     np.testing.assert_allclose(motion.joints, reference.joints, atol=1e-6)
     still = read(poses=values, fps=60)

@@ -1,6 +1,7 @@
 """The player page: its data are the motions, it is small, and it asks nothing of any network."""
 
 import base64
+import html
 import json
 import re
 
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 
 from lead.motion.motion import Motion
-from lead.motion.render.figure import figure_ends, figure_radii, placed
-from lead.motion.render.player import player_page
+from lead.motion.render.figure import figure_ends, figure_radii, stand_figure
+from lead.motion.render.player import NOTEBOOK_SECONDS, player_page
 from lead.motion.skeleton import tpose
 
 
@@ -33,7 +34,7 @@ def test_holds_the_motions_as_they_are_placed() -> None:
     data = page_data(player_page([moved(), moved(5)], ["one", "two"]))
     told = [(motion["title"], motion["fps"], motion["frames"], motion["size"]) for motion in data["motions"]]
     assert told == [("one", 30.0, 12, 1.0), ("two", 30.0, 5, 1.0)]
-    np.testing.assert_allclose(joints_of(data["motions"][0]), placed(moved()), atol=0.00026)
+    np.testing.assert_allclose(joints_of(data["motions"][0]), stand_figure(moved().joints), atol=0.00026)
 
 
 def test_the_page_puts_limbs_where_we_do() -> None:
@@ -43,13 +44,14 @@ def test_the_page_puts_limbs_where_we_do() -> None:
         [sum(weight * joints[joint] for joint, weight in limb[side]) for side in ("start", "end")]
         for limb in data["capsules"]
     ]
-    np.testing.assert_allclose(ends, figure_ends(placed(moved())[3]), atol=0.002)
-    np.testing.assert_allclose([np.array(limb["radii"]) * size for limb in data["capsules"]], figure_radii(moved()))
+    np.testing.assert_allclose(ends, figure_ends(stand_figure(moved().joints)[3]), atol=0.002)
+    radii = [np.array(limb["radii"]) * size for limb in data["capsules"]]
+    np.testing.assert_allclose(radii, figure_radii(moved().joints))
 
 
 def test_a_long_way_still_fits_into_16_bits() -> None:
     packed = page_data(player_page([moved(meters=100.0)]))["motions"][0]
-    np.testing.assert_allclose(joints_of(packed), placed(moved(meters=100.0)), atol=0.002)
+    np.testing.assert_allclose(joints_of(packed), stand_figure(moved(meters=100.0).joints), atol=0.002)
 
 
 def test_is_small() -> None:
@@ -76,3 +78,24 @@ def test_asks_nothing_of_a_network() -> None:
     page = page.replace(re.search(r'"joints":"([^"]*)"', page)[1], "")
     assert "default-src 'none'" in page
     assert not re.search(r"https?:|//\w|\bsrc=|\bfetch\(|XMLHttp|WebSocket|@import|url\(|import\(", page)
+
+
+def framed_page(view: str) -> str:
+    """The page within a notebook's frame."""
+    found = re.fullmatch(r'<iframe sandbox="allow-scripts" style="[^"]*" srcdoc="([^"<>]*)"></iframe>', view)
+    assert found, view[:200]
+    return html.unescape(found[1])
+
+
+def test_a_motion_shows_itself_in_a_notebook() -> None:
+    motion = Motion(moved().joints, 30.0, name='a "walk" & </iframe>')
+    assert framed_page(motion._repr_html_()) == motion.to_html() == player_page([motion])
+    assert page_data(motion.to_html())["motions"][0]["title"] == motion.name
+
+
+def test_a_notebook_shows_the_beginning_of_a_long_motion() -> None:
+    motion = Motion(moved(round(20 * NOTEBOOK_SECONDS) + 200, fps=20.0).joints, 20.0, name="long")
+    (shown,) = page_data(framed_page(motion._repr_html_()))["motions"]
+    assert (shown["frames"], shown["title"]) == (20 * NOTEBOOK_SECONDS, "long, the first 60 s")
+    fast = Motion(moved(round(120 * NOTEBOOK_SECONDS) + 200, fps=120.0, meters=200.0).joints, 120.0)
+    assert len(fast._repr_html_()) < 370 * 1024

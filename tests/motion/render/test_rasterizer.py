@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lead.motion.motion import Motion
-from lead.motion.render.figure import COLORS, FIGURE, SOLE, figure_ends, figure_radii, placed
-from lead.motion.render.rasterizer import SHADOW_CELLS, SHADOW_REACH, Stage, View, _shadow_map, framed, shots
+from lead.motion.render.figure import COLORS, FIGURE, SOLE, figure_ends, figure_radii, stand_figure
+from lead.motion.render.rasterizer import SHADOW_CELLS, SHADOW_REACH, Stage, View, _shadow_map, fit_view, pose_figures
 from lead.motion.skeleton import tpose
 
 VIEW = View(120, 160)
@@ -20,10 +20,10 @@ def facing_east(frames: int = 30) -> Motion:
     return Motion((tpose() @ to_east.T + path[:, None]).astype(np.float32), fps=30.0)
 
 
-def drawn(motion: Motion, frame: int = 0, view: View = VIEW) -> np.ndarray:
-    shot = shots(motion)
-    stage = Stage(framed(view, [shot]))
-    return stage.draw(shot.ends[frame], shot.radii, shot.targets[frame]).astype(int)
+def draw(motion: Motion, frame: int = 0, view: View = VIEW) -> np.ndarray:
+    figures = pose_figures(motion.joints, motion.fps)
+    stage = Stage(fit_view(view, [figures]))
+    return stage.draw(figures.ends[frame], figures.radii, figures.targets[frame]).astype(int)
 
 
 def share(picture: np.ndarray, part: str) -> np.ndarray:
@@ -32,7 +32,7 @@ def share(picture: np.ndarray, part: str) -> np.ndarray:
 
 
 def test_is_placed_on_the_floor_facing_us() -> None:
-    joints = placed(facing_east())
+    joints = stand_figure(facing_east().joints)
     assert joints[..., 1].min() == pytest.approx(SOLE, abs=1e-4)
     np.testing.assert_allclose(joints[0, 0, [0, 2]], 0, atol=1e-5)
     np.testing.assert_allclose(joints[-1, 0], joints[0, 0] + [0, 0, 2], atol=1e-4)
@@ -42,7 +42,7 @@ def test_is_placed_on_the_floor_facing_us() -> None:
 def test_a_turn_all_round_starts_facing_us() -> None:
     turns = np.linspace(0, 2 * np.pi, 40, endpoint=False) + 1.0
     around = np.stack([[[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]] for a in turns])
-    joints = placed(Motion((tpose() @ around.transpose(0, 2, 1)).astype(np.float32)))
+    joints = stand_figure(tpose() @ around.transpose(0, 2, 1))
     np.testing.assert_allclose(joints[0], tpose() + np.array([0, SOLE, 0]), atol=1e-3)
 
 
@@ -50,12 +50,12 @@ def test_the_figure_is_symmetric_and_grows_with_the_body() -> None:
     ends = figure_ends(tpose())
     sides = {part: ends[[limb.part == part for limb in FIGURE]] for part in ("left", "right")}
     np.testing.assert_allclose(sides["left"] * [-1, 1, 1], sides["right"], atol=0.02)
-    small, large = (Motion((tpose() * size)[None].astype(np.float32)) for size in (1.0, 1.5))
+    small, large = ((tpose() * size)[None] for size in (1.0, 1.5))
     np.testing.assert_allclose(figure_radii(large), 1.5 * figure_radii(small), rtol=1e-5)
 
 
 def test_left_is_seen_on_the_right_and_all_is_within() -> None:
-    picture = drawn(facing_east())
+    picture = draw(facing_east())
     assert np.nonzero(share(picture, "left"))[1].mean() > np.nonzero(share(picture, "right"))[1].mean() + 20
     limbs = share(picture, "left") | share(picture, "right")
     assert not np.concatenate([limbs[0], limbs[-1], limbs[:, 0], limbs[:, -1]]).any()
@@ -63,7 +63,7 @@ def test_left_is_seen_on_the_right_and_all_is_within() -> None:
 
 def test_what_is_nearer_hides_what_is_farther() -> None:
     view = replace(VIEW, azimuth=np.pi / 2, elevation=0.05)  # from the person's left
-    seen = {part: share(drawn(facing_east(), view=view), part).sum() for part in ("left", "right")}
+    seen = {part: share(draw(facing_east(), view=view), part).sum() for part in ("left", "right")}
     assert seen["left"] > 4 * seen["right"] > 0
 
 
@@ -79,7 +79,7 @@ def test_the_ground_stands_still_while_the_camera_follows() -> None:
 
 def test_the_shadow_is_under_the_figure_and_fades_with_its_height() -> None:
     ends = figure_ends(tpose())
-    radii = figure_radii(facing_east())
+    radii = figure_radii(facing_east().joints)
     low, high = (
         _shadow_map(ends[..., [0, 2]], ends[..., 1].mean(axis=-1) + lift, radii.mean(axis=-1)) for lift in (0.0, 1.0)
     )
@@ -91,11 +91,11 @@ def test_the_shadow_is_under_the_figure_and_fades_with_its_height() -> None:
 
 
 def test_seen_from_above() -> None:
-    assert share(drawn(facing_east(), view=replace(VIEW, elevation=1.5)), "left").any()
+    assert share(draw(facing_east(), view=replace(VIEW, elevation=1.5)), "left").any()
 
 
 def test_a_person_of_no_size_is_drawn_too() -> None:
-    nobody = shots(Motion(np.zeros((20, 22, 3)), 20.0))
-    view = framed(View(100, 100), [nobody])
+    nobody = pose_figures(np.zeros((20, 22, 3)), 20.0)
+    view = fit_view(View(100, 100), [nobody])
     assert np.isfinite(view.focal) and view.focal > 0
     assert (nobody.radii > 0).all()

@@ -34,7 +34,7 @@ def limbs(picture: np.ndarray) -> int:
 
 def test_a_gif_plays_at_the_motions_pace(tmp_path: Path) -> None:
     heard = []
-    path = write_video([gliding(31, fps=30.0)], ["one"], tmp_path / "a.gif", lambda *done: heard.append(done))
+    path = write_video([gliding(31, fps=30.0)], tmp_path / "a.gif", ["one"], lambda *done: heard.append(done))
     with Image.open(path) as gif:
         assert (gif.n_frames, gif.info["duration"], gif.info["loop"], gif.size) == (21, 50, 0, (96, 128))
         frames = []
@@ -66,7 +66,7 @@ def test_many_take_rows_of_four() -> None:
 
 def test_too_many_for_one_video(tmp_path: Path) -> None:
     with pytest.raises(MotionError, match=r"a\.gif: 17 motions.*at most 16, or html"):
-        write_video([gliding(2)] * 17, ["a"] * 17, tmp_path / "a.gif")
+        write_video([gliding(2)] * 17, tmp_path / "a.gif")
 
 
 def test_sizes_suit_h264() -> None:
@@ -79,7 +79,7 @@ def test_sizes_suit_h264() -> None:
 def test_an_mp4_holds_every_frame(tmp_path: Path, fps: float, rate: float, frames: int) -> None:
     import av
 
-    path = write_video([gliding(12, fps)], ["one"], tmp_path / "a.mp4")
+    path = write_video([gliding(12, fps)], tmp_path / "a.mp4")
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         decoded = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
@@ -93,6 +93,6 @@ def test_an_mp4_holds_every_frame(tmp_path: Path, fps: float, rate: float, frame
 def test_without_pyav_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(video.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MotionError, match=r"pip install 'lead-invert\[video\]'"):
-        write_video([gliding()], ["one"], tmp_path / "a.mp4")
+        write_video([gliding()], tmp_path / "a.mp4")
     check_video(".gif")
     assert not list(tmp_path.iterdir())

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from lead.motion.motion import Motion
-from lead.motion.render.contact_sheet import CELL_HEIGHT, CELL_WIDTH, GAP, MARGIN, TITLE_HEIGHT, contact_sheet
 from lead.motion.render.figure import COLORS
+from lead.motion.render.sheets import CELL_HEIGHT, CELL_WIDTH, GAP, MARGIN, TITLE_HEIGHT, contact_sheet
 from lead.motion.skeleton import tpose
 
 
