@@ -90,7 +90,7 @@ class _Packing:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.arrays: list[Float[np.ndarray, "frames feats"]] = []
+        self.arrays: list[Float[np.ndarray, "_ feats"]] = []
         self.names: list[str] = []
         self.captions: list[tuple[str, ...]] = []
         self.left_out: dict[str, list[str]] = {}

@@ -42,7 +42,8 @@ from lead.motion.skeleton import HUMANML3D
 
 Progress = Callable[[int, int], None]
 """Called with the number of clips done and of all clips."""
-Joints = Float[np.ndarray, "frames 22 3"]
+Joints = Float[np.ndarray, "_ 22 3"]
+"""Joints of a clip of any length, in meters."""
 
 
 class _Variations:

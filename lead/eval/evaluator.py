@@ -163,7 +163,7 @@ class Evaluator(nn.Module):
 
     @torch.no_grad()
     def embed_motions(
-        self, features: Sequence[Float[np.ndarray, "frames feats"]], batch: int = 64
+        self, features: Sequence[Float[np.ndarray, "_ feats"]], batch: int = 64
     ) -> Float[np.ndarray, "clips d"]:
         """`encode_motion` of any number of clips of any lengths, without dropout and gradients."""
         order = np.argsort([len(clip) for clip in features], kind="stable")
@@ -231,7 +231,7 @@ def _make_head(d_in: int, d: int) -> nn.Module:
 
 
 def pad_features(
-    features: Sequence[Float[np.ndarray, "frames feats"]], device: torch.device | str = "cpu"
+    features: Sequence[Float[np.ndarray, "_ feats"]], device: torch.device | str = "cpu"
 ) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, " batch"]]:
     """Clips of several lengths as one tensor, zeros behind each, and their lengths."""
     lengths = torch.tensor([len(clip) for clip in features])

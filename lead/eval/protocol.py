@@ -54,7 +54,8 @@ CHUNK = 512
 
 Evaluation = dict[str, dict[str, Estimate]]
 """Row -> figure -> mean with interval; keys as in ROWS and COLUMNS."""
-Features = Float[np.ndarray, "frames feats"]
+Features = Float[np.ndarray, "_ feats"]
+"""Of a clip of any length."""
 Item = Motion | Features
 """What is judged: a motion, whose joints are turned into features again, or features as they are."""
 Decode = Callable[[Float[Tensor, "batch latents d_latent"], Int[Tensor, " batch"]], Sequence[Item]]
@@ -63,6 +64,7 @@ Extra = Callable[[Sequence[Clip], Sequence[Motion]], dict[str, float]]
 """Further figures of motions that belong to clips."""
 
 
+@typing.runtime_checkable
 class Embedder(typing.Protocol):
     """An evaluator: ours, or the published one."""
 
@@ -74,6 +76,7 @@ class Embedder(typing.Protocol):
     def embed_motions(self, features: Sequence[Features]) -> Float[np.ndarray, "clips d"]: ...
 
 
+@typing.runtime_checkable
 class Generate(typing.Protocol):
     """Generates motions of both rows for captions, lengths in frames, and a seed."""
 

@@ -197,7 +197,7 @@ class T2MEvaluator(nn.Module):
 
     @torch.no_grad()
     def embed_motions(
-        self, features: Sequence[Float[np.ndarray, "frames feats"]], batch: int = 64
+        self, features: Sequence[Float[np.ndarray, "_ feats"]], batch: int = 64
     ) -> Float[np.ndarray, "clips d"]:
         """Embeddings of clips of features in their own units.
 
@@ -266,7 +266,8 @@ def read_tokens(data: str | Path, splits: Iterable[str]) -> dict[str, list[str]]
 
 
 def _read_states(path: Path) -> dict[str, dict[str, Tensor]]:
-    _require_file(path, f"the published T2M evaluator's text_mot_match/model/finest.tar (weights: the links in {SOURCE})")
+    what = f"the published T2M evaluator's text_mot_match/model/finest.tar (weights: the links in {SOURCE})"
+    _require_file(path, what)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
@@ -308,14 +309,15 @@ def _find_meta(path: Path) -> Path:
 
 def _read_stats(meta: Path, feats: int) -> Stats:
     for name in ("mean.npy", "std.npy"):
-        _require_file(meta / name, f"the T2M evaluator's own statistics: Comp_v6_*/meta of the weights that {SOURCE} links")
-    stats = Stats(*(np.load(meta / name, allow_pickle=False) for name in ("mean.npy", "std.npy")))
-    if stats.mean.shape != (feats,) or stats.std.shape != (feats,):
+        what = f"the T2M evaluator's own statistics: Comp_v6_*/meta of the weights that {SOURCE} links"
+        _require_file(meta / name, what)
+    mean, std = (np.load(meta / name, allow_pickle=False) for name in ("mean.npy", "std.npy"))
+    if mean.shape != (feats,) or std.shape != (feats,):
         raise LeadError(
-            f"{meta} has statistics of shapes {stats.mean.shape} and {stats.std.shape}; the evaluator reads {feats} "
+            f"{meta} has statistics of shapes {mean.shape} and {std.shape}; the evaluator reads {feats} "
             "numbers a frame: take both from one data set's archive"
         )
-    return stats
+    return Stats(mean, std)
 
 
 class _PlainUnpickler(pickle.Unpickler):

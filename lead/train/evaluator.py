@@ -70,7 +70,7 @@ def train_evaluator(
 
 
 def _embed_batch(
-    stage: Stage[Evaluator], pairs: Sequence[tuple[Float[np.ndarray, "frames feats"], str]]
+    stage: Stage[Evaluator], pairs: Sequence[tuple[Float[np.ndarray, "_ feats"], str]]
 ) -> tuple[Float[Tensor, "batch d"], Float[Tensor, "batch d"]]:
     """Embeddings of the captions and of the clips; each process computes its rows."""
     features, lengths = pad_features([features for features, _ in pairs], stage.device)

@@ -89,8 +89,8 @@ def launch(command: Sequence[str], processes: int = 1) -> tuple[int, str]:
     """Runs a command as so many processes that find each other; exit code and standard output of one of them.
 
     That is the first that failed, else the main one.  The main one writes its standard error to ours.  Ctrl-C is
-    handed on once and waited for: the exit code is then INTERRUPTED.  Another Ctrl-C ends all at once.  Raises LeadError
-    with the end of its standard error where another than the main process failed and printed nothing.
+    handed on once and waited for: the exit code is then INTERRUPTED.  Another Ctrl-C ends all at once.  Where another
+    than the main process failed and printed nothing, raises LeadError with the end of its standard error.
     """
     if processes == 1:
         return _run_one(command)

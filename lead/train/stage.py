@@ -107,7 +107,7 @@ class Stage(Generic[M]):
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), train.lr, weight_decay=train.weight_decay, betas=(0.9, 0.99), fused=True
         )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._scale_rate)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: self._scale_rate(step))
         self.step = 0
         self.best: Best | None = None
         self.draws = torch.Generator()

@@ -253,7 +253,8 @@ def retrieval(model: TextStage, clips: Sequence[Clip], size: int = 32, rounds: i
         scores = texts[index] @ motions[index].T
         rank = (scores > np.diag(scores)[:, None]).sum(1)
         hits.append([(rank < k).mean() for k in (1, 2, 3)])
-    return np.array(hits, dtype=np.float64).mean(axis=0)
+    recalls: Float[np.ndarray, "3"] = np.mean(hits, axis=0)
+    return recalls
 
 
 def _measure_retrieval(model: TextStage, clips: Sequence[Clip]) -> dict[str, float]:

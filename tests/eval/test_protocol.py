@@ -41,7 +41,7 @@ PROTOCOL = Protocol(replications=2, multimodal_texts=3, multimodal_samples=4, ba
 RECORDED = 1000.0  # the latents of recorded motions say where the fake keeps them
 
 
-class FakeBase:
+class FakeBase(Lead):
     """Reconstructs perfectly; generates people in a T-pose, as high as their latents' first number."""
 
     device = torch.device("cpu")

@@ -95,7 +95,7 @@ def test_stages_make_a_base_that_generates(data, run, tmp_path):
     path = base.save(tmp_path / "base.safetensors", compact=True)
     loaded = Lead.load(path)
     assert (loaded.name, loaded.license, loaded.config) == ("tiny", "Apache-2.0", base.config)
-    assert loaded.generate(["a person walks"], seconds=2)[0].joints.shape == (40, 22, 3)
+    assert loaded.generate(["a person walks"], seconds=2.0)[0].joints.shape == (40, 22, 3)
     assert float(loaded.vae.latent_scale) > 0
 
 
