@@ -253,8 +253,7 @@ def retrieval(model: TextStage, clips: Sequence[Clip], size: int = 32, rounds: i
         scores = texts[index] @ motions[index].T
         rank = (scores > np.diag(scores)[:, None]).sum(1)
         hits.append([(rank < k).mean() for k in (1, 2, 3)])
-    recalls: Float[np.ndarray, "3"] = np.mean(hits, axis=0)
-    return recalls
+    return np.asarray(np.mean(hits, axis=0))
 
 
 def _measure_retrieval(model: TextStage, clips: Sequence[Clip]) -> dict[str, float]:
