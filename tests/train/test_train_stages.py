@@ -377,3 +377,22 @@ def test_a_gpu_trains_every_stage(data, tmp_path):
     assert next(vae.parameters()).is_cuda
     last = read_result(tmp_path, "vae")
     assert last["peak_gpu_gb"] > 0 and last["val_joint_error_cm"] > 0
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_ctrl_c_is_handed_on_and_waited_for(processes, tmp_path):
+    worker = (
+        "import os, sys, time, pathlib\n"
+        f"pathlib.Path({str(tmp_path)!r}, os.environ.get('RANK', '0')).touch()\n"
+        "try: time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(0.2); print('saved'); sys.exit(130)"
+    )
+    launcher = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); from lead.train.processes import launch\n"
+        f"print(launch([sys.executable, '-c', {worker!r}], {processes}))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", launcher], stdout=subprocess.PIPE, text=True)
+    while len(list(tmp_path.iterdir())) < processes and child.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    child.send_signal(signal.SIGINT)
+    assert child.communicate(timeout=60)[0] == "(130, 'saved\\n')\n"
