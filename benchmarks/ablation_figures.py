@@ -22,7 +22,7 @@ from lead import Lead, Motion
 from lead.data.dataset import Clip
 from lead.eval import metrics
 from lead.eval.evaluator import Evaluator
-from lead.eval.protocol import captioned_clips
+from lead.eval.protocol import load_captioned_clips
 
 Figures = dict[str, dict[str, list[float]]]
 """Setting -> figure -> values that pair up between rows."""
@@ -62,7 +62,7 @@ class Split:
 
     @classmethod
     def read(cls, data: Path, split: str, evaluator: Evaluator) -> "Split":
-        clips = captioned_clips(data, split)
+        clips = load_captioned_clips(data, split)
         real = evaluator.embed_motions([Motion.from_features(clip.features).features() for clip in clips])
         return cls(clips, torch.tensor([len(clip.features) - 1 for clip in clips]), real)
 

@@ -42,8 +42,8 @@ from lead.errors import LeadError
 from lead.eval.evaluator import Evaluator
 from lead.networks.projector import Projector, ProjectorConfig
 from lead.train.assemble import assemble
-from lead.train.projector import PROJECTOR_TRAIN, Frozen, ProjectorLoss, fit_projector, load_frozen, matching_config
-from lead.train.stage import load_part
+from lead.train.parts import load_part
+from lead.train.projector import PROJECTOR_TRAIN, Frozen, ProjectorLoss, fit_projector, load_frozen, match_config
 
 RUNS = REPOSITORY / "runs"
 ALIGN = 0.1
@@ -168,7 +168,7 @@ class Bench:
         """The row's projector: from its folder, or trained now."""
         path, b = folder / "projector.safetensors", self.budget
         if not path.is_file():
-            config = replace(matching_config(self.frozen), **row.config)
+            config = replace(match_config(self.frozen), **row.config)
             train = replace(
                 PROJECTOR_TRAIN, steps=b.steps, batch=b.batch, seed=seed, warmup=min(100, b.steps), ema=0.99
             )

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lead.data.dataset import STYLE_TOKEN, load, load_captioned
+from lead.data.dataset import load, load_captioned
+from lead.data.layout import STYLE_TOKEN
 from lead.motion.features import Stats
 from lead.networks.build import AnyVAE, denoiser_config
 from lead.networks.layers import lengths_to_mask
@@ -23,9 +24,10 @@ from lead.networks.vae import MotionVAE
 from lead.text.tower import TextTower
 from lead.train.assemble import load_diffusion, load_tower, load_vae
 from lead.train.diffusion import DIFFUSION_TRAIN, fit_denoiser
-from lead.train.latents import VALIDATION, Captions, Latents, latent_clips
-from lead.train.stage import Stage, TrainConfig, load_part, save_part
-from lead.train.vae import ClipBatches, VAELoss, spread, tensors, training_clips, unit_scale, vae_loss
+from lead.train.latents import VALIDATION, Captions, Latents, encode_clips
+from lead.train.parts import load_part, save_part
+from lead.train.stage import Stage, TrainConfig
+from lead.train.vae import ClipBatches, VAELoss, load_training_clips, subsample, to_tensors, unit_scale, vae_loss
 
 SPLITS = ("train", "train_varied")  # what a denoiser sees
 FINE_TUNE = TrainConfig(steps=600, batch=64, lr=1e-4, warmup=50, ema=0.99, keep="last", save_every=100)
@@ -79,15 +81,15 @@ def train_aligned(data: Path, run: Path, folder: Path, align: float, train: Alig
 def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainConfig) -> None:
     """The VAE's own loss, and `align` times L_align of the pooled means of captioned clips."""
     tower, stats = load_tower(run), Stats.read(data)
-    clips = training_clips(data, stats, SPLITS[1:], repeat=4)
+    clips = load_training_clips(data, stats, SPLITS[1:], repeat=4)
     torch.manual_seed(train.seed)
     model = HeadedVAE(load_vae(run).requires_grad_(True), tower.d_text)
     loss = AlignedLoss(align)
     stage = Stage("vae", model, folder, train, config=model.vae.config, loss=loss)
     batches = ClipBatches(clips, train)
     for step in stage.steps():
-        batch = batches.at(step)
-        features, lengths = tensors(batch, stage.device)
+        batch = batches.draw(step)
+        features, lengths = to_tensors(batch, stage.device)
         with stage.accelerator.autocast():
             total, parts = vae_loss(stage.model.vae, features, lengths, stats, loss.vae)
             rows, text = captioned(tower, batch.captions)
@@ -95,7 +97,7 @@ def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainCon
                 parts["align"] = alignment_loss(stage.model.pool(features[rows], lengths[rows]), text)
                 total = total + align * parts["align"]
         stage.update(total, parts)
-    vae = stage.kept().vae
+    vae = stage.select_model().vae
     if isinstance(vae, MotionVAE):
         vae.latent_scale.copy_(unit_scale(vae, clips))
     stage.close(lambda: save_part(folder / "vae.safetensors", vae, "vae", vae.config))
@@ -113,7 +115,7 @@ def latents_of(vae: AnyVAE, data: Path, known: Latents) -> Latents:
     stats, captions = Stats.read(data), Captions()
     present = [split for split in SPLITS if (data / f"{split}.txt").is_file()]
     clips = [load_captioned(data, stats) if split == "train" else load(data, split, stats) for split in present]
-    made = [latent_clips(vae, part, captions) for part in (*clips, spread(load(data, VALIDATION, stats)))]
+    made = [encode_clips(vae, part, captions) for part in (*clips, subsample(load(data, VALIDATION, stats)))]
     sources = [replace(own, texts=old.texts) for own, old in zip(made, known.sources, strict=False)]
     val = replace(made[-1], texts=known.val.texts)
     return replace(known, sources=tuple(sources[: len(present)]), val=val, fingerprint=f"{known.fingerprint}, aligned")

@@ -38,11 +38,12 @@ from benchmarks.judge import (
 )
 from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints, write_folder
 from lead import Lead, Motion
-from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT, Clip, prepare
+from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT, Clip
+from lead.data.prepare import prepare_data
 from lead.errors import LeadError
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import mean_joint_error
-from lead.eval.protocol import Extra, Protocol, evaluate, notes, reconstructed
+from lead.eval.protocol import Extra, Protocol, evaluate, explain_protocol, reconstruct
 from lead.motion.features import joints_to_features
 
 DATA = REPOSITORY / "runs" / "data"
@@ -57,7 +58,7 @@ def prepared_data(folder: Path = DATA) -> Path:
     if not (folder / "Mean.npy").is_file():
         clips = folder.with_name(f"{folder.name}-clips")
         write_folder(clips)
-        prepare(clips, folder)
+        prepare_data(clips, folder)
     return folder
 
 
@@ -76,7 +77,7 @@ def recognition(base: Lead, judge: Judge) -> dict[str, dict[str, float]]:
     rows = parted("newstyle_eval")[1] + real_clips()["newstyle_exemplar"]
     motions = real_motions(rows)
     ways = {"recorded": motions}
-    ways |= {name: reconstructed(base, motions, realign) for name, realign in PATHS.items()}
+    ways |= {name: reconstruct(base, motions, realign) for name, realign in PATHS.items()}
     result = {}
     for name, clips in ways.items():
         features = [clip.features() for clip in clips]
@@ -97,7 +98,7 @@ def joint_errors(base: Lead) -> dict[str, dict[str, float]]:
         placed = [Motion.from_features(motion.features()) for motion in motions]  # as the decoder places them
         result[split] = {"clips": len(rows)}
         for name, realign in PATHS.items():
-            pairs = list(zip(placed, reconstructed(base, motions, realign=realign), strict=True))
+            pairs = list(zip(placed, reconstruct(base, motions, realign=realign), strict=True))
             for key, local in (("", False), (" local", True)):
                 errors = [mean_joint_error(a.joints, b.joints, local=local) for a, b in pairs]
                 result[split][name + key] = 100.0 * float(np.mean(errors))
@@ -147,7 +148,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     return {
         "base": base.name,
         "fingerprints": dict(base.fingerprints),
-        "notes": notes(protocol),
+        "notes": explain_protocol(protocol),
         "evaluation": {split: evaluation(split) for split in SPLITS},
         "joint_error_cm": joint_errors(base),
         "recognition": recognition(base, judge),

@@ -30,8 +30,9 @@ from inversion.describe import Description, describe, mean_latent, placed, shown
 from inversion.encoded_clips import cut
 from lead import Lead, LeadError, Motion
 from lead.data.dataset import MAX_FRAMES
-from lead.eval.evaluator import Evaluator, caption_groups
+from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import pairwise_distances
+from lead.train.evaluator import group_by_caption
 
 Place = Callable[[Lead, Sequence[Motion]], torch.Tensor]
 """Motions to a vector that they are compared by."""
@@ -42,7 +43,7 @@ EXAMPLES, KNOWN = ("elderly", "sneak"), ("masculine", "walk")
 
 def captions_found(base: Lead, evaluator: Evaluator, rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     """For each source, and for all: how often each way finds a caption of the clip among the nearest."""
-    group = caption_groups([row["captions"] for row in rows])
+    group = group_by_caption([row["captions"] for row in rows])
     owner = {caption: group[row] for row, clip in enumerate(rows) for caption in clip["captions"]}
     captions = list(owner)
     right = np.array([[owner[caption] == own for caption in captions] for own in group])

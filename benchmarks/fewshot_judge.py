@@ -3,8 +3,8 @@
     python -m benchmarks.fewshot_judge      # its accuracy on real clips
 
 It learns from the nine clips of each style that are not walks, and from the train split's Bandai clips, whose
-styles are classes too (all of them "none" to whoever asks): they tell what content alone does to a clip. No word
-is learned from these; words are learned from the two walks of each style, which are kept for its accuracy. Each style is
+styles are classes too (all of them "none" to whoever asks): they show what content alone does to a clip. No concept
+is learned from these; concepts are learned from the two walks of each style, which measure the judge. Each style is
 acted by a single person in single takes, so style and actor cannot be told apart, and a style's walk may look unlike
 its other clips. Contents other than walking are `benchmarks.judge`'s affair, which knows them
 better; of these walks it takes some for turns or waves. Knows nothing of models.

@@ -245,7 +245,7 @@ def make_tiny_run() -> Path:
     from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
     from lead.networks.vae import MotionVAE, VAEConfig
     from lead.text.tower import TextConfig, TextTower
-    from lead.train.stage import save_part
+    from lead.train.parts import save_part
 
     size = {"width": 8, "layers": 1, "heads": 2}
     text = TextConfig(**size, d_text=8, context=77, merges=20)
@@ -332,16 +332,15 @@ def _make_metrics_seeds() -> list[bytes]:
 
 
 def _read_metrics(path: Path) -> None:
-    from lead.train.logs import Records, finished
+    from lead.train.logs import Logs, read_result
 
-    finished(path.parent, "tiny")
-    Records(path.parent, "tiny").begin({}, 2)
+    read_result(path.parent, "tiny")
+    Logs(path.parent, "tiny").begin({}, 2)
 
 
 def make_data_folder(folder: Path) -> None:
     """Write a data set of two clips."""
-    from lead.data.dataset import describe
-    from lead.data.layout import MIN_CLIP_FRAMES, Rules
+    from lead.data.layout import MIN_CLIP_FRAMES, Rules, write_description
     from lead.motion.skeleton import HUMANML3D
 
     for name in ("new_joint_vecs", "texts"):
@@ -353,7 +352,7 @@ def make_data_folder(folder: Path) -> None:
         (folder / "texts" / f"{name}.txt").write_text(lines)
     (folder / "train.txt").write_text("000000\n000001\n")
     Stats.from_features(features).write(folder)
-    describe(folder, Rules("lead", HUMANML3D, MIN_CLIP_FRAMES, None))
+    write_description(folder, Rules("lead", HUMANML3D, MIN_CLIP_FRAMES, None))
 
 
 def _make_data_seeds(name: str) -> Callable[[], list[bytes]]:
@@ -366,10 +365,10 @@ def _make_data_seeds(name: str) -> Callable[[], list[bytes]]:
 
 
 def _read_data(path: Path) -> None:
-    from lead.data.dataset import check, load
+    from lead.data.dataset import check_data, load
 
     folder = next(parent for parent in path.parents if (parent / "train.txt").exists())
-    check(folder)
+    check_data(folder)
     load(folder, "train")
 
 

@@ -37,7 +37,7 @@ from concepts import Concept, ConceptError
 from inversion import InversionError
 from lead import Lead, LeadError, Motion, MotionError
 from lead.eval.evaluator import Evaluator
-from lead.eval.protocol import reconstructed
+from lead.eval.protocol import reconstruct
 
 EDITION = 5
 """Of the figures and of the judges that are no networks: one more has all cells judged again."""
@@ -161,7 +161,7 @@ class Bench:
         own, others = [as_motion(row) for row in subject.pool], [as_motion(row) for row in unseen]
         ways = [
             self._shares(
-                subject, reconstructed(self.base, own, realign), reconstructed(self.base, others, realign), asks
+                subject, reconstruct(self.base, own, realign), reconstruct(self.base, others, realign), asks
             )
             for realign in (True, False)
         ]

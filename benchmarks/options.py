@@ -28,7 +28,7 @@ from lead.diffusion import Diffusion, DiffusionConfig
 from lead.errors import LeadError
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import frechet_distance, r_precision
-from lead.eval.protocol import captioned_clips, drawn_captions, embedded, judged, real_items
+from lead.eval.protocol import draw_captions, embed_items, judge_items, load_captioned_clips, to_items
 from lead.text.tower import TextTower
 from lead.train.assemble import assemble, load_denoiser
 from lead.train.diffusion import DIFFUSION_TRAIN, fit_denoiser
@@ -88,15 +88,15 @@ def figures(base: Lead, data: Path, evaluator: Evaluator, judge: Judge) -> dict[
     """The row's figures, one replication."""
     found: dict[str, float] = {}
     for split, prefix in (("test", ""), ("compositional", "comp. ")):
-        clips, rows = captioned_clips(data, split), {row["id"]: row for row in pack_rows(split)}
-        captions = drawn_captions(clips, np.random.default_rng(0))
+        clips, rows = load_captioned_clips(data, split), {row["id"]: row for row in pack_rows(split)}
+        captions = draw_captions(clips, np.random.default_rng(0))
         motions = base.generate(
             captions, seconds=[(len(clip.features) - 1) / base.skeleton.fps for clip in clips],
             guidance=GUIDANCE, realign=False, batch=64,
         )  # fmt: skip
         if not prefix:
-            made = judged(evaluator, motions)
-            found["FID"] = frechet_distance(made.embeddings, embedded(evaluator, real_items(clips, published=False)))
+            made = judge_items(evaluator, motions)
+            found["FID"] = frechet_distance(made.embeddings, embed_items(evaluator, to_items(clips, published=False)))
             text = evaluator.embed_texts(captions)
             found["R@3"] = float(r_precision(text, made.embeddings, np.random.default_rng(0))[-1])
         told = [rows[clip.id] for clip in clips]

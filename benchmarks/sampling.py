@@ -32,7 +32,7 @@ from lead.diffusion import Sampler
 from lead.errors import LeadError
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import Estimate, frechet_distance, r_precision
-from lead.eval.protocol import captioned_clips, drawn_captions, embedded, judged, real_items
+from lead.eval.protocol import draw_captions, embed_items, judge_items, load_captioned_clips, to_items
 
 SAMPLERS: tuple[Sampler, ...] = ("ddim", "dpm++")
 STEPS = (3, 5, 7, 10, 20)
@@ -46,18 +46,18 @@ class Bench:
 
     def __init__(self, base: Lead, data: Path, split: str, replications: int) -> None:
         self.base, self.evaluator = base, Evaluator.load()
-        self.clips: list[Clip] = captioned_clips(data, split)
+        self.clips: list[Clip] = load_captioned_clips(data, split)
         self.replications = replications
-        self.real = embedded(self.evaluator, real_items(self.clips, published=False))
+        self.real = embed_items(self.evaluator, to_items(self.clips, published=False))
 
     def point(self, sampler: Sampler, steps: int, guidance: float) -> Point:
         """FID and R@3 over replications, and the seconds of sampling."""
         rows: list[dict[str, float]] = []
         for replication in range(self.replications):
             rng = np.random.default_rng(replication)
-            captions = drawn_captions(self.clips, rng)
+            captions = draw_captions(self.clips, rng)
             motions, seconds = self._generated(captions, partial(self._sampled, sampler, steps, guidance))
-            made = judged(self.evaluator, motions)
+            made = judge_items(self.evaluator, motions)
             r3 = float(r_precision(self.evaluator.embed_texts(captions), made.embeddings, rng)[-1])
             fid = frechet_distance(made.embeddings, self.real)
             rows.append({"fid": fid, "r3": r3, "skate": made.skate, "seconds": 100 * seconds / len(captions)})

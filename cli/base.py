@@ -82,7 +82,7 @@ def prepare(
     \b
     lead data prepare clips/ data/
     """
-    from lead.data.dataset import prepare as prepare_data
+    from lead.data.prepare import prepare_data
 
     del device  # nothing is computed on it; the option is there because every command has it
     existing(source, "CLIPS")
@@ -108,7 +108,7 @@ def vary(
     lead data vary data/
     lead data vary data/ --copies 4
     """
-    from lead.data.dataset import vary_data
+    from lead.data.vary import vary_data
 
     del device  # nothing is computed on it; the option is there because every command has it
     existing(data, "DATA")
@@ -130,7 +130,7 @@ def check(data: DataSet, device: Device = "auto", as_json: Json = False) -> dict
     lead data check HumanML3D/
     lead data check data/ --json
     """
-    from lead.data.dataset import check as check_data
+    from lead.data.dataset import check_data
 
     del device  # nothing is computed on it; the option is there because every command has it
     with working(f"reading {data}"):
@@ -282,7 +282,7 @@ def evaluate(
     lead eval HumanML3D/ --base mld.safetensors --evaluator t2m/text_mot_match/model/finest.tar --glove glove/
     """
     from lead import Lead
-    from lead.eval.protocol import COLUMNS, Protocol, notes, table_rows
+    from lead.eval.protocol import COLUMNS, Protocol, explain_protocol, to_table_rows
     from lead.eval.protocol import evaluate as evaluate_base
 
     where = resolve_device(device)
@@ -296,10 +296,10 @@ def evaluate(
             evaluation = evaluate_base(model, judge, data, name, protocol, steps, guidance, report, chosen)
         splits[name] = {row: {key: asdict(figure) for key, figure in it.items()} for row, it in evaluation.items()}
         if not as_json:
-            rows = [[cell.replace(" ±", "\n±") for cell in row] for row in table_rows(evaluation)]
+            rows = [[cell.replace(" ±", "\n±") for cell in row] for row in to_table_rows(evaluation)]
             table(rows, ("", *COLUMNS.values()), title=f"{model.name} on {data}, split {name}")
     if not as_json:
-        say(fill(notes(protocol), 100))
+        say(fill(explain_protocol(protocol), 100))
     return {"base": model.name, "data": str(data), "protocol": asdict(protocol), "splits": splits}
 
 

@@ -7,7 +7,6 @@ clips. The options that say how clips are read, and on what and where to motions
 commands have the same.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
@@ -225,12 +224,12 @@ def _read_folder(
 def read_captions(clips: Sequence[Path], listing: Path | None = None) -> list[str] | None:
     """For each clip the first of its captions: of `listing`, else of what lies beside the clips; None if nothing does.
 
-    Raises UsageError where some clips have a caption and others have none.
+    Raises UsageError where some clips have a caption and others have none, LeadError where a file of captions is none.
     """
     if listing is not None:
         existing(listing, "--captions")
-    listings = {place: _listed(place) for place in {listing or clip.parent / LISTING for clip in clips}}
-    captions = [_caption(clip, listings[listing or clip.parent / LISTING]) for clip in clips]
+    listings = {place: _read_listing(place) for place in {listing or clip.parent / LISTING for clip in clips}}
+    captions = [_find_caption(clip, listings[listing or clip.parent / LISTING]) for clip in clips]
     without = [str(clip) for clip, caption in zip(clips, captions, strict=True) if not caption]
     if len(without) == len(clips) and listing is None:
         return None
@@ -243,47 +242,27 @@ def read_captions(clips: Sequence[Path], listing: Path | None = None) -> list[st
     return captions
 
 
-Listed = dict[Path | str, list[str]]
+Listed = dict[Path | str, tuple[str, ...]]
 """Captions by a clip's place and by its bare name."""
 
 
-def _listed(listing: Path) -> Listed | None:
+def _read_listing(listing: Path) -> Listed | None:
     """What a captions.jsonl says; None where there is none."""
+    from lead.data.caption_files import read_listing
+
     if not listing.is_file():
         return None
-    rows = [_row(listing, number, line) for number, line in enumerate(_lines(listing), 1) if line.strip()]
-    names: Listed = {Path(name).name: captions for name, captions in rows}
-    return names | {(listing.parent / name).resolve(): captions for name, captions in rows}
+    rows = read_listing(listing)
+    names: Listed = {Path(row.clip).name: row.captions for row in rows}
+    return names | {(listing.parent / row.clip).resolve(): row.captions for row in rows}
 
 
-def _caption(clip: Path, listed: Listed | None) -> str:
+def _find_caption(clip: Path, listed: Listed | None) -> str:
     """The clip's first caption; empty where there is none."""
-    if listed is not None:
-        return next(iter(listed.get(clip.resolve()) or listed.get(clip.name) or [""]))
-    text = clip.with_suffix(".txt")
-    return next((line.strip() for line in _lines(text) if line.strip()), "") if text.is_file() else ""
+    from lead.data.caption_files import read_beside
 
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not UTF-8 text; expected captions.") from None
-
-
-def _row(listing: Path, number: int, line: str) -> tuple[str, list[str]]:
-    try:
-        row = json.loads(line)
-        name, captions = row["clip"], row["captions"]
-    except (ValueError, KeyError, TypeError):
-        name, captions = None, None
-    texts = isinstance(captions, list) and all(isinstance(caption, str) for caption in captions)
-    if not isinstance(name, str) or not name.isprintable() or not texts:
-        raise UsageError(
-            f'{listing}, line {number}: expected {{"clip": "<file>", "captions": ["a person ...", ...]}}, '
-            f"found {line[:80]!r}."
-        )
-    return name, captions
+    captions = read_beside(clip) if listed is None else listed.get(clip.resolve()) or listed.get(clip.name)
+    return captions[0] if captions else ""
 
 
 def _kind(path: Path) -> str:

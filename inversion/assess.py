@@ -21,7 +21,7 @@ from inversion.similarity import Looks, gap, looks, overlap_cm, poses, realigned
 from inversion.templates import ACTIONS, Kind, caption_to_action, recognize_actions
 from lead import Lead
 from lead.data.dataset import MIN_FRAMES
-from lead.eval.clip_quality import SHAKES, UPRIGHT, rise, spikes_of
+from lead.eval.clip_quality import SHAKES, UPRIGHT, find_spikes, rise
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import jitter, mean_joint_error
 from lead.motion import Motion
@@ -175,7 +175,7 @@ def _problems(clip: AssessedClip, joints: Float[np.ndarray, "frames 22 3"], fps:
     if clip.error_cm >= HARDLY_CM:
         degree = "hardly" if clip.error_cm < CANNOT_CM else "not"
         problems.append(f"this base can {degree} draw it ({clip.error_cm:.1f} cm off): a word will only come near it")
-    if spikes := spikes_of(joints, fps):
+    if spikes := find_spikes(joints, fps):
         problems.append(f"a joint jumps at {spikes[0]:.2f} s: a tracking error, or a bad cut")
     elif jitter(joints, fps) > SHAKES:
         problems.append("it shakes: smooth it first, or the word will learn the shaking")

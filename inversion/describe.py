@@ -27,12 +27,10 @@ from inversion.templates import ACTIONS
 from lead import Lead
 from lead.motion import Motion
 from lead.motion.skeleton import JOINTS
-from lead.text import lexicon as wordlists
+from lead.text.lexicon import read_lexicon
 
 MADE, SECONDS = 8, 4.0
 """Motions that a concept is described by."""
-_LISTS = (wordlists.TRAVEL, wordlists.SIDED, wordlists.ACTIONS, wordlists.MANNERS, wordlists.ADJECTIVES,
-          wordlists.PERSONAS)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,8 @@ def motion_words() -> tuple[str, ...]:
 
     Of the tower's 4,195 whole words most are of no motion: they had "kansas" and "salad" near a run.
     """
-    return tuple(sorted({word for text in _LISTS for word in re.findall(r"\b[a-z]{4,}\b", text)}))
+    phrases = read_lexicon().list_phrases()
+    return tuple(sorted({word for phrase in phrases for word in re.findall(r"\b[a-z]{4,}\b", phrase)}))
 
 
 @cache

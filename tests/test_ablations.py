@@ -12,9 +12,9 @@ from benchmarks import ablation_figures, ablations
 from benchmarks.ablation_report import comparisons, judgment, report
 from benchmarks.ablations import DEFAULT, ROWS, main
 from lead.checkpoint import FILE_NAMES
-from lead.data.dataset import prepare
+from lead.data.prepare import prepare_data
 from lead.eval.metrics import Estimate
-from lead.train.stage import save_part
+from lead.train.parts import save_part
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def data(tmp_path_factory):
         rows.append({"clip": f"w{number}.npy", "captions": [f"a person walks {number}"], "split": split})
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = tmp_path_factory.mktemp("out") / "data"
-    prepare(source, out)
+    prepare_data(source, out)
     return out
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from lead.checkpoint import atomic_write, build, parse_json
 from lead.errors import LeadError
 from lead.networks.vae import MotionVAE, VAEConfig
-from lead.train.stage import load_part, save_part
+from lead.train.parts import load_part, save_part
 
 CONFIG = {"inputs": 3, "outputs": 2}
 

@@ -13,13 +13,14 @@ SMALL = {"width": 32, "layers": 1, "heads": 2, "ff": 64}
 
 def train(stage: str, data: Path, run: Path, **options):
     """Any stage at a size that takes milliseconds a step."""
-    from lead.eval.evaluator import EvaluatorConfig, train_evaluator
+    from lead.eval.evaluator import EvaluatorConfig
     from lead.networks.denoiser import DenoiserConfig
     from lead.networks.projector import ProjectorConfig
     from lead.networks.vae import VAEConfig
     from lead.text.tower import TextConfig
     from lead.train.decoder import train_decoder
     from lead.train.diffusion import train_diffusion
+    from lead.train.evaluator import train_evaluator
     from lead.train.projector import train_projector
     from lead.train.stage import TrainConfig
     from lead.train.text import TextLoss, train_text

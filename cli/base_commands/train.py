@@ -1,60 +1,43 @@
 """`lead train`: one stage of a base model, or all of them in order, in one process or several.
 
-Several processes, and every stage of `lead train all`, are this same command started again for each; what they
-print comes back as JSON. Knows nothing of how a stage is trained.
+Several processes, and every stage of `lead train all`, are this same command started again for each; what they print
+comes back as JSON.  The stages are those of `lead.train.stage_table`.  Knows nothing of how a stage is trained.
 """
 
 import json
 import os
 import sys
-from dataclasses import replace
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
 from cli.console import STOPPED, Device, Json, Seed, UsageError, command, existing, resolve_device, say, table
-
-PARTS = {
-    "text": "text", "vae": "vae", "decoder": "decoder", "diffusion": "denoiser", "projector": "projector",
-    "evaluator": "evaluator",
-}  # fmt: skip
-"""The stages in order, and the part that each writes."""
-WHOLE_BATCH = ("text", "projector", "evaluator")
-"""The stages whose loss compares all clips of a batch, which cannot be taken in parts."""
-
-
-class Stage(StrEnum):
-    text = "text"
-    vae = "vae"
-    decoder = "decoder"
-    diffusion = "diffusion"
-    projector = "projector"
-    evaluator = "evaluator"
-    all = "all"
-
-
-class Preset(StrEnum):
-    small = "small"
-    mld = "mld"
-
-
-class Precision(StrEnum):
-    no = "no"
-    bf16 = "bf16"
+from lead.train.stage_table import (
+    STAGES,
+    Precision,
+    Preset,
+    StageName,
+    StageRequest,
+    TrainOptions,
+    is_finished,
+    list_stages,
+    run_stage,
+)
 
 
 @command
 def train(
-    stage: Annotated[Stage, typer.Argument(help="What to train.")],
+    stage: Annotated[Literal[StageName, "all"], typer.Argument(help="What to train.")],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set in HumanML3D's layout.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="RUN", help="The run's folder; the stages share one.")
     ] = Path("run"),
     preset: Annotated[
         Preset, typer.Option(help="The networks: the embedded default's, or MLD's as published.")
-    ] = Preset.small,
+    ] = "small",
     weights: Annotated[
         str | None,
         typer.Option(metavar="CLIP", help="text: take CLIP ViT-L/14's tower, by open_clip's name (openai) or a file."),
@@ -103,46 +86,47 @@ def train(
     torchrun --nproc-per-node 8 --no-python lead train vae data/ --output run/
     """
     existing(data, "DATA")
-    given: dict[str, Any] = {"steps": steps, "batch": batch, "accumulate": accumulate, "lr": lr, "seed": seed}
-    given |= {"precision": precision and precision.value}
-    options = {name: value for name, value in given.items() if value is not None}
+    given = {"steps": steps, "batch": batch, "accumulate": accumulate, "lr": lr, "seed": seed, "precision": precision}
+    options = cast(TrainOptions, {name: value for name, value in given.items() if value is not None})
     where = resolve_device(device)
     _check(stage, preset, weights, processes, where)
+    asked = _Asked(StageRequest(data, output, preset, options, where, weights), processes, restart, tensorboard)
     rows = []
-    for name in _stages(preset) if stage is Stage.all else (stage.value,):
-        if stage is Stage.all and not restart and _is_finished(output, name):
+    for name in list_stages(preset) if stage == "all" else (stage,):
+        if stage == "all" and not restart and is_finished(output, name):
             if not as_json:
-                say(f"{name}: finished before, {output / PARTS[name]}.safetensors")
-        elif stage is Stage.all or processes > 1:
-            kept = {k: v for k, v in options.items() if not (k == "accumulate" and name in WHOLE_BATCH)}
-            flags = {**kept, "preset": preset.value, "device": where, "output": output}
-            flags |= {"weights": weights} if weights and name == "text" else {}
-            switches = [f"--{k}" for k, on in {"restart": restart, "tensorboard": tensorboard}.items() if on]
-            _launched(name, data, flags, switches, processes)
+                say(f"{name}: finished before, {output / STAGES[name].part}.safetensors")
+        elif stage == "all" or processes > 1:
+            _start(name, asked)
         else:
-            _train(name, data, output, preset, weights, where, {**options, "tensorboard": tensorboard}, restart)
-        rows.append(_row(name, output))
+            _train_here(name, asked)
+        rows.append(_to_row(name, output))
     if not as_json and _is_main():
-        shown = [
-            (row["stage"], row["file"], row.get("minutes", ""), row.get("peak_gpu_gb", row.get("peak_memory_gb", "")),
-             ", ".join(f"{key.removeprefix('val_')} {value:.4g}" for key, value in row["val"].items()))
-            for row in rows
-        ]  # fmt: skip
-        table(shown, ("stage", "file", "minutes", "peak GB", "best on val"))
-        if stage is Stage.all:
+        _show(rows)
+        if stage == "all":
             say(f"next: lead assemble {data} {output} my-base.safetensors --name my-base")
-    return {"stages": rows} if stage is Stage.all else rows[0]
+    return {"stages": rows} if stage == "all" else rows[0]
 
 
-def _check(stage: Stage, preset: Preset, weights: str | None, processes: int, device: str) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """The command's options."""
+
+    request: StageRequest
+    processes: int
+    restart: bool
+    tensorboard: bool
+
+
+def _check(stage: str, preset: Preset, weights: str | None, processes: int, device: str) -> None:
     """UsageError where options do not go together."""
-    reads_text = stage in (Stage.text, Stage.all)
-    if preset is Preset.mld and reads_text and not weights:
+    reads_text = stage in ("text", "all")
+    if preset == "mld" and reads_text and not weights:
         raise UsageError(
             "the text tower of --preset mld is CLIP's ViT-L/14, which is not trained here: give its weights, "
             "--weights FILE or, to download them, --weights openai"
         )
-    if weights and not (reads_text and preset is Preset.mld):
+    if weights and not (reads_text and preset == "mld"):
         raise UsageError("--weights are CLIP's for the text stage of --preset mld; leave it out, or name that stage")
     if processes > 1 and device != "cpu":
         import torch
@@ -152,88 +136,72 @@ def _check(stage: Stage, preset: Preset, weights: str | None, processes: int, de
             raise UsageError(f"--processes {processes} needs as many GPUs, found {found}; give --device cpu, or fewer")
 
 
-def _launched(stage: str, data: Path, flags: dict[str, Any], switches: list[str], processes: int) -> None:
-    """The command for one stage, as processes of its own."""
+def _start(stage: StageName, asked: _Asked) -> None:
+    """Trains one stage in processes of its own."""
     from lead.train.processes import launch
 
-    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    start = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); import cli.base; cli.base.main()"
-    program = [sys.executable, "-P", "-c", start, "train", stage, str(data), *words, *switches, "--json"]
-    code, printed = launch(program, processes)
+    code, printed = launch(_to_command(stage, asked), asked.processes)
     if not code:
         return
+    error = _parse_error(printed)
+    if code == STOPPED:
+        raise KeyboardInterrupt(error)
+    if not error:
+        raise RuntimeError(f"training {stage} ended with exit code {code}; its own message is above")
+    raise UsageError(error)
+
+
+def _to_command(stage: StageName, asked: _Asked) -> list[str]:
+    """The command for one stage in one of its processes."""
+    request = asked.request
+    flags: dict[str, object] = dict(request.options)
+    if STAGES[stage].whole_batch:
+        flags.pop("accumulate", None)
+    flags |= {"preset": request.preset, "device": request.device, "output": request.run}
+    flags |= {"weights": request.weights} if request.weights and stage == "text" else {}
+    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+    switches = {"--restart": asked.restart, "--tensorboard": asked.tensorboard}
+    words += [switch for switch, on in switches.items() if on]
+    start = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); import cli.base; cli.base.main()"
+    return [sys.executable, "-P", "-c", start, "train", stage, str(request.data), *words, "--json"]
+
+
+def _parse_error(printed: str) -> str:
+    """The error that a command printed as JSON; empty where it printed none."""
     try:
         error = json.loads(printed)["error"]
-    except (ValueError, KeyError):
-        raise RuntimeError(f"training {stage} ended with exit code {code}; its own message is above") from None
-    raise KeyboardInterrupt(error) if code == STOPPED else UsageError(error)
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return str(error)
 
 
-def _train(
-    stage: str,
-    data: Path,
-    run: Path,
-    preset: Preset,
-    weights: str | None,
-    device: str,
-    options: dict[str, Any],
-    restart: bool,
-) -> None:
-    """The one call of each stage, its own configuration changed by the options that were given."""
-    if restart and _is_main():
-        (run / f"{stage}.checkpoint").unlink(missing_ok=True)
-    match stage:
-        case "text" if weights:
-            from lead.train.text import take_clip
-
-            take_clip(run, weights)
-        case "text":
-            from lead.train.text import TEXT_TRAIN, train_text
-
-            train_text(data, run, train=replace(TEXT_TRAIN, **options), device=device)
-        case "vae":
-            from lead.train.vae import VAE_PRESETS, train_vae
-
-            vae, default, loss = VAE_PRESETS[preset.value]
-            train_vae(data, run, config=vae, train=replace(default, **options), weights=loss, device=device)
-        case "decoder":
-            from lead.train.decoder import DECODER_TRAIN, train_decoder
-
-            train_decoder(data, run, train=replace(DECODER_TRAIN, **options), device=device)
-        case "diffusion":
-            from lead.train.diffusion import DIFFUSION_PRESETS, train_diffusion
-
-            config, default, noise = DIFFUSION_PRESETS[preset.value]
-            train = replace(default, **options)
-            train_diffusion(data, run, config=config, train=train, diffusion=noise, device=device)
-        case "projector":
-            from lead.train.projector import PROJECTOR_TRAIN, train_projector
-
-            train_projector(data, run, train=replace(PROJECTOR_TRAIN, **options), device=device)
-        case "evaluator":
-            from lead.eval.evaluator import EVALUATOR_TRAIN, train_evaluator
-
-            train_evaluator(data, run, train=replace(EVALUATOR_TRAIN, **options), device=device)
+def _train_here(stage: StageName, asked: _Asked) -> None:
+    """Trains one stage in this process."""
+    request = asked.request
+    if asked.restart and _is_main():
+        (request.run / f"{stage}.checkpoint").unlink(missing_ok=True)
+    options: TrainOptions = {**request.options, "tensorboard": asked.tensorboard}
+    run_stage(stage, replace(request, options=options))
 
 
-def _row(stage: str, run: Path) -> dict[str, Any]:
+def _to_row(stage: StageName, run: Path) -> dict[str, Any]:
     """What a finished stage comes to; a part that was not trained here has no minutes."""
-    from lead.train.logs import finished
+    from lead.train.logs import read_result
 
-    last = finished(run, stage) or {}
+    last = read_result(run, stage) or {}
     val = {key: value for key, value in last.items() if key.startswith("val_") or key == "best_step"}
-    file = str(run / f"{PARTS[stage]}.safetensors")
+    file = str(run / f"{STAGES[stage].part}.safetensors")
     used = {key: last[key] for key in ("minutes", "peak_memory_gb", "peak_gpu_gb") if key in last}
     return {"stage": stage, "file": file, "val": val} | used
 
 
-def _stages(preset: Preset) -> tuple[str, ...]:
-    """All stages that a preset has."""
-    return tuple(name for name in PARTS if not (name == "decoder" and preset is Preset.mld))
-
-
-def _is_finished(run: Path, stage: str) -> bool:
-    return (run / f"{PARTS[stage]}.safetensors").is_file() and not (run / f"{stage}.checkpoint").is_file()
+def _show(rows: Sequence[Mapping[str, Any]]) -> None:
+    shown = [
+        (row["stage"], row["file"], row.get("minutes", ""), row.get("peak_gpu_gb", row.get("peak_memory_gb", "")),
+         ", ".join(f"{key.removeprefix('val_')} {value:.4g}" for key, value in row["val"].items()))
+        for row in rows
+    ]  # fmt: skip
+    table(shown, ("stage", "file", "minutes", "peak GB", "best on val"))
 
 
 def _is_main() -> bool:

@@ -87,14 +87,13 @@ def _clips(places: Sequence[Path]) -> list[Path]:
 
 
 def _checked(path: Path, reading: "ReadOptions") -> "Check":
-    from lead.eval.clip_quality import check as check_clip
-    from lead.eval.clip_quality import refused
+    from lead.eval.clip_quality import check_clip, refuse_clip
     from lead.motion import Motion, MotionError
 
     try:
         return check_clip(Motion.read(path, reading))
     except MotionError as error:
-        return refused(str(error).removeprefix(f"{path}: "))
+        return refuse_clip(str(error).removeprefix(f"{path}: "))
 
 
 def _show(paths: Sequence[Path], checks: "Sequence[Check]", verdicts: Counter[str]) -> None:

@@ -1,7 +1,7 @@
 """Left and right exchanged in captions, for mirrored clips.
 
-An exchanged caption may say just what a data set keeps back for judging ("turns left with a swagger", where training
-has only the right turn), so a mirrored clip has captions only where they say nothing that training did not say before.
+An exchanged caption may be one that a data set keeps for judging ("turns left with a swagger", where training has only
+the right turn).  A mirrored clip therefore has captions only where the training split already has such a caption.
 Knows nothing of motion or files.
 """
 
@@ -13,26 +13,28 @@ _SIDED = re.compile(
     r"|(?:left|right)(?=(?:wards?|most|side|hand(?:ed)?)?\b)(?!\s+(?:away|angles?)\b))",
     re.IGNORECASE,
 )
-_OTHER = {"left": "right", "right": "left", "clockwise": "counterclockwise"}
+_COUNTERPART = {"left": "right", "right": "left", "clockwise": "counterclockwise"}
 
 
 def swap_sides(caption: str) -> str:
     """The caption of the mirrored motion: left and right, clockwise and counterclockwise exchanged."""
-    return _SIDED.sub(_other_side, caption)
+    return _SIDED.sub(_swap_match, caption)
 
 
-def _other_side(match: re.Match[str]) -> str:
+def _swap_match(match: re.Match[str]) -> str:
     word = match[0]
-    other = _OTHER.get(word.lower(), "clockwise")
+    other = _COUNTERPART.get(word.lower(), "clockwise")
     return other.upper() if word.isupper() else other.capitalize() if word[0].isupper() else other
 
 
-def mirrored_captions(captions: Sequence[str], known: Collection[str], held: Collection[str]) -> tuple[str, ...]:
-    """A mirrored clip's captions, or none of them; `known` and `held` are lower-case.
+def mirror_captions(captions: Sequence[str], known: Collection[str], held: Collection[str]) -> tuple[str, ...]:
+    """A mirrored clip's captions: all of its original's with sides exchanged, or none.
 
-    None where an exchanged caption is one that only splits for judging have (`held`), and none where no exchanged
-    caption is one of the training split (`known`): paraphrases of what is held back are in neither list.
+    `known` are the captions of the training split, `held` those of splits for judging; both lower-case.  None are
+    given where an exchanged caption is in `held` alone, and where none of them is in `known` (a paraphrase of what is
+    held back is in neither).
     """
     swapped = tuple(swap_sides(caption) for caption in captions)
-    said = {caption.lower() for caption in swapped}
-    return swapped if not said.isdisjoint(known) and not any(c in held and c not in known for c in said) else ()
+    lowered = {caption.lower() for caption in swapped}
+    leaks = any(caption in held and caption not in known for caption in lowered)
+    return () if leaks or lowered.isdisjoint(known) else swapped

@@ -1,6 +1,6 @@
-"""What a clip is like before anything is learned from it: figures, and a verdict with its reasons.
+"""Figures of a clip before anything is learned from it, and a verdict with its reasons.
 
-Green: read as it stands.  Amber: read, but something was guessed or looks wrong.  Red: nothing can be made of it.
+Green: usable as it is.  Amber: usable, but something was guessed or looks wrong.  Red: unusable.
 Needs no model.  Figures are at HumanML3D's 20 fps; meters, seconds, degrees, Y up.
 """
 
@@ -17,7 +17,7 @@ from lead.motion.heading import facing
 from lead.motion.read import LEAD_IN
 from lead.motion.skeleton import FPS, bone_lengths
 
-# Limits by 5,195 real clips of four data sets; those beyond are bad recordings, or ballet.
+# Limits from 5,195 real clips of four data sets; clips beyond them are bad recordings, or ballet.
 SKATES = 0.45
 """Share of steps that slide: .67 at most in one of them, .43 in all but a hundredth."""
 SPIKE, TIMES = 250.0, 5.0
@@ -63,7 +63,7 @@ class Check:
     """What was guessed, corrected or cut."""
 
 
-def check(motion: Motion) -> Check:
+def check_clip(motion: Motion) -> Check:
     """The figures and the verdict of a clip that could be read."""
     clip = motion.resample(FPS)
     joints = np.array(clip.joints, dtype=np.float64)
@@ -71,14 +71,14 @@ def check(motion: Motion) -> Check:
     joints[..., 1] -= floor
     rows = len(joints) - 1
     ahead = facing(joints[:1])[0]
-    spikes = spikes_of(joints, FPS)
-    height = _height(joints)
+    spikes = find_spikes(joints, FPS)
+    height = _measure_height(joints)
     matched = 22 if motion.rig is None else sum(0 <= node < len(motion.rig.names) for node in motion.rig.nodes)
     skate = foot_skate_ratio(joints)
     reasons = [note for note in motion.notes if not note.endswith(LEAD_IN)]
     if rows >= MIN_FRAMES:
-        reasons += _oddities(joints, height, skate, spikes)
-    unusable = _unusable(joints, rows)
+        reasons += _find_oddities(joints, height, skate, spikes)
+    unusable = _find_faults(joints, rows)
     return Check(
         len(motion.joints), motion.fps, motion.seconds, motion.rig.maker if motion.rig else "", matched, height, floor,
         float(np.degrees(np.arctan2(ahead[0], ahead[2]))), skate, spikes,
@@ -87,18 +87,18 @@ def check(motion: Motion) -> Check:
     )  # fmt: skip
 
 
-def refused(reason: str) -> Check:
+def refuse_clip(reason: str) -> Check:
     """A file that could not be read."""
     return Check(matched=0, pieces=0, verdict="red", reasons=(reason,))
 
 
-def _unusable(joints: Float[np.ndarray, "frames 22 3"], rows: int) -> list[str]:
+def _find_faults(joints: Float[np.ndarray, "frames 22 3"], rows: int) -> list[str]:
     if rows < MIN_FRAMES:
         return [f"too short: {(rows + 1) / FPS:.2f} s, at least {(MIN_FRAMES + 1) / FPS:.2f} s are needed"]
     return ["the person is upside down: state the axis that points up"] if rise(joints) < -UPRIGHT else []
 
 
-def _oddities(
+def _find_oddities(
     joints: Float[np.ndarray, "frames 22 3"], height: float, skate: float, spikes: Sequence[float]
 ) -> list[str]:
     """What looks wrong in the motion itself."""
@@ -125,8 +125,8 @@ def rise(joints: Float[np.ndarray, "frames 22 3"]) -> float:
     return float(np.median(joints[:, 15, 1] - joints[:, [7, 8], 1].mean(axis=1)))
 
 
-def spikes_of(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> tuple[float, ...]:
-    """Seconds at which a joint is accelerated as no body is, one for each group of frames."""
+def find_spikes(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> tuple[float, ...]:
+    """Seconds at which a joint accelerates faster than a body can, one for each group of frames."""
     if len(joints) < 3:
         return ()
     size = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).max(axis=1) * fps**2
@@ -135,5 +135,5 @@ def spikes_of(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> tuple[flo
     return tuple(float(frame / fps) for frame in frames[first])
 
 
-def _height(joints: Float[np.ndarray, "frames 22 3"]) -> float:
+def _measure_height(joints: Float[np.ndarray, "frames 22 3"]) -> float:
     return float(bone_lengths(joints)[:, [4, 5, 7, 8]].mean(axis=0).sum() / 2 / _LEG)

@@ -2,7 +2,7 @@
 
 Embeddings are rows [clips, d] of a text-motion evaluator; joints are [frames, 22, 3] in meters, Y up, floor
 at y = 0. The protocol (which clips, how many replications) is `lead.eval.protocol`'s; this module knows no
-model. Source of FID, R-precision, MM-Dist, Diversity and MModality: Guo et al., *Generating Diverse and
+model.  Source of FID, R-precision, MM-Dist, Diversity and MModality: Guo et al., *Generating Diverse and
 Natural 3D Human Motions from Text*, CVPR 2022, section 5.1, after Heusel et al. 2017 for FID.
 """
 
@@ -12,10 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-GROUP = 32  # clips that a text must find its own motion among
+GROUP = 32
+"""Clips that a text must find its own motion among."""
 TOES = (10, 11)
-TOE_HEIGHT = 0.05  # meters; a lower toe is taken to stand on the floor
-SKATE_SPEED = 0.5  # m/s, which is 2.5 cm a frame at 20 fps
+TOE_HEIGHT = 0.05
+"""Meters; a lower toe stands on the floor."""
+SKATE_SPEED = 0.5
+"""m/s, which is 2.5 cm a frame at 20 fps."""
 
 Array = np.ndarray
 
@@ -63,7 +66,8 @@ def pairwise_distances(a: Float[Array, "m d"], b: Float[Array, "n d"]) -> Float[
     """Euclidean distances of all rows of a to all rows of b."""
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2.0 * a @ b.T
-    return np.sqrt(squared.clip(min=0.0))
+    distances: Array = np.sqrt(squared.clip(min=0.0))
+    return distances
 
 
 def r_precision(
@@ -75,9 +79,8 @@ def r_precision(
 ) -> Float[Array, " top"]:
     """R@1 .. R@top: how often a text's own motion is among the nearest k of a group of clips.
 
-    The pairs are shuffled and cut into whole groups; the rest is left out. Pairs with equal captions may
-    meet in a group, as in the paper's protocol, so that real motion too stays below 1: give its value
-    beside.
+    The pairs are shuffled and cut into whole groups; the rest is left out.  Pairs with equal captions may meet in a
+    group, as in the paper's protocol, so that real motion too stays below 1: show its value beside.
     """
     if len(text) < group:
         raise ValueError(f"R-precision needs at least {group} text-motion pairs, found {len(text)}.")

@@ -1,24 +1,24 @@
 """The protocol by which a base model is judged on one split of a data set.
 
-Four rows: real motion, the VAE's reconstruction of it, motion generated without the projector (MLD) and
-with it (LEAD). In each of 20 replications every clip gets one of its captions and one generation of its own
-length, R-precision's groups of 32, Diversity's 300 pairs and MModality's 10 pairs a text are drawn anew, and
-each figure is the mean over replications with its 95 % interval. The two generated rows share captions,
-lengths and latents, and are decoded as `Lead.generate` does, with clean feet (`lead.motion.processing.foot_cleanup`).
+Four rows: real motion, the VAE's reconstruction of it, motion generated without the projector (MLD) and with it (LEAD).
+In each of 20 replications every clip gets one of its captions and one generation of its own length; R-precision's
+groups of 32, Diversity's 300 pairs and MModality's 10 pairs a text are drawn anew.  Each figure is the mean over
+replications with its 95 % interval.  The two generated rows share captions, lengths and latents, and are decoded as
+`Lead.generate` decodes, with clean feet (`lead.motion.processing.foot_cleanup`).
 
-FID is taken against the split's real clips. The real row's own FID is the floor: the real clips of the
-training split, all of them, against the split's.
+FID is taken against the split's real clips.  The real row's own FID is the floor: all real clips of the training split
+against the split's.
 
-Two things differ from the published protocol unless `Protocol.published` is set. MModality's motions (100
-texts of 30, or as many texts as the split has) are generated once and not in every replication, which would
-be several times the work: its interval is that of the drawn pairs alone. And every row is judged as a user
-gets it: joints, turned into features again; published evaluations take features as decoded. This module
-knows nothing of training. Source: Guo et al., CVPR 2022, section 5.1.
+Two things differ from the published protocol unless `Protocol.published` is set.  MModality's motions (100 texts of 30,
+or as many texts as the split has) are generated once and not in every replication, which takes several times as long;
+its interval is then that of the drawn pairs alone.  And every row is judged as a user gets it: joints, turned into
+features again; published evaluations take features as decoded.  Knows nothing of training.
+Source: Guo et al., CVPR 2022, section 5.1.
 """
 
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +27,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT, Clip, load
+from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT, Clip, load_in_own_units
 from lead.diffusion import Sampler
 from lead.errors import LeadError
 from lead.eval import metrics
@@ -49,18 +49,22 @@ COLUMNS = {
     "jitter": "jitter",
 }
 ROWS = {"real": "real motion", "vae": "VAE reconstruction", "mld": "MLD (realign=False)", "lead": "LEAD"}
-CHUNK = 512  # motions whose features are in memory at once
+CHUNK = 512
+"""Motions whose features are in memory at once."""
 
 Evaluation = dict[str, dict[str, Estimate]]
-Features = Float[np.ndarray, "frames feats"]
+"""Row -> figure -> mean with interval; keys as in ROWS and COLUMNS."""
+Features = Float[np.ndarray, "_ feats"]
+"""Of a clip of any length."""
 Item = Motion | Features
 """What is judged: a motion, whose joints are turned into features again, or features as they are."""
-Decode = Callable[[Tensor, Tensor], list]
+Decode = Callable[[Float[Tensor, "batch latents d_latent"], Int[Tensor, " batch"]], Sequence[Item]]
 """Scaled latents and lengths to items."""
 Extra = Callable[[Sequence[Clip], Sequence[Motion]], dict[str, float]]
-"""Further figures of motions made for clips."""
+"""Further figures of motions that belong to clips."""
 
 
+@typing.runtime_checkable
 class Embedder(typing.Protocol):
     """An evaluator: ours, or the published one."""
 
@@ -70,6 +74,13 @@ class Embedder(typing.Protocol):
     def embed_texts(self, captions: Sequence[str]) -> Float[np.ndarray, "captions d"]: ...
 
     def embed_motions(self, features: Sequence[Features]) -> Float[np.ndarray, "clips d"]: ...
+
+
+@typing.runtime_checkable
+class Generate(typing.Protocol):
+    """Generates motions of both rows for captions, lengths in frames, and a seed."""
+
+    def __call__(self, captions: Sequence[str], frames: Sequence[int], seed: int) -> Mapping[str, Sequence[Item]]: ...
 
 
 @dataclass(frozen=True)
@@ -85,13 +96,24 @@ class Protocol:
     """MModality's motions are generated in every replication, and features are judged as decoded."""
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How latents are sampled; None is the base's own."""
+
+    batch: int = 64
+    steps: int | None = None
+    guidance: float | None = None
+    sampler: Sampler | None = None
+
+
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Judgment:
     """A set of motions as the metrics see it."""
 
     embeddings: Float[np.ndarray, "clips d"]
     skate: float
     jitter: float
+    extra: Mapping[str, float] = field(default_factory=dict)
 
 
 def evaluate(
@@ -106,61 +128,51 @@ def evaluate(
     sampler: Sampler | None = None,
     extra: Extra | None = None,
 ) -> Evaluation:
-    """All four rows on a split: row -> metric -> mean with interval; keys as in ROWS and COLUMNS.
-
-    `extra` adds figures of its own to each row; `progress` counts generated motions.
-    """
-    clips = captioned_clips(data, split)
+    """All four rows on a split; `extra` adds figures of its own to each row, `progress` counts generated motions."""
+    clips = load_captioned_clips(data, split)
     _check_widths(base, evaluator, data)
     lengths = [len(clip.features) - 1 for clip in clips]
-    decode = partial(decoded, base) if protocol.published else None
+    decode = partial(decode_features, base) if protocol.published else None
     draws = protocol.replications if protocol.published else 1
     texts = min(protocol.multimodal_texts, len(clips))
-    report = _counter(progress, protocol.replications * len(clips) + draws * texts * protocol.multimodal_samples)
-
-    def generate(captions: Sequence[str], frames: Sequence[int], seed: int) -> dict[str, list]:
-        return generated(base, captions, frames, seed, protocol.batch, steps, guidance, sampler, decode, report)
+    report = _make_counter(progress, protocol.replications * len(clips) + draws * texts * protocol.multimodal_samples)
+    sampling = Sampling(protocol.batch, steps, guidance, sampler)
+    generate = partial(generate_rows, base, sampling=sampling, decode=decode, report=report)
 
     recorded = [Motion.from_features(clip.features) for clip in clips]
-    kept = reconstructed(base, recorded, batch=protocol.batch, decode=decode)
-    sets = {"real": real_items(clips, protocol.published), "vae": kept}
-    known = {row: judged(evaluator, items) for row, items in sets.items()}
-    more = {row: extra(clips, motions_of(items)) if extra else {} for row, items in sets.items()}
-    real = known["real"].embeddings
-    train = training_embeddings(evaluator, data, split, protocol.published)
-    compared = {"real": None if train is None else (train, real), "vae": (known["vae"].embeddings, real)}
+    reconstructions = reconstruct(base, recorded, batch=protocol.batch, decode=decode)
+    real = judge_items(evaluator, to_items(clips, protocol.published), clips, extra)
+    vae = judge_items(evaluator, reconstructions, clips, extra)
+    floor = embed_training_clips(evaluator, data, split, protocol.published)
 
     values: dict[str, list[dict[str, float]]] = {row: [] for row in ROWS}
     for replication in range(protocol.replications):
         rng = np.random.default_rng((protocol.seed, replication))
-        captions = drawn_captions(clips, rng)
+        captions = draw_captions(clips, rng)
         text = evaluator.embed_texts(captions)
-        for row, motions in known.items():
-            values[row].append(scores(text, motions, compared[row], rng) | more[row])
+        values["real"].append(score(text, real, floor, real.embeddings, rng))
+        values["vae"].append(score(text, vae, vae.embeddings, real.embeddings, rng))
         if replication < draws:
-            many = multimodal(evaluator, generate, clips, texts, protocol.multimodal_samples, rng)
+            repeats = embed_repeats(evaluator, generate, clips, texts, protocol.multimodal_samples, rng)
         seed = int(rng.integers(1 << 30))
         for row, items in generate(captions, lengths, seed).items():
             rng = np.random.default_rng(seed)  # both rows draw the same groups and pairs
-            once = judged(evaluator, items)
-            figures = scores(text, once, (once.embeddings, real), rng)
-            figures |= extra(clips, motions_of(items)) if extra else {}
-            values[row].append(figures | {"multimodality": metrics.multimodality(many[row], rng)})
-    return {row: estimates(replications) for row, replications in values.items()}
+            judgment = judge_items(evaluator, items, clips, extra)
+            figures = score(text, judgment, judgment.embeddings, real.embeddings, rng)
+            values[row].append(figures | {"multimodality": metrics.multimodality(repeats[row], rng)})
+    return {row: estimate(replications) for row, replications in values.items()}
 
 
-def captioned_clips(data: str | Path, split: str) -> list[Clip]:
-    """The split's clips with captions, in their own units, those of like length together.
+def load_captioned_clips(data: str | Path, split: str) -> list[Clip]:
+    """The split's clips with captions, in their own units, sorted by length.
 
     Each is cut to a multiple of UNIT frames and one, as its joints give one row of features less.
 
     Raises:
         LeadError: there are fewer than R-precision's 32.
     """
-    stats = Stats.read(Path(data))
-    own_units = Stats(np.zeros_like(stats.mean), np.ones_like(stats.std))
     clips = []
-    for clip in load(Path(data), split, own_units):
+    for clip in load_in_own_units(Path(data), split):
         frames = min(len(clip.features) - 1, MAX_FRAMES) // UNIT * UNIT
         if clip.captions and frames >= MIN_FRAMES:
             clips.append(replace(clip, features=clip.features[: frames + 1]))
@@ -182,100 +194,100 @@ def _check_widths(base: Lead, evaluator: Embedder, data: str | Path) -> None:
         )
 
 
-def real_items(clips: Sequence[Clip], published: bool) -> list[Item]:
+def to_items(clips: Sequence[Clip], published: bool) -> list[Item]:
     """Recorded clips, for judging."""
     return [clip.features[:-1] if published else Motion.from_features(clip.features) for clip in clips]
 
 
-def training_embeddings(
+def embed_training_clips(
     evaluator: Embedder, data: str | Path, split: str, published: bool
 ) -> Float[np.ndarray, "clips d"] | None:
-    """What a split is compared with for the floor: all real clips of the training split, where that is another."""
+    """Embeddings of all real clips of the training split, for the floor; None where `split` is that, or none is."""
     if split == "train" or not (Path(data) / "train.txt").is_file():
         return None
-    return embedded(evaluator, real_items(captioned_clips(data, "train"), published))
+    return embed_items(evaluator, to_items(load_captioned_clips(data, "train"), published))
 
 
-def drawn_captions(clips: Sequence[Clip], rng: np.random.Generator) -> list[str]:
+def draw_captions(clips: Sequence[Clip], rng: np.random.Generator) -> list[str]:
     """One caption a clip."""
     return [clip.captions[rng.integers(len(clip.captions))] for clip in clips]
 
 
 @torch.no_grad()
-def reconstructed(
+def reconstruct(
     base: Lead, motions: Sequence[Motion], realign: bool = False, batch: int = 64, decode: Decode | None = None
-) -> list:
-    """What the VAE (and with `realign` the projector) keeps of any number of motions."""
-    items: list = []
+) -> list[Item]:
+    """What the VAE (and with `realign` the projector) retains of any number of motions."""
+    decode_batch: Decode = decode or base.decode
+    items: list[Item] = []
     for start in range(0, len(motions), batch):
         z, lengths = base.encode_motion(motions[start : start + batch])
-        items += (decode or base.decode)(base.projector.realign(z, lengths) if realign else z, lengths)
+        items += decode_batch(base.projector.realign(z, lengths) if realign else z, lengths)
     return items
 
 
 @torch.no_grad()
-def generated(
+def generate_rows(
     base: Lead,
     captions: Sequence[str],
     frames: Sequence[int],
     seed: int,
-    batch: int,
-    steps: int | None,
-    guidance: float | None,
-    sampler: Sampler | None = None,
+    sampling: Sampling = Sampling(),
     decode: Decode | None = None,
-    report: Callable[[int], None] = lambda made: None,
-) -> dict[str, list]:
-    """The same sampled latents decoded plainly (row mld) and through the projector (row lead).
+    report: Callable[[int], None] = lambda count: None,
+) -> dict[str, list[Item]]:
+    """The same sampled latents, decoded plainly (row mld) and through the projector (row lead).
 
-    `decode` is `Lead.generate`'s own where none is given.
+    `decode` is that of `Lead.generate` unless another is given; `report` hears how many motions are done.
     """
     noises = torch.Generator().manual_seed(seed)
-    decode = decode or partial(base.decode, clean_feet=True)
-    items: dict[str, list] = {"mld": [], "lead": []}
-    for start in range(0, len(captions), batch):
-        part = captions[start : start + batch]
+    decode_batch: Decode = decode or partial(base.decode, clean_feet=True)
+    items: dict[str, list[Item]] = {"mld": [], "lead": []}
+    for start in range(0, len(captions), sampling.batch):
+        part = captions[start : start + sampling.batch]
         rows = {caption: row for row, caption in enumerate(dict.fromkeys(part))}  # MModality repeats its captions
         text = base.encode_text(list(rows))[[rows[caption] for caption in part]]
-        lengths = torch.tensor(frames[start : start + batch], device=base.device)
+        lengths = torch.tensor(frames[start : start + sampling.batch], device=base.device)
         latents = int(base.vae.latent_lengths(lengths).max())
         noise = torch.randn(len(text), latents, base.config.vae.d_latent, generator=noises).to(base.device)
-        z = base.sample(text, lengths, noise, steps, guidance, sampler)
-        items["mld"] += decode(z, lengths)
-        items["lead"] += decode(base.projector.realign(z, lengths), lengths)
+        z = base.sample(text, lengths, noise, sampling.steps, sampling.guidance, sampling.sampler)
+        items["mld"] += decode_batch(z, lengths)
+        items["lead"] += decode_batch(base.projector.realign(z, lengths), lengths)
         report(len(text))
     return items
 
 
-def decoded(base: Lead, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"]) -> list[Features]:
+def decode_features(
+    base: Lead, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, " batch"]
+) -> list[Features]:
     """Features of scaled latents in their own units, as the decoder gives them."""
     features = base.vae.decode(z / base.vae.latent_scale, lengths) * base.std + base.mean
     rows = zip(features.cpu().numpy(), lengths.tolist(), strict=True)
     return [row[:length] for row, length in rows]
 
 
-def multimodal(
+def embed_repeats(
     evaluator: Embedder,
-    generate: Callable[..., dict[str, list]],
+    generate: Generate,
     clips: Sequence[Clip],
     texts: int,
     samples: int,
     rng: np.random.Generator,
 ) -> dict[str, Float[np.ndarray, "texts samples d"]]:
-    """Embeddings of `samples` generations from one caption each of `texts` random clips, by row."""
+    """By row, embeddings of `samples` generations from one caption each of `texts` random clips."""
     some = [clips[i] for i in np.sort(rng.permutation(len(clips))[:texts])]
-    captions = [caption for caption in drawn_captions(some, rng) for _ in range(samples)]
+    captions = [caption for caption in draw_captions(some, rng) for _ in range(samples)]
     lengths = [len(clip.features) - 1 for clip in some for _ in range(samples)]
-    items = generate(captions, lengths, int(rng.integers(1 << 30)))
-    return {row: embedded(evaluator, made).reshape(texts, samples, -1) for row, made in items.items()}
+    generated = generate(captions, lengths, int(rng.integers(1 << 30)))
+    return {row: embed_items(evaluator, items).reshape(texts, samples, -1) for row, items in generated.items()}
 
 
-def motions_of(items: Sequence[Item]) -> list[Motion]:
+def to_motions(items: Sequence[Item]) -> list[Motion]:
     """Items as motions of joints."""
     return [item if isinstance(item, Motion) else Motion.from_features(item) for item in items]
 
 
-def embedded(evaluator: Embedder, items: Sequence[Item]) -> Float[np.ndarray, "clips d"]:
+def embed_items(evaluator: Embedder, items: Sequence[Item]) -> Float[np.ndarray, "clips d"]:
     """The evaluator's embeddings of items, joints as features of its own kind."""
     skeleton, parts = skeleton_of(evaluator.feats), []
     for start in range(0, len(items), CHUNK):
@@ -285,25 +297,30 @@ def embedded(evaluator: Embedder, items: Sequence[Item]) -> Float[np.ndarray, "c
     return np.concatenate(parts)
 
 
-def judged(evaluator: Embedder, items: Sequence[Item]) -> Judged:
-    """Embeddings of items, and the means of what is read from their joints."""
-    motions = motions_of(items)
-    return Judged(
-        embedded(evaluator, items),
+def judge_items(
+    evaluator: Embedder, items: Sequence[Item], clips: Sequence[Clip] = (), extra: Extra | None = None
+) -> Judgment:
+    """Embeddings of items, and the means of what is read from their joints; `extra` sees them with their clips."""
+    motions = to_motions(items)
+    return Judgment(
+        embed_items(evaluator, items),
         float(np.mean([metrics.foot_skate_ratio(motion.joints, motion.fps) for motion in motions])),
         float(np.mean([metrics.jitter(motion.joints, motion.fps) for motion in motions])),
+        extra(clips, motions) if extra else {},
     )
 
 
-def scores(
+def score(
     text: Float[np.ndarray, "clips d"],
-    motions: Judged,
-    compared: tuple[np.ndarray, np.ndarray] | None,
+    motions: Judgment,
+    compared: Float[np.ndarray, "some d"] | None,
+    real: Float[np.ndarray, "clips d"],
     rng: np.random.Generator,
 ) -> dict[str, float]:
-    """One replication's figures, but for MModality; `compared` are the two sets of embeddings of FID."""
-    r1, r2, r3 = metrics.r_precision(text, motions.embeddings, rng)
-    return ({"fid": metrics.frechet_distance(*compared)} if compared else {}) | {
+    """One replication's figures without MModality; FID is that of the embeddings `compared` to the `real` ones."""
+    r1, r2, r3 = metrics.r_precision(text, motions.embeddings, rng).tolist()
+    fid = {} if compared is None else {"fid": metrics.frechet_distance(compared, real)}
+    return fid | {
         "r1": r1,
         "r2": r2,
         "r3": r3,
@@ -311,15 +328,16 @@ def scores(
         "diversity": metrics.diversity(motions.embeddings, rng),
         "skate": motions.skate,
         "jitter": motions.jitter,
+        **motions.extra,
     }
 
 
-def estimates(replications: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
+def estimate(replications: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
     """Mean and interval of each figure."""
     return {key: Estimate.of([figures[key] for figures in replications]) for key in replications[0]}
 
 
-def table_rows(evaluation: Evaluation, columns: Sequence[str] = tuple(COLUMNS)) -> list[tuple[str, ...]]:
+def to_table_rows(evaluation: Evaluation, columns: Sequence[str] = tuple(COLUMNS)) -> list[tuple[str, ...]]:
     """The evaluation as text, a row a line, with a dash where a figure has no meaning."""
     return [
         (ROWS[row], *(str(figures[key]) if key in figures else "-" for key in columns))
@@ -327,24 +345,24 @@ def table_rows(evaluation: Evaluation, columns: Sequence[str] = tuple(COLUMNS)) 
     ]
 
 
-def notes(protocol: Protocol) -> str:
+def explain_protocol(protocol: Protocol) -> str:
     """What a reader of the table needs to know."""
-    drawn = "anew in each replication" if protocol.published else "once"
+    generated = "anew in each replication" if protocol.published else "once"
     return (
         f"Means of {protocol.replications} replications with 95 % intervals. FID: against the split's real motion; "
         "real motion's own is the training split's against it, the floor. MModality: "
         f"{protocol.multimodal_texts} texts of {protocol.multimodal_samples} (or all texts of a smaller split), "
-        f"generated {drawn}. Skate: the share of steps in which a foot on the floor slides. Jitter: m/s³."
+        f"generated {generated}. Skate: the share of steps in which a foot on the floor slides. Jitter: m/s³."
     )
 
 
-def _counter(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None]:
-    """Adds up what is reported and tells `progress`."""
+def _make_counter(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None]:
+    """Adds up what is reported and calls `progress`."""
     done = 0
 
-    def report(made: int) -> None:
+    def report(count: int) -> None:
         nonlocal done
-        done += made
+        done += count
         if progress:
             progress(done, total)
 

@@ -3,18 +3,19 @@
     caption tokens `word/TAG` -> GloVe + tag -> two-way GRU -> [batch, 512]
     features -> its own normalization -> convolutions, 4 frames a token -> two-way GRU -> [batch, 512]
 
-Nothing of it is ours to ship: the user names three things by path. `text_mot_match/model/finest.tar` holds the
-three encoders; `Comp_v6_*/meta` holds the `mean.npy` and `std.npy` that they were trained with (not the data
-set's); the GloVe folder holds `our_vab_data.npy`, `our_vab_words.pkl` and `our_vab_idx.pkl`. Pickles are read so
-that nothing in them can be run. Sizes follow from the tensors (HumanML3D: 259 -> 512 -> 512, GRU 1024; KIT-ML
-the same from 247). A caption's tokens are those in the data set's texts files. Offers what `Evaluator` offers to
-`lead.eval.protocol`. Parameters have the published names.
+The weights are not ours to ship: the user names three things by path.  `text_mot_match/model/finest.tar` holds the
+three encoders; `Comp_v6_*/meta` holds the `mean.npy` and `std.npy` that they were trained with (not the data set's);
+the GloVe folder holds `our_vab_data.npy`, `our_vab_words.pkl` and `our_vab_idx.pkl`.  Pickles are read so that nothing
+in them can run.  Sizes follow from the tensors (HumanML3D: 259 -> 512 -> 512, GRU 1024; KIT-ML the same from 247).  A
+caption's tokens are those in the data set's `texts/`.  To `lead.eval.protocol` it offers what `Evaluator` offers.
+Parameters have the published names.
 """
 
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +30,10 @@ from lead.motion.features import Stats
 SOURCE = "https://github.com/EricGuo5513/text-to-motion"
 ENCODERS = ("movement_encoder", "motion_encoder", "text_encoder")
 FRAMES_PER_TOKEN = 4
-CONTACTS = 4  # the last features; not read
-MAX_WORDS = 20  # of a caption; the rest is cut, then `sos` and `eos` are put around
+CONTACTS = 4
+"""The last features; they are not read."""
+MAX_WORDS = 20
+"""Of a caption; the rest is cut, then `sos` and `eos` are put around it."""
 TAGS = (
     "VERB", "NOUN", "DET", "ADP", "NUM", "AUX", "PRON", "ADJ", "ADV",
     "Loc_VIP", "Body_VIP", "Obj_VIP", "Act_VIP", "Desc_VIP", "OTHER",
@@ -64,9 +67,9 @@ class T2MSizes:
 
 @dataclass(frozen=True, eq=False)
 class Glove:
-    """Word vectors by word; `unk` stands for all others."""
+    """Word vectors by word; `unk` stands for all other words."""
 
-    vectors: Mapping[str, Float[np.ndarray, "d_word"]]
+    vectors: Mapping[str, Float[np.ndarray, " d_word"]]
 
     @classmethod
     def read(cls, folder: str | Path) -> "Glove":
@@ -74,9 +77,9 @@ class Glove:
         folder = Path(folder)
         data, words, index = (folder / f"our_vab_{name}" for name in ("data.npy", "words.pkl", "idx.pkl"))
         for path in (data, words, index):
-            _required(path, f"the T2M evaluator's word vectors: the `glove` folder of {SOURCE}")
+            _require_file(path, f"the T2M evaluator's word vectors: the `glove` folder of {SOURCE}")
         rows = np.load(data, allow_pickle=False)
-        known, row_of = _plain_pickle(words), _plain_pickle(index)
+        known, row_of = _read_plain_pickle(words), _read_plain_pickle(index)
         try:
             vectors = {word: rows[row_of[word]] for word in known}
         except (KeyError, IndexError, TypeError) as error:
@@ -88,7 +91,7 @@ class Glove:
             raise LeadError(f"{words} has no word `unk`, which stands for unknown ones; take it from {SOURCE}")
         return cls(vectors)
 
-    def encode(self, tokens: Sequence[str]) -> tuple[Float[np.ndarray, "words d_word"], Int[np.ndarray, "words"]]:
+    def encode(self, tokens: Sequence[str]) -> tuple[Float[np.ndarray, "words d_word"], Int[np.ndarray, " words"]]:
         """Vectors and tag numbers of a caption's tokens between `sos` and `eos`."""
         vectors, tags = [], []
         for token in ("sos/OTHER", *tokens[:MAX_WORDS], "eos/OTHER"):
@@ -116,7 +119,8 @@ class MovementEncoder(nn.Module):
         self.out_net = nn.Linear(d_token, d_token)
 
     def forward(self, x: Float[Tensor, "batch frames feats"]) -> Float[Tensor, "batch tokens d_token"]:
-        return self.out_net(self.main(x.transpose(1, 2)).transpose(1, 2))
+        tokens: Tensor = self.out_net(self.main(x.transpose(1, 2)).transpose(1, 2))
+        return tokens
 
 
 class SequenceEncoder(nn.Module):
@@ -135,7 +139,8 @@ class SequenceEncoder(nn.Module):
         start = self.hidden.expand(-1, len(x), -1).contiguous()
         packed = pack_padded_sequence(self.input_emb(x), lengths.cpu(), batch_first=True, enforce_sorted=False)
         _, last = self.gru(packed, start)
-        return self.output_net(torch.cat([last[0], last[1]], dim=-1))
+        embedding: Tensor = self.output_net(torch.cat([last[0], last[1]], dim=-1))
+        return embedding
 
 
 class TextEncoder(SequenceEncoder):
@@ -149,7 +154,8 @@ class TextEncoder(SequenceEncoder):
         self, words: Float[Tensor, "batch n d_word"], tags: Int[Tensor, "batch n"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch d"]:
         one_hot = nn.functional.one_hot(tags, len(TAGS)).to(words.dtype)
-        return self(words + self.pos_emb(one_hot), lengths)
+        embedding: Tensor = self(words + self.pos_emb(one_hot), lengths)
+        return embedding
 
 
 class T2MEvaluator(nn.Module):
@@ -175,7 +181,7 @@ class T2MEvaluator(nn.Module):
     @torch.no_grad()
     def embed_texts(self, captions: Sequence[str], batch: int = 128) -> Float[np.ndarray, "captions d"]:
         """Embeddings of captions; LeadError for one that has no tokens in the texts files."""
-        encoded = [self.glove.encode(self._tokens(caption)) for caption in captions]
+        encoded = [self.glove.encode(self._find_tokens(caption)) for caption in captions]
         parts = []
         for start in range(0, len(encoded), batch):
             part = encoded[start : start + batch]
@@ -191,7 +197,7 @@ class T2MEvaluator(nn.Module):
 
     @torch.no_grad()
     def embed_motions(
-        self, features: Sequence[Float[np.ndarray, "frames feats"]], batch: int = 64
+        self, features: Sequence[Float[np.ndarray, "_ feats"]], batch: int = 64
     ) -> Float[np.ndarray, "clips d"]:
         """Embeddings of clips of features in their own units.
 
@@ -209,7 +215,7 @@ class T2MEvaluator(nn.Module):
             parts.append(self.motion_encoder(tokens, lengths // FRAMES_PER_TOKEN).cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros((0, self.sizes.d), np.float32)
 
-    def _tokens(self, caption: str) -> Sequence[str]:
+    def _find_tokens(self, caption: str) -> Sequence[str]:
         try:
             return self.tokens[caption]
         except KeyError:
@@ -234,7 +240,7 @@ class T2MEvaluator(nn.Module):
         """
         path = Path(path)
         states = _read_states(path)
-        sizes = _sizes(path, states)
+        sizes = _read_sizes(path, states)
         stats = _read_stats(_find_meta(path) if meta is None else Path(meta), sizes.feats)
         evaluator = cls(sizes, stats, Glove.read(glove), tokens)
         for name, state in states.items():
@@ -250,7 +256,7 @@ def read_tokens(data: str | Path, splits: Iterable[str]) -> dict[str, list[str]]
     data = Path(data)
     tokens: dict[str, list[str]] = {}
     for split in splits:
-        _required(data / f"{split}.txt", "a data set's list of clips")
+        _require_file(data / f"{split}.txt", "a data set's list of clips")
         for name in (data / f"{split}.txt").read_text().split():
             path = data / "texts" / f"{name}.txt"
             for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
@@ -260,7 +266,8 @@ def read_tokens(data: str | Path, splits: Iterable[str]) -> dict[str, list[str]]
 
 
 def _read_states(path: Path) -> dict[str, dict[str, Tensor]]:
-    _required(path, f"the published T2M evaluator's text_mot_match/model/finest.tar (weights: the links in {SOURCE})")
+    what = f"the published T2M evaluator's text_mot_match/model/finest.tar (weights: the links in {SOURCE})"
+    _require_file(path, what)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
@@ -272,7 +279,7 @@ def _read_states(path: Path) -> dict[str, dict[str, Tensor]]:
     return {name: checkpoint[name] for name in ENCODERS}
 
 
-def _sizes(path: Path, states: Mapping[str, Mapping[str, Tensor]]) -> T2MSizes:
+def _read_sizes(path: Path, states: Mapping[str, Mapping[str, Tensor]]) -> T2MSizes:
     try:
         movement, motion, text = (states[name] for name in ENCODERS)
         return T2MSizes(
@@ -302,14 +309,15 @@ def _find_meta(path: Path) -> Path:
 
 def _read_stats(meta: Path, feats: int) -> Stats:
     for name in ("mean.npy", "std.npy"):
-        _required(meta / name, f"the T2M evaluator's own statistics: Comp_v6_*/meta of the weights that {SOURCE} links")
-    stats = Stats(*(np.load(meta / name, allow_pickle=False) for name in ("mean.npy", "std.npy")))
-    if stats.mean.shape != (feats,) or stats.std.shape != (feats,):
+        what = f"the T2M evaluator's own statistics: Comp_v6_*/meta of the weights that {SOURCE} links"
+        _require_file(meta / name, what)
+    mean, std = (np.load(meta / name, allow_pickle=False) for name in ("mean.npy", "std.npy"))
+    if mean.shape != (feats,) or std.shape != (feats,):
         raise LeadError(
-            f"{meta} has statistics of shapes {stats.mean.shape} and {stats.std.shape}; the evaluator reads {feats} "
+            f"{meta} has statistics of shapes {mean.shape} and {std.shape}; the evaluator reads {feats} "
             "numbers a frame: take both from one data set's archive"
         )
-    return stats
+    return Stats(mean, std)
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -319,7 +327,7 @@ class _PlainUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it names {module}.{name}")
 
 
-def _plain_pickle(path: Path) -> dict | list:
+def _read_plain_pickle(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             return _PlainUnpickler(file).load()
@@ -330,6 +338,6 @@ def _plain_pickle(path: Path) -> dict | list:
         ) from None
 
 
-def _required(path: Path, what: str) -> None:
+def _require_file(path: Path, what: str) -> None:
     if not path.is_file():
         raise LeadError(f"{path} is missing: expected {what}")

@@ -1,11 +1,9 @@
-"""Sentences of motion language, made from meanings: the text tower's training text beside a data set's
-captions.
+"""Sentences of motion language, made from meanings: the text tower's training text beside a data set's captions.
 
-A `Meaning` is an action, where it goes or which side it uses, and how it is done. `say` puts it in words,
-another wording each time, so that two sayings of one meaning are paraphrases; `contrast` changes one thing
-that a reader would notice (left to right, raise to lower, slowly to quickly), so that the two sayings are a
-minimal pair. It knows nothing of models and nothing of any data set. Verbs stand in their base form behind
-a `*`.
+A `Meaning` is an action, where it goes or which side it uses, and how it is done.  `say` puts it in words, in another
+wording each time, so that two sayings of one meaning are paraphrases.  `contrast` changes one thing that a reader would
+notice (left to right, raise to lower, slowly to quickly), so that the two sayings are a minimal pair.  The words are
+`lead.text.lexicon`'s.  Knows nothing of models and of data sets.
 """
 
 import random
@@ -14,56 +12,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lead.motion.processing.style_augment import ATTRIBUTES
-from lead.text.lexicon import ACTIONS, ADJECTIVES, DIRECTIONS, MANNERS, OPPOSITES, PERSONAS, SIDED, TRAVEL
+from lead.text.lexicon import Lexicon, read_lexicon
 
 SIDES = ("left", "right", "both")
-
-SUBJECTS = (
-    *("a person", "the person") * 3,
-    *("someone", "somebody", "a man", "a woman", "a human", "a figure", "the figure", "he", "she", "the man"),
-    *("the woman", "a guy", "the character", "a human being", "this person", "an individual", "a lady"),
-)
-
-LIMBS = {
-    "arm": ("arm", "arm", "hand"),
-    "hand": ("hand", "hand", "arm"),
-    "leg": ("leg", "leg", "foot"),
-    "fist": ("fist", "hand"),
-}
-
-GENERIC = """
-walk run jump dance sit stand kick punch wave turn old young fast slow left right up down forward backward
-happy sad angry tired drunk robot zombie elderly limping hunched crouching sneaking marching hopping skipping
-"""
-
-THIRD = {"do": "does", "go": "goes"}
-
-DOUBLED = """
-run hop jog sit skip step clap nod spin bat swim grab put hit dig get cut stop drop shrug flap hug pat
-tap rub wag beg
-dip let trot slip trip plod drag tug rap squat throb strut knock-knock set twig slog jab chat bob jut hum
-"""
+LEXICON = read_lexicon()
 
 
-def _groups(text: str) -> dict[str, tuple[str, ...]]:
-    """Lines of `key: phrase / phrase` as a mapping."""
-    lines = (line.partition(":") for line in text.strip().splitlines())
-    return {key.strip(): tuple(part.strip() for part in rest.split("/")) for key, _, rest in lines}
-
-
-def _manners() -> dict[str, tuple[str, ...]]:
+def _join_ways(lexicon: Lexicon) -> dict[str, tuple[str, ...]]:
     """Every way to say how: attributes of procedural variations, adjectives in all their forms, personas."""
-    manners = {attribute.phrases[0]: tuple(attribute.phrases) for attribute in ATTRIBUTES}
-    for key, phrases in _groups(MANNERS).items():
-        manners[key] = (*manners.get(key, ()), *phrases)
-    for key, phrases in _groups(ADJECTIVES).items():
-        manners[key] = tuple(form for phrase in phrases for form in _adjective_forms(phrase))
-    for key, phrases in _groups(PERSONAS).items():
-        manners[key] = (*manners.get(key, ()), *(f"like {person}" for person in phrases))
-    return manners
+    ways = {attribute.phrases[0]: tuple(attribute.phrases) for attribute in ATTRIBUTES}
+    for key, phrases in lexicon.ways.items():
+        ways[key] = (*ways.get(key, ()), *phrases)
+    for key, phrases in lexicon.adjectives.items():
+        ways[key] = tuple(form for phrase in phrases for form in _inflect_adjective(phrase))
+    for key, phrases in lexicon.personas.items():
+        ways[key] = (*ways.get(key, ()), *(f"like {person}" for person in phrases))
+    return ways
 
 
-def _adjective_forms(phrase: str) -> tuple[str, ...]:
+def _inflect_adjective(phrase: str) -> tuple[str, ...]:
     """`happy` as it is used: in a happy way, with happy movements; `+with joy` stands as it is."""
     if phrase.startswith("+"):
         return (phrase[1:],) * 2
@@ -74,9 +41,7 @@ def _adjective_forms(phrase: str) -> tuple[str, ...]:
     )
 
 
-TRAVELS, SIDEDS, WHOLES = _groups(TRAVEL), _groups(SIDED), _groups(ACTIONS)
-PLACES, PEOPLE, WAYS = _groups(DIRECTIONS), _groups(PERSONAS), _manners()
-_OPPOSITE = {a: b for pair in _groups(OPPOSITES).values() for a, b in (pair, pair[::-1])}
+WAYS = _join_ways(LEXICON)
 
 
 @dataclass(frozen=True)
@@ -87,7 +52,7 @@ class Meaning:
     place: str = ""
     """A direction of travel, or the side that a limb is on."""
     ways: tuple[str, ...] = ()
-    """Manners and personas, at most two."""
+    """Keys of WAYS, at most two."""
     then: "Meaning | None" = None
 
 
@@ -99,32 +64,33 @@ def draw(rng: random.Random) -> Meaning:
 
 
 def _draw_action(rng: random.Random) -> Meaning:
-    kind = rng.choices((TRAVELS, SIDEDS, WHOLES), (5, 4, 3))[0]
+    kind = rng.choices((LEXICON.travel, LEXICON.sided, LEXICON.actions), (5, 4, 3))[0]
     common = rng.random() < 0.35  # walking and running are most of what people ask for
     action = (
         rng.choice(("walk", "walk", "run", "jog", "march"))
-        if kind is TRAVELS and common
+        if kind is LEXICON.travel and common
         else rng.choice(sorted(kind))
     )
-    if kind is TRAVELS:
-        return Meaning(action, rng.choice(sorted(PLACES)) if rng.random() < 0.6 else "forward")
-    return Meaning(action, rng.choices(SIDES, (4, 4, 2))[0] if kind is SIDEDS else "")
+    if kind is LEXICON.travel:
+        return Meaning(action, rng.choice(sorted(LEXICON.directions)) if rng.random() < 0.6 else "forward")
+    return Meaning(action, rng.choices(SIDES, (4, 4, 2))[0] if kind is LEXICON.sided else "")
 
 
 def contrast(meaning: Meaning, rng: random.Random) -> Meaning:
     """The same but for one thing: the opposite where there is one, else another of its kind."""
     options = []
-    if meaning.place in _OPPOSITE:
-        options += [replace(meaning, place=_OPPOSITE[meaning.place])] * 3
-    elif meaning.place and meaning.action in TRAVELS:
-        options.append(replace(meaning, place=rng.choice([p for p in sorted(PLACES) if p != meaning.place])))
-    if meaning.action in _OPPOSITE:
-        options += [replace(meaning, action=_OPPOSITE[meaning.action])] * 2
-    kind = next(kind for kind in (TRAVELS, SIDEDS, WHOLES) if meaning.action in kind)
+    if meaning.place in LEXICON.opposites:
+        options += [replace(meaning, place=LEXICON.opposites[meaning.place])] * 3
+    elif meaning.place and meaning.action in LEXICON.travel:
+        places = [place for place in sorted(LEXICON.directions) if place != meaning.place]
+        options.append(replace(meaning, place=rng.choice(places)))
+    if meaning.action in LEXICON.opposites:
+        options += [replace(meaning, action=LEXICON.opposites[meaning.action])] * 2
+    kind = next(kind for kind in (LEXICON.travel, LEXICON.sided, LEXICON.actions) if meaning.action in kind)
     options.append(replace(meaning, action=rng.choice([a for a in sorted(kind) if a != meaning.action])))
     others = [way for way in sorted(WAYS) if way not in meaning.ways]
     if meaning.ways:
-        changed = _OPPOSITE.get(meaning.ways[0], rng.choice(others))
+        changed = LEXICON.opposites.get(meaning.ways[0], rng.choice(others))
         options += [
             replace(meaning, ways=(changed, *meaning.ways[1:])),
             replace(meaning, ways=meaning.ways[1:]),
@@ -137,25 +103,25 @@ def contrast(meaning: Meaning, rng: random.Random) -> Meaning:
 def say(meaning: Meaning, rng: random.Random) -> str:
     """The meaning in one of its many wordings."""
     ways = list(meaning.ways)
-    person = rng.choice(SUBJECTS)
+    person = rng.choice(LEXICON.subjects)
     for way in meaning.ways:
-        if way in PEOPLE and rng.random() < 0.6:
-            person = rng.choice(PEOPLE[way])
+        if way in LEXICON.personas and rng.random() < 0.6:
+            person = rng.choice(LEXICON.personas[way])
             ways.remove(way)
             break
     form = rng.choices(("third", "gerund", "progressive", "base"), (12, 2, 2, 1))[0]
-    if form in ("gerund", "base") and person in SUBJECTS:
+    if form in ("gerund", "base") and person in LEXICON.subjects:
         person = ""
     elif form == "base":
         form = "third"
-    act = _conjugate(_action_text(meaning, rng), form)
+    act = _conjugate(_word_action(meaning, rng), form)
     if meaning.then:
         joint = rng.choice((", then ", " and then ", " before " if form == "gerund" else " and afterwards "))
-        act += joint + _conjugate(_action_text(meaning.then, rng), form)
-    return _joined(person, act, [rng.choice(WAYS[way]) for way in ways], rng)
+        act += joint + _conjugate(_word_action(meaning.then, rng), form)
+    return _join_sentence(person, act, [rng.choice(WAYS[way]) for way in ways], rng)
 
 
-def _joined(person: str, act: str, hows: Sequence[str], rng: random.Random) -> str:
+def _join_sentence(person: str, act: str, hows: Sequence[str], rng: random.Random) -> str:
     text = f"{person} {act}".strip()
     if hows and rng.random() < 0.15:
         text = f"{hows[0]}, {text}"
@@ -167,18 +133,18 @@ def _joined(person: str, act: str, hows: Sequence[str], rng: random.Random) -> s
     return text + "." if rng.random() < 0.2 else text
 
 
-def _action_text(meaning: Meaning, rng: random.Random) -> str:
+def _word_action(meaning: Meaning, rng: random.Random) -> str:
     """The action in base form, limbs and direction filled in."""
-    if meaning.action in TRAVELS:
-        return f"*{rng.choice(TRAVELS[meaning.action])} {rng.choice(PLACES[meaning.place])}".strip()
-    if meaning.action in SIDEDS:
-        text = "*" + rng.choice(SIDEDS[meaning.action])
-        return re.sub(r"\{(\w+)\}", lambda match: _limb(match[1], meaning.place, rng), text)
-    return "*" + rng.choice(WHOLES[meaning.action])
+    if meaning.action in LEXICON.travel:
+        return f"*{rng.choice(LEXICON.travel[meaning.action])} {rng.choice(LEXICON.directions[meaning.place])}".strip()
+    if meaning.action in LEXICON.sided:
+        text = "*" + rng.choice(LEXICON.sided[meaning.action])
+        return re.sub(r"\{(\w+)\}", lambda match: _word_limb(match[1], meaning.place, rng), text)
+    return "*" + rng.choice(LEXICON.actions[meaning.action])
 
 
-def _limb(name: str, side: str, rng: random.Random) -> str:
-    limb = rng.choice(LIMBS.get(name, (name,)))
+def _word_limb(name: str, side: str, rng: random.Random) -> str:
+    limb = rng.choice(LEXICON.limbs.get(name, (name,)))
     if name == "side":
         return {"left": "the left", "right": "the right", "both": "both sides"}[side]
     if side != "both":
@@ -191,18 +157,18 @@ def _conjugate(text: str, form: str) -> str:
     """Every `*verb` in the form: third (walks), gerund (walking), progressive (is walking), base (walk)."""
     first = True
 
-    def inflected(match: re.Match[str]) -> str:
+    def inflect(match: re.Match[str]) -> str:
         nonlocal first
         verb = match[1]
         if form == "third":
-            return THIRD.get(verb) or third_person(verb)
+            return third_person(verb)
         if form == "base":
             return verb
         prefix = "is " if form == "progressive" and first else ""
         first = False
         return prefix + gerund(verb)
 
-    return re.sub(r"\*([a-z]+)", inflected, text)
+    return re.sub(r"\*([a-z]+)", inflect, text)
 
 
 def third_person(verb: str) -> str:
@@ -218,11 +184,11 @@ def gerund(verb: str) -> str:
         return verb[:-2] + "ying"
     if verb.endswith("e") and not verb.endswith("ee"):
         return verb[:-1] + "ing"
-    return verb + verb[-1] + "ing" if verb in DOUBLED.split() else verb + "ing"
+    return verb + verb[-1] + "ing" if verb in LEXICON.doubled else verb + "ing"
 
 
 def single_words(vocabulary: Mapping[str, int], rng: random.Random, count: int) -> list[str]:
-    """Sentences around a tower's own words, so that none stays untrained: bare, as a style, as a likeness."""
+    """Sentences around a tower's own words, so that none stays untrained: bare, as a style, as a comparison."""
     words = sorted(vocabulary)
     frames = (
         "{}",
@@ -232,4 +198,4 @@ def single_words(vocabulary: Mapping[str, int], rng: random.Random, count: int) 
         "a person moves like a {}",
         "someone does {}",
     )
-    return [rng.choice(frames).format(rng.choice((*words, *GENERIC.split()))) for _ in range(count)]
+    return [rng.choice(frames).format(rng.choice((*words, *LEXICON.generic))) for _ in range(count)]

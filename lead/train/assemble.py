@@ -1,4 +1,4 @@
-"""A run folder's trained parts, each by itself or together as a base.
+"""Loads a run folder's trained parts, each by itself or together as a base.
 
 Knows nothing of how the parts were trained.
 """
@@ -23,12 +23,12 @@ from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig
 from lead.networks.projector import Projector, ProjectorConfig
 from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.text.tower import TextConfig, TextTower
-from lead.train.stage import load_part
+from lead.train.parts import load_part
 
 M = TypeVar("M", bound=nn.Module)
 
 SCHEDULE = ("steps", "beta_start", "beta_end", "schedule", "prediction")
-"""What training fixes of a DiffusionConfig."""
+"""The fields of a DiffusionConfig that training fixes."""
 
 
 def load_tower(run: Path) -> TextTower:
@@ -37,7 +37,7 @@ def load_tower(run: Path) -> TextTower:
 
 
 def load_vae(run: Path, polished: bool = True) -> AnyVAE:
-    """The VAE; with the decoder stage's decoder, where that was run and unless `polished` is False."""
+    """The VAE; where the decoder stage was run, with its decoder, unless `polished` is False."""
     part = "decoder" if polished and (Path(run) / "decoder.safetensors").is_file() else "vae"
     vae: AnyVAE = _load(Path(run) / f"{part}.safetensors", part, lambda config: build_vae(vae_config(config)))
     return vae.eval().requires_grad_(False)
@@ -64,14 +64,14 @@ def _load(path: Path, part: str, make: Callable[[Mapping[str, Any]], M]) -> M:
 
 
 def load_diffusion(run: Path) -> DiffusionConfig:
-    """The schedule that the run's denoiser was trained under; how to sample is its architecture's default."""
+    """The noise schedule that the run's denoiser was trained with; how to sample is its architecture's default."""
     path = Path(run) / "diffusion.json"
     if not path.is_file():
         raise LeadError(f"{path} is missing, which tells the noise schedule; train the diffusion stage or import again")
     try:
-        noted = json.loads(path.read_text())
-        mld = isinstance(denoiser_config(noted["config"]), MldDenoiserConfig)
-        schedule = {name: noted["diffusion"][name] for name in SCHEDULE if name in noted["diffusion"]}
+        content = json.loads(path.read_text())
+        mld = isinstance(denoiser_config(content["config"]), MldDenoiserConfig)
+        schedule = {name: content["diffusion"][name] for name in SCHEDULE if name in content["diffusion"]}
         config = replace(MLD_DIFFUSION if mld else DiffusionConfig(), **schedule)
         Diffusion(config)
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
@@ -91,11 +91,11 @@ def assemble(
     steps: int | None = None,
     guidance: float | None = None,
 ) -> Lead:
-    """The base made of a run folder's parts and its data set's statistics.
+    """The base of a run folder's parts and its data set's statistics.
 
-    It samples by its architecture's default where `sampler`, `steps` and `guidance` say nothing else.
+    It samples by its architecture's default, unless `sampler`, `steps` or `guidance` are given.
     """
-    tower, vae, denoiser, words = load_tower(run), load_vae(run), load_denoiser(run), load_style_tokens(run)
+    tower, vae, denoiser, style_tokens = load_tower(run), load_vae(run), load_denoiser(run), load_style_tokens(run)
     projector = load_projector(run)
     stats = Stats.read(data)
     if len(stats.mean) != vae.config.features:
@@ -106,14 +106,14 @@ def assemble(
     sampling: dict[str, Any] = {"sampler": sampler, "sampling_steps": steps, "guidance": guidance}
     diffusion = replace(load_diffusion(run), **{key: value for key, value in sampling.items() if value is not None})
     config = LeadConfig(
-        name, license, tower.config, vae.config, denoiser.config, projector.config, diffusion, words.config
+        name, license, tower.config, vae.config, denoiser.config, projector.config, diffusion, style_tokens.config
     )
     base = Lead(config)
     base.text.load_state_dict(tower.state_dict())
     base.vae.load_state_dict(vae.state_dict())
     base.denoiser.load_state_dict(denoiser.state_dict())
     base.projector.load_state_dict(projector.state_dict())
-    base.style_tokens.load_state_dict(words.state_dict())
+    base.style_tokens.load_state_dict(style_tokens.state_dict())
     base.mean.copy_(torch.from_numpy(stats.mean))
     base.std.copy_(torch.from_numpy(stats.std))
     return optimize(base)

@@ -1,8 +1,8 @@
-"""The decoder stage: the VAE's decoder goes on learning while its encoder, and so every latent, stays as it is.
+"""The decoder stage: trains the VAE's decoder further; the encoder, and so every latent, stays as it is.
 
-The VAE stage ends with a decoder that shakes and slides more than its clips do.  Here it sees latents with noise on
-them, as samples have, and its loss counts acceleration and the drift of planted feet.  Latents being fixed, the stage
-may run before or after diffusion and the projector.  Joints are in meters; means are over real frames only.
+After the VAE stage, decoded motion shakes and slides more than the clips do.  Here the decoder sees latents with noise,
+as samples have, and its loss counts acceleration and the drift of feet on the floor.  As latents are fixed, the stage
+may run before or after diffusion and the projector.  Joints are in meters.  Means are over real frames only.
 """
 
 from collections.abc import Callable
@@ -10,27 +10,36 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from lead.data import dataset as motion_data
+from lead.data.layout import MIRRORED, VARIED
 from lead.errors import LeadError
 from lead.motion.features import Stats
 from lead.motion.skeleton import skeleton_of
 from lead.networks.vae import MotionVAE
 from lead.train.assemble import load_vae
-from lead.train.kinematics import features_to_joints
 from lead.train.logs import fingerprint
+from lead.train.losses import denormalize, features_to_joints, mean_of_share
 from lead.train.stage import Stage, TrainConfig
-from lead.train.vae import ClipBatches, denormalize, real_mean, reconstruction_error, spread, tensors, training_clips
+from lead.train.stage_table import StageRequest
+from lead.train.vae import ClipBatches, load_training_clips, reconstruction_error, subsample, to_tensors
 
 DECODER_TRAIN = TrainConfig(steps=2000, batch=64, lr=5e-4, warmup=100, ema=0.998)
 ENCODER = ("frames_in.", "encoder.", "fold.", "linear_in.")
+"""Prefixes of the VAE's parameters that stay as they are."""
+
+
+def run_stage(request: StageRequest) -> None:
+    """The stage as a user asks for it."""
+    train_decoder(request.data, request.run, train=replace(DECODER_TRAIN, **request.options), device=request.device)
 
 
 @dataclass(frozen=True)
 class DecoderLoss:
-    """Weights of the losses, and how much noise a latent of unit spread gets; .1 cost 1 cm of the root's path."""
+    """Weights of the losses, and the noise that a latent of unit spread gets; .1 costs 1 cm of the root's path."""
 
     features: float = 1.0
     joints: float = 1.0
@@ -50,8 +59,8 @@ def train_decoder(
 ) -> MotionVAE:
     """Writes `decoder.safetensors`, a whole VAE whose encoder equals that of `vae.safetensors` bit by bit."""
     stats = Stats.read(data)
-    clips = training_clips(data, stats, ("train_varied", "train_mirrored"), repeat=4)
-    val = spread(motion_data.load(data, "val", stats))
+    clips = load_training_clips(data, stats, (VARIED, MIRRORED), repeat=4)
+    val = subsample(motion_data.load(data, "val", stats))
     start = load_vae(run, polished=False)
     if not isinstance(start, MotionVAE):
         raise LeadError(f"{run} has MLD's VAE, which has no decoder stage; go on with `lead train diffusion`")
@@ -64,8 +73,8 @@ def train_decoder(
     stage = Stage("decoder", vae, run, train, device, inputs, config=vae.config, loss=weights)
     batches = ClipBatches(clips, train)
     for step in stage.steps():
-        drawn = batches.at(step)
-        batch = tensors(drawn, stage.device)
+        drawn = batches.draw(step)
+        batch = to_tensors(drawn, stage.device)
         features, lengths = stage.share(*batch)
         with stage.accelerator.autocast():
             loss, parts = decoder_loss(stage.model, features, lengths, stats, weights, batch[1], stage.randn_like)
@@ -76,14 +85,14 @@ def train_decoder(
 
 def decoder_loss(
     vae: MotionVAE,
-    features: Tensor,
-    lengths: Tensor,
+    features: Float[Tensor, "share frames feats"],
+    lengths: Int[Tensor, " share"],
     stats: Stats,
     weights: DecoderLoss,
-    whole: Tensor,
+    whole: Int[Tensor, " batch"],
     noise: Callable[[Tensor], Tensor],
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of these rows and its parts; `whole` are the lengths of the batch of which they are a share."""
+) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+    """The loss of these rows and its parts; `whole` are the lengths of the batch that these rows are a share of."""
     with torch.no_grad():
         z = vae.encode(features, lengths)[0]
         z = z + weights.noise / vae.latent_scale * noise(z[:, :1, :1]) * noise(z)
@@ -94,10 +103,10 @@ def decoder_loss(
     contacts = denormalize(features, stats)[..., skeleton.slices["contacts"]] > 0.5
     slip = error[:, :, list(skeleton.feet)].diff(dim=1).abs().mean(dim=-1)
     parts = {
-        "features": real_mean(smooth_l1_loss(decoded, features, reduction="none"), lengths, whole),
-        "joints": real_mean(error.abs(), lengths, whole),
-        "speed": real_mean(error.diff(dim=1).abs(), lengths - 1, whole - 1),
-        "acceleration": real_mean(error.diff(n=2, dim=1).abs(), lengths - 2, whole - 2),
-        "planted": real_mean(slip * (contacts[:, 1:] & contacts[:, :-1]), lengths - 1, whole - 1),
+        "features": mean_of_share(smooth_l1_loss(decoded, features, reduction="none"), lengths, whole),
+        "joints": mean_of_share(error.abs(), lengths, whole),
+        "speed": mean_of_share(error.diff(dim=1).abs(), lengths - 1, whole - 1),
+        "acceleration": mean_of_share(error.diff(n=2, dim=1).abs(), lengths - 2, whole - 2),
+        "planted": mean_of_share(slip * (contacts[:, 1:] & contacts[:, :-1]), lengths - 1, whole - 1),
     }
-    return sum(getattr(weights, key) * value for key, value in parts.items()), parts  # type: ignore[return-value]
+    return sum(getattr(weights, key) * value for key, value in parts.items()), parts

@@ -1,12 +1,13 @@
-"""The diffusion stage: the denoiser, on latents drawn from the posteriors under one of their captions.
+"""The diffusion stage: trains the denoiser on latents drawn from the posteriors, each under one of its captions.
 
-Needs the text and the VAE stage.  Knows nothing of files' formats.
+Needs the text and the VAE stage.  Source: MLD (arXiv 2212.04048), section 3.2.  Knows nothing of file formats.
 """
 
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from lead.diffusion import Diffusion, DiffusionConfig
@@ -17,18 +18,29 @@ from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAE
 from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.text.tower import TextTower
 from lead.train.assemble import load_tower, load_vae
-from lead.train.latents import LatentBatch, Latents, latent_batch, load_latents, validation_batch
-from lead.train.processes import main_first
-from lead.train.stage import Stage, TrainConfig, save_part
-from lead.train.vae import real_mean
+from lead.train.latents import LatentBatch, Latents, draw_latent_batch, draw_validation_batch, load_latents
+from lead.train.losses import mean_of_share
+from lead.train.parts import save_part
+from lead.train.processes import main_process_first
+from lead.train.stage import Stage, TrainConfig
+from lead.train.stage_table import Preset, StageRequest
 
 DIFFUSION_TRAIN = TrainConfig(steps=6500, batch=128, lr=5e-4)
-DIFFUSION_PRESETS: dict[str, tuple[AnyDenoiserConfig, TrainConfig, DiffusionConfig]] = {
+DIFFUSION_PRESETS: dict[Preset, tuple[AnyDenoiserConfig, TrainConfig, DiffusionConfig]] = {
     "small": (DenoiserConfig(), DIFFUSION_TRAIN, DiffusionConfig()),
     "mld": (MldDenoiserConfig(), TrainConfig(steps=20000, batch=128, lr=1e-4), MLD_DIFFUSION),
 }
 UNCONDITIONAL = 0.1
 """The share of training texts replaced by the empty prompt, for classifier-free guidance."""
+
+
+def run_stage(request: StageRequest) -> None:
+    """The stage as a user asks for it."""
+    config, default, diffusion = DIFFUSION_PRESETS[request.preset]
+    train = replace(default, **request.options)
+    train_diffusion(
+        request.data, request.run, config=config, train=train, diffusion=diffusion, device=request.device
+    )
 
 
 def train_diffusion(
@@ -43,16 +55,16 @@ def train_diffusion(
 
     The config's sizes of latents and text are the run's VAE's and text tower's.
     """
-    tower, vae = load_tower(run), load_vae(run, polished=False)  # latents, and their cache, know no decoder
+    tower, vae = load_tower(run), load_vae(run, polished=False)  # latents do not depend on the decoder
     if isinstance(config, MldDenoiserConfig) and not isinstance(vae, MldVAE):
         raise LeadError(f"MLD's denoiser needs MLD's VAE, {run} has another: train that with --preset mld as well")
     config = replace(config, d_latent=vae.config.d_latent, d_text=tower.d_text)
     if isinstance(config, DenoiserConfig):
         config = replace(config, frames_per_latent=vae.config.frames_per_latent)
-    words = draw_style_tokens(tower, train.seed)
-    with main_first(device):
-        save_part(Path(run) / "manners.safetensors", words, "manners", words.config)
-    latents = load_latents(data, run, vae, tower, words, device)
+    style_tokens = draw_style_tokens(tower, train.seed)
+    with main_process_first(device):
+        save_part(Path(run) / "manners.safetensors", style_tokens, "manners", style_tokens.config)
+    latents = load_latents(data, run, vae, tower, style_tokens, device)
     return fit_denoiser(latents, vae, run, config, train, diffusion, device)
 
 
@@ -65,13 +77,13 @@ def fit_denoiser(
     diffusion: DiffusionConfig = DiffusionConfig(),
     device: str = "cpu",
 ) -> AnyDenoiser:
-    """`train_diffusion` on latents at hand; `run` is where the denoiser and its records go."""
+    """`train_diffusion` on given latents; the denoiser and its logs go into `run`."""
     schedule, inputs = Diffusion(diffusion), {"latents": latents.fingerprint}
     torch.manual_seed(train.seed)
     stage = Stage("diffusion", build_denoiser(config), run, train, device, inputs, config=config, diffusion=diffusion)
-    val = validation_batch(latents)
+    val = draw_validation_batch(latents)
     for step in stage.steps():
-        batch = latent_batch(latents.sources[:2], latents.table, train, step)
+        batch = draw_latent_batch(latents.sources[:2], latents.table, train, step)
         t = torch.randint(diffusion.steps, (train.batch,), generator=stage.draws)
         eps = torch.randn(batch.z.shape, generator=stage.draws)
         dropped = torch.rand(train.batch, generator=stage.draws) < UNCONDITIONAL
@@ -88,21 +100,21 @@ def denoising_loss(
     denoiser: AnyDenoiser,
     schedule: Diffusion,
     vae: AnyVAE,
-    z: Tensor,
-    lengths: Tensor,
-    text: Tensor,
-    t: Tensor,
-    eps: Tensor,
-    whole: Tensor,
-) -> Tensor:
+    z: Float[Tensor, "share latents d_latent"],
+    lengths: Int[Tensor, " share"],
+    text: Float[Tensor, "share d_text"],
+    t: Int[Tensor, " share"],
+    eps: Float[Tensor, "share latents d_latent"],
+    whole: Int[Tensor, " batch"],
+) -> Float[Tensor, ""]:
     """Mean squared error of the prediction from z_t; `whole` are the lengths of the batch that holds these rows."""
     error = (denoiser(schedule.add_noise(z, t, eps), t, text, lengths) - schedule.target(z, t, eps)).square()
-    return real_mean(error, vae.latent_lengths(lengths), vae.latent_lengths(whole))
+    return mean_of_share(error, vae.latent_lengths(lengths), vae.latent_lengths(whole))
 
 
 @torch.no_grad()
 def validation_loss(denoiser: AnyDenoiser, schedule: Diffusion, vae: AnyVAE, batch: LatentBatch) -> float:
-    """The loss with always the same noise, at times spread evenly."""
+    """The loss at times spread evenly; the noise is always the same."""
     generator = torch.Generator().manual_seed(0)
     eps = torch.randn(batch.z.shape, generator=generator)
     order = torch.randperm(len(eps), generator=generator)
@@ -113,6 +125,7 @@ def validation_loss(denoiser: AnyDenoiser, schedule: Diffusion, vae: AnyVAE, bat
 
 
 def draw_style_tokens(tower: TextTower, seed: int) -> StyleTokens:
+    """A random map from style parameters to token embeddings like the tower's own."""
     torch.manual_seed(seed)
     vocabulary = tower.vocabulary()
     return StyleTokens.draw(StyleTokenConfig(d_token=tower.d_token), vocabulary.mean, vocabulary.std)

@@ -1,13 +1,12 @@
-"""A checkpoint of MLD's trainer (Lightning) as a run folder, in which only the projector is left to train.
+"""Imports a checkpoint of MLD's trainer (Lightning) into a run folder; only the projector is then left to train.
 
     lead import-mld mld.ckpt run/
     lead train projector HumanML3D/ --output run/
     lead assemble HumanML3D/ run/ my-base.safetensors --name my-base
 
-Sizes are read from the tensors; heads and the noise schedule, which no tensor tells, are arguments.  The data set
+Sizes are read from the tensors.  Heads and the noise schedule follow from no tensor: they are arguments.  The data set
 must be the one that MLD was trained on: its Mean.npy and Std.npy are part of the model.  MLD's trainer leaves CLIP
-out of most checkpoints; the text tower then comes from elsewhere.  Nothing of the file is unpickled but tensors and
-plain values.
+out of most checkpoints; the text tower then comes from elsewhere.  Only tensors and plain values are unpickled.
 """
 
 import json
@@ -26,11 +25,11 @@ from lead.networks.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, Mld
 from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.text.openclip import TRANSFORMERS_EMBEDDING, transformers_to_open_clip
 from lead.text.tower import TextConfig, TextTower, clip_tower
-from lead.train.stage import save_part
+from lead.train.parts import save_part
 
 Network = TypeVar("Network", bound=nn.Module)
 UNUSED = {"mem_pos.pe"}
-"""Of the denoiser's other architecture; in every checkpoint, never read."""
+"""Tensors of the denoiser's other architecture: in every checkpoint, never used."""
 
 
 def import_mld(
@@ -50,22 +49,24 @@ def import_mld(
     if trained:
         raise LeadError(f"{run} holds {', '.join(trained)} already; give a new folder, nothing is written over")
     tensors = read_checkpoint(path)
-    vae, denoiser = mld_vae(tensors, heads, path), mld_denoiser(tensors, heads, path)
-    tower = text if isinstance(text, TextTower) else _tower(tensors, text, path)
+    vae, denoiser = build_vae(tensors, heads, path), build_denoiser(tensors, heads, path)
+    tower = text if isinstance(text, TextTower) else _find_tower(tensors, text, path)
     if tower.d_text != denoiser.config.d_text:
         raise LeadError(
             f"{path}: its denoiser reads text features of {denoiser.config.d_text} numbers, the text tower gives "
             f"{tower.d_text}; give the tower that MLD was trained with by --text"
         )
     run.mkdir(parents=True, exist_ok=True)
-    manners = StyleTokens(StyleTokenConfig(params=0, vectors=0, d_token=tower.d_token))  # MLD knows no such words
-    parts = {"text": tower, "vae": vae, "denoiser": denoiser, "manners": manners}
-    for part, module in parts.items():
-        save_part(run / f"{part}.safetensors", module, part, module.config)
+    style_tokens = StyleTokens(StyleTokenConfig(params=0, vectors=0, d_token=tower.d_token))  # MLD has none
+    save_part(run / "text.safetensors", tower, "text", tower.config)
+    save_part(run / "vae.safetensors", vae, "vae", vae.config)
+    save_part(run / "denoiser.safetensors", denoiser, "denoiser", denoiser.config)
+    save_part(run / "manners.safetensors", style_tokens, "manners", style_tokens.config)
     note = {"imported": path.name, "config": asdict(denoiser.config), "diffusion": asdict(diffusion)}
     with atomic_write(run / "diffusion.json") as partial:
         partial.write_text(json.dumps(note, indent=2))
-    return {part: sum(p.numel() for p in module.parameters()) for part, module in parts.items() if part != "manners"}
+    parts: dict[str, nn.Module] = {"text": tower, "vae": vae, "denoiser": denoiser}
+    return {part: sum(p.numel() for p in module.parameters()) for part, module in parts.items()}
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -75,7 +76,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise LeadError(_unreadable(path)) from error
+        raise LeadError(_explain_unreadable(path)) from error
     tensors = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
     parts = sorted({str(name).split(".")[0] for name in tensors})
     if not {"vae", "denoiser"} <= set(parts):
@@ -86,10 +87,10 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     return dict(tensors)
 
 
-def _unreadable(path: Path) -> str:
+def _explain_unreadable(path: Path) -> str:
     try:
         classes = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:  # not even the format of a checkpoint
+    except Exception:  # not the format of a checkpoint
         return f"{path} is not a checkpoint that torch can read; is the download complete?"
     return (
         f"{path} holds objects of {', '.join(classes)}, which are not read from a file of unknown origin; where you "
@@ -99,27 +100,27 @@ def _unreadable(path: Path) -> str:
     )
 
 
-def mld_vae(tensors: Mapping[str, Tensor], heads: int, path: Path) -> MldVAE:
+def build_vae(tensors: Mapping[str, Tensor], heads: int, path: Path) -> MldVAE:
     """The VAE in a checkpoint's tensors."""
     part = _Part(tensors, "vae.", path)
-    tokens, width = part.shape("global_motion_token", 2)
+    tokens, width = part.read_shape("global_motion_token", 2)
     if tokens != 2:
         raise LeadError(f"{path}: the VAE has {tokens / 2:g} latent tokens; only MLD's own, one token, can be imported")
     config = MldVAEConfig(
-        part.shape("skel_embedding.weight", 2)[1], width, *part.transformer(width, heads),
-        positions=part.shape("query_pos_encoder.pe", 3)[0],
+        part.read_shape("skel_embedding.weight", 2)[1], width, *part.read_transformer(width, heads),
+        positions=part.read_shape("query_pos_encoder.pe", 3)[0],
     )  # fmt: skip
-    return part.loaded(MldVAE(config))
+    return part.fill(MldVAE(config))
 
 
-def mld_denoiser(tensors: Mapping[str, Tensor], heads: int, path: Path) -> MldDenoiser:
+def build_denoiser(tensors: Mapping[str, Tensor], heads: int, path: Path) -> MldDenoiser:
     """The denoiser in a checkpoint's tensors."""
     part = _Part(tensors, "denoiser.", path)
-    width, d_text = part.shape("time_embedding.linear_1.weight", 2)
+    width, d_text = part.read_shape("time_embedding.linear_1.weight", 2)
     config = MldDenoiserConfig(
-        width, d_text, *part.transformer(width, heads), positions=part.shape("query_pos.pe", 3)[0]
+        width, d_text, *part.read_transformer(width, heads), positions=part.read_shape("query_pos.pe", 3)[0]
     )
-    return part.loaded(MldDenoiser(config))
+    return part.fill(MldDenoiser(config))
 
 
 class _Part:
@@ -130,23 +131,23 @@ class _Part:
         found = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
         self.tensors = {name: value.float() for name, value in found.items() if name not in UNUSED}
 
-    def shape(self, name: str, axes: int) -> tuple[int, ...]:
-        """The shape of a tensor that tells a size."""
+    def read_shape(self, name: str, axes: int) -> tuple[int, ...]:
+        """The shape of a tensor; LeadError where it is missing or has other axes."""
         found = self.tensors.get(name)
         if found is None or found.ndim != axes:
             what = "missing" if found is None else f"of shape {list(found.shape)}"
             raise LeadError(f"{self.path}: {self.prefix}{name} is {what}; it is no MLD as published")
         return tuple(found.shape)
 
-    def transformer(self, width: int, heads: int) -> tuple[int, int, int]:
+    def read_transformer(self, width: int, heads: int) -> tuple[int, int, int]:
         """Layers, heads and feed-forward width of the encoder."""
         if width % heads:
             raise LeadError(f"{self.path}: {self.prefix}* is {width} wide, which {heads} heads do not divide")
         blocks = {name.split(".")[2] for name in self.tensors if name.startswith("encoder.input_blocks.")}
-        ff = self.shape("encoder.middle_block.linear1.weight", 2)[0]
+        ff = self.read_shape("encoder.middle_block.linear1.weight", 2)[0]
         return 2 * len(blocks) + 1, heads, ff
 
-    def loaded(self, network: Network) -> Network:
+    def fill(self, network: Network) -> Network:
         """The network with these tensors; LeadError names each that is missing, unexpected or of another shape."""
         expected = {name: value for name, value in network.state_dict().items() if name != "latent_scale"}
         problems = [f"missing {self.prefix}{name}" for name in expected if name not in self.tensors]
@@ -165,7 +166,7 @@ class _Part:
         return network.eval().requires_grad_(False)
 
 
-def _tower(tensors: Mapping[str, Tensor], text: str | Path | None, path: Path) -> TextTower:
+def _find_tower(tensors: Mapping[str, Tensor], text: str | Path | None, path: Path) -> TextTower:
     """The given CLIP weights, else the checkpoint's own, else OpenAI's."""
     prefix = "text_encoder.text_model."
     own = {name.removeprefix(prefix): value.float() for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,9 +1,9 @@
 """What the latent stages train on: posteriors of clips and features of their captions, and batches of them.
 
-In a caption with STYLE_TOKEN the word has the vectors that the clip's manner gives it.  Latents are scaled to unit
-spread.  Made once, they lie in the run folder as `latents-<fingerprint>.safetensors`, in float32 so that nothing
-depends on whether they were just made or read; the fingerprint is of the data set and of the weights they come from.
-Knows nothing of networks' losses.
+In a caption, STYLE_TOKEN stands for the token embeddings that follow from the clip's style parameters.  Latents are
+scaled to unit spread.  They are encoded once and kept in the run folder as `latents-<fingerprint>.safetensors`; the
+fingerprint is of the data set and of the weights that encode.  They are float32, so that nothing depends on whether
+they were just encoded or read.  Knows nothing of losses.
 """
 
 import hashlib
@@ -13,35 +13,38 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lead.checkpoint import atomic_write
 from lead.data import dataset as motion_data
-from lead.data.dataset import MAX_FRAMES, STYLE_TOKEN, Clip
+from lead.data.dataset import MAX_FRAMES, Clip
+from lead.data.layout import MIRRORED, STYLE_TOKEN, VARIED
+from lead.data.pack import StyleVector
 from lead.kernels import optimize
 from lead.motion.features import Stats
 from lead.networks.build import AnyVAE
 from lead.networks.style_tokens import StyleTokens
 from lead.text.tower import TextTower
 from lead.train.logs import fingerprint
-from lead.train.processes import main_first
+from lead.train.processes import main_process_first
 from lead.train.stage import TrainConfig
-from lead.train.vae import spread, tensors
+from lead.train.vae import subsample, to_tensors
 
 GROUP = 8
-TRAINING, VALIDATION = ("train", "train_varied", "train_mirrored"), "val"
+"""Batches whose rows are drawn at once."""
+TRAINING, VALIDATION = ("train", VARIED, MIRRORED), "val"
 
 
 @dataclass(frozen=True, eq=False)
 class LatentClips:
-    """Posteriors of clips, windows of MAX_FRAMES, and what is said of each."""
+    """Posteriors of clips, in windows of MAX_FRAMES, and the captions of each."""
 
     mu: Float[Tensor, "clips latents d_latent"]
     std: Float[Tensor, "clips latents d_latent"]
     """Both scaled to unit spread."""
-    lengths: Int[Tensor, "clips"]
+    lengths: Int[Tensor, " clips"]
     texts: tuple[tuple[int, ...], ...]
     """For each clip, its captions' rows in the table of text features."""
     frames_per_latent: int
@@ -66,51 +69,56 @@ class Latents:
 @dataclass(frozen=True, eq=False)
 class LatentBatch:
     z: Float[Tensor, "batch latents d_latent"]
-    lengths: Int[Tensor, "batch"]
+    lengths: Int[Tensor, " batch"]
     text: Float[Tensor, "batch d_text"]
-    captioned: Tensor
-    """True where a caption (not nothing) gave the text; [batch]."""
+    captioned: Bool[Tensor, " batch"]
+    """False where the clip has no caption and the text is the empty prompt."""
 
 
 class Captions:
     """Every caption that training may draw, each encoded once; row 0 is the empty prompt."""
 
-    def __init__(self, made_up: bool = True) -> None:
-        self._made_up = made_up
+    def __init__(self, style_tokens: bool = True) -> None:
+        self._style_tokens = style_tokens
         self._rows: dict[tuple[str, str], int] = {("", ""): 0}
-        self._manners: list[np.ndarray | None] = [None]
+        self._style_params: list[StyleVector | None] = [None]
 
-    def rows(self, clip: Clip) -> tuple[int, ...]:
-        """The rows of a clip's captions; one with STYLE_TOKEN is the clip's own, and dropped where none is made up."""
-        known = [caption for caption in clip.captions if self._made_up or STYLE_TOKEN not in caption]
+    def add(self, clip: Clip) -> tuple[int, ...]:
+        """The rows of a clip's captions.
+
+        A caption with STYLE_TOKEN has a row of the clip's own; without style tokens it is left out.
+        """
+        known = [caption for caption in clip.captions if self._style_tokens or STYLE_TOKEN not in caption]
         keys = [(caption, clip.id if STYLE_TOKEN in caption else "") for caption in known]
         for key in keys:
             if key not in self._rows:
                 self._rows[key] = len(self._rows)
-                self._manners.append(clip.manner if key[1] else None)
+                self._style_params.append(clip.style_params if key[1] else None)
         return tuple(self._rows[key] for key in keys)
 
     @torch.no_grad()
-    def encode(self, tower: TextTower, words: StyleTokens, batch: int = 256) -> Float[Tensor, "captions d_text"]:
-        """The table of text features, STYLE_TOKEN standing for the vectors of the clip's manner."""
+    def encode(
+        self, tower: TextTower, style_tokens: StyleTokens, batch: int = 256
+    ) -> Float[Tensor, "captions d_text"]:
+        """The table of text features; STYLE_TOKEN stands for the embeddings of the clip's style parameters."""
         prompts = [caption for caption, _ in self._rows]
         order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
         table = torch.zeros(len(prompts), tower.d_text)
         for start in range(0, len(order), batch):
             part = order[start : start + batch]
-            manners = [(row, manner) for row in part if (manner := self._manners[row]) is not None]
-            named = [f"<m{row}>" for row, _ in manners]
-            vectors = words(torch.from_numpy(np.stack([m for _, m in manners]))) if manners else ()
+            params = [(row, found) for row in part if (found := self._style_params[row]) is not None]
+            named = [f"<m{row}>" for row, _ in params]
+            vectors = style_tokens(torch.from_numpy(np.stack([found for _, found in params]))) if params else ()
             texts = [prompts[row].replace(STYLE_TOKEN, f"<m{row}>") for row in part]
             with torch.autocast(tower.device.type, torch.bfloat16):
                 table[part] = tower.encode(texts, dict(zip(named, vectors, strict=True))).float().cpu()
         return table
 
 
-def latent_batch(
+def draw_latent_batch(
     sources: Sequence[LatentClips], table: Float[Tensor, "captions d_text"], train: TrainConfig, step: int
 ) -> LatentBatch:
-    """The batch of a step, an equal share from each source; what is drawn depends on the seed and the step alone.
+    """The batch of a step, an equal share from each source; the draw depends on the seed and the step alone.
 
     Rows for GROUP batches are drawn at once and dealt out by length, so that a batch holds little padding.
     """
@@ -122,19 +130,22 @@ def latent_batch(
         rows = rng.integers(len(source), size=GROUP * share)
         rows = rows[np.argsort(source.lengths[rows].numpy(), kind="stable")]
         picked.append(rows[chunk * share : (chunk + 1) * share])
-    return _drawn_batch(sources, picked, table, np.random.default_rng([train.seed, step, 1]))
+    return _draw_rows(sources, picked, table, np.random.default_rng([train.seed, step, 1]))
 
 
-def validation_batch(latents: Latents) -> LatentBatch:
-    """The val clips' latents under their first captions; the same whenever it is asked for."""
+def draw_validation_batch(latents: Latents) -> LatentBatch:
+    """The val clips' latents under their first captions; always the same."""
     val, rng = latents.val, np.random.default_rng(0)
     z = val.mu + val.std * torch.from_numpy(rng.standard_normal(val.mu.shape, dtype=np.float32))
     texts = torch.tensor([options[0] if options else 0 for options in val.texts])
     return LatentBatch(z, val.lengths, latents.table[texts], texts > 0)
 
 
-def _drawn_batch(
-    sources: Sequence[LatentClips], picked: Sequence[np.ndarray], table: Tensor, rng: np.random.Generator
+def _draw_rows(
+    sources: Sequence[LatentClips],
+    picked: Sequence[Int[np.ndarray, " _"]],
+    table: Float[Tensor, "captions d_text"],
+    rng: np.random.Generator,
 ) -> LatentBatch:
     """The picked rows, each with a latent drawn from its posterior and one of its captions."""
     pairs = list(zip(sources, picked, strict=True))
@@ -142,77 +153,80 @@ def _drawn_batch(
     latents = -(-int(lengths.max()) // sources[0].frames_per_latent)
     mu, std = (torch.cat([getattr(source, key)[rows, :latents] for source, rows in pairs]) for key in ("mu", "std"))
     z = mu + std * torch.from_numpy(rng.standard_normal(mu.shape, dtype=np.float32))
-    said = [source.texts[row] for source, rows in pairs for row in rows]
-    texts = torch.tensor([options[rng.integers(len(options))] if options else 0 for options in said])
+    options = [source.texts[row] for source, rows in pairs for row in rows]
+    texts = torch.tensor([of_clip[rng.integers(len(of_clip))] if of_clip else 0 for of_clip in options])
     return LatentBatch(z, lengths, table[texts], texts > 0)
 
 
 @torch.no_grad()
-def latent_clips(vae: AnyVAE, clips: Sequence[Clip], captions: Captions) -> LatentClips:
+def encode_clips(vae: AnyVAE, clips: Sequence[Clip], captions: Captions) -> LatentClips:
     """Posteriors of clips; those longer than MAX_FRAMES as windows that overlap by half."""
-    windows = [window for clip in clips for window in _windows(clip)]
+    windows = [window for clip in clips for window in _cut_windows(clip)]
     windows.sort(key=lambda window: len(window.features))
     latents = -(-MAX_FRAMES // vae.config.frames_per_latent)
     mu = torch.zeros(len(windows), latents, vae.config.d_latent)
     std, lengths = torch.zeros_like(mu), torch.zeros(len(windows), dtype=torch.long)
     for start in range(0, len(windows), 64):
         part = slice(start, start + 64)
-        features, frames = tensors(motion_data.collate(windows[part]), vae.latent_scale.device)
+        features, frames = to_tensors(motion_data.collate(windows[part]), vae.latent_scale.device)
         mean, log_variance = vae.encode(features, frames)
         mu[part, : mean.shape[1]] = (mean * vae.latent_scale).cpu()
         std[part, : mean.shape[1]] = ((0.5 * log_variance).exp() * vae.latent_scale).cpu()
         lengths[part] = frames.cpu()
-    texts = tuple(captions.rows(window) for window in windows)
+    texts = tuple(captions.add(window) for window in windows)
     return LatentClips(mu, std, lengths, texts, vae.config.frames_per_latent)
 
 
-def _windows(clip: Clip) -> Iterator[Clip]:
+def _cut_windows(clip: Clip) -> Iterator[Clip]:
     last = 1 if clip.authors else max(len(clip.features) - MAX_FRAMES // 2, 1)  # authors' clips are a window long
     for start in range(0, last, MAX_FRAMES // 2):
-        yield Clip(clip.id, clip.features[start : start + MAX_FRAMES], clip.captions, clip.manner)
+        yield Clip(clip.id, clip.features[start : start + MAX_FRAMES], clip.captions, clip.style_params)
 
 
-def load_latents(data: Path, run: Path, vae: AnyVAE, tower: TextTower, words: StyleTokens, device: str) -> Latents:
-    """The data set's latents and captions by these parts: from the run folder, or made and written there.
+def load_latents(
+    data: Path, run: Path, vae: AnyVAE, tower: TextTower, style_tokens: StyleTokens, device: str
+) -> Latents:
+    """The data set's latents and captions by these parts: from the run folder, or encoded and written there.
 
-    Several processes make them once; the first goes ahead.
+    Among several processes the main one encodes, and the others read.
     """
-    key = hashlib.sha256("".join([fingerprint(data), *map(_digest, (vae, tower, words))]).encode()).hexdigest()[:16]
+    made_of = [fingerprint(data), *map(_hash_weights, (vae, tower, style_tokens))]
+    key = hashlib.sha256("".join(made_of).encode()).hexdigest()[:16]
     path = Path(run) / f"latents-{key}.safetensors"
-    with main_first(device):
+    with main_process_first(device):
         if not path.is_file():
-            packed = _made(data, optimize(vae.to(device)), tower.to(device), words)
+            packed = _encode_data(data, optimize(vae.to(device)), tower.to(device), style_tokens)
             for stale in path.parent.glob("latents-*.safetensors"):
                 stale.unlink()
             with atomic_write(path) as partial:
                 save_file(packed, partial)
     packed = load_file(path)
-    sources = [_unpacked(packed, split, vae) for split in TRAINING if f"{split}.mu" in packed]
-    return Latents(tuple(sources), _unpacked(packed, VALIDATION, vae), packed["table"], key)
+    sources = [_unpack(packed, split, vae) for split in TRAINING if f"{split}.mu" in packed]
+    return Latents(tuple(sources), _unpack(packed, VALIDATION, vae), packed["table"], key)
 
 
-def _made(data: Path, vae: AnyVAE, tower: TextTower, words: StyleTokens) -> dict[str, Tensor]:
-    """Everything in named tensors; a clip's caption rows stand one after another, `counts` says how many it has."""
-    stats, captions = Stats.read(data), Captions(made_up=words.config.vectors > 0)
+def _encode_data(data: Path, vae: AnyVAE, tower: TextTower, style_tokens: StyleTokens) -> dict[str, Tensor]:
+    """Everything in named tensors; clips' caption rows stand one after another, `counts` says how many each has."""
+    stats, captions = Stats.read(data), Captions(style_tokens=style_tokens.config.vectors > 0)
     packed: dict[str, Tensor] = {}
     for split in (*(s for s in TRAINING if (Path(data) / f"{s}.txt").is_file()), VALIDATION):
         clips = motion_data.load_captioned(data, stats) if split == "train" else motion_data.load(data, split, stats)
-        made = latent_clips(vae, spread(clips) if split == VALIDATION else clips, captions)
-        texts = torch.tensor([row for rows in made.texts for row in rows], dtype=torch.long)
-        counts = torch.tensor([len(rows) for rows in made.texts])
-        named = {"mu": made.mu, "std": made.std, "lengths": made.lengths, "texts": texts, "counts": counts}
+        encoded = encode_clips(vae, subsample(clips) if split == VALIDATION else clips, captions)
+        texts = torch.tensor([row for rows in encoded.texts for row in rows], dtype=torch.long)
+        counts = torch.tensor([len(rows) for rows in encoded.texts])
+        named = {"mu": encoded.mu, "std": encoded.std, "lengths": encoded.lengths, "texts": texts, "counts": counts}
         packed |= {f"{split}.{name}": tensor for name, tensor in named.items()}
-    return {**packed, "table": captions.encode(tower, words)}
+    return {**packed, "table": captions.encode(tower, style_tokens)}
 
 
-def _unpacked(packed: dict[str, Tensor], split: str, vae: AnyVAE) -> LatentClips:
+def _unpack(packed: dict[str, Tensor], split: str, vae: AnyVAE) -> LatentClips:
     """The inverse for one split."""
     mu, std, lengths, texts, counts = (packed[f"{split}.{x}"] for x in ("mu", "std", "lengths", "texts", "counts"))
-    rows = tuple(tuple(part.tolist()) for part in texts.split(counts.tolist()))
+    rows = tuple(tuple(part.tolist()) for part in torch.split(texts, counts.tolist()))
     return LatentClips(mu, std, lengths, rows, vae.config.frames_per_latent)
 
 
-def _digest(module: nn.Module) -> str:
+def _hash_weights(module: nn.Module) -> str:
     """sha256 of a module's weights."""
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):

@@ -1,4 +1,4 @@
-"""What a run folder tells of a stage: how it was trained and on what, its metrics, minutes and memory.
+"""What a run folder says of a stage: how it was trained and on what, its metrics, minutes and memory.
 
 `<stage>.json` holds the configs, the package's version and commit, and the environment; `<stage>.metrics.jsonl` a row
 a report, the last one {"finished": true, "minutes", "peak_memory_gb", ...}; `<stage>.tensorboard/` the same figures
@@ -15,33 +15,37 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from lead.checkpoint import atomic_write
 from lead.errors import LeadError
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 PACKAGE = Path(__file__).parents[1]
 
 
-class Records:
-    """A stage's files; `write=False` in every process but the main one, which leaves them alone."""
+class Logs:
+    """A stage's log files; processes other than the main one give `write=False` and write nothing."""
 
     def __init__(self, run: Path, stage: str, write: bool = True, tensorboard: bool = False):
         self.description, self.metrics = run / f"{stage}.json", run / f"{stage}.metrics.jsonl"
         self.write = write
-        self._board = _board(run / f"{stage}.tensorboard") if tensorboard and write else None
+        self._board = _open_board(run / f"{stage}.tensorboard") if tensorboard and write else None
 
     def begin(self, content: Mapping[str, Any], step: int) -> None:
         """Writes the description, and drops the rows after `step`: training goes on from there."""
         if not self.write:
             return
-        _write(self.description, json.dumps({**content, **origin()}, indent=2))
-        kept = [row for row in _rows(self.metrics) if row["step"] <= step] if step else []
-        _write(self.metrics, "".join(json.dumps(row) + "\n" for row in kept))
+        _write(self.description, json.dumps({**content, **describe_origin()}, indent=2))
+        rows = [row for row in _read_rows(self.metrics) if row["step"] <= step] if step else []
+        _write(self.metrics, "".join(json.dumps(row) + "\n" for row in rows))
 
     def add(self, row: Mapping[str, Any]) -> None:
+        """Appends a row to the metrics; it has a `step`."""
         if not self.write:
             return
         with self.metrics.open("a") as file:
@@ -53,14 +57,14 @@ class Records:
             self._board.flush()
 
 
-def finished(run: Path, stage: str) -> dict[str, Any] | None:
+def read_result(run: Path, stage: str) -> dict[str, Any] | None:
     """The last row of a stage that was trained to its end: minutes, memory and best validation; else None."""
-    rows = _rows(Path(run) / f"{stage}.metrics.jsonl")
+    rows = _read_rows(Path(run) / f"{stage}.metrics.jsonl")
     return rows[-1] if rows and rows[-1].get("finished") else None
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics file; a line that a kill or a full disk left unfinished is none."""
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics file; a line that a kill or a full disk left unfinished is left out."""
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
         with suppress(ValueError, RecursionError):
@@ -70,7 +74,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def fingerprint(data: Path) -> str:
-    """Of a data set: sha256 over its files' names, sizes and times of change."""
+    """A data set's fingerprint: sha256 over its files' names, sizes and times of change."""
     digest = hashlib.sha256()
     for folder in (Path(data), *(Path(data) / name for name in ("new_joint_vecs", "texts", "extra_texts"))):
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name) if folder.is_dir() else []
@@ -81,7 +85,7 @@ def fingerprint(data: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def origin() -> dict[str, Any]:
+def describe_origin() -> dict[str, Any]:
     """The package's version and, in a checkout, its commit; Python, torch and the machine."""
     try:
         installed = version("lead-invert")
@@ -91,11 +95,11 @@ def origin() -> dict[str, Any]:
     if torch.cuda.is_available():
         machine["gpu"] = torch.cuda.get_device_name()
     software = {"python": sys.version.split()[0], "torch": torch.__version__, "threads": torch.get_num_threads()}
-    return {"package": installed, "commit": _commit(), **software, **machine}
+    return {"package": installed, "commit": _read_commit(), **software, **machine}
 
 
 def peak_memory_gb() -> float:
-    """The most main memory that this process has held."""
+    """The most main memory that this process has held, GiB."""
     if sys.platform == "win32":
         import psutil
 
@@ -111,21 +115,21 @@ def _write(path: Path, text: str) -> None:
         partial.write_text(text)
 
 
-def _commit() -> str | None:
+def _read_commit() -> str | None:
     """The checkout's commit, with a `+` where files differ from it; None outside a checkout."""
     if not (PACKAGE.parent / ".git").exists():
         return None
     try:
-        told = [
+        answers = [
             subprocess.run(["git", *words], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=10, check=True)
             for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
         ]
     except (OSError, subprocess.SubprocessError):
         return None
-    return told[0].stdout.strip() + ("+" if told[1].stdout.strip() else "")
+    return answers[0].stdout.strip() + ("+" if answers[1].stdout.strip() else "")
 
 
-def _board(folder: Path) -> Any:
+def _open_board(folder: Path) -> "SummaryWriter":
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:

@@ -1,32 +1,38 @@
 """Several processes that train one model together: starting them, and the rows of a batch between them.
 
-Training finds its neighbors by the variables that torchrun and `accelerate launch` set; `launch` sets the same
-ones on one machine.  Knows nothing of what is trained.
+Training finds its neighbors by the environment variables that torchrun and `accelerate launch` set.  `launch` starts
+processes on this machine: one by `subprocess`, several by torch's elastic agent, which is torchrun's.  Why not the
+program `torchrun`: it mixes messages and a traceback of its own into the processes' standard error, and does not hand
+back what they print.  Knows nothing of what is trained.
 """
 
+import logging
 import os
 import signal
-import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 
 from lead.errors import LeadError
 
-if TYPE_CHECKING:  # its import takes a tenth of a second, which only training should wait for
+if TYPE_CHECKING:  # importing accelerate takes a tenth of a second, which only training should wait for
     from accelerate import Accelerator
 
-GRACE = 10.0
-"""Seconds that the others have to end by themselves once one process has failed."""
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended, as a shell gives it."""
+SHUTDOWN_SECONDS = 600
+"""How long processes have to end the step and save after Ctrl-C; older torch knows 30 s only."""
+_HANDLED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 
 
-def accelerator(device: str, precision: str = "no") -> "Accelerator":
+def make_accelerator(device: str, precision: str = "no") -> "Accelerator":
     """This process's accelerator: its place among the processes, its device, its arithmetic."""
     from accelerate import Accelerator
 
@@ -35,18 +41,18 @@ def accelerator(device: str, precision: str = "no") -> "Accelerator":
     return Accelerator(cpu=device == "cpu", mixed_precision=precision)
 
 
-def main_first(device: str) -> AbstractContextManager:
-    """In this block the main process goes first: it writes what the others, after it, find written."""
+def main_process_first(device: str) -> AbstractContextManager[None]:
+    """In this block the main process goes first; the others find what it wrote."""
     from accelerate import PartialState
 
-    return PartialState(cpu=device == "cpu").main_process_first()
+    return cast(AbstractContextManager[None], PartialState(cpu=device == "cpu").main_process_first())
 
 
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, rows: Tensor, accelerator: "Accelerator") -> Tensor:
         context.accelerator, context.count = accelerator, len(rows)
-        return accelerator.gather(rows)
+        return cast(Tensor, accelerator.gather(rows))
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
@@ -54,86 +60,109 @@ class _Gather(torch.autograd.Function):
         return context.accelerator.reduce(gradients[0], "sum")[start : start + context.count], None
 
 
-def gather(rows: Tensor, accelerator: "Accelerator") -> Tensor:
+def gather(rows: Shaped[Tensor, "rows *rest"], accelerator: "Accelerator") -> Shaped[Tensor, "all_rows *rest"]:
     """The rows of all processes in order, equally many each; gradients go back to the process a row came from.
 
-    Each process's gradient is the sum over the processes' losses, so that the *mean* over processes of the
-    parameters' gradients is the gradient of a loss that all of them compute on the whole.
+    Each process's gradient is the sum over the processes' losses.  So the *mean* over processes of the parameters'
+    gradients is the gradient of a loss that all of them compute on the whole batch.
     """
-    return _Gather.apply(rows.float(), accelerator) if accelerator.num_processes > 1 else rows
+    if accelerator.num_processes == 1:
+        return rows
+    return cast(Tensor, _Gather.apply(rows.float(), accelerator))  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()
-def mean_gradients(parameters: Sequence[Tensor], flag: bool, accelerator: "Accelerator") -> bool:
-    """Sets every gradient to its mean over the processes, in one message; True where any process raised its flag."""
+def average_gradients(parameters: Sequence[Tensor], flag: bool, accelerator: "Accelerator") -> bool:
+    """Sets every gradient to its mean over the processes, in one message; whether any process raised its flag."""
     if accelerator.num_processes == 1:
         return flag
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     sent = torch.cat([*(x.flatten() for x in gradients), torch.full((1,), float(flag), device=gradients[0].device)])
-    *means, flags = accelerator.reduce(sent, "mean").split([*(x.numel() for x in gradients), 1])
+    reduced = cast(Tensor, accelerator.reduce(sent, "mean"))
+    *means, flags = torch.split(reduced, [*(x.numel() for x in gradients), 1])
     for gradient, mean in zip(gradients, means, strict=True):
         gradient.copy_(mean.view_as(gradient))
     return bool(flags > 0)
 
 
 def launch(command: Sequence[str], processes: int = 1) -> tuple[int, str]:
-    """Runs a command as so many processes that find each other; exit code and standard output of the main one.
+    """Runs a command as so many processes that find each other; exit code and standard output of one of them.
 
-    The main process writes its standard error to ours.  Ctrl-C is handed on once and waited for; another one
-    ends them at once.  LeadError with the end of its standard error where another process fails first.
+    That is the first that failed, else the main one.  The main one writes its standard error to ours.  Ctrl-C is
+    handed on once and waited for: the exit code is then INTERRUPTED.  Another Ctrl-C ends all at once.  Where another
+    than the main process failed and printed nothing, raises LeadError with the end of its standard error.
     """
-    with ExitStack() as stack:
-        files = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(processes)]
-        children: list[subprocess.Popen] = []
-        stack.callback(_kill, children)
-        for rank, env in enumerate(_environments(processes)):
-            output = {"stdout": files[0]} if rank == 0 else {"stdout": subprocess.DEVNULL, "stderr": files[rank]}
-            children.append(subprocess.Popen(command, env=env, start_new_session=True, **output))  # type: ignore[call-overload]
-        stopped = False
-        try:
-            failed = _wait(children)
-        except KeyboardInterrupt:
-            stopped = True
-            for child in children:
-                child.send_signal(signal.SIGINT)
-            failed = _wait(children)
-        if failed and children[0].returncode < 0:
-            files[failed].seek(0)
-            raise LeadError(f"process {failed} of {processes} failed: {files[failed].read()[-2000:].strip()}")
-        if stopped and not children[0].returncode:
-            raise KeyboardInterrupt
-        files[0].seek(0)
-        return children[0].returncode, files[0].read()
-
-
-def _kill(children: Sequence[subprocess.Popen]) -> None:
-    for child in children:
-        if child.poll() is None:
-            child.kill()
-
-
-def _wait(children: Sequence[subprocess.Popen]) -> int:
-    """Until all have ended; the number of the first that failed, 0 if none or the main one did."""
-    failed, deadline = 0, float("inf")
-    while any(child.poll() is None for child in children):
-        bad = [number for number, child in enumerate(children) if child.poll()]
-        if bad and deadline == float("inf"):
-            failed, deadline = bad[0], time.monotonic() + GRACE
-        if time.monotonic() > deadline:
-            for child in children:
-                child.terminate()
-        time.sleep(0.05)
-    return failed
-
-
-def _environments(processes: int) -> list[dict[str, str]]:
-    """The variables of each process; a single one gets none, it has nobody to find."""
     if processes == 1:
-        return [dict(os.environ)]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    threads = str(max((os.cpu_count() or 1) // processes, 1))
-    shared = {"OMP_NUM_THREADS": threads, **os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    count = {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)}
-    return [{**shared, **count, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(processes)]
+        return _run_one(command)
+    with tempfile.TemporaryDirectory() as folder:
+        return _run_several(command, processes, folder)
+
+
+def _run_one(command: Sequence[str]) -> tuple[int, str]:
+    with tempfile.TemporaryFile("w+") as output:
+        child = subprocess.Popen(command, stdout=output, start_new_session=True)  # Ctrl-C reaches it by us alone
+        code = None
+        try:
+            code = child.wait()
+        except KeyboardInterrupt:
+            child.send_signal(signal.SIGINT)
+            child.wait()
+            code = INTERRUPTED
+        finally:
+            if code is None:
+                child.kill()
+        output.seek(0)
+        return code, output.read()
+
+
+def _run_several(command: Sequence[str], processes: int, folder: str) -> tuple[int, str]:
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    redirects = {rank: Std.ALL if rank else Std.OUT for rank in range(processes)}
+    config = LaunchConfig(
+        1, 1, processes, rdzv_backend="c10d", rdzv_endpoint="127.0.0.1:0", local_addr="127.0.0.1", run_id="lead",
+        max_restarts=0, logs_specs=DefaultLogsSpecs(folder, redirects=redirects),
+    )  # fmt: skip
+    rank, code = 0, 0
+    with _restore_process(processes):
+        try:
+            elastic_launch(config, command[0])(*command[1:])
+        except SignalException:
+            code = INTERRUPTED
+        except ChildFailedError as error:
+            rank, failure = error.get_first_failure()
+            code = failure.exitcode
+    printed = _read_log(folder, rank, "stdout")
+    if code and rank and not printed:
+        reason = _read_log(folder, rank, "stderr")[-2000:].strip()
+        raise LeadError(f"process {rank} of {processes} failed: {reason}")
+    return code, printed
+
+
+def _read_log(folder: str, rank: int, stream: str) -> str:
+    """What a process wrote: the agent's files are `<run>/attempt_0/<rank>/<stream>.log`."""
+    return "".join(path.read_text() for path in Path(folder).glob(f"*/attempt_0/{rank}/{stream}.log"))
+
+
+@contextmanager
+def _restore_process(processes: int) -> Iterator[None]:
+    """Puts back what the agent changes in this process: signals, logging, environment.
+
+    In the block, `processes` share the cores, as torchrun has them.
+    """
+    environment = dict(os.environ)
+    handlers = {name: signal.getsignal(getattr(signal, name)) for name in _HANDLED if hasattr(signal, name)}
+    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // processes, 1)))
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SHUTDOWN_SECONDS))
+    logging.disable(logging.CRITICAL)  # the agent's own account of a failure; the process's message says it
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+        os.environ.clear()
+        os.environ.update(environment)
+        for name, handler in handlers.items():
+            if handler is not None:
+                signal.signal(getattr(signal, name), handler)

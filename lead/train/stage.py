@@ -1,8 +1,8 @@
-"""What every training stage shares: optimizer and average, processes, checkpoints, validation, the saved parts.
+"""What every training stage shares: optimizer and average, processes, checkpoints, validation, the part it writes.
 
 A run folder holds what `lead.train.logs` writes, `<stage>.checkpoint` while training, and `<part>.safetensors` when
 done.  Randomness at a step depends on the seed, the step and the row within the whole batch, never on what came
-before: a resumed run continues as the unbroken one would have, bit for bit, and several processes see together the
+before.  So a resumed run continues as the unbroken one would have, bit for bit, and several processes see together the
 samples and the noise that one would have seen.  (Dropout inside a network differs with the number of processes.)
 Knows nothing of what is trained.
 """
@@ -16,20 +16,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lead.checkpoint import atomic_write, parse_json
+from lead.checkpoint import atomic_write
 from lead.errors import LeadError
-from lead.train.logs import Records, peak_memory_gb
-from lead.train.processes import accelerator, gather, mean_gradients
+from lead.train.logs import Logs, peak_memory_gb
+from lead.train.parts import save_part
+from lead.train.processes import average_gradients, gather, make_accelerator
+from lead.train.stage_table import Precision
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,25 @@ class TrainConfig:
     val_every: int = 500
     keep: Literal["best", "last"] = "best"
     """Which averaged weights become the part: the best by validation, or the last."""
-    precision: Literal["no", "bf16"] = "bf16"
+    precision: Precision = "bf16"
     tensorboard: bool = False
 
 
-FREE = ("train.report_every", "train.save_every", "train.tensorboard", "train.accumulate")
+CHANGEABLE = ("train.report_every", "train.save_every", "train.tensorboard", "train.accumulate")
 """What may change between a checkpoint and its resumption."""
 
 M = TypeVar("M", bound=nn.Module)
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The averaged weights that validation liked best so far."""
+
+    rank: list[float]
+    """Its figures in order, so signed that larger is better."""
+    step: int
+    figures: dict[str, float]
+    weights: dict[str, Tensor]
 
 
 class Stage(Generic[M]):
@@ -76,25 +91,25 @@ class Stage(Generic[M]):
         train: TrainConfig,
         device: str = "cpu",
         inputs: Mapping[str, str] | None = None,
-        **configs: Any,
+        **configs: "DataclassInstance",
     ):
         self.name, self.run, self.train = name, Path(run), train
         self.run.mkdir(parents=True, exist_ok=True)
-        self.accelerator = accelerator(device, train.precision)
+        self.accelerator = make_accelerator(device, train.precision)
         self.shares = self.accelerator.num_processes * train.accumulate
         if train.batch % self.shares:
             raise LeadError(
                 f"training {name}: a batch of {train.batch} clips cannot be shared equally by "
                 f"{self.accelerator.num_processes} processes x {train.accumulate} parts; choose another --batch"
             )
-        self.model: M = self._same_everywhere(model.to(self.device))
+        self.model: M = self._broadcast(model.to(self.device))
         self.average: M = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), train.lr, weight_decay=train.weight_decay, betas=(0.9, 0.99), fused=True
         )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: self._scale_rate(step))
         self.step = 0
-        self.best: dict[str, Any] = {}
+        self.best: Best | None = None
         self.draws = torch.Generator()
         """For what is drawn for the whole batch: the same in every process; set anew at each step."""
         self._sums: dict[str, list[float]] = {}
@@ -103,35 +118,35 @@ class Stage(Generic[M]):
         about = {"train": asdict(train), **{key: asdict(value) for key, value in configs.items()}}
         self._identity = {**about, "inputs": dict(inputs or {})}
         self._resume()
-        self.records = Records(self.run, name, self.main, train.tensorboard)
-        self.records.begin({**self._identity, "processes": self.accelerator.num_processes}, self.step)
+        self.logs = Logs(self.run, name, self.main, train.tensorboard)
+        self.logs.begin({**self._identity, "processes": self.accelerator.num_processes}, self.step)
 
     @property
     def device(self) -> torch.device:
-        return self.accelerator.device
+        return cast(torch.device, self.accelerator.device)
 
     @property
     def main(self) -> bool:
         """Whether this process is the one that writes files."""
-        return self.accelerator.is_main_process
+        return bool(self.accelerator.is_main_process)
 
     @property
     def _share(self) -> int:
-        """Which of the whole batch's shares is at hand."""
-        return self._part * self.accelerator.num_processes + self.accelerator.process_index
+        """The number of the share of the whole batch that is computed next."""
+        return self._part * int(self.accelerator.num_processes) + int(self.accelerator.process_index)
 
-    def _rate(self, step: int) -> float:
+    def _scale_rate(self, step: int) -> float:
         if step < self.train.warmup:
             return (step + 1) / self.train.warmup
         return 0.5 * (1 + math.cos(math.pi * min(step / self.train.steps, 1.0)))
 
     def steps(self) -> Iterator[int]:
-        """Counts steps from where the run stands to its end, each `accumulate` times: progress, reports, checkpoints.
+        """Counts steps from where the run stands to its end; yields each step `accumulate` times.
 
-        The batch of a step must follow from the step alone.  After Ctrl-C the step is ended, a checkpoint written
-        and KeyboardInterrupt raised, with what to tell the user.
+        Shows progress, writes reports and checkpoints.  The batch of a step must follow from the step alone.  After
+        Ctrl-C the step is ended, a checkpoint written, and KeyboardInterrupt raised with the message for the user.
         """
-        with self._progress() as report, self._stop_by_signal():
+        with self._show_progress() as report, self._stop_by_signal():
             while self.step < self.train.steps:
                 for part in range(self.train.accumulate):
                     self._part, whole = part, self.train.seed * 1_000_003 + self.step
@@ -140,7 +155,7 @@ class Stage(Generic[M]):
                     yield self.step
                 self.step += 1
                 if self.step % self.train.report_every == 0 or self.step == self.train.steps:
-                    report(self._report())
+                    report(self._write_report())
                 if self.step % self.train.save_every == 0 or self._stop:
                     self._save_checkpoint()
                 if self._stop and self.step < self.train.steps:
@@ -149,50 +164,51 @@ class Stage(Generic[M]):
                         f"goes on from {self._checkpoint}"
                     )
 
-    def share(self, *whole: Tensor) -> tuple[Tensor, ...]:
+    def share(self, *whole: Shaped[Tensor, "batch ..."]) -> tuple[Shaped[Tensor, "share ..."], ...]:
         """This process's rows of tensors that hold the whole batch, on its device.
 
-        The mean over shares of a loss must be the whole batch's: see `lead.train.vae.real_mean`.
+        The mean over shares of a loss must be the whole batch's: see `lead.train.losses.mean_of_share`.
         """
         size = len(whole[0]) // self.shares
         return tuple(x[self._share * size : (self._share + 1) * size].to(self.device) for x in whole)
 
-    def randn_like(self, rows: Tensor) -> Tensor:
-        """Normal noise for this process's rows, as it would be drawn for the whole batch."""
+    def randn_like(self, rows: Shaped[Tensor, "share *rest"]) -> Shaped[Tensor, "share *rest"]:
+        """Normal noise for this process's rows, as one process would draw it for the whole batch."""
         noise = torch.randn(len(rows) * self.shares, *rows.shape[1:], generator=self.draws)
         return self.share(noise)[0]
 
-    def rows(self, count: int) -> list[int]:
-        """The rows of `count` that this process encodes, where the loss then compares all of them; see `gathered`."""
+    def list_rows(self, count: int) -> list[int]:
+        """The rows of `count` that this process encodes for a loss that compares all of them; `gather` brings them."""
         if self.train.accumulate > 1:
             raise LeadError(
                 f"training {self.name}: its loss compares all clips of a batch, so a batch cannot be taken in "
                 f"{self.train.accumulate} parts; leave --accumulate out, or choose a smaller --batch"
             )
-        size = -(-count // self.shares)  # past the end they begin again, so that all processes have as many
+        size = -(-count // self.shares)  # past the end begin again: all processes have equally many
         return [(self._share * size + i) % count for i in range(size)]
 
-    def gathered(self, encoded: Tensor, count: int) -> Tensor:
-        """All processes' `rows` in order, with gradients: all compute the same loss on the whole batch."""
+    def gather(self, encoded: Shaped[Tensor, "rows *rest"], count: int) -> Shaped[Tensor, "{count} *rest"]:
+        """All processes' rows in order, with gradients: all processes compute the same loss on the whole batch."""
         return gather(encoded, self.accelerator)[:count]
 
     def update(self, loss: Tensor, parts: Mapping[str, Tensor], clips: Sequence[str] = ()) -> None:
-        """One optimizer step, once all parts of a batch had their turn; `parts` are what the report tells beside it.
+        """Adds a part's gradient; after a batch's last part, one optimizer step.
 
-        `clips` names the batch's, for the error where the loss or its gradient is not finite: then no weight moves.
+        `parts` are further figures for the report.  `clips` are the ids of the batch, for the error where the loss or
+        its gradient is not finite: then no weight moves.
         """
         figures = {key: float(value.detach()) for key, value in {"loss": loss, **parts}.items()}
         for key, value in figures.items():
             self._sums.setdefault(key, []).append(value)
         if not math.isfinite(figures["loss"]):
-            raise self._not_finite(", ".join(f"{key} {value:g}" for key, value in figures.items()), clips)
-        (loss / self.train.accumulate).backward()
+            raise self._not_finite_error(", ".join(f"{key} {value:g}" for key, value in figures.items()), clips)
+        torch.autograd.backward(loss / self.train.accumulate)
         if self._part + 1 < self.train.accumulate:
             return
-        self._stop = mean_gradients(list(self.model.parameters()), self._asked, self.accelerator)
+        self._stop = average_gradients(list(self.model.parameters()), self._asked, self.accelerator)
         norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.train.clip))
         if not math.isfinite(norm):
-            raise self._not_finite(f"its gradient's norm {norm:g}, loss {figures['loss']:g}", clips)
+            raise self._not_finite_error(f"its gradient's norm {norm:g}, loss {figures['loss']:g}", clips)
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -201,20 +217,20 @@ class Stage(Generic[M]):
         averaged: list[Tensor] = list(self.average.parameters())
         torch._foreach_lerp_(averaged, current, 1 - decay)
 
-    def _not_finite(self, found: str, clips: Sequence[str]) -> LeadError:
+    def _not_finite_error(self, found: str, clips: Sequence[str]) -> LeadError:
         names = f" (clips {', '.join(clips[:8])}{f' and {len(clips) - 8} more' if len(clips) > 8 else ''})"
-        kept = f"{self._checkpoint} is as it was before" if self._checkpoint.is_file() else "nothing was saved yet"
+        saved = f"{self._checkpoint} is as it was before" if self._checkpoint.is_file() else "nothing was saved yet"
         return LeadError(
             f"training {self.name}: the loss is not finite at step {self.step}: {found}. The batch is that "
             f"of step {self.step} and seed {self.train.seed}{names if clips else ''}; no weight was changed by it, "
-            f"{kept}. Look at the data with `lead data check`, or --restart with a lower --lr or with --precision no"
+            f"{saved}. Look at the data with `lead data check`, or --restart with a lower --lr or with --precision no"
         )
 
     def validate(self, judge: Callable[[M], Mapping[str, float]], better: Literal["lower", "higher"] = "lower") -> None:
-        """Every `val_every` steps and at the last, what `judge` says of the averaged weights goes to the metrics.
+        """Every `val_every` steps and at the last, logs the figures that `judge` gives the averaged weights.
 
-        The first figure decides which weights are the best, the next ones between equals, then the later step.
-        Call it after `update`; the test split has no place here.
+        The first figure decides which weights are the best; among equals the next one, then the later step.  Call it
+        after `update`, and never judge on the test split.
         """
         done = self.step + 1
         due = done % self.train.val_every == 0 or done == self.train.steps
@@ -223,49 +239,49 @@ class Stage(Generic[M]):
         figures = {key: float(value) for key, value in judge(self.average).items()}
         sign = -1 if better == "lower" else 1
         rank = [sign * value for value in figures.values()]
-        if not self.best or rank >= self.best["rank"]:
+        if self.best is None or rank >= self.best.rank:
             weights = {key: value.clone() for key, value in self.average.state_dict().items()}
-            self.best = {"rank": rank, "step": done, "figures": figures, "weights": weights}
-        self.records.add({"step": done, **figures, "best": self.best["step"] == done})
+            self.best = Best(rank, done, figures, weights)
+        self.logs.add({"step": done, **figures, "best": self.best.step == done})
 
-    def kept(self) -> M:
+    def select_model(self) -> M:
         """The averaged model with the weights to keep: the best, or the last where that was asked or none was judged.
 
-        Whatever random numbers follow are the same in a resumed run.
+        Random numbers that are drawn afterwards are the same in a resumed run.
         """
-        if self.best and self.train.keep == "best":
-            self.average.load_state_dict(self.best["weights"])
+        if self.best is not None and self.train.keep == "best":
+            self.average.load_state_dict(self.best.weights)
         torch.manual_seed(self.train.seed)
-        return self._same_everywhere(self.average)
+        return self._broadcast(self.average)
 
-    def finish(self, part: str, config: Any) -> M:
-        """Saves the averaged weights to keep as `<part>.safetensors`, closes the run, returns the averaged model."""
-        average = self.kept()
+    def finish(self, part: str, config: "DataclassInstance") -> M:
+        """Saves the model of `select_model` as `<part>.safetensors`, closes the run, returns the model."""
+        average = self.select_model()
         self.close(lambda: save_part(self.run / f"{part}.safetensors", average, part, config))
         return average
 
-    def close(self, save: Callable[[], Any]) -> None:
+    def close(self, save: Callable[[], object]) -> None:
         """Saves by `save`, in the main process; writes the last row of the metrics and removes the checkpoint."""
         if self.main:
             save()
-            minutes, memory = round(self._elapsed() / 60, 3), self._memory()
-            kept = {**self.best["figures"], "best_step": self.best["step"]} if self.best else {}
-            self.records.add({"step": self.step, "finished": True, "minutes": minutes, **memory, **kept})
+            minutes, memory = round(self._count_seconds() / 60, 3), self._measure_memory()
+            best = {**self.best.figures, "best_step": self.best.step} if self.best else {}
+            self.logs.add({"step": self.step, "finished": True, "minutes": minutes, **memory, **best})
             self._checkpoint.unlink(missing_ok=True)
         self.accelerator.wait_for_everyone()
 
-    def _report(self) -> dict[str, float]:
+    def _write_report(self) -> dict[str, float]:
         means = torch.tensor([float(np.mean(values)) for values in self._sums.values()], device=self.device)
         row = dict(zip(self._sums, self.accelerator.reduce(means, "mean").tolist(), strict=True))
         self._sums.clear()
-        self.records.add({"step": self.step, **row, "seconds": round(self._elapsed(), 3), **self._memory()})
+        self.logs.add({"step": self.step, **row, "seconds": round(self._count_seconds(), 3), **self._measure_memory()})
         return row
 
-    def _elapsed(self) -> float:
+    def _count_seconds(self) -> float:
         """Seconds of training, those before a resumption included."""
         return self._seconds + time.perf_counter() - self._started
 
-    def _memory(self) -> dict[str, float]:
+    def _measure_memory(self) -> dict[str, float]:
         row = {"peak_memory_gb": round(max(peak_memory_gb(), self._peak), 3)}
         if self.device.type == "cuda":
             row["peak_gpu_gb"] = round(torch.cuda.max_memory_allocated(self.device) / 2**30, 3)
@@ -285,10 +301,10 @@ class Stage(Generic[M]):
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "best": self.best,
+            "best": vars(self.best) if self.best else None,
             "sums": self._sums,
-            "seconds": self._elapsed(),
-            "peak": self._memory()["peak_memory_gb"],
+            "seconds": self._count_seconds(),
+            "peak": self._measure_memory()["peak_memory_gb"],
         }
         with atomic_write(self._checkpoint) as partial:
             torch.save(state, partial)
@@ -297,7 +313,7 @@ class Stage(Generic[M]):
         if not self._checkpoint.is_file():
             return
         try:
-            self._take(torch.load(self._checkpoint, map_location=self.device, weights_only=True))
+            self._restore(torch.load(self._checkpoint, map_location=self.device, weights_only=True))
         except LeadError:
             raise
         except Exception as error:  # a damaged file: whatever torch's reader and the parts' own say of it
@@ -306,9 +322,9 @@ class Stage(Generic[M]):
                 f"{self._checkpoint} is damaged ({reason}); remove it or add --restart to begin the stage again"
             ) from error
 
-    def _take(self, state: Any) -> None:
+    def _restore(self, state: dict[str, Any]) -> None:
         """Goes on from a checkpoint's content; LeadError where it is another run's."""
-        changes = _changes(json.loads(state["identity"]), json.loads(json.dumps(self._identity)))
+        changes = _list_changes(json.loads(state["identity"]), json.loads(json.dumps(self._identity)))
         if changes:
             raise LeadError(
                 f"{self._checkpoint} (step {state['step']}) cannot be gone on from, this run is another: "
@@ -319,11 +335,12 @@ class Stage(Generic[M]):
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.step, self.best, self._sums = state["step"], state["best"], state["sums"]
+        self.best = Best(**state["best"]) if state["best"] else None
+        self.step, self._sums = state["step"], state["sums"]
         self._seconds, self._peak = state["seconds"], state["peak"]
 
-    def _same_everywhere(self, module: M) -> M:
-        """The module, with the main process's weights in every process."""
+    def _broadcast(self, module: M) -> M:
+        """Gives the module the main process's weights in every process; returns it."""
         from accelerate.utils import broadcast
 
         for tensor in module.state_dict().values() if self.accelerator.num_processes > 1 else ():
@@ -331,7 +348,7 @@ class Stage(Generic[M]):
         return module
 
     @contextmanager
-    def _progress(self) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    def _show_progress(self) -> Iterator[Callable[[Mapping[str, float]], None]]:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"),
                    TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[loss]}"))  # fmt: skip
         console = Console(stderr=True)
@@ -343,7 +360,7 @@ class Stage(Generic[M]):
     def _stop_by_signal(self) -> Iterator[None]:
         """The first Ctrl-C asks to stop after the step at hand; a second one acts at once."""
 
-        def ask(*_: Any) -> None:
+        def ask(*_: object) -> None:
             self._asked = True
             signal.signal(signal.SIGINT, before)
 
@@ -357,38 +374,12 @@ class Stage(Generic[M]):
                 signal.signal(signal.SIGINT, before)
 
 
-def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def _list_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between two nested descriptions, a phrase each."""
     flat = [{f"{group}.{key}": v for group, values in x.items() for key, v in values.items()} for x in (then, now)]
     keys: Sequence[str] = sorted(flat[0].keys() | flat[1].keys())
     return [
         f"{key} was {str(flat[0].get(key, 'not set'))[:40]}, now {str(flat[1].get(key, 'not set'))[:40]}"
         for key in keys
-        if flat[0].get(key) != flat[1].get(key) and key not in FREE
+        if flat[0].get(key) != flat[1].get(key) and key not in CHANGEABLE
     ]
-
-
-def save_part(path: Path, module: nn.Module, part: str, config: Any) -> None:
-    """A module's weights and its config (JSON in the metadata) in one safetensors file, moved into place."""
-    tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
-    with atomic_write(path) as partial:
-        save_file(tensors, partial, metadata={"part": part, "config": json.dumps(asdict(config))})
-
-
-def load_part(path: Path, part: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """State dict and config of a part that `save_part` wrote.
-
-    Raises LeadError where the file is missing, is no safetensors file, or holds another part.
-    """
-    if not path.is_file():
-        stage = {"denoiser": "diffusion", "manners": "diffusion"}.get(part, part)
-        raise LeadError(f"{path} is missing; train that stage first: `lead train {stage} DATA --output {path.parent}`")
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no dict
-    except SafetensorError as error:
-        raise LeadError(f"{path} is not a readable safetensors file ({error})") from error
-    if metadata.get("part") != part:
-        raise LeadError(f"{path} holds {metadata.get('part', 'no named part')!r}; expected the part {part!r}")
-    return tensors, parse_json(metadata.get("config", ""), str(path))

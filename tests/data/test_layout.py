@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from datasets import TOKENS, authors_folder
 
-from lead.data.dataset import UNIT, check, collate, load, vary_data
-from lead.data.layout import packed, read_captions, rules_of
+from lead.data.dataset import UNIT, check_data, collate, load
+from lead.data.layout import read_captions, read_rules
+from lead.data.pack import load_packed
+from lead.data.vary import vary_data
 from lead.errors import LeadError
 from lead.motion.skeleton import HUMANML3D, KIT
 
@@ -32,7 +34,7 @@ def folder(made, tmp_path):
 
 def test_authors_rules(made, skeleton, caplog):
     clips = {clip.id: clip for clip in load(made, "train")}
-    assert rules_of(made).name == skeleton.name
+    assert read_rules(made).name == skeleton.name
     assert {name for name in clips if name.isdigit()} == {f"{n:06}" for n in range(8)}
     assert {name for name in clips if name.startswith("M")} == {f"M{n:06}" for n in range(8)}
     assert set(clips) - {f"{m}{n:06}" for m in ("", "M") for n in range(8)} == {"crops#0", "crops#1", "half", "half#1"}
@@ -40,7 +42,7 @@ def test_authors_rules(made, skeleton, caplog):
     assert clips["000003"].captions == ("a person walks and looks left 3", "someone walks")
     whole = np.load(made / "new_joint_vecs" / "crops.npy")
     part = whole[int(4.5 * skeleton.fps) : int(8.5 * skeleton.fps)]
-    found = packed(made, "train")
+    found = load_packed(made, "train")
     start = int(found.lengths[: found.ids.index("crops#1")].sum())
     np.testing.assert_array_equal(found.frames[start : start + len(part)], part)
     assert found.left_out == {
@@ -74,10 +76,10 @@ def test_a_folder_may_ask_for_its_own_rules(folder):
 def test_folders_of_ours_without_a_description(folder):
     for path in (folder / "texts").iterdir():
         path.write_text(f"a person walks#{TOKENS.replace('DET', 'OTHER').replace('NOUN', 'OTHER')}#0.0#0.0\n")
-    assert rules_of(folder).name != "lead"  # a VERB is left
+    assert read_rules(folder).name != "lead"  # a VERB is left
     for path in (folder / "texts").iterdir():
         path.write_text("a person walks#a/OTHER person/OTHER walks/OTHER#0.0#0.0\n")
-    assert rules_of(folder).name == "lead"
+    assert read_rules(folder).name == "lead"
 
 
 def test_extra_captions(folder, skeleton):
@@ -136,7 +138,7 @@ def test_the_pack_is_made_once_and_made_anew(folder, monkeypatch):
     first = {clip.id: clip.features.copy() for clip in load(folder, "train")}
     assert len(list((folder / ".cache").iterdir())) == 2
     with monkeypatch.context() as patched:
-        patched.setattr("lead.data.layout._read", lambda *_: pytest.fail("read again"))
+        patched.setattr("lead.data.pack._pack", lambda *_: pytest.fail("read again"))
         again = {clip.id: clip for clip in load(folder, "train")}
         assert [clip.captions for clip in again.values()] == [clip.captions for clip in load(folder, "train")]
     for name, features in first.items():
@@ -184,7 +186,7 @@ def test_a_folder_that_cannot_be_written_to(folder):
 
 def test_check_counts_everything(folder, skeleton, caplog):
     caplog.set_level(logging.CRITICAL)
-    kind, splits, missing = check(folder)
+    kind, splits, missing = check_data(folder)
     assert kind == skeleton.name and missing == []
     assert list(splits) == ["train", "val", "test"]
     train = splits["train"]
@@ -193,7 +195,7 @@ def test_check_counts_everything(folder, skeleton, caplog):
     frames = sum(len(clip.features) for clip in load(folder, "train"))
     assert train.hours == pytest.approx(frames / skeleton.fps / 3600)
     (folder / "new_joint_vecs" / "000009.npy").unlink()
-    _, splits, missing = check(folder)
+    _, splits, missing = check_data(folder)
     assert list(splits) == ["train", "val"] and len(missing) == 1 and "ids of test.txt" in missing[0]
 
 
@@ -203,7 +205,7 @@ def test_an_authors_folder_may_be_varied_where_it_has_22_joints(folder, skeleton
             vary_data(folder, copies=1)
         return
     assert vary_data(folder, copies=1) == {"train_varied": 20, "train_mirrored": 20}
-    assert rules_of(folder).name == "HumanML3D"  # though captions with our tags are there now
+    assert read_rules(folder).name == "HumanML3D"  # though captions with our tags are there now
     mirrors = {clip.id: clip for clip in load(folder, "train_mirrored")}
     assert mirrors["M0_000001"].captions == ("a person walks and looks right 1", "someone walks")
     assert len(load(folder, "train_varied")) == 20 and len(load(folder, "train")) == 20

@@ -1,6 +1,6 @@
 import pytest
 
-from lead.data.mirror_captions import mirrored_captions, swap_sides
+from lead.data.mirror_captions import mirror_captions, swap_sides
 
 
 @pytest.mark.parametrize(
@@ -21,14 +21,14 @@ def test_sides_are_exchanged(caption, mirrored):
     assert swap_sides(caption) == mirrored
 
 
-def test_mirrored_captions_say_nothing_new():
+def test_mirror_captions_say_nothing_new():
     known = {"a man turns left", "a man turns right", "a man walks"}
     held = {"a man turns left with a swagger", "a man walks"}
-    assert mirrored_captions(["a man turns right", "somebody veers right"], known, held) == (
+    assert mirror_captions(["a man turns right", "somebody veers right"], known, held) == (
         "a man turns left",
         "somebody veers left",
     )
-    assert mirrored_captions(["a man walks"], known, held) == ("a man walks",)  # training says it too
-    assert mirrored_captions(["A man turns right", "a man turns right with a Swagger"], known, held) == ()
-    assert mirrored_captions(["he turns right with a swagger"], known, held) == ()  # a paraphrase of what is held back
-    assert mirrored_captions([], known, held) == ()
+    assert mirror_captions(["a man walks"], known, held) == ("a man walks",)  # training says it too
+    assert mirror_captions(["A man turns right", "a man turns right with a Swagger"], known, held) == ()
+    assert mirror_captions(["he turns right with a swagger"], known, held) == ()  # a paraphrase of what is held back
+    assert mirror_captions([], known, held) == ()

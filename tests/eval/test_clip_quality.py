@@ -8,12 +8,12 @@ from walks import waving
 
 from benchmarks.pack import has_pack, pack_folder
 from lead import Motion
-from lead.eval.clip_quality import check, refused
+from lead.eval.clip_quality import check_clip, refuse_clip
 from lead.motion.skeleton import BONE_LENGTHS
 
 
 def test_a_sound_clip_is_green():
-    clip = check(waving(3.0, 30.0))
+    clip = check_clip(waving(3.0, 30.0))
     assert (clip.verdict, clip.reasons, clip.spikes, clip.pieces, clip.matched) == ("green", (), (), 1, 22)
     assert (clip.frames, clip.fps, clip.seconds) == (90, 30.0, 3.0)
     assert clip.height == pytest.approx(BONE_LENGTHS[[4, 5, 7, 8]].sum() / 2 / 0.491, abs=0.01)
@@ -23,7 +23,7 @@ def test_a_sound_clip_is_green():
 def test_floor_facing_and_pieces_are_measured():
     clip = waving(25.0)
     turned = clip.joints @ np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]]).T + [0, 0.3, 0]  # +Z to -X
-    clip = check(replace(clip, joints=turned))
+    clip = check_clip(replace(clip, joints=turned))
     assert clip.floor == pytest.approx(0.3, abs=0.01)
     assert clip.facing == pytest.approx(-90, abs=1)
     assert clip.pieces == 3
@@ -63,24 +63,24 @@ def sliding(joints: np.ndarray) -> np.ndarray:
 def test_each_fault_has_its_verdict(spoil, verdict, says):
     import re
 
-    clip = check(Motion(spoil(waving(3.0).joints)))
+    clip = check_clip(Motion(spoil(waving(3.0).joints)))
     assert clip.verdict == verdict
     assert re.search(says, clip.reasons[0]), clip.reasons
 
 
 def test_notes_are_doubts_but_for_a_pose_that_was_cut():
     clip = waving()
-    cut = check(replace(clip, notes=("5 frames of a T-pose or rest pose at the start cut",)))
+    cut = check_clip(replace(clip, notes=("5 frames of a T-pose or rest pose at the start cut",)))
     assert (cut.verdict, cut.reasons, len(cut.notes)) == ("green", (), 1)
-    guessed = check(replace(clip, notes=("legs of 0.4 m",)))
+    guessed = check_clip(replace(clip, notes=("legs of 0.4 m",)))
     assert (guessed.verdict, guessed.reasons) == ("amber", ("legs of 0.4 m",))
-    assert refused("it is broken").verdict == "red"
+    assert refuse_clip("it is broken").verdict == "red"
 
 
 @pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
 def test_recorded_files_are_green():
     for path in sorted(pack_folder().glob("exemplars/*/*_001.bvh")) + sorted(pack_folder().glob("raw_bvh/cmu*")):
-        clip = check(Motion.read(path))
+        clip = check_clip(Motion.read(path))
         assert (clip.verdict, clip.reasons) == ("green", ()), path
         assert 1.5 < clip.height < 1.8
         assert clip.rig in ("Bandai-Namco", "Daz")

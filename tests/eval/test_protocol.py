@@ -10,19 +10,20 @@ from walks import walking
 
 from lead.errors import LeadError
 from lead.eval import metrics
-from lead.eval.evaluator import EVALUATOR_TRAIN, Evaluator, EvaluatorConfig, train_evaluator
+from lead.eval.evaluator import Evaluator, EvaluatorConfig
 from lead.eval.metrics import Estimate
 from lead.eval.protocol import (
     COLUMNS,
     ROWS,
     Protocol,
-    captioned_clips,
-    decoded,
-    embedded,
+    Sampling,
+    decode_features,
+    embed_items,
     evaluate,
-    generated,
-    notes,
-    table_rows,
+    explain_protocol,
+    generate_rows,
+    load_captioned_clips,
+    to_table_rows,
 )
 from lead.model import Lead, LeadConfig
 from lead.motion import Motion
@@ -33,13 +34,14 @@ from lead.networks.projector import ProjectorConfig
 from lead.networks.style_tokens import StyleTokenConfig
 from lead.networks.vae import VAEConfig
 from lead.text.tower import TextConfig
+from lead.train.evaluator import EVALUATOR_TRAIN, train_evaluator
 
 CLIPS = 40
 PROTOCOL = Protocol(replications=2, multimodal_texts=3, multimodal_samples=4, batch=16)
 RECORDED = 1000.0  # the latents of recorded motions say where the fake keeps them
 
 
-class FakeBase:
+class FakeBase(Lead):
     """Reconstructs perfectly; generates people in a T-pose, as high as their latents' first number."""
 
     device = torch.device("cpu")
@@ -143,7 +145,7 @@ def test_the_floor_is_all_training_clips_against_the_split(data):
     judge, skeleton = evaluator(data), skeleton_of(263)
     sets = {}
     for split in ("train", "test"):
-        clips = [Motion.from_features(clip.features) for clip in captioned_clips(data, split)]
+        clips = [Motion.from_features(clip.features) for clip in load_captioned_clips(data, split)]
         sets[split] = judge.embed_motions([clip.features(skeleton) for clip in clips])
     floor = metrics.frechet_distance(sets["train"], sets["test"])
     real = evaluate(FakeBase(), judge, data, protocol=PROTOCOL)["real"]["fid"]
@@ -162,17 +164,17 @@ def test_multimodality_is_generated_once_or_as_published_in_every_replication(da
     assert motions(Protocol(3, 5, 4, published=True)) == 3 * (CLIPS + 5 * 4)
     assert motions(Protocol(1, 100, 2)) == CLIPS + CLIPS * 2  # as many texts as there are clips
     assert (Protocol().replications, Protocol().multimodal_texts, Protocol().multimodal_samples) == (20, 100, 30)
-    assert "generated once" in notes(Protocol())
-    assert "generated anew in each" in notes(Protocol(published=True))
+    assert "generated once" in explain_protocol(Protocol())
+    assert "generated anew in each" in explain_protocol(Protocol(published=True))
 
 
 def test_as_published_features_are_judged_as_decoded(data):
     base, judge = FakeBase(), evaluator(data)
     z = torch.tensor([[[2.0, 0.0]], [[3.0, 0.0]]])
-    features = decoded(base, z, torch.tensor([16, 20]))
+    features = decode_features(base, z, torch.tensor([16, 20]))
     assert [row.shape for row in features] == [(16, 263), (20, 263)]
     assert [float(row.mean()) for row in features] == pytest.approx([2.0, 3.0])
-    np.testing.assert_array_equal(embedded(judge, features), judge.embed_motions(features))
+    np.testing.assert_array_equal(embed_items(judge, features), judge.embed_motions(features))
     published = evaluate(base, judge, data, protocol=Protocol(2, 3, 4, 16, published=True))
     assert published["vae"]["fid"].mean < 0.01
     assert published["mld"]["fid"].mean > 0.1
@@ -223,7 +225,7 @@ def test_kit_shaped_data_have_an_evaluator_and_a_protocol_of_their_own(tmp_path)
         evaluation = evaluate(base, judge, data, protocol=Protocol(1, 2, 2, published=published), steps=2)
         assert all(np.isfinite(figure.mean) for figures in evaluation.values() for figure in figures.values())
         assert evaluation["real"]["fid"].mean < 1e-3 < evaluation["lead"]["fid"].mean  # train is test here
-    motion = generated(base, ["a person walks"], [32], 0, 1, 2, None)["lead"][0]
+    motion = generate_rows(base, ["a person walks"], [32], 0, Sampling(1, 2))["lead"][0]
     assert (motion.fps, motion.joints.shape) == (12.5, (32, 22, 3))
 
 
@@ -235,18 +237,18 @@ def test_base_evaluator_and_data_must_be_of_one_kind(data):
 
 
 def test_clips_are_whole_units_and_one_frame_sorted_by_length(data):
-    lengths = [len(clip.features) for clip in captioned_clips(data, "test")]
+    lengths = [len(clip.features) for clip in load_captioned_clips(data, "test")]
     assert lengths == sorted(lengths)
     assert {length % 4 for length in lengths} == {1}
     assert lengths[0] == 17
     assert len(lengths) == CLIPS
     with pytest.raises(LeadError, match=r"3 captioned clips .* 'val'"):
-        captioned_clips(data, "val")
+        load_captioned_clips(data, "val")
 
 
 def test_both_rows_are_decoded_from_the_same_latents_and_no_caption_is_encoded_twice():
     base, captions = FakeBase(), ["a", "b", "b", "c"]
-    motions = generated(base, captions, [16, 20, 20, 32], seed=5, batch=3, steps=None, guidance=None)
+    motions = generate_rows(base, captions, [16, 20, 20, 32], 5, Sampling(batch=3))
     assert base.prompts == ["a", "b", "c"]
     assert [len(motion.joints) for motion in motions["mld"]] == [16, 20, 20, 32]
     for plain, realigned in zip(motions["mld"], motions["lead"], strict=True):
@@ -256,7 +258,7 @@ def test_both_rows_are_decoded_from_the_same_latents_and_no_caption_is_encoded_t
 def test_table_rows_show_a_dash_where_a_figure_has_no_meaning():
     figures = {key: Estimate.of([1.0, 2.0]) for key in COLUMNS}
     real = {key: value for key, value in figures.items() if key != "multimodality"}
-    rows = table_rows({"real": real, "vae": real, "mld": figures, "lead": figures})
+    rows = to_table_rows({"real": real, "vae": real, "mld": figures, "lead": figures})
     assert [row[0] for row in rows] == list(ROWS.values())
     assert {len(row) for row in rows} == {1 + len(COLUMNS)}
     column = 1 + list(COLUMNS).index("multimodality")

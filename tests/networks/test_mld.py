@@ -11,7 +11,7 @@ from walks import walking
 
 from cli.base import app
 from inversion import learn
-from lead.data.dataset import prepare
+from lead.data.prepare import prepare_data
 from lead.diffusion import Diffusion, guide, sample
 from lead.errors import LeadError
 from lead.kernels import optimize
@@ -22,9 +22,10 @@ from lead.networks.projector import Projector, ProjectorConfig
 from lead.text.openclip import transformers_to_open_clip
 from lead.text.tower import PRESETS, TextConfig, TextTower, clip_tower
 from lead.train.assemble import assemble, load_tower
-from lead.train.import_mld import import_mld, mld_denoiser, mld_vae, read_checkpoint
+from lead.train.import_mld import build_denoiser, build_vae, import_mld, read_checkpoint
+from lead.train.parts import save_part
 from lead.train.projector import train_projector
-from lead.train.stage import TrainConfig, save_part
+from lead.train.stage import TrainConfig
 from lead.train.vae import train_vae
 
 TOWER = TextConfig(width=32, layers=1, heads=2, d_text=24, merges=300)
@@ -47,7 +48,7 @@ def assert_equal_to_mlds(ours, theirs):
 def test_outputs_equal_mlds_own(fixture, fast):
     path, io = fixture
     tensors, lengths = read_checkpoint(path), io["lengths"]
-    vae, denoiser = (part(tensors, 4, path) for part in (mld_vae, mld_denoiser))
+    vae, denoiser = build_vae(tensors, 4, path), build_denoiser(tensors, 4, path)
     if fast:
         vae, denoiser = optimize(vae), optimize(denoiser)
     mu, log_variance = vae.encode(io["features"], lengths)
@@ -104,7 +105,7 @@ def data(tmp_path_factory):
         rows.append({"clip": f"w{number}.npy", "captions": ["a person walks"], "split": ["train", "val"][number > 3]})
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = tmp_path_factory.mktemp("out") / "data"
-    prepare(source, out)
+    prepare_data(source, out)
     return out
 
 

@@ -10,8 +10,9 @@ from lead.diffusion import Diffusion, DiffusionConfig
 from lead.networks.projector import Projector, ProjectorConfig, alignment_loss, contrastive_loss
 from lead.networks.vae import MotionVAE, VAEConfig
 from lead.train.latents import LatentClips, Latents
-from lead.train.projector import Frozen, ProjectorLoss, denoised, fit_projector, matching_config, projector_loss
-from lead.train.stage import TrainConfig, load_part
+from lead.train.parts import load_part
+from lead.train.projector import Frozen, ProjectorLoss, estimate_latents, fit_projector, match_config, projector_loss
+from lead.train.stage import TrainConfig
 
 TINY = ProjectorConfig(d_latent=8, d_text=12, width=32, layers=1, heads=2, ff=64)
 LENGTHS = torch.tensor([64, 16, 33])
@@ -102,7 +103,7 @@ def frozen():
 
 def test_denoised_latents_are_the_denoisers_estimates(frozen):
     z = torch.randn(500, 2, 8)
-    seen = denoised(frozen, z, torch.full((500,), 32), torch.zeros(500, 12), torch.Generator().manual_seed(0))
+    seen = estimate_latents(frozen, z, torch.full((500,), 32), torch.zeros(500, 12), torch.Generator().manual_seed(0))
     # with v = 0 the estimate is signal * z_t = signal^2 z + signal * noise * eps
     draws = torch.Generator().manual_seed(0)
     t = torch.randint(1000, (500,), generator=draws)
@@ -117,7 +118,7 @@ def test_denoised_latents_are_the_denoisers_estimates(frozen):
 def test_every_loss_trains(frozen, loss, tmp_path):
     weights = ProjectorLoss(**loss)
     config = replace(TINY, linear=True)
-    assert matching_config(frozen) == ProjectorConfig(d_latent=8, d_text=12, linear=True)
+    assert match_config(frozen) == ProjectorConfig(d_latent=8, d_text=12, linear=True)
     train = TrainConfig(steps=60, batch=8, lr=3e-3, warmup=5, ema=0.9, val_every=60, precision="no")
     trained = fit_projector(frozen, tmp_path, config, train, weights)
     torch.manual_seed(0)

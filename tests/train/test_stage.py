@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lead.errors import LeadError
-from lead.train import logs as records
+from lead.train.logs import read_result
 from lead.train.stage import Stage, TrainConfig
 
 TRAIN = TrainConfig(steps=6, batch=2, warmup=2, report_every=2, save_every=2, precision="no")
@@ -75,8 +75,8 @@ def test_half_a_line_of_metrics_is_left_out(tmp_path):
         train(tmp_path, lambda loss: loss * math.nan)
     metrics = tmp_path / "line.metrics.jsonl"
     metrics.write_bytes(metrics.read_bytes() + b'{"step": 4, "lo\xff')
-    assert records.finished(tmp_path, "line") is None
+    assert read_result(tmp_path, "line") is None
     train(tmp_path)
-    last = records.finished(tmp_path, "line")
+    last = read_result(tmp_path, "line")
     assert last and last["step"] == 6
     assert b'"lo' not in metrics.read_bytes().replace(b'"loss"', b"")

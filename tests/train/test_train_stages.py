@@ -18,18 +18,21 @@ from tiny_training import train
 from walks import walking
 
 import lead.train.vae as train_module
-from lead.data.dataset import prepare, vary_data
+from lead.data.prepare import prepare_data
+from lead.data.vary import vary_data
 from lead.errors import LeadError
 from lead.model import Lead
 from lead.networks.denoiser import DenoiserConfig
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
 from lead.train import latents
-from lead.train import logs as records
 from lead.train.assemble import assemble, load_style_tokens, load_tower, load_vae
 from lead.train.diffusion import train_diffusion
+from lead.train.logs import read_result
+from lead.train.losses import mean_of_share
+from lead.train.parts import load_part, save_part
 from lead.train.processes import launch
-from lead.train.stage import Stage, TrainConfig, load_part, save_part
-from lead.train.vae import VAE_PRESETS, ClipBatches, real_mean, train_vae
+from lead.train.stage import Stage, TrainConfig
+from lead.train.vae import VAE_PRESETS, ClipBatches, train_vae
 
 STAGES = ("text", "vae", "decoder", "diffusion", "projector", "evaluator")
 PROGRAM = [sys.executable, str(Path(__file__).parents[1] / "tiny_training.py")]
@@ -46,7 +49,7 @@ def data(tmp_path_factory):
         rows.append({"clip": f"w{number}.npy", "captions": captions, "split": split})
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = tmp_path_factory.mktemp("out") / "data"
-    prepare(source, out)
+    prepare_data(source, out)
     vary_data(out, copies=2)
     return out
 
@@ -92,7 +95,7 @@ def test_stages_make_a_base_that_generates(data, run, tmp_path):
     path = base.save(tmp_path / "base.safetensors", compact=True)
     loaded = Lead.load(path)
     assert (loaded.name, loaded.license, loaded.config) == ("tiny", "Apache-2.0", base.config)
-    assert loaded.generate(["a person walks"], seconds=2)[0].joints.shape == (40, 22, 3)
+    assert loaded.generate(["a person walks"], seconds=2.0)[0].joints.shape == (40, 22, 3)
     assert float(loaded.vae.latent_scale) > 0
 
 
@@ -106,7 +109,7 @@ def test_run_folder_tells_how(run):
         assert [row["step"] for row in reports] == [2, 4, 6]
         assert all(row["seconds"] > 0 and row["peak_memory_gb"] > 0.1 for row in reports)
         assert [row["step"] for row in rows if "best" in row] == [2, 4, 6]
-        last = records.finished(run, stage)
+        last = read_result(run, stage)
         assert last == rows[-1] and last["finished"] and last["minutes"] > 0 and last["best_step"] in (2, 4, 6)
         assert any(key.startswith("val_") for key in last)
     assert not list(run.glob("*.checkpoint"))
@@ -228,22 +231,22 @@ def test_batches_that_cannot_be_shared(data, tmp_path):
 
 def test_shares_means_are_the_batchs():
     values, lengths = torch.randn(6, 9, 3), torch.tensor([9, 2, 5, 1, 9, 4])
-    whole = real_mean(values, lengths, lengths)
-    shares = [real_mean(values[i : i + 2], lengths[i : i + 2], lengths) for i in (0, 2, 4)]
+    whole = mean_of_share(values, lengths, lengths)
+    shares = [mean_of_share(values[i : i + 2], lengths[i : i + 2], lengths) for i in (0, 2, 4)]
     torch.testing.assert_close(torch.stack(shares).mean(), whole)
     naive = torch.cat([row[:length] for row, length in zip(values, lengths, strict=True)]).mean()
     torch.testing.assert_close(whole, naive)
 
 
 def test_an_epoch_has_every_clip_once(data):
-    clips = train_module.training_clips(data, train_module.Stats.read(data), ("train_varied",), repeat=1)
+    clips = train_module.load_training_clips(data, train_module.Stats.read(data), ("train_varied",), repeat=1)
     config = TrainConfig(batch=3)
     batches = ClipBatches(clips, config)
-    seen = [clip.id for step in range(batches.groups) for clip in batches.at(step).clips]
+    seen = [clip.id for step in range(batches.groups) for clip in batches.draw(step).clips]
     assert len(seen) == len(set(seen)) == len(clips) // 3 * 3
-    again = ClipBatches(clips, config).at(batches.groups + 1)
-    assert (again.features == batches.at(batches.groups + 1).features).all()
-    assert len(ClipBatches(clips[:2], config).at(0).clips) == 3
+    again = ClipBatches(clips, config).draw(batches.groups + 1)
+    assert (again.features == batches.draw(batches.groups + 1).features).all()
+    assert len(ClipBatches(clips[:2], config).draw(0).clips) == 3
 
 
 def test_the_best_by_validation_is_kept(data, tmp_path, monkeypatch):
@@ -264,8 +267,8 @@ def test_the_best_by_validation_is_kept(data, tmp_path, monkeypatch):
         folder, seen = trained(keep)
         assert torch.equal(load_part(folder / "vae.safetensors", "vae")[0]["fold.weight"], seen[place])
         assert [row["best"] for row in metrics(folder, "vae") if "best" in row] == [True, True, False]
-        assert records.finished(folder, "vae")["best_step"] == 4
-        assert records.finished(folder, "vae")["val_joint_error_cm"] == pytest.approx(10)
+        assert read_result(folder, "vae")["best_step"] == 4
+        assert read_result(folder, "vae")["val_joint_error_cm"] == pytest.approx(10)
 
 
 def test_latents_are_made_once_and_kept(data, run, tmp_path, monkeypatch):
@@ -273,7 +276,7 @@ def test_latents_are_made_once_and_kept(data, run, tmp_path, monkeypatch):
     folder = copied(run, tmp_path / "run")
     parts = (load_vae(run), load_tower(run), load_style_tokens(run))
     made = latents.load_latents(data, folder, *parts, "cpu")
-    monkeypatch.setattr(latents, "_made", lambda *_: pytest.fail("the latents are there"))
+    monkeypatch.setattr(latents, "_encode_data", lambda *_: pytest.fail("the latents are there"))
     kept = latents.load_latents(data, folder, *parts, "cpu")
     assert kept.fingerprint == made.fingerprint and torch.equal(kept.table, made.table)
     for a, b in zip((*made.sources, made.val), (*kept.sources, kept.val), strict=True):
@@ -289,7 +292,7 @@ def test_latents_are_made_once_and_kept(data, run, tmp_path, monkeypatch):
 
 def test_a_latent_batch_follows_from_its_step(data, run):
     kept = latents.load_latents(data, run, load_vae(run), load_tower(run), load_style_tokens(run), "cpu")
-    batches = [latents.latent_batch(kept.sources, kept.table, TrainConfig(batch=8), step) for step in (3, 4, 3)]
+    batches = [latents.draw_latent_batch(kept.sources, kept.table, TrainConfig(batch=8), step) for step in (3, 4, 3)]
     assert all(len(batch.z) == 8 for batch in batches)
     assert torch.equal(batches[0].z, batches[2].z) and not torch.equal(batches[0].text, batches[1].text)
 
@@ -307,7 +310,7 @@ def test_mlds_networks_train_too(data, run, tmp_path):
         train_diffusion(data, run, config, quick, MLD_DIFFUSION)
     denoiser = train_diffusion(data, tmp_path / "run", config, quick, MLD_DIFFUSION)
     assert (denoiser.config.d_latent, denoiser.config.d_text) == (16, 24)
-    assert records.finished(tmp_path / "run", "diffusion")["val_loss"] > 0
+    assert read_result(tmp_path / "run", "diffusion")["val_loss"] > 0
 
 
 def test_tensorboard_is_asked_for_by_name(data, tmp_path, monkeypatch):
@@ -358,12 +361,10 @@ def test_save_part_leaves_one_file(tmp_path):
 def test_processes_that_fail_are_told_of():
     code = "import os, sys, time; rank = os.environ['RANK']\n"
     fails = code + "sys.exit('no room left' if rank == '1' else time.sleep(60))"
-    import lead.train.processes as processes
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(processes, "GRACE", 0.2)
-        with pytest.raises(LeadError, match="process 1 of 2 failed: no room left"):
-            launch([sys.executable, "-c", fails], 2)
+    with pytest.raises(LeadError, match="process 1 of 2 failed: no room left"):
+        launch([sys.executable, "-c", fails], 2)
+    says = code + "print('sorry' if rank == '1' else ''); sys.exit(1) if rank == '1' else time.sleep(60)"
+    assert launch([sys.executable, "-c", says], 2) == (1, "sorry\n")
     told = "print(rank, os.environ['WORLD_SIZE'], os.environ['LOCAL_RANK']); sys.exit(3 if rank == '0' else 0)"
     assert launch([sys.executable, "-c", code + told], 2) == (3, "0 2 0\n")
     assert launch([sys.executable, "-c", "import os; print(os.environ.get('RANK'))"]) == (0, "None\n")
@@ -374,5 +375,24 @@ def test_a_gpu_trains_every_stage(data, tmp_path):
     quick = TrainConfig(steps=2, batch=4, warmup=1)
     vae = train_vae(data, tmp_path, train=quick, device="cuda")
     assert next(vae.parameters()).is_cuda
-    last = records.finished(tmp_path, "vae")
+    last = read_result(tmp_path, "vae")
     assert last["peak_gpu_gb"] > 0 and last["val_joint_error_cm"] > 0
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_ctrl_c_is_handed_on_and_waited_for(processes, tmp_path):
+    worker = (
+        "import os, sys, time, pathlib\n"
+        f"pathlib.Path({str(tmp_path)!r}, os.environ.get('RANK', '0')).touch()\n"
+        "try: time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(0.2); print('saved'); sys.exit(130)"
+    )
+    launcher = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); from lead.train.processes import launch\n"
+        f"print(launch([sys.executable, '-c', {worker!r}], {processes}))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", launcher], stdout=subprocess.PIPE, text=True)
+    while len(list(tmp_path.iterdir())) < processes and child.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    child.send_signal(signal.SIGINT)
+    assert child.communicate(timeout=60)[0] == "(130, 'saved\\n')\n"

@@ -4,6 +4,7 @@ import importlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -11,11 +12,9 @@ from typer.testing import CliRunner, Result
 from cli import base
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
 from lead.train import processes
+from lead.train.stage_table import STAGES, StageName
 
-STAGES = {
-    "text": "text", "vae": "vae", "decoder": "decoder", "diffusion": "denoiser", "projector": "projector",
-    "evaluator": "evaluator",
-}  # fmt: skip
+PARTS = {name: info.part for name, info in STAGES.items()}
 FINISHED = {"step": 7, "finished": True, "minutes": 1.5, "peak_memory_gb": 0.75, "val_loss": 0.125, "best_step": 6}
 
 
@@ -25,7 +24,7 @@ def run(*args: object) -> Result:
 
 def finish(folder: Path, stage: str) -> None:
     folder.mkdir(exist_ok=True)
-    (folder / f"{STAGES[stage]}.safetensors").touch()
+    (folder / f"{PARTS[stage]}.safetensors").touch()
     (folder / f"{stage}.metrics.jsonl").write_text(json.dumps(FINISHED) + "\n")
 
 
@@ -42,6 +41,12 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], int]]:
 
     monkeypatch.setattr(processes, "launch", launch)
     return calls
+
+
+def test_every_stage_has_a_name_and_a_module() -> None:
+    assert list(STAGES) == list(get_args(StageName))
+    for info in STAGES.values():
+        assert callable(importlib.import_module(info.module).run_stage)
 
 
 def test_all_runs_the_stages_in_order(tmp_path: Path, launched: list) -> None:
@@ -122,7 +127,7 @@ def test_clip_is_the_text_tower_of_mld(tmp_path: Path, monkeypatch: pytest.Monke
     assert result.exit_code == 1 and "--weights FILE" in result.stderr
     result = run("vae", tmp_path, "--weights", "openai", "--device", "cpu")
     assert result.exit_code == 1 and "--weights" in result.stderr
-    monkeypatch.setattr("lead.train.text.take_clip", lambda *args: finish(args[0], "text") or calls.append(args))
+    monkeypatch.setattr("lead.train.text.import_clip", lambda *args: finish(args[0], "text") or calls.append(args))
     calls: list[tuple] = []
     result = run("text", tmp_path, "-o", tmp_path / "r", "--preset", "mld", "--weights", "a.pt", "--device", "cpu")
     assert result.exit_code == 0, result.output

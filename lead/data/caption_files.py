@@ -1,0 +1,61 @@
+"""What people write beside their clips: `captions.jsonl`, or a `.txt` beside each clip with a caption a line.
+
+A row of `captions.jsonl` is {"clip": "<file>", "captions": ["a person ...", ...], "split": "train"}; `split` may be
+left out, other keys are ignored.  Both files are UTF-8.  Reads text only: it knows nothing of motion, and imports
+neither numpy nor torch.  (The `texts/` of a data set have a format of their own: `lead.data.layout`.)
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from lead.errors import LeadError
+
+LISTING = "captions.jsonl"
+EXPECTED = '{"clip": "<file>", "captions": ["a person ...", ...], "split": "train"}'
+
+
+@dataclass(frozen=True)
+class CaptionRow:
+    """One clip's captions."""
+
+    clip: str
+    """The clip's path, relative to the folder of the file that names it."""
+    captions: tuple[str, ...]
+    split: str | None = None
+
+
+def read_listing(path: Path) -> list[CaptionRow]:
+    """The rows of a `captions.jsonl`, empty lines left out; LeadError naming the first line that is not one."""
+    lines = enumerate(_read_lines(path), 1)
+    return [_parse_row(path, number, line) for number, line in lines if line.strip()]
+
+
+def read_beside(clip: Path) -> tuple[str, ...]:
+    """The captions in the `.txt` beside a clip, empty lines left out; none where there is no such file."""
+    text = clip.with_suffix(".txt")
+    return tuple(line.strip() for line in _read_lines(text) if line.strip()) if text.is_file() else ()
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise LeadError(f"{path}: not UTF-8 text; expected captions.") from None
+
+
+def _parse_row(path: Path, number: int, line: str) -> CaptionRow:
+    try:
+        row = json.loads(line)
+        clip, captions, split = row["clip"], row["captions"], row.get("split")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # RecursionError: brackets too deep
+        clip, captions, split = None, None, None
+    texts = isinstance(captions, list) and all(isinstance(caption, str) for caption in captions)
+    if not texts or not isinstance(clip, str) or not clip.isprintable() or not (split is None or _is_name(split)):
+        raise LeadError(f"{path}, line {number}: expected {EXPECTED}, found {line[:80]!r}.")
+    return CaptionRow(clip, tuple(captions), split or None)
+
+
+def _is_name(split: object) -> bool:
+    """Whether a split may name a file of its own."""
+    return isinstance(split, str) and split.isprintable() and not set(split) & set("/\\:")

@@ -1,0 +1,106 @@
+"""Makes a data set in HumanML3D's layout from a folder of captioned clips.
+
+Captions are read by `lead.data.caption_files`.  Clips may be of any format and rate that `Motion.read` knows; features
+are HumanML3D's (263 numbers a frame, 20 fps).  Knows nothing of models.
+"""
+
+import os
+import tempfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lead.data.caption_files import LISTING, CaptionRow, read_beside, read_listing
+from lead.data.layout import MIN_CLIP_FRAMES, Rules, write_captions, write_description, write_split
+from lead.errors import LeadError
+from lead.motion import Motion
+from lead.motion.errors import MotionError
+from lead.motion.features import Stats
+from lead.motion.read import READS
+from lead.motion.skeleton import HUMANML3D
+
+Progress = Callable[[int, int], None]
+"""Called with the number of clips done and of all clips."""
+
+
+def prepare_data(source: Path, out: Path, progress: Progress | None = None) -> Mapping[str, int]:
+    """Makes a data set from a folder of clips with captions; returns the number of clips of each split.
+
+    Captions come from `captions.jsonl`, or from a `.txt` beside each clip.  Clips without a split fall into train, val
+    or test (80, 5, 15 %) by a hash of their name.  `out` is written as a whole or not at all.
+    """
+    source, out = Path(source), Path(out)
+    rows = _list_rows(source)
+    if out.exists() and any(out.iterdir()):
+        raise LeadError(f"{out} is not empty; name a new folder for the data set")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as partial:
+        folder = Path(partial) / "data"
+        counts = _prepare_into(folder, source, rows, progress)
+        os.replace(folder, out)
+    return counts
+
+
+def _list_rows(source: Path) -> list[CaptionRow]:
+    """The captioned clips of a folder; a row of `captions.jsonl` has at least one caption."""
+    listing = source / LISTING
+    if listing.is_file():
+        rows = read_listing(listing)
+        if bare := [row.clip for row in rows if not row.captions]:
+            raise LeadError(
+                f"{listing}: {len(bare)} of {len(rows)} clips have no caption, the first is {bare[0]}; "
+                "give each one caption or more, or remove its line"
+            )
+    else:
+        files = sorted(path for path in source.glob("**/*") if path.suffix.lower() in READS)
+        captioned = [path for path in files if path.with_suffix(".txt").is_file()]
+        rows = [CaptionRow(str(path.relative_to(source)), read_beside(path)) for path in captioned]
+    if not rows:
+        raise LeadError(
+            f"{source} has no captioned clips: expected {LISTING}, or a .txt of captions beside each "
+            f"clip ({', '.join(READS)})"
+        )
+    return rows
+
+
+def _prepare_into(out: Path, source: Path, rows: Sequence[CaptionRow], progress: Progress | None) -> Mapping[str, int]:
+    for folder in ("new_joint_vecs", "texts"):
+        (out / folder).mkdir(parents=True)
+    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    training, problems = [], []
+    for done, row in enumerate(rows):
+        name = row.clip.rsplit(".", 1)[0].replace("/", "_")
+        try:
+            features = Motion.read(source / row.clip).features()
+        except (MotionError, OSError) as error:
+            problems.append(str(error))
+            continue
+        np.save(out / "new_joint_vecs" / f"{name}.npy", features)
+        write_captions(out / "texts" / f"{name}.txt", row.captions)
+        split = row.split or _hash_to_split(name)
+        splits.setdefault(split, []).append(name)
+        if split == "train":
+            training.append(features)
+        if progress:
+            progress(done + 1, len(rows))
+    _refuse_problems(source, problems, len(rows), bool(training))
+    Stats.from_features(np.concatenate(training)).write(out)
+    write_description(out, Rules("lead", HUMANML3D, MIN_CLIP_FRAMES, None))
+    for split, names in splits.items():
+        write_split(out, split, names)
+    return {split: len(names) for split, names in splits.items()}
+
+
+def _refuse_problems(source: Path, problems: Sequence[str], clips: int, trains: bool) -> None:
+    if problems:
+        shown = "\n  ".join(problems[:5])
+        raise LeadError(f"{len(problems)} of {clips} clips in {source} cannot be used; mend or remove them:\n  {shown}")
+    if not trains:
+        raise LeadError(f"{source} has no clip for training: give some rows of {LISTING} the split `train`")
+
+
+def _hash_to_split(name: str) -> str:
+    part = zlib.crc32(name.encode()) % 100
+    return "train" if part < 80 else "val" if part < 85 else "test"
