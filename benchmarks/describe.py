@@ -11,7 +11,7 @@ has learned from other clips of the same.  Intervals are Wilson's, 95 %.  Writte
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import comb
 from pathlib import Path
@@ -26,15 +26,13 @@ from benchmarks.inversion_concepts import as_motion, chosen_subjects
 from benchmarks.pack import REPOSITORY, Row, pack_rows
 from benchmarks.words_together import interval, learned
 from concepts import ConceptError
-from inversion.describe import Description, describe, mean_latent, placed, shown, texts
-from inversion.encoded_clips import cut
+from inversion.describe import Description, concept_latent, describe, encode_texts, mean_latent
+from inversion.encoded_clips import cut_clips, encode_clips, pool_realigned
 from lead import Lead, LeadError, Motion
 from lead.data.dataset import MAX_FRAMES
 from lead.eval.evaluator import Evaluator, caption_groups
 from lead.eval.metrics import pairwise_distances
 
-Place = Callable[[Lead, Sequence[Motion]], torch.Tensor]
-"""Motions to a vector that they are compared by."""
 TOP = (1, 5)
 GROUPS = ("new", "action", "control", "fewshot")
 EXAMPLES, KNOWN = ("elderly", "sneak"), ("masculine", "walk")
@@ -47,7 +45,7 @@ def captions_found(base: Lead, evaluator: Evaluator, rows: Sequence[Row]) -> dic
     captions = list(owner)
     right = np.array([[owner[caption] == own for caption in captions] for own in group])
     motions = [as_motion(row) for row in rows]
-    ours = -_cosine(_places(base, motions), texts(base, captions).numpy())
+    ours = -_cosine(_texts_places(base, motions), encode_texts(base, captions).numpy())
     theirs = pairwise_distances(
         evaluator.embed_motions([motion.features()[:MAX_FRAMES] for motion in motions]), evaluator.embed_texts(captions)
     )
@@ -63,8 +61,23 @@ def captions_found(base: Lead, evaluator: Evaluator, rows: Sequence[Row]) -> dic
     return result
 
 
-def _places(base: Lead, motions: Sequence[Motion], place: Place = placed) -> Float[np.ndarray, "clips d"]:
-    return torch.stack([place(base, cut([motion], base.skeleton.fps)[0]) for motion in motions]).numpy()
+@torch.no_grad()
+def _texts_places(base: Lead, motions: Sequence[Motion]) -> Float[np.ndarray, "clips d_text"]:
+    """Where motions lie among texts."""
+    rows = [pool_realigned(base, pieces, [piece.features() for piece in pieces]) for pieces in _pieces(base, motions)]
+    return torch.stack([row.mean(dim=0) for row in rows]).numpy()
+
+
+@torch.no_grad()
+def _latents(base: Lead, motions: Sequence[Motion]) -> Float[np.ndarray, "clips d_latent"]:
+    """Mean latents of motions."""
+    return torch.stack([mean_latent(base, *base.encode_motion(pieces)) for pieces in _pieces(base, motions)]).numpy()
+
+
+def _pieces(base: Lead, motions: Sequence[Motion]) -> Iterator[list[Motion]]:
+    """Each motion in pieces that the base can read."""
+    for motion in motions:
+        yield cut_clips([motion], [motion.resample(base.skeleton.fps)], base.skeleton.fps)[0]
 
 
 def _cosine(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "m n"]:
@@ -89,14 +102,14 @@ def concepts_found(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
     """How often the word that was learned from other clips of the same is the nearest, or among the five nearest."""
     known = chosen_subjects(GROUPS)
     words = [learned(folder, subject.name, seed) for subject in known]
-    features = _places(base, [shown(base, word) for word in words], mean_latent)
+    features = torch.stack([concept_latent(base, word) for word in words]).numpy()
     distances, right, owners = [], [], []
     for row, subject in enumerate(known):
         exemplars = subject.exemplars(seed)
         others = subject.real_own(exemplars)
         if others == exemplars:  # two walks, and the word was learned from both
             continue
-        distances.append(-_cosine(_places(base, [as_motion(clip) for clip in others], mean_latent), features))
+        distances.append(-_cosine(_latents(base, [as_motion(clip) for clip in others]), features))
         right += [[place == row for place in range(len(known))] for _ in others]
         owners += [subject.name] * len(others)
     rows, mask = np.concatenate(distances), np.array(right)
@@ -117,7 +130,7 @@ def examples(base: Lead, folder: Path) -> dict[str, Any]:
     clips = {name: [as_motion(row) for row in known[name].exemplars(1)] for name in EXAMPLES}
     known_walks = [row for row in pack_rows("test") if (row["style"], row["content"]) == KNOWN]
     clips[" ".join(KNOWN)] = [as_motion(row) for row in known_walks]
-    return {name: _told(describe(base, some, words)) for name, some in clips.items()}
+    return {name: _told(describe(base, encode_clips(base, some), words)) for name, some in clips.items()}
 
 
 def _told(found: Description) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def _digest(text: str) -> str:
 @cache
 def program_digest() -> str:
     """Of the modules of `inversion` that learning imports, comments and docstrings left out."""
-    folder, waiting, found = Path(inversion.__file__).parent, ["learn"], dict[str, str]()
+    folder, waiting, found = Path(inversion.__file__).parent, ["learning"], dict[str, str]()
     while waiting:
         name = waiting.pop()
         path = folder / f"{name}.py"

@@ -18,8 +18,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from benchmarks.inversion_concepts import OTHERS, Subject
-from inversion.encoded_clips import cut
-from inversion.objectives import Draw, objective_loss
+from inversion.encoded_clips import encode_clips
+from inversion.objectives import Batch, denoising_loss
 from lead import Lead, Motion
 from lead.data.dataset import UNIT
 from lead.networks.lora import LoRA, apply_lora
@@ -59,7 +59,7 @@ def lora(
         t = torch.randint(base.config.diffusion.steps, (BATCH,), generator=generator)
         eps = torch.randn(BATCH, *z.shape[1:], generator=generator)
         with apply_lora(base.denoiser, [(adapter, torch.ones(1))]), torch.autocast("cpu", torch.bfloat16):
-            loss = objective_loss(base, "denoising", Draw(z[rows], lengths[rows], t, eps, ()), text[rows])
+            loss = denoising_loss(base, Batch(z[rows], lengths[rows], t, eps, ()), text[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -145,8 +145,8 @@ def _sampled(base: Lead, prompts: Sequence[str], lengths: Tensor, seed: int) -> 
 @torch.no_grad()
 def _exemplars(base: Lead, clips: Sequence[Motion], prompt: str) -> tuple[Tensor, Tensor, Tensor]:
     """Latents, lengths and the prompt's text feature, of clips in pieces that the base can read."""
-    z, lengths = base.encode_motion(cut(clips, base.skeleton.fps)[0])
-    return z, lengths, base.encode_text([prompt]).expand(len(z), -1)
+    encoded = encode_clips(base, clips)
+    return encoded.z, encoded.lengths, base.encode_text([prompt]).expand(len(encoded.z), -1)
 
 
 def _joined(a: Tensor, b: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -27,6 +28,10 @@ def clips():
     return [walking(2.0), walking(2.5, seed=1)]
 
 
+def test_every_objective_that_can_be_chosen_has_a_function():
+    assert tuple(OBJECTIVES) == get_args(Objective)
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("kind", ["style", "action"])
 def test_the_loss_falls_and_the_base_stays_bit_identical(tiny_base, clips, objective, kind):
@@ -48,6 +53,19 @@ def test_a_style_has_a_direction_and_an_adapter_an_action_no_direction(tiny_base
     assert parts(rank=0) == always | {"direction"}
     assert parts(rank=0, direction=False) == always
     assert parts(objective="text") == always | {"direction"}
+
+
+def test_encoded_clips_give_the_same_concept_as_motions(tiny_base, clips):
+    said = ["a person runs", "a man crawls"]
+    encoded = encode_clips(tiny_base, clips, said)
+    ours, theirs = learn(tiny_base, encoded, "<x>", steps=3), learn(tiny_base, clips, "<x>", steps=3, captions=said)
+    assert ours.to_bytes() == theirs.to_bytes()
+    with pytest.raises(InversionError, match="give them to encode_clips"):
+        learn(tiny_base, encoded, "<x>", captions=said)
+    with pytest.raises(InversionError, match="no clips"):
+        learn(tiny_base, encoded.select([]), "<x>")
+    with pytest.raises(InversionError, match="walk-0 is 0"):
+        learn(tiny_base, encode_clips(tiny_base, [walking(0.5)], keep_short=True), "<x>")
 
 
 def test_same_seed_same_bytes(tiny_base, clips):
