@@ -1,8 +1,8 @@
 """The methods that the inversion benchmark compares, each a function of (base, subject, clips, seed, budget).
 
-A method gives something that generates, and the phrase that asks it for the concept. `budget` is what a method that
-could train for ever may take: processor seconds, which other programs on the machine do not lengthen. The baselines
-that are no words are in `benchmarks.inversion_baselines`.
+A method returns a function that generates, and the phrase that asks it for the concept. `budget` limits a method that
+could train for ever, in processor seconds, which do not depend on other programs. Baselines without a pseudo-word:
+`benchmarks.inversion_baselines`.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,12 +21,12 @@ from lead import Lead, Motion
 
 @dataclass(frozen=True)
 class Learned:
-    """What a method has made of some clips."""
+    """The result of a method."""
 
     phrase: str
     """What fills a prompt's gap to ask for the concept."""
     generate: Generate
-    """(prompts, seconds, seed, realign) -> motions; prompts without the phrase are the base's affair."""
+    """(prompts, seconds, seed, realign) -> motions; prompts without the phrase give the base's own."""
     bytes: int = 0
     """Of what would be shared."""
     steps: int = 0

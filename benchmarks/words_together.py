@@ -59,7 +59,7 @@ def sweep(base: Lead, judges: Judges, folder: Path, subject: Subject, seeds: Seq
     asks = {"walks": [subject.own] * count, "others": [a for a in subject.others for _ in range(count // 9)]}
     rows = []
     for strength in STRENGTHS:
-        phrase = subject.named(f"({subject.token}:{strength:g})")
+        phrase = subject.format_phrase(f"({subject.token}:{strength:g})")
         row: dict[str, Any] = {"strength": strength}
         for place, wanted in asks.items():
             made = [

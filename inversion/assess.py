@@ -199,7 +199,7 @@ def _find_copies(encoded: EncodedClips, names: Sequence[str]) -> list[str]:
 
 @torch.no_grad()
 def find_nearest_caption(base: Lead, encoded: EncodedClips) -> tuple[str, float]:
-    """The caption whose generations are nearest to the clips, and their distance: below 1 they show what the clips show.
+    """The caption whose generations are nearest to the clips, and their distance as in `Assessment.caption_gap`.
 
     Candidates are the nearest captions of the realigned space: the nearest action, and the three nearest of the three
     nearest actions with and without a style.

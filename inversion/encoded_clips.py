@@ -38,7 +38,7 @@ class EncodedClips:
     """At the base's rate; at most MAX_FRAMES + 1 frames each."""
     owners: tuple[int, ...]
     """The piece's clip, as its place in `clips`.  A clip that is too short for the base has no piece."""
-    base_features: tuple[Float[np.ndarray, "frames feats"], ...]
+    base_features: tuple[Float[np.ndarray, "_ feats"], ...]
     """Of the base's skeleton, at its rate."""
     features: tuple[Features, ...]
     """HumanML3D's, at 20 fps; the same arrays where the base has this skeleton."""

@@ -18,7 +18,8 @@ from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import pairwise_distances
 
 Array = np.ndarray
-Features = Float[np.ndarray, "frames 263"]
+Features = Float[np.ndarray, "_ 263"]
+"""HumanML3D's, one row a frame at 20 fps."""
 _POSITIONS, _VELOCITIES = slice(4, 67), slice(193, 259)
 
 

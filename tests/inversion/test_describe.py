@@ -16,7 +16,8 @@ def squats(base):
 
 
 def test_a_generated_motion_is_described_by_its_prompt(base, squats):
-    found = describe(base, encode_clips(base, squats), captions=["a person sits", "a person squats", "a person runs"], count=2)
+    captions = ["a person sits", "a person squats", "a person runs"]
+    found = describe(base, encode_clips(base, squats), captions=captions, count=2)
     assert found.captions[0].text == "a person squats" and len(found.captions) == 2
     assert found.words[0].text == "squat" and found.words[0].similarity > found.words[1].similarity
     assert found.known and "squats" in found.caption and found.concepts == ()
@@ -32,7 +33,8 @@ def test_an_unseen_style_is_not_known_and_its_concept_is_near(base, elderly_walk
 
 
 def test_a_concepts_example_is_its_preview_or_a_generated_motion(base, elderly):
-    np.testing.assert_array_equal(find_example(base, elderly).joints, elderly.tensors["preview.joints"].astype(np.float32))
+    preview = elderly.tensors["preview.joints"].astype(np.float32)
+    np.testing.assert_array_equal(find_example(base, elderly).joints, preview)
     bare = replace(elderly, tensors={name: x for name, x in elderly.tensors.items() if name != "preview.joints"})
     motions = generate_examples(base, bare)
     assert len(motions) == 8 and motions[0].seconds == pytest.approx(4.0, abs=0.1)
