@@ -2,8 +2,9 @@
 
 python -m benchmarks.faults [--points 10] [--kills 5] [--output runs/faults.json]
 
-Commands, on tiny networks: `learn`, `learn --each`, `generate`, `generate --prompts`, and a training stage as `lead train`
-runs it.  The folder that is written to holds an earlier result; for a command that resumes, a finished part of the work.
+Commands, on tiny networks: `learn`, `learn --each`, `generate`, `generate --prompts`, and a training stage, as
+`lead train` runs it.  The folder that is written to holds an earlier result; for a command that resumes, a finished
+part of the work.
 After each fault: every result file is complete, the earlier or the new one; the command ended with a message, not with
 a traceback; and the same command again gives the result of an uninterrupted run, and no other files.
 The full disk is a tmpfs, the read-only folder a bind mount: both need root on Linux.
