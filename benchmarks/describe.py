@@ -2,16 +2,17 @@
 
     python -m benchmarks.describe
 
-Each clip of the test split is looked for among all captions of that split, and found where one of the five nearest is a
-caption of its own or of a clip that shares one with it.  `describe` compares by cosine in the base's realigned space,
-the evaluator, which was trained to retrieve, by distance in its own.  Chance: five captions drawn without looking.
-Then real clips of styles and actions that nobody trained on are looked for among the words that `benchmarks.inversion`
-has learned from other clips of the same.  Intervals are Wilson's, 95 %.  Written to `runs/describe.json`.
+Captions: for each clip of the test split, whether one of the five nearest captions of the split is its own, or that of
+a clip that shares one with it.  `describe` compares by cosine in the base's realigned space; the evaluator, which is
+trained to retrieve, by distance in its own space; chance draws five captions.
+Concepts: for real clips of unseen styles and actions, whether the nearest concept is the one that
+`benchmarks.inversion` has learned from other clips of the same.
+Intervals are Wilson's, 95 %.  Written to `runs/describe.json`.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import comb
 from pathlib import Path
@@ -22,33 +23,31 @@ import torch
 from jaxtyping import Float, Int
 
 from benchmarks.base import write_json
-from benchmarks.inversion_concepts import as_motion, chosen_subjects
+from benchmarks.inversion_concepts import as_motion, choose_subjects
 from benchmarks.pack import REPOSITORY, Row, pack_rows
 from benchmarks.words_together import interval, load_learned
 from concepts import ConceptError
-from inversion.describe import Description, describe, mean_latent, placed, shown, texts
-from inversion.encoded_clips import cut
+from inversion.describe import Description, concept_latent, describe, encode_texts, mean_latent
+from inversion.encoded_clips import cut_clips, encode_clips, pool_realigned
 from lead import Lead, LeadError, Motion
 from lead.data.dataset import MAX_FRAMES
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import pairwise_distances
 from lead.train.evaluator import group_by_caption
 
-Place = Callable[[Lead, Sequence[Motion]], torch.Tensor]
-"""Motions to a vector that they are compared by."""
 TOP = (1, 5)
 GROUPS = ("new", "action", "control", "fewshot")
 EXAMPLES, KNOWN = ("elderly", "sneak"), ("masculine", "walk")
 
 
-def captions_found(base: Lead, evaluator: Evaluator, rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+def find_captions(base: Lead, evaluator: Evaluator, rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     """For each source, and for all: how often each way finds a caption of the clip among the nearest."""
     group = group_by_caption([row["captions"] for row in rows])
     owner = {caption: group[row] for row, clip in enumerate(rows) for caption in clip["captions"]}
     captions = list(owner)
     right = np.array([[owner[caption] == own for caption in captions] for own in group])
     motions = [as_motion(row) for row in rows]
-    ours = -_cosine(_places(base, motions), texts(base, captions).numpy())
+    ours = -_cosine(_text_places(base, motions), encode_texts(base, captions).numpy())
     theirs = pairwise_distances(
         evaluator.embed_motions([motion.features()[:MAX_FRAMES] for motion in motions]), evaluator.embed_texts(captions)
     )
@@ -59,20 +58,35 @@ def captions_found(base: Lead, evaluator: Evaluator, rows: Sequence[Row]) -> dic
         for top in TOP:
             figures[f"chance@{top}"] = float(np.mean([_chance(mask, top) for mask in right[part]]))
             for name, distances in (("describe", ours), ("evaluator", theirs)):
-                figures[f"{name}@{top}"] = interval(_found(distances, right, top)[part], share=True)
+                figures[f"{name}@{top}"] = interval(_hits(distances, right, top)[part], share=True)
         result[source] = figures
     return result
 
 
-def _places(base: Lead, motions: Sequence[Motion], place: Place = placed) -> Float[np.ndarray, "clips d"]:
-    return torch.stack([place(base, cut([motion], base.skeleton.fps)[0]) for motion in motions]).numpy()
+@torch.no_grad()
+def _text_places(base: Lead, motions: Sequence[Motion]) -> Float[np.ndarray, "clips d_text"]:
+    """Where motions lie among texts."""
+    rows = [pool_realigned(base, pieces, [piece.features() for piece in pieces]) for pieces in _pieces(base, motions)]
+    return torch.stack([row.mean(dim=0) for row in rows]).numpy()
+
+
+@torch.no_grad()
+def _latents(base: Lead, motions: Sequence[Motion]) -> Float[np.ndarray, "clips d_latent"]:
+    """Mean latents of motions."""
+    return torch.stack([mean_latent(base, *base.encode_motion(pieces)) for pieces in _pieces(base, motions)]).numpy()
+
+
+def _pieces(base: Lead, motions: Sequence[Motion]) -> Iterator[list[Motion]]:
+    """Each motion in pieces that the base can read."""
+    for motion in motions:
+        yield cut_clips([motion], [motion.resample(base.skeleton.fps)], base.skeleton.fps)[0]
 
 
 def _cosine(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "m n"]:
     return (a / np.linalg.norm(a, axis=1, keepdims=True)) @ (b / np.linalg.norm(b, axis=1, keepdims=True)).T
 
 
-def _found(
+def _hits(
     distances: Float[np.ndarray, "clips n"], right: Int[np.ndarray, "clips n"], top: int
 ) -> Float[np.ndarray, " clips"]:
     """1 where a right one is among the `top` nearest."""
@@ -86,22 +100,22 @@ def _chance(right: Int[np.ndarray, " n"], top: int) -> float:
     return 1.0 - comb(n - r, top) / comb(n, top)
 
 
-def concepts_found(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
+def find_concepts(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
     """How often the word that was learned from other clips of the same is the nearest, or among the five nearest."""
-    known = chosen_subjects(GROUPS)
+    known = choose_subjects(GROUPS)
     words = [load_learned(folder, subject.name, seed) for subject in known]
-    features = _places(base, [shown(base, word) for word in words], mean_latent)
+    features = torch.stack([concept_latent(base, word) for word in words]).numpy()
     distances, right, owners = [], [], []
     for row, subject in enumerate(known):
         exemplars = subject.exemplars(seed)
         others = subject.real_own(exemplars)
         if others == exemplars:  # two walks, and the word was learned from both
             continue
-        distances.append(-_cosine(_places(base, [as_motion(clip) for clip in others], mean_latent), features))
+        distances.append(-_cosine(_latents(base, [as_motion(clip) for clip in others]), features))
         right += [[place == row for place in range(len(known))] for _ in others]
         owners += [subject.name] * len(others)
     rows, mask = np.concatenate(distances), np.array(right)
-    found = {top: _found(rows, mask, top) for top in TOP}
+    found = {top: _hits(rows, mask, top) for top in TOP}
     return {
         name: {"clips": int(part.sum()), "words": len(known)}
         | {f"describe@{top}": interval(found[top][part], share=True) for top in TOP}
@@ -112,16 +126,16 @@ def concepts_found(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
 
 def examples(base: Lead, folder: Path) -> dict[str, Any]:
     """What `describe` says of a style and of an action that nobody trained on, and of a motion that the base knows."""
-    known = {subject.name: subject for subject in chosen_subjects(GROUPS)}
+    known = {subject.name: subject for subject in choose_subjects(GROUPS)}
     words = [load_learned(folder, name, 0) for name in known]
     words = [replace(word, token=f"<{name}>") for word, name in zip(words, known, strict=True)]
     clips = {name: [as_motion(row) for row in known[name].exemplars(1)] for name in EXAMPLES}
     known_walks = [row for row in pack_rows("test") if (row["style"], row["content"]) == KNOWN]
     clips[" ".join(KNOWN)] = [as_motion(row) for row in known_walks]
-    return {name: _told(describe(base, some, words)) for name, some in clips.items()}
+    return {name: _description_to_row(describe(base, encode_clips(base, some), words)) for name, some in clips.items()}
 
 
-def _told(found: Description) -> dict[str, Any]:
+def _description_to_row(found: Description) -> dict[str, Any]:
     lists = {"words": found.words, "captions": found.captions, "concepts": found.concepts}
     near = {part: [(one.text, one.similarity) for one in some] for part, some in lists.items()}
     return near | {"caption": found.caption, "gap": found.caption_gap, "known": found.known}
@@ -163,8 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         base, evaluator = Lead.load(), Evaluator.load()
         result = {
-            "captions": captions_found(base, evaluator, pack_rows("test")),
-            "concepts": concepts_found(base, options.words),
+            "captions": find_captions(base, evaluator, pack_rows("test")),
+            "concepts": find_concepts(base, options.words),
             "examples": examples(base, options.words),
         }
         write_json(options.output, result)

@@ -2,12 +2,12 @@
 
 python -m benchmarks.faults [--points 10] [--kills 5] [--output runs/faults.json]
 
-Each command runs on tiny networks: `learn`, `learn --each`, `generate`, `generate --prompts`, and a training stage as
-`lead train` runs it.  An earlier result lies in the folder that is written to; where a command goes on from what is
-there, it is a whole part of the work.  After each fault: is every result file whole, the earlier or the new one?  Did
-the command end with a message in place of a traceback?  And does the same command, given again, end with what an
-unbroken run gives, and nothing beside it?  The full disk is a tmpfs, the read-only folder a bind mount: both need root
-on Linux.
+Commands, on tiny networks: `learn`, `learn --each`, `generate`, `generate --prompts`, and a training stage, as
+`lead train` runs it.  The folder that is written to holds an earlier result; for a command that resumes, a finished
+part of the work.
+After each fault: every result file is complete, the earlier or the new one; the command ended with a message, not with
+a traceback; and the same command again gives the result of an uninterrupted run, and no other files.
+The full disk is a tmpfs, the read-only folder a bind mount: both need root on Linux.
 """
 
 import argparse
@@ -50,12 +50,12 @@ class Ended:
     """How a run ended."""
 
     code: int
-    told: str
+    output: str
     seconds: float
 
     @property
     def traceback(self) -> bool:
-        return "Traceback" in self.told
+        return "Traceback" in self.output
 
 
 def start(command: Command, folder: Path) -> "subprocess.Popen[str]":
@@ -75,17 +75,17 @@ def run(command: Command, folder: Path, fault: signal.Signals | None = None, aft
             process.wait(after)
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(fault)
-    told = process.communicate(timeout=300)[0]
-    return Ended(process.returncode, told, time.monotonic() - began)
+    output = process.communicate(timeout=300)[0]
+    return Ended(process.returncode, output, time.monotonic() - began)
 
 
-def content(command: Command, folder: Path) -> dict[str, Any]:
+def read_results(command: Command, folder: Path) -> dict[str, Any]:
     """The result files by name: what they hold, without the dates and times that a header may tell."""
     paths = (path for pattern in command.results for path in sorted(folder.glob(pattern)) if path.is_file())
-    return {str(path.relative_to(folder)): _held(path) for path in paths}
+    return {str(path.relative_to(folder)): _read_content(path) for path in paths}
 
 
-def _held(path: Path) -> Any:
+def _read_content(path: Path) -> Any:
     data = path.read_bytes()
     if path.suffix != ".safetensors" or data == EARLIER:
         return data
@@ -95,46 +95,47 @@ def _held(path: Path) -> Any:
         return {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118 - safe_open is no dict
 
 
-def left_over(folder: Path, clean: Path) -> list[str]:
+def list_left_over(folder: Path, clean: Path) -> list[str]:
     """What an unbroken run does not leave, folders as one, random parts of the names left out."""
     there, others = ({path.relative_to(place) for path in place.rglob("*")} for place in (folder, clean))
     names = {str(path) for path in there - others if path.parent == Path() or path.parent in others}
     return sorted({re.sub(r"[0-9a-f]{8,}", "*", name) for name in names - {FILLER}})
 
 
-def interrupted(command: Command, clean: Path, seconds: float, fault: signal.Signals, points: int) -> dict[str, Any]:
+def try_signal(command: Command, clean: Path, seconds: float, fault: signal.Signals, points: int) -> dict[str, Any]:
     """A signal at so many evenly spaced moments of a run; after each the same command again."""
-    whole = content(command, clean)
+    whole = read_results(command, clean)
     ends: list[str] = []
     wrong: list[str] = []
     leftovers: set[str] = set()
     for point in range(points):
-        folder = prepared(command, clean, f"{fault.name}-{point}")
+        folder = prepare(command, clean, f"{fault.name}-{point}")
         ended = run(command, folder, fault, seconds * (point + 0.5) / points)
         ends.append(str(ended.code))
-        wrong += _faults(command, whole, folder, ended, f"at {point + 1} of {points}")
-        leftovers.update(left_over(folder, clean))
+        where = f"at {point + 1} of {points}"
+        wrong += _find_faults(command, whole, folder, ended, where)
+        leftovers.update(list_left_over(folder, clean))
         again = run(command, folder)
-        if again.code or differing(whole, content(command, folder)):
-            wrong.append(f"at {point + 1} of {points}: the command again ended with {again.code}: {again.told[-300:]}")
-        if left_over(folder, clean):
-            wrong.append(f"at {point + 1} of {points}: {left_over(folder, clean)} lie there after the end")
+        if again.code or list_differing(whole, read_results(command, folder)):
+            wrong.append(f"{where}: the command again ended with {again.code}: {again.output[-300:]}")
+        if list_left_over(folder, clean):
+            wrong.append(f"{where}: {list_left_over(folder, clean)} lie there after the end")
         shutil.rmtree(folder)
     if set(ends) == {"0"}:
         wrong.append("all: the signal stopped no run")
     return {"runs": points, "exit codes": sorted(set(ends)), "wrong": wrong, "left until it goes on": sorted(leftovers)}
 
 
-def _faults(command: Command, whole: dict[str, Any], folder: Path, ended: Ended, where: str) -> list[str]:
+def _find_faults(command: Command, whole: dict[str, Any], folder: Path, ended: Ended, where: str) -> list[str]:
     """What is not as it should be in a folder after a fault."""
-    found = [f"{where}: a traceback: {ended.told[-600:]}"] if ended.traceback else []
-    for name, held in content(command, folder).items():
+    found = [f"{where}: a traceback: {ended.output[-600:]}"] if ended.traceback else []
+    for name, held in read_results(command, folder).items():
         if held not in (EARLIER, whole.get(name)) and not (command.name == "learn" and ended.code == 0):
             found.append(f"{where}: {name} is neither the earlier nor the new one")
     return found
 
 
-def prepared(command: Command, clean: Path, name: str) -> Path:
+def prepare(command: Command, clean: Path, name: str) -> Path:
     """A folder beside an unbroken run's, with an earlier result in it."""
     folder = clean.with_name(f"{command.name} {name}")
     folder.mkdir()
@@ -148,33 +149,33 @@ def put_earlier(command: Command, clean: Path, folder: Path) -> None:
             (folder / path.relative_to(clean)).parent.mkdir(exist_ok=True)
             shutil.copy(path, folder / path.relative_to(clean))
     if not command.goes_on_from:
-        (folder / next(iter(content(command, clean)))).write_bytes(EARLIER)
+        (folder / next(iter(read_results(command, clean)))).write_bytes(EARLIER)
 
 
-def unwritable(command: Command, clean: Path, kind: str) -> dict[str, Any]:
+def try_unwritable(command: Command, clean: Path, kind: str) -> dict[str, Any]:
     """A folder that cannot be written to: a full disk, or read-only."""
-    folder, whole = prepared(command, clean, kind), content(command, clean)
+    folder, whole = prepare(command, clean, kind), read_results(command, clean)
     try:
         with full_disk(folder) if kind == "full disk" else read_only(folder):
             if kind == "full disk":
                 put_earlier(command, clean, folder)
                 fill(folder)
-            earlier = content(command, folder)
+            earlier = read_results(command, folder)
             ended = run(command, folder)
-            wrong = _faults(command, whole, folder, ended, kind)
-            if gone := differing(earlier, content(command, folder)):
+            wrong = _find_faults(command, whole, folder, ended, kind)
+            if gone := list_differing(earlier, read_results(command, folder)):
                 wrong.append(f"the earlier {gone[0]} is gone")
             if ended.code == 0:
                 wrong.append("it ended as if all were well")
-            leftovers = left_over(folder, clean)
+            leftovers = list_left_over(folder, clean)
     except subprocess.CalledProcessError as error:
         return {"runs": 0, "wrong": [], "not tried": str(error)}
-    told = ended.told.strip().splitlines()
-    about = {"exit codes": [str(ended.code)], "told": told[-1:], "left until it goes on": leftovers}
+    lines = ended.output.strip().splitlines()
+    about = {"exit codes": [str(ended.code)], "told": lines[-1:], "left until it goes on": leftovers}
     return {"runs": 1, **about, "wrong": wrong}
 
 
-def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+def list_differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """Names of what is in one alone, or not the same in both."""
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
@@ -263,7 +264,7 @@ def train(data: Path, run: Path) -> None:
     app([])
 
 
-def measured(names: Sequence[str] | None, points: int, kills: int) -> dict[str, dict[str, Any]]:
+def measure(names: Sequence[str] | None, points: int, kills: int) -> dict[str, dict[str, Any]]:
     """Command by fault what happened."""
     table: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -275,17 +276,17 @@ def measured(names: Sequence[str] | None, points: int, kills: int) -> dict[str, 
             shutil.rmtree(clean)
             clean.mkdir()
             ended = run(command, clean)
-            assert ended.code == 0 and content(command, clean), ended.told
+            assert ended.code == 0 and read_results(command, clean), ended.output
             row = table[command.name] = {"unbroken run, s": round(ended.seconds, 1)}
-            row["Ctrl-C"] = interrupted(command, clean, ended.seconds, signal.SIGINT, points)
-            row["kill -9"] = interrupted(command, clean, ended.seconds, signal.SIGKILL, kills)
+            row["Ctrl-C"] = try_signal(command, clean, ended.seconds, signal.SIGINT, points)
+            row["kill -9"] = try_signal(command, clean, ended.seconds, signal.SIGKILL, kills)
             for kind in ("full disk", "read-only folder"):
-                row[kind] = unwritable(command, clean, kind)
+                row[kind] = try_unwritable(command, clean, kind)
             print(json.dumps({command.name: row}, indent=2), flush=True)
     return table
 
 
-def shown(table: dict[str, dict[str, Any]]) -> Sequence[str]:
+def to_markdown(table: dict[str, dict[str, Any]]) -> Sequence[str]:
     """The table as Markdown."""
     faults = ("Ctrl-C", "kill -9", "full disk", "read-only folder")
     lines = ["| fault | " + " | ".join(table) + " |", "| --- |" + " --- |" * len(table)]
@@ -311,8 +312,8 @@ def main() -> None:
         train(*given.train)
         return
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background shells ignore it, for all we start too
-    table = measured(given.commands, given.points, given.kills)
-    print("\n".join(shown(table)))
+    table = measure(given.commands, given.points, given.kills)
+    print("\n".join(to_markdown(table)))
     if given.output:
         given.output.write_text(json.dumps(table, indent=2))
     wrong = any(about["wrong"] for row in table.values() for about in row.values() if isinstance(about, dict))

@@ -1,12 +1,12 @@
-"""What a motion and a word cost as the work grows: seconds and peak memory, as a table, JSON and docs/growth.png.
+"""Seconds and peak memory of many motions and of many concepts, as a table, JSON and docs/growth.png.
 
     python -m benchmarks.growth [--motions 1 10 100 1000] [--words 1 3 10 30] [--output runs/growth.json]
     python -m benchmarks.growth --plot runs/growth.json        # only draws what was measured
 
-Each point is one whole command from the shell, in a process of its own: `generate --prompts` (4 s a motion, BVH) and
-`learn --each --quality fast` (a folder of two clips a word, one at a time) on the embedded base. Seconds are processor
-time of the command and all it starts, memory is the largest resident set of one process. Beyond the measured points
-the lines go on by the cost of one more in the last two, thinner: that part is extrapolated.
+Each point is one command from the shell: `generate --prompts` (4 s a motion, BVH) or `learn --each --quality fast` (a
+folder of two clips a concept, one at a time), on the embedded base. Seconds are processor time of the command and its
+children; memory is the largest resident set of one process. Thinner lines are extrapolated, by the cost of one more
+between the last two points.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> int:
         figures = json.loads(args.plot.read_text())
     else:
         figures = {"motions": [], "words": []}
-        for what, measure, counts in (("motions", motions, args.motions), ("words", words, args.words)):
+        for what, measure, counts in (("motions", measure_motions, args.motions), ("words", measure_words, args.words)):
             for count in sorted(counts):
                 with tempfile.TemporaryDirectory() as folder:
                     figures[what].append({"count": count, **measure(Path(folder), count)})
@@ -53,12 +53,12 @@ def main() -> int:
                 write_json(args.output, figures)
     plot(figures).save(PICTURE, optimize=True)
     for what in ("motions", "words"):
-        more = one_more(figures[what])
-        print(f"one more of {MOST} {what}: {more:.3f} s; {MOST} in all: {extrapolated(figures[what], MOST):.0f} s")
+        more = marginal_seconds(figures[what])
+        print(f"one more of {MOST} {what}: {more:.3f} s; {MOST} in all: {extrapolate(figures[what], MOST):.0f} s")
     return 0
 
 
-def motions(folder: Path, count: int) -> dict[str, Any]:
+def measure_motions(folder: Path, count: int) -> dict[str, Any]:
     """So many motions, as `generate --prompts` makes them."""
     listing = folder / "prompts.txt"
     listing.write_text("".join(f"a person {action}\n" for action in itertools.islice(itertools.cycle(ACTIONS), count)))
@@ -67,7 +67,7 @@ def motions(folder: Path, count: int) -> dict[str, Any]:
     return told
 
 
-def words(folder: Path, count: int) -> dict[str, Any]:
+def measure_words(folder: Path, count: int) -> dict[str, Any]:
     """So many words, as `learn --each` learns them."""
     start = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); import examples.make_concept as x; x.main()"
     for number in range(count):
@@ -93,15 +93,15 @@ def run(command: Sequence[str], folder: Path) -> dict[str, Any]:
     return {"cpu_seconds": round(used.ru_utime + used.ru_stime, 2), "peak_mb": round(used.ru_maxrss / 1024)}
 
 
-def one_more(points: Sequence[dict[str, Any]]) -> float:
+def marginal_seconds(points: Sequence[dict[str, Any]]) -> float:
     """Seconds for one more, between the last two points."""
     (a, b) = points[-2:]
     return (b["cpu_seconds"] - a["cpu_seconds"]) / (b["count"] - a["count"])
 
 
-def extrapolated(points: Sequence[dict[str, Any]], count: int) -> float:
+def extrapolate(points: Sequence[dict[str, Any]], count: int) -> float:
     last = points[-1]
-    return last["cpu_seconds"] + one_more(points) * (count - last["count"])
+    return last["cpu_seconds"] + marginal_seconds(points) * (count - last["count"])
 
 
 def plot(figures: dict[str, Any]) -> Image.Image:
@@ -116,7 +116,7 @@ def plot(figures: dict[str, Any]) -> Image.Image:
         lines = []
         for what, color in (("motions", MOTIONS), ("words", WORDS)):
             points = figures[what]
-            end = {"count": MOST, "cpu_seconds": extrapolated(points, MOST), "peak_mb": points[-1]["peak_mb"]}
+            end = {"count": MOST, "cpu_seconds": extrapolate(points, MOST), "peak_mb": points[-1]["peak_mb"]}
             guessed = [points[-1], end] if points[-1]["count"] < MOST else []
             lines.append((what, color, [[(p["count"], value(p)) for p in part] for part in (points, guessed)]))
         page.paste(panel(title, limits, lines), (number * WIDTH, 0))

@@ -1,14 +1,14 @@
-"""How well words are learned: concepts by methods and seeds, judged, timed and compared with real clips.
+"""How well concepts are learned: concepts by methods and seeds, judged, timed and compared with real clips.
 
     python -m benchmarks.inversion [--concepts new fewshot-old] [--methods recipe no-word] [--seeds 0 1 2]
     python -m benchmarks.inversion --done --report docs/inversion-figures.md --results docs/inversion-figures.jsonl
     python -m benchmarks.inversion --sheets runs/sheets --concepts elderly sneak --done
 
-Each cell, a concept by a method with a seed, is written to a JSON file of its own when it is done, with the learned
-concept beside it; a rerun skips it, unless the base, the judges, the numbers asked for or (of learned words) the program
-that learns has changed; where only the judging has, the concept is not learned again. So two processes may share the
-work by concept, and one that was stopped goes on where it was.
-What the concepts are: `benchmarks.inversion_concepts`; the methods: `..._methods`; the figures: `..._figures`.
+A cell is a concept by a method with a seed. Each is written to a JSON file of its own, with the learned concept beside
+it. A rerun skips a cell unless the base, the judges, the settings or the learning code have changed; where only the
+judging has changed, the concept is not learned again. So two processes may share the work by concept, and a stopped one
+goes on where it was.
+Concepts: `benchmarks.inversion_concepts`; methods: `..._methods`; figures: `..._figures`.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from rich.console import Console
 
 import inversion
 from benchmarks.base import write_json
-from benchmarks.inversion_concepts import OTHERS, Ask, Subject, as_motion, chosen_subjects, seen_by_judge
+from benchmarks.inversion_concepts import OTHERS, Ask, Subject, as_motion, choose_subjects, seen_by_judge
 from benchmarks.inversion_figures import Figures, Ruler, judge_accuracies, shares
 from benchmarks.inversion_methods import METHODS, Learned, Method, of_concept
 from benchmarks.inversion_report import Cell, contact_sheets, markdown, print_tables
@@ -40,7 +40,7 @@ from lead.eval.evaluator import Evaluator
 from lead.eval.protocol import reconstruct
 
 EDITION = 5
-"""Of the figures and of the judges that are no networks: one more has all cells judged again."""
+"""Of the figures and of the judges that are no networks; a new number has all cells judged again."""
 REAL, DECODED = "real", "decoded"
 """Rows that are not methods: real clips as recorded, and what the base's decoder and projector keep of them."""
 ALL = (REAL, DECODED, *METHODS)
@@ -62,12 +62,12 @@ class Bench:
 
     @cached_property
     def digest(self) -> str:
-        """Of all that the base is."""
+        """Of the base's config and weights."""
         return _digest(json.dumps([asdict(self.base.config), dict(self.base.fingerprints)], default=str))
 
     @cached_property
     def untouched(self) -> np.ndarray:
-        """What the base makes of PLAIN before anything is learned."""
+        """Joints of the base's motions of PLAIN, before anything is learned."""
         return _joints(self.base.generate([*PLAIN, PLAIN[0]], seconds=4.0))
 
     def path(self, subject: Subject, method: str, seed: int) -> Path:
@@ -75,32 +75,32 @@ class Bench:
         return self.folder / self.digest[:8] / subject.name / f"{method}-{seed}.json"
 
     def settings(self, method: str) -> dict[str, Any]:
-        """What a cell must have been made with to count: in learning, and in judging what was learned."""
+        """What a cell depends on, in learning and in judging; a cell with other settings is stale."""
         learns = method in METHODS and METHODS[method].searches
         learning = {"base": self.digest} | ({"program": program_digest()} if learns else {})
         judging = {"edition": EDITION, "count": self.count, "judges": self.ruler.digest}
         return {"learning": learning, "judging": judging}
 
-    def _found(self, subject: Subject, method: str, seed: int, part: str) -> Cell | None:
+    def _read_cell(self, subject: Subject, method: str, seed: int, part: str) -> Cell | None:
         path = self.path(subject, method, seed)
         if not path.is_file():
             return None
         cell = json.loads(path.read_text(encoding="utf-8"))
         return cell if cell["settings"].get(part) == self.settings(method)[part] else None
 
-    def done(self, subject: Subject, method: str, seed: int) -> Cell | None:
+    def find_cell(self, subject: Subject, method: str, seed: int) -> Cell | None:
         """The cell, where it is there and not stale."""
-        return self._found(subject, method, seed, "learning") and self._found(subject, method, seed, "judging")
+        return self._read_cell(subject, method, seed, "learning") and self._read_cell(subject, method, seed, "judging")
 
-    def cell(self, subject: Subject, method: str, seed: int) -> Cell:
+    def make_cell(self, subject: Subject, method: str, seed: int) -> Cell:
         """Makes the cell and writes it."""
         rows = subject.exemplars(seed)
         if method == REAL:
             figures = self.ruler.real_figures(subject, rows)
         elif method == DECODED:
-            figures = self._decoded(subject)
+            figures = self._judge_decoded(subject)
         else:
-            figures = self._made(subject, METHODS[method], [as_motion(row) for row in rows], method, seed)
+            figures = self._judge_method(subject, METHODS[method], [as_motion(row) for row in rows], method, seed)
         cell = {
             "concept": subject.name, "method": method, "seed": seed, "settings": self.settings(method),
             "exemplars": [row["id"] for row in rows], "figures": figures,
@@ -108,25 +108,25 @@ class Bench:
         write_json(self.path(subject, method, seed), cell)
         return cell
 
-    def _made(self, subject: Subject, method: Method, clips: Sequence[Motion], name: str, seed: int) -> Figures:
+    def _judge_method(self, subject: Subject, method: Method, clips: Sequence[Motion], name: str, seed: int) -> Figures:
         before = self.untouched
-        learned, cost = self._learned(subject, method, clips, name, seed)
-        own, others, asks = self.motions(subject, learned, seed)
+        learned, cost = self._learn(subject, method, clips, name, seed)
+        own, others, asks = self.generate_motions(subject, learned, seed)
         figures = self.ruler.figures(subject, subject.exemplars(seed), own, others, asks)
         if method.both_paths:
-            own, others, _ = self.motions(subject, learned, seed, realign=False)
+            own, others, _ = self.generate_motions(subject, learned, seed, realign=False)
             figures["plain"] = self._shares(subject, own, others, asks)
         after = _joints(learned.generate([*PLAIN, subject.own.prompt.format(learned.phrase)], [4.0] * 5, 0, True))
         leak = float(np.abs(after - before)[: len(PLAIN)].max())
         return {**figures, **cost, "steps": learned.steps, "bytes": learned.bytes, "leak": leak}
 
-    def _learned(
+    def _learn(
         self, subject: Subject, method: Method, clips: Sequence[Motion], name: str, seed: int
     ) -> tuple[Learned, dict[str, float]]:
-        """What the method makes, and its seconds; a concept that was learned by the same program is not learned again."""
+        """The method's result and its seconds; a concept that the same code learned is loaded."""
         path = self.path(subject, name, seed).with_suffix(".safetensors")
-        if (cell := self._found(subject, name, seed, "learning")) and path.is_file():
-            return self.learned(subject, name, seed), {key: cell["figures"][key] for key in SECONDS}
+        if (cell := self._read_cell(subject, name, seed, "learning")) and path.is_file():
+            return self.load_learned(subject, name, seed), {key: cell["figures"][key] for key in SECONDS}
         started, spent = time.perf_counter(), time.process_time()
         learned = method.make(self.base, subject, clips, seed, self._budget(subject, seed))
         cost = time.perf_counter() - started, time.process_time() - spent
@@ -135,7 +135,7 @@ class Bench:
             learned.concept.save(path)
         return learned, dict(zip(SECONDS, cost, strict=True))
 
-    def motions(
+    def generate_motions(
         self, subject: Subject, learned: Learned, seed: int, realign: bool = True
     ) -> tuple[list[Motion], list[Motion], list[Ask]]:
         """`count` motions of the exemplars' content and about as many others, and what the others were asked for."""
@@ -154,8 +154,8 @@ class Bench:
         more = [motion.features() for motion in others]
         return figures | (shares(judges, subject, "e", more, [ask.kept for ask in asks]) if asks else {})
 
-    def _decoded(self, subject: Subject) -> Figures:
-        """What can be said at all: real clips through encoder, projector and decoder; `plain` without the projector."""
+    def _judge_decoded(self, subject: Subject) -> Figures:
+        """The ceiling: real clips through encoder, projector and decoder; `plain` without the projector."""
         unseen = [row for row in subject.real_others if row["id"] not in seen_by_judge()]
         asks = [Ask(OTHERS[row["content"]], row["content"], 0.0) for row in unseen]
         own, others = [as_motion(row) for row in subject.pool], [as_motion(row) for row in unseen]
@@ -168,11 +168,11 @@ class Bench:
         return {**ways[0], "plain": ways[1]}
 
     def _budget(self, subject: Subject, seed: int) -> float:
-        """What the recipe took for the same clips."""
-        cell = self._found(subject, "recipe", seed, "learning")
+        """Processor seconds that the recipe took for the same clips."""
+        cell = self._read_cell(subject, "recipe", seed, "learning")
         return cell["figures"][SECONDS[1]] if cell else self.budget
 
-    def learned(self, subject: Subject, method: str, seed: int) -> Learned:
+    def load_learned(self, subject: Subject, method: str, seed: int) -> Learned:
         """The concept of a finished cell."""
         path = self.path(subject, method, seed).with_suffix(".safetensors")
         if not path.is_file():
@@ -190,8 +190,8 @@ def _digest(text: str) -> str:
 
 @cache
 def program_digest() -> str:
-    """Of the modules of `inversion` that learning imports, comments and docstrings left out."""
-    folder, waiting, found = Path(inversion.__file__).parent, ["learn"], dict[str, str]()
+    """Of the modules of `inversion` that `learn` imports, without comments and docstrings."""
+    folder, waiting, found = Path(inversion.__file__).parent, ["learning"], dict[str, str]()
     while waiting:
         name = waiting.pop()
         path = folder / f"{name}.py"
@@ -216,15 +216,15 @@ def run(bench: Bench, options: argparse.Namespace, console: Console) -> list[Cel
     wanted = [
         (subject, method, seed)
         for method in options.methods
-        for subject in chosen_subjects(options.concepts)
+        for subject in choose_subjects(options.concepts)
         for seed in options.seeds
     ]
     cells = []
     for number, (subject, method, seed) in enumerate(wanted, 1):
-        cell = bench.done(subject, method, seed)
+        cell = bench.find_cell(subject, method, seed)
         if cell is None and not options.done:
             started = time.perf_counter()
-            cell = bench.cell(subject, method, seed)
+            cell = bench.make_cell(subject, method, seed)
             took = time.perf_counter() - started
             console.print(f"{number}/{len(wanted)} {subject.name}, {method}, seed {seed}: {took:.1f} s")
         if cell:
@@ -238,14 +238,14 @@ def write_results(path: Path, cells: Sequence[Cell]) -> None:
     """The cells' figures to four digits, prompt by prompt left out."""
     lines = []
     for cell in cells:
-        figures = {name: _rounded(x) for name, x in cell["figures"].items() if name != "by prompt"}
+        figures = {name: _round(x) for name, x in cell["figures"].items() if name != "by prompt"}
         lines.append(json.dumps({name: cell[name] for name in ("concept", "method", "seed")} | {"figures": figures}))
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _rounded(value: Any) -> Any:
+def _round(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _rounded(x) for name, x in value.items()}
+        return {name: _round(x) for name, x in value.items()}
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
@@ -287,8 +287,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_results(options.results, cells)
             console.print(str(options.results))
         if options.sheets:
-            for subject in chosen_subjects(options.concepts):
-                learned = bench.learned(subject, "recipe", options.seeds[0])
+            for subject in choose_subjects(options.concepts):
+                learned = bench.load_learned(subject, "recipe", options.seeds[0])
                 console.print(str(contact_sheets(options.sheets, subject, learned, options.seeds[0])))
     except (LeadError, MotionError, ConceptError, InversionError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What one would do without learning a word: adapt the denoiser, or move latents about.
+"""Baselines of the inversion benchmark: a LoRA of the denoiser, or changed latents, without a pseudo-word.
 
     LoRA            low-rank additions to the denoiser (Hu et al., arXiv 2106.09685), trained on the exemplars under a
                     prompt with a rare word, as LoRA-MDM does for styles; prior preservation mixes in the base's own
@@ -18,8 +18,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from benchmarks.inversion_concepts import OTHERS, Subject
-from inversion.encoded_clips import cut
-from inversion.objectives import Draw, objective_loss
+from inversion.encoded_clips import encode_clips
+from inversion.objectives import Batch, denoising_loss
 from lead import Lead, Motion
 from lead.data.dataset import UNIT
 from lead.networks.lora import LoRA, apply_lora
@@ -44,12 +44,12 @@ def lora(
 ) -> Baseline:
     """Trained for `budget` processor seconds; it is on for every prompt, with the word or without."""
     started, steps = time.process_time(), 0
-    phrase = subject.named(RARE_WORD)
-    z, lengths, text = _exemplars(base, clips, subject.own.prompt.format(phrase))
+    phrase = subject.format_phrase(RARE_WORD)
+    z, lengths, text = _encode_exemplars(base, clips, subject.own.prompt.format(phrase))
     shares = torch.full((len(z),), 1.0 / len(z))
     if prior:
-        held, frames, captions = _prior(base, subject, seed)
-        z, lengths, text = _joined(z, held), torch.cat([lengths, frames]), torch.cat([text, captions])
+        held, frames, captions = _sample_prior(base, subject, seed)
+        z, lengths, text = _join(z, held), torch.cat([lengths, frames]), torch.cat([text, captions])
         shares = torch.cat([shares, torch.full((len(held),), 1.0 / len(held))])  # half of a batch
     generator = torch.Generator().manual_seed(seed)
     adapter = LoRA.initialize(base.denoiser, rank, generator)
@@ -59,16 +59,16 @@ def lora(
         t = torch.randint(base.config.diffusion.steps, (BATCH,), generator=generator)
         eps = torch.randn(BATCH, *z.shape[1:], generator=generator)
         with apply_lora(base.denoiser, [(adapter, torch.ones(1))]), torch.autocast("cpu", torch.bfloat16):
-            loss = objective_loss(base, "denoising", Draw(z[rows], lengths[rows], t, eps, ()), text[rows])
+            loss = denoising_loss(base, Batch(z[rows], lengths[rows], t, eps, ()), text[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         steps += 1
     size = sum(tensor.numel() for tensor in adapter.to_tensors().values()) * FLOAT_BYTES
-    return phrase, _adapted(base, adapter.requires_grad_(False)), size, steps
+    return phrase, _generate_with(base, adapter.requires_grad_(False)), size, steps
 
 
-def _adapted(base: Lead, adapter: LoRA) -> Generate:
+def _generate_with(base: Lead, adapter: LoRA) -> Generate:
     def generate(prompts: Sequence[str], seconds: Sequence[float], seed: int, realign: bool) -> list[Motion]:
         with apply_lora(base.denoiser, [(adapter, torch.ones(1))]):
             return base.generate(prompts, seconds=seconds, seed=seed, realign=realign)
@@ -76,16 +76,16 @@ def _adapted(base: Lead, adapter: LoRA) -> Generate:
     return generate
 
 
-def _prior(base: Lead, subject: Subject, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+def _sample_prior(base: Lead, subject: Subject, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """The base's own motions of PLAIN, as latents with lengths and text features."""
     prompts = [prompt.format("") for prompt in PLAIN for _ in range(PRIOR_SAMPLES)]
     lengths = torch.full((len(prompts),), _frames(PRIOR_SECONDS, base.skeleton.fps))
-    return _sampled(base, prompts, lengths, seed), lengths, base.encode_text(prompts)
+    return _sample(base, prompts, lengths, seed), lengths, base.encode_text(prompts)
 
 
 def mean_latent(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Baseline:
     """Each latent token is the mean over exemplars of the token at its place; a shorter exemplar starts again."""
-    z, lengths, _ = _exemplars(base, clips, "")
+    z, lengths, _ = _encode_exemplars(base, clips, "")
     counts = base.vae.latent_lengths(lengths).tolist()
 
     def latents(prompts: Sequence[str], lengths: Tensor, seed: int) -> Tensor:
@@ -93,21 +93,21 @@ def mean_latent(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int
         mean = torch.stack([row[places % count] for row, count in zip(z, counts, strict=True)]).mean(dim=0)
         return mean.expand(len(prompts), -1, -1)
 
-    return subject.word_phrase, _only_for(base, subject, latents), z[0].numel() * FLOAT_BYTES, 0
+    return subject.word_phrase, _generate_only_for(base, subject, latents), z[0].numel() * FLOAT_BYTES, 0
 
 
 def latent_offset(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Baseline:
     """One vector, from what the base does of the exemplars' action to what they do, added to all tokens."""
-    z, lengths, _ = _exemplars(base, clips, "")
+    z, lengths, _ = _encode_exemplars(base, clips, "")
     prompts = [subject.own.prompt.format(subject.no_phrase)] * OWN_SAMPLES
     frames = torch.full((OWN_SAMPLES,), _frames(subject.own.seconds, base.skeleton.fps))
-    own = _sampled(base, prompts, frames, seed)
+    own = _sample(base, prompts, frames, seed)
     offset = _mean_token(base, z, lengths) - _mean_token(base, own, frames)
 
     def latents(prompts: Sequence[str], lengths: Tensor, seed: int) -> Tensor:
-        return _sampled(base, prompts, lengths, seed) + offset
+        return _sample(base, prompts, lengths, seed) + offset
 
-    return subject.word_phrase, _only_for(base, subject, latents), offset.numel() * FLOAT_BYTES, 0
+    return subject.word_phrase, _generate_only_for(base, subject, latents), offset.numel() * FLOAT_BYTES, 0
 
 
 def _mean_token(base: Lead, z: Tensor, lengths: Tensor) -> Float[Tensor, " d_latent"]:
@@ -115,7 +115,7 @@ def _mean_token(base: Lead, z: Tensor, lengths: Tensor) -> Float[Tensor, " d_lat
     return z[mask].mean(dim=0)
 
 
-def _only_for(base: Lead, subject: Subject, latents: Latents) -> Generate:
+def _generate_only_for(base: Lead, subject: Subject, latents: Latents) -> Generate:
     """Decodes `latents` of the prompts that name the concept; the others are the base's."""
 
     def generate(prompts: Sequence[str], seconds: Sequence[float], seed: int, realign: bool) -> list[Motion]:
@@ -127,14 +127,14 @@ def _only_for(base: Lead, subject: Subject, latents: Latents) -> Generate:
         lengths = torch.tensor([_frames(seconds[i], base.skeleton.fps) for i in rows])
         z = latents([plain[i] for i in rows], lengths, seed)
         z = base.projector.realign(z, lengths) if realign else z
-        made = dict(zip(rows, base.decode(z, lengths, clean_feet=True), strict=True))
+        made = dict(zip(rows, base.decode(z, lengths, planted=True), strict=True))
         return [made[i] if i in made else motions[i] for i in range(len(prompts))]
 
     return torch.no_grad()(generate)
 
 
 @torch.no_grad()
-def _sampled(base: Lead, prompts: Sequence[str], lengths: Tensor, seed: int) -> Tensor:
+def _sample(base: Lead, prompts: Sequence[str], lengths: Tensor, seed: int) -> Tensor:
     """Latents of the base for prompts."""
     text, count = base.encode_text(prompts), int(base.vae.latent_lengths(lengths).max())
     noise = torch.randn(len(text), count, base.config.vae.d_latent, generator=torch.Generator().manual_seed(seed))
@@ -143,13 +143,13 @@ def _sampled(base: Lead, prompts: Sequence[str], lengths: Tensor, seed: int) -> 
 
 
 @torch.no_grad()
-def _exemplars(base: Lead, clips: Sequence[Motion], prompt: str) -> tuple[Tensor, Tensor, Tensor]:
+def _encode_exemplars(base: Lead, clips: Sequence[Motion], prompt: str) -> tuple[Tensor, Tensor, Tensor]:
     """Latents, lengths and the prompt's text feature, of clips in pieces that the base can read."""
-    z, lengths = base.encode_motion(cut(clips, base.skeleton.fps)[0])
-    return z, lengths, base.encode_text([prompt]).expand(len(z), -1)
+    encoded = encode_clips(base, clips)
+    return encoded.z, encoded.lengths, base.encode_text([prompt]).expand(len(encoded.z), -1)
 
 
-def _joined(a: Tensor, b: Tensor) -> Tensor:
+def _join(a: Tensor, b: Tensor) -> Tensor:
     """Latents of two sets as one, zeros behind the shorter ones."""
     tokens = max(a.shape[1], b.shape[1])
     return torch.cat([torch.nn.functional.pad(z, (0, 0, 0, tokens - z.shape[1])) for z in (a, b)])

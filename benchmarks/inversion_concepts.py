@@ -1,15 +1,14 @@
-"""What is learned in the inversion benchmark: which concepts, from which clips, in which prompts, against what is real.
+"""The concepts of the inversion benchmark: their clips, their prompts, and the real clips that they are compared with.
 
-A prompt has a gap for a phrase: that of the learned word, of the real word, or of neither, so that all ways of asking
-for a concept are one string apart. For a style the gap follows any action ("a person runs{}"); for an action it is the
-verb ("a person {} slowly"). Clips that words are learned from are drawn anew for each seed from the concept's pool,
-which no judge learns from. Of elderly and exhausted also: from one clip, from all walks, from a walk and four other
-contents. Knows nothing of models.
+A prompt has a gap for a phrase: the learned token, the real word, or nothing. For a style the gap follows any action
+("a person runs{}"); for an action it is the verb ("a person {} slowly"). Clips to learn from are drawn for each seed
+from the concept's pool, which no judge learns from. Elderly and exhausted are also learned from one clip, from all
+walks, and from a walk and four other contents. Knows nothing of models.
 
-The other contents are the nine on which style and content can both be judged and which the base does without a word.
-Those of the few-shot styles' own set that it does not do are left out: as a judge of all contents saw them in 24
-generations each, sprint 0, bow .33, one-handed goodbye .75, two-handed 0, show the way .25, backward .38, diagonally
-left 0 and right .25; each of the nine was .79 or more by `benchmarks.judge`.
+The other contents are the nine on which style and content can both be judged and which the base does without a concept:
+each is seen in .79 or more of its generations by `benchmarks.judge`. Those of the few-shot styles' own set that it does
+not do are left out (seen in 24 generations each: sprint 0, bow .33, one-handed goodbye .75, two-handed 0, show the way
+.25, backward .38, diagonally left 0 and right .25).
 """
 
 import zlib
@@ -98,7 +97,7 @@ class Subject:
     @property
     def word_phrase(self) -> str:
         """What fills the gap to ask for the learned word."""
-        return self.named(self.token)
+        return self.format_phrase(self.token)
 
     @property
     def real_phrase(self) -> str:
@@ -111,7 +110,7 @@ class Subject:
         """The same for whatever the base does by itself."""
         return "moves" if self.kind == "action" else ""
 
-    def named(self, word: str) -> str:
+    def format_phrase(self, word: str) -> str:
         """The phrase with any made-up word."""
         return f"does {word}" if self.kind == "action" else f" in {word} style"
 
@@ -139,12 +138,12 @@ class Subject:
     def pool(self) -> list[Row]:
         """What exemplars are drawn from; no judge has seen it."""
         if self.group in ("new", "amount"):
-            return _styled(pack_rows("newstyle_exemplar"), self.label, [WALK])
+            return _select_rows(pack_rows("newstyle_exemplar"), self.label, [WALK])
         if self.group == "fewshot":
             return fewshot_judge.fewshot_rows(walks=True, style=self.label)
         if self.group == "action":
             return action_judge.parted(self.label)[0]
-        return _styled(pack_rows(("val", "test"), source="bandai"), self.label, [WALK])
+        return _select_rows(pack_rows(("val", "test"), source="bandai"), self.label, [WALK])
 
     def exemplars(self, seed: int) -> list[Row]:
         """The clips of a seed, in the pool's order."""
@@ -154,18 +153,18 @@ class Subject:
             return drawn
         contents = rng.permutation(list(OTHERS))[: self.draw - 1]
         unseen = [row for row in self.real_others if row["id"] not in seen_by_judge()]
-        choices = [_styled(unseen, self.label, [content]) for content in contents]
+        choices = [_select_rows(unseen, self.label, [content]) for content in contents]
         return drawn + [rows[rng.integers(len(rows))] for rows in choices]
 
     def real_own(self, exemplars: Sequence[Row]) -> list[Row]:
         """Real clips of the same content: all that are not exemplars, or the exemplars where there are no others."""
         rows = list(self.pool)
         if self.group in ("new", "amount"):
-            rows += _styled(pack_rows("newstyle_eval"), self.label, [WALK])
+            rows += _select_rows(pack_rows("newstyle_eval"), self.label, [WALK])
         elif self.group == "action":
             rows += action_judge.parted(self.label)[1]
         elif self.group == "control":
-            rows += _styled(pack_rows("train", source="bandai"), self.label, [WALK])
+            rows += _select_rows(pack_rows("train", source="bandai"), self.label, [WALK])
         learned = {row["id"] for row in exemplars}
         return [row for row in rows if row["id"] not in learned] or list(exemplars)
 
@@ -173,13 +172,13 @@ class Subject:
     def real_others(self) -> list[Row]:
         """Real clips of the other contents, where there are enough of them to compare with."""
         if self.group in ("new", "amount"):
-            return _styled(pack_rows("newstyle_eval"), self.label, list(OTHERS))
+            return _select_rows(pack_rows("newstyle_eval"), self.label, list(OTHERS))
         if self.group == "control":
-            return _styled(pack_rows(("val", "test", "compositional"), source="bandai"), self.label, list(OTHERS))
+            return _select_rows(pack_rows(("val", "test", "compositional"), source="bandai"), self.label, list(OTHERS))
         return []
 
 
-def _styled(rows: Sequence[Row], style: str, contents: Sequence[str]) -> list[Row]:
+def _select_rows(rows: Sequence[Row], style: str, contents: Sequence[str]) -> list[Row]:
     return [row for row in rows if row["style"] == style and row["content"] in contents]
 
 
@@ -200,7 +199,7 @@ def subjects() -> dict[str, Subject]:
     return {subject.name: subject for subject in all_of_them}
 
 
-def chosen_subjects(names: Sequence[str] | None) -> list[Subject]:
+def choose_subjects(names: Sequence[str] | None) -> list[Subject]:
     """Concepts by name or by group; all of them where none is named."""
     known = subjects()
     if not names:

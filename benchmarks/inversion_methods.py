@@ -1,31 +1,32 @@
 """The methods that the inversion benchmark compares, each a function of (base, subject, clips, seed, budget).
 
-A method gives something that generates, and the phrase that asks it for the concept. `budget` is what a method that
-could train for ever may take: processor seconds, which other programs on the machine do not lengthen. The baselines
-that are no words are in `benchmarks.inversion_baselines`.
+A method returns a function that generates, and the phrase that asks it for the concept. `budget` limits a method that
+could train for ever, in processor seconds, which do not depend on other programs. Baselines without a pseudo-word:
+`benchmarks.inversion_baselines`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from benchmarks import inversion_baselines as baselines
 from benchmarks.inversion_baselines import Generate
 from benchmarks.inversion_concepts import Subject
 from concepts import Concept
 from inversion import learn
+from inversion.choices import Objective
 from lead import Lead, Motion
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What a method has made of some clips."""
+    """The result of a method."""
 
     phrase: str
     """What fills a prompt's gap to ask for the concept."""
     generate: Generate
-    """(prompts, seconds, seed, realign) -> motions; prompts without the phrase are the base's affair."""
+    """(prompts, seconds, seed, realign) -> motions; prompts without the phrase give the base's own."""
     bytes: int = 0
     """Of what would be shared."""
     steps: int = 0
@@ -92,8 +93,6 @@ def _baseline(make: Callable[..., tuple[str, Generate, int, int]], **options: An
     return method
 
 
-OBJECTIVES = ("realigned", "latent", "noise", "denoising", "text")
-"""Compared as textual inversion alone, the paper's setting: no adapter, nothing but the exemplars."""
 METHODS: dict[str, Method] = {
     "no-word": Method("no word", no_word),
     "real-word": Method("the real word", real_word),
@@ -103,15 +102,15 @@ METHODS: dict[str, Method] = {
     "recipe-fast": Method("recipe (fast)", partial(learned_word, quality="fast"), searches=True),
     "recipe-best": Method("recipe (best)", partial(learned_word, quality="best"), searches=True),
     "recipe-no-adapter": Method("recipe, no adapter", partial(learned_word, rank=0), searches=True),
-    "recipe-no-carry": Method("recipe, exemplars alone", partial(learned_word, carry=False), searches=True),
+    "recipe-no-carry": Method("recipe, exemplars alone", partial(learned_word, direction=False), searches=True),
     **{
         f"objective-{name}": Method(
             f"objective: {name}",
-            partial(learned_word, objective=name, rank=0, carry=False),
+            partial(learned_word, objective=name, rank=0, direction=False),
             searches=True,
             both_paths=True,
         )
-        for name in OBJECTIVES
+        for name in get_args(Objective)  # textual inversion alone, as LEAD does it: no adapter, no direction
     },
     **{
         f"lora-{rank}{'-prior' if prior else ''}": Method(

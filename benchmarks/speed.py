@@ -32,11 +32,13 @@ from rich.table import Table
 from benchmarks.base import write_json
 from benchmarks.motion_files import make_long_bvh, read_plainly
 from benchmarks.pack import REPOSITORY, pack_folder
+from concepts import StyleSchedule
 from inversion import learn
 from inversion.assess import assess
-from inversion.encoded_clips import lesson
+from inversion.encoded_clips import encode_clips
 from inversion.learning import EFFORTS
 from inversion.report import report
+from inversion.training_set import build_training_set
 from lead import Lead, Motion
 from lead.diffusion import Diffusion, Sampler, guide, sample
 from lead.kernels import native, optimize
@@ -184,20 +186,22 @@ def inversion(rounds: int) -> list[Row]:
     """`learn` by phase, in a process that has loaded everything: five clips of an elderly walk."""
     base, paths = Lead.load(), exemplars()
     clips = [Motion.read(path) for path in paths]
+    encoded = encode_clips(base, clips)
     phases: dict[str, Callable[[], object]] = {
         "read five BVH files": lambda: [Motion.read(path) for path in paths],
-        "assess": lambda: assess(base, clips, "style"),
-        "lesson (latents, direction)": lambda: lesson(base, clips, "style", None, True, 0),
+        "encode": lambda: encode_clips(base, clips),
+        "assess": lambda: assess(base, encoded, "style"),
+        "direction": lambda: build_training_set(base, encoded, "style", StyleSchedule(), True, 0),
     }
     rows: list[Row] = []
     for name, work in phases.items():
         rows.append({"what": name, **spread([timed(work) for _ in range(min(rounds, 3))])})
     for quality, effort in EFFORTS.items():
         started = time.perf_counter()
-        concept = learn(base, clips, "<speed>", quality=quality)  # type: ignore[arg-type]
-        seconds = time.perf_counter() - started - rows[2]["median"]
+        concept = learn(base, encoded, "<speed>", quality=quality)
+        seconds = time.perf_counter() - started - rows[3]["median"]
         rows.append({"what": f"search, {quality} ({effort.steps} steps of {effort.batch})", **spread([seconds])})
-    rows.append({"what": "report", **spread([timed(lambda: report(base, concept, clips))])})
+    rows.append({"what": "report", **spread([timed(lambda: report(base, concept, encoded))])})
     return rows
 
 

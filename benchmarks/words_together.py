@@ -61,7 +61,7 @@ def measure_strengths(
     asks = {"walks": [subject.own] * count, "others": [a for a in subject.others for _ in range(count // 9)]}
     rows = []
     for strength in STRENGTHS:
-        phrase = subject.named(f"({subject.token}:{strength:g})")
+        phrase = subject.format_phrase(f"({subject.token}:{strength:g})")
         row: dict[str, Any] = {"strength": strength}
         for place, wanted in asks.items():
             made = [

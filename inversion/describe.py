@@ -1,36 +1,36 @@
 """What motions are like, in words: the nearest words, captions and concepts, and whether a caption already does it.
 
-Motions are placed among texts by E_proj in the realigned space (`inversion.similarity.realigned`); several motions count
-as their mean.  A concept is described by motions that are generated with it, and stands for others to be near to by the
-motion that its file shows.  Motions are compared with it in the VAE's latents, which know manners that no text names:
-real clips of seven styles and actions were all nearest, of 17 words, to the one learned from others of the same (in the
-realigned space .79 of them).  Every similarity is a cosine.  Whether the base already does what the motions show is
-told by generating, as before learning (`inversion.assess`).
+Motions are compared with texts in the realigned space (E_proj), with concepts in the VAE's latents; several motions
+count as their mean.  A concept is described by motions that are generated with it; others are compared with the motion
+in its file.  The VAE's latents know styles that no text names: real clips of seven styles and actions were all nearest,
+of 17 concepts, to the one learned from other clips of the same (in the realigned space .79 of them).
+Every similarity is a cosine.  Whether the base already does what the motions show is measured by generating, as
+`inversion.assess` does.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from concepts import Concept
-from inversion.assess import MANNERS, nearest_caption
-from inversion.encoded_clips import cut
+from inversion.assess import find_nearest_caption
+from inversion.encoded_clips import EncodedClips
 from inversion.errors import InversionError
-from inversion.similarity import realigned
-from inversion.templates import ACTIONS
+from inversion.templates import ACTIONS, STYLES, action_to_caption
 from lead import Lead
 from lead.motion import Motion
 from lead.motion.skeleton import JOINTS
 from lead.text.lexicon import read_lexicon
 
-MADE, SECONDS = 8, 4.0
-"""Motions that a concept is described by."""
+SAMPLES, SAMPLE_SECONDS = 8, 4.0
+"""Motions that a concept is described by, and their duration."""
+TEXT_BATCH = 256
+CAPTIONS = tuple(action_to_caption(action, style) for action in ACTIONS for style in ("", *STYLES))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Description:
     caption: str
     """The caption whose generations come nearest to the motions."""
     caption_gap: float
-    """How far they are, as a multiple of what counts as doing it."""
+    """Their distance, as a multiple of what counts as known."""
 
     @property
     def known(self) -> bool:
@@ -60,90 +60,86 @@ class Description:
         return self.caption_gap < 1.0
 
 
+@torch.no_grad()
 def describe(
     base: Lead,
-    motions: Sequence[Motion],
+    encoded: EncodedClips,
     concepts: Sequence[Concept] = (),
     captions: Sequence[str] | None = None,
     count: int = 5,
 ) -> Description:
-    """The `count` nearest words, captions (of ours, unless others are given) and concepts.
+    """The `count` nearest words, captions (of CAPTIONS, unless others are given) and concepts.
 
     Raises InversionError for no motions, or for one that is too short.
     """
-    if not motions:
+    if not encoded.clips:
         raise InversionError("there is no motion to describe; give at least one clip, or a concept")
-    pieces, _ = cut(motions, base.skeleton.fps)
-    place = placed(base, pieces)
-    words, known = motion_words(), captions or our_captions()
-    theirs = [mean_latent(base, cut([shown(base, concept)], base.skeleton.fps)[0]) for concept in concepts]
-    caption, gap = nearest_caption(base, pieces)
+    encoded.check(base.skeleton.fps)
+    place, words, known = encoded.pooled.mean(dim=0), list_words(), captions or CAPTIONS
+    near_concepts: tuple[Near, ...] = ()
+    if concepts:
+        latents = torch.stack([concept_latent(base, concept) for concept in concepts])
+        own = mean_latent(base, encoded.z, encoded.lengths)
+        near_concepts = rank_nearest(own, [concept.token for concept in concepts], latents, count)
+    caption, gap = find_nearest_caption(base, encoded)
     return Description(
-        nearest(place, words, texts(base, words), count),
-        nearest(place, known, texts(base, known), count),
-        nearest(mean_latent(base, pieces), [concept.token for concept in concepts], torch.stack(theirs), count)
-        if theirs
-        else (),
+        rank_nearest(place, words, encode_texts(base, words), count),
+        rank_nearest(place, known, encode_texts(base, known), count),
+        near_concepts,
         caption,
         gap,
     )
 
 
-def made_with(base: Lead, concept: Concept, seed: int = 0) -> list[Motion]:
-    """Motions generated with a concept, in the prompts that it was learned in."""
+def generate_examples(base: Lead, concept: Concept, seed: int = 0) -> list[Motion]:
+    """Motions generated with a concept, from the prompts that it was learned in."""
     prompts = [template.replace("{}", concept.token) for template in concept.templates] or [concept.probe_prompt]
-    every = [prompts[row % len(prompts)] for row in range(MADE)]
-    return base.generate(every, seconds=SECONDS, words=concept.words, seed=seed)
+    every = [prompts[row % len(prompts)] for row in range(SAMPLES)]
+    return base.generate(every, seconds=SAMPLE_SECONDS, words=concept.words, seed=seed)
 
 
-def shown(base: Lead, concept: Concept) -> Motion:
+def find_example(base: Lead, concept: Concept) -> Motion:
     """The motion in a concept's file, or one that is generated where it has none."""
     joints = concept.tensors.get("preview.joints")
     if joints is None or joints.shape[1] != len(JOINTS):
-        return made_with(base, concept)[0]
+        return generate_examples(base, concept)[0]
     return Motion(joints.astype("float32"), concept.fps, name=concept.token)
 
 
 @torch.no_grad()
-def placed(base: Lead, pieces: Sequence[Motion]) -> Float[Tensor, "d_text"]:
-    """Where motions lie among texts, on the mean."""
-    return realigned(base, pieces).mean(dim=0)
+def concept_latent(base: Lead, concept: Concept) -> Float[Tensor, "d_latent"]:
+    """The mean latent of a concept's example."""
+    return mean_latent(base, *base.encode_motion([find_example(base, concept).resample(base.skeleton.fps)]))
 
 
-@torch.no_grad()
-def mean_latent(base: Lead, pieces: Sequence[Motion]) -> Float[Tensor, "d_latent"]:
-    """The mean over motions of their mean latent token."""
-    z, lengths = base.encode_motion(pieces)
+def mean_latent(
+    base: Lead, z: Float[Tensor, "pieces latents d_latent"], lengths: Int[Tensor, "pieces"]
+) -> Float[Tensor, "d_latent"]:
+    """The mean over motions of their mean latents."""
     return base.projector.pool(z, lengths).mean(dim=0)
 
 
-@torch.no_grad()
-def texts(base: Lead, prompts: Sequence[str], batch: int = 256) -> Float[Tensor, "prompts d_text"]:
-    """tau of any number of prompts."""
-    return torch.cat([base.encode_text(prompts[row : row + batch]) for row in range(0, len(prompts), batch)])
+def list_words() -> tuple[str, ...]:
+    """Single words that describe motion, sorted.
 
-
-def nearest(
-    place: Float[Tensor, "d"], names: Sequence[str], features: Float[Tensor, "names d"], count: int
-) -> tuple[Near, ...]:
-    """The nearest of named features."""
-    near = cosine_similarity(place[None], features, dim=-1)
-    best = near.topk(min(count, len(names)))
-    pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-    return tuple(Near(names[row], value) for row, value in pairs)
-
-
-@cache
-def motion_words() -> tuple[str, ...]:
-    """Single words of motion language.
-
-    Of the tower's 4,195 whole words most are of no motion: they had "kansas" and "salad" near a run.
+    Most of the text tower's 4,195 whole words do not: "kansas" and "salad" came out near a run.
     """
     phrases = read_lexicon().list_phrases()
     return tuple(sorted({word for phrase in phrases for word in re.findall(r"\b[a-z]{4,}\b", phrase)}))
 
 
-@cache
-def our_captions() -> tuple[str, ...]:
-    """The actions that the base is asked for before learning, plainly and in each manner."""
-    return tuple(f"a person {action} {manner}".strip() for action in ACTIONS for manner in ("", *MANNERS))
+@torch.no_grad()
+def encode_texts(base: Lead, prompts: Sequence[str]) -> Float[Tensor, "prompts d_text"]:
+    """tau of any number of prompts."""
+    starts = range(0, len(prompts), TEXT_BATCH)
+    return torch.cat([base.encode_text(prompts[start : start + TEXT_BATCH]) for start in starts])
+
+
+def rank_nearest(
+    place: Float[Tensor, "d"], names: Sequence[str], features: Float[Tensor, "names d"], count: int
+) -> tuple[Near, ...]:
+    """The `count` names whose features have the greatest cosine to `place`, the nearest first."""
+    cosines = cosine_similarity(place[None], features, dim=-1)
+    best = cosines.topk(min(count, len(names)))
+    pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    return tuple(Near(names[row], value) for row, value in pairs)

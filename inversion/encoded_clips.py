@@ -1,15 +1,9 @@
-"""What a word is learned from: the clips under their prompts and, for a manner, the direction in which it lies.
+"""`EncodedClips`: what clips are to a base, computed once and handed on.
 
-A style or a persona shown by a walk has to work in other sentences too.  What the clips add to the walk is a direction
-in the latent space: their mean token less that of the base's own motions of the same actions,
-
-    delta = mean_i E_vae(x_i) - mean_j z_j,   z_j ~ p(z | "a person walks normally").
-
-of which what would move or turn the person is taken out: a lively walk is a fast one too, and who raises a hand in its
-manner stays where they are.  The rest becomes the concept's direction: `scale` times it is added to the latents generated
-with the concept, and on the clips' own action only a share of that (`concepts.schedule`).  What is left to learn is then
-what the clips show beyond that share, z_i - share * (scale * delta).
-Latents are scaled; lengths count frames at the base's rate.
+`encode_clips` resamples clips to the base's rate, cuts long ones into pieces that the base can read, computes features,
+encodes the pieces (E_vae, E_proj) and names the action of each: from its caption, or the one of ACTIONS that is nearest
+in the realigned space.  `assess`, `learn`, `report`, `evaluate` and `describe` take the result.
+Knows nothing of concepts.  Latents are scaled; lengths count frames at the base's rate.
 """
 
 from collections.abc import Sequence
@@ -19,158 +13,199 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import cosine_similarity
 
 from inversion.errors import InversionError
-from inversion.objectives import Draw
-from inversion.templates import Kind, caption_to_action, recognize_actions, templates
+from inversion.similarity import Features
+from inversion.templates import ACTIONS, action_to_caption, caption_to_action
 from lead import Lead
-from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
+from lead.data.dataset import MAX_FRAMES, MIN_FRAMES
 from lead.motion import Motion
-from lead.networks.layers import lengths_to_mask, masked_mean
-from lead.text.tower import NEUTRAL
-from lead.threads import side_by_side
-
-DRAWN = 64
-"""The base's own motions of each of the clips' actions, which are asked for `lead.text.tower.NEUTRAL`: of the manners that it
-knows, a bare prompt gets any, and which follows from the length asked for (16 motions of 5 s lay 3 to 4 from 64 of all
-lengths; a manner's direction is 2 to 3 long)."""
-ROOT_VELOCITY = (0, 1, 2)
-"""Places in the features: turning, and velocity to the side and ahead."""
-PROBED = 32
-"""Clips at most, spread over all, whose decoding says what moves the root: with gradients 300 take a gigabyte."""
-SHORTEST, LONGEST = 2.0, 8.0
-"""Seconds of the base's own motions."""
+from lead.motion.skeleton import HUMANML3D
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
-    """The clips' latents, less their share of the direction, with the prompts that each stands under."""
+class EncodedClips:
+    """Clips and their pieces.  Fields of pieces have one entry a piece."""
 
-    z: Float[Tensor, "rows latents d_latent"]
-    lengths: Int[Tensor, "rows"]
-    prompts: tuple[tuple[str, ...], ...]
-    """With `{}` in the word's place, one for each template."""
+    clips: tuple[Motion, ...]
+    """As they were given."""
+    clip_features: tuple[Features, ...]
+    """HumanML3D's features of each clip as a whole, at 20 fps; without rows for a clip that is too short."""
+    captioned: bool
+    """Whether captions said what the clips show."""
+    pieces: tuple[Motion, ...]
+    """At the base's rate; at most MAX_FRAMES + 1 frames each."""
+    owners: tuple[int, ...]
+    """The piece's clip, as its place in `clips`.  A clip that is too short for the base has no piece."""
+    base_features: tuple[Float[np.ndarray, "_ feats"], ...]
+    """Of the base's skeleton, at its rate."""
+    features: tuple[Features, ...]
+    """HumanML3D's, at 20 fps; the same arrays where the base has this skeleton."""
+    z: Float[Tensor, "pieces latents d_latent"]
+    """E_vae(x): posterior means."""
+    z_proj: Float[Tensor, "pieces latents d_text"]
+    """E_proj(z)."""
+    pooled: Float[Tensor, "pieces d_text"]
+    """The mean of z_proj over a piece's latents, which captions are compared with."""
+    lengths: Int[Tensor, "pieces"]
+    """Frames that were encoded."""
+    latents: Int[Tensor, "pieces"]
+    """Latents of each piece; the rest of its rows is padding."""
     actions: tuple[str, ...]
-    """What the clips show, a verb phrase a row."""
-    direction: Float[Tensor, "d_latent"] | None = None
-    """delta, where the concept has one."""
+    """Verb phrases."""
 
-    def kept(self) -> dict[str, Tensor]:
-        """What of it becomes part of the concept."""
-        return {} if self.direction is None else {"direction": self.direction.cpu()}
+    def select(self, rows: Sequence[int]) -> "EncodedClips":
+        """The clips at these places, in this order, with their pieces."""
+        if list(rows) == list(range(len(self.clips))):
+            return self
+        kept = [piece for row in rows for piece, owner in enumerate(self.owners) if owner == row]
+        latents = self.latents[kept]
+        longest = int(latents.max()) if kept else 0
+        return replace(
+            self,
+            clips=tuple(self.clips[row] for row in rows),
+            clip_features=tuple(self.clip_features[row] for row in rows),
+            pieces=tuple(self.pieces[piece] for piece in kept),
+            owners=tuple(place for place, row in enumerate(rows) for owner in self.owners if owner == row),
+            base_features=tuple(self.base_features[piece] for piece in kept),
+            features=tuple(self.features[piece] for piece in kept),
+            z=self.z[kept, :longest],
+            z_proj=self.z_proj[kept, :longest],
+            pooled=self.pooled[kept],
+            lengths=self.lengths[kept],
+            latents=latents,
+            actions=tuple(self.actions[piece] for piece in kept),
+        )
 
-    def draw(self, base: Lead, size: int, generator: torch.Generator) -> Draw:
-        """Rows with times and noise, all under one template."""
-        rows = torch.randint(len(self.z), (size,), generator=generator)
-        t = torch.randint(base.config.diffusion.steps, (size,), generator=generator)
-        eps = torch.randn(size, *self.z.shape[1:], generator=generator)
-        template = int(torch.randint(len(self.prompts[0]), (), generator=generator))
-        prompts = tuple(self.prompts[row][template] for row in rows.tolist())
-        return Draw(self.z[rows], self.lengths[rows], t.to(self.z.device), eps.to(self.z.device), prompts)
-
-
-def lesson(
-    base: Lead,
-    clips: Sequence[Motion],
-    kind: Kind,
-    captions: Sequence[str] | None,
-    carry: bool,
-    seed: int,
-    share: float = 1.0,
-    scale: float = 1.0,
-) -> Lesson:
-    """The clips' rows and, unless the kind is an action or `carry` is off, the direction.
-
-    `share` of `scale` times the direction is what acts on the clips' own action.  Raises InversionError for a clip that is too short.
-    """
-    windows, owners = cut(clips, base.skeleton.fps)
-    actions = [caption_to_action(captions[owner]) for owner in owners] if captions else recognize_actions(base, windows)
-    with torch.no_grad():
-        z, lengths = base.encode_motion(windows)
-    prompts = tuple(templates(kind, actions))
-    if kind == "action" or not carry:
-        return Lesson(z, lengths, prompts, tuple(actions))
-    delta = without_travel(base, direction(base, z, lengths, actions, seed), z, lengths)
-    return Lesson(z - share * (scale * delta), lengths, prompts, tuple(actions), delta)
+    def check(self, fps: float) -> None:
+        """Raises InversionError, which names the clip, where a clip is too short; `fps` is the base's rate."""
+        for row, clip in enumerate(self.clips):
+            if row not in self.owners:
+                raise InversionError(describe_short(clip, row, fps))
 
 
 @torch.no_grad()
-def direction(
-    base: Lead,
-    z: Float[Tensor, "clips latents d_latent"],
-    lengths: Int[Tensor, "clips"],
-    actions: Sequence[str],
-    seed: int,
-) -> Float[Tensor, "d_latent"]:
-    """delta: the mean over the actions of what clips add to the base's own motions of the same actions."""
-    deltas = []
-    for action in dict.fromkeys(actions):
-        rows = [row for row, name in enumerate(actions) if name == action]
-        neutral = _mean_token(base, *generated(base, [action] * DRAWN, seed + 1))
-        deltas.append(_mean_token(base, z[rows], lengths[rows]) - neutral)
-    return torch.stack(deltas).mean(dim=0)
+def encode_clips(
+    base: Lead, clips: Sequence[Motion], captions: Sequence[str] | None = None, keep_short: bool = False
+) -> EncodedClips:
+    """Everything that a base can say of clips.  `captions` say what each shows, without the token, one a clip.
 
-
-def without_travel(
-    base: Lead,
-    delta: Float[Tensor, "d_latent"],
-    z: Float[Tensor, "clips latents d_latent"],
-    lengths: Int[Tensor, "clips"],
-) -> Float[Tensor, "d_latent"]:
-    """The nearest direction that leaves the root's mean velocity and turning as they are, to first order.
-
-    With A the gradient of the decoded velocities' means by a shift of all latents, delta - A^+ A delta.  Each row of A
-    is computed by one thread, so that it does not depend on how many there are.
+    A clip that is too short for the base raises InversionError; with `keep_short` it stays, without a piece.
+    Raises InversionError where the captions are not one a clip.
     """
-    shift = torch.zeros_like(delta, requires_grad=True)
-    some = slice(None, None, -(-len(z) // PROBED))
-    z, lengths = z[some], lengths[some]
-    with torch.enable_grad(), side_by_side(torch.get_num_threads()) as each:
-        features = base.vae.decode((z + shift) / base.vae.latent_scale, lengths)
-        mask = lengths_to_mask(lengths, features.shape[1])
-        means = [masked_mean(features[..., number : number + 1], mask) for number in ROOT_VELOCITY]
-        a = torch.stack(each(lambda mean: torch.autograd.grad(mean, shift, retain_graph=True)[0], means))
-    return delta - torch.linalg.pinv(a) @ a @ delta
+    if captions is not None and len(captions) != len(clips):
+        raise InversionError(f"{len(captions)} captions for {len(clips)} clips; give one caption a clip")
+    fps = base.skeleton.fps
+    at_rate = [clip.resample(fps) for clip in clips]
+    pieces, owners = cut_clips(clips, at_rate, fps, keep_short)
+    base_features = [piece.features(base.skeleton) for piece in pieces]
+    same = base.skeleton is HUMANML3D
+    features = base_features if same else [piece.features() for piece in pieces]
+    z, z_proj, pooled, lengths = _encode(base, base_features)
+    if captions is None:
+        actions = _recognize_actions(base, pooled) if pieces else []
+    else:
+        actions = [caption_to_action(captions[owner]) for owner in owners]
+    return EncodedClips(
+        clips=tuple(clips),
+        clip_features=tuple(_clip_features(at_rate if same else clips, features if same else [], owners)),
+        captioned=captions is not None,
+        pieces=tuple(pieces),
+        owners=tuple(owners),
+        base_features=tuple(base_features),
+        features=tuple(features),
+        z=z,
+        z_proj=z_proj,
+        pooled=pooled,
+        lengths=lengths,
+        latents=base.vae.latent_lengths(lengths),
+        actions=tuple(actions),
+    )
 
 
-def generated(
-    base: Lead, actions: Sequence[str], seed: int
-) -> tuple[Float[Tensor, "actions latents d_latent"], Int[Tensor, "actions"]]:
-    """Latents and lengths of "a person <action> normally", of lengths drawn evenly."""
-    seconds = np.random.default_rng(seed).uniform(SHORTEST, LONGEST, len(actions))
-    lengths = torch.tensor([int(n * base.skeleton.fps) // UNIT * UNIT for n in seconds], device=base.device)
-    text = base.encode_text([f"a person {action} {NEUTRAL}" for action in actions])
-    latents = int(base.vae.latent_lengths(lengths).max())
+@torch.no_grad()
+def pool_realigned(
+    base: Lead, motions: Sequence[Motion], features: Sequence[Features]
+) -> Float[Tensor, "batch d_text"]:
+    """E_proj of motions, the mean over their latents: their place among captions.
 
-    def made(start: int) -> Float[Tensor, "part latents d_latent"]:
-        part = slice(start, start + 32)
-        with torch.autocast(base.device.type, torch.bfloat16):  # as exact as lessons need, in half the time
-            z = base.sample(text[part], lengths[part], base.noise(lengths[part], seed, start))
-        return pad(z, (0, 0, 0, latents - z.shape[1]))
-
-    with side_by_side(2) as each:
-        return torch.cat(each(made, range(0, len(actions), 32))), lengths
+    `features` are HumanML3D's of the motions; a base of another skeleton computes its own.
+    """
+    own = features if base.skeleton is HUMANML3D else [motion.features(base.skeleton) for motion in motions]
+    z, lengths = base.encode_features(own)
+    return base.projector.pool(base.projector.encode(z, lengths), lengths)
 
 
-def cut(clips: Sequence[Motion], fps: float) -> tuple[list[Motion], list[int]]:
-    """Clips at the base's rate, long ones cut into equal pieces; and for each piece the clip it comes from."""
-    windows, owners = [], []
-    for index, clip in enumerate(clips):
-        at_rate = clip.resample(fps)
-        frames = len(at_rate.joints) - 1
+def cut_clips(
+    clips: Sequence[Motion], at_rate: Sequence[Motion], fps: float, keep_short: bool = False
+) -> tuple[list[Motion], list[int]]:
+    """Clips at the base's rate cut into equal pieces that it can read, and each piece's place in `clips`."""
+    pieces, owners = [], []
+    for row, (clip, resampled) in enumerate(zip(clips, at_rate, strict=True)):
+        frames = len(resampled.joints) - 1
         if frames < MIN_FRAMES:
-            raise InversionError(
-                f"{clip.name or f'clip {index + 1}'} is {clip.seconds:.2f} s long ({len(clip.joints)} frames at "
-                f"{clip.fps:g} fps); at least {(MIN_FRAMES + 1) / fps:.2f} s are needed: leave it out or record more"
-            )
-        pieces = -(-frames // MAX_FRAMES)
-        for piece in np.array_split(np.arange(frames), pieces):
-            windows.append(replace(at_rate, joints=at_rate.joints[piece[0] : piece[-1] + 2]))
-            owners.append(index)
-    return windows, owners
+            if keep_short:
+                continue
+            raise InversionError(describe_short(clip, row, fps))
+        for part in np.array_split(np.arange(frames), -(-frames // MAX_FRAMES)):
+            pieces.append(replace(resampled, joints=resampled.joints[part[0] : part[-1] + 2]))
+            owners.append(row)
+    return pieces, owners
 
 
-def _mean_token(base: Lead, z: Tensor, lengths: Tensor) -> Float[Tensor, "d_latent"]:
-    mask = base.projector.mask(lengths, z.shape[1])[..., None]
-    return (z * mask).sum(dim=(0, 1)) / mask.sum()
+def describe_short(clip: Motion, row: int, fps: float) -> str:
+    """The sentence for a clip that is too short."""
+    return (
+        f"{clip.name or f'clip {row + 1}'} is {clip.seconds:.2f} s long ({len(clip.joints)} frames at "
+        f"{clip.fps:g} fps); at least {shortest_seconds(fps):.2f} s are needed: leave it out or record more"
+    )
+
+
+def shortest_seconds(fps: float) -> float:
+    """The least length of a clip, for a base of `fps` frames a second."""
+    return (MIN_FRAMES + 1) / fps
+
+
+def _encode(
+    base: Lead, features: Sequence[Float[np.ndarray, "_ feats"]]
+) -> tuple[
+    Float[Tensor, "pieces latents d_latent"],
+    Float[Tensor, "pieces latents d_text"],
+    Float[Tensor, "pieces d_text"],
+    Int[Tensor, "pieces"],
+]:
+    """z, z_proj, its mean over latents, and lengths in frames; of no pieces, empty tensors."""
+    if not features:
+        d_latent, d_text = base.config.vae.d_latent, base.config.projector.d_text
+        z, z_proj, pooled = torch.zeros(0, 0, d_latent), torch.zeros(0, 0, d_text), torch.zeros(0, d_text)
+        return z, z_proj, pooled, torch.zeros(0, dtype=torch.long)
+    z, lengths = base.encode_features(features)
+    z_proj = base.projector.encode(z, lengths)
+    return z, z_proj, base.projector.pool(z_proj, lengths), lengths
+
+
+def _clip_features(clips: Sequence[Motion], features: Sequence[Features], owners: Sequence[int]) -> list[Features]:
+    """HumanML3D's features of whole clips; those of a clip that is one piece are the piece's."""
+    of_clips = []
+    for row, clip in enumerate(clips):
+        pieces = [piece for piece, owner in enumerate(owners) if owner == row]
+        if not pieces:
+            of_clips.append(np.zeros((0, HUMANML3D.features), dtype=np.float32))
+        elif len(pieces) == 1 and features:
+            of_clips.append(features[pieces[0]])
+        else:
+            of_clips.append(clip.features())
+    return of_clips
+
+
+def _recognize_actions(base: Lead, pooled: Float[Tensor, "pieces d_text"]) -> list[str]:
+    """For each piece the action of the greatest cosine, its own plus the mean over all pieces.
+
+    Clips of one concept mostly show one action.  The mean keeps what is unusual about a clip from being taken for
+    another action.
+    """
+    text = base.encode_text([action_to_caption(action) for action in ACTIONS])
+    cosines = cosine_similarity(pooled[:, None], text[None], dim=-1)
+    nearest = (cosines + cosines.mean(dim=0)).argmax(dim=1)
+    return [ACTIONS[index] for index in nearest.tolist()]

@@ -1,4 +1,4 @@
-"""What a user can be told about clips or settings that a word cannot be learned from."""
+"""The error for clips or settings that a concept cannot be learned from."""
 
 
 class InversionError(ValueError):

@@ -1,37 +1,39 @@
-"""Motion textual inversion: a few clips to a concept.
+"""Motion textual inversion (LEAD, arXiv 2410.14508, section 3): a few clips to a concept.
 
-The base is frozen.  What is sought is the word: its token vectors and a low-rank adapter of the denoiser that acts
-where the word stands.  For a style or a persona the vectors are sought among the base's own made-up words for manners,
-v = mean + W p, plus a free part; for an action they are free.  What it is sought from is `inversion.encoded_clips`'s, what
-for `inversion.objectives`'s, the prompts are `inversion.templates`'s, the descent is `inversion.optimize`'s.
+The base is frozen.  What is learned are token embeddings (`inversion.pseudo_word`), a LoRA adapter of the denoiser that
+acts in prompts which name the concept, and for a style or persona a direction (`inversion.style_direction`).
+The clips are encoded by `inversion.encoded_clips`, the prompts are those of `inversion.templates`, the objectives those
+of `inversion.objectives`, and `inversion.optimize` does the optimization.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from concepts import Concept, Exemplar, StyleSchedule, check_token, thin_curve
-from inversion.encoded_clips import cut, lesson
+from concepts.kinds import Kind
+from inversion.choices import Objective, Quality
+from inversion.encoded_clips import EncodedClips, encode_clips
 from inversion.errors import InversionError
-from inversion.objectives import Objective
-from inversion.optimize import Checkpoint, Progress, search
+from inversion.objectives import WITHOUT_DENOISER
+from inversion.optimize import Checkpoint, OptimizeConfig, Optimized, Progress, optimize_pseudo_word
 from inversion.pseudo_word import PseudoWord
-from inversion.templates import Kind
+from inversion.training_set import TrainingSet, build_training_set
 from lead import Lead
 from lead.motion import Motion
 
 PREVIEW_FRAMES = 60
-
-Quality = Literal["fast", "balanced", "best"]
+MAX_VECTORS, MAX_RANK = 16, 64
 
 
 @dataclass(frozen=True)
 class Effort:
-    """What a quality costs and buys."""
+    """What a quality spends."""
 
     steps: int
     batch: int
@@ -39,18 +41,34 @@ class Effort:
     """Of the adapter."""
 
 
-EFFORTS: dict[str, Effort] = {
+EFFORTS: Mapping[Quality, Effort] = {
     "fast": Effort(16, 32, 4),
     "balanced": Effort(64, 32, 4),
     "best": Effort(80, 128, 4),
 }
-ACTION_EFFORTS = EFFORTS | {"balanced": Effort(80, 48, 4)}
-"""An action has no direction, all of it is learned: a ballet is seen in .84 after 64 steps of 32, in .95 after these."""
+ACTION_EFFORTS: Mapping[Quality, Effort] = {**EFFORTS, "balanced": Effort(80, 48, 4)}
+"""An action has no direction, so the embeddings and the adapter learn all of it.  A judge sees a ballet in .84 of the
+motions after 64 steps of 32, in .95 after these."""
+
+
+@dataclass(frozen=True)
+class LearnConfig:
+    """The settings of `learn`, checked."""
+
+    token: str
+    kind: Kind
+    objective: Objective
+    effort: Effort
+    num_vectors: int
+    initializer: str | None
+    schedule: StyleSchedule | None
+    """How the direction of a style or persona acts; None: no direction."""
+    seed: int
 
 
 def learn(
     base: Lead,
-    clips: Sequence[Motion],
+    clips: Sequence[Motion] | EncodedClips,
     token: str,
     *,
     init: str | None = None,
@@ -59,87 +77,139 @@ def learn(
     quality: Quality = "balanced",
     steps: int | None = None,
     rank: int | None = None,
-    carry: bool = True,
+    direction: bool = True,
     vectors: int = 2,
     seed: int = 0,
     captions: Sequence[str] | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> Concept:
-    """The concept that clips show.
+    """The concept that clips show.  The same seed gives the same concept.
 
-    `captions` say what each clip shows (one a clip, without the word); without them the action is recognized.
-    `init` is a phrase that the word starts from.  `quality` sets steps and the adapter's rank, which `steps` and `rank`
-    override.  `carry` gives a manner a direction that carries it to other actions (`inversion.encoded_clips`).  With rank 0
-    and no direction this is textual inversion as published.
-    Ctrl-C ends the search; the best word so far is returned, and `Concept.steps` says how many steps were made.
-    `checkpoint` names a file where the search is kept, and from which the same search goes on.  The same seed gives
-    the same concept.  Raises InversionError for clips that are missing or too short, ConceptError for a bad token.
+    `clips` are motions, or `encode_clips` of them.  `captions` say what each motion shows, without the token; where
+    there are none the action is recognized.  `init` is a phrase whose vectors the embeddings start from.
+    `quality` sets the steps and the adapter's rank; `steps` and `rank` override it.  `direction` gives a style or
+    persona a direction, which transfers it to unseen actions.  Rank 0 without a direction is textual inversion as
+    published (Gal et al., arXiv 2208.01618; LEAD, arXiv 2410.14508, Eq. 9 with objective "realigned").
+    `vectors` is the number of token embeddings.  Ctrl-C ends the optimization: the result is the best so far, and
+    `Concept.steps` the number of steps made.  `checkpoint` names a file where the state is kept, and from which the
+    same optimization goes on.
+    Raises InversionError for clips that are missing or too short and for bad settings, ConceptError for a bad token.
     """
-    _check(clips, token, objective, quality, steps, rank, vectors, captions)
-    effort = (ACTION_EFFORTS if kind == "action" else EFFORTS)[quality]
-    effort = replace(effort, steps=steps or effort.steps, rank=effort.rank if rank is None else rank)
-    rank = 0 if objective == "text" else effort.rank
-    schedule = StyleSchedule()
-    share = schedule.direction_share_seen if rank else 1.0
-    taught = lesson(base, clips, kind, captions, carry, seed, share, schedule.direction_scale)
-    manners = kind != "action" and init is None and vectors == base.style_tokens.config.vectors
-    word = PseudoWord(base, init, vectors, manners, rank, seed)
-    exemplars = tuple(Exemplar.from_joints(clip.joints, clip.fps) for clip in clips)
+    effort = _check_effort(kind, quality, steps, rank)
+    schedule = StyleSchedule() if direction and kind != "action" else None
+    config = LearnConfig(token, kind, objective, effort, vectors, init, schedule, seed)
+    _check_settings(config)
+    return learn_encoded(base, _encode(base, clips, captions), config, checkpoint, progress)
+
+
+def learn_encoded(
+    base: Lead,
+    encoded: EncodedClips,
+    config: LearnConfig,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> Concept:
+    """`learn` from encoded clips, by checked settings."""
+    kind, objective, effort, seed = config.kind, config.objective, config.effort, config.seed
+    rank = 0 if objective in WITHOUT_DENOISER else effort.rank
+    training = build_training_set(base, encoded, kind, config.schedule, rank > 0, seed)
+    vectors, init = config.num_vectors, config.initializer
+    as_style_token = kind != "action" and init is None and vectors == base.style_tokens.config.vectors
+    word = PseudoWord(base, init, vectors, as_style_token, rank, seed)
+    exemplars = tuple(Exemplar.from_joints(clip.joints, clip.fps) for clip in encoded.clips)
     prints = base.fingerprints
-    told = (token, kind, objective, effort, seed, vectors, init, carry, schedule, taught.actions, [e.sha256 for e in exemplars])
-    kept = Checkpoint(checkpoint, repr((*told, sorted(prints.items()))))
-    found = search(base, word, taught, objective, token, effort.steps, effort.batch, seed, kept, progress)
-    concept = Concept(
-        token=token,
-        token_embedding=found.tensors.pop("token_embedding").numpy(),
-        kind=kind,
-        base=base.name,
-        fingerprints=prints,
-        init=init or "",
-        templates=tuple(dict.fromkeys(row[0] for row in taught.prompts)),
-        objective=objective,
-        fps=base.skeleton.fps,
-        steps=found.steps,
-        seed=seed,
-        loss=thin_curve(found.curve),
-        scores={"loss.start": found.start, "loss.best": found.best, "step.best": found.best_step},
-        exemplars=exemplars,
-        license=base.license,
-        schedule=None if taught.direction is None else schedule,
-        tensors={name: tensor.numpy() for name, tensor in (found.tensors | taught.kept()).items()},
+    identity = (config, encoded.actions, [exemplar.sha256 for exemplar in exemplars], sorted(prints.items()))
+    optimized = optimize_pseudo_word(
+        base,
+        word,
+        training,
+        OptimizeConfig(objective, config.token, effort.steps, effort.batch, seed),
+        Checkpoint(checkpoint, repr(identity)),
+        progress,
     )
-    return _with_probe_and_preview(base, concept, cut(clips[:1], base.skeleton.fps)[0][0])
+    concept = _build_concept(base, config, training, optimized, exemplars, prints)
+    return _add_probe_and_preview(base, concept, encoded.pieces[0])
 
 
-def _check(
-    clips: Sequence[Motion],
-    token: str,
-    objective: str,
-    quality: str,
-    steps: int | None,
-    rank: int | None,
-    vectors: int,
-    captions: Sequence[str] | None,
-) -> None:
-    check_token(token)
-    if not clips:
+def _encode(base: Lead, clips: Sequence[Motion] | EncodedClips, captions: Sequence[str] | None) -> EncodedClips:
+    """The clips encoded, unless they are already; all of them long enough."""
+    if not (clips.clips if isinstance(clips, EncodedClips) else clips):
         raise InversionError("there are no clips to learn from; give at least one BVH, NPZ or NPY clip")
-    if objective not in get_args(Objective):
-        raise InversionError(f"objective {objective!r} is not known; choose one of {', '.join(get_args(Objective))}")
+    if not isinstance(clips, EncodedClips):
+        return encode_clips(base, clips, captions)
+    if captions is not None:
+        raise InversionError("captions for encoded clips; give them to encode_clips(base, clips, captions)")
+    clips.check(base.skeleton.fps)
+    return clips
+
+
+def _check_effort(kind: Kind, quality: Quality, steps: int | None, rank: int | None) -> Effort:
+    """The effort of a quality, with other steps and another rank where they are given."""
     if quality not in EFFORTS:
         raise InversionError(f"quality {quality!r} is not known; choose one of {', '.join(EFFORTS)}")
-    if (steps is not None and steps < 1) or not 1 <= vectors <= 16 or not 0 <= (rank or 0) <= 64:
+    effort = (ACTION_EFFORTS if kind == "action" else EFFORTS)[quality]
+    return Effort(
+        effort.steps if steps is None else steps, effort.batch, effort.rank if rank is None else rank
+    )
+
+
+def _check_settings(config: LearnConfig) -> None:
+    """Raises ConceptError for the token, InversionError for anything else."""
+    check_token(config.token)
+    for name, value, known in (
+        ("kind", config.kind, get_args(Kind)),
+        ("objective", config.objective, get_args(Objective)),
+    ):
+        if value not in known:
+            raise InversionError(f"{name} {value!r} is not known; choose one of {', '.join(known)}")
+    steps, vectors, rank = config.effort.steps, config.num_vectors, config.effort.rank
+    if steps < 1 or not 1 <= vectors <= MAX_VECTORS or not 0 <= rank <= MAX_RANK:
         raise InversionError(
-            f"steps={steps}, vectors={vectors}, rank={rank}: expected at least 1 step, 1 to 16 vectors, rank 0 to 64"
+            f"steps={steps}, vectors={vectors}, rank={rank}: expected at least 1 step, 1 to {MAX_VECTORS} vectors, "
+            f"rank 0 to {MAX_RANK}"
         )
-    if captions is not None and len(captions) != len(clips):
-        raise InversionError(f"{len(captions)} captions for {len(clips)} clips; give one caption a clip")
+
+
+def _build_concept(
+    base: Lead,
+    config: LearnConfig,
+    training: TrainingSet,
+    optimized: Optimized,
+    exemplars: tuple[Exemplar, ...],
+    fingerprints: Mapping[str, str],
+) -> Concept:
+    """The best pseudo-word and the direction as a concept."""
+    direction: dict[str, Tensor] = {} if training.direction is None else {"direction": training.direction.cpu()}
+    tensors = {name: tensor.numpy() for name, tensor in (optimized.tensors | direction).items()}
+    return Concept(
+        token=config.token,
+        token_embedding=tensors.pop("token_embedding"),
+        kind=config.kind,
+        base=base.name,
+        fingerprints=fingerprints,
+        init=config.initializer or "",
+        templates=tuple(dict.fromkeys(row[0] for row in training.prompts)),
+        objective=config.objective,
+        fps=base.skeleton.fps,
+        steps=optimized.steps,
+        seed=config.seed,
+        loss=thin_curve(optimized.curve),
+        scores={
+            "loss.start": optimized.first_loss,
+            "loss.best": optimized.best_loss,
+            "step.best": optimized.best_step,
+        },
+        exemplars=exemplars,
+        license=base.license,
+        schedule=config.schedule,
+        tensors=tensors,
+    )
 
 
 @torch.no_grad()
-def _with_probe_and_preview(base: Lead, concept: Concept, exemplar: Motion) -> Concept:
-    """Adds the condition that a loader recomputes, and a short clip of what the word was learned from."""
+def _add_probe_and_preview(base: Lead, concept: Concept, exemplar: Motion) -> Concept:
+    """Adds the text feature that a loader compares with its own, and a short clip of an exemplar."""
     cond = base.encode_text([concept.probe_prompt], concept.words)[0].cpu().numpy()
     preview = exemplar.joints[:PREVIEW_FRAMES].astype(np.float16)
     return replace(concept, tensors={**concept.tensors, "probe.cond": cond, "preview.joints": preview})

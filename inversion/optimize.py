@@ -1,8 +1,8 @@
-"""The search for a word: stochastic descent on an objective, the best state by a fixed draw, kept in a checkpoint.
+"""Optimizes a pseudo-word: stochastic gradient descent on an objective.  The best state by a fixed batch is kept.
 
-Each step draws exemplars, a template, times and noise at once, and computes the draw in two halves, by a thread each.
-Rates rise over the first steps and fall in the second half.  The fixed draw is measured every few steps; a search that
-no longer gets better ends.
+Each step draws a batch and computes its two halves, one a thread.  Learning rates rise over the first steps and fall in
+the second half.  The fixed batch is measured every CHECK_EVERY steps; an optimization that no longer gets better ends.
+A checkpoint file holds the state, so that a killed optimization goes on where it was.
 """
 
 import hashlib
@@ -18,159 +18,185 @@ import torch
 from torch import Generator, Tensor, nn
 
 from inversion.adam import Adam
-from inversion.encoded_clips import Lesson
-from inversion.objectives import Draw, Objective, objective_loss
+from inversion.choices import Objective
+from inversion.objectives import OBJECTIVES, Batch
 from inversion.pseudo_word import PseudoWord
+from inversion.training_set import TrainingSet
 from lead import Lead
 from lead.threads import Each, side_by_side
 
 Progress = Callable[[int, int, float, float], None]
-"""Called with steps done, steps in all, the step's loss, and the fixed draw's loss as last measured."""
+"""Called with steps done, steps in all, the step's loss, and the fixed batch's loss as last measured."""
 
 WARM_UP = 5
+"""Steps over which learning rates rise."""
 CHECK_EVERY = 20
 FIXED_ROWS = 64
 PARTS = 2
-"""Of a draw, computed side by side."""
+"""Of a batch, computed side by side."""
 PATIENCE = 60
-"""Steps without a better measure after which the search ends."""
+"""Steps without a better measure after which the optimization ends."""
 BETTER = 0.998
+"""A measure is better below this share of the best."""
 SAVE_EVERY = 5.0
 """Seconds between checkpoints."""
-LAYOUT = 2
+LAYOUT = 3
 """Of checkpoints."""
 
 
+@dataclass(frozen=True)
+class OptimizeConfig:
+    """How a pseudo-word is optimized."""
+
+    objective: Objective
+    token: str
+    steps: int
+    """At most."""
+    batch: int
+    """Rows a step."""
+    seed: int
+
+
 @dataclass
-class Found:
-    """How far a search is."""
+class Optimized:
+    """The state of an optimization."""
 
     tensors: dict[str, Tensor]
-    """Of the best word so far."""
-    start: float
-    """The fixed draw's loss before the first step."""
-    best: float
+    """Of the best pseudo-word so far."""
+    first_loss: float
+    """The fixed batch's before the first step."""
+    best_loss: float
+    """The fixed batch's least."""
     best_step: int = 0
     steps: int = 0
     curve: list[float] = field(default_factory=list)
+    """The loss of each step."""
 
 
 class Checkpoint:
-    """A search's state in a file: written every SAVE_EVERY seconds, moved into place, removed when the search ends."""
+    """An optimization's state in a file: written every SAVE_EVERY seconds, atomically, and removed at the end."""
 
-    def __init__(self, path: Path | None, search: str):
-        """`search` tells one search from another; without a path nothing is kept."""
-        self.path, self.identity = path, hashlib.sha256(f"{LAYOUT} {search}".encode()).hexdigest()
+    def __init__(self, path: Path | None, identity: str):
+        """`identity` tells one optimization from another; without a path nothing is written."""
+        self.path, self.identity = path, hashlib.sha256(f"{LAYOUT} {identity}".encode()).hexdigest()
         self.saved = time.monotonic()
 
-    def load(self, word: PseudoWord, adam: Adam, generator: Generator) -> Found | None:
-        """How far the same search was, its state put back in place; None where the file is another's or is broken."""
+    def load(self, word: PseudoWord, adam: Adam, generator: Generator) -> Optimized | None:
+        """Restores the state of the same optimization; None where the file is another's, broken or missing."""
         if self.path is None or not self.path.is_file():
             return None
         try:
             state = torch.load(self.path, weights_only=True)
-        except Exception:  # whatever a broken or foreign file raises, it holds no search of ours
+        except Exception:  # a broken or foreign file raises anything
             return None
         if not isinstance(state, dict) or state.get("identity") != self.identity:
             return None
         word.load_state_dict(state["word"])
         adam.load(state["adam"])
         generator.set_state(state["generator"])
-        return Found(**state["found"])
+        return Optimized(**state["optimized"])
 
-    def save(self, found: Found, word: PseudoWord, adam: Adam, generator: Generator) -> None:
+    def save(self, optimized: Optimized, word: PseudoWord, adam: Adam, generator: Generator) -> None:
+        """Writes the file, unless it was written less than SAVE_EVERY seconds ago."""
         if self.path is None or time.monotonic() - self.saved < SAVE_EVERY:
             return
-        partial = self.path.with_name(self.path.name + ".partial")
-        state = {"identity": self.identity, "found": vars(found), "generator": generator.get_state()}
+        partial_path = self.path.with_name(self.path.name + ".partial")
+        state = {"identity": self.identity, "optimized": vars(optimized), "generator": generator.get_state()}
         state |= {"word": word.state_dict(), "adam": adam.state}
-        torch.save(state, partial)
-        os.replace(partial, self.path)
+        torch.save(state, partial_path)
+        os.replace(partial_path, self.path)
         self.saved = time.monotonic()
 
-    def forget(self) -> None:
+    def remove(self) -> None:
+        """Removes the file."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
 
-def search(
+def optimize_pseudo_word(
     base: Lead,
     word: PseudoWord,
-    taught: Lesson,
-    objective: Objective,
-    token: str,
-    steps: int,
-    batch: int,
-    seed: int,
+    training: TrainingSet,
+    config: OptimizeConfig,
     checkpoint: Checkpoint,
-    progress: Progress | None,
-) -> Found:
-    """The best word of at most `steps` steps; Ctrl-C ends the search early."""
-    generator = Generator().manual_seed(seed)
-    adam = Adam(word.rates())
-    fixed = taught.draw(base, FIXED_ROWS, Generator().manual_seed(seed + 1))
+    progress: Progress | None = None,
+) -> Optimized:
+    """The best pseudo-word of at most `config.steps` steps; Ctrl-C ends the optimization early.
+
+    Changes `word`; the base stays as it is.
+    """
+    steps, timesteps = config.steps, base.config.diffusion.steps
+    generator = Generator().manual_seed(config.seed)
+    adam = Adam(word.parameter_groups())
+    fixed = training.draw(timesteps, FIXED_ROWS, Generator().manual_seed(config.seed + 1))
     with side_by_side(PARTS) as each:
-        loss_of = partial(_loss, _in_16_bits(base), word, objective, token, each)
+        loss_of = partial(_backpropagate, _in_16_bits(base), word, config, each)
         measure = torch.no_grad()(loss_of)
-        found = checkpoint.load(word, adam, generator)
-        if found is None:
+        optimized = checkpoint.load(word, adam, generator)
+        if optimized is None:
             first = measure(fixed)
-            found = Found(word.tensors(), first, first)
-        score = found.best
+            optimized = Optimized(word.tensors(), first, first)
+        score = optimized.best_loss
         try:
-            while found.steps < steps and found.steps - max(found.best_step, steps // 2) < PATIENCE:
-                adam.forget_gradients()
-                loss = loss_of(taught.draw(base, batch, generator))
-                adam.step(_rate(found.steps, steps))
-                found.steps += 1
-                found.curve.append(loss)
-                if found.steps % CHECK_EVERY == 0 or found.steps == steps:
+            while optimized.steps < steps and optimized.steps - max(optimized.best_step, steps // 2) < PATIENCE:
+                adam.zero_grad()
+                loss = loss_of(training.draw(timesteps, config.batch, generator))
+                adam.step(_rate_factor(optimized.steps, steps))
+                optimized.steps += 1
+                optimized.curve.append(loss)
+                if optimized.steps % CHECK_EVERY == 0 or optimized.steps == steps:
                     score = measure(fixed)
-                    if score < found.best * BETTER:
-                        found.tensors, found.best, found.best_step = word.tensors(), score, found.steps
-                    checkpoint.save(found, word, adam, generator)
+                    if score < optimized.best_loss * BETTER:
+                        optimized.tensors, optimized.best_loss = word.tensors(), score
+                        optimized.best_step = optimized.steps
+                    checkpoint.save(optimized, word, adam, generator)
                 if progress:
-                    progress(found.steps, steps, loss, score)
+                    progress(optimized.steps, steps, loss, score)
         except KeyboardInterrupt:
             pass
-    checkpoint.forget()
-    return found
+    checkpoint.remove()
+    return optimized
 
 
-def _rate(step: int, steps: int) -> float:
+def _rate_factor(step: int, steps: int) -> float:
     """Up over WARM_UP steps, then level, then down to a tenth in the second half."""
     late = max(0.0, (step - steps / 2) / (steps / 2))
     return min(1.0, (step + 1) / WARM_UP) * (1 - 0.9 * late)
 
 
-def _loss(base: Lead, word: PseudoWord, objective: Objective, token: str, each: Each, draw: Draw) -> float:
-    """The objective's loss of a draw, the mean of its parts'; where gradients are recorded the word's are added to.
+def _backpropagate(
+    base: Lead, word: PseudoWord, config: OptimizeConfig, each: Each[Batch, Tensor], batch: Batch
+) -> float:
+    """The mean loss of a batch; where gradients are recorded, the word's are added to.
 
-    16-bit products, which are twice as fast on a CPU and lead to the same words.
+    Products are in 16 bits: twice as fast on a CPU, and as good a concept.
     """
-    different = sorted(set(draw.prompts))
+    objective, prompts = OBJECTIVES[config.objective], sorted(set(batch.prompts))
     with torch.autocast(base.device.type, torch.bfloat16):
-        features = base.encode_text([prompt.replace("{}", token) for prompt in different], {token: word.vectors})
+        features = base.encode_text(
+            [prompt.replace("{}", config.token) for prompt in prompts], {config.token: word.vectors}
+        )
     shared = features.detach().requires_grad_(features.requires_grad)
 
-    def loss_of(part: Draw) -> Tensor:
+    def loss_of(part: Batch) -> Tensor:
         with torch.autocast(base.device.type, torch.bfloat16):
-            text = shared[[different.index(prompt) for prompt in part.prompts]]
-            loss = objective_loss(base, objective, part, text) / PARTS
+            text = shared[[prompts.index(prompt) for prompt in part.prompts]]
+            loss = objective(base, part, text) / PARTS
         if loss.requires_grad:
-            loss.backward()  # of two parts a sum does not depend on which comes first
+            torch.autograd.backward(loss)  # the sum of two parts does not depend on which comes first
         return loss.detach()
 
-    with word.acting(base):
-        loss = float(sum(each(loss_of, draw.parts(PARTS))))
+    with word.apply_adapter(base):
+        total = float(sum(each(loss_of, batch.split(PARTS))))
     if shared.grad is not None:
-        features.backward(shared.grad)
-    return loss
+        torch.autograd.backward(features, shared.grad)
+    return total
 
 
 def _in_16_bits(base: Lead) -> Lead:
-    """The base with the matrices of denoiser and text tower in 16 bits, as autocast multiplies them; all else is
-    shared.
+    """The base with the matrices of denoiser and text tower in bfloat16, as autocast multiplies them.
+
+    Everything else is shared with the base.
     """
     shared = [*base.parameters(), *base.buffers(), base.text.tokenizer]
     copy = deepcopy(base, {id(part): part for part in shared})

@@ -1,9 +1,9 @@
-"""How alike motions are, told without labels: in two spaces that no word was trained in.
+"""How similar motions are, without labels, in two spaces that no concept is trained in.
 
-*Posture*: where the joints are on the mean, how much they move about it and how fast, in the facing frame; it sees
-manners that no caption names.  *Meaning*: the embedded evaluator's embedding; it sees which action is done.  Both take
-HumanML3D's features at 20 fps, whatever the base, in the evaluator's units.  A distance is Euclidean, between clips;
-between two sets it is the mean over their pairs, so a set's `spread` is what its distance to others can fall to.
+*Posture*: joints' mean positions, how much they move about them and how fast, in the facing frame.  It sees styles that
+no caption names.  *Meaning*: the embedding of the embedded evaluator.  It sees which action is done.
+Both take HumanML3D's features [frames, 263] at 20 fps in their own units, whatever the base's skeleton is.  A distance
+between motions is Euclidean; between sets of motions it is the mean over all pairs.
 Knows nothing of concepts.
 """
 
@@ -12,79 +12,71 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
-from lead import Lead
 from lead.data.dataset import MAX_FRAMES
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import pairwise_distances
-from lead.motion import Motion
 
 Array = np.ndarray
+Features = Float[np.ndarray, "_ 263"]
+"""HumanML3D's, one row a frame at 20 fps."""
 _POSITIONS, _VELOCITIES = slice(4, 67), slice(193, 259)
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
+class Embeddings:
     """A set of motions in both spaces."""
 
     posture: Float[Array, "clips d_posture"]
     meaning: Float[Array, "clips d_meaning"]
 
-    def __getitem__(self, rows: slice) -> "Looks":
-        return Looks(self.posture[rows], self.meaning[rows])
+    def __getitem__(self, rows: slice) -> "Embeddings":
+        return Embeddings(self.posture[rows], self.meaning[rows])
 
 
-def realigned(base: Lead, motions: Sequence[Motion]) -> Float[Tensor, "batch d_text"]:
-    """E_proj of motions: their place among captions."""
-    z, lengths = base.encode_motion(motions)
-    return base.projector.pool(base.projector.encode(z, lengths), lengths)
-
-
-def looks(evaluator: Evaluator, motions: Sequence[Motion]) -> Looks:
-    """Motions of any length; beyond MAX_FRAMES they are not read."""
-    features = [motion.features()[:MAX_FRAMES] for motion in motions]
+def embed(evaluator: Evaluator, features: Sequence[Features]) -> Embeddings:
+    """Motions of any lengths by their features; beyond MAX_FRAMES they are not read."""
     scale = evaluator.std.cpu().numpy()
-    return Looks(np.stack([posture(rows / scale) for rows in features]), evaluator.embed_motions(features))
+    read = [rows[:MAX_FRAMES] for rows in features]
+    return Embeddings(np.stack([posture(rows / scale) for rows in read]), evaluator.embed_motions(read))
 
 
-def posture(features: Float[Array, "frames 263"]) -> Float[Array, "d_posture"]:
-    """A clip's means and spreads over time: height, joints, their speeds, turning, and the root's velocity."""
+def posture(features: Features) -> Float[Array, "d_posture"]:
+    """Means over time of joints, their speeds, root velocity and turning, and the joints' standard deviations."""
     joints, speeds = features[:, _POSITIONS], np.abs(features[:, _VELOCITIES])
     turning = np.abs(features[:, :1])
     parts = joints.mean(0), joints.std(0), speeds.mean(0), features[:, 1:4].mean(0), turning.mean(0)
     return np.concatenate(parts).astype(np.float64)
 
 
-def gap(a: Float[Array, "m d"], b: Float[Array, "n d"]) -> float:
+def mean_distance(a: Float[Array, "m d"], b: Float[Array, "n d"]) -> float:
     """The mean distance of all pairs across two sets."""
     return float(pairwise_distances(a, b).mean())
 
 
-def spread(a: Float[Array, "m d"]) -> float:
+def diversity(a: Float[Array, "m d"]) -> float:
     """The mean distance of all pairs within a set; 0 for a single clip."""
     return float(pairwise_distances(a, a)[np.triu_indices(len(a), 1)].mean()) if len(a) > 1 else 0.0
 
 
 def energy_distance(a: Float[Array, "m d"], b: Float[Array, "n d"]) -> float:
-    """2 E|x - y| - E|x - x'| - E|y - y'|: 0 on the mean where both sets are drawn from one distribution.
+    """2 E|x - y| - E|x - x'| - E|y - y'|: its mean is 0 where both sets are drawn from one distribution.
 
-    A kernel distance that is fair to sets of any size from two on, which FID is not.
+    A kernel distance that is fair to sets of two and more; FID is not.
     Source: Székely and Rizzo, *Energy statistics*, 2013; unbiased, without the pairs of a clip with itself.
     """
-    return 2.0 * gap(a, b) - spread(a) - spread(b)
+    return 2.0 * mean_distance(a, b) - diversity(a) - diversity(b)
 
 
-def poses(motion: Motion) -> Float[Array, "frames 21 3"]:
+def features_to_poses(features: Features) -> Float[Array, "frames 21 3"]:
     """Joints 1 to 21 in the facing frame, the root at x = z = 0, of a uniform skeleton; meters at 20 fps."""
-    features = motion.features()
     return features[:, _POSITIONS].reshape(len(features), -1, 3)
 
 
-def overlap_cm(a: Float[Array, "m 21 3"], b: Float[Array, "n 21 3"]) -> float:
-    """The mean joint distance, in cm, where two clips' poses lie best over each other; infinite where hardly any do.
+def pose_distance_cm(a: Float[Array, "m 21 3"], b: Float[Array, "n 21 3"]) -> float:
+    """The mean joint distance, in cm, where the poses of two clips fit best; infinite where hardly any overlap.
 
-    The shorter one's middle frame finds its place in the other, so that copies which were cut differently are found.
+    The middle frame of the shorter clip is matched in the longer one, so that copies which were cut differently match.
     """
     short, long = sorted((a, b), key=len)
     middle = len(short) // 2

@@ -1,20 +1,14 @@
-"""The prompts in which a word is learned, and what the clips' own action is.
+"""The prompts that a pseudo-word is trained in, and the actions that clips may show.
 
-An *action* is the verb.  A *style* or a *persona* changes an action that the prompt names, or else the action leaks
-into the word.  Where no captions say what a clip shows, it is the one of ACTIONS nearest to it in the realigned space.
+The template of an *action* has the token in the place of the verb.  The templates of a *style* and of a *persona* name
+the clip's own action, so that the action does not leak into the concept.  Imports no torch.
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
-import torch
-from torch.nn.functional import cosine_similarity
-
+from concepts.kinds import Kind
 from inversion.errors import InversionError
-from lead import Lead
-from lead.motion import Motion
-
-Kind = Literal["action", "style", "persona"]
 
 ACTIONS = (
     "walks forward", "walks", "walks backward", "walks to the left", "walks to the right",
@@ -24,42 +18,43 @@ ACTIONS = (
     "squats", "lunges to the side", "lifts one leg", "sits down and stands up", "lies down", "crawls", "climbs",
     "dances", "picks something up from the floor", "reaches up high", "throws something", "stands still",
 )  # fmt: skip
+"""What a clip without a caption may be recognized as: verb phrases."""
+STYLES = (
+    "slowly", "quickly", "energetically", "in a masculine way", "in a feminine way", "in a youthful way", "sadly",
+    "happily", "proudly", "angrily", "in a tired way", "like an old man", "carefully", "hunched over", "leaning back",
+    "with the head down", "with the arms out to the sides", "crouching", "with short steps", "with long strides",
+    "with a wide stance", "stiffly", "swaying from side to side", "trembling",
+)  # fmt: skip
+"""Styles that a caption may name."""
+SUBJECTS = ("person", "man", "woman", "figure", "human", "someone", "somebody", "character", "actor")
 
-_TEMPLATES = {
+_TEMPLATES: dict[Kind, tuple[str, ...]] = {
     "action": ("a person {}", "someone {}", "a figure does {}"),
     "style": ("a person ACTION in {} style", "someone ACTION in {} style", "a figure ACTION in {} style"),
     "persona": ("a person ACTION like {}", "someone ACTION like {}", "a figure ACTION like {}"),
 }
 
 
-def templates(kind: Kind, actions: Sequence[str]) -> list[tuple[str, ...]]:
-    """For each clip, the prompts with `{}` in the word's place; `actions` are verb phrases, one a clip."""
+def fill_templates(kind: Kind, actions: Sequence[str]) -> list[tuple[str, ...]]:
+    """For each action its prompts, with `{}` in the place of the token; actions are verb phrases.
+
+    Raises InversionError for an unknown kind.
+    """
     if kind not in get_args(Kind):
         raise InversionError(f"kind {kind!r} is not known; choose one of {', '.join(get_args(Kind))}")
-    return [tuple(t.replace("ACTION", action) for t in _TEMPLATES[kind]) for action in actions]
+    return [tuple(template.replace("ACTION", action) for template in _TEMPLATES[kind]) for action in actions]
 
 
-@torch.no_grad()
-def recognize_actions(base: Lead, clips: Sequence[Motion]) -> list[str]:
-    """For each clip the action whose text feature is nearest to E_proj(z): cosine in the realigned space.
-
-    The mean over all clips counts as much as the clip's own cosine: clips of one word mostly show one action, and what
-    is strange about them must not be taken for another.
-    """
-    text = base.encode_text([f"a person {action}" for action in ACTIONS])
-    z, lengths = base.encode_motion(clips)
-    pooled = base.projector.pool(base.projector.encode(z, lengths), lengths)
-    near = cosine_similarity(pooled[:, None], text[None], dim=-1)
-    nearest = (near + near.mean(dim=0)).argmax(dim=1)
-    return [ACTIONS[index] for index in nearest.tolist()]
+def action_to_caption(action: str, style: str = "") -> str:
+    """`walks`, `slowly` -> `a person walks slowly`."""
+    return f"a person {action} {style}".strip()
 
 
 def caption_to_action(caption: str) -> str:
-    """A caption's verb phrase: what follows "a person", "someone" and the like."""
+    """A caption's verb phrase: what follows "a person", "someone" and the like, without "is"."""
     words = caption.strip().rstrip(".").split()
-    subjects = ("person", "man", "woman", "figure", "human", "someone", "somebody", "character", "actor")
     for place, word in enumerate(words[:4]):
-        if word.lower() in subjects:
+        if word.lower() in SUBJECTS:
             rest = words[place + 1 :]
             return " ".join(rest[1:] if rest[:1] == ["is"] else rest)
     return " ".join(words)

@@ -188,28 +188,28 @@ class Lead(nn.Module):
     def encode_motion(
         self, motions: Sequence[Motion]
     ) -> tuple[Float[Tensor, "batch latents d_latent"], Int[Tensor, " batch"]]:
-        """Posterior means, scaled, and lengths of the first MAX_FRAMES of each motion."""
-        features, lengths = self.motions_to_features(motions)
-        return self.vae.encode(features, lengths)[0] * self.vae.latent_scale, lengths
-
-    def motions_to_features(
-        self, motions: Sequence[Motion]
-    ) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, " batch"]]:
-        """The VAE's input: features at the base's rate, normalized by its own statistics, zero after each end."""
-        stats, rows = self.stats, []
-        for motion in motions:
-            features = stats.normalize(motion.features(self.skeleton))[:MAX_FRAMES]
+        """Posterior means (scaled) and lengths, of the first MAX_FRAMES of each motion."""
+        rows = [motion.features(self.skeleton) for motion in motions]
+        for motion, features in zip(motions, rows, strict=True):
             if len(features) < MIN_FRAMES:
                 raise LeadError(
                     f"{motion.name or 'a motion'} has {len(motion.joints)} frames at {motion.fps:g} fps; "
                     f"at least {(MIN_FRAMES + 1) / self.skeleton.fps:.2f} s are needed"
                 )
-            rows.append(features[: len(features) // UNIT * UNIT])
-        lengths = torch.tensor([len(row) for row in rows])
+        return self.encode_features(rows)
+
+    def encode_features(
+        self, features: Sequence[Float[np.ndarray, "_ feats"]]
+    ) -> tuple[Float[Tensor, "batch latents d_latent"], Int[Tensor, " batch"]]:
+        """`encode_motion` of features at the base's rate that are not normalized; MIN_FRAMES rows and more each."""
+        stats = self.stats
+        rows = [stats.normalize(each)[:MAX_FRAMES] for each in features]
+        lengths = torch.tensor([len(row) // UNIT * UNIT for row in rows])
         batch = np.zeros((len(rows), int(lengths.max()), rows[0].shape[1]), dtype=np.float32)
-        for row, features in zip(batch, rows, strict=True):
-            row[: len(features)] = features
-        return torch.from_numpy(batch).to(self.device), lengths.to(self.device)
+        for padded, row, length in zip(batch, rows, lengths.tolist(), strict=True):
+            padded[:length] = row[:length]
+        on_device = torch.from_numpy(batch).to(self.device), lengths.to(self.device)
+        return self.vae.encode(*on_device)[0] * self.vae.latent_scale, on_device[1]
 
     def decode(
         self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, " batch"], *, clean_feet: bool = False

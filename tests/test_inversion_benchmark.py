@@ -14,7 +14,7 @@ from benchmarks.action_judge import ACTIONS, ActionJudge
 from benchmarks.action_judge import parted as action_parted
 from benchmarks.discriminant import copies, fitted, mirrored_name, statistics
 from benchmarks.inversion_baselines import latent_offset, lora, mean_latent
-from benchmarks.inversion_concepts import OTHERS, Subject, chosen_subjects, seen_by_judge, subjects
+from benchmarks.inversion_concepts import OTHERS, Subject, choose_subjects, seen_by_judge, subjects
 from benchmarks.inversion_figures import kernel_distance, nearest, spread, windows
 from benchmarks.inversion_methods import METHODS, Learned, Method, from_base
 from benchmarks.inversion_report import interval, markdown, rows_of, summary
@@ -240,13 +240,13 @@ def test_phrases_fill_the_gap(pack):
     assert STYLE.own.prompt.format(STYLE.no_phrase) == "a person walks"
     assert old.real_phrase == " in an old style"
     assert action.others[0].prompt.format(action.word_phrase) == "a person does <concept> slowly"
-    assert (action.real_phrase, action.named("sks")) == ("sneaks", "does sks")
+    assert (action.real_phrase, action.format_phrase("sks")) == ("sneaks", "does sks")
 
 
 def test_unknown_concepts_are_named():
     with pytest.raises(LeadError, match=r"no concept moonwalk: choose among new, fewshot, .*ballet"):
-        chosen_subjects(["moonwalk"])
-    assert [subject.name for subject in chosen_subjects(["new", "sneak"])] == ["elderly", "exhausted", "sneak"]
+        choose_subjects(["moonwalk"])
+    assert [subject.name for subject in choose_subjects(["new", "sneak"])] == ["elderly", "exhausted", "sneak"]
 
 
 def test_no_judge_learns_from_what_words_are_learned_from(pack):

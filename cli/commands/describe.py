@@ -52,7 +52,8 @@ def describe(
     lead-invert describe takes/ --concept elderly.safetensors --concept sneak.safetensors
     """
     from inversion.describe import describe as describe_motions
-    from inversion.describe import made_with
+    from inversion.describe import generate_examples
+    from inversion.encoded_clips import encode_clips
 
     word = load_concept(places[0]) if len(places) == 1 and _is_concept(places[0]) else None
     if not word:
@@ -63,7 +64,8 @@ def describe(
         word = check_base(word, concept_file(places[0]), model, allow_base_mismatch)
     others = _others(model, concept, word, allow_base_mismatch)
     with working(f"describing {word.token if word else counted(len(motions), 'clip')}"):
-        found = describe_motions(model, made_with(model, word) if word else motions, others, count=count)
+        encoded = encode_clips(model, generate_examples(model, word) if word else motions)
+        found = describe_motions(model, encoded, others, count=count)
     if not as_json:
         _show(found)
     if found.known and not word:

@@ -52,6 +52,7 @@ def evaluate(
     lead-invert evaluate elderly.safetensors --clips other-takes/
     lead-invert evaluate spin-kick.safetensors --clips kick7.bvh --clips kick8.bvh --json
     """
+    from inversion.encoded_clips import encode_clips
     from inversion.evaluate import evaluate as evaluate_concept
 
     word = load_concept(concept)
@@ -62,7 +63,7 @@ def evaluate(
     word = check_base(word, concept, model, allow_base_mismatch)
     started = time.perf_counter()
     with working(f"comparing {word.token} with {counted(len(motions), 'clip')}"):
-        result = evaluate_concept(model, word, motions, said, seed)
+        result = evaluate_concept(model, word, encode_clips(model, motions, said), seed)
     if result.seen:
         warn(f"{word.token} was learned from {', '.join(result.seen)}: hold clips out for honest figures")
     if not as_json:

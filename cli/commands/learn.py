@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from concepts import Concept
     from concepts.library import Library
     from inversion.assess import Assessment
+    from inversion.encoded_clips import EncodedClips
     from inversion.report import Report
     from lead import Lead, Motion
 
@@ -157,9 +158,8 @@ def learn(
     credits = stated_credits(license, source, author, description, ask=not as_json)
     model = load_base(base, device)
     named = set(paths) if strict else {place for place in clips if place.is_file()}
-    kept, assessment = _assessed(model, paths, motions, kind.value, said, named)
-    paths, motions = [paths[row] for row in kept], [motions[row] for row in kept]
-    said = [said[row] for row in kept] if said else None
+    encoded, assessment = _assessed(model, paths, motions, kind.value, said, named)
+    paths = [path for path, clip in zip(paths, assessment.clips, strict=True) if not clip.unusable]
     if not as_json:
         say(_overview(assessment, bool(said)))
 
@@ -167,21 +167,21 @@ def learn(
     given = {"steps": steps, "objective": objective and objective.value}
     settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     settings |= {"init": init, "kind": kind.value, "quality": quality.value, "vectors": vectors, "seed": seed}
-    settings |= {"captions": said, "checkpoint": target.with_name(f".{target.stem}.partial")}
+    settings["checkpoint"] = target.with_name(f".{target.stem}.partial")
     target.parent.mkdir(parents=True, exist_ok=True)
     _refuse_unwritable(target)
-    with library.reserve(token) if library else _reserved(target):
-        concept, asked = _learned(model, motions, token, settings)
+    with library.reserved(token) if library else _reserved(target):
+        concept, asked = _learned(model, encoded, token, settings)
         concept, seconds = credited(concept, credits), time.perf_counter() - started
         _save(concept, target, library, replace)
     report = None
     if quality is not Quality.fast:
-        report, concept = _reported(model, concept, motions, said)
+        report, concept = _reported(model, concept, encoded)
         _save(concept, target, library, replace=True)
     size = len(concept.to_bytes())
     if not as_json:
         made = f"{concept.steps} of {asked}"
-        rows = [(target, token, kind.value, len(motions), made, f"{seconds:.1f}", f"{size / 1024:.0f}")]
+        rows = [(target, token, kind.value, len(encoded.clips), made, f"{seconds:.1f}", f"{size / 1024:.0f}")]
         table(rows, ("file", "token", "kind", "clips", "steps", "seconds", "KB"))
         for sentence in report.sentences if report else ():
             say(sentence)
@@ -206,15 +206,17 @@ def learn(
 
 def _assessed(
     model: "Lead", paths: list[Path], motions: "list[Motion]", kind: Any, captions: list[str] | None, named: set[Path]
-) -> "tuple[list[int], Assessment]":
-    """The rows of clips that can be used, and what is known of them all; problems and hints are said.
+) -> "tuple[EncodedClips, Assessment]":
+    """The clips that can be used, and what is known of them all; problems and hints are said.
 
     An unusable clip is an error where it was named, or where none is left; in a folder it is passed over.
     """
     from inversion.assess import assess
+    from inversion.encoded_clips import encode_clips
 
     with working("looking at the clips"):
-        assessment = assess(model, motions, kind, captions)
+        encoded = encode_clips(model, motions, captions, keep_short=True)
+        assessment = assess(model, encoded, kind)
     kept = []
     for row, (path, clip) in enumerate(zip(paths, assessment.clips, strict=True)):
         if not clip.unusable:
@@ -229,7 +231,7 @@ def _assessed(
         raise UsageError(f"none of {counted(len(paths), 'clip')} can be used; the reasons stand above.")
     for text in assessment.hints:
         hint(text)
-    return kept, assessment
+    return encoded.select(kept), assessment
 
 
 def _overview(assessment: "Assessment", captioned: bool) -> str:
@@ -241,13 +243,13 @@ def _overview(assessment: "Assessment", captioned: bool) -> str:
 
 
 def _learned(
-    model: "Lead", motions: "list[Motion]", token: str, settings: dict[str, Any]
+    model: "Lead", encoded: "EncodedClips", token: str, settings: dict[str, Any]
 ) -> "tuple[Concept, int]":
     """`inversion.learn` with progress, and of how many steps; before the first step Ctrl-C keeps nothing."""
     from inversion import learn as learn_concept
 
     asked = 0
-    with progress(f"learning {token} from {counted(len(motions), 'clip')}") as bar:
+    with progress(f"learning {token} from {counted(len(encoded.clips), 'clip')}") as bar:
 
         def report(done: int, total: int, loss: float, score: float) -> None:
             nonlocal asked
@@ -255,7 +257,7 @@ def _learned(
             bar(done, total, loss, score)
 
         try:
-            concept = learn_concept(model, motions, token=token, progress=report, **settings)
+            concept = learn_concept(model, encoded, token=token, progress=report, **settings)
         except RuntimeError as error:
             if "inline_container" not in str(error):  # torch's own words where it cannot write a file
                 raise
@@ -267,9 +269,9 @@ def _learned(
 
 def _reserved(target: Path) -> AbstractContextManager[None]:
     """Nobody else learns into this file meanwhile."""
-    from concepts.lock import hold_lock
+    from concepts.lock import locked
 
-    return hold_lock(target.with_name(f".{target.stem}.learning"), patience=0.0, keep=False, needed=False)
+    return locked(target.with_name(f".{target.stem}.learning"), patience=0.0, keep=False, needed=False)
 
 
 def _refuse_unwritable(place: Path) -> None:
@@ -285,13 +287,13 @@ def _refuse_unwritable(place: Path) -> None:
 
 
 def _reported(
-    model: "Lead", concept: "Concept", motions: "list[Motion]", captions: list[str] | None
+    model: "Lead", concept: "Concept", encoded: "EncodedClips"
 ) -> "tuple[Report, Concept]":
     """What the word does, and the concept with the report's numbers among its scores."""
     from inversion.report import report
 
     with working(f"trying {concept.token}"):
-        result = report(model, concept, motions, captions)
+        result = report(model, concept, encoded)
     return result, dataclasses.replace(concept, scores={**concept.scores, **result.scores})
 
 

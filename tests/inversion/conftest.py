@@ -1,4 +1,4 @@
-"""The embedded base, and a word that was learned on it from real clips, once for all tests that look at what it does."""
+"""The embedded base, and a concept that is learned on it from real clips, once for all tests."""
 
 import pytest
 
@@ -19,5 +19,5 @@ def elderly_walks(pack):
 
 @pytest.fixture(scope="session")
 def elderly(base, elderly_walks):
-    """A word, learned from two of them for a few seconds."""
+    """A concept, learned from two of them for a few seconds."""
     return learn(base, elderly_walks[:2], "<elderly>", kind="style", quality="fast", steps=15)

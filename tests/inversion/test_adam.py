@@ -15,7 +15,7 @@ def gradients(step):
 
 def stepped(ours, mine, steps, first=0):
     for step in range(first, first + steps):
-        ours.forget_gradients()
+        ours.zero_grad()
         for parameter, gradient in zip(mine, gradients(step), strict=True):
             parameter.grad = gradient
         ours.step(0.5**step)

@@ -1,102 +1,113 @@
+import json
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 from walks import walking
 
-from inversion.encoded_clips import DRAWN, PROBED, cut, direction, generated, lesson, without_travel
+import inversion.encoded_clips
+from cli import invert
+from inversion import InversionError
+from inversion.encoded_clips import cut_clips, encode_clips, pool_realigned
+from inversion.templates import ACTIONS
+from lead import Lead, Motion
 
 
 @pytest.fixture(scope="module")
 def clips():
-    return [walking(2.0), walking(3.0, seed=1)]
+    return [walking(2.0), walking(3.0, seed=1), walking(25.0, fps=30.0, seed=2)]
 
 
-def taught(base, clips, kind="style", carry=True, captions=("a person runs", "a person runs")):
-    return lesson(base, clips, kind, captions, carry, seed=0)
+@pytest.fixture(scope="module")
+def encoded(tiny_base, clips):
+    return encode_clips(tiny_base, clips)
 
 
-def test_a_style_is_taught_by_its_clips_less_the_direction(tiny_base, clips):
-    found = taught(tiny_base, clips)
-    z, lengths = tiny_base.encode_motion(clips)
-    assert found.actions == ("runs", "runs") and len(found.z) == len(found.prompts) == 2
-    torch.testing.assert_close(found.z + found.direction, z)
-    delta = direction(tiny_base, z, lengths, found.actions, 0)
-    torch.testing.assert_close(found.direction, without_travel(tiny_base, delta, z, lengths))
-    assert found.prompts[0][0] == "a person runs in {} style"
-    assert found.kept().keys() == {"direction"}
-
-
-def test_of_a_direction_that_acts_in_part_the_rest_stays_to_be_learned(tiny_base, clips):
-    whole, part = (lesson(tiny_base, clips, "style", None, True, 0, share) for share in (1.0, 0.25))
-    torch.testing.assert_close(part.direction, whole.direction)
-    torch.testing.assert_close(part.z, whole.z + 0.75 * whole.direction)
-
-
-def test_actions_and_uncarried_styles_have_no_direction(tiny_base, clips):
-    for kind, carry in (("action", True), ("style", False)):
-        found = taught(tiny_base, clips, kind, carry)
-        assert (len(found.z), found.direction, found.kept()) == (2, None, {})
-        torch.testing.assert_close(found.z, tiny_base.encode_motion(clips)[0])
-
-
-def test_the_direction_is_what_clips_add_to_the_bases_own_motions(tiny_base):
-    own, lengths = generated(tiny_base, ["runs"] * DRAWN, seed=1)
-    shift = torch.arange(8.0)
-    delta = direction(tiny_base, own + shift, lengths, ["runs"] * DRAWN, seed=0)
-    torch.testing.assert_close(delta, shift, atol=1e-4, rtol=0)
-
-
-def test_without_travel_a_direction_moves_nobody(tiny_base, clips):
-    z, lengths = tiny_base.encode_motion(clips)
-    delta = torch.linspace(-1, 1, 8)
-    still = without_travel(tiny_base, delta, z, lengths)
-    assert 0.1 < still.norm() / delta.norm() < 1.0
-    torch.testing.assert_close(without_travel(tiny_base, still, z, lengths), still, atol=1e-4, rtol=1e-4)
-
-    def velocities(shift):
-        rows = zip(tiny_base.vae.decode((z + shift) / tiny_base.vae.latent_scale, lengths), lengths, strict=True)
-        return torch.cat([row[:frames, :3] for row, frames in rows]).mean(dim=0)
-
+def test_every_field_is_what_the_base_says_of_the_pieces(tiny_base, clips, encoded):
+    assert encoded.clips == tuple(clips) and encoded.owners == (0, 1, 2, 2, 2)
+    assert all(action in ACTIONS for action in encoded.actions)
     with torch.no_grad():
-        plain, along, across = (velocities(1e-2 * shift) for shift in (0 * delta, delta, still))
-    assert (across - plain).abs().max() < 0.05 * (along - plain).abs().max()
+        z, lengths = tiny_base.encode_motion(encoded.pieces)
+        z_proj = tiny_base.projector.encode(z, lengths)
+        pooled = pool_realigned(tiny_base, encoded.pieces, encoded.features)
+    assert torch.equal(encoded.z, z) and torch.equal(encoded.lengths, lengths)
+    assert torch.equal(encoded.z_proj, z_proj) and torch.equal(encoded.pooled, pooled)
+    assert torch.equal(encoded.latents, tiny_base.vae.latent_lengths(lengths))
+    for piece, features, own in zip(encoded.pieces, encoded.features, encoded.base_features, strict=True):
+        np.testing.assert_array_equal(features, piece.features())
+        np.testing.assert_array_equal(own, piece.features(tiny_base.skeleton))
+    for clip, features in zip(clips, encoded.clip_features, strict=True):
+        np.testing.assert_array_equal(features, clip.features())
 
 
-def test_what_moves_nobody_does_not_depend_on_the_threads(base, set_threads):
-    z, lengths = base.encode_motion([walking(6.0, seed=seed) for seed in range(6)])
-    found = []
-    for threads in (1, 2, 3):
-        set_threads(threads)
-        found.append(without_travel(base, torch.linspace(-1, 1, z.shape[-1]), z, lengths))
-    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+def test_captions_say_the_action(tiny_base, clips):
+    encoded = encode_clips(tiny_base, clips, ["a person runs", "someone is crawling", "a man jumps high"])
+    assert encoded.actions == ("runs", "crawling", "jumps high", "jumps high", "jumps high") and encoded.captioned
+    with pytest.raises(InversionError, match="1 captions for 3 clips"):
+        encode_clips(tiny_base, clips, ["a person runs"])
 
 
-def test_of_many_clips_only_some_are_decoded_for_travel(tiny_base, clips, monkeypatch):
-    z, lengths = tiny_base.encode_motion(clips[:1])
-    delta, seen, decode = torch.linspace(-1, 1, 8), [], tiny_base.vae.decode
-    alone = without_travel(tiny_base, delta, z, lengths)
-    monkeypatch.setattr(tiny_base.vae, "decode", lambda z, lengths: seen.append(len(z)) or decode(z, lengths))
-    many = without_travel(tiny_base, delta, z.expand(100, -1, -1), lengths.expand(100))
-    assert seen[0] <= PROBED
-    torch.testing.assert_close(many, alone, atol=1e-4, rtol=1e-4)
+def test_selected_clips_are_as_if_they_were_encoded_alone(base, elderly_walks):
+    clips = [walking(3.0), *elderly_walks[:2]]
+    encoded = encode_clips(base, clips, ["walks", "limps", "sneaks"])
+    assert encoded.select([0, 1, 2]) is encoded
+    chosen, alone = encoded.select([2, 0]), encode_clips(base, [clips[2], clips[0]], ["sneaks", "walks"])
+    assert chosen.clips == alone.clips and chosen.owners == alone.owners and chosen.actions == alone.actions
+    for name in ("z", "z_proj", "pooled", "lengths", "latents"):
+        assert torch.equal(getattr(chosen, name), getattr(alone, name)), name
+    for name in ("clip_features", "features", "base_features"):
+        for a, b in zip(getattr(chosen, name), getattr(alone, name), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
-def test_padding_does_not_count_in_the_direction(tiny_base, clips):
-    z, lengths = tiny_base.encode_motion(clips)
-    far = z.clone()
-    far[0, tiny_base.vae.latent_lengths(lengths)[0] :] = 1e3
-    assert (tiny_base.vae.latent_lengths(lengths)[0] < z.shape[1]) and not torch.equal(far, z)
-    torch.testing.assert_close(*(direction(tiny_base, x, lengths, ["runs", "runs"], 0) for x in (z, far)))
+def test_a_clip_that_is_too_short_is_an_error_or_has_no_piece(tiny_base):
+    clips = [walking(0.5), walking(2.0, seed=1)]
+    with pytest.raises(InversionError, match=r"walk-0 is 0\.50 s long \(10 frames at 20 fps\); at least 0\.85 s"):
+        encode_clips(tiny_base, clips)
+    encoded = encode_clips(tiny_base, clips, keep_short=True)
+    assert encoded.owners == (1,) and len(encoded.clip_features[0]) == 0
+    with pytest.raises(InversionError, match="walk-0"):
+        encoded.check(tiny_base.skeleton.fps)
+    encoded.select([1]).check(tiny_base.skeleton.fps)
+    short = encode_clips(tiny_base, [replace(clips[0], name="")], keep_short=True)
+    assert (short.pieces, short.actions, len(short.z)) == ((), (), 0)
+    with pytest.raises(InversionError, match="clip 1 is"):
+        short.check(tiny_base.skeleton.fps)
 
 
-def test_draws_are_of_all_clips_and_of_one_template(tiny_base, clips):
-    found = taught(tiny_base, clips)
-    draw = found.draw(tiny_base, 40, torch.Generator().manual_seed(0))
-    assert len(draw.z) == len(draw.prompts) == 40 and set(draw.lengths.tolist()) == set(found.lengths.tolist())
-    assert len(set(draw.prompts)) == 1 and draw.prompts[0] in found.prompts[0]
-
-
-def test_long_takes_are_cut_evenly(tiny_base):
-    windows, owners = cut([walking(2.0), walking(25.0)], 20.0)
+def test_long_takes_are_cut_evenly():
+    takes = [walking(2.0), walking(25.0)]
+    pieces, owners = cut_clips(takes, takes, 20.0)
     assert owners == [0, 1, 1, 1]
-    assert np.ptp([len(window.joints) for window in windows[1:]]) <= 1
+    assert np.ptp([len(piece.joints) for piece in pieces[1:]]) <= 1
+
+
+def count_calls(monkeypatch, owner, name, calls, count=lambda *_: 1):
+    function = getattr(owner, name)
+
+    def counting(*args, **kwargs):
+        calls[name] += count(*args)
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, counting)
+
+
+def test_learn_resamples_cuts_encodes_and_recognizes_each_clip_once(tmp_path, monkeypatch):
+    """One `lead-invert learn` of five clips with its assessment and report."""
+    paths = [walking(3.0, fps=30.0, sway=number).save(tmp_path / f"{number}.npz") for number in range(5)]
+    calls: Counter[str] = Counter()
+    for name in ("encode_clips", "cut_clips", "_recognize_actions"):
+        count_calls(monkeypatch, inversion.encoded_clips, name, calls)
+    count_calls(monkeypatch, Lead, "encode_features", calls)
+    count_calls(monkeypatch, Motion, "resample", calls, lambda clip, fps: clip.fps != fps)
+    command = ["learn", *map(str, paths), "--token", "<x>", "--steps", "1", "--json"]
+    result = CliRunner().invoke(invert.app, command)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["report"]
+    of_generations = 4  # the report encodes its generations: on the training action and unseen ones, plain and not
+    assert calls["encode_clips"] == calls["cut_clips"] == calls["_recognize_actions"] == 1
+    assert calls["encode_features"] == 1 + of_generations
+    assert calls["resample"] <= 5 + 5  # reading a file checks its length at 20 fps too

@@ -3,7 +3,13 @@ import pytest
 from walks import walking
 
 from inversion import InversionError, learn
-from inversion.evaluate import FID_CLIPS, evaluate
+from inversion.encoded_clips import encode_clips
+from inversion.evaluate import FID_CLIPS
+from inversion.evaluate import evaluate as evaluate_encoded
+
+
+def evaluate(base, concept, clips, captions=None):
+    return evaluate_encoded(base, concept, encode_clips(base, clips, captions))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from walks import walking
 
-from inversion.similarity import energy_distance, gap, looks, overlap_cm, poses, spread
+from inversion.similarity import (
+    diversity,
+    embed,
+    energy_distance,
+    features_to_poses,
+    mean_distance,
+    pose_distance_cm,
+)
 from lead.eval.evaluator import Evaluator
 
 
@@ -11,13 +18,13 @@ def evaluator():
     return Evaluator.load()
 
 
-def test_equal_motions_look_equal_wherever_they_go_and_whatever_the_rate(evaluator):
+def test_equal_motions_are_near_whatever_their_heading_place_and_rate(evaluator):
     walk = walking(4.0, fps=40.0)
     turned = walk.joints @ np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]], dtype=np.float32) + [3, 0, 1]
-    same = looks(evaluator, [walk, walk.resample(20.0), type(walk)(turned, 40.0)])
-    assert spread(same.posture) < 0.1 and spread(same.meaning) < 0.1
-    other = looks(evaluator, [walking(4.0, sway=3.0)])
-    assert gap(same.posture, other.posture) > 1.0
+    same = embed(evaluator, [clip.features() for clip in (walk, walk.resample(20.0), type(walk)(turned, 40.0))])
+    assert diversity(same.posture) < 0.1 and diversity(same.meaning) < 0.1
+    other = embed(evaluator, [walking(4.0, sway=3.0).features()])
+    assert mean_distance(same.posture, other.posture) > 1.0
 
 
 def test_distances_against_naive_means():
@@ -25,10 +32,10 @@ def test_distances_against_naive_means():
     a, b = rng.normal(size=(5, 3)), rng.normal(size=(4, 3)) + 1.0
     across = np.mean([np.linalg.norm(x - y) for x in a for y in b])
     within = np.mean([np.linalg.norm(a[i] - a[j]) for i in range(5) for j in range(5) if i != j])
-    assert gap(a, b) == pytest.approx(across)
-    assert spread(a) == pytest.approx(within)
-    assert spread(a[:1]) == 0.0
-    assert energy_distance(a, b) == pytest.approx(2 * across - within - spread(b))
+    assert mean_distance(a, b) == pytest.approx(across)
+    assert diversity(a) == pytest.approx(within)
+    assert diversity(a[:1]) == 0.0
+    assert energy_distance(a, b) == pytest.approx(2 * across - within - diversity(b))
 
 
 def test_energy_distance_is_fair_to_few_rows():
@@ -40,6 +47,7 @@ def test_energy_distance_is_fair_to_few_rows():
 def test_a_copy_is_found_however_it_was_cut():
     walk = walking(6.0, sway=0.3)
     copy = type(walk)(walk.joints[23:-31], walk.fps)
-    assert overlap_cm(poses(walk), poses(copy)) < 0.1
-    assert overlap_cm(poses(copy), poses(walk)) < 0.1
-    assert overlap_cm(poses(walk), poses(walking(4.0, sway=2.0))) > 1.0
+    other = walking(4.0, sway=2.0)
+    poses, copied, others = (features_to_poses(clip.features()) for clip in (walk, copy, other))
+    assert pose_distance_cm(poses, copied) < 0.1 and pose_distance_cm(copied, poses) < 0.1
+    assert pose_distance_cm(poses, others) > 1.0

@@ -177,8 +177,9 @@ def test_the_empty_prompt_is_encoded_again_after_a_weight_changed(tiny_base):
 
 def test_the_embedded_base_is_used_without_open_clip_accelerate_and_the_compiler():
     code = (
-        "import sys\nfrom inversion import learn\nfrom inversion.report import report\nfrom lead import Lead\n"
-        "base = Lead.load()\nclips = base.generate(['a person walks'], steps=1)\n"
+        "import sys\nfrom inversion import learn\nfrom inversion.encoded_clips import encode_clips\n"
+        "from inversion.report import report\nfrom lead import Lead\n"
+        "base = Lead.load()\nclips = encode_clips(base, base.generate(['a person walks'], steps=1))\n"
         "report(base, learn(base, clips, '<x>', steps=1), clips)\n"
         "slow = {'open_clip', 'torchvision', 'transformers', 'torch._dynamo', 'accelerate'} & set(sys.modules)\n"
         "sys.exit(f'loaded {slow}' if slow else 0)"

@@ -1,0 +1,107 @@
+"""The direction of a style: one vector that is added to latents and transfers the style to other actions.
+
+It is the displacement of the clips from the base's own motions of the same actions,
+
+    delta = mean_i E_vae(x_i) - mean_j z_j,   z_j ~ p(z | "a person walks normally"),
+
+without its part that would move or turn the person: clips of a lively walk are fast, and a person who raises a hand in
+a lively way still stays in place.  The rest is the concept's direction.  How strongly it is added to the latents of
+prompts that name the concept is the concept's schedule (`concepts.schedule`).
+Latents are scaled; lengths count frames at the base's rate.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import pad
+
+from inversion.templates import action_to_caption
+from lead import Lead
+from lead.data.dataset import UNIT
+from lead.networks.layers import lengths_to_mask, masked_mean
+from lead.text.tower import NEUTRAL
+from lead.threads import side_by_side
+
+SAMPLES = 64
+"""The base's own motions of each action, all "normally": from a bare prompt the base draws any of the styles that it
+knows, and which one depends on the length.  The means of 16 motions of 5 s and of 64 of all lengths are 3 to 4 apart;
+delta has a length of 2 to 3."""
+SAMPLE_SECONDS = (2.0, 8.0)
+"""Their shortest and longest duration; drawn evenly."""
+SAMPLE_BATCH = 32
+ROOT_VELOCITY = (0, 1, 2)
+"""Places in the features: turning, and velocity to the side and ahead."""
+MAX_PROBED = 32
+"""Clips at most whose decoding shows what moves the root, spread over all: gradients of 300 clips take a gigabyte."""
+
+
+@torch.no_grad()
+def style_displacement(
+    base: Lead,
+    z: Float[Tensor, "clips latents d_latent"],
+    lengths: Int[Tensor, "clips"],
+    actions: Sequence[str],
+    seed: int,
+) -> Float[Tensor, "d_latent"]:
+    """delta: the mean over the actions of what clips add to the base's own motions of the same action."""
+    deltas = []
+    for action in dict.fromkeys(actions):
+        rows = [row for row, name in enumerate(actions) if name == action]
+        neutral = _mean_latent(base, *sample_neutral(base, [action] * SAMPLES, seed + 1))
+        deltas.append(_mean_latent(base, z[rows], lengths[rows]) - neutral)
+    return torch.stack(deltas).mean(dim=0)
+
+
+def without_travel(
+    base: Lead,
+    delta: Float[Tensor, "d_latent"],
+    z: Float[Tensor, "clips latents d_latent"],
+    lengths: Int[Tensor, "clips"],
+) -> Float[Tensor, "d_latent"]:
+    """The nearest direction that leaves the root's mean velocity and turning as they are, to first order.
+
+    delta - A^+ A delta, where A is the gradient of the decoded velocities' means by a shift of all latents.  Each row
+    of A is computed by one thread, so the result does not depend on the number of threads.
+    """
+    shift = torch.zeros_like(delta, requires_grad=True)
+    some = slice(None, None, -(-len(z) // MAX_PROBED))
+    z, lengths = z[some], lengths[some]
+    with torch.enable_grad(), side_by_side(torch.get_num_threads()) as each:
+        features = base.vae.decode((z + shift) / base.vae.latent_scale, lengths)
+        mask = lengths_to_mask(lengths, features.shape[1])
+        means = [masked_mean(features[..., number : number + 1], mask) for number in ROOT_VELOCITY]
+        a = torch.stack(each(lambda mean: torch.autograd.grad(mean, shift, retain_graph=True)[0], means))
+    travel: Tensor = torch.linalg.pinv(a) @ a @ delta
+    return delta - travel
+
+
+@torch.no_grad()
+def sample_neutral(
+    base: Lead, actions: Sequence[str], seed: int
+) -> tuple[Float[Tensor, "actions latents d_latent"], Int[Tensor, "actions"]]:
+    """Latents and lengths of "a person <action> normally", one an action, zero past each end."""
+    seconds = np.random.default_rng(seed).uniform(*SAMPLE_SECONDS, len(actions))
+    lengths = torch.tensor([int(n * base.skeleton.fps) // UNIT * UNIT for n in seconds], device=base.device)
+    text = base.encode_text([action_to_caption(action, NEUTRAL) for action in actions])
+    latents = int(base.vae.latent_lengths(lengths).max())
+
+    def sample_from(start: int) -> Float[Tensor, "part latents d_latent"]:
+        part = slice(start, start + SAMPLE_BATCH)
+        with torch.autocast(base.device.type, torch.bfloat16):  # exact enough for a mean, in half the time
+            z = base.sample(text[part], lengths[part], base.noise(lengths[part], seed, start))
+        return pad(z, (0, 0, 0, latents - z.shape[1]))
+
+    with side_by_side(2) as each:
+        return torch.cat(each(sample_from, range(0, len(actions), SAMPLE_BATCH))), lengths
+
+
+def _mean_latent(
+    base: Lead, z: Float[Tensor, "clips latents d_latent"], lengths: Int[Tensor, "clips"]
+) -> Float[Tensor, "d_latent"]:
+    """The mean over the latents of all clips, without padding."""
+    mask = base.projector.mask(lengths, z.shape[1])[..., None]
+    total: Tensor = (z * mask).sum(dim=(0, 1))
+    return total / mask.sum()

@@ -1,0 +1,112 @@
+import pytest
+import torch
+from walks import walking
+
+from concepts import StyleSchedule
+from inversion.encoded_clips import encode_clips
+from inversion.style_direction import (
+    MAX_PROBED,
+    SAMPLES,
+    sample_neutral,
+    style_displacement,
+    without_travel,
+)
+from inversion.training_set import build_training_set
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return [walking(2.0), walking(3.0, seed=1)]
+
+
+@pytest.fixture(scope="module")
+def encoded(tiny_base, clips):
+    return encode_clips(tiny_base, clips, ["a person runs", "a person runs"])
+
+
+PLAIN = StyleSchedule(direction_scale=1.0, direction_share_seen=0.25)
+
+
+def build(base, encoded, kind="style", schedule=PLAIN, adapter=False):
+    return build_training_set(base, encoded, kind, schedule, adapter, 0)
+
+
+def test_a_style_is_trained_on_its_clips_less_the_direction(tiny_base, encoded):
+    training = build(tiny_base, encoded)
+    z, lengths = encoded.z, encoded.lengths
+    assert len(training.z) == len(training.prompts) == 2
+    torch.testing.assert_close(training.z + training.direction, z)
+    delta = style_displacement(tiny_base, z, lengths, encoded.actions, 0)
+    torch.testing.assert_close(training.direction, without_travel(tiny_base, delta, z, lengths))
+    assert training.prompts[0][0] == "a person runs in {} style"
+
+
+def test_where_a_part_of_the_direction_acts_the_rest_remains_to_be_learned(tiny_base, encoded):
+    whole, part = (build(tiny_base, encoded, adapter=adapter) for adapter in (False, True))
+    torch.testing.assert_close(part.direction, whole.direction)
+    torch.testing.assert_close(part.z, whole.z + 0.75 * whole.direction)
+
+
+@pytest.mark.parametrize("kind", ["action", "style"])
+def test_actions_and_styles_without_a_direction_are_trained_on_their_clips(tiny_base, encoded, kind):
+    training = build(tiny_base, encoded, kind, None)
+    assert (len(training.z), training.direction) == (2, None)
+    assert torch.equal(training.z, encoded.z)
+
+
+def test_the_displacement_is_what_clips_add_to_the_bases_own_motions(tiny_base):
+    own, lengths = sample_neutral(tiny_base, ["runs"] * SAMPLES, seed=1)
+    shift = torch.arange(8.0)
+    delta = style_displacement(tiny_base, own + shift, lengths, ["runs"] * SAMPLES, seed=0)
+    torch.testing.assert_close(delta, shift, atol=1e-4, rtol=0)
+
+
+def test_without_travel_a_direction_moves_nobody(tiny_base, encoded):
+    z, lengths = encoded.z, encoded.lengths
+    delta = torch.linspace(-1, 1, 8)
+    still = without_travel(tiny_base, delta, z, lengths)
+    assert 0.1 < still.norm() / delta.norm() < 1.0
+    torch.testing.assert_close(without_travel(tiny_base, still, z, lengths), still, atol=1e-4, rtol=1e-4)
+
+    def velocities(shift):
+        rows = zip(tiny_base.vae.decode((z + shift) / tiny_base.vae.latent_scale, lengths), lengths, strict=True)
+        return torch.cat([row[:frames, :3] for row, frames in rows]).mean(dim=0)
+
+    with torch.no_grad():
+        plain, along, across = (velocities(1e-2 * shift) for shift in (0 * delta, delta, still))
+    assert (across - plain).abs().max() < 0.05 * (along - plain).abs().max()
+
+
+def test_without_travel_does_not_depend_on_the_threads(base, set_threads):
+    z, lengths = base.encode_motion([walking(6.0, seed=seed) for seed in range(6)])
+    found = []
+    for threads in (1, 2, 3):
+        set_threads(threads)
+        found.append(without_travel(base, torch.linspace(-1, 1, z.shape[-1]), z, lengths))
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+
+
+def test_of_many_clips_only_some_are_decoded_for_travel(tiny_base, clips, monkeypatch):
+    z, lengths = tiny_base.encode_motion(clips[:1])
+    delta, seen, decode = torch.linspace(-1, 1, 8), [], tiny_base.vae.decode
+    alone = without_travel(tiny_base, delta, z, lengths)
+    monkeypatch.setattr(tiny_base.vae, "decode", lambda z, lengths: seen.append(len(z)) or decode(z, lengths))
+    many = without_travel(tiny_base, delta, z.expand(100, -1, -1), lengths.expand(100))
+    assert seen[0] <= MAX_PROBED
+    torch.testing.assert_close(many, alone, atol=1e-4, rtol=1e-4)
+
+
+def test_padding_does_not_count_in_the_displacement(tiny_base, encoded):
+    far = encoded.z.clone()
+    far[0, encoded.latents[0] :] = 1e3
+    assert encoded.latents[0] < encoded.z.shape[1] and not torch.equal(far, encoded.z)
+    torch.testing.assert_close(
+        *(style_displacement(tiny_base, z, encoded.lengths, ["runs", "runs"], 0) for z in (encoded.z, far))
+    )
+
+
+def test_batches_are_of_all_clips_and_of_one_template(tiny_base, encoded):
+    training = build(tiny_base, encoded)
+    batch = training.draw(tiny_base.config.diffusion.steps, 40, torch.Generator().manual_seed(0))
+    assert len(batch.z) == len(batch.prompts) == 40 and set(batch.lengths.tolist()) == set(training.lengths.tolist())
+    assert len(set(batch.prompts)) == 1 and batch.prompts[0] in training.prompts[0]
