@@ -1,22 +1,26 @@
 """LEAD: text to motion through a realigned latent space (arXiv 2410.14508).
 
-`Lead` is imported when it is first used, so that reading and writing motion needs no torch.
+Names are imported when they are first used: reading and writing motion needs no torch, and a `--help` no NumPy.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lead.errors import LeadError
-from lead.motion import Motion, MotionError
+from lead.motion.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from lead.errors import LeadError
     from lead.model import Lead
+    from lead.motion.errors import MotionError
+    from lead.motion.motion import Motion
 
 __all__ = ["Lead", "LeadError", "Motion", "MotionError"]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "Lead":
-        from lead.model import Lead
-
-        return Lead
-    raise AttributeError(f"module 'lead' has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Lead": "lead.model",
+        "LeadError": "lead.errors",
+        "Motion": "lead.motion.motion",
+        "MotionError": "lead.motion.errors",
+    },
+)

@@ -15,10 +15,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lead.choices import Sampler as Sampler
 from lead.errors import LeadError
 
 CLEAN = -1
-Sampler = Literal["ddim", "dpm++"]
 
 
 @dataclass(frozen=True)

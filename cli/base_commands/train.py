@@ -14,7 +14,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.console import STOPPED, Device, Json, Seed, UsageError, command, existing, resolve_device, say, table
+from cli.command import STOPPED, command
+from cli.console import echo, print_table
+from cli.errors import UsageError
+from cli.options import Device, Json, Seed, require_path, resolve_device
 
 PARTS = {
     "text": "text", "vae": "vae", "decoder": "decoder", "diffusion": "denoiser", "projector": "projector",
@@ -102,7 +105,7 @@ def train(
     lead train text data/ --output mld/ --preset mld --weights ViT-L-14.pt
     torchrun --nproc-per-node 8 --no-python lead train vae data/ --output run/
     """
-    existing(data, "DATA")
+    require_path(data, "DATA")
     given: dict[str, Any] = {"steps": steps, "batch": batch, "accumulate": accumulate, "lr": lr, "seed": seed}
     given |= {"precision": precision and precision.value}
     options = {name: value for name, value in given.items() if value is not None}
@@ -112,7 +115,7 @@ def train(
     for name in _stages(preset) if stage is Stage.all else (stage.value,):
         if stage is Stage.all and not restart and _is_finished(output, name):
             if not as_json:
-                say(f"{name}: finished before, {output / PARTS[name]}.safetensors")
+                echo(f"{name}: finished before, {output / PARTS[name]}.safetensors")
         elif stage is Stage.all or processes > 1:
             kept = {k: v for k, v in options.items() if not (k == "accumulate" and name in WHOLE_BATCH)}
             flags = {**kept, "preset": preset.value, "device": where, "output": output}
@@ -128,9 +131,9 @@ def train(
              ", ".join(f"{key.removeprefix('val_')} {value:.4g}" for key, value in row["val"].items()))
             for row in rows
         ]  # fmt: skip
-        table(shown, ("stage", "file", "minutes", "peak GB", "best on val"))
+        print_table(shown, ("stage", "file", "minutes", "peak GB", "best on val"))
         if stage is Stage.all:
-            say(f"next: lead assemble {data} {output} my-base.safetensors --name my-base")
+            echo(f"next: lead assemble {data} {output} my-base.safetensors --name my-base")
     return {"stages": rows} if stage is Stage.all else rows[0]
 
 

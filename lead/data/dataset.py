@@ -44,7 +44,7 @@ from lead.motion.processing.style_augment import (
     wild,
     with_upper_body,
 )
-from lead.motion.read import READS
+from lead.motion.suffixes import READS
 from lead.motion.skeleton import HUMANML3D
 
 log = logging.getLogger(__name__)

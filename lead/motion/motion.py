@@ -24,12 +24,11 @@ from lead.motion.read_options import ReadOptions
 from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
 from lead.motion.rigs.rig import Rig
 from lead.motion.skeleton import FPS, HUMANML3D, KIT, Skeleton
+from lead.motion.suffixes import WRITES
 
 MAX_METRES = 1e5
 MAX_RESAMPLED = 1 << 20
 """Frames that a clip may become at another rate: 14 hours at 20 fps."""
-WRITES = (".bvh", ".glb", ".npz", ".npy")
-"""The suffixes that `Motion.save` writes."""
 
 
 @dataclass(frozen=True, eq=False)

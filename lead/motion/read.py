@@ -28,6 +28,7 @@ from lead.motion.rigs.leading_tpose import SPAN, count_lead_in, rest_turns
 from lead.motion.rigs.rig import Rig, read_rig
 from lead.motion.rigs.units import UP_TO_WORLD
 from lead.motion.skeleton import FPS, HUMANML3D, KIT
+from lead.motion.suffixes import READS
 
 MAX_ARRAY_BYTES = 1 << 29
 """Of one array in memory; 512 MiB are over four hours of AMASS at 120 fps in single precision."""
@@ -136,10 +137,6 @@ _READERS = {
     ".bvh": _read_rigged, ".npz": _read_npz, ".npy": _read_npy, ".glb": _read_rigged, ".gltf": _read_rigged,
     ".fbx": _read_rigged,
 }  # fmt: skip
-READS = tuple(_READERS)
-"""The suffixes that are read."""
-SKELETONS = tuple(suffix for suffix, reader in _READERS.items() if reader is _read_rigged)
-"""Those of files that hold a skeleton."""
 LEAD_IN = "of a T-pose or rest pose at the start cut"
 """How a clip's note of that ends."""
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")

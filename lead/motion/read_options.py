@@ -6,13 +6,15 @@ Knows nothing of the files: each reader takes what concerns it.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from lead.motion.errors import MotionError
-from lead.motion.skeleton import JOINTS
 
-UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
+LengthUnit = Literal["m", "cm", "mm", "inch"]
+UNITS: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
 """Meters in a unit that can be named."""
-UPS = ("X", "Y", "Z")
+UpAxis = Literal["X", "Y", "Z"]
+UPS = get_args(UpAxis)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class ReadOptions:
     """Whether a T-pose or rest pose at the start is cut."""
 
     def __post_init__(self) -> None:
+        from lead.motion.skeleton import JOINTS  # here, so that the command line can offer the choices without NumPy
+
         if self.fps is not None and not (math.isfinite(self.fps) and 0.1 <= self.fps <= 10000):
             raise MotionError(f"{self.fps} frames a second; expected 0.1 to 10000.")
         if self.unit is not None and self.unit not in UNITS:
