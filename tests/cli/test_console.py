@@ -1,6 +1,5 @@
 """What commands print, whatever they print to: narrow terminals, other encodings, nobody."""
 
-import gc
 import json
 import os
 import re
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import command, console
+from cli import console
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["plain", "über 走る", os.fsdecode(b"of no encoding \xff")]
@@ -95,24 +94,3 @@ def test_a_table_that_is_too_wide_becomes_lines_of_names_and_values(
     assert "figure-8" not in said
     console.print_table([("a", "long " * 30)], ("name", "text"))
     assert "name" in capsys.readouterr().out.splitlines()[1]  # one long text is folded
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
-)
-def test_a_script_has_threads_sleep_and_seldom_searches_for_garbage(monkeypatch, given, expected) -> None:
-    monkeypatch.setattr(os, "environ", dict(given))
-    before, seen = gc.get_threshold(), []
-
-    def app() -> None:
-        seen.append((os.environ.get("GOMP_SPINCOUNT"), gc.get_threshold()))
-        raise SystemExit(3)
-
-    try:
-        with pytest.raises(SystemExit, match="3"):
-            command.run_script(app)
-        assert seen == [(expected, command.RARELY)] and gc.get_freeze_count()
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()

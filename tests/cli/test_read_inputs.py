@@ -48,7 +48,8 @@ def test_many_clips_take_the_memory_of_one(crowd: Path) -> None:
     tracemalloc.start()
     try:
         heard: list[tuple[int, int]] = []
-        read = sum(1 for _ in iterate_clips(list_clips([crowd]), lambda line: None, progress=lambda *at: heard.append(at)))
+        clips = iterate_clips(list_clips([crowd]), lambda line: None, progress=lambda *at: heard.append(at))
+        read = sum(1 for _ in clips)
         assert tracemalloc.get_traced_memory()[1] < 2 << 20  # all of them have 8 MB
     finally:
         tracemalloc.stop()

@@ -108,7 +108,7 @@ def test_a_folder_of_all_kinds_is_read_and_what_is_passed_over_is_said(mixed: Pa
     assert len(motions) == 6
     assert len([line for line in said if line.startswith("passed over")]) == 3
     with pytest.raises(UsageError, match=r"--strict: .*broken.bvh: no MOTION section"):
-        read_clips([mixed], said.append, strict=True)
+        read_clips([mixed], said.append, ReadingOptions(strict=True))
 
 
 def test_what_was_corrected_is_said(mixed: Path) -> None:
