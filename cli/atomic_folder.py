@@ -9,7 +9,6 @@ a network disk each machine may keep locks to itself, so the folder of another m
 import os
 import platform
 import re
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -58,7 +57,7 @@ def _hidden_folder(output: Path) -> Iterator[Path]:
     """A hidden folder of this process, with its lock held."""
     from concepts.lock import locked
 
-    folder = output / f"{PREFIX}-{_host()}-{secrets.token_hex(6)}"
+    folder = output / f"{PREFIX}-{_host()}-{os.urandom(6).hex()}"
     lock = folder.with_name(f"{folder.name}.lock")
     with locked(lock, keep=False, needed=False):  # without locks no process removes the folder
         try:

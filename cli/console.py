@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +20,7 @@ FOLDED = 20
 """Characters a line that a table's widest column is folded to at the least."""
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Moves a progress bar; called with the steps done and the steps in all."""
 

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from cli.atomic_folder import check_writable
 from cli.errors import UsageError
@@ -28,7 +28,7 @@ class Destination:
     """Whether a concept of the same name in the library is replaced."""
 
     @classmethod
-    def choose(cls, token: str, output: Path | None, replace: bool) -> Self:
+    def choose(cls, token: str, output: Path | None, replace: bool) -> "Destination":
         """The library or, where `output` is given, that file. Refuses before the work what cannot be saved after it."""
         from concepts import Library, token_slug
 
