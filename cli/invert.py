@@ -26,12 +26,12 @@ Teach a text-to-motion model a new word from a few clips, and make new motions w
 
 \b
 lead-invert check clips/
-lead-invert learn clips/ --token "<moonwalk>" --init "walks backward"
-lead-invert generate "a person turns around like <moonwalk>"
-lead-invert evaluate "<moonwalk>" --clips other-takes/
+lead-invert learn clips/ --token "<elderly>" --kind style
+lead-invert generate "a person walks in <elderly> style"
+lead-invert evaluate "<elderly>" --clips other-takes/
 lead-invert list
-lead-invert verify moonwalk.safetensors
-lead-invert card moonwalk.safetensors
+lead-invert verify elderly.safetensors
+lead-invert card elderly.safetensors
 lead-invert convert takes/ --to bvh,glb
 lead-invert view takes/
 """

@@ -85,7 +85,8 @@ def check(data: DataSet, as_json: Json = False) -> JsonObject:
             left_out = ", ".join(f"{count} {reason}" for reason, count in split.left_out.items())
             rows.append((name, split.listed, split.clips, split.captions, f"{split.hours:.2f}", left_out))
         print_table(rows, ("split", "listed", "clips", "captions", "hours", "left out"), title=f"{data}: {kind}")
-    report: JsonObject = {"data": str(data), "kind": kind, "splits": {name: asdict(split) for name, split in splits.items()}, "missing": missing}
+    splits_json = {name: asdict(split) for name, split in splits.items()}
+    report: JsonObject = {"data": str(data), "kind": kind, "splits": splits_json, "missing": missing}
     if missing and as_json:
         print_json(report)
         raise typer.Exit(1)

@@ -46,7 +46,7 @@ class SweepOptions(OptionGroup):
 @command
 def blend(
     first: Annotated[Path, typer.Argument(metavar="A", help="A concept file, or a word in the library.")],
-    second: Annotated[Path, typer.Argument(metavar="B", help="Another: both are manners, or both actions.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another: both are styles, or both actions.")],
     weight: Annotated[float, typer.Option(min=0.0, max=1.0, metavar="W", help="How much of B: 0 is A, 1 is B.")] = 0.5,
     token: NewToken = None,
     sweep: SweepOptions = SweepOptions(),
@@ -59,8 +59,8 @@ def blend(
 ) -> JsonObject:
     """Blend two learned words into a new one.
 
-    Both were learned on one base, and both are manners (styles, personas) or both actions; an action and a manner go
-    together in one prompt instead. A sweep shows the way from A to B, from equal noise.
+    Both were learned on one base. Both are styles (or personas), or both are actions; to have an action in a style,
+    name the two in one prompt instead. A sweep shows the way from A to B; all its motions start from equal noise.
 
     \b
     lead-invert blend "<elderly>" "<proud>" --weight .3
@@ -94,9 +94,9 @@ def negate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> JsonObject:
-    """Turn a learned manner into its opposite.
+    """Turn a learned style into its opposite.
 
-    What the manner adds to a motion is taken from it instead: who stooped stands upright.
+    What the style adds to a motion is subtracted instead: a person who stooped stands upright.
 
     \b
     lead-invert negate "<elderly>"

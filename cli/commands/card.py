@@ -30,8 +30,8 @@ def card(
 ) -> JsonObject:
     """Write a concept's card: a README in the form that concept hubs use.
 
-    It says what the word is, how it was made, its figures, its license and its recordings', its limits and how to use
-    it, all from the file itself; a preview picture is put beside it.
+    It says what the word is, how it was learned, its figures, its license and that of its recordings, its limits and
+    how to use it, all from the file itself. A preview picture is put beside it.
 
     \b
     lead-invert card elderly.safetensors

@@ -40,9 +40,9 @@ def describe(
 ) -> JsonObject:
     """Say what clips, or a learned word, are like.
 
-    The nearest words, captions and concepts by their similarity (1 is the same) where the base compares motion with
-    text, and whether a caption already does it: then you may not need a word. A concept is described by motions that
-    are generated with it.
+    Names the nearest words, captions and concepts by their similarity (1 is the same), measured where the base compares
+    motion with text. Says whether a caption already does it: then you may not need a word. A concept is described by
+    motions that are generated with it.
 
     \b
     lead-invert describe takes/

@@ -44,7 +44,7 @@ def evaluate(
 ) -> JsonObject:
     """Judge a learned word by clips that it was not learned from.
 
-    For each clip motions of its length are generated with the word and without. FID is given from 64 clips on.
+    For each clip, motions of its length are generated with the word and without it. FID is given from 64 clips on.
 
     \b
     lead-invert evaluate elderly.safetensors --clips other-takes/

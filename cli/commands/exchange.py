@@ -34,8 +34,8 @@ def export(
 ) -> JsonObject:
     """Write a word for another program.
 
-    Only the token's vectors go along. They mean something to programs whose text tower is the one that the word was
-    learned on: a word of a base with CLIP ViT-L/14 fits Stable Diffusion 1, one of the embedded base fits none.
+    Only the token embeddings are written. They mean something only to a program with the text tower that the word was
+    learned on: a word of a base with CLIP ViT-L/14 fits Stable Diffusion 1, a word of the embedded base fits none.
 
     \b
     lead-invert export "<elderly>" --to diffusers
@@ -78,8 +78,8 @@ def import_word(
 ) -> JsonObject:
     """Take over a word from another program's textual inversion file.
 
-    The base has to have the text tower that the word was learned on. The file does not tell which that was: what can
-    be checked is how many numbers a token has there.
+    The base has to have the text tower that the word was learned on. The file does not name it; only the numbers in a
+    token embedding can be checked.
 
     \b
     lead-invert import learned_embeds.safetensors --kind style --base clip-base.safetensors

@@ -100,18 +100,18 @@ def generate(
 ) -> JsonObject:
     """Generate motions from prompts.
 
-    Words in angle brackets are those of the files given with --concept, else those in the library. Each motion becomes
-    a file of each data format; views (a contact sheet, a page that plays, a video) show all of them, beside an exemplar
-    of each word.
+    A word in angle brackets is a concept's token. Concepts come from the files given with --concept, else from the
+    library. Each motion becomes a file of each data format. Views (a contact sheet, a page that plays, a video) show
+    all motions together, beside an exemplar of each concept.
 
-    With --prompts the motions go into shards, folders of 64 with an index.jsonl each; the same command goes on where it
-    was stopped, and a launcher's processes share the work.
+    With --prompts the motions go into shards: folders of 64, each with an index.jsonl. The same command goes on where
+    it was stopped, and a launcher's processes share the work.
 
     \b
-    lead-invert generate "a person walks in a circle"
+    lead-invert generate "a person waves"
     lead-invert generate "a person walks in <elderly> style" -n 4
     lead-invert generate "a person does <spin-kick>" --concept spin-kick.safetensors --rig my-character.bvh
-    lead-invert generate "a person waves" --seconds 6 --format bvh,html --output results
+    lead-invert generate "a person walks" --seconds 6 --format bvh,html --output results
     lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
     accelerate launch --multi_gpu --num_processes 2 --no_python lead-invert generate --prompts prompts.txt
     """

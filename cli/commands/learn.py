@@ -49,7 +49,7 @@ class LearnOptions(OptionGroup):
 
     kind: Annotated[
         Kind,
-        typer.Option(help="What the word stands for: a thing that is done, a way to do it, a person's manner."),
+        typer.Option(help="What the word stands for: a thing that is done, a way to do it, a person's way of moving."),
     ] = "style"
     quality: Annotated[
         Quality, typer.Option(help="How long to search: fast takes seconds and has no report at the end.")
@@ -126,13 +126,13 @@ def learn(
     """Learn a new word from 1 to 30 clips.
 
     All clips show the same action, style or person. They may be BVH, FBX or glTF files of any humanoid rig, AMASS
-    or SMPL .npz files, or arrays of joints; `lead-invert check` says how they are read. The result is a small file in
-    the library, where `generate` finds it when a prompt names it; -o writes a file of your choice instead. What a clip
-    shows is recognized, or read from --captions, captions.jsonl in the clips' folder, or a .txt beside each clip.
-    Ctrl-C keeps the best word so far; after a crash the same command goes on where it was.
+    or SMPL .npz files, or arrays of joints; `lead-invert check` says how they are read. The result is a small concept
+    file in the library, where `generate` finds it when a prompt names its token; -o writes a file of your choice
+    instead. What a clip shows is recognized, or read from --captions, captions.jsonl in the clips' folder, or a .txt
+    beside each clip. Ctrl-C keeps the best concept so far; after a crash the same command goes on where it was.
 
-    With --each, folders that fail do not stop the others, and words that are there already are not learned again; when
-    it was stopped, the same command goes on, and a launcher's processes share the folders.
+    With --each, a folder that fails does not stop the others, and words that are there already are not learned again.
+    After a stop the same command goes on, and a launcher's processes share the folders.
 
     \b
     lead-invert learn takes/ --token "<elderly>" --kind style

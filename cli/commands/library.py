@@ -163,7 +163,7 @@ def rename(
 ) -> JsonObject:
     """Give a word in the library another name.
 
-    It is written into the word's file too: from then on prompts name the word so. A name that is taken is refused.
+    The name is written into the word's file too, and prompts then use it. A name that is taken is refused.
 
     \b
     lead-invert rename limp old-limp

@@ -43,7 +43,7 @@ def push(
 ) -> JsonObject:
     """Give a concept file to others: on a model hub, or in any folder.
 
-    What would go is shown, to the byte, and sent when you say yes. On the hub the repository is made if there is
+    What would be sent is shown, to the byte, and sent when you say yes. On the hub the repository is made if there is
     none, private unless --public, and each push is a commit; log in once with `hf auth login`.
 
     \b
@@ -83,8 +83,8 @@ def pull(
 ) -> JsonObject:
     """Get concept files from others into the library.
 
-    What comes is verified in a temporary place before it is added: all of it or, where a file is faulty or a name
-    is taken, none. Nothing in a concept file is ever run.
+    The files are verified in a temporary place before they are added: all of them or, where one is faulty or a name is
+    taken, none. Nothing in a concept file is ever run.
 
     \b
     lead-invert pull hf://me/elderly

@@ -18,8 +18,8 @@ Shapes = dict[str, list[int]]
 def show(file: FileOrToken, as_json: Json = False) -> JsonObject:
     """Show what a concept file holds.
 
-    The word, its base model, how and from what it was learned. The file is verified while it is read; nothing
-    in it is ever run.
+    Its token, its base model, how and from what it was learned. The file is verified while it is read; nothing in it is
+    ever run.
 
     \b
     lead-invert show "<elderly>"

@@ -64,7 +64,7 @@ class IndexLine(TypedDict):
     """A motion in a shard's index."""
 
     prompt: str
-    seconds: float
+    seconds: int | float
     seed: int
     words: dict[str, str]
     """Token -> sha256 of the concept file."""

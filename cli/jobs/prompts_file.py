@@ -2,7 +2,7 @@
 
 A line is a prompt, or a JSON object with "prompt" and, where they differ from the command's, "seconds" and "seed":
 
-    a person walks in a circle
+    a person walks
     {"prompt": "a person waves", "seconds": 6.0, "seed": 17}
 
 Empty lines are passed over. An error names the file and the line. Knows no base model.
@@ -27,7 +27,8 @@ class Job:
     """One motion to generate."""
 
     prompt: str
-    seconds: float
+    seconds: int | float
+    """As the file has it, so that an index repeats it."""
     seed: int
     """The seed with which `generate PROMPT --seed` makes this motion alone."""
     place: str
@@ -64,7 +65,7 @@ class Fields(TypedDict):
     """What a line states."""
 
     prompt: str
-    seconds: NotRequired[float]
+    seconds: NotRequired[int | float]
     seed: NotRequired[int]
 
 
