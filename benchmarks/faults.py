@@ -245,7 +245,8 @@ def train(data: Path, run: Path) -> None:
     """A tiny stage with the errors and the Ctrl-C of `lead train`."""
     import typer
 
-    from cli.console import Json, command
+    from cli.command import command
+    from cli.options import Json
 
     app = typer.Typer(pretty_exceptions_enable=False)
 

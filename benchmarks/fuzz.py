@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fuzz_targets import ROOT, TARGETS, Target
-from cli.console import user_errors
+from cli.errors import user_errors
 
 SECONDS, PATIENCE = 10.0, 180.0
 """Processor time for one input; time until a silent worker is killed."""

@@ -1,30 +1,29 @@
-"""Files that appear in a folder all together, or not at all.
+"""Atomic folders: the files of a command appear in its output folder all together, or not at all.
 
-They are written into a hidden folder inside the output folder and moved into place at the end, so that a failure
-leaves neither half a file nor half a set. What a killed process left is taken away by the next that writes there. Whose
-process lives is told by a lock file beside each hidden folder: the system gives a lock back when its process ends,
-however it ends. On a network disk that keeps locks to each machine, another machine's folder is left alone for a day.
+The files are written into a hidden folder inside the output folder, and moved into place at the end. A failure leaves
+neither half a file nor half a set. The next process that writes there removes what a killed process left. A lock file
+beside each hidden folder tells whether its process lives: the system frees a lock when the process ends, in any way. On
+a network disk each machine may keep locks to itself, so the folder of another machine is left alone for a day.
 """
 
 import os
 import platform
 import re
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cli.console import UsageError
+from cli.errors import UsageError
 
 PREFIX = ".lead-invert"
 FOREIGN_SECONDS = 86_400.0
-"""A lock that looks free and is another machine's counts as left behind when it is as old as this."""
+"""The age from which the free lock of another machine counts as left behind."""
 
 
 def check_writable(output: Path, option: str = "--output") -> None:
-    """UsageError where a folder cannot be made or written into: before the work, not after it."""
+    """UsageError where a folder cannot be made or written into. Call it before the work."""
     place = output
     while not place.exists() and place != place.parent:
         place = place.parent
@@ -36,31 +35,31 @@ def check_writable(output: Path, option: str = "--output") -> None:
 
 @contextmanager
 def atomic_folder(output: Path) -> Iterator[Path]:
-    """A folder to write into, whose files are moved to `output` after the block, and lost if it fails."""
+    """A folder to write into. Its files are moved to `output` after the block; if the block fails, they are removed."""
     check_writable(output)
-    made_folder = not output.exists()
+    is_new = not output.exists()
     output.mkdir(parents=True, exist_ok=True)
     try:
-        _sweep(output)
-        with _own_folder(output) as folder:
+        _remove_leftovers(output)
+        with _hidden_folder(output) as folder:
             yield folder
             for path in sorted(folder.iterdir()):
                 os.replace(path, output / path.name)
     except BaseException:
-        if made_folder:
-            with suppress(OSError):  # somebody else has put something there
+        if is_new:
+            with suppress(OSError):  # another process has written there
                 output.rmdir()
         raise
 
 
 @contextmanager
-def _own_folder(output: Path) -> Iterator[Path]:
-    """A hidden folder of this process, its lock held."""
+def _hidden_folder(output: Path) -> Iterator[Path]:
+    """A hidden folder of this process, with its lock held."""
     from concepts.lock import hold_lock
 
-    folder = output / f"{PREFIX}-{_host()}-{secrets.token_hex(6)}"
+    folder = output / f"{PREFIX}-{_host()}-{os.urandom(6).hex()}"
     lock = folder.with_name(f"{folder.name}.lock")
-    with hold_lock(lock, keep=False, needed=False):  # without, nobody takes the folder away: nobody knows whether we live
+    with hold_lock(lock, keep=False, needed=False):  # without locks no process removes the folder
         try:
             folder.mkdir()
             yield folder
@@ -68,13 +67,13 @@ def _own_folder(output: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sweep(output: Path) -> None:
-    """Take away the hidden folders of processes that have ended."""
+def _remove_leftovers(output: Path) -> None:
+    """Remove the hidden folders of processes that have ended."""
     from concepts import ConceptError
     from concepts.lock import hold_lock
 
     for lock in output.glob(f"{PREFIX}-*.lock"):
-        with suppress(ConceptError, OSError):  # its process lives, or took it away itself
+        with suppress(ConceptError, OSError):  # its process lives, or has removed it
             ours = lock.name.startswith(f"{PREFIX}-{_host()}-")
             if ours or time.time() - lock.stat().st_mtime > FOREIGN_SECONDS:
                 with hold_lock(lock, patience=0.0, keep=False):

@@ -1,44 +1,52 @@
-"""What `learn` is told by people and puts into a concept: whose recordings, under which terms, by whom; a picture."""
+"""What people state about a concept when they teach it: whose recordings, under which license, by whom."""
 
 import dataclasses
 import datetime
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.command import OptionGroup
 from cli.console import warn
 
 if TYPE_CHECKING:
     from concepts import Concept
     from concepts.provenance import Credits
 
-License = Annotated[
-    str | None, typer.Option("--license", metavar="TEXT", help='License of the recordings, as "CC BY 4.0".')
-]
-Source = Annotated[
-    str, typer.Option(metavar="TEXT", help="Whose recordings: a data set's or a performer's name, or a web address.")
-]
-Author = Annotated[str, typer.Option(metavar="TEXT", help="Who teaches the word, as others shall read it.")]
-Description = Annotated[str, typer.Option(metavar="TEXT", help="What others should know of the word.")]
+
+@dataclass(frozen=True)
+class CreditOptions(OptionGroup):
+    """The license and source of the recordings; the author and description of the concept."""
+
+    license: Annotated[
+        str | None, typer.Option("--license", metavar="TEXT", help='License of the recordings, as "CC BY 4.0".')
+    ] = None
+    source: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="Whose recordings: a data set's or a performer's name, or a web address."),
+    ] = ""
+    author: Annotated[str, typer.Option(metavar="TEXT", help="Who teaches the word, as others shall read it.")] = ""
+    description: Annotated[str, typer.Option(metavar="TEXT", help="What others should know of the word.")] = ""
+
+    def to_credits(self, ask: bool) -> "Credits":
+        """The credits as stated. Where no license is stated: with `ask`, ask on a terminal; warn if there is none."""
+        from concepts.provenance import Credits
+
+        credits = Credits(self.license or "", self.source, self.author, self.description)
+        if self.license is None and ask and sys.stdin.isatty() and sys.stderr.isatty():
+            question = 'License of the recordings, as "CC BY 4.0" (Enter: not stated)'
+            answer = typer.prompt(question, default="", show_default=False, err=True)
+            credits = dataclasses.replace(credits, license=answer)
+        if not credits.license:
+            problem = "no license of the recordings is stated: others cannot know whether they may use the word"
+            warn(f"{problem}; add --license")
+        return credits
 
 
-def stated_credits(license: str | None, source: str, author: str, description: str, ask: bool) -> "Credits":
-    """The credits as the options state them; a license that is not stated is asked for on a terminal, else missed."""
-    from concepts.provenance import Credits
-
-    stated = Credits(license or "", source, author, description)
-    if license is None and ask and sys.stdin.isatty() and sys.stderr.isatty():
-        question = 'License of the recordings, as "CC BY 4.0" (Enter: not stated)'
-        said = typer.prompt(question, default="", show_default=False, err=True)
-        stated = dataclasses.replace(stated, license=said)
-    if not stated.license:
-        warn("no license of the recordings is stated: others cannot know whether they may use the word; add --license")
-    return stated
-
-
-def credited(concept: "Concept", credits: "Credits") -> "Concept":
-    """A learned concept with its credits, the day, and a small picture of its preview."""
+def add_credits(concept: "Concept", credits: "Credits") -> "Concept":
+    """A learned concept with its credits, today's date, and a small picture of its preview."""
     from concepts.thumbnail import png_to_thumbnail
     from lead.motion.motion import Motion
     from lead.motion.render.sheets import thumbnail
@@ -50,8 +58,8 @@ def credited(concept: "Concept", credits: "Credits") -> "Concept":
     )
 
 
-def terms(concept: "Concept") -> str:
-    """The word's license, and what follows where it is non-commercial."""
+def describe_license(concept: "Concept") -> str:
+    """A sentence with the concept's license, and what follows where it is non-commercial."""
     from concepts.provenance import is_noncommercial
 
     if not is_noncommercial(concept.license):

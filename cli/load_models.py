@@ -1,83 +1,58 @@
-"""Bases and concepts as the commands of `lead-invert` take them: options, loading, and whether they fit."""
+"""Bases and concepts as the commands of `lead-invert` load them, and whether they fit each other."""
 
 import difflib
-from collections.abc import Sequence
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from cli.console import UsageError, existing, resolve_device, warn, working
+from cli.console import spinner, warn
+from cli.errors import UsageError
+from cli.options import require_path, resolve_device
 
 if TYPE_CHECKING:
     import numpy as np
+    from jaxtyping import Float
 
-    from concepts import Concept
-    from concepts.library import Library
+    from concepts import Concept, Library
+    from lead import Lead, Motion
+
+
+def load_base(path: Path | None, device: str) -> "Lead":
+    """The base model at a path, or the embedded one."""
     from lead import Lead
-    from lead.motion.motion import Motion
 
-
-class Kind(StrEnum):
-    action = "action"
-    style = "style"
-    persona = "persona"
-
-
-Base = Annotated[Path | None, typer.Option(metavar="PATH", help="Another base model (default: the embedded one).")]
-AllowBaseMismatch = Annotated[
-    bool,
-    typer.Option(
-        "--allow-base-mismatch",
-        help="Use a word of another base that has the same text tower, without what belongs to other parts.",
-    ),
-]
-Captions = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="What each clip shows: a captions.jsonl (default: what lies beside the clips).",
-    ),
-]
-
-
-def load_concept(path: Path) -> "Concept":
-    from concepts import Concept
-
-    return Concept.load(concept_file(path))
+    with spinner("loading the base model"):
+        return Lead.load(path and require_path(path, "--base"), device=resolve_device(device))
 
 
 def is_token(place: Path) -> bool:
-    """Whether a concept was given by its token, not as a file."""
+    """Whether a concept is given by its token, not as a file."""
     return str(place).startswith("<")
 
 
-def concept_file(place: Path) -> Path:
-    """A concept's file, given as such or by the token of a word in the library."""
+def find_concept(place: Path) -> Path:
+    """A concept's file, given as such or by the token of a concept in the library."""
     if not is_token(place):
-        return existing(place, "a concept")
-    from concepts.library import Library
+        return require_path(place, "a concept")
+    from concepts import Library
 
     return Library().locate(str(place))
 
 
-def preview(concept: "Concept", name: str = "") -> "Motion | None":
-    """The motion in a concept's file; None where there is none, or one on another skeleton than ours."""
-    from lead.motion.motion import Motion
-    from lead.motion.skeleton import JOINTS
+def load_concept(place: Path) -> "Concept":
+    """A concept from its file or, by its token, from the library."""
+    from concepts import Concept
 
-    joints = concept.tensors.get("preview.joints")
-    return None if joints is None or joints.shape[1] != len(JOINTS) else Motion(joints, concept.fps, name=name)
+    return Concept.load(find_concept(place))
 
 
-def words_for(prompts: Sequence[str], files: Sequence[Path]) -> "dict[Path, Concept]":
-    """The concepts in files, and for what else the prompts name, the library's."""
-    from concepts.library import Library
+def load_concepts_for(prompts: Sequence[str], files: Sequence[Path]) -> "dict[Path, Concept]":
+    """The concepts in `files`, and those in the library that the prompts name beside them, by their files."""
+    from concepts import Library
     from concepts.text import TOKEN
     from lead.text.prompts import find_tokens
 
-    concepts = {path: load_concept(path) for path in map(concept_file, files)}
+    concepts = {path: load_concept(path) for path in map(find_concept, files)}
     library, loaded = Library(), {concept.token for concept in concepts.values()}
     for prompt in prompts:
         for token in find_tokens(prompt):
@@ -85,53 +60,32 @@ def words_for(prompts: Sequence[str], files: Sequence[Path]) -> "dict[Path, Conc
                 continue
             path = library.find(token) if TOKEN.fullmatch(token) else None
             if path is None:
-                raise UsageError(_unknown(prompt, token, loaded, library))
+                raise UsageError(_unknown_token(prompt, token, loaded, library))
             concepts[path] = library.load(token)
             loaded.add(token)
     return concepts
 
 
-def _unknown(prompt: str, token: str, loaded: set[str], library: "Library") -> str:
-    """What to do about a prompt's word that is nowhere."""
+def _unknown_token(prompt: str, token: str, loaded: set[str], library: "Library") -> str:
+    """The message for a token in a prompt that no concept has."""
     given = f"given with --concept: {', '.join(sorted(loaded))}; " if loaded else ""
     near = difflib.get_close_matches(token, {*loaded, *library}, n=3)
     advice = f"did you mean {' or '.join(near)}?" if near else "give its file with --concept, or learn it"
     return f"the prompt {prompt!r} names {token}, which is not known; {given}the library: {library.offer()}; {advice}"
 
 
-def load_base(path: Path | None, device: str) -> "Lead":
-    from lead import Lead
-
-    with working("loading the base model"):
-        return Lead.load(path and existing(path, "--base"), device=resolve_device(device))
-
-
-def condition(concept: "Concept", model: "Lead") -> "np.ndarray":
-    """The base's text condition of the probe prompt; ConceptError where the word has not the base's sizes."""
-    from concepts import ConceptError
-    from lead.errors import LeadError
-
-    direction, d_latent = concept.tensors.get("direction"), model.config.vae.d_latent
-    if direction is not None and direction.size != d_latent:
-        raise ConceptError(f"its direction has {direction.size} numbers, this base's latents have {d_latent}")
-    try:
-        return model.encode_text([concept.probe_prompt], words=concept.words).cpu().numpy()
-    except LeadError as error:
-        raise ConceptError(str(error)) from None
-
-
 def check_base(concept: "Concept", path: Path, model: "Lead", allow_mismatch: bool = False) -> "Concept":
-    """The concept as this base can use it; ConceptError where the word means nothing to it, or other parts differ.
+    """The concept as this base can use it; ConceptError where it means nothing to the base, or other parts differ.
 
-    With `allow_mismatch` parts other than the text tower may differ, with a warning; what of the word would mean
-    nothing there is left out.
+    With `allow_mismatch` parts other than the text tower may differ, with a warning; the tensors that would mean
+    nothing there are left out.
     """
     from concepts import ConceptError
 
     try:
         differences = concept.check_base(model.fingerprints, model.name)
         fitted = concept.fit_to_base(model.fingerprints)
-        concept.check_probe(condition(fitted, model))
+        concept.check_probe(encode_probe(fitted, model))
         if differences and not allow_mismatch:
             raise ConceptError(
                 f"{'; '.join(differences)}. The text tower, which has to be the same, is: "
@@ -144,3 +98,38 @@ def check_base(concept: "Concept", path: Path, model: "Lead", allow_mismatch: bo
     if left_out := sorted({name.split(".")[0] for name in concept.tensors.keys() - fitted.tensors.keys()}):
         warn(f"{path}: used without what belongs to those parts: {', '.join(left_out)}")
     return fitted
+
+
+def encode_probe(concept: "Concept", model: "Lead") -> "Float[np.ndarray, 'd_text']":
+    """The base's text condition of the concept's probe prompt; ConceptError where their sizes differ."""
+    from concepts import ConceptError
+    from lead.errors import LeadError
+
+    direction, d_latent = concept.tensors.get("direction"), model.config.vae.d_latent
+    if direction is not None and direction.size != d_latent:
+        raise ConceptError(f"its direction has {direction.size} numbers, this base's latents have {d_latent}")
+    try:
+        return model.encode_text([concept.probe_prompt], words=concept.words)[0].cpu().numpy()
+    except LeadError as error:
+        raise ConceptError(str(error)) from None
+
+
+def preview_motion(concept: "Concept", name: str = "") -> "Motion | None":
+    """The motion in a concept's file; None where there is none, or one on another skeleton than ours."""
+    from lead.motion.motion import Motion
+    from lead.motion.skeleton import JOINTS
+
+    joints = concept.tensors.get("preview.joints")
+    return None if joints is None or joints.shape[1] != len(JOINTS) else Motion(joints, concept.fps, name=name)
+
+
+def preview_motions(concepts: "Iterable[Concept]") -> "list[Motion]":
+    """An exemplar of each concept that has one on our skeleton, named for a picture."""
+    previews = [preview_motion(one, f"exemplar of {one.token}") for one in concepts]
+    return [motion for motion in previews if motion is not None]
+
+
+def suggest_prompt(concept: "Concept", file: Path | None = None, prompt: str = "") -> str:
+    """A line that tells how to generate with a concept; `file` is its file where it is not in the library."""
+    place = f" --concept {file}" if file else ""
+    return f'Try: lead-invert generate "{prompt or concept.probe_prompt}"{place}'

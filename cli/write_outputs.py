@@ -1,30 +1,130 @@
 """Motions to files of every format that is written.
 
-Data formats hold one motion each: `bvh`, `npz` and `npy` (joints), `amass`, `glb` (a mannequin). Body formats need a
-body model of the user's and hold one pose (`obj`, `ply`) or several (`trail`). Views show one or more motions side by
-side: `png` (a contact sheet), `html` (a page that plays), `mp4` and `gif`.
+Data formats hold one motion each. Body formats need a body model of the user's: `obj` and `ply` hold one pose, `trail`
+several. Views show one or more motions side by side. A new format is a function that writes it and a row of a table.
 """
 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli.atomic_folder import atomic_folder
-from cli.console import UsageError, existing, progress
-from cli.read_inputs import reading_of
-from lead.motion.motion import Motion
-from lead.motion.render.player import player_page
-from lead.motion.render.sheets import contact_sheet
-from lead.motion.render.video import check_video, write_video
-from lead.motion.rigs.rig import Rig
+from cli.console import Progress, progress_bar
+from cli.errors import UsageError
+from cli.options import ReadingOptions, require_path
+from lead.motion.suffixes import SKELETONS
 
-DATA_ENDINGS = {"bvh": ".bvh", "npz": ".npz", "amass": ".amass.npz", "npy": ".npy", "glb": ".glb"}
-BODY_ENDINGS = {"obj": ".obj", "ply": ".ply", "trail": ".trail.glb"}
-VIEW_ENDINGS = {"png": ".png", "html": ".html", "mp4": ".mp4", "gif": ".gif"}
+if TYPE_CHECKING:
+    from lead.motion import Motion, Rig
+
 TOGETHER = 8
 """Motions that one contact sheet or video shows at most, beside the exemplars."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a motion is written on."""
+
+    rig: "Rig | None" = None
+    """The skeleton of BVH files; None for our 22 joints."""
+    body_model: Path | None = None
+    """The file of the body model that body formats need."""
+    frame: int = 0
+    """The frame that `obj` and `ply` show."""
+
+
+@dataclass(frozen=True)
+class DataFormat:
+    """A format of one motion."""
+
+    ending: str
+    write: "Callable[[Motion, Path, Target], Path]"
+
+
+@dataclass(frozen=True)
+class ViewFormat:
+    """A format that shows motions, each under its title."""
+
+    ending: str
+    write: "Callable[[Sequence[Motion], Sequence[str], Path, Progress], object]"
+    slow: bool = False
+    """Whether writing takes long enough for a progress bar."""
+    holds_any_number: bool = False
+    """Whether one file shows any number of motions, not only TOGETHER."""
+
+
+def _save(motion: "Motion", path: Path, target: Target) -> Path:
+    return motion.save(path)
+
+
+def _save_bvh(motion: "Motion", path: Path, target: Target) -> Path:
+    return motion.save(path, rig=target.rig)
+
+
+def _save_amass(motion: "Motion", path: Path, target: Target) -> Path:
+    return motion.save_amass(path)
+
+
+def _save_body(motion: "Motion", path: Path, target: Target) -> Path:
+    from lead.motion.bodies.smpl_mesh import body_mesh, save_mesh
+
+    assert target.body_model, f"{path} without a body model"
+    return save_mesh(body_mesh(motion, target.body_model, target.frame), path)
+
+
+def _save_trail(motion: "Motion", path: Path, target: Target) -> Path:
+    from lead.motion.bodies.smpl_mesh import pose_trail, save_mesh
+
+    assert target.body_model, f"{path} without a body model"
+    return save_mesh(pose_trail(motion, target.body_model), path)
+
+
+def _draw_sheet(motions: "Sequence[Motion]", titles: Sequence[str], path: Path, progress: Progress) -> None:
+    from lead.motion.render.sheets import contact_sheet
+
+    contact_sheet(motions, titles).save(path, optimize=True)
+
+
+def _write_page(motions: "Sequence[Motion]", titles: Sequence[str], path: Path, progress: Progress) -> None:
+    from lead.motion.render.player import player_page
+
+    path.write_text(player_page(motions, titles), encoding="utf-8")
+
+
+def _draw_video(motions: "Sequence[Motion]", titles: Sequence[str], path: Path, progress: Progress) -> None:
+    from lead.motion.render.video import write_video
+
+    write_video(motions, path, titles, progress)
+
+
+DATA_FORMATS: Mapping[str, DataFormat] = {
+    "bvh": DataFormat(".bvh", _save_bvh),
+    "npz": DataFormat(".npz", _save),
+    "amass": DataFormat(".amass.npz", _save_amass),
+    "npy": DataFormat(".npy", _save),
+    "glb": DataFormat(".glb", _save),
+}
+BODY_FORMATS: Mapping[str, DataFormat] = {
+    "obj": DataFormat(".obj", _save_body),
+    "ply": DataFormat(".ply", _save_body),
+    "trail": DataFormat(".trail.glb", _save_trail),
+}
+VIEW_FORMATS: Mapping[str, ViewFormat] = {
+    "png": ViewFormat(".png", _draw_sheet),
+    "html": ViewFormat(".html", _write_page, holds_any_number=True),
+    "mp4": ViewFormat(".mp4", _draw_video, slow=True),
+    "gif": ViewFormat(".gif", _draw_video, slow=True),
+}
+
+
+def ending_of(form: str) -> str:
+    """The ending of a format's files."""
+    tables: tuple[Mapping[str, DataFormat | ViewFormat], ...] = (DATA_FORMATS, BODY_FORMATS, VIEW_FORMATS)
+    return next(table[form].ending for table in tables if form in table)
 
 
 def parse_formats(text: str, option: str = "--format", others: Iterable[str] = ()) -> list[str]:
@@ -32,7 +132,9 @@ def parse_formats(text: str, option: str = "--format", others: Iterable[str] = (
 
     All data formats and views can be asked for, and `others`.
     """
-    known = (*DATA_ENDINGS, *others, *VIEW_ENDINGS)
+    from lead.motion.render.video import check_video
+
+    known = (*DATA_FORMATS, *others, *VIEW_FORMATS)
     formats = list(dict.fromkeys(part.strip().lower().removeprefix(".") for part in text.split(",") if part.strip()))
     unknown = [form for form in formats if form not in known]
     if unknown or not formats:
@@ -43,62 +145,52 @@ def parse_formats(text: str, option: str = "--format", others: Iterable[str] = (
     return formats
 
 
-def read_rig(path: Path | None, formats: Sequence[str], rig_map: Path | None = None) -> Rig | None:
+def read_rig(path: Path | None, formats: Sequence[str], rig_map: Path | None = None) -> "Rig | None":
     """The skeleton of the clip that `--rig` names."""
+    from lead.motion import Motion
+
     if path is None:
         return None
-    rig = Motion.read(existing(path, "--rig"), reading_of(rig_map=rig_map)).rig
+    rig = Motion.read(require_path(path, "--rig"), ReadingOptions(rig_map=rig_map).to_read_options()).rig
     if rig is None:
-        raise UsageError(f"--rig {path}: only a .bvh, .fbx, .glb or .gltf file holds a skeleton to write on; give one.")
+        raise UsageError(f"--rig {path}: the file holds no skeleton to write on; give one of {', '.join(SKELETONS)}.")
     if "bvh" not in formats:
         raise UsageError("--rig is the skeleton of BVH files: add bvh to the formats, or leave --rig out.")
     return rig
 
 
-def write_data(
-    motion: Motion, stem: Path, form: str, rig: Rig | None = None, body_model: Path | None = None, frame: int = 0
-) -> Path:
-    """One motion in a data or body format; `stem` is the path without an ending."""
-    path = stem.with_name(stem.name + (DATA_ENDINGS | BODY_ENDINGS)[form])
-    if form in BODY_ENDINGS:
-        from lead.motion.bodies.smpl_mesh import body_mesh, pose_trail, save_mesh
-
-        assert body_model, f"{form} without a body model"
-        return save_mesh(
-            pose_trail(motion, body_model) if form == "trail" else body_mesh(motion, body_model, frame), path
-        )
-    if form == "amass":
-        return motion.save_amass(path)
-    return motion.save(path, rig=rig) if form == "bvh" else motion.save(path)
+def write_data(motion: "Motion", stem: Path, form: str, target: Target = Target()) -> Path:
+    """Write one motion in a data or body format; `stem` is the path without an ending."""
+    written = DATA_FORMATS.get(form) or BODY_FORMATS[form]
+    return written.write(motion, stem.with_name(stem.name + written.ending), target)
 
 
-def write_view(
-    motions: Sequence[Motion], titles: Sequence[str], stem: Path, form: str, quiet: bool = False
-) -> Path:
-    """One file that shows all of the motions; a video shows how far it is, unless `quiet`."""
-    path = stem.with_name(stem.name + VIEW_ENDINGS[form])
-    if form == "png":
-        contact_sheet(motions, titles).save(path, optimize=True)
-    elif form == "html":
-        path.write_text(player_page(motions, titles), encoding="utf-8")
-    elif quiet:
-        write_video(motions, path, titles)
+def write_view(motions: "Sequence[Motion]", titles: Sequence[str], stem: Path, form: str, quiet: bool = False) -> Path:
+    """Write one file that shows all of the motions; a slow one shows a progress bar, unless `quiet`."""
+    view = VIEW_FORMATS[form]
+    path = stem.with_name(stem.name + view.ending)
+    if view.slow and not quiet:
+        with progress_bar(f"drawing {path.name}") as progress:
+            view.write(motions, titles, path, progress)
     else:
-        with progress(f"drawing {path.name}") as report:
-            write_video(motions, path, titles, report)
+        view.write(motions, titles, path, _ignore)
     return path
 
 
+def _ignore(done: int, total: int, loss: float | None = None, score: float | None = None) -> None:
+    """Progress where no bar is shown."""
+
+
 def write_motions(
-    motions: Sequence[Motion],
+    motions: "Sequence[Motion]",
     prompts: Sequence[str],
     formats: Sequence[str],
     output: Path,
     seed: int,
-    rig: Rig | None = None,
-    exemplars: Sequence[Motion] = (),
-) -> list[list[Path]]:
-    """The files of each generated motion, and as the last list those that show them all beside the exemplars.
+    rig: "Rig | None" = None,
+    exemplars: "Sequence[Motion]" = (),
+) -> tuple[list[list[Path]], list[Path]]:
+    """Write generated motions: the files of each, and the views that show them all beside the exemplars.
 
     Names are `<prompt>-seed<seed>-<number>`: the same command writes the same names again, another seed never
     overwrites.
@@ -107,11 +199,11 @@ def write_motions(
     stems = _stems(prompts, seed)
     with atomic_folder(output) as folder:
         groups = [
-            [write_data(motion, folder / stem, form, rig) for form in formats if form in DATA_ENDINGS]
+            [write_data(motion, folder / stem, form, Target(rig)) for form in formats if form in DATA_FORMATS]
             for motion, stem in zip(motions, stems, strict=True)
         ]
-        groups.append(_write_views(motions, prompts, formats, folder, seed, exemplars))
-    return [[output / path.name for path in group] for group in groups]
+        views = _write_views(motions, prompts, formats, folder, seed, exemplars)
+    return [[output / path.name for path in group] for group in groups], [output / path.name for path in views]
 
 
 def slug(prompt: str) -> str:
@@ -124,34 +216,34 @@ def _stems(prompts: Sequence[str], seed: int) -> list[str]:
     """A name for each motion, numbered within equal slugs."""
     slugs = [slug(prompt) for prompt in prompts]
     digits = max(2, len(str(len(slugs))))
-    counted: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
     stems = []
     for name in slugs:
-        counted[name] += 1
-        stems.append(f"{name}-seed{seed}-{counted[name]:0{digits}d}")
+        numbers[name] += 1
+        stems.append(f"{name}-seed{seed}-{numbers[name]:0{digits}d}")
     return stems
 
 
 def _write_views(
-    motions: Sequence[Motion],
+    motions: "Sequence[Motion]",
     prompts: Sequence[str],
     formats: Sequence[str],
     folder: Path,
     seed: int,
-    exemplars: Sequence[Motion],
+    exemplars: "Sequence[Motion]",
 ) -> list[Path]:
     """Contact sheets and videos of at most TOGETHER motions each, and one page that plays all of them."""
     others = len(set(prompts)) - 1
     stem = slug(prompts[0]) + (f"-and-{others}-more" if others else "") + f"-seed{seed}"
-    several = len(set(prompts)) < len(prompts)
-    titles = [f"{number}. {prompt}" if several else prompt for number, prompt in enumerate(prompts, start=1)]
+    repeated = len(set(prompts)) < len(prompts)
+    titles = [f"{number}. {prompt}" if repeated else prompt for number, prompt in enumerate(prompts, start=1)]
     paths = []
-    for form in (form for form in formats if form in VIEW_ENDINGS):
-        size = len(motions) if form == "html" else TOGETHER
+    for form in (form for form in formats if form in VIEW_FORMATS):
+        size = len(motions) if VIEW_FORMATS[form].holds_any_number else TOGETHER
         starts = range(0, len(motions), size)
         for sheet, start in enumerate(starts, start=1):
             shown = [*exemplars, *motions[start : start + size]]
-            words = [*(motion.name for motion in exemplars), *titles[start : start + size]]
+            names = [*(motion.name for motion in exemplars), *titles[start : start + size]]
             name = stem if len(starts) == 1 else f"{stem}-sheet{sheet}"
-            paths.append(write_view(shown, words, folder / name, form))
+            paths.append(write_view(shown, names, folder / name, form))
     return paths

@@ -165,7 +165,7 @@ def _rate_factor(step: int, steps: int) -> float:
 
 
 def _backpropagate(
-    base: Lead, word: PseudoWord, config: OptimizeConfig, each: Each[Batch, Tensor], batch: Batch
+    base: Lead, word: PseudoWord, config: OptimizeConfig, each: Each, batch: Batch
 ) -> float:
     """The mean loss of a batch; where gradients are recorded, the word's are added to.
 

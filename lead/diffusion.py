@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lead.choices import Sampler as Sampler
 from lead.errors import LeadError
 
 CLEAN = -1
 """The time of a clean latent."""
-Sampler = Literal["ddim", "dpm++"]
 
 
 Latents = Float[Tensor, "batch latents d_latent"]

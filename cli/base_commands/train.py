@@ -14,7 +14,10 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from cli.console import STOPPED, Device, Json, Seed, UsageError, command, existing, resolve_device, say, table
+from cli.command import STOPPED, command
+from cli.console import echo, print_table
+from cli.errors import UsageError
+from cli.options import Device, Json, Seed, require_path, resolve_device
 from lead.train.stage_table import (
     STAGES,
     Precision,
@@ -85,7 +88,7 @@ def train(
     lead train text data/ --output mld/ --preset mld --weights ViT-L-14.pt
     torchrun --nproc-per-node 8 --no-python lead train vae data/ --output run/
     """
-    existing(data, "DATA")
+    require_path(data, "DATA")
     given = {"steps": steps, "batch": batch, "accumulate": accumulate, "lr": lr, "seed": seed, "precision": precision}
     options = cast(TrainOptions, {name: value for name, value in given.items() if value is not None})
     where = resolve_device(device)
@@ -95,7 +98,7 @@ def train(
     for name in list_stages(preset) if stage == "all" else (stage,):
         if stage == "all" and not restart and is_finished(output, name):
             if not as_json:
-                say(f"{name}: finished before, {output / STAGES[name].part}.safetensors")
+                echo(f"{name}: finished before, {output / STAGES[name].part}.safetensors")
         elif stage == "all" or processes > 1:
             _start(name, asked)
         else:
@@ -104,7 +107,7 @@ def train(
     if not as_json and _is_main():
         _show(rows)
         if stage == "all":
-            say(f"next: lead assemble {data} {output} my-base.safetensors --name my-base")
+            echo(f"next: lead assemble {data} {output} my-base.safetensors --name my-base")
     return {"stages": rows} if stage == "all" else rows[0]
 
 
@@ -201,7 +204,7 @@ def _show(rows: Sequence[Mapping[str, Any]]) -> None:
          ", ".join(f"{key.removeprefix('val_')} {value:.4g}" for key, value in row["val"].items()))
         for row in rows
     ]  # fmt: skip
-    table(shown, ("stage", "file", "minutes", "peak GB", "best on val"))
+    print_table(shown, ("stage", "file", "minutes", "peak GB", "best on val"))
 
 
 def _is_main() -> bool:

@@ -1,16 +1,22 @@
-"""`lead-invert blend` and `negate`: new words from learned ones."""
+"""`lead-invert blend` and `negate`: new concepts from learned ones."""
 
 import datetime
-from collections.abc import Sequence
-from dataclasses import replace as replaced
+from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.library import Replace, to_token
-from cli.console import Device, Json, Seed, UsageError, command, counted, say, table, working
-from cli.load_models import AllowBaseMismatch, Base, check_base, concept_file, load_base, load_concept
+from cli.atomic_folder import atomic_folder
+from cli.command import JsonObject, OptionGroup, command
+from cli.commands.library import to_token
+from cli.console import count_noun, echo, print_table, spinner
+from cli.destination import Destination
+from cli.errors import UsageError
+from cli.load_models import check_base, find_concept, load_base, load_concept
+from cli.options import BaseOptions, ConceptOutput, Device, Json, Replace, Seed
+from cli.write_outputs import write_view
 
 if TYPE_CHECKING:
     from concepts import Concept
@@ -20,150 +26,148 @@ PREVIEW_FRAMES = 60
 NewToken = Annotated[
     str | None, typer.Option("--token", metavar='"<NAME>"', help="The new word (default: made of the old).")
 ]
-Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file (default: into the library).")
-]
+
+
+@dataclass(frozen=True)
+class SweepOptions(OptionGroup):
+    """Motions on the way from one concept to the other, in a sheet and a page."""
+
+    sweep: Annotated[
+        int | None,
+        typer.Option(min=2, max=11, metavar="N", help="Also draw N blends from A to B: a sheet and a page in --views."),
+    ] = None
+    prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The sweep's prompt, with {} for the word (default: its own).")
+    ] = None
+    seconds: Annotated[float, typer.Option(metavar="S", help="Length of the sweep's motions.")] = 4.0
+    views: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the sweep's sheet and page.")] = Path("out")
 
 
 @command
 def blend(
     first: Annotated[Path, typer.Argument(metavar="A", help="A concept file, or a word in the library.")],
-    second: Annotated[Path, typer.Argument(metavar="B", help="Another: both are manners, or both actions.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another: both are styles, or both actions.")],
     weight: Annotated[float, typer.Option(min=0.0, max=1.0, metavar="W", help="How much of B: 0 is A, 1 is B.")] = 0.5,
     token: NewToken = None,
-    sweep: Annotated[
-        int | None,
-        typer.Option(min=2, max=11, metavar="N", help="Also draw N blends from A to B: a sheet and a page in --views."),
-    ] = None,
-    prompt: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The sweep's prompt, with {} for the word (default: its own).")
-    ] = None,
-    seconds: Annotated[float, typer.Option(metavar="S", help="Length of the sweep's motions.")] = 4.0,
-    views: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the sweep's sheet and page.")] = Path("out"),
-    base: Base = None,
-    allow_base_mismatch: AllowBaseMismatch = False,
+    sweep: SweepOptions = SweepOptions(),
+    base: BaseOptions = BaseOptions(),
     seed: Seed = 0,
-    output: Output = None,
+    output: ConceptOutput = None,
     replace: Replace = False,
     device: Device = "auto",
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Blend two learned words into a new one.
 
-    Both were learned on one base, and both are manners (styles, personas) or both actions; an action and a manner go
-    together in one prompt instead. A sweep shows the way from A to B, from equal noise.
+    Both were learned on one base. Both are styles (or personas), or both are actions; to have an action in a style,
+    name the two in one prompt instead. A sweep shows the way from A to B; all its motions start from equal noise.
 
     \b
     lead-invert blend "<elderly>" "<proud>" --weight .3
     lead-invert blend elderly.safetensors proud.safetensors --sweep 5 --prompt "a person waves in {} style"
     lead-invert blend "<elderly>" "<proud>" --token "<grandee>" -o grandee.safetensors
     """
-    from concepts.blending import blend as blend_words
+    from concepts.blending import blend as blend_concepts
     from concepts.blending import blend_token
 
     a, b = load_concept(first), load_concept(second)
-    name = _new_token(token or blend_token(a, b), output, replace)
-    model = load_base(base, device)
+    destination = Destination.choose(to_token(token or blend_token(a, b)), output, replace)
+    model = load_base(base.base, device)
     a, b = (
-        check_base(word, concept_file(path), model, allow_base_mismatch) for word, path in ((a, first), (b, second))
+        check_base(concept, find_concept(place), model, base.allow_base_mismatch)
+        for concept, place in ((a, first), (b, second))
     )
-    new, drawn = blend_words(a, b, weight, name), list[Path]()
-    if sweep:
-        template, steps = _template(prompt, new), [step / (sweep - 1) for step in range(sweep)]
-        with working(f"blending {a.token} and {b.token}, {counted(sweep, 'step')}"):
-            motions = [_made(model, blend_words(a, b, step, name), template, seconds, seed) for step in steps]
-        titles = [f"{1 - step:.0%} {a.token}, {step:.0%} {b.token}" for step in steps]
-        drawn = _draw(motions, titles, views, f"{new.slug}-sweep")
-    kept = _kept(model, new, output, replace, as_json, seed)
-    return kept | {"weight": weight, "views": [str(path) for path in drawn]}
+    new = blend_concepts(a, b, weight, destination.token)
+    views = _draw_sweep(model, a, b, new, sweep, seed) if sweep.sweep else []
+    saved = _save(model, new, destination, as_json, seed)
+    return saved | {"weight": weight, "views": [str(path) for path in views]}
 
 
 @command
 def negate(
-    word: Annotated[Path, typer.Argument(metavar="A", help="A concept file, or a word in the library.")],
+    concept: Annotated[Path, typer.Argument(metavar="A", help="A concept file, or a word in the library.")],
     token: NewToken = None,
-    base: Base = None,
-    allow_base_mismatch: AllowBaseMismatch = False,
+    base: BaseOptions = BaseOptions(),
     seed: Seed = 0,
-    output: Output = None,
+    output: ConceptOutput = None,
     replace: Replace = False,
     device: Device = "auto",
     as_json: Json = False,
-) -> dict[str, Any]:
-    """Turn a learned manner into its opposite.
+) -> JsonObject:
+    """Turn a learned style into its opposite.
 
-    What the manner adds to a motion is taken from it instead: who stooped stands upright.
+    What the style adds to a motion is subtracted instead: a person who stooped stands upright.
 
     \b
     lead-invert negate "<elderly>"
     lead-invert negate elderly.safetensors --token "<sprightly>" -o sprightly.safetensors
     """
-    from concepts.blending import negate as negate_word
+    from concepts.blending import negate as negate_concept
     from concepts.blending import negate_token
 
-    old = load_concept(word)
-    name = _new_token(token or negate_token(old), output, replace)
-    model = load_base(base, device)
-    old = check_base(old, concept_file(word), model, allow_base_mismatch)
-    return _kept(model, negate_word(old, name), output, replace, as_json, seed)
+    old = load_concept(concept)
+    destination = Destination.choose(to_token(token or negate_token(old)), output, replace)
+    model = load_base(base.base, device)
+    old = check_base(old, find_concept(concept), model, base.allow_base_mismatch)
+    return _save(model, negate_concept(old, destination.token), destination, as_json, seed)
 
 
-def _new_token(token: str, output: Path | None, replace: bool) -> str:
-    """The new word's token; refused before the work where the library has it already."""
-    from concepts.library import Library
+def _draw_sweep(
+    model: "Lead", a: "Concept", b: "Concept", new: "Concept", options: SweepOptions, seed: int
+) -> list[Path]:
+    """A sheet and a page of motions with blends from A to B, each named as the new concept is."""
+    from concepts.blending import blend as blend_concepts
 
-    token = to_token(token)
-    if output is None and not replace:
-        Library().refuse_taken(token)
-    if output is not None and output.suffix != ".safetensors":
-        raise UsageError(f"--output {output}: expected a file name that ends in .safetensors.")
-    return token
+    assert options.sweep, "a sweep of no blends"
+    template = _template(options.prompt, new)
+    weights = [step / (options.sweep - 1) for step in range(options.sweep)]
+    with spinner(f"blending {a.token} and {b.token}, {count_noun(options.sweep, 'step')}"):
+        motions = [
+            _generate_one(model, blend_concepts(a, b, weight, new.token), template, options.seconds, seed)
+            for weight in weights
+        ]
+    titles = [f"{1 - weight:.0%} {a.token}, {weight:.0%} {b.token}" for weight in weights]
+    with atomic_folder(options.views) as folder:
+        paths = [write_view(motions, titles, folder / f"{new.slug}-sweep", form) for form in ("png", "html")]
+    return [options.views / path.name for path in paths]
 
 
 def _template(prompt: str | None, concept: "Concept") -> str:
+    """The prompt with {} for the token; the concept's own where none is given."""
     template = prompt or concept.probe_prompt.replace(concept.token, "{}")
     if template.count("{}") != 1:
         raise UsageError(f'--prompt {template!r}: expected one {{}} for the word, as "a person waves in {{}} style".')
     return template
 
 
-def _made(model: "Lead", concept: "Concept", template: str, seconds: float, seed: int) -> "Motion":
-    """One motion, alone, so that each starts from the same noise."""
-    return model.generate(
-        [template.replace("{}", concept.token)], seconds=seconds, words=concept.words, seed=seed
-    )[0]
+def _generate_one(model: "Lead", concept: "Concept", template: str, seconds: float, seed: int) -> "Motion":
+    """One motion, generated alone, so that all of a sweep start from the same noise."""
+    prompt = template.replace("{}", concept.token)
+    return model.generate([prompt], seconds=seconds, words=concept.words, seed=seed)[0]
 
 
-def _draw(motions: "Sequence[Motion]", titles: Sequence[str], folder: Path, name: str) -> list[Path]:
-    from cli.atomic_folder import atomic_folder
-    from cli.write_outputs import write_view
+def _save(model: "Lead", concept: "Concept", destination: Destination, as_json: bool, seed: int) -> JsonObject:
+    """Save a new concept with its probe and a preview; print where it is."""
+    concept = _add_preview(model, concept, seed)
+    path = destination.save(concept)
+    size = path.stat().st_size
+    if not as_json:
+        print_table([(path, concept.token, concept.kind, f"{size / 1024:.0f}")], ("file", "token", "kind", "KB"))
+        echo(destination.suggest_prompt(concept))
+    return {"file": str(path), "token": concept.token, "kind": concept.kind, "bytes": size}
 
-    with atomic_folder(folder) as place:
-        drawn = [write_view(motions, titles, place / name, form) for form in ("png", "html")]
-    return [folder / path.name for path in drawn]
 
-
-def _kept(
-    model: "Lead", concept: "Concept", output: Path | None, replace: bool, as_json: bool, seed: int
-) -> dict[str, Any]:
-    """The word with its probe and a motion made with it, in the library or in a file; told."""
-    from concepts.library import Library
+def _add_preview(model: "Lead", concept: "Concept", seed: int) -> "Concept":
+    """The concept with the text condition of its probe prompt, a motion generated with it, its picture and the date."""
     from concepts.thumbnail import png_to_thumbnail
     from lead.motion.render.sheets import thumbnail
 
     cond = model.encode_text([concept.probe_prompt], words=concept.words)[0].cpu().numpy()
-    shown = _made(model, concept, concept.probe_prompt.replace(concept.token, "{}"), 4.0, seed)
-    shown = replaced(shown, joints=shown.joints[:PREVIEW_FRAMES])
-    concept = replaced(
+    preview = _generate_one(model, concept, _template(None, concept), 4.0, seed)
+    preview = replace_fields(preview, joints=preview.joints[:PREVIEW_FRAMES])
+    return replace_fields(
         concept,
-        tensors={**concept.tensors, "probe.cond": cond, "preview.joints": shown.joints},
-        thumbnail=png_to_thumbnail(thumbnail(shown)),
+        tensors={**concept.tensors, "probe.cond": cond, "preview.joints": preview.joints},
+        thumbnail=png_to_thumbnail(thumbnail(preview)),
         date=datetime.date.today().isoformat(),
     )
-    path = concept.save(output) if output else Library().add(concept, replace)
-    if not as_json:
-        size = f"{path.stat().st_size / 1024:.0f}"
-        table([(path, concept.token, concept.kind, size)], ("file", "token", "kind", "KB"))
-        place = f" --concept {path}" if output else ""
-        say(f'Try: lead-invert generate "{concept.probe_prompt}"{place}')
-    return {"file": str(path), "token": concept.token, "kind": concept.kind, "bytes": path.stat().st_size}

@@ -1,14 +1,17 @@
-"""`lead-invert card`: a README for a concept, with a picture, as concept hubs show it."""
+"""`lead-invert card`: a README for a concept, with a picture, as concept hubs show it. Without torch."""
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.atomic_folder import atomic_folder
-from cli.console import Json, UsageError, command, say, warn
-from cli.load_models import load_concept, preview
+from cli.command import JsonObject, command
+from cli.console import echo, warn
+from cli.errors import UsageError
+from cli.load_models import load_concept, preview_motion
+from cli.options import Json
 
 if TYPE_CHECKING:
     from concepts import Concept
@@ -24,11 +27,11 @@ def card(
     ] = None,
     page: Annotated[bool, typer.Option("--page", help=f"Also a page that plays the preview, {PAGE}.")] = False,
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Write a concept's card: a README in the form that concept hubs use.
 
-    It says what the word is, how it was made, its figures, its license and its recordings', its limits and how to use
-    it, all from the file itself; a preview picture is put beside it.
+    It says what the word is, how it was learned, its figures, its license and that of its recordings, its limits and
+    how to use it, all from the file itself. A preview picture is put beside it.
 
     \b
     lead-invert card elderly.safetensors
@@ -47,21 +50,22 @@ def card(
     if PICTURE not in files:
         warn(f"{file} has no preview: the card has no picture")
     if not as_json:
-        say(f"written: {', '.join(map(str, paths))}")
+        echo(f"written: {', '.join(map(str, paths))}")
     return {"file": str(file), "card": str(target), "files": [str(path) for path in paths]}
 
 
 def card_files(concept: "Concept", file: str, page: bool = False) -> dict[str, bytes]:
-    """By name: the card of a concept whose file is called `file`, and where it has a preview the picture and page."""
+    """By name: the card of a concept whose file is called `file`; its picture and page where it has a preview."""
     from concepts.card import concept_to_card
 
-    views = _views(concept, page)
+    views = _draw_views(concept, page)
     text = concept_to_card(concept, file, *(name if name in views else "" for name in (PICTURE, PAGE)))
     return {CARD: text.encode(), **views}
 
 
-def _views(concept: "Concept", page: bool) -> dict[str, bytes]:
-    motion = preview(concept)
+def _draw_views(concept: "Concept", page: bool) -> dict[str, bytes]:
+    """By name: the picture of the preview, and with `page` the page that plays it; empty without a preview."""
+    motion = preview_motion(concept)
     if motion is None:
         return {}
     from lead.motion.render.player import player_page

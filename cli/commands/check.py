@@ -7,19 +7,26 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import Json, UsageError, command, counted, say, table, warn
-from cli.read_inputs import SUFFIXES, InputFps, RigMap, Strict, Unit, Up, list_clips, progress_of_many, reading_of
+from cli.command import JsonObject, command
+from cli.console import count_noun, echo, print_table, warn
+from cli.errors import UsageError
+from cli.options import Json, ReadingOptions
+from cli.read_inputs import file_progress, list_clips
+from lead.motion.suffixes import READS, SKELETONS
 
 if TYPE_CHECKING:
     from lead.eval.clip_quality import Check
     from lead.motion import ReadOptions
 
+COLORS = ("green", "amber", "red")
 SHOWN = 20
-"""Names of a folder's other files that are said at most."""
+"""Names of a folder's other files that are printed at most."""
+COLUMNS = ("clip", "frames", "fps", "s", "rig", "joints", "height", "floor", "facing", "skate", "spikes", "pieces",
+           "verdict")  # fmt: skip
 
 
 @command
@@ -29,13 +36,9 @@ def check(
         Path | None,
         typer.Option(metavar="FILE.toml", help="Write which joint of this one clip's rig is which, to be corrected."),
     ] = None,
-    fps: InputFps = None,
-    unit: Unit = None,
-    up: Up = None,
-    rig_map: RigMap = None,
-    strict: Strict = False,
+    reading: ReadingOptions = ReadingOptions(),
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Say how motion files are read, and what is wrong with them.
 
     For each clip: frames, rate and seconds; whose rig it is and how many of the 22 joints it has; the person's height,
@@ -49,82 +52,85 @@ def check(
     lead-invert check strange.bvh --draft-rig-map strange.toml
     lead-invert check strange.bvh --rig-map strange.toml
     """
-    reading = reading_of(fps, unit, up, rig_map)
-    paths = _clips(places)
+    options = reading.to_read_options()
+    paths = _list_motions(places)
     if draft_rig_map is not None:
-        _write_draft(paths, draft_rig_map, reading)
-    checks = []
-    with progress_of_many("checking", [(place, [place]) for place in paths]) as report:
-        for path in paths:
-            checks.append(_checked(path, reading))
-            report(len(checks), len(paths))
-    verdicts = Counter(one.verdict for one in checks)
+        _write_draft(paths, draft_rig_map, options)
+    checks = _check_clips(paths, options)
+    verdicts = Counter(one.verdict for _, one in checks)
     if not as_json:
-        _show(paths, checks, verdicts)
+        _print_checks(checks, verdicts)
         if draft_rig_map is not None:
-            say(f"{draft_rig_map}: correct it, then give it with --rig-map")
-    if strict and verdicts["red"]:
-        path, one = next((path, one) for path, one in zip(paths, checks, strict=True) if one.verdict == "red")
-        raise UsageError(f"--strict: {counted(verdicts['red'], 'clip')} cannot be used, as {path}: {one.reasons[0]}")
+            echo(f"{draft_rig_map}: correct it, then give it with --rig-map")
+    if reading.strict and verdicts["red"]:
+        path, one = next((path, one) for path, one in checks if one.verdict == "red")
+        raise UsageError(f"--strict: {count_noun(verdicts['red'], 'clip')} cannot be used, as {path}: {one.reasons[0]}")
     return {
-        "clips": [{"file": str(path), **asdict(one)} for path, one in zip(paths, checks, strict=True)],
-        "verdicts": {color: verdicts[color] for color in ("green", "amber", "red")},
+        "clips": [{"file": str(path), **asdict(one)} for path, one in checks],
+        "verdicts": {color: verdicts[color] for color in COLORS},
         "draft": draft_rig_map and str(draft_rig_map),
     }
 
 
-def _clips(places: Sequence[Path]) -> list[Path]:
-    """All files that are named, and of folders those that may be motions."""
+def _list_motions(places: Sequence[Path]) -> list[Path]:
+    """All files that are named, and the files of folders that are motions by their suffixes."""
     paths: list[Path] = []
     for place, files in list_clips(places):
-        paths += [path for path in files if path == place or path.suffix.lower() in SUFFIXES]
-        if others := [path.name for path in files if path != place and path.suffix.lower() not in SUFFIXES]:
+        paths += [path for path in files if path == place or path.suffix.lower() in READS]
+        if others := [path.name for path in files if path != place and path.suffix.lower() not in READS]:
             more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
             warn(f"{place}: no motion by their names: {', '.join(others[:SHOWN])}{more}")
     if not paths:
-        raise UsageError(f"{places[0]}: no clips; expected {', '.join(SUFFIXES)}. Subfolders are not searched.")
+        raise UsageError(f"{places[0]}: no clips; expected {', '.join(READS)}. Subfolders are not searched.")
     return paths
 
 
-def _checked(path: Path, reading: "ReadOptions") -> "Check":
+def _check_clips(paths: Sequence[Path], options: "ReadOptions") -> "list[tuple[Path, Check]]":
+    checks: list[tuple[Path, Check]] = []
+    with file_progress("checking", [(path, [path]) for path in paths]) as progress:
+        for done, path in enumerate(paths, start=1):
+            checks.append((path, _check_clip(path, options)))
+            progress(done, len(paths))
+    return checks
+
+
+def _check_clip(path: Path, options: "ReadOptions") -> "Check":
     from lead.eval.clip_quality import check_clip, refuse_clip
     from lead.motion import Motion, MotionError
 
     try:
-        return check_clip(Motion.read(path, reading))
+        return check_clip(Motion.read(path, options))
     except MotionError as error:
         return refuse_clip(str(error).removeprefix(f"{path}: "))
 
 
-def _show(paths: Sequence[Path], checks: "Sequence[Check]", verdicts: Counter[str]) -> None:
-    columns = ("clip", "frames", "fps", "s", "rig", "joints", "height", "floor", "facing", "skate", "spikes", "pieces",
-               "verdict")  # fmt: skip
-    table([(path, *_cells(one)) for path, one in zip(paths, checks, strict=True)], columns)
-    for path, one in zip(paths, checks, strict=True):
+def _print_checks(checks: "Sequence[tuple[Path, Check]]", verdicts: Counter[str]) -> None:
+    print_table([(path, *_cells(one)) for path, one in checks], COLUMNS)
+    for path, one in checks:
         for reason in one.reasons:
-            say(f"{one.verdict}  {path}: {reason}")
+            echo(f"{one.verdict}  {path}: {reason}")
         for note in one.notes:
             if note not in one.reasons:
-                say(f"note  {path}: {note}")
-    say(", ".join(f"{verdicts[color]} {color}" for color in ("green", "amber", "red") if verdicts[color]))
+                echo(f"note  {path}: {note}")
+    echo(", ".join(f"{verdicts[color]} {color}" for color in COLORS if verdicts[color]))
 
 
 def _cells(one: "Check") -> list[str]:
     """A clip's row; dashes where nothing could be read."""
     if not one.frames:
-        return ["-"] * 11 + [one.verdict]
+        return ["-"] * (len(COLUMNS) - 2) + [one.verdict]
     return [
         str(one.frames), f"{one.fps:g}", f"{one.seconds:.1f}", one.rig or "-", f"{one.matched}/22", f"{one.height:.2f}",
         f"{one.floor:.2f}", f"{one.facing:.0f}", f"{one.skate:.2f}", str(len(one.spikes)), str(one.pieces), one.verdict,
     ]  # fmt: skip
 
 
-def _write_draft(paths: Sequence[Path], target: Path, reading: "ReadOptions") -> None:
+def _write_draft(paths: Sequence[Path], target: Path, options: "ReadOptions") -> None:
+    """Write a rig map of one clip's skeleton, for a person to correct."""
     from lead.motion.atomic import write_atomically
     from lead.motion.read import read_skeleton
     from lead.motion.rigs.rig_map import draft_rig_map
-    from lead.motion.suffixes import SKELETONS
 
     if len(paths) != 1 or paths[0].suffix.lower() not in SKELETONS:
         raise UsageError(f"--draft-rig-map is for one clip with a skeleton ({', '.join(SKELETONS)}); give one.")
-    write_atomically(target, draft_rig_map(read_skeleton(paths[0], reading), reading).encode())
+    write_atomically(target, draft_rig_map(read_skeleton(paths[0], options), options).encode())

@@ -1,33 +1,63 @@
-"""`lead-invert convert`: motion files of one kind to files of others, each under its own name.
+"""`lead-invert convert`: motion files to files of other formats, each under its own name.
 
-Knows nothing of models: any files that can be read, to every format that is written.
+Knows nothing of models: it reads any motion files and writes every format that is written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import Json, UsageError, command, counted, existing, say, table, warn
-from cli.read_inputs import (
-    InputFps,
-    Listing,
-    OnRig,
-    OutputFolder,
-    RigMap,
-    Strict,
-    Unit,
-    Up,
-    are_many,
-    each_clip,
-    list_clips,
-    progress_of_many,
-    reading_of,
+from cli.atomic_folder import atomic_folder, check_writable
+from cli.command import JsonObject, command
+from cli.console import count_noun, echo, print_table, warn
+from cli.errors import UsageError
+from cli.options import Json, OnRig, OutputFolder, ReadingOptions, require_path
+from cli.read_inputs import MANY, Listing, count_files, file_progress, iterate_clips, list_clips
+from cli.write_outputs import (
+    BODY_FORMATS,
+    DATA_FORMATS,
+    VIEW_FORMATS,
+    Target,
+    ending_of,
+    parse_formats,
+    read_rig,
+    write_data,
+    write_view,
 )
 
 if TYPE_CHECKING:
-    from lead.motion import Motion, ReadOptions
+    from lead import Motion
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What every clip is converted to."""
+
+    formats: Sequence[str]
+    target: Target
+    rate: float | None
+    """Frames a second of what is written; None for the clip's own."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A clip that was converted."""
+
+    source: str
+    files: list[str]
+    frames: int
+    fps: float
+    seconds: float
+    notes: list[str]
+    """What was guessed, corrected or cut when it was read."""
+
+    def to_json(self) -> JsonObject:
+        """The record, with `source` as "from"."""
+        record = asdict(self)
+        return {"from": record.pop("source"), **record}
 
 
 @command
@@ -38,7 +68,8 @@ def convert(
         typer.Option(
             "--to",
             metavar="LIST",
-            help="Any of bvh,npz,amass,npy,glb (data), png,html,mp4,gif (views), obj,ply,trail (bodies).",
+            help=f"Any of {','.join(DATA_FORMATS)} (data), {','.join(VIEW_FORMATS)} (views), "
+            f"{','.join(BODY_FORMATS)} (bodies).",
         ),
     ],
     rig: OnRig = None,
@@ -51,13 +82,9 @@ def convert(
     ] = None,
     frame: Annotated[int, typer.Option(metavar="N", help="The frame that obj and ply show.")] = 0,
     output: OutputFolder = Path("out"),
-    fps: InputFps = None,
-    unit: Unit = None,
-    up: Up = None,
-    rig_map: RigMap = None,
-    strict: Strict = False,
+    reading: ReadingOptions = ReadingOptions(),
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Convert motion files: every format that is read, to every format that is written.
 
     A file keeps its name. BVH is written on our 22 joints, or on the skeleton of --rig at that clip's rate; obj and ply
@@ -68,60 +95,44 @@ def convert(
     lead-invert convert walk.npz --to bvh --rig my-character.bvh
     lead-invert convert walk.bvh --to glb,mp4 --output exports
     """
-    from cli.atomic_folder import check_writable
-    from cli.write_outputs import BODY_ENDINGS, parse_formats, read_rig, write_data
-
-    wanted = parse_formats(formats, "--to", BODY_ENDINGS)
+    wanted = parse_formats(formats, "--to", BODY_FORMATS)
     check_writable(output)
-    target_rig = read_rig(rig, wanted, rig_map)
-    _check_body_model(body_model, [form for form in wanted if form in BODY_ENDINGS])
-    clips = _converted(
-        list_clips(places), reading_of(fps, unit, up, rig_map), strict, rate, wanted, output,
-        lambda motion, stem, form: write_data(motion, stem, form, target_rig, body_model, frame),
-    )  # fmt: skip
+    target_rig = read_rig(rig, wanted, reading.rig_map)
+    _check_body_model(body_model, [form for form in wanted if form in BODY_FORMATS])
+    conversion = Conversion(wanted, Target(target_rig, body_model, frame), rate)
+    clips = _convert_clips(list_clips(places), reading, conversion, output)
     if not as_json:
         rows = [
-            (one["from"], f"{one['seconds']:.1f}", f"{one['fps']:g}", " ".join(Path(f).name for f in one["files"]))
+            (one.source, f"{one.seconds:.1f}", f"{one.fps:g}", " ".join(Path(file).name for file in one.files))
             for one in clips
         ]
-        table(rows, ("from", "seconds", "fps", "to"))
-        say(f"{counted(sum(len(one['files']) for one in clips), 'file')} in {output}")
-    return {"clips": clips}
+        print_table(rows, ("from", "seconds", "fps", "to"))
+        echo(f"{count_noun(sum(len(one.files) for one in clips), 'file')} in {output}")
+    return {"clips": [one.to_json() for one in clips]}
 
 
-def _converted(
-    listing: Listing,
-    reading: "ReadOptions",
-    strict: bool,
-    rate: float | None,
-    formats: Sequence[str],
-    output: Path,
-    write: "Callable[[Motion, Path, str], Path]",
-) -> list[dict[str, Any]]:
+def _convert_clips(listing: Listing, reading: ReadingOptions, conversion: Conversion, output: Path) -> list[Converted]:
     """The files of each clip, one clip after the other: all of them, or none."""
-    from cli.atomic_folder import atomic_folder
-    from cli.write_outputs import VIEW_ENDINGS, write_view
-
     inputs = {path.resolve() for _, files in listing for path in files}
     taken: dict[str, Path] = {}
-    clips, quiet = [], are_many(listing)
-    with atomic_folder(output) as folder, progress_of_many("converting", listing) as report:
-        for path, clip in each_clip(listing, warn, reading, strict, least=1, report=report):
-            _check_name(path, formats, output, taken, inputs)
-            motion, stem = clip if rate is None else clip.resample(rate), folder / path.stem
-            made = [write(motion, stem, form) for form in formats if form not in VIEW_ENDINGS]
-            made += [write_view([motion], [path.stem], stem, form, quiet) for form in formats if form in VIEW_ENDINGS]
-            clips.append(
-                {
-                    "from": str(path),
-                    "files": [str(output / file.name) for file in made],
-                    "frames": len(motion.joints),
-                    "fps": motion.fps,
-                    "seconds": round(motion.seconds, 3),
-                    "notes": list(motion.notes),
-                }
-            )
-    return clips
+    converted, quiet = [], count_files(listing) >= MANY
+    with atomic_folder(output) as folder, file_progress("converting", listing) as progress:
+        for path, clip in iterate_clips(listing, warn, reading, least=1, progress=progress):
+            _check_name(path, conversion.formats, output, taken, inputs)
+            motion = clip if conversion.rate is None else clip.resample(conversion.rate)
+            files = [output / file.name for file in _write_formats(motion, folder / path.stem, conversion, quiet)]
+            seconds = round(motion.seconds, 3)
+            names = [str(file) for file in files]
+            converted.append(Converted(str(path), names, len(motion.joints), motion.fps, seconds, list(motion.notes)))
+    return converted
+
+
+def _write_formats(motion: "Motion", stem: Path, conversion: Conversion, quiet: bool) -> list[Path]:
+    """A motion in every format, data before views; `quiet` shows no bar for each video."""
+    views = [form for form in conversion.formats if form in VIEW_FORMATS]
+    data = [form for form in conversion.formats if form not in VIEW_FORMATS]
+    written = [write_data(motion, stem, form, conversion.target) for form in data]
+    return written + [write_view([motion], [stem.name], stem, form, quiet) for form in views]
 
 
 def _check_body_model(path: Path | None, formats: Sequence[str]) -> None:
@@ -131,21 +142,17 @@ def _check_body_model(path: Path | None, formats: Sequence[str]) -> None:
     if path and not formats:
         raise UsageError("--body-model is for obj, ply and trail: add one of them to --to, or leave it out.")
     if path:
-        existing(path, "--body-model")
+        require_path(path, "--body-model")
 
 
-def _check_name(
-    path: Path, formats: Sequence[str], output: Path, taken: dict[str, Path], inputs: set[Path]
-) -> None:
-    """UsageError where a clip would be written under another's name, or over one that is read; notes its name."""
-    from cli.write_outputs import BODY_ENDINGS, DATA_ENDINGS, VIEW_ENDINGS
-
+def _check_name(path: Path, formats: Sequence[str], output: Path, taken: dict[str, Path], inputs: set[Path]) -> None:
+    """UsageError where a clip's files would have another clip's names, or overwrite an input; adds it to `taken`."""
     other = taken.setdefault(path.stem, path)
     if other is not path:
         raise UsageError(
             f"{path} and {other} would both be written as {path.stem}; convert them into different folders."
         )
     for form in formats:
-        target = output / f"{path.stem}{(DATA_ENDINGS | BODY_ENDINGS | VIEW_ENDINGS)[form]}"
+        target = output / f"{path.stem}{ending_of(form)}"
         if target.resolve() in inputs:
             raise UsageError(f"{target} is one of the clips that are read; name another folder with --output.")

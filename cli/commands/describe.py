@@ -1,22 +1,25 @@
-"""`lead-invert describe`: what clips or a learned word are like, and whether the base already knows it."""
+"""`lead-invert describe`: what clips or a learned concept are like, and whether the base already knows it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import Device, Json, command, counted, hint, say, table, warn, working
-from cli.load_models import AllowBaseMismatch, Base, check_base, concept_file, is_token, load_base, load_concept
-from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_clips, reading_of, refuse_more
+from cli.command import JsonObject, command
+from cli.console import count_noun, echo, hint, print_table, spinner, warn
+from cli.load_models import check_base, find_concept, is_token, load_base, load_concept
+from cli.options import BaseOptions, Device, Json, ReadingOptions
+from cli.read_inputs import check_clip_count, read_clips
 
 if TYPE_CHECKING:
     from concepts import Concept
     from inversion.describe import Description
-    from lead import Lead
+    from lead import Lead, Motion
 
 MOST_CLIPS = 500
-"""More than this take gigabytes."""
+"""More of them take gigabytes."""
 
 
 @command
@@ -30,21 +33,16 @@ def describe(
         typer.Option(metavar="FILE", help="A concept to compare with, again for each (default: all in the library)."),
     ] = None,
     count: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="How many of each to name.")] = 5,
-    fps: InputFps = None,
-    unit: Unit = None,
-    up: Up = None,
-    rig_map: RigMap = None,
-    strict: Strict = False,
-    base: Base = None,
-    allow_base_mismatch: AllowBaseMismatch = False,
+    reading: ReadingOptions = ReadingOptions(),
+    base: BaseOptions = BaseOptions(),
     device: Device = "auto",
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Say what clips, or a learned word, are like.
 
-    The nearest words, captions and concepts by their similarity (1 is the same) where the base compares motion with
-    text, and whether a caption already does it: then you may not need a word. A concept is described by motions that
-    are generated with it.
+    Names the nearest words, captions and concepts by their similarity (1 is the same), measured where the base compares
+    motion with text. Says whether a caption already does it: then you may not need a word. A concept is described by
+    motions that are generated with it.
 
     \b
     lead-invert describe takes/
@@ -55,20 +53,18 @@ def describe(
     from inversion.describe import generate_examples
     from inversion.encoded_clips import encode_clips
 
-    word = load_concept(places[0]) if len(places) == 1 and _is_concept(places[0]) else None
-    if not word:
-        refuse_more(places, MOST_CLIPS, "They are described by what they have in common: name those of one kind.")
-    motions = [] if word else read_clips(places, warn, reading_of(fps, unit, up, rig_map), strict)[1]
-    model = load_base(base, device)
-    if word:
-        word = check_base(word, concept_file(places[0]), model, allow_base_mismatch)
-    others = _others(model, concept, word, allow_base_mismatch)
-    with working(f"describing {word.token if word else counted(len(motions), 'clip')}"):
-        encoded = encode_clips(model, generate_examples(model, word) if word else motions)
+    described = load_concept(places[0]) if len(places) == 1 and _is_concept(places[0]) else None
+    motions = [] if described else _read_motions(places, reading)
+    model = load_base(base.base, device)
+    if described:
+        described = check_base(described, find_concept(places[0]), model, base.allow_base_mismatch)
+    others = _load_others(model, concept, described, base.allow_base_mismatch)
+    with spinner(f"describing {described.token if described else count_noun(len(motions), 'clip')}"):
+        encoded = encode_clips(model, generate_examples(model, described) if described else motions)
         found = describe_motions(model, encoded, others, count=count)
     if not as_json:
-        _show(found)
-    if found.known and not word:
+        _print_description(found)
+    if found.known and not described:
         hint(f'you may not need a word: try "{found.caption}"')
     return {"described": [str(place) for place in places], **asdict(found), "known": found.known}
 
@@ -77,33 +73,42 @@ def _is_concept(place: Path) -> bool:
     return place.suffix == ".safetensors" or is_token(place)
 
 
-def _others(
-    model: "Lead", files: list[Path] | None, word: "Concept | None", allow_base_mismatch: bool
-) -> "list[Concept]":
-    """The concepts to compare with: those that were named, or the library's of this base; never the word itself."""
-    from concepts import ConceptError
-    from concepts.library import Library
+def _read_motions(places: Sequence[Path], reading: ReadingOptions) -> "list[Motion]":
+    check_clip_count(places, MOST_CLIPS, "They are described by what they have in common: name those of one kind.")
+    return read_clips(places, warn, reading)[1]
 
+
+def _load_others(
+    model: "Lead", files: list[Path] | None, described: "Concept | None", allow_base_mismatch: bool
+) -> "list[Concept]":
+    """The concepts to compare with: those in `files`, else the library's of this base; without the described one."""
     if files is not None:
-        named = [check_base(load_concept(path), path, model, allow_base_mismatch) for path in files]
-        return [one for one in named if word is None or one.to_bytes() != word.to_bytes()]
-    library, found = Library(), []
+        others = [check_base(load_concept(path), path, model, allow_base_mismatch) for path in files]
+    else:
+        others = _load_library(model)
+    return [one for one in others if described is None or one.to_bytes() != described.to_bytes()]
+
+
+def _load_library(model: "Lead") -> "list[Concept]":
+    """The library's concepts that fit the base; warns of the others."""
+    from concepts import ConceptError, Library
+
+    library, fitting = Library(), []
     for token in library:
         try:
-            one = library.load(token)
-            one.check_base(model.fingerprints, model.name)
+            concept = library.load(token)
+            concept.check_base(model.fingerprints, model.name)
         except ConceptError as error:
             warn(f"not compared with {token}: {error}")
             continue
-        if word is None or one.to_bytes() != word.to_bytes():
-            found.append(one)
-    return found
+        fitting.append(concept)
+    return fitting
 
 
-def _show(found: "Description") -> None:
-    for what, near in (("word", found.words), ("caption", found.captions), ("concept", found.concepts)):
+def _print_description(found: "Description") -> None:
+    for noun, near in (("word", found.words), ("caption", found.captions), ("concept", found.concepts)):
         if near:
-            table([(f"{one.similarity:.2f}", one.text) for one in near], ("similarity", what))
+            print_table([(f"{one.similarity:.2f}", one.text) for one in near], ("similarity", noun))
     far = f"comes nearest, and is {found.caption_gap:.1f} times too far to do it"
     does = "does this already" if found.known else far
-    say(f'Of all captions "{found.caption}" {does}.')
+    echo(f'Of all captions "{found.caption}" {does}.')

@@ -1,18 +1,21 @@
-"""`lead-invert evaluate`: the figures of a learned word beside clips that it was not learned from."""
+"""`lead-invert evaluate`: the figures of a concept beside clips that it was not learned from."""
 
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import Device, Json, Seed, command, counted, say, table, warn, working
-from cli.load_models import AllowBaseMismatch, Base, Captions, check_base, load_base, load_concept
-from cli.read_inputs import InputFps, RigMap, Strict, Unit, Up, read_captions, read_clips, reading_of, refuse_more
+from cli.command import JsonObject, command
+from cli.console import count_noun, echo, print_table, spinner, warn
+from cli.load_models import check_base, load_base, load_concept
+from cli.options import BaseOptions, Captions, Device, Json, ReadingOptions, Seed
+from cli.read_inputs import check_clip_count, read_captions, read_clips
 
 if TYPE_CHECKING:
-    from inversion.evaluate import Figures
+    from concepts import Concept
+    from inversion.evaluate import Evaluation, Figures
 
 NOTES = (
     "FID and distance: to your clips, lower is nearer; posture: the same of how the body is held and moves. Diversity: "
@@ -22,7 +25,7 @@ NOTES = (
 )
 
 MOST_CLIPS = 1000
-"""For each a motion is generated twice."""
+"""Two motions are generated for each."""
 
 
 @command
@@ -33,20 +36,15 @@ def evaluate(
         typer.Option(metavar="DIR_OR_FILE", help="Clips of the same motion, not learned from; again for more places."),
     ],
     captions: Captions = None,
-    fps: InputFps = None,
-    unit: Unit = None,
-    up: Up = None,
-    rig_map: RigMap = None,
-    strict: Strict = False,
-    base: Base = None,
-    allow_base_mismatch: AllowBaseMismatch = False,
+    reading: ReadingOptions = ReadingOptions(),
+    base: BaseOptions = BaseOptions(),
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Judge a learned word by clips that it was not learned from.
 
-    For each clip motions of its length are generated with the word and without. FID is given from 64 clips on.
+    For each clip, motions of its length are generated with the word and without it. FID is given from 64 clips on.
 
     \b
     lead-invert evaluate elderly.safetensors --clips other-takes/
@@ -56,23 +54,18 @@ def evaluate(
     from inversion.evaluate import evaluate as evaluate_concept
 
     word = load_concept(concept)
-    refuse_more(clips, MOST_CLIPS, "FID settles with some hundred: name so many.")
-    paths, motions = read_clips(clips, warn, reading_of(fps, unit, up, rig_map), strict)
-    said = read_captions(paths, captions)
-    model = load_base(base, device)
-    word = check_base(word, concept, model, allow_base_mismatch)
+    check_clip_count(clips, MOST_CLIPS, "FID settles with some hundred: name so many.")
+    paths, motions = read_clips(clips, warn, reading)
+    texts = read_captions(paths, captions)
+    model = load_base(base.base, device)
+    word = check_base(word, concept, model, base.allow_base_mismatch)
     started = time.perf_counter()
-    with working(f"comparing {word.token} with {counted(len(motions), 'clip')}"):
-        result = evaluate_concept(model, word, encode_clips(model, motions, said), seed)
+    with spinner(f"comparing {word.token} with {count_noun(len(motions), 'clip')}"):
+        result = evaluate_concept(model, word, encode_clips(model, motions, texts), seed)
     if result.seen:
         warn(f"{word.token} was learned from {', '.join(result.seen)}: hold clips out for honest figures")
     if not as_json:
-        rows = [("your clips", result.clips), (f"with {word.token}", result.word), ("without it", result.plain)]
-        with_fid = result.word.fid is not None
-        columns = ("motions", *(["FID"] if with_fid else []), "distance", "posture", "diversity", "nearest", "nearer",
-                   "skate", "jitter")  # fmt: skip
-        table([(name, *_cells(figures, with_fid)) for name, figures in rows], ("", *columns))
-        say(NOTES)
+        _print_figures(word, result)
     return {
         "concept": str(concept),
         "clips": [str(path) for path in paths],
@@ -81,6 +74,16 @@ def evaluate(
         "seen": result.seen,
         "seconds": round(time.perf_counter() - started, 3),
     }
+
+
+def _print_figures(concept: "Concept", result: "Evaluation") -> None:
+    """A row for the clips, and one for the motions with and without the concept."""
+    rows = [("your clips", result.clips), (f"with {concept.token}", result.word), ("without it", result.plain)]
+    with_fid = result.word.fid is not None
+    columns = ("motions", *(["FID"] if with_fid else []), "distance", "posture", "diversity", "nearest", "nearer",
+               "skate", "jitter")  # fmt: skip
+    print_table([(name, *_cells(figures, with_fid)) for name, figures in rows], ("", *columns))
+    echo(NOTES)
 
 
 def _cells(figures: "Figures", with_fid: bool) -> list[str]:

@@ -1,34 +1,41 @@
-"""`lead-invert export` and `import`: words to and from other programs' textual inversion files."""
+"""`lead-invert export` and `import`: concepts to and from other programs' textual inversion files."""
 
 import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.commands.library import Replace
-from cli.console import Device, Json, UsageError, command, existing, say, table, warn
-from cli.load_models import Base, Kind, concept_file, load_base
+from cli.command import JsonObject, command
+from cli.console import echo, print_table, warn
+from cli.destination import Destination
+from cli.errors import UsageError
+from cli.load_models import find_concept, load_base
+from cli.options import Base, ConceptOutput, Device, FileOrToken, Json, Replace, require_path
+from concepts.kinds import Kind
 
+if TYPE_CHECKING:
+    from concepts import Concept
+    from concepts.exchange import ForeignEmbedding
+    from lead import Lead
 
-class Program(StrEnum):
-    diffusers = "diffusers"
+Program = Literal["diffusers"]
+"""The programs whose files are written."""
 
 
 @command
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE_OR_TOKEN", help="A concept file, or a word in the library.")],
+    file: FileOrToken,
     to: Annotated[Program, typer.Option(help="Whose form: one tensor by its token, as diffusers loads it.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: ./<name>-<program>.safetensors")
     ] = None,
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Write a word for another program.
 
-    Only the token's vectors go along. They mean something to programs whose text tower is the one that the word was
-    learned on: a word of a base with CLIP ViT-L/14 fits Stable Diffusion 1, one of the embedded base fits none.
+    Only the token embeddings are written. They mean something only to a program with the text tower that the word was
+    learned on: a word of a base with CLIP ViT-L/14 fits Stable Diffusion 1, a word of the embedded base fits none.
 
     \b
     lead-invert export "<elderly>" --to diffusers
@@ -37,19 +44,19 @@ def export(
     from concepts import Concept
     from concepts.exchange import export_vectors
 
-    path = concept_file(file)
+    path = find_concept(file)
     concept = Concept.load(path)
-    target = output or Path(f"{concept.slug}-{to.value}.safetensors")
+    target = output or Path(f"{concept.slug}-{to}.safetensors")
     if target.exists() and target.samefile(path):
         raise UsageError(f"--output {target} is the concept file itself; name another file.")
     left_behind = export_vectors(concept, target)
     vectors, d_token = concept.token_embedding.shape
     if not as_json:
         rows = [(target, concept.token, vectors, d_token, concept.base, concept.fingerprints["text"][:12])]
-        table(rows, ("file", "token", "vectors", "numbers each", "base", "text tower"))
+        print_table(rows, ("file", "token", "vectors", "numbers each", "base", "text tower"))
         if left_behind:
-            say(f"left behind: {', '.join(left_behind)}")
-        say(f"It fits a text tower with {d_token} numbers a token that is that of {concept.base}.")
+            echo(f"left behind: {', '.join(left_behind)}")
+        echo(f"It fits a text tower with {d_token} numbers a token that is that of {concept.base}.")
     return {
         "file": str(target), "token": concept.token, "vectors": vectors, "d_token": d_token, "base": concept.base,
         "text": concept.fingerprints["text"], "left_behind": left_behind,
@@ -65,48 +72,50 @@ def import_word(
     ] = None,
     base: Base = None,
     replace: Replace = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file (default: into the library).")
-    ] = None,
+    output: ConceptOutput = None,
     device: Device = "auto",
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Take over a word from another program's textual inversion file.
 
-    The base has to have the text tower that the word was learned on. The file does not tell which that was: what can
-    be checked is how many numbers a token has there.
+    The base has to have the text tower that the word was learned on. The file does not name it; only the numbers in a
+    token embedding can be checked.
 
     \b
     lead-invert import learned_embeds.safetensors --kind style --base clip-base.safetensors
     lead-invert import embeds.safetensors --token "<limp>" --kind style -o limp.safetensors
     """
-    from concepts import Concept, check_token
+    from concepts import check_token
     from concepts.exchange import import_vectors, require_token
-    from concepts.library import Library
 
-    word = import_vectors(existing(file, "a file to import"))
+    word = import_vectors(require_path(file, "a file to import"))
     name = check_token(token) if token else require_token(word, file)
-    library = Library()
-    if not output and not replace:
-        library.refuse_taken(name)
+    destination = Destination.choose(name, output, replace)
     model = load_base(base, device)
+    concept = _to_concept(word, name, kind, model, file)
+    target = destination.save(concept)
+    warn(f"{file} says nothing of its text tower, clips and license: whether {name} fits is for you to see")
     vectors, d_token = word.token_embedding.shape
+    if not as_json:
+        print_table([(target, name, kind, vectors, model.name)], ("file", "token", "kind", "vectors", "base"))
+        echo(destination.suggest_prompt(concept))
+    return {
+        "file": str(target), "token": name, "name_there": word.name, "kind": kind, "vectors": vectors,
+        "d_token": d_token, "base": model.name,
+    }  # fmt: skip
+
+
+def _to_concept(word: "ForeignEmbedding", token: str, kind: Kind, model: "Lead", file: Path) -> "Concept":
+    """A concept of this base with the vectors of another program; UsageError where their sizes differ."""
+    from concepts import Concept
+
+    d_token = word.token_embedding.shape[1]
     if d_token != model.text.d_token:
         raise UsageError(
             f"{file}: its vectors have {d_token} numbers, the tokens of the base {model.name!r} have "
             f"{model.text.d_token}: give --base with the text tower that the word was learned on."
         )
-    concept = Concept(
-        token=name, token_embedding=word.token_embedding, kind=kind.value, base=model.name,
+    return Concept(
+        token=token, token_embedding=word.token_embedding, kind=kind, base=model.name,
         fingerprints=model.fingerprints, date=datetime.date.today().isoformat(),
     )  # fmt: skip
-    target = concept.save(output) if output else library.add(concept, replace)
-    warn(f"{file} says nothing of its text tower, clips and license: whether {name} fits is for you to see")
-    if not as_json:
-        table([(target, name, kind.value, vectors, model.name)], ("file", "token", "kind", "vectors", "base"))
-        place = f" --concept {target}" if output else ""
-        say(f'Try: lead-invert generate "{concept.probe_prompt}"{place}')
-    return {
-        "file": str(target), "token": name, "name_there": word.name, "kind": kind.value, "vectors": vectors,
-        "d_token": d_token, "base": model.name,
-    }  # fmt: skip

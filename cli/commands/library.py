@@ -1,25 +1,30 @@
-"""`lead-invert list`, `add`, `remove`, `rename`: the library of learned words. Without torch."""
+"""`lead-invert list`, `add`, `remove`, `rename`: the library of concepts. Without torch."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import Json, UsageError, command, counted, existing, say, table, warn
+from cli.command import JsonObject, command
+from cli.console import count_noun, echo, print_table, warn
+from cli.errors import UsageError
+from cli.load_models import suggest_prompt
+from cli.options import Json, NewName, Replace, require_path
 
-Replace = Annotated[bool, typer.Option("--replace", help="Replace what has the same name.")]
-NewName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Give the word another name.")]
+if TYPE_CHECKING:
+    from concepts import Library
 
 
 def to_token(name: str) -> str:
-    """A word's token, given with its brackets (which a shell wants in quotes) or without."""
+    """A token, given with its brackets (which a shell wants in quotes) or without."""
     from concepts import check_token
 
     return check_token(name if name.startswith("<") else f"<{name}>")
 
 
 @command
-def list_words(as_json: Json = False) -> dict[str, Any]:
+def list_words(as_json: Json = False) -> JsonObject:
     """List the words in the library.
 
     `learn` puts words there, and `generate` finds those that a prompt names. The library is a folder in your user
@@ -30,10 +35,44 @@ def list_words(as_json: Json = False) -> dict[str, Any]:
     lead-invert list --json
     LEAD_CONCEPTS=/mnt/team/words lead-invert list
     """
-    from concepts import ConceptError
-    from concepts.library import Library
+    from concepts import Library
 
-    library, words, faults = Library(), [], []
+    library = Library()
+    words, faults = _list_concepts(library)
+    for path in sorted(library.folder.glob("*.safetensors")):
+        if f"<{path.stem}>" not in library:
+            warn(f"{path} is not named after a word: it is not used; put it in with `lead-invert add`")
+    if not as_json:
+        if words:
+            rows = [
+                (one.token, one.kind, one.base, one.clips, one.license, one.date, f"{one.bytes / 1024:.0f}")
+                for one in words
+            ]
+            print_table(rows, ("token", "kind", "base", "clips", "license", "date", "KB"))
+        echo(f"{count_noun(len(words), 'word')} in {library.folder}")
+    return {"folder": str(library.folder), "words": [asdict(one) for one in words], "faults": faults}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A concept in the library."""
+
+    token: str
+    title: str
+    kind: str
+    base: str
+    license: str
+    date: str
+    clips: int
+    bytes: int
+    file: str
+
+
+def _list_concepts(library: "Library") -> tuple[list[Listed], list[dict[str, str]]]:
+    """The library's concepts, and the tokens and errors of those that cannot be read, with a warning for each."""
+    from concepts import ConceptError
+
+    found, faults = [], []
     for token in library:
         try:
             concept = library.load(token)
@@ -42,20 +81,9 @@ def list_words(as_json: Json = False) -> dict[str, Any]:
             warn(str(error))
             continue
         path = library.path(token)
-        about = {name: getattr(concept, name) for name in ("token", "title", "kind", "base", "license", "date")}
-        words.append(
-            about | {"clips": len(concept.exemplars), "bytes": path.stat().st_size, "file": str(path)}
-        )
-    for path in sorted(library.folder.glob("*.safetensors")):
-        if f"<{path.stem}>" not in library:
-            warn(f"{path} is not named after a word: it is not used; put it in with `lead-invert add`")
-    if not as_json:
-        if words:
-            keys = ("token", "kind", "base", "clips", "license", "date")
-            rows = [(*(word[key] for key in keys), f"{word['bytes'] / 1024:.0f}") for word in words]
-            table(rows, ("token", "kind", "base", "clips", "license", "date", "KB"))
-        say(f"{counted(len(words), 'word')} in {library.folder}")
-    return {"folder": str(library.folder), "words": words, "faults": faults}
+        about = (concept.token, concept.title, concept.kind, concept.base, concept.license, concept.date)
+        found.append(Listed(*about, len(concept.exemplars), path.stat().st_size, str(path)))
+    return found, faults
 
 
 @command
@@ -64,7 +92,7 @@ def add(
     name: NewName = None,
     replace: Replace = False,
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Put concept files into the library.
 
     Each file is verified first, and copied as it is. A name that is taken is refused: give another with --as, or
@@ -75,13 +103,12 @@ def add(
     lead-invert add downloads/limp.safetensors --as old-limp
     lead-invert add *.safetensors --replace
     """
-    return add_files([existing(file, "a concept file") for file in files], name, replace, as_json)
+    return add_files([require_path(file, "a concept file") for file in files], name, replace, as_json)
 
 
-def add_files(files: list[Path], name: str | None, replace: bool, as_json: bool) -> dict[str, Any]:
-    """All of the files or, where one is faulty or its name is taken, none."""
-    from concepts import Concept
-    from concepts.library import Library
+def add_files(files: list[Path], name: str | None, replace: bool, as_json: bool) -> JsonObject:
+    """Add all files or, where one is faulty or its name is taken, none."""
+    from concepts import Concept, Library
 
     if name is not None and len(files) > 1:
         raise UsageError(f"--as {name} is one name for {len(files)} files; add them one by one.")
@@ -100,8 +127,8 @@ def add_files(files: list[Path], name: str | None, replace: bool, as_json: bool)
         added.append({"token": token, "kind": concept.kind, "base": concept.base, "license": concept.license,
                       "file": str(path)})  # fmt: skip
     if not as_json:
-        table([list(word.values()) for word in added], ("token", "kind", "base", "license", "file"))
-        say(f'Try: lead-invert generate "{library.load(tokens[0]).probe_prompt}"')
+        print_table([list(word.values()) for word in added], ("token", "kind", "base", "license", "file"))
+        echo(suggest_prompt(library.load(tokens[0])))
     return {"folder": str(library.folder), "added": added}
 
 
@@ -109,14 +136,14 @@ def add_files(files: list[Path], name: str | None, replace: bool, as_json: bool)
 def remove(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Words, with or without brackets.")],
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Take words out of the library; their files are deleted.
 
     \b
     lead-invert remove elderly
     lead-invert remove "<elderly>" "<limp>"
     """
-    from concepts.library import Library
+    from concepts import Library
 
     library, tokens = Library(), list(dict.fromkeys(to_token(name) for name in names))
     for token in tokens:
@@ -124,7 +151,7 @@ def remove(
     for token in tokens:
         library.remove(token)
     if not as_json:
-        say(f"removed {', '.join(tokens)}")
+        echo(f"removed {', '.join(tokens)}")
     return {"folder": str(library.folder), "removed": tokens}
 
 
@@ -133,19 +160,19 @@ def rename(
     old: Annotated[str, typer.Argument(metavar="OLD", help="A word in the library.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Give a word in the library another name.
 
-    It is written into the word's file too: from then on prompts name the word so. A name that is taken is refused.
+    The name is written into the word's file too, and prompts then use it. A name that is taken is refused.
 
     \b
     lead-invert rename limp old-limp
     lead-invert rename "<limp>" "<old-limp>"
     """
-    from concepts.library import Library
+    from concepts import Library
 
     library = Library()
     path = library.rename(to_token(old), to_token(new))
     if not as_json:
-        say(f"{to_token(old)} is {to_token(new)} now: {path}")
+        echo(f"{to_token(old)} is {to_token(new)} now: {path}")
     return {"old": to_token(old), "new": to_token(new), "file": str(path)}

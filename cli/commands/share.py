@@ -1,28 +1,36 @@
 """`lead-invert push` and `pull`: concept files to and from a model hub or a shared folder. Without torch.
 
-Nothing is sent before the user has seen what it is and said yes.
+Nothing is sent before the user has seen what would be sent, and has said yes.
 """
 
 import hashlib
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.library import NewName, Replace, add_files
-from cli.console import Json, UsageError, command, counted, say, table, warn, working
-from cli.load_models import concept_file
+from cli.command import JsonObject, command
+from cli.commands.card import card_files
+from cli.commands.library import add_files
+from cli.console import count_noun, echo, print_table, spinner, warn
+from cli.errors import UsageError
+from cli.load_models import find_concept
+from cli.options import FileOrToken, Json, NewName, Replace
 
 if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float
+
     from concepts.share import Parcel
 
 
 @command
 def push(
-    file: Annotated[Path, typer.Argument(metavar="FILE_OR_TOKEN", help="A concept file, or a word in the library.")],
+    file: FileOrToken,
     target: Annotated[str, typer.Argument(metavar="PLACE", help="hf://OWNER/NAME on the hub, or a folder.")],
     card: Annotated[
         bool, typer.Option("--card/--no-card", help="On the hub: a README.md and a picture beside the file.")
@@ -32,10 +40,10 @@ def push(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and send nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Send without being asked.")] = False,
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Give a concept file to others: on a model hub, or in any folder.
 
-    What would go is shown, to the byte, and sent when you say yes. On the hub the repository is made if there is
+    What would be sent is shown, to the byte, and sent when you say yes. On the hub the repository is made if there is
     none, private unless --public, and each push is a commit; log in once with `hf auth login`.
 
     \b
@@ -46,19 +54,19 @@ def push(
     from concepts.share import prepare_parcel
     from concepts.share import push as send
 
-    path = concept_file(file)
-    sent = prepare_parcel(path, target, _beside(path) if card and target.startswith("hf://") else None)
+    path = find_concept(file)
+    sent = prepare_parcel(path, target, _card_of(path) if card and target.startswith("hf://") else None)
     if not as_json:
-        _show(sent, public)
+        _print_parcel(sent, public)
     place = None
-    if not dry_run and _confirmed(sent, public, yes):
-        with working(f"sending to {sent.target}"):
+    if not dry_run and _confirm(sent, public, yes):
+        with spinner(f"sending to {sent.target}"):
             place = send(sent, public, replace)
     if not as_json:
-        say(f"sent: {place}" if place else "nothing was sent")
+        echo(f"sent: {place}" if place else "nothing was sent")
     return {
         "target": sent.target,
-        "private": _private(sent, public),
+        "private": _is_private(sent, public),
         "files": [{"name": name, "bytes": len(data), "sha256": _sha256(data)} for name, data in sent.files.items()],
         "metadata": dict(sent.metadata),
         "tensors": {name: list(tensor.shape) for name, tensor in _tensors(sent).items()},
@@ -72,11 +80,11 @@ def pull(
     name: NewName = None,
     replace: Replace = False,
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Get concept files from others into the library.
 
-    What comes is verified in a temporary place before it is added: all of it or, where a file is faulty or a name
-    is taken, none. Nothing in a concept file is ever run.
+    The files are verified in a temporary place before they are added: all of them or, where one is faulty or a name is
+    taken, none. Nothing in a concept file is ever run.
 
     \b
     lead-invert pull hf://me/elderly
@@ -87,7 +95,7 @@ def pull(
     from concepts.share import fetch
 
     with tempfile.TemporaryDirectory(prefix="lead-invert-") as folder:
-        with working(f"getting {source}"):
+        with spinner(f"getting {source}"):
             files = fetch(source, Path(folder))
         try:
             return add_files(files, name, replace, as_json) | {"source": source}
@@ -95,39 +103,38 @@ def pull(
             raise ConceptError(f"{source}: {str(error).replace(folder + os.sep, '')}") from None
 
 
-def _beside(path: Path) -> dict[str, bytes]:
-    """The card that goes with a concept file to the hub, and its picture."""
-    from cli.commands.card import card_files
+def _card_of(path: Path) -> dict[str, bytes]:
+    """The card that goes to the hub beside a concept file, and its picture."""
     from concepts import Concept
 
     concept = Concept.load(path)
     return card_files(concept, f"{concept.slug}.safetensors")
 
 
-def _show(sent: "Parcel", public: bool) -> None:
-    """Everything that would go; long lists by their length, which --json has in full."""
+def _print_parcel(sent: "Parcel", public: bool) -> None:
+    """Everything that would be sent. Long lists are shown by their length; --json has them in full."""
     from concepts.concept import RECORD_KEY
 
     rows = [(name, len(data), _sha256(data)) for name, data in sent.files.items()]
-    table(rows, ("file", "bytes", "sha256"), f"to {_place(sent, public)}")
+    print_table(rows, ("file", "bytes", "sha256"), f"to {_place(sent, public)}")
     record = sent.concept.record()
     exemplars, losses = record.pop("exemplars"), record.pop("loss")
-    entries: dict[str, Any] = {key: text for key, text in sent.metadata.items() if key != RECORD_KEY}
+    entries: dict[str, object] = {key: text for key, text in sent.metadata.items() if key != RECORD_KEY}
     entries |= {key: value for key, value in record.items() if f"modelspec.{key}" not in entries}
     entries |= {"loss": losses and f"{len(losses)} numbers, {losses[0]:.4g} to {losses[-1]:.4g}"}
     entries |= {f"exemplar {number}": exemplar for number, exemplar in enumerate(exemplars, 1)}
-    table([(key, _in_short(value)) for key, value in entries.items() if value], ("metadata", "value"))
+    print_table([(key, _shorten(value)) for key, value in entries.items() if value], ("metadata", "value"))
     tensors = _tensors(sent)
     shown = [(name, str(list(tensor.shape))) for name, tensor in tensors.items() if not name.startswith("adapter.")]
     if len(shown) < len(tensors):
         shown.append(("adapter", f"{len(tensors) - len(shown)} small matrices"))
-    table(shown, ("tensor", "numbers"))
+    print_table(shown, ("tensor", "numbers"))
     preview = sent.concept.tensors.get("preview.joints")
     if preview is not None:
         warn(f"preview.joints shows a motion of {len(preview) / sent.concept.fps:.1f} s, which may be of a recording")
 
 
-def _in_short(value: object, longest: int = 160) -> str:
+def _shorten(value: object, longest: int = 160) -> str:
     from concepts import clean_text
 
     if isinstance(value, dict):
@@ -139,31 +146,31 @@ def _in_short(value: object, longest: int = 160) -> str:
     return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
 
 
-def _tensors(sent: "Parcel") -> dict[str, Any]:
+def _tensors(sent: "Parcel") -> "Mapping[str, Float[np.ndarray, '...']]":
     return {"token_embedding": sent.concept.token_embedding, **sent.concept.tensors}
 
 
-def _confirmed(sent: "Parcel", public: bool, yes: bool) -> bool:
+def _confirm(sent: "Parcel", public: bool, yes: bool) -> bool:
     """Whether the user says yes; UsageError where nobody can be asked."""
     if yes:
         return True
-    if not _can_ask():
+    if not _is_interactive():
         raise UsageError("nothing was sent: nobody can be asked here. Add --yes, or --dry-run to see what would go.")
-    files, size = counted(len(sent.files), "file"), sum(map(len, sent.files.values())) / 1024
+    files, size = count_noun(len(sent.files), "file"), sum(map(len, sent.files.values())) / 1024
     return typer.confirm(f"Send {files}, {size:.1f} KB, to {_place(sent, public)}?", err=True)
 
 
-def _can_ask() -> bool:
+def _is_interactive() -> bool:
     return sys.stdin.isatty()
 
 
-def _private(sent: "Parcel", public: bool) -> bool | None:
-    """Whether only its owner may read it; a folder does not say."""
+def _is_private(sent: "Parcel", public: bool) -> bool | None:
+    """Whether only its owner may read it; None for a folder, which does not say."""
     return not public if sent.target.startswith("hf://") else None
 
 
 def _place(sent: "Parcel", public: bool) -> str:
-    private = _private(sent, public)
+    private = _is_private(sent, public)
     return sent.target + ("" if private is None else " (private)" if private else " (public: everybody can read it)")
 
 

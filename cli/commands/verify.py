@@ -1,16 +1,19 @@
 """`lead-invert verify`: each check of the concept file's specification, and how it went.
 
-Without --base only the files are read: no model, no torch.
+Without --base it reads only the files: no model, no torch.
 """
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import Device, Json, UsageError, command, counted, print_json, say, table
-from cli.load_models import AllowBaseMismatch, concept_file, condition, is_token, load_base, load_concept
+from cli.command import JsonObject, command
+from cli.console import count_noun, echo, print_json, print_table
+from cli.errors import UsageError
+from cli.load_models import encode_probe, find_concept, is_token, load_base, load_concept
+from cli.options import AllowBaseMismatch, Device, Json
 
 if TYPE_CHECKING:
     from concepts import Check
@@ -31,7 +34,7 @@ def verify(
     allow_base_mismatch: AllowBaseMismatch = False,
     device: Device = "auto",
     as_json: Json = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Check concept files from strangers, and say what was checked.
 
     The checks are those of the file's specification (docs/concept-format.md), in its order; the first fault ends
@@ -48,10 +51,10 @@ def verify(
     if allow_base_mismatch and base is None:
         raise UsageError("--allow-base-mismatch is for a check against a base model: add --base PATH or embedded.")
     model = load_base(None if base == EMBEDDED else Path(base), device) if base is not None else None
-    places = [concept_file(file) if is_token(file) else file for file in files]
-    checks = {path: _checked(path, model, allow_base_mismatch) for path in places}
+    paths = [find_concept(file) if is_token(file) else file for file in files]
+    checks = {path: _verify_file(path, model, allow_base_mismatch) for path in paths}
     bad = [path for path, made in checks.items() if any(check.result == "failed" for check in made)]
-    result = {
+    result: JsonObject = {
         "files": [
             {"file": str(path), "sound": path not in bad, "checks": [asdict(check) for check in made]}
             for path, made in checks.items()
@@ -60,8 +63,9 @@ def verify(
     }
     if not as_json:
         for path, made in checks.items():
-            table([(c.number, c.name, c.result, c.said) for c in made], ("", "check", "result", "found"), str(path))
-        say(_summary(len(checks), len(bad), model is not None))
+            rows = [(check.number, check.name, check.result, check.said) for check in made]
+            print_table(rows, ("", "check", "result", "found"), str(path))
+        echo(_summary(len(checks), len(bad), model is not None))
     if bad:
         if as_json:
             print_json(result)
@@ -69,7 +73,7 @@ def verify(
     return result
 
 
-def _checked(path: Path, model: "Lead | None", allow_base_mismatch: bool) -> "list[Check]":
+def _verify_file(path: Path, model: "Lead | None", allow_base_mismatch: bool) -> "list[Check]":
     from concepts import verify as verify_file
     from concepts import verify_base
 
@@ -78,11 +82,11 @@ def _checked(path: Path, model: "Lead | None", allow_base_mismatch: bool) -> "li
         return checks
     concept, prints = load_concept(path), model.fingerprints
     fitted = concept.fit_to_base(prints)
-    return checks + verify_base(concept, prints, model.name, lambda: condition(fitted, model), allow_base_mismatch)
+    return checks + verify_base(concept, prints, model.name, lambda: encode_probe(fitted, model), allow_base_mismatch)
 
 
 def _summary(files: int, bad: int, against_base: bool) -> str:
     if bad:
-        return f"{bad} of {counted(files, 'file')} failed: do not use what failed; get it again from its author."
+        return f"{bad} of {count_noun(files, 'file')} failed: do not use what failed; get it again from its author."
     use = "" if against_base else " To see whether a base model understands the word, add --base embedded."
-    return f"{counted(files, 'file')} sound.{use}"
+    return f"{count_noun(files, 'file')} sound.{use}"

@@ -1,12 +1,12 @@
 """`lead-invert generate --prompts`: any number of motions in bounded memory, in folders of SHARD motions each.
 
-    OUTPUT/settings.json                    how all of them are made
-    OUTPUT/shard-00000/index.jsonl          a line a motion: prompt, seconds, seed, its words' sha256, files
+    OUTPUT/settings.json                    how all of them are generated
+    OUTPUT/shard-00000/index.jsonl          a line a motion: prompt, seconds, seed, its concepts' sha256, files
     OUTPUT/shard-00000/000000-<prompt>-seed<seed>.bvh ...
 
-A shard is the unit of everything: it is computed as one, whatever process computes it, so that its bytes are the same
-in any number of processes and after any number of stops; it is written under a hidden name and moved into place when
-it is whole; what is in place and is what was asked for is not made again. Processes share the shards by their ranks.
+A shard is the unit of all work. One process computes it in one batch, so that its bytes are the same in any number of
+processes and after any number of stops. It is written under a hidden name and moved into place when it is complete. A
+complete shard that holds what was asked for is not generated again. Processes share the shards by their ranks.
 """
 
 import hashlib
@@ -18,18 +18,19 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
-from cli.console import UsageError, counted, progress, say, table
+from cli.console import count_noun, echo, print_table, progress_bar
+from cli.errors import UsageError
 from cli.jobs.prompts_file import Job
 from cli.jobs.ranks import Ranks
-from cli.write_outputs import DATA_ENDINGS, slug, write_data
+from cli.write_outputs import DATA_FORMATS, Target, ending_of, slug, write_data
 from lead.motion.atomic import write_atomically
 
 if TYPE_CHECKING:
     from concepts import ConceptTensors
     from lead import Lead
-    from lead.motion.rigs.rig import Rig
+    from lead.motion import Rig
 
 SHARD = 64
 INDEX, SETTINGS = "index.jsonl", "settings.json"
@@ -37,7 +38,7 @@ INDEX, SETTINGS = "index.jsonl", "settings.json"
 
 @dataclass(frozen=True)
 class Settings:
-    """How all motions of an output folder are made; what must not change when the work goes on."""
+    """How all motions of an output folder are generated; a later run has to have the same."""
 
     base: Mapping[str, str]
     """The base model's fingerprints."""
@@ -51,24 +52,52 @@ class Settings:
 
 @dataclass(frozen=True)
 class Word:
-    """A learned word."""
+    """A concept as a prompt names it."""
 
     tensors: "ConceptTensors"
     sha256: str
     """Of its concept file."""
 
 
-def sha256_of(*files: Path) -> str:
-    """Of all their bytes; of no file, nothing."""
+class IndexLine(TypedDict):
+    """A motion in a shard's index."""
+
+    prompt: str
+    seconds: int | float
+    seed: int
+    words: dict[str, str]
+    """Token -> sha256 of the concept file."""
+    files: list[str]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What this process did."""
+
+    output: str
+    motions: int
+    """In its share of the shards."""
+    made: int
+    """Motions that it generated."""
+    there_before: int
+    """Motions of shards that were complete before."""
+    shards: int
+    rank: int
+    processes: int
+    seconds: float
+
+
+def hash_files(*files: Path) -> str:
+    """The sha256 of the bytes of all files; empty for no file."""
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest() if files else ""
 
 
 def check_data_formats(formats: Sequence[str]) -> None:
     """UsageError for a view: thousands of motions have no contact sheet."""
-    if views := [form for form in formats if form not in DATA_ENDINGS]:
+    if views := [form for form in formats if form not in DATA_FORMATS]:
         raise UsageError(
             f"--format {','.join(views)} shows motions side by side: with --prompts choose among "
-            f"{', '.join(DATA_ENDINGS)}; `lead-invert view OUTPUT/shard-00000` draws what was made."
+            f"{', '.join(DATA_FORMATS)}; `lead-invert view OUTPUT/shard-00000` draws what was made."
         )
 
 
@@ -79,50 +108,42 @@ def generate_batch(
     settings: Settings,
     output: Path,
     rig: "Rig | None" = None,
-) -> dict[str, Any]:
-    """This process's share of the shards; what is whole already is left as it is."""
-    ranks, started = Ranks.found(), time.perf_counter()
+) -> Summary:
+    """Generate this process's share of the shards; complete ones are left as they are."""
+    ranks, started = Ranks.from_environment(), time.perf_counter()
     _check_jobs(jobs, model, words)
-    _keep_settings(output, settings)
+    _write_or_check_settings(output, settings)
     shards = ranks.share(range(math.ceil(len(jobs) / SHARD)))
-    plans = {number: _plan(jobs, number, words, settings) for number in shards}
-    missing = [number for number, plan in plans.items() if not _is_whole(_folder(output, number), plan)]
+    plans = {number: _plan_shard(jobs, number, words, settings) for number in shards}
+    missing = [number for number, plan in plans.items() if not _is_complete(_folder(output, number), plan)]
     total, done = sum(len(plans[number]) for number in missing), 0
     if missing:
-        with progress(f"generating {counted(total, 'motion')}") as report:
+        with progress_bar(f"generating {count_noun(total, 'motion')}") as progress:
             for number in missing:
                 part = jobs[number * SHARD : (number + 1) * SHARD]
-                _make_shard(model, part, plans[number], words, settings, _folder(output, number), rig)
+                _write_shard(model, part, plans[number], words, settings, _folder(output, number), rig)
                 done += len(part)
-                report(done, total)
-    mine = sum(map(len, plans.values()))
-    return {
-        "output": str(output),
-        "motions": mine,
-        "made": total,
-        "there_before": mine - total,
-        "shards": len(plans),
-        "rank": ranks.rank,
-        "processes": ranks.count,
-        "seconds": round(time.perf_counter() - started, 3),
-    }
+                progress(done, total)
+    share = sum(map(len, plans.values()))
+    seconds = round(time.perf_counter() - started, 3)
+    return Summary(str(output), share, total, share - total, len(plans), ranks.rank, ranks.count, seconds)
 
 
-def tell(result: Mapping[str, Any]) -> None:
-    """For people: what `generate_batch` did."""
-    kept = (result["made"], result["there_before"], result["shards"])
-    table([(result["output"], *kept)], ("folder", "motions made", "there before", "shards"))
-    if result["processes"] > 1:
-        say(f"This was process {result['rank'] + 1} of {result['processes']}; each says its own share.")
+def print_summary(summary: Summary) -> None:
+    """What `generate_batch` did, for people."""
+    row = (summary.output, summary.made, summary.there_before, summary.shards)
+    print_table([row], ("folder", "motions made", "there before", "shards"))
+    if summary.processes > 1:
+        echo(f"This was process {summary.rank + 1} of {summary.processes}; each says its own share.")
 
 
 def _check_jobs(jobs: Sequence[Job], model: "Lead", words: Mapping[str, Word]) -> None:
-    """UsageError for a line that the base cannot make, before any work: its length in time or in tokens."""
+    """UsageError, before any work, for a line too short or long for the base, in time or in tokens."""
     from lead.data.dataset import MAX_FRAMES, MIN_FRAMES
     from lead.errors import LeadError
 
     shortest, longest = MIN_FRAMES / model.skeleton.fps, MAX_FRAMES / model.skeleton.fps
-    short = model.config.text.context - 2  # a prompt of so many bytes and no learned word has no more tokens
+    short = model.config.text.context - 2  # a prompt without concepts has at most as many tokens as bytes
     tensors, seen = {token: word.tensors for token, word in words.items()}, set[str]()
     for job in jobs:
         if not shortest <= job.seconds <= longest:
@@ -141,25 +162,24 @@ def _folder(output: Path, number: int) -> Path:
     return output / f"shard-{number:05d}"
 
 
-def _plan(
-    jobs: Sequence[Job], number: int, words: Mapping[str, Word], settings: Settings
-) -> list[dict[str, Any]]:
-    """A shard's index."""
+def _plan_shard(jobs: Sequence[Job], number: int, words: Mapping[str, Word], settings: Settings) -> list[IndexLine]:
+    """The index that a shard will have."""
     from lead.text.prompts import find_tokens
 
-    lines, start = [], number * SHARD
+    lines: list[IndexLine] = []
+    start = number * SHARD
     for place, job in enumerate(jobs[start : start + SHARD], start=start):
         stem = f"{place:06d}-{slug(job.prompt)}-seed{job.seed}"
-        line = {"prompt": job.prompt, "seconds": job.seconds, "seed": job.seed}
         digests = {token: words[token].sha256 for token in sorted(find_tokens(job.prompt))}
-        lines.append(line | {"words": digests, "files": [stem + DATA_ENDINGS[form] for form in settings.formats]})
+        files = [stem + ending_of(form) for form in settings.formats]
+        lines.append({"prompt": job.prompt, "seconds": job.seconds, "seed": job.seed, "words": digests, "files": files})
     return lines
 
 
-def _is_whole(folder: Path, plan: Sequence[dict[str, Any]]) -> bool:
-    """Whether a shard is there as planned; UsageError where other motions are.
+def _is_complete(folder: Path, plan: Sequence[IndexLine]) -> bool:
+    """Whether a shard is there as planned; UsageError where its folder holds other motions.
 
-    A shard that begins as planned is one of a shorter list of prompts: it is not whole, and may be made anew.
+    A shard that begins as planned comes from a shorter list of prompts: it is not complete, and is generated anew.
     """
     try:
         found = [json.loads(line) for line in (folder / INDEX).read_text(encoding="utf-8").split("\n") if line]
@@ -175,8 +195,8 @@ def _is_whole(folder: Path, plan: Sequence[dict[str, Any]]) -> bool:
     return found == plan and all((folder / name).is_file() for line in plan for name in line["files"])
 
 
-def _keep_settings(output: Path, settings: Settings) -> None:
-    """Write them beside the shards, or hold them to what is written there."""
+def _write_or_check_settings(output: Path, settings: Settings) -> None:
+    """Write the settings beside the shards; UsageError where others are written there."""
     path, wanted = output / SETTINGS, json.loads(json.dumps(asdict(settings)))
     output.mkdir(parents=True, exist_ok=True)
     if not path.exists():
@@ -188,29 +208,31 @@ def _keep_settings(output: Path, settings: Settings) -> None:
     except (ValueError, AttributeError):
         raise UsageError(f"{path}: not the settings of a `generate --prompts`; choose another --output.") from None
     if differing:
-        now = ", ".join(f"{name} was {_short(found.get(name))}, is {_short(wanted[name])}" for name in differing)
-        raise UsageError(f"{output} was begun with other settings: {now}. Use the same, or choose another --output.")
+        changes = [f"{name} was {_format(found.get(name))}, is {_format(wanted[name])}" for name in differing]
+        raise UsageError(
+            f"{output} was begun with other settings: {', '.join(changes)}. Use the same, or choose another --output."
+        )
 
 
-def _short(value: object) -> str:
+def _format(value: object) -> str:
     return "another" if isinstance(value, dict) else repr(value)
 
 
-def _make_shard(
+def _write_shard(
     model: "Lead",
     jobs: Sequence[Job],
-    plan: Sequence[dict[str, Any]],
+    plan: Sequence[IndexLine],
     words: Mapping[str, Word],
     settings: Settings,
     folder: Path,
     rig: "Rig | None",
 ) -> None:
-    """Generate, write under a hidden name, move into place; one process at a time."""
+    """Generate a shard, write it under a hidden name, and move it into place; one process at a time."""
     from concepts.lock import hold_lock
 
     partial = folder.with_name(f".{folder.name}.partial")
     with hold_lock(folder.with_name(f".{folder.name}.lock"), patience=0.0, keep=False):
-        shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+        shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
         try:
             partial.mkdir()
             motions = model.generate(
@@ -224,16 +246,16 @@ def _make_shard(
             )
             for motion, line in zip(motions, plan, strict=True):
                 for form, name in zip(settings.formats, line["files"], strict=True):
-                    write_data(motion, partial / name.removesuffix(DATA_ENDINGS[form]), form, rig)
+                    write_data(motion, partial / name.removesuffix(ending_of(form)), form, Target(rig))
             index = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in plan)
             (partial / INDEX).write_text(index, encoding="utf-8")
-            _move(partial, folder)
+            _move_shard(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _move(partial: Path, folder: Path) -> None:
-    """A new shard in one move; into one that is there file by file, the index, which makes it whole, last."""
+def _move_shard(partial: Path, folder: Path) -> None:
+    """Move a new shard in one step; into an old one file by file, and the index, which makes it complete, last."""
     if not folder.exists():
         os.replace(partial, folder)
         return

@@ -1,8 +1,8 @@
-"""`lead-invert learn --each`: a folder of folders, one word from each.
+"""`lead-invert learn --each`: a folder of folders, one concept from each.
 
-Each word is learned by `lead-invert learn` in a process of its own, so many at a time as asked: a folder that cannot
-be used, or a process that dies, costs its own word and no other. A word that is there already is not learned again; one
-that was stopped goes on where it was. Knows nothing of how a word is learned.
+`lead-invert learn` learns each concept in a process of its own, several at a time if asked. A folder that cannot be
+used, or a process that dies, costs its own concept and no other. A concept that is there already is not learned again.
+A search that was stopped goes on where it was. Knows nothing of how a concept is learned.
 """
 
 import json
@@ -14,18 +14,22 @@ import sys
 import tempfile
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import typer
 
-from cli.console import UsageError, counted, existing, print_json, progress, say, table, warn
-from cli.jobs.ranks import VARIABLES, Ranks, threads_each
+from cli.command import JsonObject
+from cli.console import count_noun, echo, print_json, print_table, progress_bar, warn
+from cli.errors import UsageError
+from cli.jobs.ranks import VARIABLES, Ranks, threads_per_process
+from cli.options import require_path
 
 _WARNING = re.compile(r"^warning: (.+(?:\n(?!\w+: |learning ).+)*)", re.MULTILINE)
-"""A warning on a command's standard error, which is folded at its width."""
+"""A warning on the standard error of a command, which folds lines at its width."""
 _START = """
 import os, signal, sys, threading
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -34,13 +38,13 @@ sys.path.insert(0, {!r})
 import cli.invert
 cli.invert.main()
 """
-"""The program of a word's process. Told to end, it clears up first: it may be writing its word just then. Its standard
-input ends when we do, however we end; then it ends too."""
+"""The program of a concept's process. On SIGTERM it clears up before it ends, because it may be writing its concept.
+Its standard input ends when this process ends, however that is; then it ends too."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a folder."""
+    """The result of a folder."""
 
     folder: str
     token: str
@@ -55,37 +59,31 @@ class Outcome:
 
 
 def learn_each(
-    places: Sequence[Path],
-    flags: Mapping[str, Any],
-    switches: Sequence[str],
-    jobs: int,
-    output: Path | None,
-    replace: bool,
-    as_json: bool,
-) -> dict[str, Any]:
-    """This process's share of the folders; exit code 1 at the end where one failed, unless a launcher waits for others.
+    places: Sequence[Path], options: Sequence[str], jobs: int, output: Path | None, replace: bool, as_json: bool
+) -> JsonObject:
+    """Learn this process's share of the folders. Exit code 1 at the end where one failed, but not under a launcher.
 
-    `flags` and `switches` are the options of `learn` that hold for all words.
+    `options` are the options of `learn` that hold for all concepts.
     """
-    ranks, started = Ranks.found(), time.perf_counter()
+    ranks, started = Ranks.from_environment(), time.perf_counter()
     if output and (output.suffix == ".safetensors" or output.is_file()):
         raise UsageError(f"--output {output}: with --each it is a folder for the words' files; name a folder.")
-    tokens = _tokens(places)
+    tokens = _list_tokens(places)
     share = ranks.share(list(tokens))
-    targets = {folder: _target(tokens[folder], output) for folder in share}
-    missing = [folder for folder in share if replace or not targets[folder].is_file()]
-    options = [*_words(flags), *switches, *(["--replace"] if replace else [])]
-    commands = {
-        folder: [*options, *_words({"token": tokens[folder], "output": output and targets[folder]}), "--", str(folder)]
-        for folder in missing
-    }
-    learned = _run_all(commands, tokens, jobs, threads_each(jobs * ranks.local_count)) if commands else {}
+    files = {folder: _concept_file(tokens[folder], output) for folder in share}
+    missing = [folder for folder in share if replace or not files[folder].is_file()]
+    common = [*options, *(["--replace"] if replace else [])]
+    commands = {}
+    for folder in missing:
+        target = ["--output", str(files[folder])] if output else []
+        commands[folder] = [*common, "--token", tokens[folder], *target, "--", str(folder)]
+    learned = _run_all(commands, tokens, jobs, threads_per_process(jobs * ranks.local_count)) if commands else {}
     outcomes = [
-        learned.get(folder) or Outcome(str(folder), tokens[folder], "there before", str(targets[folder]))
+        learned.get(folder) or Outcome(str(folder), tokens[folder], "there before", str(files[folder]))
         for folder in share
     ]
     failed = sum(outcome.state == "failed" for outcome in outcomes)
-    result = {
+    result: JsonObject = {
         "words": [asdict(outcome) for outcome in outcomes],
         "failed": failed,
         "rank": ranks.rank,
@@ -93,7 +91,7 @@ def learn_each(
         "seconds": round(time.perf_counter() - started, 3),
     }
     if not as_json:
-        _tell(outcomes, ranks)
+        _print_outcomes(outcomes, ranks)
     if failed and ranks.count == 1:  # a launcher would end its other processes
         if as_json:
             print_json(result)
@@ -102,7 +100,7 @@ def learn_each(
 
 
 def token_of(folder: Path) -> str:
-    """The word that a folder's name means: `Old man, limping` is <old-man-limping>."""
+    """The token of a folder, from its name: `Old man, limping` gives <old-man-limping>."""
     plain = unicodedata.normalize("NFKD", folder.name).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     if not 1 <= len(name) <= 63:
@@ -110,11 +108,11 @@ def token_of(folder: Path) -> str:
     return f"<{name}>"
 
 
-def _tokens(places: Sequence[Path]) -> dict[Path, str]:
-    """The folders in all places, in order, and their words."""
+def _list_tokens(places: Sequence[Path]) -> dict[Path, str]:
+    """The folders in all places, in order, and their tokens."""
     tokens: dict[Path, str] = {}
     for place in places:
-        if not existing(place, "a folder of folders").is_dir():
+        if not require_path(place, "a folder of folders").is_dir():
             raise UsageError(f"{place}: a file; with --each give a folder that holds a folder of clips for each word.")
         folders = sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
         if not folders:
@@ -127,107 +125,110 @@ def _tokens(places: Sequence[Path]) -> dict[Path, str]:
     return tokens
 
 
-def _target(token: str, output: Path | None) -> Path:
-    """The word's file."""
-    from concepts.library import Library
+def _concept_file(token: str, output: Path | None) -> Path:
+    """The file of a concept, in `output` or in the library."""
+    from concepts import Library
 
     return output / f"{token[1:-1]}.safetensors" if output else Library().path(token)
 
 
-def _words(flags: Mapping[str, Any]) -> list[str]:
-    """Options as words of a command line; those that were not given are left out."""
-    return [word for name, value in flags.items() if value is not None for word in (f"--{name}", str(value))]
-
-
 @dataclass(frozen=True)
 class _Running:
-    process: subprocess.Popen
-    printed: IO[str]
-    said: IO[str]
+    """A process that learns a concept; what it prints goes into temporary files."""
+
+    process: subprocess.Popen[bytes]
+    stdout: IO[str]
+    stderr: IO[str]
     started: float
 
 
 def _run_all(
     commands: Mapping[Path, Sequence[str]], tokens: Mapping[Path, str], jobs: int, threads: int
 ) -> dict[Path, Outcome]:
-    """All of them, `jobs` at a time. When stopped it ends them at once; their checkpoints stay."""
-    waiting, running, outcomes = list(commands), dict[Path, _Running](), dict[Path, Outcome]()
-    told: set[str] = set()
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a launcher stops its processes
+    """Run all commands, `jobs` at a time. When stopped, end them at once; their checkpoints stay."""
+    waiting, outcomes = list(commands), dict[Path, Outcome]()
+    warned: set[str] = set()
     try:
-        with progress(f"learning {counted(len(commands), 'word')}") as report:
+        with _processes() as running, progress_bar(f"learning {count_noun(len(commands), 'word')}") as progress:
             while waiting or running:
                 while waiting and len(running) < jobs:
                     folder = waiting.pop(0)
-                    running[folder] = _started(commands[folder], threads)
+                    running[folder] = _start(commands[folder], threads)
                 for folder in [folder for folder, one in running.items() if one.process.poll() is not None]:
-                    one = running.pop(folder)
-                    outcomes[folder] = _outcome(folder, tokens[folder], one, told)
-                    report(len(outcomes), len(commands))
+                    outcomes[folder] = _read_outcome(folder, tokens[folder], running.pop(folder), warned)
+                    progress(len(outcomes), len(commands))
                 time.sleep(0.05)
     except KeyboardInterrupt:
         done = sum(outcome.state == "learned" for outcome in outcomes.values())
         raise KeyboardInterrupt(
-            f"stopped; {done} of {counted(len(commands), 'word')} learned. The same command goes on where it was."
+            f"stopped; {done} of {count_noun(len(commands), 'word')} learned. The same command goes on where it was."
         ) from None
+    return outcomes
+
+
+@contextmanager
+def _processes() -> Iterator[dict[Path, _Running]]:
+    """Processes by their folders, empty at first; those that still run after the block are ended."""
+    running: dict[Path, _Running] = {}
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a launcher stops its processes
+    try:
+        yield running
     finally:
         signal.signal(signal.SIGTERM, before)
         for one in running.values():
             one.process.terminate()
         for one in running.values():
-            with one.process, one.printed, one.said:
+            with one.process, one.stdout, one.stderr:
                 pass  # waited for and closed
-    return outcomes
 
 
-def _started(words: Sequence[str], threads: int) -> _Running:
-    """`lead-invert learn` as a process that Ctrl-C does not reach and that no launcher counts; it ends with us."""
+def _start(arguments: Sequence[str], threads: int) -> _Running:
+    """Start `lead-invert learn`: a process that Ctrl-C does not reach and no launcher counts; it ends with this one."""
     start = _START.format(str(Path(__file__).parents[2]))
-    program = [sys.executable, "-P", "-c", start, "learn", "--json", *words]
+    program = [sys.executable, "-P", "-c", start, "learn", "--json", *arguments]
     env = {"OMP_NUM_THREADS": str(threads)} | {k: v for k, v in os.environ.items() if k not in VARIABLES}
-    printed, said = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by _outcome
-    pipes: Any = {"stdin": subprocess.PIPE, "stdout": printed, "stderr": said}
-    process = subprocess.Popen(program, env=env, start_new_session=True, **pipes)
-    return _Running(process, printed, said, time.perf_counter())
+    stdout = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by _read_outcome
+    stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by _read_outcome
+    process = subprocess.Popen(
+        program, env=env, start_new_session=True, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr
+    )
+    return _Running(process, stdout, stderr, time.perf_counter())
 
 
-def _outcome(folder: Path, token: str, one: _Running, told: set[str]) -> Outcome:
-    """What a process that has ended came to; its warnings are said, each once."""
-    with one.process, one.printed, one.said:
-        one.printed.seek(0)
-        one.said.seek(0)
-        printed, said = one.printed.read(), one.said.read()
-    for match in _WARNING.finditer(said):
+def _read_outcome(folder: Path, token: str, one: _Running, warned: set[str]) -> Outcome:
+    """The result of a process that has ended; prints its warnings that are not in `warned`, and adds them."""
+    with one.process, one.stdout, one.stderr:
+        one.stdout.seek(0)
+        one.stderr.seek(0)
+        stdout, stderr = one.stdout.read(), one.stderr.read()
+    for match in _WARNING.finditer(stderr):
         text = " ".join(match[1].split())
-        if text not in told:
-            told.add(text)
+        if text not in warned:
+            warned.add(text)
             warn(text)
     seconds = round(time.perf_counter() - one.started, 1)
     try:
-        result = json.loads(printed)
+        result = json.loads(stdout)
     except ValueError:
-        result = {"error": f"its process ended with exit code {one.process.returncode}: {said.strip()[-500:]}"}
+        result = {"error": f"its process ended with exit code {one.process.returncode}: {stderr.strip()[-500:]}"}
     if "error" in result:
         warn(result["error"] if str(folder) in result["error"] else f"{folder}: {result['error']}")
         return Outcome(str(folder), token, "failed", error=result["error"], seconds=seconds)
-    return Outcome(
-        str(folder), token, "learned", result["file"], clips=len(result["clips"]), steps=result["steps"], seconds=seconds
-    )
+    file, clips, steps = result["file"], len(result["clips"]), result["steps"]
+    return Outcome(str(folder), token, "learned", file, clips=clips, steps=steps, seconds=seconds)
 
 
-def _tell(outcomes: Sequence[Outcome], ranks: Ranks) -> None:
-    """A row a folder, and what to do next."""
-    table(
-        [
-            (one.folder, one.token, one.state, one.clips or "", one.steps or "", one.seconds or "", one.file)
-            for one in outcomes
-        ],
-        ("folder", "token", "result", "clips", "steps", "seconds", "file"),
-        str(ranks).capitalize() if ranks.count > 1 else "",
-    )
+def _print_outcomes(outcomes: Sequence[Outcome], ranks: Ranks) -> None:
+    """A row for each folder, and what to do next."""
+    rows = [
+        (one.folder, one.token, one.state, one.clips or "", one.steps or "", one.seconds or "", one.file)
+        for one in outcomes
+    ]
+    title = str(ranks).capitalize() if ranks.count > 1 else ""
+    print_table(rows, ("folder", "token", "result", "clips", "steps", "seconds", "file"), title)
     failed = sum(one.state == "failed" for one in outcomes)
     if failed:
-        folders = counted(len(outcomes), "folder")
-        say(f"{failed} of {folders} failed, for the reasons above; the same command tries again.")
+        folders = count_noun(len(outcomes), "folder")
+        echo(f"{failed} of {folders} failed, for the reasons above; the same command tries again.")
     elif any(one.state == "there before" for one in outcomes):
-        say("Words that were there before were not learned again; --replace learns them anew.")
+        echo("Words that were there before were not learned again; --replace learns them anew.")

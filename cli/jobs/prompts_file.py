@@ -1,20 +1,21 @@
-"""Files of prompts: what is to be generated, line by line.
+"""Files of prompts: the motions to generate, line by line.
 
 A line is a prompt, or a JSON object with "prompt" and, where they differ from the command's, "seconds" and "seed":
 
-    a person walks in a circle
+    a person walks
     {"prompt": "a person waves", "seconds": 6.0, "seed": 17}
 
-Empty lines are passed over. Knows no base model; a mistake is told with its file and line.
+Empty lines are passed over. An error names the file and the line. Knows no base model.
 """
 
 import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
-from cli.console import LARGEST_SEED, UsageError, existing
+from cli.errors import UsageError
+from cli.options import LARGEST_SEED, require_path
 
 KEYS = ("prompt", "seconds", "seed")
 MOST = 1_000_000
@@ -23,12 +24,13 @@ MOST = 1_000_000
 
 @dataclass(frozen=True)
 class Job:
-    """One motion that is to be made."""
+    """One motion to generate."""
 
     prompt: str
-    seconds: float
+    seconds: int | float
+    """As the file has it, so that an index repeats it."""
     seed: int
-    """What `generate PROMPT --seed` takes to make this motion alone."""
+    """The seed with which `generate PROMPT --seed` makes this motion alone."""
     place: str
     """`prompts.txt, line 3`"""
 
@@ -38,7 +40,7 @@ def read_jobs(path: Path, number: int, seconds: float, seed: int) -> list[Job]:
 
     Seeds count up from `seed` through all motions; a line that states its own seed counts up from that one.
     """
-    existing(path, "--prompts")
+    require_path(path, "--prompts")
     if path.is_dir():
         raise UsageError(f"--prompts {path}: found a folder, expected a text file with a prompt a line.")
     try:
@@ -51,40 +53,49 @@ def read_jobs(path: Path, number: int, seconds: float, seed: int) -> list[Job]:
     for row, line in enumerate(lines, start=1):
         if line.strip():
             place = f"{path}, line {row}"
-            said = {"seconds": seconds, "seed": seed + len(jobs)} | _read_line(line.strip(), place)
-            first = said.pop("seed")
-            jobs += [Job(**said, seed=first + copy, place=place) for copy in range(number)]
+            fields = _read_line(line.strip(), place)
+            own_seconds, first = fields.get("seconds", seconds), fields.get("seed", seed + len(jobs))
+            jobs += [Job(fields["prompt"], own_seconds, first + copy, place) for copy in range(number)]
     if not jobs:
         raise UsageError(f"{path}: there is no prompt in it; expected a prompt a line.")
     return jobs
 
 
-def _read_line(line: str, place: str) -> dict[str, Any]:
-    """What a line states: a prompt, perhaps seconds and a seed."""
+class Fields(TypedDict):
+    """What a line states."""
+
+    prompt: str
+    seconds: NotRequired[int | float]
+    seed: NotRequired[int]
+
+
+def _read_line(line: str, place: str) -> Fields:
+    """The fields of a line; UsageError where one is unknown or has another type."""
     from lead.errors import LeadError
     from lead.text.prompts import find_tokens
 
-    said: Any = {"prompt": line}
+    found: dict[str, object] = {"prompt": line}
     if line.startswith("{"):
         try:
-            said = json.loads(line)
+            found = json.loads(line)
         except ValueError as error:
             raise UsageError(f"{place}: not a JSON object ({error}): {line[:80]!r}.") from None
-    if unknown := [key for key in said if key not in KEYS]:
+    if unknown := [key for key in found if key not in KEYS]:
         raise UsageError(f"{place}: unknown {', '.join(map(repr, unknown))}; expected {', '.join(KEYS)}.")
-    prompt, seconds, seed = (said.get(key) for key in KEYS)
+    prompt, seconds, seed = (found.get(key) for key in KEYS)
     if not isinstance(prompt, str) or not prompt.strip():
         raise UsageError(f'{place}: found prompt {prompt!r}, expected a text, as {{"prompt": "a person walks"}}.')
-    if "seconds" in said and not (_is_number(seconds) and math.isfinite(seconds)):
-        raise UsageError(f"{place}: found seconds {seconds!r}, expected a number, as 4.0.")
-    if "seed" in said and not (type(seed) is int and 0 <= seed <= LARGEST_SEED):
-        raise UsageError(f"{place}: found seed {seed!r}, expected a whole number from 0 to {LARGEST_SEED}.")
+    fields = Fields(prompt=prompt)
+    if "seconds" in found:
+        if not (isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds)):
+            raise UsageError(f"{place}: found seconds {seconds!r}, expected a number, as 4.0.")
+        fields["seconds"] = seconds
+    if "seed" in found:
+        if not (isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed <= LARGEST_SEED):
+            raise UsageError(f"{place}: found seed {seed!r}, expected a whole number from 0 to {LARGEST_SEED}.")
+        fields["seed"] = seed
     try:
         find_tokens(prompt)
     except LeadError as error:
         raise UsageError(f"{place}: {error}.") from None
-    return said
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return fields

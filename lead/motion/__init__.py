@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from lead.motion.errors import MotionError
     from lead.motion.features import Stats, features_to_joints, joints_to_features
     from lead.motion.formats.bvh import Bvh, read_bvh, write_bvh
-    from lead.motion.motion import WRITES, Motion
+    from lead.motion.motion import Motion
     from lead.motion.read_options import ReadOptions
     from lead.motion.rigs.rig import Rig
+    from lead.motion.suffixes import WRITES
 
     Reading = ReadOptions  # the name in 0.1.0
 
@@ -35,7 +36,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "WRITES": "lead.motion.motion",
+        "WRITES": "lead.motion.suffixes",
         "Bvh": "lead.motion.formats.bvh",
         "Motion": "lead.motion.motion",
         "MotionError": "lead.motion.errors",

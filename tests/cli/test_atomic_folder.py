@@ -10,7 +10,7 @@ import pytest
 
 from cli import atomic_folder as module
 from cli.atomic_folder import FOREIGN_SECONDS, atomic_folder, check_writable
-from cli.console import UsageError
+from cli.errors import UsageError
 from concepts import lock
 
 ROOT = Path(__file__).parents[2]

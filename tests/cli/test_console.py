@@ -1,6 +1,5 @@
 """What commands print, whatever they print to: narrow terminals, other encodings, nobody."""
 
-import gc
 import json
 import os
 import re
@@ -69,10 +68,10 @@ def test_who_reads_no_further_ends_it_without_a_word(tmp_path: Path, words: list
 def test_where_standard_output_is_closed_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
-    console.table([("a", 1)], ("name", "number"))
-    console.say("a")
+    console.print_table([("a", 1)], ("name", "number"))
+    console.echo("a")
     console.warn("a")
-    with console.progress("waiting") as report:
+    with console.progress_bar("waiting") as report:
         report(1, 1)
 
 
@@ -81,38 +80,17 @@ def test_a_table_that_is_too_wide_becomes_lines_of_names_and_values(
 ) -> None:
     columns = ("clip", *(f"figure-{number}" for number in range(9)))
     rows = [(f"take-{number}.bvh", *range(1000, 1008), "") for number in range(2)]
-    console.table(rows, columns)
+    console.print_table(rows, columns)
     assert "clip" in capsys.readouterr().out.splitlines()[1]
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "1")
-    console.table(rows, columns)
+    console.print_table(rows, columns)
     said = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert max(map(len, said.splitlines())) <= 40
     assert [line for line in said.splitlines() if not line.startswith(" ")] == ["take-0.bvh", "take-1.bvh"]
     assert all(f"figure-{number} {1000 + number}" in " ".join(said.split()) for number in range(8))
     assert "figure-8" not in said
-    console.table([("a", "long " * 30)], ("name", "text"))
+    console.print_table([("a", "long " * 30)], ("name", "text"))
     assert "name" in capsys.readouterr().out.splitlines()[1]  # one long text is folded
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
-)
-def test_a_script_has_threads_sleep_and_seldom_searches_for_garbage(monkeypatch, given, expected) -> None:
-    monkeypatch.setattr(os, "environ", dict(given))
-    before, seen = gc.get_threshold(), []
-
-    def app() -> None:
-        seen.append((os.environ.get("GOMP_SPINCOUNT"), gc.get_threshold()))
-        raise SystemExit(3)
-
-    try:
-        with pytest.raises(SystemExit, match="3"):
-            console.run_script(app)
-        assert seen == [(expected, console.RARELY)] and gc.get_freeze_count()
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()

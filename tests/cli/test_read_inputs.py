@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 from walks import walking
 
 from cli import invert
-from cli.console import UsageError
-from cli.read_inputs import MANY, each_clip, list_clips, list_folder, read_clips
+from cli.errors import UsageError
+from cli.read_inputs import MANY, iterate_clips, list_clips, list_folder, read_clips
 
 
 @pytest.fixture
@@ -43,12 +43,13 @@ def test_files_are_not_compared_with_every_other(tmp_path: Path, monkeypatch: py
 
 
 def test_many_clips_take_the_memory_of_one(crowd: Path) -> None:
-    for _ in each_clip(list_clips([crowd / "001.npz"]), print):
+    for _ in iterate_clips(list_clips([crowd / "001.npz"]), print):
         pass  # what is imported on the way is not counted
     tracemalloc.start()
     try:
         heard: list[tuple[int, int]] = []
-        read = sum(1 for _ in each_clip(list_clips([crowd]), lambda line: None, report=lambda *at: heard.append(at)))
+        clips = iterate_clips(list_clips([crowd]), lambda line: None, progress=lambda *at: heard.append(at))
+        read = sum(1 for _ in clips)
         assert tracemalloc.get_traced_memory()[1] < 2 << 20  # all of them have 8 MB
     finally:
         tracemalloc.stop()

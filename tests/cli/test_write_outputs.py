@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from cli import write_outputs
-from cli.console import UsageError
+from cli.errors import UsageError
 from cli.write_outputs import parse_formats, slug, write_motions
 from lead.motion.motion import Motion
 from lead.motion.render.sheets import contact_sheet
 from lead.motion.render.video import LAYOUTS, Layout
 from lead.motion.skeleton import tpose
+
+DRAW_SHEET = "lead.motion.render.contact_sheet.contact_sheet"
 
 
 def standing(frames: int = 20) -> Motion:
@@ -46,7 +48,7 @@ def test_parse_formats() -> None:
 
 def test_numbers_within_equal_slugs(tmp_path: Path) -> None:
     prompts = ["a walk", "a walk!", "a run"]
-    *groups, views = write_motions([standing()] * 3, prompts, ["npz"], tmp_path / "out", seed=7)
+    groups, views = write_motions([standing()] * 3, prompts, ["npz"], tmp_path / "out", seed=7)
     assert names(tmp_path / "out") == ["a-run-seed7-01.npz", "a-walk-seed7-01.npz", "a-walk-seed7-02.npz"]
     assert [group[0].name for group in groups] == [
         "a-walk-seed7-01.npz",
@@ -59,12 +61,10 @@ def test_numbers_within_equal_slugs(tmp_path: Path) -> None:
 def test_many_motions_make_several_sheets_and_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write_outputs, "TOGETHER", 2)
     rows = []
-    monkeypatch.setattr(
-        write_outputs, "contact_sheet", lambda shown, titles: rows.append(titles) or contact_sheet(shown, titles)
-    )
+    monkeypatch.setattr(DRAW_SHEET, lambda shown, titles: rows.append(titles) or contact_sheet(shown, titles))
     monkeypatch.setitem(LAYOUTS, ".gif", Layout((96, 112), 16, 10))
     exemplar = Motion(standing(3).joints, name="exemplar of <a>")
-    *_, views = write_motions(
+    _, views = write_motions(
         [standing(3)] * 3, ["a", "a", "b"], ["png", "html", "gif"], tmp_path, seed=0, exemplars=[exemplar]
     )
     assert [path.name for path in views] == [
@@ -82,7 +82,7 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     def fails(*args: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(write_outputs, "contact_sheet", fails)
+    monkeypatch.setattr(DRAW_SHEET, fails)
     with pytest.raises(OSError, match="space"):
         write_motions([standing()], ["a walk"], ["bvh", "png"], tmp_path / "out", seed=0)
     assert names(tmp_path) == []

@@ -12,7 +12,8 @@ from commands import fails, left_behind
 from PIL import Image
 from typer.testing import Result
 
-import cli.credits
+from cli import credits as credits_module
+from cli.credits import CreditOptions, describe_license
 from concepts import Concept
 from concepts.thumbnail import MAX_CHARACTERS, png_to_thumbnail, thumbnail_to_png
 from lead import Motion
@@ -94,10 +95,10 @@ def test_on_a_terminal_the_license_is_asked_for(monkeypatch: pytest.MonkeyPatch)
     asked = []
     for stream in (sys.stdin, sys.stderr):
         monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(cli.credits.typer, "prompt", lambda text, *_, **__: asked.append(text) or "MIT")
-    assert cli.credits.stated_credits(None, "", "", "", ask=True).license == "MIT"
-    assert cli.credits.stated_credits("CC0", "", "", "", ask=True).license == "CC0"
-    assert cli.credits.stated_credits(None, "", "", "", ask=False).license == ""
+    monkeypatch.setattr(credits_module.typer, "prompt", lambda text, *_, **__: asked.append(text) or "MIT")
+    assert CreditOptions().to_credits(ask=True).license == "MIT"
+    assert CreditOptions(license="CC0").to_credits(ask=True).license == "CC0"
+    assert CreditOptions().to_credits(ask=False).license == ""
     assert len(asked) == 1
 
 
@@ -110,7 +111,7 @@ def test_on_a_terminal_the_license_is_asked_for(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_a_noncommercial_base_is_said(concept_path: Path, license: str, said: str) -> None:
-    assert said in cli.credits.terms(replace(Concept.load(concept_path), license=license))
+    assert said in describe_license(replace(Concept.load(concept_path), license=license))
 
 
 def test_a_thumbnail_is_small(walk: Motion) -> None:

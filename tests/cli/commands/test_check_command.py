@@ -11,9 +11,10 @@ from commands import fails, left_behind, printed_without_torch
 from typer.testing import CliRunner, Result
 from walks import waving
 
-from cli.console import UsageError
+from cli.errors import UsageError
 from cli.invert import app
-from cli.read_inputs import LengthUnit, read_clips, reading_of
+from cli.options import ReadingOptions
+from cli.read_inputs import read_clips
 
 Check = Callable[..., Result]
 
@@ -107,14 +108,14 @@ def test_a_folder_of_all_kinds_is_read_and_what_is_passed_over_is_said(mixed: Pa
     assert len(motions) == 6
     assert len([line for line in said if line.startswith("passed over")]) == 3
     with pytest.raises(UsageError, match=r"--strict: .*broken.bvh: no MOTION section"):
-        read_clips([mixed], said.append, strict=True)
+        read_clips([mixed], said.append, ReadingOptions(strict=True))
 
 
 def test_what_was_corrected_is_said(mixed: Path) -> None:
     clip = mixed / "walk.bvh"
     clip.write_text(clip.read_text().replace("Frames: 60", "Frames: 99"))
     said: list[str] = []
-    _, motions = read_clips([clip], said.append, reading_of(None, LengthUnit.cm, None, None))
+    _, motions = read_clips([clip], said.append, ReadingOptions(unit="cm"))
     assert said == [f"{clip}: the header claims 99 frames, but 60 follow: those were read"]
     assert len(motions[0].joints) == 60
 

@@ -11,7 +11,7 @@ from commands import fails, left_behind
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from cli import invert, write_outputs
+from cli import invert
 from cli.commands import view
 from lead import Motion
 from lead.motion.bodies import smpl_mesh as bodies
@@ -133,7 +133,7 @@ def test_a_failure_in_the_middle_leaves_nothing(clips: Path, monkeypatch: pytest
     def full(*args: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(write_outputs, "player_page", full)
+    monkeypatch.setattr("lead.motion.render.player.player_page", full)
     fails(run("convert", clips, "--to", "bvh,html"), "No space left")
     fails(run("view", clips, "-o", "made/page.html"), "No space left")
 

@@ -39,7 +39,7 @@ def library(word: Concept) -> Library:
 
 def asked(monkeypatch: pytest.MonkeyPatch, answer: str, *args: object) -> Result:
     """A command at a terminal whose user answers."""
-    monkeypatch.setattr(share, "_can_ask", lambda: True)
+    monkeypatch.setattr(share, "_is_interactive", lambda: True)
     return CliRunner().invoke(invert.app, list(map(str, args)), input=answer)
 
 

@@ -104,10 +104,10 @@ def test_a_words_process_ends_with_ours_however_that_ends(tmp_path: Path) -> Non
 
 
 def test_what_launchers_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Ranks.found() == Ranks(0, 1, 0, 1)
+    assert Ranks.from_environment() == Ranks(0, 1, 0, 1)
     for name, value in (("RANK", "5"), ("WORLD_SIZE", "6"), ("LOCAL_RANK", "1"), ("LOCAL_WORLD_SIZE", "2")):
         monkeypatch.setenv(name, value)
-    ranks = Ranks.found()
+    ranks = Ranks.from_environment()
     assert (ranks, str(ranks)) == (Ranks(5, 6, 1, 2), "process 6 of 6")
     shares = [Ranks(rank, 3, 0, 1).share(range(8)) for rank in range(3)]
     assert sorted(item for share in shares for item in share) == list(range(8))

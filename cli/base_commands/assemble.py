@@ -1,0 +1,49 @@
+"""`lead assemble`: the trained stages together, as one base model file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.command import JsonObject, accept_device, command
+from cli.console import print_table
+from cli.options import DataSet, Json, require_path
+from lead.choices import Sampler
+
+
+@command
+@accept_device
+def assemble(
+    data: DataSet,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with all stages but the evaluator.")],
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write: a name in .safetensors.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="The base's name, as concepts will state it.")],
+    license: Annotated[
+        str,
+        typer.Option("--license", metavar="TEXT", help="The weights' license, as the training data ask for."),
+    ] = "",
+    compact: Annotated[bool, typer.Option("--compact", help="Store 8- and 16-bit numbers: a third as large.")] = False,
+    sampler: Annotated[Sampler | None, typer.Option(help="How the base samples (default: the denoiser's own).")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Sampling steps (default: the denoiser's own).")
+    ] = None,
+    guidance: Annotated[float | None, typer.Option(metavar="G", help="Guidance (default: the denoiser's own).")] = None,
+    as_json: Json = False,
+) -> JsonObject:
+    """Put the trained stages together as one base model file, for --base.
+
+    \b
+    lead assemble data/ run/ my-base.safetensors --name my-base
+    lead assemble data/ run/ my-base.safetensors --name my-base --license "CC BY-NC-SA 4.0" --compact
+    """
+    from lead.train.assemble import assemble as assemble_base
+
+    assembled = assemble_base(
+        require_path(data, "DATA"), require_path(run, "RUN"), name, license,
+        sampler=sampler, steps=steps, guidance=guidance,
+    )  # fmt: skip
+    path = assembled.save(output, compact=compact)
+    size = path.stat().st_size
+    if not as_json:
+        print_table([(path, name, f"{size / 2**20:.1f}")], ("file", "name", "MB"))
+    return {"file": str(path), "name": name, "bytes": size}

@@ -1,0 +1,95 @@
+"""`lead data prepare`, `vary` and `check`: data sets of captioned motion."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.command import JsonObject, accept_device, command
+from cli.console import print_json, print_table, progress_bar, spinner
+from cli.errors import UsageError
+from cli.options import DataSet, Json, Seed, require_path
+
+
+@command
+@accept_device
+def prepare(
+    source: Annotated[Path, typer.Argument(metavar="CLIPS", help="Folder of .bvh, .npz and .npy clips with captions.")],
+    out: Annotated[Path, typer.Argument(metavar="DATA", help="Folder to write the data set to.")],
+    as_json: Json = False,
+) -> JsonObject:
+    """Turn a folder of captioned clips into HumanML3D's layout.
+
+    Captions stand in CLIPS/captions.jsonl, a line a clip, or in a text file beside each clip, a line each.
+    Clips without a split fall into train, val and test by a hash of their names.
+
+    \b
+    {"clip": "walk_01.bvh", "captions": ["a person walks", "someone walks ahead"], "split": "train"}
+
+    \b
+    lead data prepare clips/ data/
+    """
+    from lead.data.prepare import prepare_data
+
+    require_path(source, "CLIPS")
+    with progress_bar("preparing clips") as report:
+        counts = dict(prepare_data(source, out, progress=report))
+    if not as_json:
+        print_table(list(counts.items()), ("split", "clips"), title=f"{out}")
+    return {"data": str(out), "clips": counts}
+
+
+@command
+@accept_device
+def vary(
+    data: DataSet,
+    copies: Annotated[int, typer.Option(min=1, metavar="N", help="Variations of each training clip.")] = 8,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> JsonObject:
+    """Add procedural variations of the training clips: slower, hunched, crouched, mirrored, and so on.
+
+    \b
+    lead data vary data/
+    lead data vary data/ --copies 4
+    """
+    from lead.data.vary import vary_data
+
+    require_path(data, "DATA")
+    with progress_bar("varying clips") as report:
+        counts = dict(vary_data(data, copies, seed, progress=report))
+    if not as_json:
+        print_table(list(counts.items()), ("split", "clips"), title=f"{data}")
+    return {"data": str(data), "clips": counts}
+
+
+@command
+@accept_device
+def check(data: DataSet, as_json: Json = False) -> JsonObject:
+    """Say what a data set holds, which clips are left out and why, and what is missing.
+
+    HumanML3D's and KIT-ML's folders are read as their authors lay them out. Fails where something is missing.
+
+    \b
+    lead data check HumanML3D/
+    lead data check data/ --json
+    """
+    from lead.data.dataset import check_data
+
+    with spinner(f"reading {data}"):
+        kind, splits, missing = check_data(require_path(data, "DATA"))
+    if not as_json:
+        rows = []
+        for name, split in splits.items():
+            left_out = ", ".join(f"{count} {reason}" for reason, count in split.left_out.items())
+            rows.append((name, split.listed, split.clips, split.captions, f"{split.hours:.2f}", left_out))
+        print_table(rows, ("split", "listed", "clips", "captions", "hours", "left out"), title=f"{data}: {kind}")
+    splits_json = {name: asdict(split) for name, split in splits.items()}
+    report: JsonObject = {"data": str(data), "kind": kind, "splits": splits_json, "missing": missing}
+    if missing and as_json:
+        print_json(report)
+        raise typer.Exit(1)
+    if missing:
+        raise UsageError(f"{data} is not complete.\n  " + "\n  ".join(missing))
+    return report

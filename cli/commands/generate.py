@@ -1,0 +1,243 @@
+"""`lead-invert generate`: motions from prompts, as files of any format; with --prompts any number, in shards."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.atomic_folder import check_writable
+from cli.command import JsonObject, OptionGroup, command
+from cli.console import count_noun, echo, print_table, progress_bar
+from cli.errors import UsageError
+from cli.jobs.prompts_file import read_jobs
+from cli.jobs.ranks import Ranks
+from cli.load_models import check_base, load_base, load_concepts_for, preview_motions
+from cli.options import BaseOptions, Device, Json, OnRig, OutputFolder, RigMap, Seed
+from cli.write_outputs import DATA_FORMATS, VIEW_FORMATS, parse_formats, read_rig, write_motions
+
+if TYPE_CHECKING:
+    from concepts import Concept, ConceptTensors
+    from lead import Lead, Motion
+
+MOST_AT_ONCE = 1000
+"""Motions without --prompts."""
+
+
+@dataclass(frozen=True)
+class MotionOptions(OptionGroup):
+    """How motions are generated, whatever their prompts."""
+
+    number: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="Motions for each prompt.")] = 1
+    seconds: Annotated[float, typer.Option(metavar="S", help="Length of each motion.")] = 4.0
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Sampling steps (default: the base model's own).")
+    ] = None
+    guidance: Annotated[
+        float | None,
+        typer.Option(metavar="G", help="How strictly to follow the prompt (default: the base model's own)."),
+    ] = None
+    seed: Seed = 0
+    lock_feet: Annotated[
+        bool, typer.Option("--foot-lock/--no-foot-lock", help="Hold standing feet in place; legs follow by IK.")
+    ] = True
+
+
+@dataclass(frozen=True)
+class FileOptions(OptionGroup):
+    """What the motions are written as, and on which skeleton."""
+
+    rig: OnRig = None
+    rig_map: RigMap = None
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="LIST",
+            help=f"Any of {','.join(DATA_FORMATS)} (data), {','.join(VIEW_FORMATS)} (views; not with --prompts). "
+            "Default: bvh,png; bvh with --prompts.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What motions are generated with."""
+
+    concept_files: Sequence[Path]
+    """Those given with --concept."""
+    base: BaseOptions
+    device: str
+
+
+@command
+def generate(
+    prompts: Annotated[
+        list[str] | None, typer.Argument(metavar="PROMPT", help="What the person does; learned words too.")
+    ] = None,
+    prompts_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--prompts",
+            metavar="FILE",
+            help="Prompts for thousands of motions: one a line, or JSON lines with prompt, seconds, seed.",
+        ),
+    ] = None,
+    concept: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A concept file, again for each (default: words from the library)."),
+    ] = None,
+    motion: MotionOptions = MotionOptions(),
+    files: FileOptions = FileOptions(),
+    base: BaseOptions = BaseOptions(),
+    output: OutputFolder = Path("out"),
+    device: Device = "auto",
+    as_json: Json = False,
+) -> JsonObject:
+    """Generate motions from prompts.
+
+    A word in angle brackets is a concept's token. Concepts come from the files given with --concept, else from the
+    library. Each motion becomes a file of each data format. Views (a contact sheet, a page that plays, a video) show
+    all motions together, beside an exemplar of each concept.
+
+    With --prompts the motions go into shards: folders of 64, each with an index.jsonl. The same command goes on where
+    it was stopped, and a launcher's processes share the work.
+
+    \b
+    lead-invert generate "a person waves"
+    lead-invert generate "a person walks in <elderly> style" -n 4
+    lead-invert generate "a person does <spin-kick>" --concept spin-kick.safetensors --rig my-character.bvh
+    lead-invert generate "a person walks" --seconds 6 --format bvh,html --output results
+    lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
+    accelerate launch --multi_gpu --num_processes 2 --no_python lead-invert generate --prompts prompts.txt
+    """
+    if not math.isfinite(motion.seconds):
+        raise UsageError(f"--seconds {motion.seconds}: expected a number of seconds, as 4.0.")
+    if bool(prompts) == bool(prompts_file):
+        raise UsageError('give prompts, as "a person walks", or a file of them with --prompts: one of the two.')
+    check_writable(output)
+    sources = Sources(concept or [], base, device)
+    if prompts_file:
+        return _generate_file(prompts_file, motion, files, sources, output, as_json)
+    return _generate_prompts(prompts or [], motion, files, sources, output, as_json)
+
+
+def _generate_prompts(
+    prompts: Sequence[str],
+    options: MotionOptions,
+    files: FileOptions,
+    sources: Sources,
+    output: Path,
+    as_json: bool,
+) -> JsonObject:
+    """The motions of a few prompts, all in memory, with views that show them together."""
+    formats = parse_formats(files.formats or "bvh,png")
+    rig = read_rig(files.rig, formats, files.rig_map)
+    _check_number(prompts, options.number)
+    model, concepts = _load(prompts, sources, sources.device)
+    every = [prompt for prompt in prompts for _ in range(options.number)]
+    started = time.perf_counter()
+    motions = _generate(model, every, _merge_words(concepts), options)
+    spent = time.perf_counter() - started
+    exemplars = preview_motions(concepts.values())
+    groups, views = write_motions(motions, every, formats, output, options.seed, rig, exemplars)
+    if not as_json:
+        _print_files(motions, every, groups, views, formats)
+    return {
+        "motions": [
+            {"prompt": prompt, "seconds": round(motion.seconds, 3), "files": [str(path) for path in group]}
+            for motion, prompt, group in zip(motions, every, groups, strict=True)
+        ],
+        "views": [str(path) for path in views],
+        "seed": options.seed,
+        "seconds": round(spent, 3),
+    }
+
+
+def _generate_file(
+    prompts_file: Path, options: MotionOptions, files: FileOptions, sources: Sources, output: Path, as_json: bool
+) -> JsonObject:
+    """The motions of a file of prompts, in shards."""
+    from cli.jobs.generate_batch import Settings, Word, check_data_formats, generate_batch, hash_files, print_summary
+
+    formats = parse_formats(files.formats or "bvh")
+    check_data_formats(formats)
+    rig = read_rig(files.rig, formats, files.rig_map)
+    jobs = read_jobs(prompts_file, options.number, options.seconds, options.seed)
+    device = Ranks.from_environment().device(sources.device)
+    model, concepts = _load(list(dict.fromkeys(job.prompt for job in jobs)), sources, device)
+    rig_sha256 = hash_files(*filter(None, (files.rig, files.rig_map)))
+    settings = Settings(model.fingerprints, options.steps, options.guidance, options.lock_feet, formats, rig_sha256)
+    vectors = _merge_words(concepts)
+    words = {one.token: Word(vectors[one.token], hash_files(path)) for path, one in concepts.items()}
+    summary = generate_batch(model, jobs, words, settings, output, rig)
+    if not as_json:
+        print_summary(summary)
+    return asdict(summary)
+
+
+def _load(prompts: Sequence[str], sources: Sources, device: str) -> "tuple[Lead, dict[Path, Concept]]":
+    """The base model, and the concepts that were given or that the prompts name, as this base can use them."""
+    concepts = load_concepts_for(prompts, sources.concept_files)
+    model, allow_mismatch = load_base(sources.base.base, device), sources.base.allow_base_mismatch
+    return model, {path: check_base(concept, path, model, allow_mismatch) for path, concept in concepts.items()}
+
+
+def _generate(
+    model: "Lead", prompts: Sequence[str], words: "Mapping[str, ConceptTensors]", options: MotionOptions
+) -> "list[Motion]":
+    """A motion for each prompt, with a progress bar."""
+    with progress_bar(f"generating {count_noun(len(prompts), 'motion')}") as progress:
+        return model.generate(
+            prompts,
+            seconds=options.seconds,
+            words=words,
+            seed=options.seed,
+            steps=options.steps,
+            guidance=options.guidance,
+            clean_feet=options.lock_feet,
+            progress=progress,
+        )
+
+
+def _check_number(prompts: Sequence[str], number: int) -> None:
+    """UsageError for an empty prompt, and for more motions than are held in memory at once."""
+    if not all(map(str.strip, prompts)):
+        raise UsageError('a prompt is empty; say what the person does, as "a person walks".')
+    if len(prompts) * number > MOST_AT_ONCE:
+        raise UsageError(
+            f"{len(prompts) * number:,} motions, at most {MOST_AT_ONCE:,} at once. Put the prompts into a file, a line "
+            "each, and give it with --prompts: that makes any number, in shards."
+        )
+
+
+def _merge_words(concepts: "Mapping[Path, Concept]") -> "dict[str, ConceptTensors]":
+    """What the base takes as words, of all concepts; UsageError where two have the same token."""
+    tokens: set[str] = set()
+    for path, concept in concepts.items():
+        if concept.token in tokens:
+            raise UsageError(f"{path}: another --concept has the token {concept.token} too; give one of them.")
+        tokens.add(concept.token)
+    return {token: word for concept in concepts.values() for token, word in concept.words.items()}
+
+
+def _print_files(
+    motions: "Sequence[Motion]",
+    prompts: Sequence[str],
+    groups: Sequence[Sequence[Path]],
+    views: Sequence[Path],
+    formats: Sequence[str],
+) -> None:
+    """A row for each file."""
+    rows = [
+        (path, prompt, f"{motion.seconds:.1f}")
+        for motion, prompt, group in zip(motions, prompts, groups, strict=True)
+        for path in group
+    ]
+    rows += [(path, "all of them", "") for path in views]
+    print_table(rows, ("file", "prompt", "seconds"))
+    if not views:
+        echo("For a picture add --format " + ",".join(form for form in formats if form in DATA_FORMATS) + ",png")

@@ -1,0 +1,22 @@
+"""Errors whose message is meant for the user: the CLI's own, and those of the packages that it calls."""
+
+import sys
+
+
+class UsageError(ValueError):
+    """Options or files that cannot be used together; the message says which and what to do."""
+
+
+USER_ERRORS = {
+    "concepts.errors": "ConceptError",
+    "inversion.errors": "InversionError",
+    "lead.errors": "LeadError",
+    "lead.motion.errors": "MotionError",
+}
+"""By module, so that none is imported for its error alone."""
+
+
+def user_errors() -> tuple[type[Exception], ...]:
+    """The errors whose message is meant for the user. A module that was never imported cannot have raised its own."""
+    ours = [getattr(sys.modules[module], name) for module, name in USER_ERRORS.items() if module in sys.modules]
+    return UsageError, OSError, *ours

@@ -1,0 +1,106 @@
+"""What makes a function a command: option groups, an ignored device, the garbage collector of a script."""
+
+import gc
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from cli.command import RARELY, JsonObject, OptionGroup, accept_device, command, make_app, run_script
+from cli.commands.learn import LearnOptions
+from cli.credits import CreditOptions
+from cli.options import Json, ReadingOptions
+
+
+@dataclass(frozen=True)
+class Paint(OptionGroup):
+    color: Annotated[Literal["red", "dark green"] | None, typer.Option(help="Which.")] = None
+    coats: Annotated[int, typer.Option("-n", "--coats", min=1)] = 1
+    dry: Annotated[bool, typer.Option("--dry")] = False
+
+
+def run(function: object, *words: str) -> Result:
+    app = make_app("A program.", {"one": function, "other": function})
+    return CliRunner().invoke(app, ["one", *words])
+
+
+def given(paint: Paint = Paint(coats=2), place: Path = Path("wall"), as_json: Json = False) -> JsonObject:
+    return {"color": paint.color, "coats": paint.coats, "dry": paint.dry, "place": str(place)}
+
+
+def test_a_group_is_its_options_in_its_place() -> None:
+    text = run(command(given), "--help").output
+    options = ["--color", "--coats", "--dry", "--place", "--json"]
+    assert [text.index(f" {name}") for name in options] == sorted(text.index(f" {name}") for name in options)
+    assert run(command(given), "--json").output.count('"coats": 2') == 1
+    result = run(command(given), "--color", "dark green", "-n", "3", "--dry", "--json")
+    assert result.exit_code == 0, result.output
+    assert '"color": "dark green"' in result.output and '"coats": 3' in result.output and "true" in result.output
+    assert run(command(given), "--color", "blue").exit_code == 2
+    assert run(command(given), "--coats", "0").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Paint(),
+        Paint("dark green", 3, True),
+        ReadingOptions(fps=29.97, unit="cm", up="Z", rig_map=Path("a map.toml"), strict=True),
+        LearnOptions(kind="persona", quality="best", steps=7, vectors=3, objective="noise"),
+        CreditOptions("CC BY 4.0", "Studio X", "Zoë", "A -- limp."),
+    ],
+    ids=lambda options: type(options).__name__,
+)
+def test_a_group_becomes_the_command_line_that_gives_it(options: OptionGroup) -> None:
+    seen: list[OptionGroup] = []
+
+    def read(group: OptionGroup, as_json: Json = False) -> JsonObject:
+        seen.append(group)
+        return {}
+
+    read.__annotations__["group"] = type(options)
+    read.__defaults__ = (type(options)(), False)
+    result = run(command(read), *options.to_arguments())
+    assert result.exit_code == 0, result.output
+    assert seen == [options]
+
+
+def test_a_command_without_a_device_takes_the_option_and_says_so() -> None:
+    called = accept_device(given)
+    result = run(command(called), "--device", "cuda:7", "--json")
+    assert result.exit_code == 0, result.output
+    assert "device" not in result.output
+    text = " ".join(run(command(called), "--help").output.split())
+    assert "--device DEVICE Accepted and not used" in text
+    assert text.index("--device") < text.index("--json")
+
+
+def test_groups_are_frozen() -> None:
+    assert replace(ReadingOptions(), fps=3.0) != ReadingOptions()
+    with pytest.raises(AttributeError):
+        ReadingOptions().fps = 3.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_a_script_has_threads_sleep_and_seldom_searches_for_garbage(monkeypatch, given, expected) -> None:
+    monkeypatch.setattr(os, "environ", dict(given))
+    before, seen = gc.get_threshold(), []
+
+    def app() -> None:
+        seen.append((os.environ.get("GOMP_SPINCOUNT"), gc.get_threshold()))
+        raise SystemExit(3)
+
+    try:
+        with pytest.raises(SystemExit, match="3"):
+            run_script(app)
+        assert seen == [(expected, RARELY)] and gc.get_freeze_count()
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
