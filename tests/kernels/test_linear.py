@@ -172,7 +172,9 @@ def test_the_empty_prompt_is_encoded_again_after_a_weight_changed(tiny_base):
     tower.transformer.text_projection.mul_(2.0)
     torch.testing.assert_close(tower.encode_unconditional(), 2 * first)
     with torch.enable_grad():
-        assert tower.encode_unconditional() is not first
+        assert tower.requires_grad_(True).encode_unconditional().requires_grad
+    tower.double()
+    assert tower.encode_unconditional().dtype == torch.float64
 
 
 def test_the_embedded_base_is_used_without_open_clip_accelerate_and_the_compiler():
