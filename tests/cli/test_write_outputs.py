@@ -13,7 +13,7 @@ from lead.motion.render.sheets import contact_sheet
 from lead.motion.render.video import LAYOUTS, Layout
 from lead.motion.skeleton import tpose
 
-DRAW_SHEET = "lead.motion.render.contact_sheet.contact_sheet"
+DRAW_SHEET = "lead.motion.render.sheets.contact_sheet"
 
 
 def standing(frames: int = 20) -> Motion:
