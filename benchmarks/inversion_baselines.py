@@ -127,7 +127,7 @@ def _generate_only_for(base: Lead, subject: Subject, latents: Latents) -> Genera
         lengths = torch.tensor([_frames(seconds[i], base.skeleton.fps) for i in rows])
         z = latents([plain[i] for i in rows], lengths, seed)
         z = base.projector.realign(z, lengths) if realign else z
-        made = dict(zip(rows, base.decode(z, lengths, planted=True), strict=True))
+        made = dict(zip(rows, base.decode(z, lengths, clean_feet=True), strict=True))
         return [made[i] if i in made else motions[i] for i in range(len(prompts))]
 
     return torch.no_grad()(generate)

@@ -196,20 +196,20 @@ TEXT = """# Rigs of every maker
 
 `python -m benchmarks.rigs` makes this page. [Clips and rigs](clips-and-rigs.md) says how rigs are used.
 
-Errors are distances of joints in cm, *mean / worst*, over all clips, frames and joints. Every clip runs in all eight compass
-directions. Bandai-Namco's and CMU's (for Daz) are real files, also played backward. The other rigs are animated by six real
-clips (walking ahead, backward and round, running, squatting, jumping), with twists of limbs and turns of head and hands
-added.
+Errors are distances of joints in cm, *mean / worst*, over all clips, frames and joints. Every clip runs in all eight
+compass directions. Bandai-Namco's and CMU's (for Daz) are real files, also played backward. The other rigs are animated
+by six real clips (walking ahead, backward and round, running, squatting, jumping), with twists of limbs and turns of
+head and hands added.
 
 - *read*: the rig's joints as they are read, against where the file has them (its own forward kinematics).
 - *features*: to the 263 features and back, against the same clip on the features' one skeleton.
 - *on its own rig*: the 22 joints written as BVH on the clip's own rig and read again, against those first read.
   *Of it limbs*: knees, ankles, toes, elbows, wrists.
 - *the rig's own joints*: the written file's joints that have one of ours in their place, against the original file's.
-  *Fingers, eyes too*: all of its joints. 22 joint positions do not tell how head and hands turn, so fingers and eyes keep
-  the rig's rest.
-- *features, then its own rig*: to features at 20 fps, back, and onto the rig at its rate, against the clip read, with both
-  started at one place facing one way.
+  *Fingers, eyes too*: all of its joints. 22 joint positions do not tell how head and hands turn, so fingers and eyes
+  keep the rig's rest.
+- *features, then its own rig*: to features at 20 fps, back, and onto the rig at its rate, against the clip read, with
+  both started at one place facing one way.
 """
 
 

@@ -18,8 +18,8 @@ from lead.errors import LeadError
 from lead.motion import Motion
 from lead.motion.errors import MotionError
 from lead.motion.features import Stats
-from lead.motion.read import READS
 from lead.motion.skeleton import HUMANML3D
+from lead.motion.suffixes import READS
 
 Progress = Callable[[int, int], None]
 """Called with the number of clips done and of all clips."""
