@@ -237,7 +237,7 @@ def _write_shard(
             partial.mkdir()
             motions = model.generate(
                 [job.prompt for job in jobs],
-                seconds=[job.seconds for job in jobs],
+                seconds=[float(job.seconds) for job in jobs],
                 seed=[job.seed for job in jobs],
                 words={token: words[token].tensors for token in sorted({t for line in plan for t in line["words"]})},
                 steps=settings.steps,

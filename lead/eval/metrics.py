@@ -132,7 +132,9 @@ def foot_skate_ratio(joints: Float[Array, "frames 22 3"], fps: float = 20.0) -> 
     return float((low[1:] & low[:-1] & (speed > SKATE_SPEED)).any(axis=1).mean())
 
 
-def mean_joint_error(a: Float[Array, "*batch 22 3"], b: Float[Array, "*batch 22 3"], local: bool = False) -> float:
+def mean_joint_error(
+    a: Float[Array, "*batch joints 3"], b: Float[Array, "*batch joints 3"], local: bool = False
+) -> float:
     """MPJPE: the mean distance of corresponding joints, in meters; `local` puts the pelves together first."""
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if local:

@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import log_softmax, normalize
 
 from lead.diffusion import Diffusion, DiffusionConfig
+from lead.networks.denoiser import Denoiser, DenoiserConfig
 from lead.networks.projector import Projector, ProjectorConfig, alignment_loss, contrastive_loss
 from lead.networks.vae import MotionVAE, VAEConfig
 from lead.train.latents import LatentClips, Latents
@@ -94,11 +95,12 @@ def frozen():
     table = torch.cat([torch.zeros(1, 12), torch.randn(10, 12)])
     vae = MotionVAE(VAEConfig(width=32, layers=1, heads=2, ff=64, d_latent=8))
 
-    class Silent(torch.nn.Module):
+    class Silent(Denoiser):
         def forward(self, z_t, t, text, lengths):
             return torch.zeros_like(z_t)
 
-    return Frozen(Latents((clips,), clips, table, "made-up"), vae, Silent(), Diffusion(DiffusionConfig()))
+    denoiser = Silent(DenoiserConfig(d_latent=8, d_text=12, width=32, layers=1, heads=2, ff=64))
+    return Frozen(Latents((clips,), clips, table, "made-up"), vae, denoiser, Diffusion(DiffusionConfig()))
 
 
 def test_denoised_latents_are_the_denoisers_estimates(frozen):

@@ -223,7 +223,9 @@ def _edges_at_corner(axis: int, corner: tuple[int, ...], cells: tuple[int, ...])
 
 
 def _skin(
-    vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"], rest: Float[np.ndarray, "22 3"]
+    vertices: Float[np.ndarray, "vertices 3"],
+    triangles: Int[np.ndarray, "triangles 3"],
+    rest: Float[np.ndarray, "22 3"],
 ) -> tuple[Int[np.ndarray, "vertices 4"], Float[np.ndarray, "vertices 4"]]:
     """The joints that hold each vertex, and their weights."""
     distance = np.full((len(vertices), 22), np.inf)
