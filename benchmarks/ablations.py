@@ -38,11 +38,11 @@ from benchmarks.aligned_vae import AlignedTrain, train_aligned
 from benchmarks.judge import Judge, load_judge
 from benchmarks.pack import REPOSITORY, has_pack
 from lead import Lead
+from lead.checkpoint import load_part
 from lead.errors import LeadError
 from lead.eval.evaluator import Evaluator
 from lead.networks.projector import Projector, ProjectorConfig
 from lead.train.assemble import assemble
-from lead.train.parts import load_part
 from lead.train.projector import PROJECTOR_TRAIN, Frozen, ProjectorLoss, fit_projector, load_frozen, match_config
 
 RUNS = REPOSITORY / "runs"

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lead.checkpoint import load_part, save_part
 from lead.data.dataset import load, load_captioned
 from lead.data.layout import STYLE_TOKEN
 from lead.motion.features import Stats
@@ -25,7 +26,6 @@ from lead.text.tower import TextTower
 from lead.train.assemble import load_diffusion, load_tower, load_vae
 from lead.train.diffusion import DIFFUSION_TRAIN, fit_denoiser
 from lead.train.latents import VALIDATION, Captions, Latents, encode_clips
-from lead.train.parts import load_part, save_part
 from lead.train.stage import Stage, TrainConfig
 from lead.train.vae import ClipBatches, VAELoss, load_training_clips, subsample, to_tensors, unit_scale, vae_loss
 

@@ -239,13 +239,13 @@ def make_tiny_run() -> Path:
     """A run folder and a base of tiny networks."""
     import torch
 
+    from lead.checkpoint import save_part
     from lead.model import Lead, LeadConfig
     from lead.networks.denoiser import Denoiser, DenoiserConfig
     from lead.networks.projector import Projector, ProjectorConfig
     from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
     from lead.networks.vae import MotionVAE, VAEConfig
     from lead.text.tower import TextConfig, TextTower
-    from lead.train.parts import save_part
 
     size = {"width": 8, "layers": 1, "heads": 2}
     text = TextConfig(**size, d_text=8, context=77, merges=20)

@@ -119,9 +119,5 @@ def rig_names() -> str:
 
 def joint_name_tables() -> tuple[dict[str, Any], dict[str, Any], list[tuple[str, str, int]]]:
     """The names of limbs and of joints in the middle, and the makers' patterns."""
-    try:
-        tables = importlib.import_module("lead.motion.rigs.joint_names")
-        return tables.LIMBS, tables.MIDDLE, [(maker.name, maker.pattern, maker.least) for maker in tables.MAKERS]
-    except ModuleNotFoundError:
-        tables = importlib.import_module("lead.motion.rigs.match_names")
-        return tables._LIMBS, tables._MIDDLE, list(tables._CONVENTIONS)
+    tables = importlib.import_module("lead.motion.rigs.joint_names")
+    return tables.LIMBS, tables.MIDDLE, [(maker.name, maker.pattern, maker.least) for maker in tables.MAKERS]

@@ -1,7 +1,8 @@
 """Networks in files: built from a config and tensors of unknown origin, written whole or not at all.
 
-A stranger's config and tensors are compared before memory is taken.  Also here: the compact form of a base's tensors,
-the names that its parts have in files, and fingerprints.
+A stranger's config and tensors are compared before memory is taken.  Also here: the trained parts of a run folder (each
+a safetensors file of weights, its config in the metadata), the compact form of a base's tensors, the names that its
+parts have in files, and fingerprints.
 """
 
 import hashlib
@@ -10,16 +11,21 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from lead.errors import LeadError
 from lead.motion.atomic import atomic_write as write_file_atomically
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 M = TypeVar("M", bound=nn.Module)
 T = TypeVar("T")
@@ -36,7 +42,9 @@ _FINE = ("vae.", "projector.linear_")
 """Tensors that the compact form does not put into 8 bits: the VAE would shake, the projector's linear map would
 blur the path."""
 FILE_NAMES = {"style_tokens": "manners"}
-"""Parts of a base that have another name in files of the format lead/1."""
+"""Parts of a base that have another name in files of the format lead/1, and in run folders."""
+STAGE_OF_PART = {"denoiser": "diffusion", "manners": "diffusion"}
+"""The stage that writes a part of a run folder, where it has another name."""
 
 
 class _SkipInitialization(TorchFunctionMode):
@@ -177,3 +185,30 @@ def _get_shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size | None:
 
 def _describe(shape: torch.Size | None) -> str:
     return "missing" if shape is None else str(list(shape))
+
+
+def save_part(path: Path, module: nn.Module, part: str, config: "DataclassInstance") -> None:
+    """Writes a module's weights and its config; the file is moved into place."""
+    tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+    with atomic_write(path) as partial:
+        save_file(tensors, partial, metadata={"part": part, "config": json.dumps(asdict(config))})
+
+
+def load_part(path: Path, part: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """State dict and config of a part that `save_part` wrote.
+
+    Raises LeadError where the file is missing, is no safetensors file, or holds another part.
+    """
+    if not path.is_file():
+        stage = STAGE_OF_PART.get(part, part)
+        raise LeadError(f"{path} is missing; train that stage first: `lead train {stage} DATA --output {path.parent}`")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no dict
+    except SafetensorError as error:
+        raise LeadError(f"{path} is not a readable safetensors file ({error})") from error
+    if metadata.get("part") != part:
+        raise LeadError(f"{path} holds {metadata.get('part', 'no named part')!r}; expected the part {part!r}")
+    config: dict[str, Any] = parse_json(metadata.get("config", ""), str(path))
+    return tensors, config

@@ -11,10 +11,9 @@ from walks import walking
 from benchmarks import ablation_figures, ablations
 from benchmarks.ablation_report import comparisons, judgment, report
 from benchmarks.ablations import DEFAULT, ROWS, main
-from lead.checkpoint import FILE_NAMES
+from lead.checkpoint import FILE_NAMES, save_part
 from lead.data.prepare import prepare_data
 from lead.eval.metrics import Estimate
-from lead.train.parts import save_part
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lead.checkpoint import atomic_write, build, parse_json
+from lead.checkpoint import atomic_write, build, load_part, parse_json, save_part
 from lead.errors import LeadError
 from lead.networks.vae import MotionVAE, VAEConfig
-from lead.train.parts import load_part, save_part
 
 CONFIG = {"inputs": 3, "outputs": 2}
 

@@ -26,10 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lead.checkpoint import atomic_write, build
+from lead.checkpoint import atomic_write, build, load_part
 from lead.errors import LeadError
 from lead.motion.features import Stats
-from lead.train.parts import load_part
 
 Item = TypeVar("Item")
 

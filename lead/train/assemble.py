@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from lead.checkpoint import build
+from lead.checkpoint import build, load_part
 from lead.diffusion import Diffusion, DiffusionConfig, Sampler
 from lead.errors import LeadError
 from lead.kernels import optimize
@@ -23,7 +23,6 @@ from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig
 from lead.networks.projector import Projector, ProjectorConfig
 from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.text.tower import TextConfig, TextTower
-from lead.train.parts import load_part
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lead.checkpoint import save_part
 from lead.diffusion import Diffusion, DiffusionConfig
 from lead.errors import LeadError
 from lead.networks.build import AnyDenoiser, AnyDenoiserConfig, AnyVAE, build_denoiser
@@ -20,7 +21,6 @@ from lead.text.tower import TextTower
 from lead.train.assemble import load_tower, load_vae
 from lead.train.latents import LatentBatch, Latents, draw_latent_batch, draw_validation_batch, load_latents
 from lead.train.losses import mean_of_share
-from lead.train.parts import save_part
 from lead.train.processes import main_process_first
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import Preset, StageRequest

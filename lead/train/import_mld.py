@@ -18,14 +18,13 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from lead.checkpoint import atomic_write
+from lead.checkpoint import atomic_write, save_part
 from lead.diffusion import DiffusionConfig
 from lead.errors import LeadError
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
 from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.text.openclip import TRANSFORMERS_EMBEDDING, transformers_to_open_clip
 from lead.text.tower import TextConfig, TextTower, clip_tower
-from lead.train.parts import save_part
 
 Network = TypeVar("Network", bound=nn.Module)
 UNUSED = {"mem_pos.pe"}

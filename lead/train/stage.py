@@ -25,10 +25,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from lead.checkpoint import atomic_write
+from lead.checkpoint import atomic_write, save_part
 from lead.errors import LeadError
 from lead.train.logs import Logs, peak_memory_gb
-from lead.train.parts import save_part
 from lead.train.processes import average_gradients, gather, make_accelerator
 from lead.train.stage_table import Precision
 

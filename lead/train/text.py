@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cosine_similarity, normalize
 
+from lead.checkpoint import save_part
 from lead.data.dataset import Batch, Clip, collate, load
 from lead.motion.skeleton import skeleton_of
 from lead.networks.layers import Block, lengths_to_mask, sinusoid
@@ -34,7 +35,6 @@ from lead.text.synthesis import Meaning, say
 from lead.text.tower import PRESETS, TextConfig, TextTower, clip_tower
 from lead.train.logs import fingerprint
 from lead.train.losses import info_nce
-from lead.train.parts import save_part
 from lead.train.processes import main_process_first
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import StageRequest

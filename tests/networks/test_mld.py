@@ -11,6 +11,7 @@ from walks import walking
 
 from cli.base import app
 from inversion import learn
+from lead.checkpoint import save_part
 from lead.data.prepare import prepare_data
 from lead.diffusion import Diffusion, guide, sample
 from lead.errors import LeadError
@@ -23,7 +24,6 @@ from lead.text.openclip import transformers_to_open_clip
 from lead.text.tower import PRESETS, TextConfig, TextTower, clip_tower
 from lead.train.assemble import assemble, load_tower
 from lead.train.import_mld import build_denoiser, build_vae, import_mld, read_checkpoint
-from lead.train.parts import save_part
 from lead.train.projector import train_projector
 from lead.train.stage import TrainConfig
 from lead.train.vae import train_vae

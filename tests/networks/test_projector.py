@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.nn.functional import log_softmax, normalize
 
+from lead.checkpoint import load_part
 from lead.diffusion import Diffusion, DiffusionConfig
 from lead.networks.denoiser import Denoiser, DenoiserConfig
 from lead.networks.projector import Projector, ProjectorConfig, alignment_loss, contrastive_loss
 from lead.networks.vae import MotionVAE, VAEConfig
 from lead.train.latents import LatentClips, Latents
-from lead.train.parts import load_part
 from lead.train.projector import Frozen, ProjectorLoss, estimate_latents, fit_projector, match_config, projector_loss
 from lead.train.stage import TrainConfig
 

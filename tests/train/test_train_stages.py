@@ -18,6 +18,7 @@ from tiny_training import train
 from walks import walking
 
 import lead.train.vae as train_module
+from lead.checkpoint import load_part, save_part
 from lead.data.prepare import prepare_data
 from lead.data.vary import vary_data
 from lead.errors import LeadError
@@ -29,7 +30,6 @@ from lead.train.assemble import assemble, load_style_tokens, load_tower, load_va
 from lead.train.diffusion import train_diffusion
 from lead.train.logs import read_result
 from lead.train.losses import mean_of_share
-from lead.train.parts import load_part, save_part
 from lead.train.processes import launch
 from lead.train.stage import Stage, TrainConfig
 from lead.train.vae import VAE_PRESETS, ClipBatches, train_vae
