@@ -206,6 +206,11 @@ class TextTower(nn.Module):
         return loaded
 
     def _load_vectors(self, token: str, vectors: Tensor | np.ndarray) -> Float[Tensor, "vectors d_token"]:
+        if not isinstance(vectors, Tensor | np.ndarray):
+            raise LeadError(
+                f"{token} is given as {type(vectors).__name__}; expected a token embedding [vectors, {self.d_token}], or "
+                "what `Concept.words` has for it"
+            )
         tensor = torch.as_tensor(vectors)
         if tensor.ndim != 2 or tensor.shape[1] != self.d_token or not len(tensor):
             raise LeadError(

@@ -2,7 +2,10 @@
 
 import random
 import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +33,8 @@ SENTENCES = [
     "»È",  # lower-cased it looks garbled, and cleaned twice it is another text
     "",
 ]
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +205,16 @@ def test_words_that_do_not_fit_are_refused(tower):
             tower.encode(["a"], {"<elderly>": torch.zeros(shape)})
     with pytest.raises(LeadError, match="has no words in it"):
         tower.token_vectors("  ")
+
+
+def test_a_word_that_is_no_vectors_is_refused_by_its_type():
+    code = (
+        "from lead.text.tower import TextConfig, TextTower\n"
+        "tower = TextTower(TextConfig(width=32, layers=1, heads=2, d_text=24, merges=300))\n"
+        "tower.encode(['a <limp>'], {'<limp>': {'token_embedding': []}})"
+    )  # a process of its own: here a type checker refuses it first
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "LeadError: <limp> is given as dict; expected a token embedding [vectors, 32]" in done.stderr
 
 
 def test_vocabulary_describes_whole_words(tower):
