@@ -208,7 +208,7 @@ class TextTower(nn.Module):
     def _load_vectors(self, token: str, vectors: Tensor | np.ndarray) -> Float[Tensor, "vectors d_token"]:
         if not isinstance(vectors, Tensor | np.ndarray):
             raise LeadError(
-                f"{token} is given as {type(vectors).__name__}; expected a token embedding [vectors, {self.d_token}], or "
+                f"{token} is given as {type(vectors).__name__}; expected vectors [vectors, {self.d_token}], or "
                 "what `Concept.words` has for it"
             )
         tensor = torch.as_tensor(vectors)

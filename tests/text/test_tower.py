@@ -214,7 +214,7 @@ def test_a_word_that_is_no_vectors_is_refused_by_its_type():
         "tower.encode(['a <limp>'], {'<limp>': {'token_embedding': []}})"
     )  # a process of its own: here a type checker refuses it first
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert "LeadError: <limp> is given as dict; expected a token embedding [vectors, 32]" in done.stderr
+    assert "LeadError: <limp> is given as dict; expected vectors [vectors, 32]" in done.stderr
 
 
 def test_vocabulary_describes_whole_words(tower):
