@@ -44,6 +44,8 @@ from concepts.thumbnail import check_thumbnail
 SUFFIX = ".safetensors"
 RECORD_KEY = "lead_invert.concept"
 CURVE_POINTS = 64
+PREVIEW_FRAMES = 60
+"""Frames of `preview.joints` in a new concept, at most."""
 PROBE_COSINE = 0.999
 TEXT_PARTS = ("text", "tokenizer")
 BOUND_TO: dict[str, tuple[str, ...]] = {"direction": ("vae", "denoiser"), "adapter.": ("denoiser",)}

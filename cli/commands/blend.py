@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from concepts import Concept
     from lead import Lead, Motion
 
-PREVIEW_FRAMES = 60
 NewToken = Annotated[
     str | None, typer.Option("--token", metavar='"<NAME>"', help="The new word (default: made of the old).")
 ]
@@ -159,6 +158,7 @@ def _save(model: "Lead", concept: "Concept", destination: Destination, as_json: 
 
 def _add_preview(model: "Lead", concept: "Concept", seed: int) -> "Concept":
     """The concept with the text condition of its probe prompt, a motion generated with it, its picture and the date."""
+    from concepts.concept import PREVIEW_FRAMES
     from concepts.thumbnail import png_to_thumbnail
     from lead.motion.render.sheets import thumbnail
 
