@@ -14,6 +14,4 @@ if TYPE_CHECKING:
 
 __all__ = ["InversionError", "learn"]
 
-__getattr__, __dir__ = lazy_names(
-    __name__, {"InversionError": "inversion.errors", "learn": "inversion.learning"}
-)
+__getattr__, __dir__ = lazy_names(__name__, {"InversionError": "inversion.errors", "learn": "inversion.learning"})
