@@ -15,7 +15,7 @@ from jaxtyping import Float32
 
 from concepts.concept import SUFFIX, Concept
 from concepts.container import read_bytes, write_bytes
-from concepts.errors import ConceptError
+from concepts.errors import ConceptError, name_file_in_errors
 from concepts.tensors import DTYPES, MAX_SIZES
 from concepts.text import TOKEN, quote
 
@@ -42,20 +42,16 @@ def export_vectors(concept: Concept, path: str | Path) -> list[str]:
     path = Path(path)
     if path.suffix != SUFFIX:
         raise ConceptError(f"{path}: expected a file name that ends in {SUFFIX}, as in {concept.slug}-vectors{SUFFIX}")
-    try:
+    with name_file_in_errors(path):
         write_bytes(path, save({concept.token: concept.token_embedding}, metadata={"format": "pt"}))
-    except ConceptError as error:
-        raise ConceptError(f"{path}: {error}") from None
     return sorted({"adapter" if name.startswith("adapter.") else name for name in concept.tensors})
 
 
 def import_vectors(path: str | Path) -> ForeignEmbedding:
     """Read another program's token embedding; ConceptError where the file holds anything else."""
     path = Path(path)
-    try:
+    with name_file_in_errors(path):
         return _parse_embedding(read_bytes(path))
-    except ConceptError as error:
-        raise ConceptError(f"{path}: {error}") from None
 
 
 def _parse_embedding(data: bytes) -> ForeignEmbedding:
