@@ -151,6 +151,10 @@ def progress_bar(text: str) -> Iterator[Progress]:
         yield advance
 
 
+def ignore_progress(done: int, total: int, loss: float | None = None, score: float | None = None) -> None:
+    """`Progress` where no bar is shown."""
+
+
 @contextmanager
 def spinner(text: str) -> Iterator[None]:
     """A spinner on standard error while the block runs."""

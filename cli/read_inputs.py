@@ -11,16 +11,17 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.console import count_noun, limit_lines, progress_bar
+from cli.console import count_noun, ignore_progress, limit_lines, progress_bar
 from cli.errors import UsageError
 from cli.options import ReadingOptions, require_path
+from lead.data.caption_files import LISTING
 from lead.motion.suffixes import READS
 
 if TYPE_CHECKING:
     from lead.motion import Motion, ReadOptions
 
-LISTING = "captions.jsonl"
-MIN_FRAMES = 17  # at 20 fps: 16 rows of features, the least that a base model encodes
+LEAST_FRAMES = 17
+"""At 20 fps: `lead.data.dataset.MIN_FRAMES` rows of features, the least that a base model encodes, and one more."""
 MANY = 50
 """From so many files on, a progress bar is shown."""
 _RATE = 20.0
@@ -35,7 +36,7 @@ def read_clips(
     places: Sequence[Path],
     warn: Callable[[str], None],
     options: ReadingOptions = ReadingOptions(),
-    least: int = MIN_FRAMES,
+    least: int = LEAST_FRAMES,
 ) -> tuple[list[Path], "list[Motion]"]:
     """The paths of all clips in files and folders, and their motions.
 
@@ -78,12 +79,9 @@ def count_files(listing: Listing) -> int:
 def file_progress(verb: str, listing: Listing) -> Iterator[FileProgress]:
     """A progress bar where there are MANY files or more; else none."""
     count = count_files(listing)
-    with progress_bar(f"{verb} {count_noun(count, 'file')}") if count >= MANY else nullcontext(_ignore) as progress:
+    bar = progress_bar(f"{verb} {count_noun(count, 'file')}") if count >= MANY else nullcontext(ignore_progress)
+    with bar as progress:
         yield progress
-
-
-def _ignore(done: int, total: int) -> None:
-    """Progress where no bar is shown."""
 
 
 def check_clip_count(places: Sequence[Path], most: int, advice: str) -> None:
@@ -98,8 +96,8 @@ def iterate_clips(
     listing: Listing,
     warn: Callable[[str], None],
     options: ReadingOptions = ReadingOptions(),
-    least: int = MIN_FRAMES,
-    progress: FileProgress = _ignore,
+    least: int = LEAST_FRAMES,
+    progress: FileProgress = ignore_progress,
 ) -> "Iterator[tuple[Path, Motion]]":
     """`read_clips` one by one, so that any number of them takes the memory of one."""
     count, done = count_files(listing), 0
@@ -153,7 +151,7 @@ def _read_folder(
         warn(f"passed over {reason}")
 
 
-def read_clip(path: Path, reading: "ReadOptions | None" = None, least: int = MIN_FRAMES) -> "Motion":
+def read_clip(path: Path, reading: "ReadOptions | None" = None, least: int = LEAST_FRAMES) -> "Motion":
     """A motion of at least `least` frames at 20 fps; UsageError or MotionError where a file holds none."""
     from lead.motion import Motion, ReadOptions
 

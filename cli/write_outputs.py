@@ -4,8 +4,6 @@ Data formats hold one motion each. Body formats need a body model of the user's:
 several. Views show one or more motions side by side. A new format is a function that writes it and a row of a table.
 """
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.atomic_folder import atomic_folder
-from cli.console import Progress, progress_bar
+from cli.console import Progress, ignore_progress, progress_bar
 from cli.errors import UsageError
 from cli.options import ReadingOptions, require_path
+from concepts.text import slugify
 from lead.motion.suffixes import SKELETONS
 
 if TYPE_CHECKING:
@@ -173,12 +172,8 @@ def write_view(motions: "Sequence[Motion]", titles: Sequence[str], stem: Path, f
         with progress_bar(f"drawing {path.name}") as progress:
             view.write(motions, titles, path, progress)
     else:
-        view.write(motions, titles, path, _ignore)
+        view.write(motions, titles, path, ignore_progress)
     return path
-
-
-def _ignore(done: int, total: int, loss: float | None = None, score: float | None = None) -> None:
-    """Progress where no bar is shown."""
 
 
 def write_motions(
@@ -208,8 +203,7 @@ def write_motions(
 
 def slug(prompt: str) -> str:
     """A prompt as a file name: small ASCII letters, digits and hyphens, at most 60."""
-    plain = unicodedata.normalize("NFKD", prompt).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-") or "motion"
+    return slugify(prompt)[:60].strip("-") or "motion"
 
 
 def _stems(prompts: Sequence[str], seed: int) -> list[str]:

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from concepts.container import Report, pack, parse_json, read_bytes, read_version, report_nothing, unpack, write_bytes
-from concepts.errors import ConceptError
+from concepts.errors import ConceptError, name_file_in_errors
 from concepts.kinds import Kind
 from concepts.provenance import Credits, Exemplar, combine_licenses
 from concepts.schedule import VERSION_1, StyleSchedule
@@ -44,6 +44,8 @@ from concepts.thumbnail import check_thumbnail
 SUFFIX = ".safetensors"
 RECORD_KEY = "lead_invert.concept"
 CURVE_POINTS = 64
+PREVIEW_FRAMES = 60
+"""Frames of `preview.joints` in a new concept, at most."""
 PROBE_COSINE = 0.999
 TEXT_PARTS = ("text", "tokenizer")
 BOUND_TO: dict[str, tuple[str, ...]] = {"direction": ("vae", "denoiser"), "adapter.": ("denoiser",)}
@@ -211,10 +213,8 @@ class Concept:
         path = Path(path)
         if path.suffix != SUFFIX:
             raise ConceptError(f"{path}: a concept file's name ends in {SUFFIX}, as in {self.slug}{SUFFIX}")
-        try:
+        with name_file_in_errors(path):
             write_bytes(path, self.to_bytes())
-        except ConceptError as error:
-            raise ConceptError(f"{path}: {error}") from None
         return path
 
     @classmethod
@@ -223,10 +223,8 @@ class Concept:
 
         Whether it fits a base model is for `check_base` and `check_probe`.
         """
-        try:
+        with name_file_in_errors(path):
             return cls.from_bytes(read_bytes(Path(path)))
-        except ConceptError as error:
-            raise ConceptError(f"{path}: {error}") from None
 
     def with_credits(self, credits: Credits) -> "Concept":
         """The concept with these credits; until then its license is its base model's alone."""

@@ -15,11 +15,12 @@ from jaxtyping import Float32
 
 from concepts.concept import SUFFIX, Concept
 from concepts.container import read_bytes, write_bytes
-from concepts.errors import ConceptError
-from concepts.tensors import MAX_SIZES
+from concepts.errors import ConceptError, name_file_in_errors
+from concepts.tensors import DTYPES, MAX_SIZES
 from concepts.text import TOKEN, quote
 
-DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+READ_DTYPES = {**DTYPES, "BF16": np.dtype("<u2")}
+"""Types of other programs' numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,20 +42,16 @@ def export_vectors(concept: Concept, path: str | Path) -> list[str]:
     path = Path(path)
     if path.suffix != SUFFIX:
         raise ConceptError(f"{path}: expected a file name that ends in {SUFFIX}, as in {concept.slug}-vectors{SUFFIX}")
-    try:
+    with name_file_in_errors(path):
         write_bytes(path, save({concept.token: concept.token_embedding}, metadata={"format": "pt"}))
-    except ConceptError as error:
-        raise ConceptError(f"{path}: {error}") from None
     return sorted({"adapter" if name.startswith("adapter.") else name for name in concept.tensors})
 
 
 def import_vectors(path: str | Path) -> ForeignEmbedding:
     """Read another program's token embedding; ConceptError where the file holds anything else."""
     path = Path(path)
-    try:
+    with name_file_in_errors(path):
         return _parse_embedding(read_bytes(path))
-    except ConceptError as error:
-        raise ConceptError(f"{path}: {error}") from None
 
 
 def _parse_embedding(data: bytes) -> ForeignEmbedding:
@@ -71,9 +68,9 @@ def _parse_embedding(data: bytes) -> ForeignEmbedding:
         names = ", ".join(quote(name) for name, _ in tensors[:8])
         raise ConceptError(f"{len(tensors)} tensors ({names}); expected one, named after its word")
     name, entry = tensors[0]
-    if entry["dtype"] not in DTYPES:
-        raise ConceptError(f"the tensor is of type {quote(entry['dtype'])}, expected {', '.join(DTYPES)}")
-    numbers = np.frombuffer(bytes(entry["data"]), DTYPES[entry["dtype"]])
+    if entry["dtype"] not in READ_DTYPES:
+        raise ConceptError(f"the tensor is of type {quote(entry['dtype'])}, expected {', '.join(READ_DTYPES)}")
+    numbers = np.frombuffer(bytes(entry["data"]), READ_DTYPES[entry["dtype"]])
     if entry["dtype"] == "BF16":  # the upper half of a float32
         numbers = (numbers.astype("<u4") << 16).view("<f4")
     shape = entry["shape"]

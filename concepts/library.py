@@ -22,7 +22,7 @@ from pathlib import Path
 
 from concepts.concept import SUFFIX, Concept
 from concepts.container import read_bytes, write_bytes
-from concepts.errors import ConceptError
+from concepts.errors import ConceptError, name_file_in_errors
 from concepts.lock import hold_lock
 from concepts.text import TOKEN, check_token, token_slug
 
@@ -101,11 +101,9 @@ class Library:
     def add_file(self, path: str | Path, token: str | None = None, replace: bool = False) -> Path:
         """Verify a file of any origin and add it byte for byte, or under another `token`."""
         path = Path(path)
-        try:
+        with name_file_in_errors(path):
             data = read_bytes(path)
             concept = Concept.from_bytes(data)
-        except ConceptError as error:
-            raise ConceptError(f"{path}: {error}") from None
         if token is not None and token != concept.token:
             concept = rename_concept(concept, token)
             data = concept.to_bytes()
@@ -202,10 +200,8 @@ class Library:
 
 
 def _write(path: Path, data: bytes) -> None:
-    try:
+    with name_file_in_errors(path):
         write_bytes(path, data)
-    except ConceptError as error:
-        raise ConceptError(f"{path}: {error}") from None
 
 
 def rename_concept(concept: Concept, token: str) -> Concept:

@@ -17,7 +17,7 @@ from typing import Any
 
 from concepts.concept import SUFFIX, Concept
 from concepts.container import MAX_FILE_BYTES, read_bytes, unpack, write_bytes
-from concepts.errors import ConceptError
+from concepts.errors import ConceptError, name_file_in_errors
 from concepts.text import clean_text, quote
 
 SCHEME = "hf://"
@@ -58,10 +58,8 @@ def prepare_parcel(path: str | Path, target: str, beside: Mapping[str, bytes] | 
     """The concept file, verified, and what goes to the hub beside it; nothing is sent or written."""
     path = Path(path)
     data = _read_named(path)
-    try:
+    with name_file_in_errors(path):
         concept, metadata = Concept.from_bytes(data), unpack(data)[0]
-    except ConceptError as error:
-        raise ConceptError(f"{path}: {error}") from None
     name = f"{concept.slug}{SUFFIX}"
     if target.startswith(SCHEME):
         if HubPlace.parse(target).file:
@@ -82,10 +80,8 @@ def push(parcel: Parcel, public: bool = False, replace: bool = False) -> str:
     if target.exists() and not replace:
         raise ConceptError(f"{target} is there already: --replace it, or choose another place")
     (data,) = parcel.files.values()
-    try:
+    with name_file_in_errors(target):
         write_bytes(target, data)
-    except ConceptError as error:
-        raise ConceptError(f"{target}: {error}") from None
     return str(target)
 
 
@@ -168,10 +164,8 @@ def _choose_target(target: str, name: str) -> Path:
 
 
 def _read_named(path: Path) -> bytes:
-    try:
+    with name_file_in_errors(path):
         return read_bytes(path)
-    except ConceptError as error:
-        raise ConceptError(f"{path}: {error}") from None
 
 
 @contextmanager

@@ -71,8 +71,7 @@ def check_token(token: object) -> str:
     """Return the token if it matches `TOKEN`; otherwise raise a ConceptError that says how to write it."""
     if isinstance(token, str) and TOKEN.fullmatch(token):
         return token
-    ascii_text = unicodedata.normalize("NFKD", str(token)).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:63].strip("-")
+    name = slugify(str(token))[:63].strip("-")
     advice = f'write it as "<{name}>"' if name else 'write it like "<my-walk>"'
     if isinstance(token, str) and not (token.startswith("<") and token.endswith(">")):
         raise ConceptError(
@@ -82,6 +81,12 @@ def check_token(token: object) -> str:
         f"the token {quote(token)} cannot be a word's name: expected small letters a-z, digits and hyphens "
         f"between angle brackets, at most 63, not starting with a hyphen; {advice}"
     )
+
+
+def slugify(text: str) -> str:
+    """A text as small ASCII letters, digits and single hyphens: `Old man, limping` gives `old-man-limping`."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
 def token_slug(token: str) -> str:

@@ -4,19 +4,14 @@ The names are imported on first use (PEP 562), so that importing one light modul
 import torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lead.motion.lazy import lazy_names
 
 if TYPE_CHECKING:
     from inversion.errors import InversionError
     from inversion.learning import learn
 
-_MODULES = {"InversionError": "errors", "learn": "learning"}
-
 __all__ = ["InversionError", "learn"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'inversion' has no attribute {name!r}")
-    return getattr(import_module(f"inversion.{_MODULES[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, {"InversionError": "inversion.errors", "learn": "inversion.learning"})

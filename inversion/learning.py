@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from concepts import Concept, Exemplar, StyleSchedule, check_token, thin_curve
+from concepts.concept import PREVIEW_FRAMES
 from concepts.kinds import Kind
-from inversion.choices import Objective, Quality
+from inversion.choices import MAX_VECTORS, Objective, Quality
 from inversion.encoded_clips import EncodedClips, encode_clips
 from inversion.errors import InversionError
 from inversion.objectives import WITHOUT_DENOISER
@@ -27,8 +28,7 @@ from inversion.training_set import TrainingSet, build_training_set
 from lead import Lead
 from lead.motion import Motion
 
-PREVIEW_FRAMES = 60
-MAX_VECTORS, MAX_RANK = 16, 64
+MAX_RANK = 64
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ A checkpoint file holds the state, so that a killed optimization goes on where i
 """
 
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -23,6 +22,7 @@ from inversion.objectives import OBJECTIVES, Batch
 from inversion.pseudo_word import PseudoWord
 from inversion.training_set import TrainingSet
 from lead import Lead
+from lead.motion.atomic import atomic_write
 from lead.threads import Each, side_by_side
 
 Progress = Callable[[int, int, float, float], None]
@@ -100,11 +100,10 @@ class Checkpoint:
         """Writes the file, unless it was written less than SAVE_EVERY seconds ago."""
         if self.path is None or time.monotonic() - self.saved < SAVE_EVERY:
             return
-        partial_path = self.path.with_name(self.path.name + ".partial")
         state = {"identity": self.identity, "optimized": vars(optimized), "generator": generator.get_state()}
         state |= {"word": word.state_dict(), "adam": adam.state}
-        torch.save(state, partial_path)
-        os.replace(partial_path, self.path)
+        with atomic_write(self.path) as partial_path:
+            torch.save(state, partial_path)
         self.saved = time.monotonic()
 
     def remove(self) -> None:

@@ -124,6 +124,11 @@ class Lead(nn.Module):
         return Stats(self.mean.cpu().numpy(), self.std.cpu().numpy())
 
     @property
+    def seconds_range(self) -> tuple[float, float]:
+        """The shortest and the longest motion that `generate` makes."""
+        return MIN_FRAMES / self.skeleton.fps, MAX_FRAMES / self.skeleton.fps
+
+    @property
     def device(self) -> torch.device:
         return self.mean.device
 
@@ -282,7 +287,7 @@ class Lead(nn.Module):
         """
         if not isinstance(seed, int) and len(seed) != len(prompts):
             raise LeadError(f"{len(seed)} seeds for {len(prompts)} prompts; give one, or one a prompt")
-        lengths = torch.tensor(_count_frames(seconds, len(prompts), self.skeleton.fps))
+        lengths = torch.tensor(self._count_frames(seconds, len(prompts)))
         text = self.encode_text(prompts, words)
         active = activate_concepts(self.text, prompts, words or {})
         motions: list[Motion] = []
@@ -312,16 +317,16 @@ class Lead(nn.Module):
             noise[row, :count] = torch.randn(count, noise.shape[2], generator=generator)
         return noise.to(self.device)
 
-
-def _count_frames(seconds: float | Sequence[float], count: int, fps: float) -> list[int]:
-    each = [float(seconds)] * count if isinstance(seconds, int | float) else [float(s) for s in seconds]
-    if len(each) != count:
-        raise LeadError(f"{len(each)} durations for {count} prompts; give one, or one a prompt")
-    shortest, longest = MIN_FRAMES / fps, MAX_FRAMES / fps
-    for s in each:
-        if not shortest <= s <= longest:
-            raise LeadError(f"{s:g} s cannot be generated; this base makes {shortest:g} to {longest:g} s")
-    return [round(s * fps / UNIT) * UNIT for s in each]
+    def _count_frames(self, seconds: float | Sequence[float], count: int) -> list[int]:
+        """The frames of each motion, a multiple of UNIT; LeadError for a length that the base does not make."""
+        each = [float(seconds)] * count if isinstance(seconds, int | float) else [float(s) for s in seconds]
+        if len(each) != count:
+            raise LeadError(f"{len(each)} durations for {count} prompts; give one, or one a prompt")
+        shortest, longest = self.seconds_range
+        for s in each:
+            if not shortest <= s <= longest:
+                raise LeadError(f"{s:g} s cannot be generated; this base makes {shortest:g} to {longest:g} s")
+        return [round(s * self.skeleton.fps / UNIT) * UNIT for s in each]
 
 
 def _config_from_json(values: Mapping[str, Any]) -> LeadConfig:

@@ -14,7 +14,7 @@ from cli.commands.library import to_token
 from cli.console import count_noun, echo, print_table, spinner
 from cli.destination import Destination
 from cli.errors import UsageError
-from cli.load_models import check_base, find_concept, load_base, load_concept
+from cli.load_models import check_base, encode_probe, find_concept, load_base, load_concept
 from cli.options import BaseOptions, ConceptOutput, Device, Json, Replace, Seed
 from cli.write_outputs import write_view
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from concepts import Concept
     from lead import Lead, Motion
 
-PREVIEW_FRAMES = 60
 NewToken = Annotated[
     str | None, typer.Option("--token", metavar='"<NAME>"', help="The new word (default: made of the old).")
 ]
@@ -159,15 +158,15 @@ def _save(model: "Lead", concept: "Concept", destination: Destination, as_json: 
 
 def _add_preview(model: "Lead", concept: "Concept", seed: int) -> "Concept":
     """The concept with the text condition of its probe prompt, a motion generated with it, its picture and the date."""
+    from concepts.concept import PREVIEW_FRAMES
     from concepts.thumbnail import png_to_thumbnail
     from lead.motion.render.sheets import thumbnail
 
-    cond = model.encode_text([concept.probe_prompt], words=concept.words)[0].cpu().numpy()
     preview = _generate_one(model, concept, _template(None, concept), 4.0, seed)
     preview = replace_fields(preview, joints=preview.joints[:PREVIEW_FRAMES])
     return replace_fields(
         concept,
-        tensors={**concept.tensors, "probe.cond": cond, "preview.joints": preview.joints},
+        tensors={**concept.tensors, "probe.cond": encode_probe(concept, model), "preview.joints": preview.joints},
         thumbnail=png_to_thumbnail(thumbnail(preview)),
         date=datetime.date.today().isoformat(),
     )

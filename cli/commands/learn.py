@@ -24,7 +24,7 @@ from cli.load_models import load_base
 from cli.options import Base, Captions, Device, Json, ReadingOptions, Replace, Seed
 from cli.read_inputs import check_clip_count, read_captions, read_clips
 from concepts.kinds import Kind
-from inversion.choices import Objective, Quality
+from inversion.choices import MAX_VECTORS, Objective, Quality
 from lead.motion.suffixes import READS
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ class LearnOptions(OptionGroup):
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Training steps (default: the quality's own).")
     ] = None
-    vectors: Annotated[int, typer.Option(min=1, max=16, metavar="N", help="Token vectors of the word.")] = 2
+    vectors: Annotated[
+        int, typer.Option(min=1, max=MAX_VECTORS, metavar="N", help="Token vectors of the word.")
+    ] = 2
     objective: Annotated[
         Objective | None, typer.Option(help="What is compared with the clips (default: what measures best).")
     ] = None

@@ -39,8 +39,9 @@ def list_words(as_json: Json = False) -> JsonObject:
 
     library = Library()
     words, faults = _list_concepts(library)
+    tokens = set(library)
     for path in sorted(library.folder.glob("*.safetensors")):
-        if f"<{path.stem}>" not in library:
+        if f"<{path.stem}>" not in tokens:
             warn(f"{path} is not named after a word: it is not used; put it in with `lead-invert add`")
     if not as_json:
         if words:

@@ -139,10 +139,9 @@ def print_summary(summary: Summary) -> None:
 
 def _check_jobs(jobs: Sequence[Job], model: "Lead", words: Mapping[str, Word]) -> None:
     """UsageError, before any work, for a line too short or long for the base, in time or in tokens."""
-    from lead.data.dataset import MAX_FRAMES, MIN_FRAMES
     from lead.errors import LeadError
 
-    shortest, longest = MIN_FRAMES / model.skeleton.fps, MAX_FRAMES / model.skeleton.fps
+    shortest, longest = model.seconds_range
     short = model.config.text.context - 2  # a prompt without concepts has at most as many tokens as bytes
     tensors, seen = {token: word.tensors for token, word in words.items()}, set[str]()
     for job in jobs:

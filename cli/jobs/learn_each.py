@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,6 +26,7 @@ from cli.console import count_noun, echo, print_json, print_table, progress_bar,
 from cli.errors import UsageError
 from cli.jobs.ranks import VARIABLES, Ranks, threads_per_process
 from cli.options import require_path
+from concepts.text import slugify, token_slug
 
 _WARNING = re.compile(r"^warning: (.+(?:\n(?!\w+: |learning ).+)*)", re.MULTILINE)
 """A warning on the standard error of a command, which folds lines at its width."""
@@ -101,8 +101,7 @@ def learn_each(
 
 def token_of(folder: Path) -> str:
     """The token of a folder, from its name: `Old man, limping` gives <old-man-limping>."""
-    plain = unicodedata.normalize("NFKD", folder.name).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    name = slugify(folder.name)
     if not 1 <= len(name) <= 63:
         raise UsageError(f"{folder}: no word's name can be made of the folder's; use 1 to 63 letters a-z and digits.")
     return f"<{name}>"
@@ -129,7 +128,7 @@ def _concept_file(token: str, output: Path | None) -> Path:
     """The file of a concept, in `output` or in the library."""
     from concepts import Library
 
-    return output / f"{token[1:-1]}.safetensors" if output else Library().path(token)
+    return output / f"{token_slug(token)}.safetensors" if output else Library().path(token)
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,6 @@ class TextTower(nn.Module):
         super().__init__()
         self.config = config
         self.tokenizer = Tokenizer(config.merges)
-        self._unconditional: tuple[list[tuple[int, int]], Tensor] | None = None
         self.transformer = TextTransformer(
             vocabulary=self.tokenizer.size,
             context=config.context,

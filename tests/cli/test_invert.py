@@ -123,10 +123,10 @@ def test_a_short_clip_at_a_high_rate(run: Run, walk: Motion, tmp_path: Path) -> 
 
 
 def test_the_least_length_is_what_the_base_encodes() -> None:
-    from cli.read_inputs import MIN_FRAMES
+    from cli.read_inputs import LEAST_FRAMES
     from lead.data import dataset as data
 
-    assert data.MIN_FRAMES + 1 == MIN_FRAMES
+    assert data.MIN_FRAMES + 1 == LEAST_FRAMES
 
 
 def test_an_empty_folder(run: Run, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Motion to motion: foot clean-up and procedural styles."""
+"""Motion to motion: foot clean-up, edits and procedural styles."""
