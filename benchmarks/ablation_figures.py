@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
-from benchmarks.judge import CONTENTS, STYLES, Judge, judged, parted
+from benchmarks.judge import CONTENTS, STYLES, Judge, select_known, split_rows
 from benchmarks.pack import Row, has_pack, pack_rows
 from lead import Lead, Motion
 from lead.data.dataset import Clip
@@ -72,7 +72,7 @@ class Split:
         drawn = [clip.captions[rng.integers(len(clip.captions))] for clip in self.clips]
         return drawn if rows is None else [drawn[row] for row in rows]
 
-    def repeated(self) -> list[int]:
+    def repeat_rows(self) -> list[int]:
         """The clips of MModality, each as often as it is generated."""
         texts, samples = MULTIMODAL
         some = np.random.default_rng(2).permutation(len(self.clips))[:texts]
@@ -92,10 +92,11 @@ def shared_latents(
         if kept["made_by"] == made_by and len(kept["latents"]) > replications:
             return kept["latents"][:replications] + kept["latents"][-1:]
     latents = [
-        sampled(base, split.captions(number), split.lengths, setting, number, report) for number in range(replications)
+        sample_latents(base, split.captions(number), split.lengths, setting, number, report)
+        for number in range(replications)
     ]
-    rows = split.repeated()
-    latents.append(sampled(base, split.captions(0, rows), split.lengths[rows], setting, 1_000_000, report))
+    rows = split.repeat_rows()
+    latents.append(sample_latents(base, split.captions(0, rows), split.lengths[rows], setting, 1_000_000, report))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     torch.save({"made_by": made_by, "latents": latents}, partial)
@@ -104,7 +105,7 @@ def shared_latents(
 
 
 @torch.no_grad()
-def sampled(
+def sample_latents(
     base: Lead, captions: Sequence[str], lengths: Tensor, setting: Setting, seed: int, report: Report
 ) -> Float[Tensor, "motions latents d_latent"]:
     noise = torch.Generator().manual_seed(seed)
@@ -121,7 +122,7 @@ def sampled(
 
 
 @torch.no_grad()
-def decoded(base: Lead, z: Tensor, lengths: Tensor, realign: bool, report: Report) -> list[Motion]:
+def decode_motions(base: Lead, z: Tensor, lengths: Tensor, realign: bool, report: Report) -> list[Motion]:
     """Motions of any number of latents as `Lead.generate` makes them, plainly or through the projector."""
     motions: list[Motion] = []
     for start in range(0, len(z), BATCH):
@@ -133,7 +134,7 @@ def decoded(base: Lead, z: Tensor, lengths: Tensor, realign: bool, report: Repor
     return motions
 
 
-def generated_figures(
+def measure_generation(
     base: Lead,
     realign: bool,
     split: Split,
@@ -144,13 +145,13 @@ def generated_figures(
 ) -> dict[str, list[float]]:
     """FID and its like, and what the judge sees, a value a replication."""
     *replications, many = latents
-    rows = split.repeated()
-    motions = decoded(base, many, split.lengths[rows], realign, report)
+    rows = split.repeat_rows()
+    motions = decode_motions(base, many, split.lengths[rows], realign, report)
     by_text = evaluator.embed_motions([motion.features() for motion in motions])
     by_text = by_text.reshape(len(set(rows)), -1, by_text.shape[-1])
     values: dict[str, list[float]] = {}
     for number, z in enumerate(replications):
-        features = [motion.features() for motion in decoded(base, z, split.lengths, realign, report)]
+        features = [motion.features() for motion in decode_motions(base, z, split.lengths, realign, report)]
         embeddings, text = evaluator.embed_motions(features), evaluator.embed_texts(split.captions(number))
         rng = np.random.default_rng((3, number))
         r1, _, r3 = metrics.r_precision(text, embeddings, rng)
@@ -161,13 +162,13 @@ def generated_figures(
             "mm_dist": metrics.mm_dist(text, embeddings),
             "diversity": metrics.diversity(embeddings, rng),
             "multimodality": metrics.multimodality(by_text, rng),
-        } | judged_figures(judge, split.clips, features)
+        } | measure_recognition(judge, split.clips, features)
         for key, value in figures.items():
             values.setdefault(key, []).append(value)
     return values
 
 
-def judged_figures(judge: Judge | None, clips: Sequence[Clip], features: Sequence[np.ndarray]) -> dict[str, float]:
+def measure_recognition(judge: Judge | None, clips: Sequence[Clip], features: Sequence[np.ndarray]) -> dict[str, float]:
     """How often the judge sees the content and the style of the clip that a motion was made for."""
     labels = _labels() if judge else {}
     known = [row for row, clip in enumerate(clips) if clip.id in labels]
@@ -182,11 +183,11 @@ def judged_figures(judge: Judge | None, clips: Sequence[Clip], features: Sequenc
 
 
 def _labels() -> dict[str, Row]:
-    return {row["id"]: row for row in judged(pack_rows())} if has_pack() else {}
+    return {row["id"]: row for row in select_known(pack_rows())} if has_pack() else {}
 
 
 @torch.no_grad()
-def kept_figures(base: Lead, realign: bool, split: str, clips: Sequence[Clip], judge: Judge | None) -> dict:
+def measure_reconstruction(base: Lead, realign: bool, split: str, clips: Sequence[Clip], judge: Judge | None) -> dict:
     """What is left of recorded clips, a value a clip: joint errors in cm, style, and nearness to the caption."""
     values: dict[str, list[float]] = {key: [] for key in ("error", "local_error", "root_error")}
     features, latents = [], []
@@ -202,11 +203,11 @@ def kept_figures(base: Lead, realign: bool, split: str, clips: Sequence[Clip], j
             values["local_error"].append(100 * metrics.mean_joint_error(a, b, local=True))
             values["root_error"].append(100 * metrics.mean_joint_error(a[:, :1], b[:, :1]))
     if split == "newstyle_eval":
-        return values | recognition(judge, clips, features)
-    return values | (realigned_figures(base, clips, latents) if realign else {})
+        return values | recognize_styles(judge, clips, features)
+    return values | (measure_realignment(base, clips, latents) if realign else {})
 
 
-def realigned_figures(
+def measure_realignment(
     base: Lead, clips: Sequence[Clip], latents: Sequence[tuple[Tensor, Tensor]]
 ) -> dict[str, list[float]]:
     """What the projector makes of latents: squared error (a value a clip), nearness to the clip's first caption.
@@ -230,11 +231,13 @@ def realigned_figures(
     }
 
 
-def recognition(judge: Judge | None, clips: Sequence[Clip], features: Sequence[np.ndarray]) -> dict[str, list[float]]:
+def recognize_styles(
+    judge: Judge | None, clips: Sequence[Clip], features: Sequence[np.ndarray]
+) -> dict[str, list[float]]:
     """For each clip of a never-trained style that the judge never saw: whether it sees that style."""
     if judge is None:
         return {}
-    styles = {row["id"]: STYLES.index(row["style"]) for row in parted("newstyle_eval")[1]}
+    styles = {row["id"]: STYLES.index(row["style"]) for row in split_rows("newstyle_eval")[1]}
     known = [row for row, clip in enumerate(clips) if clip.id in styles]
     verdict = judge.judge([features[row] for row in known])
     right = verdict.styles == [styles[clips[row].id] for row in known]

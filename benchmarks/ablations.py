@@ -29,11 +29,11 @@ from benchmarks.ablation_figures import (
     SETTINGS,
     Figures,
     Split,
-    generated_figures,
-    kept_figures,
+    measure_generation,
+    measure_reconstruction,
     shared_latents,
 )
-from benchmarks.ablation_report import DEFAULT, report
+from benchmarks.ablation_report import DEFAULT, format_report
 from benchmarks.aligned_vae import AlignedTrain, train_aligned
 from benchmarks.judge import Judge, load_judge
 from benchmarks.pack import REPOSITORY, has_pack
@@ -127,17 +127,20 @@ class Bench:
         present = [name for name in sorted(names) if (self.data / f"{name}.txt").is_file()]
         return {name: Split.read(self.data, name, self.evaluator) for name in present}
 
-    def figures(self, name: str, row: Ablation, seed: int) -> Figures:
+    def get_figures(self, name: str, row: Ablation, seed: int) -> Figures:
         """A row's figures for a seed: from its folder, or trained and measured now."""
         folder = self.output / name / f"seed-{seed if row.kind != 'mld' else 0}"  # nothing of MLD's is trained here
         self._claim(folder, row)
         path, replications = folder / "figures.json", self.budget.replications
-        kept = json.loads(path.read_text()) if path.is_file() else {}
-        if kept.get("replications") != replications:
-            base, latents = self.trained(row, seed, folder), folder if row.kind == "vae" else self.output / "latents"
-            kept = {"replications": replications, "figures": self.measured(base, row, f"{name}, seed {seed}", latents)}
-            _write(path, json.dumps(kept))
-        return kept["figures"]
+        stored = json.loads(path.read_text()) if path.is_file() else {}
+        if stored.get("replications") != replications:
+            base, latents = self.train_row(row, seed, folder), folder if row.kind == "vae" else self.output / "latents"
+            stored = {
+                "replications": replications,
+                "figures": self.measure_row(base, row, f"{name}, seed {seed}", latents),
+            }
+            _write(path, json.dumps(stored))
+        return stored["figures"]
 
     def _claim(self, folder: Path, row: Ablation) -> None:
         """Notes in a row's folder what it is made with; LeadError where that is something else."""
@@ -154,17 +157,17 @@ class Bench:
         folder.mkdir(parents=True, exist_ok=True)
         _write(path, json.dumps(now, indent=2))
 
-    def trained(self, row: Ablation, seed: int, folder: Path) -> Lead:
+    def train_row(self, row: Ablation, seed: int, folder: Path) -> Lead:
         """The base with the row's projector, or its VAE and denoiser."""
         if row.kind == "vae":
             train = AlignedTrain(self.budget.vae_steps, self.budget.denoiser_steps, seed)
             train_aligned(self.data, self.run, folder, row.loss["align"], train, self.frozen.latents)
             return assemble(self.data, folder, "ablations", "")
         if row.kind == "projector":
-            self.base.projector = self.projector(row, seed, folder)
+            self.base.projector = self.get_projector(row, seed, folder)
         return self.base
 
-    def projector(self, row: Ablation, seed: int, folder: Path) -> Projector:
+    def get_projector(self, row: Ablation, seed: int, folder: Path) -> Projector:
         """The row's projector: from its folder, or trained now."""
         path, b = folder / "projector.safetensors", self.budget
         if not path.is_file():
@@ -178,7 +181,7 @@ class Bench:
         projector.load_state_dict(tensors)
         return projector.eval().requires_grad_(False)
 
-    def measured(self, base: Lead, row: Ablation, title: str, latents: Path) -> Figures:
+    def measure_row(self, base: Lead, row: Ablation, title: str, latents: Path) -> Figures:
         realign, figures = row.kind == "projector", {}
         settings = {key: setting for key, setting in SETTINGS.items() if setting.split in self.splits}
         motions = [len(self.splits[s.split].clips) * self.budget.replications for s in settings.values()]
@@ -190,11 +193,11 @@ class Bench:
         for key, setting in settings.items():
             split, path = self.splits[setting.split], latents / f"{key.replace(', ', '-').replace(' ', '-')}.pt"
             z = shared_latents(base, split, setting, self.budget.replications, path, count)
-            figures[key] = generated_figures(base, realign, split, z, self.evaluator, self.judge, count)
+            figures[key] = measure_generation(base, realign, split, z, self.evaluator, self.judge, count)
         for split_name, key in RECORDED.items():
             if split_name in self.splits:
                 clips = self.splits[split_name].clips
-                figures[key] = kept_figures(base, realign, split_name, clips, self.judge)
+                figures[key] = measure_reconstruction(base, realign, split_name, clips, self.judge)
         self.progress.remove_task(task)
         return figures
 
@@ -205,7 +208,7 @@ def _write(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
-def options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     defaults = Budget()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ablations", description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="of training; at least two")
@@ -237,22 +240,22 @@ def ablate(given: argparse.Namespace, console: Console) -> str:
         rows = progress.add_task("rows", total=len(asked) * len(given.seeds))
         for seed in given.seeds:
             for name in asked:
-                results[name][seed] = bench.figures(name, known[name], seed)
+                results[name][seed] = bench.get_figures(name, known[name], seed)
                 progress.advance(rows)
-                told = report(results_so_far(results), {key: row.label for key, row in known.items()})
-                _write(given.output / "report.md", told)
+                text = format_report(select_finished(results), {key: row.label for key, row in known.items()})
+                _write(given.output / "report.md", text)
                 _write(given.output / "results.json", json.dumps({"budget": asdict(budget), "rows": results}))
-    return told
+    return text
 
 
-def results_so_far(results: Mapping[str, Mapping[int, Figures]]) -> dict[str, Mapping[int, Figures]]:
+def select_finished(results: Mapping[str, Mapping[int, Figures]]) -> dict[str, Mapping[int, Figures]]:
     return {name: seeds for name, seeds in results.items() if seeds}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Trains and measures the rows that are asked for, and prints their tables."""
     try:
-        print(ablate(options(arguments), Console(stderr=True)))
+        print(ablate(parse_options(arguments), Console(stderr=True)))
     except LeadError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

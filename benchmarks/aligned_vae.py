@@ -75,7 +75,7 @@ def train_aligned(data: Path, run: Path, folder: Path, align: float, train: Alig
         budget = replace(DIFFUSION_TRAIN, steps=steps, seed=train.seed, warmup=min(150, steps), keep="last")
         config = denoiser_config(load_part(Path(run) / "denoiser.safetensors", "denoiser")[1])
         vae = load_vae(folder)
-        fit_denoiser(latents_of(vae, data, latents), vae, folder, config, budget, load_diffusion(run))
+        fit_denoiser(encode_data(vae, data, latents), vae, folder, config, budget, load_diffusion(run))
 
 
 def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainConfig) -> None:
@@ -92,7 +92,7 @@ def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainCon
         features, lengths = to_tensors(batch, stage.device)
         with stage.accelerator.autocast():
             total, parts = vae_loss(stage.model.vae, features, lengths, stats, loss.vae)
-            rows, text = captioned(tower, batch.captions)
+            rows, text = encode_captions(tower, batch.captions)
             if align and rows:
                 parts["align"] = alignment_loss(stage.model.pool(features[rows], lengths[rows]), text)
                 total = total + align * parts["align"]
@@ -104,18 +104,18 @@ def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainCon
 
 
 @torch.no_grad()
-def captioned(tower: TextTower, captions: Sequence[str]) -> tuple[list[int], Tensor]:
+def encode_captions(tower: TextTower, captions: Sequence[str]) -> tuple[list[int], Tensor]:
     """The rows whose caption is plain words, and its features."""
     rows = [row for row, caption in enumerate(captions) if caption and STYLE_TOKEN not in caption]
     return rows, tower.encode([captions[row] for row in rows]).float() if rows else torch.zeros(0, tower.d_text)
 
 
-def latents_of(vae: AnyVAE, data: Path, known: Latents) -> Latents:
+def encode_data(vae: AnyVAE, data: Path, known: Latents) -> Latents:
     """The data set's latents by another VAE, under the captions that are known."""
     stats, captions = Stats.read(data), Captions()
     present = [split for split in SPLITS if (data / f"{split}.txt").is_file()]
     clips = [load_captioned(data, stats) if split == "train" else load(data, split, stats) for split in present]
-    made = [encode_clips(vae, part, captions) for part in (*clips, subsample(load(data, VALIDATION, stats)))]
-    sources = [replace(own, texts=old.texts) for own, old in zip(made, known.sources, strict=False)]
-    val = replace(made[-1], texts=known.val.texts)
+    encoded = [encode_clips(vae, part, captions) for part in (*clips, subsample(load(data, VALIDATION, stats)))]
+    sources = [replace(own, texts=old.texts) for own, old in zip(encoded, known.sources, strict=False)]
+    val = replace(encoded[-1], texts=known.val.texts)
     return replace(known, sources=tuple(sources[: len(present)]), val=val, fingerprint=f"{known.fingerprint}, aligned")

@@ -30,11 +30,11 @@ from benchmarks.judge import (
     STYLES,
     Judge,
     accuracy,
-    judged,
     load_judge,
-    parted,
     real_accuracy,
     real_clips,
+    select_known,
+    split_rows,
 )
 from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints, write_folder
 from lead import Lead, Motion
@@ -53,7 +53,7 @@ RECONSTRUCTED = ("test", "newstyle_eval", "newaction")
 PATHS = {"decode": False, "projector": True}  # how a clip comes back, and whether through the projector
 
 
-def prepared_data(folder: Path = DATA) -> Path:
+def prepare_pack(folder: Path = DATA) -> Path:
     """The pack in HumanML3D's layout; it is prepared there first where it is absent."""
     if not (folder / "Mean.npy").is_file():
         clips = folder.with_name(f"{folder.name}-clips")
@@ -62,7 +62,7 @@ def prepared_data(folder: Path = DATA) -> Path:
     return folder
 
 
-def real_motions(rows: Sequence[Row]) -> list[Motion]:
+def load_real_motions(rows: Sequence[Row]) -> list[Motion]:
     """The clips on the uniform skeleton, cut so that the base loses nothing: 4 n + 1 frames, at most 197."""
     motions = []
     for row in rows:
@@ -72,10 +72,10 @@ def real_motions(rows: Sequence[Row]) -> list[Motion]:
     return motions
 
 
-def recognition(base: Lead, judge: Judge) -> dict[str, dict[str, float]]:
+def measure_recognition(base: Lead, judge: Judge) -> dict[str, dict[str, float]]:
     """How often the judge names style and content of never-trained styles' clips, recorded and decoded."""
-    rows = parted("newstyle_eval")[1] + real_clips()["newstyle_exemplar"]
-    motions = real_motions(rows)
+    rows = split_rows("newstyle_eval")[1] + real_clips()["newstyle_exemplar"]
+    motions = load_real_motions(rows)
     ways = {"recorded": motions}
     ways |= {name: reconstruct(base, motions, realign) for name, realign in PATHS.items()}
     result = {}
@@ -89,12 +89,12 @@ def recognition(base: Lead, judge: Judge) -> dict[str, dict[str, float]]:
     return result
 
 
-def joint_errors(base: Lead) -> dict[str, dict[str, float]]:
+def measure_joint_errors(base: Lead) -> dict[str, dict[str, float]]:
     """Centimeters between recorded and decoded joints, the mean over clips, by split and by way back."""
     result: dict[str, dict[str, float]] = {}
     for split in RECONSTRUCTED:
         rows = [row for row in pack_rows(split) if row["frames"] > MIN_FRAMES + 2]
-        motions = real_motions(rows)
+        motions = load_real_motions(rows)
         placed = [Motion.from_features(motion.features()) for motion in motions]  # as the decoder places them
         result[split] = {"clips": len(rows)}
         for name, realign in PATHS.items():
@@ -105,9 +105,9 @@ def joint_errors(base: Lead) -> dict[str, dict[str, float]]:
     return result
 
 
-def judged_by(judge: Judge, split: str) -> Extra:
+def count_recognized(judge: Judge, split: str) -> Extra:
     """Shares of a split's motions in which the judge sees their content and style; a cell's under `cell/...` too."""
-    row_of = {row["id"]: row for row in judged(pack_rows(split))}
+    row_of = {row["id"]: row for row in select_known(pack_rows(split))}
 
     def extra(clips: Sequence[Clip], motions: Sequence[Motion]) -> dict[str, float]:
         index = [i for i, clip in enumerate(clips) if clip.id in row_of]
@@ -130,7 +130,7 @@ def judged_by(judge: Judge, split: str) -> Extra:
 def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Measures everything."""
     started = time.perf_counter()
-    data = prepared_data(arguments.data)
+    data = prepare_pack(arguments.data)
     base, evaluator, judge = Lead.load(arguments.base), Evaluator.load(arguments.evaluator), load_judge()
     protocol = Protocol(replications=arguments.replications, multimodal_texts=arguments.texts)
 
@@ -141,7 +141,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             def report(done: int, total: int) -> None:
                 progress.update(task, completed=done, total=total)
 
-            extra = judged_by(judge, split)
+            extra = count_recognized(judge, split)
             rows = evaluate(base, evaluator, data, split, protocol, progress=report, extra=extra)
         return {row: {key: asdict(value) for key, value in figures.items()} for row, figures in rows.items()}
 
@@ -150,8 +150,8 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         "fingerprints": dict(base.fingerprints),
         "notes": explain_protocol(protocol),
         "evaluation": {split: evaluation(split) for split in SPLITS},
-        "joint_error_cm": joint_errors(base),
-        "recognition": recognition(base, judge),
+        "joint_error_cm": measure_joint_errors(base),
+        "recognition": measure_recognition(base, judge),
         "judge": real_accuracy(judge),
         "seconds": round(time.perf_counter() - started, 1),
     }

@@ -31,7 +31,7 @@ class Discriminant:
     centers: Float[np.ndarray, "classes n"]
     precision: Float[np.ndarray, "n n"]
 
-    def named(self, rows: Float[np.ndarray, "clips n"]) -> np.ndarray:
+    def classify(self, rows: Float[np.ndarray, "clips n"]) -> np.ndarray:
         """The name of each row's nearest class."""
         weights = self.centers @ self.precision
         offsets = 0.5 * np.einsum("kn,kn->k", weights, self.centers)
@@ -44,15 +44,17 @@ class Discriminant:
         return np.einsum("kn,nm,km->k", x, self.precision, x)
 
 
-def statistics(clips: Sequence[Float[np.ndarray, "frames feats"]], extremes: bool) -> Float[np.ndarray, "clips n"]:
+def compute_statistics(
+    clips: Sequence[Float[np.ndarray, "frames feats"]], extremes: bool
+) -> Float[np.ndarray, "clips n"]:
     """Mean of each number, the logarithm of its deviation and of its mean speed; with `extremes` its 1st and 9th tenth.
 
     Extremes tell actions apart that differ in one short moment.
     """
-    return np.stack([_statistics(clip[:, :FEATS].astype(np.float64), extremes) for clip in clips])
+    return np.stack([_compute_statistics(clip[:, :FEATS].astype(np.float64), extremes) for clip in clips])
 
 
-def _statistics(x: Float[np.ndarray, "frames 67"], extremes: bool) -> Float[np.ndarray, " n"]:
+def _compute_statistics(x: Float[np.ndarray, "frames 67"], extremes: bool) -> Float[np.ndarray, " n"]:
     places = x[:, 3:]
     speed = np.abs(np.diff(places, axis=0)).mean(axis=0) * FPS
     parts = [x.mean(axis=0), np.log(x.std(axis=0) + 0.005), np.log(speed + 0.02)]
@@ -61,30 +63,30 @@ def _statistics(x: Float[np.ndarray, "frames 67"], extremes: bool) -> Float[np.n
     return np.concatenate(parts)
 
 
-def copies(
+def make_copies(
     clips: Sequence[Float[np.ndarray, "frames feats"]],
     labels: Sequence[str],
     count: Sequence[int],
     rng: np.random.Generator,
-    mirrored: Callable[[str], str] = lambda label: label,
+    mirror_label: Callable[[str], str] = lambda label: label,
 ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
     """Augmented copies of clips, half of them mirrored; their labels, and which clip each copies."""
-    made, names, owners = [], [], []
+    copied, names, owners = [], [], []
     for owner, (clip, label, times) in enumerate(zip(clips, labels, count, strict=True)):
         for _ in range(times):
             copy, flip = augment(clip[:, :FEATS], rng), rng.random() < 0.5
-            made.append(mirror(copy) if flip else copy)
-            names.append(mirrored(label) if flip else label)
+            copied.append(mirror(copy) if flip else copy)
+            names.append(mirror_label(label) if flip else label)
             owners.append(owner)
-    return made, np.array(names), np.array(owners)
+    return copied, np.array(names), np.array(owners)
 
 
-def mirrored_name(name: str) -> str:
+def mirror_name(name: str) -> str:
     """A content's name as it is called in a mirror: `wave-left-hand` is `wave-right-hand`."""
     return "-".join(OTHER_SIDE.get(part, part) for part in name.split("-"))
 
 
-def fitted(
+def fit_discriminant(
     rows: Float[np.ndarray, "clips n"],
     labels: np.ndarray,
     weight: Mapping[str, float] | None = None,

@@ -28,10 +28,10 @@ from rich.console import Console
 
 import inversion
 from benchmarks.base import write_json
-from benchmarks.inversion_concepts import OTHERS, Ask, Subject, as_motion, choose_subjects, seen_by_judge
-from benchmarks.inversion_figures import Figures, Ruler, judge_accuracies, shares
-from benchmarks.inversion_methods import METHODS, Learned, Method, of_concept
-from benchmarks.inversion_report import Cell, contact_sheets, markdown, print_tables
+from benchmarks.inversion_concepts import OTHERS, Request, Subject, choose_subjects, list_judge_clips, load_motion
+from benchmarks.inversion_figures import Figures, Ruler, measure_judges, measure_shares
+from benchmarks.inversion_methods import METHODS, Method, MethodResult, use_concept
+from benchmarks.inversion_report import Cell, format_page, print_tables, write_contact_sheet
 from benchmarks.pack import REPOSITORY
 from concepts import Concept, ConceptError
 from inversion import InversionError
@@ -66,7 +66,7 @@ class Bench:
         return _digest(json.dumps([asdict(self.base.config), dict(self.base.fingerprints)], default=str))
 
     @cached_property
-    def untouched(self) -> np.ndarray:
+    def plain_joints(self) -> np.ndarray:
         """Joints of the base's motions of PLAIN, before anything is learned."""
         return _joints(self.base.generate([*PLAIN, PLAIN[0]], seconds=4.0))
 
@@ -96,11 +96,11 @@ class Bench:
         """Makes the cell and writes it."""
         rows = subject.exemplars(seed)
         if method == REAL:
-            figures = self.ruler.real_figures(subject, rows)
+            figures = self.ruler.measure_real_clips(subject, rows)
         elif method == DECODED:
             figures = self._judge_decoded(subject)
         else:
-            figures = self._judge_method(subject, METHODS[method], [as_motion(row) for row in rows], method, seed)
+            figures = self._judge_method(subject, METHODS[method], [load_motion(row) for row in rows], method, seed)
         cell = {
             "concept": subject.name, "method": method, "seed": seed, "settings": self.settings(method),
             "exemplars": [row["id"] for row in rows], "figures": figures,
@@ -109,24 +109,24 @@ class Bench:
         return cell
 
     def _judge_method(self, subject: Subject, method: Method, clips: Sequence[Motion], name: str, seed: int) -> Figures:
-        before = self.untouched
+        before = self.plain_joints
         learned, cost = self._learn(subject, method, clips, name, seed)
-        own, others, asks = self.generate_motions(subject, learned, seed)
-        figures = self.ruler.figures(subject, subject.exemplars(seed), own, others, asks)
+        own, others, requests = self.generate_motions(subject, learned, seed)
+        figures = self.ruler.measure_motions(subject, subject.exemplars(seed), own, others, requests)
         if method.both_paths:
             own, others, _ = self.generate_motions(subject, learned, seed, realign=False)
-            figures["plain"] = self._shares(subject, own, others, asks)
+            figures["plain"] = self._shares(subject, own, others, requests)
         after = _joints(learned.generate([*PLAIN, subject.own.prompt.format(learned.phrase)], [4.0] * 5, 0, True))
         leak = float(np.abs(after - before)[: len(PLAIN)].max())
         return {**figures, **cost, "steps": learned.steps, "bytes": learned.bytes, "leak": leak}
 
     def _learn(
         self, subject: Subject, method: Method, clips: Sequence[Motion], name: str, seed: int
-    ) -> tuple[Learned, dict[str, float]]:
+    ) -> tuple[MethodResult, dict[str, float]]:
         """The method's result and its seconds; a concept that the same code learned is loaded."""
         path = self.path(subject, name, seed).with_suffix(".safetensors")
         if (cell := self._read_cell(subject, name, seed, "learning")) and path.is_file():
-            return self.load_learned(subject, name, seed), {key: cell["figures"][key] for key in SECONDS}
+            return self.load_result(subject, name, seed), {key: cell["figures"][key] for key in SECONDS}
         started, spent = time.perf_counter(), time.process_time()
         learned = method.make(self.base, subject, clips, seed, self._budget(subject, seed))
         cost = time.perf_counter() - started, time.process_time() - spent
@@ -136,32 +136,34 @@ class Bench:
         return learned, dict(zip(SECONDS, cost, strict=True))
 
     def generate_motions(
-        self, subject: Subject, learned: Learned, seed: int, realign: bool = True
-    ) -> tuple[list[Motion], list[Motion], list[Ask]]:
+        self, subject: Subject, learned: MethodResult, seed: int, realign: bool = True
+    ) -> tuple[list[Motion], list[Motion], list[Request]]:
         """`count` motions of the exemplars' content and about as many others, and what the others were asked for."""
-        asks = [ask for ask in subject.others for _ in range(max(self.count // len(subject.others), 1))]
+        requests = [request for request in subject.others for _ in range(max(self.count // len(subject.others), 1))]
         made = []
-        for wanted in ([subject.own] * self.count, asks):
-            prompts = [ask.prompt.format(learned.phrase) for ask in wanted]
-            made.append(learned.generate(prompts, [ask.seconds for ask in wanted], seed, realign))
-        return made[0], made[1], asks
+        for wanted in ([subject.own] * self.count, requests):
+            prompts = [request.prompt.format(learned.phrase) for request in wanted]
+            made.append(learned.generate(prompts, [request.seconds for request in wanted], seed, realign))
+        return made[0], made[1], requests
 
     def _shares(
-        self, subject: Subject, own: Sequence[Motion], others: Sequence[Motion], asks: Sequence[Ask]
+        self, subject: Subject, own: Sequence[Motion], others: Sequence[Motion], requests: Sequence[Request]
     ) -> Figures:
         judges, clips = self.ruler.judges, [motion.features() for motion in own]
-        figures = shares(judges, subject, "w", clips, [subject.own.kept] * len(clips))
+        figures = measure_shares(judges, subject, "w", clips, [subject.own.expected] * len(clips))
         more = [motion.features() for motion in others]
-        return figures | (shares(judges, subject, "e", more, [ask.kept for ask in asks]) if asks else {})
+        return figures | (
+            measure_shares(judges, subject, "e", more, [request.expected for request in requests]) if requests else {}
+        )
 
     def _judge_decoded(self, subject: Subject) -> Figures:
         """The ceiling: real clips through encoder, projector and decoder; `plain` without the projector."""
-        unseen = [row for row in subject.real_others if row["id"] not in seen_by_judge()]
-        asks = [Ask(OTHERS[row["content"]], row["content"], 0.0) for row in unseen]
-        own, others = [as_motion(row) for row in subject.pool], [as_motion(row) for row in unseen]
+        unseen = [row for row in subject.real_others if row["id"] not in list_judge_clips()]
+        requests = [Request(OTHERS[row["content"]], row["content"], 0.0) for row in unseen]
+        own, others = [load_motion(row) for row in subject.pool], [load_motion(row) for row in unseen]
         ways = [
             self._shares(
-                subject, reconstruct(self.base, own, realign), reconstruct(self.base, others, realign), asks
+                subject, reconstruct(self.base, own, realign), reconstruct(self.base, others, realign), requests
             )
             for realign in (True, False)
         ]
@@ -172,12 +174,12 @@ class Bench:
         cell = self._read_cell(subject, "recipe", seed, "learning")
         return cell["figures"][SECONDS[1]] if cell else self.budget
 
-    def load_learned(self, subject: Subject, method: str, seed: int) -> Learned:
+    def load_result(self, subject: Subject, method: str, seed: int) -> MethodResult:
         """The concept of a finished cell."""
         path = self.path(subject, method, seed).with_suffix(".safetensors")
         if not path.is_file():
             raise LeadError(f"{path} is not there: run the benchmark with --concepts {subject.name} first.")
-        return of_concept(self.base, subject, Concept.load(path))
+        return use_concept(self.base, subject, Concept.load(path))
 
 
 def _joints(motions: Sequence[Motion]) -> np.ndarray:
@@ -279,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cells = run(bench, options, console)
         print_tables(cells, console)
         if options.report:
-            text = markdown(cells, judge_accuracies(ruler.judges), base.name, arguments or sys.argv[1:])
+            text = format_page(cells, measure_judges(ruler.judges), base.name, arguments or sys.argv[1:])
             options.report.parent.mkdir(parents=True, exist_ok=True)
             options.report.write_text(text, encoding="utf-8")
             console.print(str(options.report))
@@ -288,8 +290,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print(str(options.results))
         if options.sheets:
             for subject in choose_subjects(options.concepts):
-                learned = bench.load_learned(subject, "recipe", options.seeds[0])
-                console.print(str(contact_sheets(options.sheets, subject, learned, options.seeds[0])))
+                learned = bench.load_result(subject, "recipe", options.seeds[0])
+                console.print(str(write_contact_sheet(options.sheets, subject, learned, options.seeds[0])))
     except (LeadError, MotionError, ConceptError, InversionError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,7 +1,7 @@
 """The concepts of the inversion benchmark: their clips, their prompts, and the real clips that they are compared with.
 
 A prompt has a gap for a phrase: the learned token, the real word, or nothing. For a style the gap follows any action
-("a person runs{}"); for an action it is the verb ("a person {} slowly"). Clips to learn from are drawn for each seed
+("a person runs{}"); for an action it is the verb ("a person {} slowly"). Clips to learn from are selected for each seed
 from the concept's pool, which no judge learns from. Elderly and exhausted are also learned from one clip, from all
 walks, and from a walk and four other contents. Knows nothing of models.
 
@@ -65,11 +65,11 @@ FEWSHOT = "fewshot-"  # before the few-shot styles' names, some of which are tra
 
 
 @dataclass(frozen=True)
-class Ask:
+class Request:
     """One prompt with a gap, and what has to be kept beside the concept: a style's content, an action's style."""
 
     prompt: str
-    kept: str | None
+    expected: str | None
     seconds: float
 
 
@@ -115,18 +115,18 @@ class Subject:
         return f"does {word}" if self.kind == "action" else f" in {word} style"
 
     @cached_property
-    def own(self) -> Ask:
+    def own(self) -> Request:
         """What the exemplars show."""
         if self.kind == "style":
-            return Ask("a person walks{}", WALK, WALK_SECONDS)
-        return Ask("a person {}", None, self._seconds)
+            return Request("a person walks{}", WALK, WALK_SECONDS)
+        return Request("a person {}", None, self._seconds)
 
     @cached_property
-    def others(self) -> tuple[Ask, ...]:
+    def others(self) -> tuple[Request, ...]:
         """What they do not show."""
         if self.kind == "style":
-            return tuple(Ask(prompt, content, OTHER_SECONDS) for content, prompt in OTHERS.items())
-        return tuple(Ask(prompt, style, min(times * self._seconds, LONGEST)) for prompt, style, times in VARIANTS)
+            return tuple(Request(prompt, content, OTHER_SECONDS) for content, prompt in OTHERS.items())
+        return tuple(Request(prompt, style, min(times * self._seconds, LONGEST)) for prompt, style, times in VARIANTS)
 
     @property
     def _seconds(self) -> float:
@@ -136,25 +136,25 @@ class Subject:
 
     @cached_property
     def pool(self) -> list[Row]:
-        """What exemplars are drawn from; no judge has seen it."""
+        """What exemplars are selected from; no judge has seen it."""
         if self.group in ("new", "amount"):
             return _select_rows(pack_rows("newstyle_exemplar"), self.label, [WALK])
         if self.group == "fewshot":
-            return fewshot_judge.fewshot_rows(walks=True, style=self.label)
+            return fewshot_judge.select_fewshot_rows(walks=True, style=self.label)
         if self.group == "action":
-            return action_judge.parted(self.label)[0]
+            return action_judge.split_clips(self.label)[0]
         return _select_rows(pack_rows(("val", "test"), source="bandai"), self.label, [WALK])
 
     def exemplars(self, seed: int) -> list[Row]:
         """The clips of a seed, in the pool's order."""
         rng = np.random.default_rng((seed, zlib.crc32(self.name.encode())))
-        drawn = [self.pool[i] for i in np.sort(rng.permutation(len(self.pool))[: 1 if self.mixed else self.draw])]
+        selected = [self.pool[i] for i in np.sort(rng.permutation(len(self.pool))[: 1 if self.mixed else self.draw])]
         if not self.mixed:
-            return drawn
+            return selected
         contents = rng.permutation(list(OTHERS))[: self.draw - 1]
-        unseen = [row for row in self.real_others if row["id"] not in seen_by_judge()]
+        unseen = [row for row in self.real_others if row["id"] not in list_judge_clips()]
         choices = [_select_rows(unseen, self.label, [content]) for content in contents]
-        return drawn + [rows[rng.integers(len(rows))] for rows in choices]
+        return selected + [rows[rng.integers(len(rows))] for rows in choices]
 
     def real_own(self, exemplars: Sequence[Row]) -> list[Row]:
         """Real clips of the same content: all that are not exemplars, or the exemplars where there are no others."""
@@ -162,7 +162,7 @@ class Subject:
         if self.group in ("new", "amount"):
             rows += _select_rows(pack_rows("newstyle_eval"), self.label, [WALK])
         elif self.group == "action":
-            rows += action_judge.parted(self.label)[1]
+            rows += action_judge.split_clips(self.label)[1]
         elif self.group == "control":
             rows += _select_rows(pack_rows("train", source="bandai"), self.label, [WALK])
         learned = {row["id"] for row in exemplars}
@@ -210,13 +210,17 @@ def choose_subjects(names: Sequence[str] | None) -> list[Subject]:
     return [subject for subject in known.values() if subject.name in names or subject.group in names]
 
 
-def as_motion(row: Row) -> Motion:
+def load_motion(row: Row) -> Motion:
     """A clip of the pack."""
     return Motion(read_joints(row["id"]), name=row["id"])
 
 
 @cache
-def seen_by_judge() -> frozenset[str]:
+def list_judge_clips() -> frozenset[str]:
     """Ids of the clips that `benchmarks.judge` learns from."""
-    rows = pack_rows("train", source="bandai") + judge.parted("newstyle_eval")[0] + judge.parted("compositional")[0]
+    rows = (
+        pack_rows("train", source="bandai")
+        + judge.split_rows("newstyle_eval")[0]
+        + judge.split_rows("compositional")[0]
+    )
     return frozenset(row["id"] for row in rows)

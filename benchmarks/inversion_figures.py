@@ -23,8 +23,8 @@ from jaxtyping import Bool, Float
 
 from benchmarks import action_judge, fewshot_judge, judge, linear_judge
 from benchmarks.action_judge import ActionJudge, train_action_judge
-from benchmarks.fewshot_judge import FewshotJudge, left_out_rate, train_fewshot_judge
-from benchmarks.inversion_concepts import WALK, Ask, Subject, seen_by_judge
+from benchmarks.fewshot_judge import FewshotJudge, measure_without_content, train_fewshot_judge
+from benchmarks.inversion_concepts import WALK, Request, Subject, list_judge_clips
 from benchmarks.judge import Judge, clip_features, load_judge
 from benchmarks.linear_judge import LinearJudge, train_linear_judge
 from benchmarks.pack import Row
@@ -44,7 +44,7 @@ class Judges:
     """The judges, each made when it is first asked."""
 
     @cached_property
-    def trained(self) -> Judge:
+    def networks(self) -> Judge:
         return load_judge()
 
     @cached_property
@@ -59,49 +59,51 @@ class Judges:
     def linear(self) -> LinearJudge:
         return train_linear_judge()
 
-    def concept_seen(self, subject: Subject, clips: Sequence[Features]) -> Bool[np.ndarray, " clips"]:
+    def find_concept(self, subject: Subject, clips: Sequence[Features]) -> Bool[np.ndarray, " clips"]:
         """Whether each clip shows the concept."""
         if subject.group == "action":
-            return self.action.see(clips) == subject.label
+            return self.action.classify(clips) == subject.label
         if subject.group == "fewshot":
-            return self.fewshot.see(clips) == subject.label
-        return self.trained.judge(clips).styles == judge.STYLES.index(subject.label)
+            return self.fewshot.classify(clips) == subject.label
+        return self.networks.judge(clips).styles == judge.STYLES.index(subject.label)
 
-    def kept(
+    def find_expected(
         self, subject: Subject, clips: Sequence[Features], wanted: Sequence[str | None]
     ) -> Float[np.ndarray, " clips"]:
         """1 where the content (of an action: the style) that was wanted is seen, 0 where not, NaN where none was."""
         if subject.group == "fewshot" and set(wanted) == {WALK}:
-            return self.fewshot.walks(clips).astype(float)
-        verdict = self.trained.judge(clips)
+            return self.fewshot.find_walks(clips).astype(float)
+        verdict = self.networks.judge(clips)
         names = judge.STYLES if subject.kind == "action" else judge.CONTENTS
         found = verdict.styles if subject.kind == "action" else verdict.contents
         pairs = zip(found, wanted, strict=True)
         return np.array([np.nan if want is None else float(names[index] == want) for index, want in pairs])
 
 
-def shares(
+def measure_shares(
     judges: Judges, subject: Subject, prefix: str, clips: Sequence[Features], wanted: Sequence[str | None]
 ) -> Figures:
     """`wS`, `wC`, `wB` (or e...); C and B over the clips of which something was wanted."""
-    seen, kept = judges.concept_seen(subject, clips).astype(float), judges.kept(subject, clips, wanted)
+    seen, right = judges.find_concept(subject, clips).astype(float), judges.find_expected(subject, clips, wanted)
     second = {}
     if subject.group in ("new", "control", "amount"):
-        linear = (judges.linear.see(clips) == subject.label).astype(float)
-        second = {f"{prefix}L": float(linear.mean()), f"{prefix}LB": _mean(linear * kept)}
+        linear = (judges.linear.classify(clips) == subject.label).astype(float)
+        second = {f"{prefix}L": float(linear.mean()), f"{prefix}LB": _mean(linear * right)}
     return second | {
         f"{prefix}S": float(seen.mean()),
-        f"{prefix}C": _mean(kept),
-        f"{prefix}B": _mean(seen * kept),
+        f"{prefix}C": _mean(right),
+        f"{prefix}B": _mean(seen * right),
     }
 
 
-def by_prompt(judges: Judges, subject: Subject, clips: Sequence[Features], asks: Sequence[Ask]) -> Figures:
+def measure_prompts(
+    judges: Judges, subject: Subject, clips: Sequence[Features], requests: Sequence[Request]
+) -> Figures:
     """For each other prompt the three shares: of an action that was asked slowly, of a run in a style."""
     rows = {}
-    for prompt in dict.fromkeys(ask.prompt for ask in asks):
-        index = [i for i, ask in enumerate(asks) if ask.prompt == prompt]
-        part = shares(judges, subject, "", [clips[i] for i in index], [asks[i].kept for i in index])
+    for prompt in dict.fromkeys(request.prompt for request in requests):
+        index = [i for i, request in enumerate(requests) if request.prompt == prompt]
+        part = measure_shares(judges, subject, "", [clips[i] for i in index], [requests[i].expected for i in index])
         rows[prompt] = part
     return rows
 
@@ -112,7 +114,7 @@ def _mean(values: Float[np.ndarray, " clips"]) -> float | None:
 
 
 class Ruler:
-    """Judges and evaluator, and what they say of real clips, kept."""
+    """Judges and evaluator, and what they say of real clips, right."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
@@ -123,89 +125,94 @@ class Ruler:
     def digest(self) -> str:
         """Of the networks that judge and embed."""
         digest = hashlib.sha256()
-        for network in (self.judges.trained, self.evaluator):
+        for network in (self.judges.networks, self.evaluator):
             for tensor in network.state_dict().values():
                 digest.update(tensor.cpu().numpy().tobytes())
         return digest.hexdigest()
 
-    def of_rows(self, rows: Sequence[Row]) -> list[Features]:
+    def load_features(self, rows: Sequence[Row]) -> list[Features]:
         """Features of the pack's clips, each made once."""
         missing = [row for row in rows if row["id"] not in self._features]
         self._features |= dict(zip([row["id"] for row in missing], clip_features(missing), strict=True))
         return [self._features[row["id"]] for row in rows]
 
-    def figures(
+    def measure_motions(
         self,
         subject: Subject,
         exemplars: Sequence[Row],
         own: Sequence[Motion],
         others: Sequence[Motion],
-        asks: Sequence[Ask],
+        requests: Sequence[Request],
     ) -> Figures:
-        """All figures of motions made for `subject.own` and for `asks`."""
+        """All figures of motions made for `subject.own` and for `requests`."""
         clips, more = [motion.features() for motion in own], [motion.features() for motion in others]
         return {
-            **shares(self.judges, subject, "w", clips, [subject.own.kept] * len(clips)),
-            **shares(self.judges, subject, "e", more, [ask.kept for ask in asks]),
-            "by prompt": by_prompt(self.judges, subject, more, asks),
-            **self._distances(subject, exemplars, clips, more, asks),
+            **measure_shares(self.judges, subject, "w", clips, [subject.own.expected] * len(clips)),
+            **measure_shares(self.judges, subject, "e", more, [request.expected for request in requests]),
+            "by prompt": measure_prompts(self.judges, subject, more, requests),
+            **self._measure_distances(subject, exemplars, clips, more, requests),
             **smoothness([*own, *others]),
         }
 
-    def real_figures(self, subject: Subject, exemplars: Sequence[Row]) -> Figures:
+    def measure_real_clips(self, subject: Subject, exemplars: Sequence[Row]) -> Figures:
         """The same of real clips: the judges on what they never saw, distances of what was not learned from.
 
         fid and kid are those of the exemplars against the other real clips; there are none where exemplars are all.
         """
-        unseen = [row for row in subject.real_others if row["id"] not in seen_by_judge()]
-        figures = shares(self.judges, subject, "w", self.of_rows(subject.pool), [subject.own.kept] * len(subject.pool))
+        unseen = [row for row in subject.real_others if row["id"] not in list_judge_clips()]
+        figures = measure_shares(
+            self.judges, subject, "w", self.load_features(subject.pool), [subject.own.expected] * len(subject.pool)
+        )
         if unseen:
-            kept = [row["content"] for row in unseen]
-            figures |= shares(self.judges, subject, "e", self.of_rows(unseen), kept)
+            right = [row["content"] for row in unseen]
+            figures |= measure_shares(self.judges, subject, "e", self.load_features(unseen), right)
         elif subject.group == "fewshot":
-            figures["eS"] = left_out_rate(self.judges.fewshot, subject.label)
+            figures["eS"] = measure_without_content(self.judges.fewshot, subject.label)
         rest = subject.real_own(exemplars)
-        whole = self._whole(subject, self.of_rows(rest))
+        whole = self._embed_clips(subject, self.load_features(rest))
         figures["diversity"] = spread(whole)
         if rest != list(exemplars):
-            given, real = (self._windows(self.of_rows(rows)) for rows in (exemplars, rest))
+            given, real = (self._embed_windows(self.load_features(rows)) for rows in (exemplars, rest))
             figures |= {"fid": frechet_distance(given, real), "kid": kernel_distance(given, real)}
-            figures["nearest"] = nearest(whole, self._whole(subject, self.of_rows(exemplars)))
+            figures["nearest"] = nearest(whole, self._embed_clips(subject, self.load_features(exemplars)))
         else:
             figures["nearest"] = figures["diversity"]  # of the two walks to each other
-        motions = [Motion.from_features(clip) for clip in self.of_rows([*rest, *subject.real_others])]
+        motions = [Motion.from_features(clip) for clip in self.load_features([*rest, *subject.real_others])]
         return figures | smoothness(motions)
 
-    def _distances(
+    def _measure_distances(
         self,
         subject: Subject,
         exemplars: Sequence[Row],
         clips: Sequence[Features],
         more: Sequence[Features],
-        asks: Sequence[Ask],
+        requests: Sequence[Request],
     ) -> Figures:
-        made, real = self._windows(clips), self._windows(self.of_rows(subject.real_own(exemplars)))
-        figures = {"fid": frechet_distance(made, real), "kid": kernel_distance(made, real)}
+        generated, real = (
+            self._embed_windows(clips),
+            self._embed_windows(self.load_features(subject.real_own(exemplars))),
+        )
+        figures = {"fid": frechet_distance(generated, real), "kid": kernel_distance(generated, real)}
         contents = {row["content"] for row in subject.real_others}
         if len(subject.real_others) >= FEWEST:
-            same = [clip for clip, ask in zip(more, asks, strict=True) if ask.kept in contents]
-            real = self._windows(self.of_rows(subject.real_others))
-            figures["fid other"] = frechet_distance(self._windows(same), real)
-        whole = self._whole(subject, clips)
+            same = [clip for clip, request in zip(more, requests, strict=True) if request.expected in contents]
+            real = self._embed_windows(self.load_features(subject.real_others))
+            figures["fid other"] = frechet_distance(self._embed_windows(same), real)
+        whole = self._embed_clips(subject, clips)
         figures["diversity"] = spread(whole)
-        figures["nearest"] = nearest(whole, self._whole(subject, self.of_rows(exemplars)))
+        figures["nearest"] = nearest(whole, self._embed_clips(subject, self.load_features(exemplars)))
         return figures
 
-    def _windows(self, clips: Sequence[Features]) -> Float[np.ndarray, "windows d"]:
-        return self.evaluator.embed_motions([part for clip in clips for part in windows(clip)])
+    def _embed_windows(self, clips: Sequence[Features]) -> Float[np.ndarray, "windows d"]:
+        return self.evaluator.embed_motions([part for clip in clips for part in cut_windows(clip)])
 
-    def _whole(self, subject: Subject, clips: Sequence[Features]) -> Float[np.ndarray, "clips d"]:
+    def _embed_clips(self, subject: Subject, clips: Sequence[Features]) -> Float[np.ndarray, "clips d"]:
         """Embeddings of clips, cut to the length that is generated."""
         frames = round(subject.own.seconds * 20)
         return self.evaluator.embed_motions([clip[:frames] for clip in clips])
 
 
-def windows(clip: Features) -> list[Features]:
+def cut_windows(clip: Features) -> list[Features]:
     """Pieces of WINDOW frames, half overlapping; a shorter clip is one piece."""
     starts = range(0, max(len(clip) - WINDOW, 0) + 1, STRIDE)
     return [clip[start : start + WINDOW] for start in starts]
@@ -247,10 +254,10 @@ def smoothness(motions: Sequence[Motion]) -> Figures:
     }
 
 
-def judge_accuracies(judges: Judges) -> dict[str, dict[str, dict[str, float]]]:
+def measure_judges(judges: Judges) -> dict[str, dict[str, dict[str, float]]]:
     """Every judge on real clips that it never saw."""
     return {
-        "new styles, control, all contents": judge.real_accuracy(judges.trained),
+        "new styles, control, all contents": judge.real_accuracy(judges.networks),
         "new styles, control, linear": linear_judge.real_accuracy(judges.linear),
         "few-shot styles": fewshot_judge.real_accuracy(judges.fewshot),
         "actions": action_judge.real_accuracy(judges.action),

@@ -20,7 +20,7 @@ from lead import Lead, Motion
 
 
 @dataclass(frozen=True)
-class Learned:
+class MethodResult:
     """The result of a method."""
 
     phrase: str
@@ -36,7 +36,9 @@ class Learned:
 class Make(Protocol):
     """A method."""
 
-    def __call__(self, base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned: ...
+    def __call__(
+        self, base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float
+    ) -> MethodResult: ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Method:
     """Its motions are judged with and without the projector."""
 
 
-def from_base(base: Lead, words: Any = None) -> Generate:
+def make_generate(base: Lead, words: Any = None) -> Generate:
     """The base's own generation, with learned words where there are any."""
 
     def generate(prompts: Sequence[str], seconds: Sequence[float], seed: int, realign: bool) -> list[Motion]:
@@ -62,51 +64,51 @@ def from_base(base: Lead, words: Any = None) -> Generate:
     return generate
 
 
-def no_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned:
+def use_no_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> MethodResult:
     """What the base does when nobody asks for the concept."""
-    return Learned(subject.no_phrase, from_base(base))
+    return MethodResult(subject.no_phrase, make_generate(base))
 
 
-def real_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned:
+def use_real_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> MethodResult:
     """The concept's name in English."""
-    return Learned(subject.real_phrase, from_base(base))
+    return MethodResult(subject.real_phrase, make_generate(base))
 
 
-def learned_word(
+def learn_word(
     base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float, **options: Any
-) -> Learned:
+) -> MethodResult:
     """`inversion.learn` with its defaults but for `options`."""
     concept = learn(base, clips, subject.token, kind=subject.kind, seed=seed, **options)
-    return of_concept(base, subject, concept)
+    return use_concept(base, subject, concept)
 
 
-def of_concept(base: Lead, subject: Subject, concept: Concept) -> Learned:
+def use_concept(base: Lead, subject: Subject, concept: Concept) -> MethodResult:
     """A concept that is there already."""
-    generate = from_base(base, concept.words)
-    return Learned(subject.word_phrase, generate, len(concept.to_bytes()), concept.steps, concept)
+    generate = make_generate(base, concept.words)
+    return MethodResult(subject.word_phrase, generate, len(concept.to_bytes()), concept.steps, concept)
 
 
 def _baseline(make: Callable[..., tuple[str, Generate, int, int]], **options: Any) -> Make:
-    def method(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned:
-        return Learned(*make(base, subject, clips, seed, budget, **options))
+    def method(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> MethodResult:
+        return MethodResult(*make(base, subject, clips, seed, budget, **options))
 
     return method
 
 
 METHODS: dict[str, Method] = {
-    "no-word": Method("no word", no_word),
-    "real-word": Method("the real word", real_word),
+    "no-word": Method("no word", use_no_word),
+    "real-word": Method("the real word", use_real_word),
     "mean-latent": Method("mean latent", _baseline(baselines.mean_latent)),
     "latent-offset": Method("latent offset", _baseline(baselines.latent_offset)),
-    "recipe": Method("recipe (balanced)", learned_word, searches=True),
-    "recipe-fast": Method("recipe (fast)", partial(learned_word, quality="fast"), searches=True),
-    "recipe-best": Method("recipe (best)", partial(learned_word, quality="best"), searches=True),
-    "recipe-no-adapter": Method("recipe, no adapter", partial(learned_word, rank=0), searches=True),
-    "recipe-no-carry": Method("recipe, exemplars alone", partial(learned_word, direction=False), searches=True),
+    "recipe": Method("recipe (balanced)", learn_word, searches=True),
+    "recipe-fast": Method("recipe (fast)", partial(learn_word, quality="fast"), searches=True),
+    "recipe-best": Method("recipe (best)", partial(learn_word, quality="best"), searches=True),
+    "recipe-no-adapter": Method("recipe, no adapter", partial(learn_word, rank=0), searches=True),
+    "recipe-no-carry": Method("recipe, exemplars alone", partial(learn_word, direction=False), searches=True),
     **{
         f"objective-{name}": Method(
             f"objective: {name}",
-            partial(learned_word, objective=name, rank=0, direction=False),
+            partial(learn_word, objective=name, rank=0, direction=False),
             searches=True,
             both_paths=True,
         )

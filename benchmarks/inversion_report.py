@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.base_card import table as markdown_table
-from benchmarks.inversion_concepts import GROUPS, Subject, as_motion, subjects
-from benchmarks.inversion_methods import METHODS, Learned
+from benchmarks.inversion_concepts import GROUPS, Subject, load_motion, subjects
+from benchmarks.inversion_methods import METHODS, MethodResult
 from lead.eval.metrics import Estimate
 from lead.motion.render.sheets import contact_sheet
 
@@ -41,7 +41,7 @@ exemplar (far below `real`: copied). processor seconds: learning, one core; kB: 
 difference in meters of what the base makes of prompts without the word, before and after."""
 
 
-def figures_of(cell: Cell) -> dict[str, float]:
+def get_figures(cell: Cell) -> dict[str, float]:
     """A cell's numbers, by the tables' column names."""
     figures = {key: value for key, value in cell["figures"].items() if isinstance(value, int | float)}
     if "bytes" in figures:
@@ -49,7 +49,7 @@ def figures_of(cell: Cell) -> dict[str, float]:
     return figures
 
 
-def interval(values: Sequence[float]) -> Estimate:
+def estimate(values: Sequence[float]) -> Estimate:
     """Mean and half width of the 95 % interval by Student's t; none for a single value."""
     count = len(values)
     if count < 2:
@@ -58,7 +58,7 @@ def interval(values: Sequence[float]) -> Estimate:
     return Estimate(float(np.mean(values)), half)
 
 
-def summary(cells: Iterable[Cell], figures: Callable[[Cell], Mapping[str, Any]] = figures_of) -> dict[str, Estimate]:
+def summarize(cells: Iterable[Cell], figures: Callable[[Cell], Mapping[str, Any]] = get_figures) -> dict[str, Estimate]:
     """Each figure over the cells of one method: the mean over concepts within each seed, then over seeds."""
     by_seed: dict[int, list[Mapping[str, Any]]] = {}
     for cell in cells:
@@ -67,31 +67,31 @@ def summary(cells: Iterable[Cell], figures: Callable[[Cell], Mapping[str, Any]] 
     for key in {key for rows in by_seed.values() for row in rows for key in row}:
         found = [[row[key] for row in rows if row.get(key) is not None] for rows in by_seed.values()]
         if means := [float(np.mean(values)) for values in found if values]:
-            result[key] = interval(means)
+            result[key] = estimate(means)
     return result
 
 
-def label(method: str) -> str:
+def get_label(method: str) -> str:
     """A method's name in tables."""
     return METHODS[method].label if method in METHODS else method
 
 
-def rows_of(cells: Sequence[Cell], columns: Sequence[str] = COLUMNS) -> list[tuple[str, ...]]:
+def list_rows(cells: Sequence[Cell], columns: Sequence[str] = COLUMNS) -> list[tuple[str, ...]]:
     """A line a method, in the order in which methods come in the cells."""
     rows = []
     for method in dict.fromkeys(cell["method"] for cell in cells):
-        figures = summary([cell for cell in cells if cell["method"] == method])
-        rows.append((label(method), *(_text(figures, key) for key in columns)))
+        figures = summarize([cell for cell in cells if cell["method"] == method])
+        rows.append((get_label(method), *(_format_figure(figures, key) for key in columns)))
     return rows
 
 
-def _text(figures: Mapping[str, Estimate], key: str) -> str:
+def _format_figure(figures: Mapping[str, Estimate], key: str) -> str:
     if key not in figures:
         return "-"
     return f"{figures[key].mean:.0e}" if key == "leak" and figures[key].mean else str(figures[key])
 
 
-def sections(cells: Sequence[Cell]) -> Iterable[tuple[str, list[Cell]]]:
+def list_sections(cells: Sequence[Cell]) -> Iterable[tuple[str, list[Cell]]]:
     """The groups' cells, then each concept's, with a title."""
     known = subjects()
     for group, title in GROUPS.items():
@@ -105,26 +105,26 @@ def sections(cells: Sequence[Cell]) -> Iterable[tuple[str, list[Cell]]]:
 
 def print_tables(cells: Sequence[Cell], console: Console) -> None:
     """All sections."""
-    for title, part in sections(cells):
+    for title, part in list_sections(cells):
         table = Table("", *COLUMNS, title=title)
-        for row in rows_of(part):
+        for row in list_rows(part):
             table.add_row(*row)
         console.print(table)
 
 
-def path_rows(cells: Sequence[Cell]) -> list[tuple[str, ...]]:
+def list_path_rows(cells: Sequence[Cell]) -> list[tuple[str, ...]]:
     """The cells that were decoded both ways: a line a method and way."""
     rows = []
     both = [cell for cell in cells if "plain" in cell["figures"]]
     for method in dict.fromkeys(cell["method"] for cell in both):
         part = [cell for cell in both if cell["method"] == method]
-        for way, figures in (("projector", figures_of), ("plain", lambda cell: cell["figures"]["plain"])):
-            found = summary(part, figures)
-            rows.append((label(method), way, *(_text(found, key) for key in SHARES)))
+        for way, figures in (("projector", get_figures), ("plain", lambda cell: cell["figures"]["plain"])):
+            found = summarize(part, figures)
+            rows.append((get_label(method), way, *(_format_figure(found, key) for key in SHARES)))
     return rows
 
 
-def prompt_rows(cells: Sequence[Cell], method: str) -> list[tuple[str, ...]]:
+def list_prompt_rows(cells: Sequence[Cell], method: str) -> list[tuple[str, ...]]:
     """The three shares of one method on each other prompt."""
     part = [cell for cell in cells if cell["method"] == method and "by prompt" in cell["figures"]]
     rows = []
@@ -133,12 +133,12 @@ def prompt_rows(cells: Sequence[Cell], method: str) -> list[tuple[str, ...]]:
         def of_prompt(cell: Cell, prompt: str = prompt) -> Mapping[str, Any]:
             return cell["figures"]["by prompt"].get(prompt, {})
 
-        found = summary(part, of_prompt)
-        rows.append((prompt.replace("{}", " ...").replace("  ", " "), *(_text(found, key) for key in "SCB")))
+        found = summarize(part, of_prompt)
+        rows.append((prompt.replace("{}", " ...").replace("  ", " "), *(_format_figure(found, key) for key in "SCB")))
     return rows
 
 
-def markdown(cells: Sequence[Cell], judges: Mapping[str, Mapping], base: str, arguments: Sequence[str]) -> str:
+def format_page(cells: Sequence[Cell], judges: Mapping[str, Mapping], base: str, arguments: Sequence[str]) -> str:
     """The document."""
     seeds = sorted({cell["seed"] for cell in cells})
     counts = sorted({cell["settings"]["judging"]["count"] for cell in cells})
@@ -148,18 +148,18 @@ def markdown(cells: Sequence[Cell], judges: Mapping[str, Mapping], base: str, ar
         f"    python -m benchmarks.inversion {shlex.join(arguments)}",
         f"{NOTES} Intervals: 95 % over seeds by Student's t.",
         "## The judges on real clips that they never saw",
-        markdown_table(["judge", "real clips", "clips", "style", "content or action"], list(_judge_rows(judges))),
+        markdown_table(["judge", "real clips", "clips", "style", "content or action"], list(_list_judge_rows(judges))),
     ]
-    for title, part in sections(cells):
-        parts += [f"## {title}", markdown_table(["", *COLUMNS], rows_of(part))]
-        if paths := path_rows(part):
+    for title, part in list_sections(cells):
+        parts += [f"## {title}", markdown_table(["", *COLUMNS], list_rows(part))]
+        if paths := list_path_rows(part):
             parts += [markdown_table(["decoded both ways", "", *SHARES], paths)]
-        if prompts := prompt_rows(part, "recipe"):
+        if prompts := list_prompt_rows(part, "recipe"):
             parts += [markdown_table(["recipe, other prompts", "S", "C", "both"], prompts)]
     return "\n\n".join(parts) + "\n"
 
 
-def _judge_rows(judges: Mapping[str, Mapping]) -> Iterable[tuple[str, ...]]:
+def _list_judge_rows(judges: Mapping[str, Mapping]) -> Iterable[tuple[str, ...]]:
     for judge, sets in judges.items():
         for name, row in sets.items():
             other = row.get("content", row.get("action", row.get("walk")))
@@ -167,12 +167,12 @@ def _judge_rows(judges: Mapping[str, Mapping]) -> Iterable[tuple[str, ...]]:
             yield (judge, name, str(row["clips"]), *shares)
 
 
-def contact_sheets(folder: Path, subject: Subject, learned: Learned, seed: int) -> Path:
+def write_contact_sheet(folder: Path, subject: Subject, learned: MethodResult, seed: int) -> Path:
     """One picture: an exemplar, the exemplars' content as generated, three others."""
-    asks = [subject.own, *(subject.others[i] for i in SHEET_OTHERS[subject.kind])]
-    prompts = [ask.prompt.format(learned.phrase) for ask in asks]
-    exemplar = as_motion(subject.exemplars(seed)[0])
-    motions = [exemplar, *learned.generate(prompts, [ask.seconds for ask in asks], seed, True)]
+    requests = [subject.own, *(subject.others[i] for i in SHEET_OTHERS[subject.kind])]
+    prompts = [request.prompt.format(learned.phrase) for request in requests]
+    exemplar = load_motion(subject.exemplars(seed)[0])
+    motions = [exemplar, *learned.generate(prompts, [request.seconds for request in requests], seed, True)]
     sheet = contact_sheet(motions, [f"exemplar: {exemplar.name}", *prompts], subject.name, SHEET_COLUMNS)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{subject.name}.png"

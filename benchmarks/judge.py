@@ -15,7 +15,7 @@ Half of what it learns contents from are clips in procedural manners (`lead.moti
 count for no style: without them it knew a content by the posture of those who acted it, and was right
 on .68 of varied test clips (with them .96; on plain ones .997 both ways). Still it took hands that
 were raised and held in a posture of none of its actors for waves. So three networks more learn
-contents alone, from clips whose posture and timing are changed further (`reposed`, `unevenly`); they
+contents alone, from clips whose posture and timing are changed further (`change_posture`, `warp_unevenly`); they
 err the other way, waves for raises, and contents are what all say together. The few-shot styles are
 left out: eleven clips each do not train a class, and three of them repeat a style that is here under
 another name.
@@ -118,11 +118,11 @@ class Judge(nn.Module):
     On real clips they agree; on generated ones, which are like no actor's, one network's verdict is partly luck.
     """
 
-    def __init__(self, networks: Sequence[Network], of_contents: Sequence[Network] = ()) -> None:
-        """`of_contents` know contents alone."""
+    def __init__(self, networks: Sequence[Network], content_networks: Sequence[Network] = ()) -> None:
+        """`content_networks` know contents alone."""
         super().__init__()
         self.networks = nn.ModuleList(networks)
-        self.of_contents = nn.ModuleList(of_contents)
+        self.content_networks = nn.ModuleList(content_networks)
         self.eval()
 
     def judge(self, clips: Sequence[Float[np.ndarray, "frames feats"]], batch: int = 128) -> Verdict:
@@ -138,7 +138,7 @@ class Judge(nn.Module):
         styles, contents = [], []
         for start in range(0, len(clips), batch):
             padded = _pad([clip[:, :FEATS] for clip in clips[start : start + batch]])
-            both = [network(*padded) for network in (*self.networks, *self.of_contents)]
+            both = [network(*padded) for network in (*self.networks, *self.content_networks)]
             known = both[: len(self.networks)]
             styles.append(torch.stack([style.softmax(dim=1) for style, _ in known]).mean(dim=0).numpy())
             contents.append(torch.stack([content.softmax(dim=1) for _, content in both]).mean(dim=0).numpy())
@@ -162,28 +162,28 @@ def clip_features(rows: Sequence[Row]) -> list[Float[np.ndarray, "frames 263"]]:
     return [joints_to_features(read_joints(row["id"])) for row in rows]
 
 
-def judged(rows: Sequence[Row]) -> list[Row]:
+def select_known(rows: Sequence[Row]) -> list[Row]:
     """The rows whose style and content are classes of the judge."""
     return [row for row in rows if row["style"] in STYLES and row["content"] in CONTENTS]
 
 
-def parted(split: str) -> tuple[list[Row], list[Row]]:
+def split_rows(split: str) -> tuple[list[Row], list[Row]]:
     """A split in two: what the judge learns from, and each cell's last third, which it never sees."""
     cells: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in sorted(judged(pack_rows(split)), key=lambda row: row["id"]):
+    for row in sorted(select_known(pack_rows(split)), key=lambda row: row["id"]):
         cells[row["style"], row["content"]].append(row)
-    seen = [row for cell in cells.values() for row in cell[: len(cell) * 2 // 3]]
-    held = [row for cell in cells.values() for row in cell[len(cell) * 2 // 3 :]]
-    return seen, held
+    training = [row for cell in cells.values() for row in cell[: len(cell) * 2 // 3]]
+    unseen = [row for cell in cells.values() for row in cell[len(cell) * 2 // 3 :]]
+    return training, unseen
 
 
 def real_clips() -> dict[str, list[Row]]:
     """Clips that the judge never sees, by the name under which its accuracy on them is reported."""
     return {
-        "test": judged(pack_rows("test", source="bandai")),
-        "newstyle_eval, last third": parted("newstyle_eval")[1],
-        "compositional, last third": parted("compositional")[1],
-        "newstyle_exemplar": judged(pack_rows("newstyle_exemplar")),
+        "test": select_known(pack_rows("test", source="bandai")),
+        "newstyle_eval, last third": split_rows("newstyle_eval")[1],
+        "compositional, last third": split_rows("compositional")[1],
+        "newstyle_exemplar": select_known(pack_rows("newstyle_exemplar")),
     }
 
 
@@ -194,7 +194,7 @@ def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Floa
     x = x[start : start + keep]
 
     speed = rng.uniform(0.88, 1.14)
-    x = between(x, np.arange(0.0, len(x) - 1.0, speed))
+    x = interpolate(x, np.arange(0.0, len(x) - 1.0, speed))
     x[:, :3] *= speed
 
     sigma = rng.uniform(0.0, 1.5)
@@ -205,7 +205,7 @@ def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Floa
         x = sum(tap * padded[i : i + len(x)] for i, tap in enumerate(taps))
 
     knots = rng.normal(size=(len(x) // int(rng.integers(2, 12)) + 2, FEATS - 3))
-    shake = between(knots, np.linspace(0.0, len(knots) - 1.001, len(x)))
+    shake = interpolate(knots, np.linspace(0.0, len(knots) - 1.001, len(x)))
     x[:, 3:] += shake * rng.uniform(0.0, 0.03) + rng.normal(size=FEATS - 3) * 0.01  # meters
     x[:, [3, *range(5, FEATS, 3)]] += rng.normal() * 0.02  # the floor
     x[:, 1:3] += rng.normal(size=(len(x), 2)) * rng.uniform(0.0, 0.01)
@@ -213,24 +213,24 @@ def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Floa
     return x.astype(np.float32)
 
 
-def unevenly(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Float[np.ndarray, "frames2 67"]:
+def warp_unevenly(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Float[np.ndarray, "frames2 67"]:
     """A copy that goes slower and faster by turns and in half of the cases hardly moves for a while."""
     knots = np.exp(rng.normal(size=len(x) // 12 + 2) * rng.uniform(0.0, 0.5))
-    speed = between(knots[:, None], np.linspace(0.0, len(knots) - 1.001, len(x)))[:, 0]
-    pause, held = rng.integers(len(x)), rng.integers(6, 45) * (rng.random() < 0.5)
+    speed = interpolate(knots[:, None], np.linspace(0.0, len(knots) - 1.001, len(x)))[:, 0]
+    pause, remaining = rng.integers(len(x)), rng.integers(6, 45) * (rng.random() < 0.5)
     at, times, speeds = 0.0, list[float](), list[float]()
     while at < len(x) - 1.001 and len(times) < LONGEST:
-        slow = at >= pause and held > 0
-        held -= slow
+        slow = at >= pause and remaining > 0
+        remaining -= slow
         times.append(at)
         speeds.append(0.03 if slow else speed[int(at)])
         at += speeds[-1]
-    out = between(x, np.array(times))
+    out = interpolate(x, np.array(times))
     out[:, :3] *= np.array(speeds)[:, None]
     return out
 
 
-def reposed(
+def change_posture(
     x: Float[np.ndarray, "frames 67"],
     means: Float[np.ndarray, "clips 64"],
     content: np.ndarray,
@@ -243,9 +243,7 @@ def reposed(
     return out
 
 
-def between(
-    x: Float[np.ndarray, "frames n"], at: Float[np.ndarray, " times"]
-) -> Float[np.ndarray, "times n"]:
+def interpolate(x: Float[np.ndarray, "frames n"], at: Float[np.ndarray, " times"]) -> Float[np.ndarray, "times n"]:
     """Linear interpolation at times in frames, each below the last frame."""
     below = at.astype(int)
     part = (at - below)[:, None]
@@ -261,23 +259,27 @@ def mirror(x: Float[np.ndarray, "frames 67"]) -> Float[np.ndarray, "frames 67"]:
     return out
 
 
-def varied_features(rows: Sequence[Row], rng: np.random.Generator) -> list[Float[np.ndarray, "frames 67"]]:
+def vary_features(rows: Sequence[Row], rng: np.random.Generator) -> list[Float[np.ndarray, "frames 67"]]:
     """The clips in random procedural manners: other posture and tempo, the same content."""
     varied = [apply_style(read_joints(row["id"]), draw_style(rng), seed=int(rng.integers(1 << 31))) for row in rows]
     return [joints_to_features(joints)[:, :FEATS] for joints in varied]
 
 
-def train_judge(networks: int = 5, of_contents: int = 3, steps: int = 700) -> Judge:
-    """Trains on the train split's Bandai clips and the first parts of the `parted` splits."""
+def train_judge(networks: int = 5, content_networks: int = 3, steps: int = 700) -> Judge:
+    """Trains on the train split's Bandai clips and the first parts of the `split_rows` splits."""
     rng = np.random.default_rng(0)
-    rows = judged(pack_rows("train", source="bandai")) + parted("newstyle_eval")[0] + parted("compositional")[0]
+    rows = (
+        select_known(pack_rows("train", source="bandai"))
+        + split_rows("newstyle_eval")[0]
+        + split_rows("compositional")[0]
+    )
     plain = [clip[:, :FEATS] for clip in clip_features(rows)]
-    varied = [varied_features(rows, rng) for _ in range(2)]
+    varied = [vary_features(rows, rng) for _ in range(2)]
     style = np.array([STYLES.index(row["style"]) for row in rows])
     content = np.array([CONTENTS.index(row["content"]) for row in rows])
     both, alone = (
         [train_network(plain, varied, style, content, steps, seed, contents_alone) for seed in range(count)]
-        for count, contents_alone in ((networks, False), (of_contents, True))
+        for count, contents_alone in ((networks, False), (content_networks, True))
     )
     return Judge(both, alone)
 
@@ -312,8 +314,8 @@ def train_network(
         sources = [plain if place < half else varied[int(rng.integers(len(varied)))] for place in range(batch)]
         picked = [source[i] for source, i in zip(sources, chosen, strict=True)]
         if contents_alone:
-            picked = [reposed(clip, means, content, rng) if rng.random() < 0.7 else clip for clip in picked]
-            picked = [unevenly(clip, rng) if rng.random() < 0.7 else clip for clip in picked]
+            picked = [change_posture(clip, means, content, rng) if rng.random() < 0.7 else clip for clip in picked]
+            picked = [warp_unevenly(clip, rng) if rng.random() < 0.7 else clip for clip in picked]
         picked = [mirror(clip) if flipped else clip for clip, flipped in zip(picked, flip, strict=True)]
         by_style, by_content = network(*_pad([augment(clip, rng) for clip in picked]))
         contents = np.where(flip, np.array(MIRRORED_CONTENT)[content[chosen]], content[chosen])
@@ -334,20 +336,18 @@ def load_judge(path: Path = CACHE) -> Judge:
         judge = train_judge()
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
-        torch.save([[one.state_dict() for one in kind] for kind in (judge.networks, judge.of_contents)], partial)
+        torch.save([[one.state_dict() for one in kind] for kind in (judge.networks, judge.content_networks)], partial)
         os.replace(partial, path)
-    return Judge(*([_restored(state) for state in kind] for kind in torch.load(path, weights_only=True)))
+    return Judge(*([_restore_network(state) for state in kind] for kind in torch.load(path, weights_only=True)))
 
 
-def _restored(state: dict[str, Tensor]) -> Network:
+def _restore_network(state: dict[str, Tensor]) -> Network:
     network = Network(state["mean"], state["std"])
     network.load_state_dict(state)
     return network
 
 
-def accuracy(
-    judge: Judge, rows: Sequence[Row], clips: Sequence[np.ndarray] | None = None
-) -> tuple[float, float]:
+def accuracy(judge: Judge, rows: Sequence[Row], clips: Sequence[np.ndarray] | None = None) -> tuple[float, float]:
     """How often the judge names these rows' style and content; of `clips` made from them where given."""
     verdict = judge.judge(clip_features(rows) if clips is None else clips)
     style = np.array([STYLES.index(row["style"]) for row in rows])
@@ -360,7 +360,7 @@ def real_accuracy(judge: Judge) -> dict[str, dict[str, float]]:
     result = {}
     for name, rows in real_clips().items():
         style, content = accuracy(judge, rows)
-        _, varied = accuracy(judge, rows, varied_features(rows, np.random.default_rng(1)))
+        _, varied = accuracy(judge, rows, vary_features(rows, np.random.default_rng(1)))
         result[name] = {"clips": len(rows), "style": style, "content": content, "content, varied": varied}
     return result
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from benchmarks.discriminant import Discriminant, copies, fitted, statistics
-from benchmarks.judge import clip_features, judged, parted, real_clips
+from benchmarks.discriminant import Discriminant, compute_statistics, fit_discriminant, make_copies
+from benchmarks.judge import clip_features, real_clips, select_known, split_rows
 from benchmarks.pack import pack_rows
 
 COPIES = 2
@@ -25,23 +25,27 @@ class LinearJudge:
 
     style: Discriminant
 
-    def see(self, clips: Sequence[Float[np.ndarray, "frames feats"]]) -> np.ndarray:
+    def classify(self, clips: Sequence[Float[np.ndarray, "frames feats"]]) -> np.ndarray:
         """Each clip's style."""
-        return self.style.named(statistics(clips, extremes=False))
+        return self.style.classify(compute_statistics(clips, extremes=False))
 
 
 def train_linear_judge(seed: int = 0) -> LinearJudge:
     """Fits the judge."""
-    rows = judged(pack_rows("train", source="bandai")) + parted("newstyle_eval")[0] + parted("compositional")[0]
+    rows = (
+        select_known(pack_rows("train", source="bandai"))
+        + split_rows("newstyle_eval")[0]
+        + split_rows("compositional")[0]
+    )
     names = [row["style"] for row in rows]
-    made, labels, _ = copies(clip_features(rows), names, [COPIES] * len(rows), np.random.default_rng(seed))
-    return LinearJudge(fitted(statistics(made, extremes=False), labels))
+    copied, labels, _ = make_copies(clip_features(rows), names, [COPIES] * len(rows), np.random.default_rng(seed))
+    return LinearJudge(fit_discriminant(compute_statistics(copied, extremes=False), labels))
 
 
 def real_accuracy(judge: LinearJudge) -> dict[str, dict[str, float]]:
     """Its accuracy on real clips that it never saw."""
     result = {}
     for name, rows in real_clips().items():
-        right = judge.see(clip_features(rows)) == [row["style"] for row in rows]
+        right = judge.classify(clip_features(rows)) == [row["style"] for row in rows]
         result[name] = {"clips": len(rows), "style": float(right.mean())}
     return result
