@@ -1,9 +1,9 @@
-"""The ablations' tables and what follows from them, made from the figures alone.
+"""The ablations' tables, and the differences that count. Computed from the figures alone.
 
-Seeds of training decode the same latents, so a value is first averaged over seeds, and the 95 % interval is over
-replications (or clips). Every row is compared with the default one value by value: same latents, same captions,
-same groups. A difference counts where, for every seed by itself, the interval of the paired differences leaves
-out zero, on the same side.
+Every seed of training decodes the same latents. So a value is first averaged over seeds, and the 95 % interval is over
+replications (or clips). Each row is compared with the default row value by value: same latents, same captions, same
+groups. A difference counts if, for every seed separately, the interval of the paired differences excludes zero, and all
+seeds agree on the side.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ def _average_seeds(seeds: Mapping[int, Figures], setting: str) -> dict[str, list
 
 
 def compare_rows(results: Results, labels: Mapping[str, str]) -> list[str]:
-    """For each row, in each setting: the figures that differ from the default row's beyond their intervals."""
+    """For each row and setting: the figures whose difference from the default row counts."""
     lines = []
     for row in results:
         if row != DEFAULT:
@@ -95,7 +95,7 @@ def compare_row(results: Results, row: str, setting: str) -> str:
 
 
 def pair_values(results: Results, row: str, setting: str, key: str) -> list[list[float]]:
-    """For each seed that both rows have, the row's values less the default's."""
+    """For each seed that both rows have: the row's values minus the default's."""
     pairs = []
     for seed, figures in results[row].items():
         own = figures.get(setting, {}).get(key)
@@ -106,7 +106,7 @@ def pair_values(results: Results, row: str, setting: str, key: str) -> list[list
 
 
 def judge_differences(differences: Sequence[Sequence[float]], key: str) -> str:
-    """What differences (a list a seed) say of a figure: better, worse, higher, lower, or nothing."""
+    """The verdict on a figure's differences (one list a seed): better, worse, higher, lower, or an empty text."""
     if min(map(len, differences)) < 2:
         return ""  # one value has no interval
     estimates = [Estimate.of(values) for values in differences]

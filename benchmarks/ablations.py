@@ -1,13 +1,13 @@
-"""The projector's ablations: every row trained with the same budget, decoding the same latents.
+"""The projector's ablations: every row has the same training budget and decodes the same latents.
 
     python -m benchmarks.ablations --seeds 0 1 [--run runs/base] [--data runs/data] [--output runs/ablations]
     python -m benchmarks.ablations --sweep --output runs/sweep      # the weights of the projector's loss
 
-The VAE, the denoiser and the text tower come from a run folder and stay as they are; a row is a projector,
-retrained with one choice changed, or the control where the VAE itself is aligned (`benchmarks.aligned_vae`).
-What is trained and measured of a row and a seed stays in the output folder and is not done again, so the
-command may be stopped, and started once more for further rows and seeds. Prints Markdown tables with 95 %
-intervals and what differs from the default row; writes them to `report.md`, the values to `results.json`.
+The VAE, the denoiser and the text tower come from a run folder and do not change. A row is a projector that is trained
+with one choice changed. Two rows are controls: there the VAE itself is aligned (`benchmarks.aligned_vae`).
+The output folder keeps what was trained and measured for each row and seed. So the command may be stopped, and started
+again with more rows and seeds. It prints Markdown tables with 95 % intervals, and what differs from the default row. It
+writes the tables to `report.md` and the values to `results.json`.
 """
 
 import argparse
@@ -51,13 +51,13 @@ ALIGN = 0.1
 
 @dataclass(frozen=True)
 class Ablation:
-    """A row of the table: what it changes of the default's config and loss."""
+    """A row of the table: its changes to the default config and loss."""
 
     label: str
     config: Mapping[str, Any] = field(default_factory=dict)
     loss: Mapping[str, Any] = field(default_factory=dict)
     kind: str = "projector"
-    """Or "mld", no projector at all; or "vae", the VAE fine-tuned with the weight `align` of `loss`."""
+    """"projector"; "mld": no projector; "vae": the VAE is fine-tuned with the weight `align` of `loss`."""
 
 
 ROWS = {
@@ -83,7 +83,7 @@ SWEEP = {
 
 @dataclass(frozen=True)
 class Budget:
-    """How much each row is trained and measured."""
+    """How long each row is trained, and how often it is measured."""
 
     steps: int = 1200
     batch: int = 192
@@ -93,7 +93,7 @@ class Budget:
 
 
 class Bench:
-    """What all rows share; loaded when first needed."""
+    """What all rows share. Each part is loaded when it is first needed."""
 
     def __init__(self, run: Path, data: Path, output: Path, budget: Budget, progress: Progress):
         self.run, self.data, self.output, self.budget, self.progress = run, data, output, budget, progress
@@ -128,8 +128,8 @@ class Bench:
         return {name: Split.read(self.data, name, self.evaluator) for name in present}
 
     def get_figures(self, name: str, row: Ablation, seed: int) -> Figures:
-        """A row's figures for a seed: from its folder, or trained and measured now."""
-        folder = self.output / name / f"seed-{seed if row.kind != 'mld' else 0}"  # nothing of MLD's is trained here
+        """A row's figures for a seed: read from its folder, else the row is trained and measured."""
+        folder = self.output / name / f"seed-{seed if row.kind != 'mld' else 0}"  # the MLD row trains nothing
         self._claim(folder, row)
         path, replications = folder / "figures.json", self.budget.replications
         stored = json.loads(path.read_text()) if path.is_file() else {}
@@ -143,7 +143,7 @@ class Bench:
         return stored["figures"]
 
     def _claim(self, folder: Path, row: Ablation) -> None:
-        """Notes in a row's folder what it is made with; LeadError where that is something else."""
+        """Writes the row's settings into its folder; LeadError if the folder holds other settings."""
         budget = {key: value for key, value in asdict(self.budget).items() if key != "replications"}
         base = {part: value for part, value in self.fingerprints.items() if part != "projector"}
         now = json.loads(json.dumps({"row": asdict(row), "budget": budget, "base": base}))
@@ -168,7 +168,7 @@ class Bench:
         return self.base
 
     def get_projector(self, row: Ablation, seed: int, folder: Path) -> Projector:
-        """The row's projector: from its folder, or trained now."""
+        """The row's projector: read from its folder, else trained."""
         path, b = folder / "projector.safetensors", self.budget
         if not path.is_file():
             config = replace(match_config(self.frozen), **row.config)
@@ -211,22 +211,31 @@ def _write(path: Path, text: str) -> None:
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     defaults = Budget()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ablations", description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="of training; at least two")
-    parser.add_argument("--rows", nargs="+", help=f"only these: {', '.join([*ROWS, *SWEEP])}")
-    parser.add_argument("--sweep", action="store_true", help="sweep the weights of the loss, instead of the ablations")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="seeds of training; at least two")
+    parser.add_argument("--rows", nargs="+", help=f"only these rows: {', '.join([*ROWS, *SWEEP])}")
+    parser.add_argument(
+        "--sweep", action="store_true", help="sweep the weights of the loss instead of running the ablations"
+    )
     parser.add_argument("--run", type=Path, default=RUNS / "base", help="run folder of a trained base")
-    parser.add_argument("--data", type=Path, default=RUNS / "data", help="the data set it was trained on")
-    parser.add_argument("--output", type=Path, default=RUNS / "ablations", help="folder of projectors and figures")
+    parser.add_argument("--data", type=Path, default=RUNS / "data", help="the data set that the base was trained on")
+    parser.add_argument("--output", type=Path, default=RUNS / "ablations", help="folder for projectors and figures")
     parser.add_argument("--steps", type=int, default=defaults.steps, help="training steps of each projector")
     parser.add_argument("--batch", type=int, default=defaults.batch, help="clips a step")
     parser.add_argument("--replications", type=int, default=defaults.replications)
-    parser.add_argument("--vae-steps", type=int, default=defaults.vae_steps, help="of the aligned VAE's fine-tuning")
-    parser.add_argument("--denoiser-steps", type=int, default=defaults.denoiser_steps, help="on its latents")
+    parser.add_argument(
+        "--vae-steps", type=int, default=defaults.vae_steps, help="steps of the aligned VAE's fine-tuning"
+    )
+    parser.add_argument(
+        "--denoiser-steps",
+        type=int,
+        default=defaults.denoiser_steps,
+        help="steps of the denoiser on the aligned VAE's latents",
+    )
     return parser.parse_args(arguments)
 
 
 def ablate(given: argparse.Namespace, console: Console) -> str:
-    """Every asked row and seed; the report."""
+    """Measures all rows and seeds that were asked for; returns the report."""
     known = ROWS | SWEEP
     asked = given.rows or [*([DEFAULT, *SWEEP] if given.sweep else ROWS)]
     if unknown := sorted(set(asked) - set(known)):

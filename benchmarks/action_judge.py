@@ -1,11 +1,12 @@
-"""The judge of the four new actions: which of them, or none, a person in a clip does.
+"""The judge of the four new actions: it says which of them a clip shows, or none.
 
     python -m benchmarks.action_judge       # its accuracy on real clips
 
-Each action's clips are parted by person (the dancer is one person: by choreography), so that no near-copies stand on
-both sides: words are learned from the `pool`, the judge learns from the rest and from the train split, whose contents
-are classes of their own and all of them "none" to whoever asks. So is what is nearest to an action but farther from it
-than any real clip: a discriminant alone would call many a broken motion by some name. Knows nothing of models.
+Each action's clips are split by person, so that no near-copies stand on both sides. (There is one dancer: ballet is
+split by choreography.) Concepts are learned from the `pool`. The judge learns from the rest and from the train split.
+The contents of the train split are classes of their own; the judge reports all of them as "none". It also reports
+"none" for a clip that is farther from its nearest action than any real clip of that action. A discriminant alone would
+give many broken motions the name of an action. This module knows nothing of models.
 """
 
 import sys
@@ -23,14 +24,14 @@ from benchmarks.pack import Row, pack_rows, without_near_copies
 from lead.errors import LeadError
 
 ACTIONS = {"ballet": "dance - ", "sneak": "sneak", "elbow-to-knee": "elbowToKnee", "hurdle-step": "hurdle step"}
-"""How each action's contents begin in the pack."""
+"""The start of each action's content names in the pack."""
 POOL_ACTORS = ("bd", "dg", "tr")  # of HDM05's five
 POOL_PEOPLE = ("s01", "s02", "s03", "s04", "s05")  # of UI-PRMD's ten
 POOL_DANCES = ("02", "03", "04", "09", "10", "11", "12", "13", "16", "17")
-"""Takes of CMU's dancer; those with one description are on one side."""
-CMU_KINDS = ("walk", "run", "jump", "climb", "sit")  # the classes of its free descriptions; what is left is one more
-SHORTEST = 20  # frames of a clip that words are learned from
-COPIES_WITHIN = 0.99  # of an action's augmented make_copies, some of which are odd
+"""Takes of CMU's dancer. Takes with the same description are on the same side."""
+CMU_KINDS = ("walk", "run", "jump", "climb", "sit")  # classes of CMU's free descriptions; the rest is one more class
+SHORTEST = 20  # frames of a clip that concepts are learned from
+COPIES_WITHIN = 0.99  # share of an action's augmented copies within its limit; some are odd
 ACTION_COPIES, TRAIN_COPIES, TRAIN_CLIPS = 300, 2, 900
 
 
@@ -40,7 +41,7 @@ def find_action(row: Row) -> str:
 
 
 def split_clips(action: str) -> tuple[list[Row], list[Row]]:
-    """An action's clips that words are learned from, and those that the judge learns from."""
+    """An action's clips: those that concepts are learned from, and those that the judge learns from."""
     rows = [row for row in pack_rows("newaction") if find_action(row) == action]
     pool = [row for row in rows if _person(row) in (*POOL_ACTORS, *POOL_PEOPLE, *POOL_DANCES)]
     rest = [row for row in rows if row not in pool]
@@ -53,7 +54,7 @@ def _person(row: Row) -> str:
 
 
 def label_other(row: Row) -> str:
-    """The class of a clip of the train split: its content, in words of a known few where they are free."""
+    """The class of a clip of the train split: its content. CMU's free descriptions become one of a few classes."""
     if row["source"] != "cmu":
         return row["content"]
     return "cmu " + next((kind for kind in CMU_KINDS if kind in row["content"]), "other")
@@ -61,7 +62,7 @@ def label_other(row: Row) -> str:
 
 @dataclass(frozen=True, eq=False)
 class ActionJudge:
-    """A discriminant, and how far from it each action's real clips are."""
+    """A discriminant, and the largest distance of each action's real clips."""
 
     action: Discriminant
     max_distance: Mapping[str, float]
@@ -97,7 +98,7 @@ def train_action_judge(seed: int = 0) -> ActionJudge:
 
 
 def real_accuracy(judge: ActionJudge) -> dict[str, dict[str, float]]:
-    """Shares right on real clips that the judge never saw: the pools, and the test split, which is "none"."""
+    """The share of correct answers on unseen real clips: the pools, and the test split, which is "none"."""
     sets = {action: (split_clips(action)[0], action) for action in ACTIONS}
     sets["test (none)"] = (pack_rows("test"), NONE)
     result = {}

@@ -1,13 +1,14 @@
-"""How well `describe` finds captions and concepts, beside chance and beside the evaluator's own retrieval.
+"""How well `describe` finds captions and concepts, compared with chance and with the evaluator's retrieval.
 
     python -m benchmarks.describe
 
-Captions: for each clip of the test split, whether one of the five nearest captions of the split is its own, or that of
-a clip that shares one with it.  `describe` compares by cosine in the base's realigned space; the evaluator, which is
-trained to retrieve, by distance in its own space; chance draws five captions.
+Captions: for each clip of the test split, whether one of the five nearest captions of the split is right. A caption is
+right if it belongs to the clip, or to a clip that shares a caption with it. `describe` compares by cosine in the base's
+realigned space. The evaluator, which is trained for retrieval, compares by distance in its own space. Chance draws five
+captions.
 Concepts: for real clips of unseen styles and actions, whether the nearest concept is the one that
-`benchmarks.inversion` has learned from other clips of the same.
-Intervals are Wilson's, 95 %.  Written to `runs/describe.json`.
+`benchmarks.inversion` learned from other clips of the same style or action.
+Intervals are Wilson's, 95 %. The figures go to `runs/describe.json`.
 """
 
 import argparse
@@ -36,12 +37,13 @@ from lead.eval.metrics import pairwise_distances
 from lead.train.evaluator import group_by_caption
 
 TOP = (1, 5)
+WAYS = ("describe", "evaluator")
 GROUPS = ("new", "action", "control", "fewshot")
 EXAMPLES, KNOWN = ("elderly", "sneak"), ("masculine", "walk")
 
 
 def find_captions(base: Lead, evaluator: Evaluator, rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
-    """For each source, and for all: how often each way finds a caption of the clip among the nearest."""
+    """For each source, and for all: how often each method finds a right caption among the nearest."""
     group = group_by_caption([row["captions"] for row in rows])
     owner = {caption: group[row] for row, clip in enumerate(rows) for caption in clip["captions"]}
     captions = list(owner)
@@ -65,7 +67,7 @@ def find_captions(base: Lead, evaluator: Evaluator, rows: Sequence[Row]) -> dict
 
 @torch.no_grad()
 def _embed_in_text_space(base: Lead, motions: Sequence[Motion]) -> Float[np.ndarray, "clips d_text"]:
-    """Where motions lie among texts."""
+    """The motions' vectors in the text space."""
     rows = [
         pool_realigned(base, pieces, [piece.features() for piece in pieces]) for pieces in _cut_pieces(base, motions)
     ]
@@ -93,7 +95,7 @@ def _cosine(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "n d"]) -> Float[n
 def _find_hits(
     distances: Float[np.ndarray, "clips n"], right: Int[np.ndarray, "clips n"], top: int
 ) -> Float[np.ndarray, " clips"]:
-    """1 where a right one is among the `top` nearest."""
+    """1 if a right one is among the `top` nearest, else 0."""
     nearest = np.argsort(distances, axis=1, kind="stable")[:, :top]
     return np.take_along_axis(right, nearest, axis=1).any(axis=1).astype(float)
 
@@ -105,7 +107,7 @@ def _compute_chance(right: Int[np.ndarray, " n"], top: int) -> float:
 
 
 def find_concepts(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
-    """How often the word that was learned from other clips of the same is the nearest, or among the five nearest."""
+    """How often a clip's own concept, learned from other clips, is the nearest or among the five nearest."""
     known = choose_subjects(GROUPS)
     words = [load_concept(folder, subject.name, seed) for subject in known]
     features = torch.stack([concept_latent(base, word) for word in words]).numpy()
@@ -113,7 +115,7 @@ def find_concepts(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
     for row, subject in enumerate(known):
         exemplars = subject.exemplars(seed)
         others = subject.real_own(exemplars)
-        if others == exemplars:  # two walks, and the word was learned from both
+        if others == exemplars:  # there are only two walks, and the concept was learned from both
             continue
         distances.append(-_cosine(_encode_mean_latents(base, [load_motion(clip) for clip in others]), features))
         right += [[place == row for place in range(len(known))] for _ in others]
@@ -129,7 +131,7 @@ def find_concepts(base: Lead, folder: Path, seed: int = 0) -> dict[str, Any]:
 
 
 def describe_examples(base: Lead, folder: Path) -> dict[str, Any]:
-    """What `describe` says of a style and of an action that nobody trained on, and of a motion that the base knows."""
+    """`describe` on an untrained style, on an untrained action, and on a motion that the base knows."""
     known = {subject.name: subject for subject in choose_subjects(GROUPS)}
     words = [load_concept(folder, name, 0) for name in known]
     words = [replace(word, token=f"<{name}>") for word, name in zip(words, known, strict=True)]
@@ -151,20 +153,21 @@ def format_markdown(result: dict[str, Any]) -> str:
     lines.append("| --- " * 8 + "|")
     for source, row in result["captions"].items():
         cells = [
-            f"{row[f'chance@{top}']:.3f} | {_format_cell(row[f'describe@{top}'])} | {_format_cell(row[f'evaluator@{top}'])}"
+            " | ".join((f"{row[f'chance@{top}']:.3f}", *(_format_cell(row[f"{way}@{top}"]) for way in WAYS)))
             for top in TOP
         ]
         lines.append(f"| {source} | {row['clips']} | {cells[0]} | {cells[1]} |")
     lines += ["", "| clips of | clips | words | nearest | among five |", "| --- " * 5 + "|"]
     for name, row in result["concepts"].items():
-        lines.append(
-            f"| {name} | {row['clips']} | {row['words']} | {_format_cell(row['describe@1'])} | {_format_cell(row['describe@5'])} |"
-        )
-    for name, told in result["examples"].items():
+        found = " | ".join(_format_cell(row[f"describe@{top}"]) for top in TOP)
+        lines.append(f"| {name} | {row['clips']} | {row['words']} | {found} |")
+    for name, example in result["examples"].items():
         lines += ["", f"**{name}**"]
         for part in ("words", "captions", "concepts"):
-            lines.append(f"- {part}: " + ", ".join(f"{text} {similarity:.2f}" for text, similarity in told[part]))
-        lines.append(f'- "{told["caption"]}" {"does it" if told["known"] else "is nearest"}, gap {told["gap"]:.2f}')
+            lines.append(f"- {part}: " + ", ".join(f"{text} {similarity:.2f}" for text, similarity in example[part]))
+        lines.append(
+            f'- "{example["caption"]}" {"does it" if example["known"] else "is nearest"}, gap {example["gap"]:.2f}'
+        )
     return "\n".join(lines)
 
 
@@ -173,7 +176,7 @@ def _format_cell(found: Sequence[float]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs all parts and prints them."""
+    """Runs all parts and prints their figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.describe", description=main.__doc__)
     parser.add_argument("--words", type=Path, default=REPOSITORY / "runs" / "inversion")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "describe.json")

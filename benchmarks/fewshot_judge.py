@@ -1,13 +1,13 @@
-"""The judge of the four few-shot styles: which of them, or none, a person moves in; and whether they walk.
+"""The judge of the four few-shot styles: it says which of them a clip shows, or none, and whether the person walks.
 
     python -m benchmarks.fewshot_judge      # its accuracy on real clips
 
-It learns from the nine clips of each style that are not walks, and from the train split's Bandai clips, whose
-styles are classes too (all of them "none" to whoever asks): they show what content alone does to a clip. No concept
-is learned from these; concepts are learned from the two walks of each style, which measure the judge. Each style is
-acted by a single person in single takes, so style and actor cannot be told apart, and a style's walk may look unlike
-its other clips. Contents other than walking are `benchmarks.judge`'s affair, which knows them
-better; of these walks it takes some for turns or waves. Knows nothing of models.
+It learns from the nine clips of each style that are not walks, and from the train split's Bandai clips. The styles of
+the train split are classes too; the judge reports all of them as "none". They show what content alone does to a clip.
+No concept is learned from these clips. Concepts are learned from the two walks of each style, and these walks measure
+the judge. One person acted each style, in single takes. So style and actor cannot be separated, and a style's walk may
+look unlike its other clips. `benchmarks.judge` judges contents other than walking, because it knows them better; of
+these walks it takes some for turns or waves. This module knows nothing of models.
 """
 
 import sys
@@ -27,14 +27,14 @@ from lead.errors import LeadError
 
 STYLES = ("angry", "old", "proud", "tired")
 WALK = "walk"
-TRAINED = "trained "  # before the name of a style of the train split, whose names are partly the same
-TRAINED_WEIGHT = 5.0  # of a trained style in the covariance: it has many clips and all contents
+TRAINED = "trained "  # prefix of the train split's styles; some of their names are also few-shot styles
+TRAINED_WEIGHT = 5.0  # weight of a trained style in the covariance: it has many clips and all contents
 FEWSHOT_COPIES, TRAIN_COPIES, TRAIN_CLIPS = 30, 3, 500
 
 
 @dataclass(frozen=True, eq=False)
 class FewshotJudge:
-    """Two discriminants, and what they were fitted to: statistics of make_copies, and the clip that each copies."""
+    """Two discriminants, and their data: statistics of augmented copies, and the index of each copy's clip."""
 
     rows: list[Row]
     copied: Float[np.ndarray, "copies n"]
@@ -61,7 +61,7 @@ class FewshotJudge:
         return self.content.classify(compute_statistics(clips, extremes=False)) == WALK
 
     def classify_without(self, content: str, clips: Sequence[Float[np.ndarray, "frames feats"]]) -> np.ndarray:
-        """Styles as seen by a judge that learned from no few-shot clip of this content."""
+        """Styles by a judge that did not learn from few-shot clips of this content."""
         out = np.array([row["split"] == "fewshot_style" and row["content"] == content for row in self.rows])
         return _classify(self._fit_style(~out[self.owners]), clips)
 
@@ -80,7 +80,9 @@ def train_fewshot_judge(seed: int = 0) -> FewshotJudge:
     rng = np.random.default_rng(seed)
     fewshot = select_fewshot_rows(walks=False)
     train = pack_rows("train", source="bandai")
-    single = [row for row in train if row["id"].startswith("dataset-1")]  # the few-shot styles' contents, unstyled
+    single = [
+        row for row in train if row["id"].startswith("dataset-1")
+    ]  # contents of the few-shot styles, without a style
     selected = [train[i] for i in rng.permutation(len(train))[:TRAIN_CLIPS]] + single
     names = [f"{row['style']}/{row['content']}" for row in fewshot]
     names += [f"{TRAINED}{row['style']}/{row['content']}" for row in selected]
@@ -96,13 +98,13 @@ def _mirror_label(label: str) -> str:
 
 
 def select_fewshot_rows(walks: bool, style: str | None = None) -> list[Row]:
-    """The few-shot clips that are walks, or those that are not; of one style where asked for."""
+    """The few-shot clips that are walks, or those that are not; of all styles or of one."""
     rows = [row for row in pack_rows("fewshot_style") if (row["content"] == WALK) == walks]
     return rows if style is None else [row for row in rows if row["style"] == style]
 
 
 def measure_without_content(judge: FewshotJudge, style: str | None = None) -> float:
-    """The share of clips that are not walks whose style is seen although their content was left out."""
+    """The share of clips, walks excepted, whose style is recognized by a judge without their content."""
     rows = select_fewshot_rows(walks=False, style=style)
     right: list[bool] = []
     for content in sorted({row["content"] for row in rows}):
@@ -112,7 +114,7 @@ def measure_without_content(judge: FewshotJudge, style: str | None = None) -> fl
 
 
 def real_accuracy(judge: FewshotJudge) -> dict[str, dict[str, float]]:
-    """Shares right on real clips: the unseen walks, contents left out in turn, and test clips, which are "none"."""
+    """The share of correct answers on real clips: unseen walks, each content left out in turn, and test ("none")."""
     walks, test = select_fewshot_rows(walks=True), pack_rows("test", source="bandai")
     on_walks = judge.classify(clip_features(walks)) == [row["style"] for row in walks]
     on_test = judge.classify(clip_features(test)) == NONE
@@ -127,7 +129,7 @@ def real_accuracy(judge: FewshotJudge) -> dict[str, dict[str, float]]:
 
 
 def accuracy_table(figures: dict[str, dict[str, float]], title: str) -> Table:
-    """Shares right on real clips, to look at."""
+    """A table of the share of correct answers on real clips."""
     columns = [key for key in ("style", "walk", "action") if any(key in row for row in figures.values())]
     table = Table("real clips", "clips", *columns, title=title)
     for name, row in figures.items():

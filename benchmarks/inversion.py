@@ -4,11 +4,10 @@
     python -m benchmarks.inversion --done --report docs/inversion-figures.md --results docs/inversion-figures.jsonl
     python -m benchmarks.inversion --sheets runs/sheets --concepts elderly sneak --done
 
-A cell is a concept by a method with a seed. Each is written to a JSON file of its own, with the learned concept beside
-it. A rerun skips a cell unless the base, the judges, the settings or the learning code have changed; where only the
-judging has changed, the concept is not learned again. So two processes may share the work by concept, and a stopped one
-goes on where it was.
-Concepts: `benchmarks.inversion_concepts`; methods: `..._methods`; figures: `..._figures`.
+A cell is one concept, one method and one seed. Each cell has a JSON file, and the learned concept beside it. A rerun
+skips a cell unless the base, the judges, the settings or the learning code have changed. If only the judging has
+changed, the concept is not learned again. So two processes can share the work by concept, and a stopped process
+resumes. Concepts: `benchmarks.inversion_concepts`; methods: `..._methods`; figures: `..._figures`.
 """
 
 import argparse
@@ -40,19 +39,19 @@ from lead.eval.evaluator import Evaluator
 from lead.eval.protocol import reconstruct
 
 EDITION = 5
-"""Of the figures and of the judges that are no networks; a new number has all cells judged again."""
+"""Version of the figures and of the judges without networks. A new number makes all cells be judged again."""
 REAL, DECODED = "real", "decoded"
-"""Rows that are not methods: real clips as recorded, and what the base's decoder and projector keep of them."""
+"""Rows that are not methods: real clips as recorded, and real clips through encoder, projector and decoder."""
 ALL = (REAL, DECODED, *METHODS)
 SECONDS = ("seconds", "processor seconds")  # of learning
-BUDGET = 20.0  # processor seconds of a budgeted method where the recipe's own are not known
+BUDGET = 20.0  # processor seconds of a budgeted method if the recipe has no cell
 PLAIN = ("a person walks", "a person runs", "a person raises both hands", "a person squats")
 WIDTH = 200  # columns of print
 
 
 @dataclass(frozen=True)
 class Bench:
-    """All that a cell needs."""
+    """What every cell needs."""
 
     base: Lead
     ruler: Ruler
@@ -62,7 +61,7 @@ class Bench:
 
     @cached_property
     def digest(self) -> str:
-        """Of the base's config and weights."""
+        """Digest of the base's config and weights."""
         return _digest(json.dumps([asdict(self.base.config), dict(self.base.fingerprints)], default=str))
 
     @cached_property
@@ -75,7 +74,7 @@ class Bench:
         return self.folder / self.digest[:8] / subject.name / f"{method}-{seed}.json"
 
     def settings(self, method: str) -> dict[str, Any]:
-        """What a cell depends on, in learning and in judging; a cell with other settings is stale."""
+        """What a cell depends on in learning and in judging. A cell with other settings is stale."""
         learns = method in METHODS and METHODS[method].searches
         learning = {"base": self.digest} | ({"program": program_digest()} if learns else {})
         judging = {"edition": EDITION, "count": self.count, "judges": self.ruler.digest}
@@ -89,11 +88,11 @@ class Bench:
         return cell if cell["settings"].get(part) == self.settings(method)[part] else None
 
     def find_cell(self, subject: Subject, method: str, seed: int) -> Cell | None:
-        """The cell, where it is there and not stale."""
+        """The stored cell; None if it is absent or stale."""
         return self._read_cell(subject, method, seed, "learning") and self._read_cell(subject, method, seed, "judging")
 
     def make_cell(self, subject: Subject, method: str, seed: int) -> Cell:
-        """Makes the cell and writes it."""
+        """Learns, generates, judges and writes the cell."""
         rows = subject.exemplars(seed)
         if method == REAL:
             figures = self.ruler.measure_real_clips(subject, rows)
@@ -123,7 +122,7 @@ class Bench:
     def _learn(
         self, subject: Subject, method: Method, clips: Sequence[Motion], name: str, seed: int
     ) -> tuple[MethodResult, dict[str, float]]:
-        """The method's result and its seconds; a concept that the same code learned is loaded."""
+        """The method's result and its seconds. Loads the concept if the same code learned it before."""
         path = self.path(subject, name, seed).with_suffix(".safetensors")
         if (cell := self._read_cell(subject, name, seed, "learning")) and path.is_file():
             return self.load_result(subject, name, seed), {key: cell["figures"][key] for key in SECONDS}
@@ -138,7 +137,7 @@ class Bench:
     def generate_motions(
         self, subject: Subject, learned: MethodResult, seed: int, realign: bool = True
     ) -> tuple[list[Motion], list[Motion], list[Request]]:
-        """`count` motions of the exemplars' content and about as many others, and what the others were asked for."""
+        """`count` motions of the exemplars' content, about as many of other prompts, and those prompts' requests."""
         requests = [request for request in subject.others for _ in range(max(self.count // len(subject.others), 1))]
         made = []
         for wanted in ([subject.own] * self.count, requests):
@@ -157,7 +156,7 @@ class Bench:
         )
 
     def _judge_decoded(self, subject: Subject) -> Figures:
-        """The ceiling: real clips through encoder, projector and decoder; `plain` without the projector."""
+        """The upper limit: real clips through encoder, projector and decoder; `plain`: without the projector."""
         unseen = [row for row in subject.real_others if row["id"] not in list_judge_clips()]
         requests = [Request(OTHERS[row["content"]], row["content"], 0.0) for row in unseen]
         own, others = [load_motion(row) for row in subject.pool], [load_motion(row) for row in unseen]
@@ -170,7 +169,7 @@ class Bench:
         return {**ways[0], "plain": ways[1]}
 
     def _budget(self, subject: Subject, seed: int) -> float:
-        """Processor seconds that the recipe took for the same clips."""
+        """The processor seconds that the recipe took for the same clips."""
         cell = self._read_cell(subject, "recipe", seed, "learning")
         return cell["figures"][SECONDS[1]] if cell else self.budget
 
@@ -178,7 +177,7 @@ class Bench:
         """The concept of a finished cell."""
         path = self.path(subject, method, seed).with_suffix(".safetensors")
         if not path.is_file():
-            raise LeadError(f"{path} is not there: run the benchmark with --concepts {subject.name} first.")
+            raise LeadError(f"{path} does not exist: run the benchmark with --concepts {subject.name} first.")
         return use_concept(self.base, subject, Concept.load(path))
 
 
@@ -192,7 +191,7 @@ def _digest(text: str) -> str:
 
 @cache
 def program_digest() -> str:
-    """Of the modules of `inversion` that `learn` imports, without comments and docstrings."""
+    """Digest of the modules of `inversion` that `learn` imports, without comments and docstrings."""
     folder, waiting, found = Path(inversion.__file__).parent, ["learning"], dict[str, str]()
     while waiting:
         name = waiting.pop()
@@ -214,7 +213,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def run(bench: Bench, options: argparse.Namespace, console: Console) -> list[Cell]:
-    """All cells that are asked for, those that are done already read from their files."""
+    """All cells that were asked for. Finished cells are read from their files."""
     wanted = [
         (subject, method, seed)
         for method in options.methods
@@ -237,7 +236,7 @@ def run(bench: Bench, options: argparse.Namespace, console: Console) -> list[Cel
 
 
 def write_results(path: Path, cells: Sequence[Cell]) -> None:
-    """The cells' figures to four digits, prompt by prompt left out."""
+    """Writes the cells' figures to four digits, without the figures of single prompts."""
     lines = []
     for cell in cells:
         figures = {name: _round(x) for name, x in cell["figures"].items() if name != "by prompt"}
@@ -259,13 +258,15 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--concepts", nargs="+", help="concepts or their groups (default: all)")
     parser.add_argument("--methods", nargs="+", choices=ALL, default=list(ALL))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--count", type=int, default=32, help="motions of the exemplars' own content a cell")
-    parser.add_argument("--budget", type=float, default=BUDGET, help="a LoRA's seconds where the recipe has no cell")
+    parser.add_argument("--count", type=int, default=32, help="motions of the exemplars' content in a cell")
+    parser.add_argument("--budget", type=float, default=BUDGET, help="seconds of a LoRA if the recipe has no cell")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "inversion")
-    parser.add_argument("--done", action="store_true", help="make no cell, show those that are done")
+    parser.add_argument("--done", action="store_true", help="show finished cells only; make none")
     parser.add_argument("--report", type=Path, help="write the tables as Markdown to this file")
-    parser.add_argument("--results", type=Path, help="write every cell's figures to this file, a JSON object a line")
-    parser.add_argument("--sheets", type=Path, help="write a contact sheet of each concept's recipe into this folder")
+    parser.add_argument("--results", type=Path, help="write every cell's figures to this file, one JSON object a line")
+    parser.add_argument(
+        "--sheets", type=Path, help="write a contact sheet of each concept, learned by the recipe, into this folder"
+    )
     return parser
 
 
@@ -277,7 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise LeadError(f"--count {options.count}: at least 2 motions are needed to tell how they differ.")
         base, ruler = Lead.load(options.base), Ruler(Evaluator.load(options.evaluator))
         bench = Bench(base, ruler, options.output, options.count, options.budget)
-        program_digest()  # of what was imported, not of what is edited while it runs
+        program_digest()  # computed now: the files may be edited while this runs
         cells = run(bench, options, console)
         print_tables(cells, console)
         if options.report:

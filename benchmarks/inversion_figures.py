@@ -1,15 +1,16 @@
-"""The figures of one cell of the inversion benchmark: what its motions are, beside real clips of the concept.
+"""The figures of one cell of the inversion benchmark: its motions, compared with real clips of the concept.
 
-    wS, wC, wB  share of motions of the exemplars' own content in which the concept is seen, the content, both
-    eS, eC, eB  the same on other contents; for an action S is the action itself, C the style that a variant adds
-    wL, eL, eLB style and, on other contents, both, where `benchmarks.linear_judge` says what style it is
-    fid, kid    distance to real clips of the concept, own content; `fid other` on other contents of the same mix
-    diversity   mean distance of two motions of own content, and of two real clips
-    nearest     mean distance to the nearest exemplar, and a real clip's: far below it means copying
+    wS, wC, wB  share of motions of the exemplars' own content with a recognized concept, content, both
+    eS, eC, eB  the same on other contents; for an action, S is the action itself and C the style that a variant adds
+    wL, eL, eLB style and, on other contents, both, where `benchmarks.linear_judge` recognizes the style
+    fid, kid    distance to real clips of the concept, own content; `fid other`: on other contents of the same mix
+    diversity   mean distance of two motions of the own content, and of two real clips
+    nearest     mean distance to the nearest exemplar, and that of a real clip: a much smaller distance means copying
     skate, jitter as in `lead.eval.metrics`
 
-fid, kid, diversity and nearest are of the embedded evaluator's motion embeddings. For fid and kid all clips are cut
-into windows of 4 s, as there are few real ones; fid is biased upward where a set is small, kid is not. Knows no model.
+fid, kid, diversity and nearest use the motion embeddings of the embedded evaluator. For fid and kid all clips are cut
+into windows of 4 s, because there are few real clips. fid is biased upward for small sets; kid is not. This module
+knows nothing of models.
 """
 
 import hashlib
@@ -33,7 +34,7 @@ from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import foot_skate_ratio, frechet_distance, jitter, pairwise_distances
 
 WINDOW, STRIDE = 80, 40  # frames
-FEWEST = 8  # real clips below which other contents are not compared
+FEWEST = 8  # with fewer real clips, other contents are not compared
 
 Figures = dict[str, Any]
 Features = Float[np.ndarray, "frames feats"]
@@ -41,7 +42,7 @@ Features = Float[np.ndarray, "frames feats"]
 
 @dataclass(frozen=True)
 class Judges:
-    """The judges, each made when it is first asked."""
+    """The judges. Each is trained or loaded when it is first needed."""
 
     @cached_property
     def networks(self) -> Judge:
@@ -70,7 +71,7 @@ class Judges:
     def find_expected(
         self, subject: Subject, clips: Sequence[Features], wanted: Sequence[str | None]
     ) -> Float[np.ndarray, " clips"]:
-        """1 where the content (of an action: the style) that was wanted is seen, 0 where not, NaN where none was."""
+        """1 if the wanted content (for an action: style) is recognized, 0 if not, NaN if none was wanted."""
         if subject.group == "fewshot" and set(wanted) == {WALK}:
             return self.fewshot.find_walks(clips).astype(float)
         verdict = self.networks.judge(clips)
@@ -83,7 +84,7 @@ class Judges:
 def measure_shares(
     judges: Judges, subject: Subject, prefix: str, clips: Sequence[Features], wanted: Sequence[str | None]
 ) -> Figures:
-    """`wS`, `wC`, `wB` (or e...); C and B over the clips of which something was wanted."""
+    """`wS`, `wC`, `wB` (or e...). C and B are over the clips with a wanted content or style."""
     seen, right = judges.find_concept(subject, clips).astype(float), judges.find_expected(subject, clips, wanted)
     second = {}
     if subject.group in ("new", "control", "amount"):
@@ -99,7 +100,7 @@ def measure_shares(
 def measure_prompts(
     judges: Judges, subject: Subject, clips: Sequence[Features], requests: Sequence[Request]
 ) -> Figures:
-    """For each other prompt the three shares: of an action that was asked slowly, of a run in a style."""
+    """The three shares for each other prompt, such as an action done slowly, or a run in a style."""
     rows = {}
     for prompt in dict.fromkeys(request.prompt for request in requests):
         index = [i for i, request in enumerate(requests) if request.prompt == prompt]
@@ -114,7 +115,7 @@ def _mean(values: Float[np.ndarray, " clips"]) -> float | None:
 
 
 class Ruler:
-    """Judges and evaluator, and what they say of real clips, right."""
+    """Judges and evaluator. Features of the pack's clips are computed once and stored."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
@@ -123,7 +124,7 @@ class Ruler:
 
     @cached_property
     def digest(self) -> str:
-        """Of the networks that judge and embed."""
+        """Digest of the networks that judge and embed."""
         digest = hashlib.sha256()
         for network in (self.judges.networks, self.evaluator):
             for tensor in network.state_dict().values():
@@ -131,7 +132,7 @@ class Ruler:
         return digest.hexdigest()
 
     def load_features(self, rows: Sequence[Row]) -> list[Features]:
-        """Features of the pack's clips, each made once."""
+        """Features of the pack's clips; each is computed once."""
         missing = [row for row in rows if row["id"] not in self._features]
         self._features |= dict(zip([row["id"] for row in missing], clip_features(missing), strict=True))
         return [self._features[row["id"]] for row in rows]
@@ -144,7 +145,7 @@ class Ruler:
         others: Sequence[Motion],
         requests: Sequence[Request],
     ) -> Figures:
-        """All figures of motions made for `subject.own` and for `requests`."""
+        """All figures of motions that were generated for `subject.own` and for `requests`."""
         clips, more = [motion.features() for motion in own], [motion.features() for motion in others]
         return {
             **measure_shares(self.judges, subject, "w", clips, [subject.own.expected] * len(clips)),
@@ -155,9 +156,9 @@ class Ruler:
         }
 
     def measure_real_clips(self, subject: Subject, exemplars: Sequence[Row]) -> Figures:
-        """The same of real clips: the judges on what they never saw, distances of what was not learned from.
+        """The same figures of real clips: the judges on clips unseen by them, distances of clips that are no exemplars.
 
-        fid and kid are those of the exemplars against the other real clips; there are none where exemplars are all.
+        fid and kid compare the exemplars with the other real clips. They are absent if all real clips are exemplars.
         """
         unseen = [row for row in subject.real_others if row["id"] not in list_judge_clips()]
         figures = measure_shares(
@@ -176,7 +177,7 @@ class Ruler:
             figures |= {"fid": frechet_distance(given, real), "kid": kernel_distance(given, real)}
             figures["nearest"] = nearest(whole, self._embed_clips(subject, self.load_features(exemplars)))
         else:
-            figures["nearest"] = figures["diversity"]  # of the two walks to each other
+            figures["nearest"] = figures["diversity"]  # the distance between the two walks
         motions = [Motion.from_features(clip) for clip in self.load_features([*rest, *subject.real_others])]
         return figures | smoothness(motions)
 
@@ -207,19 +208,19 @@ class Ruler:
         return self.evaluator.embed_motions([part for clip in clips for part in cut_windows(clip)])
 
     def _embed_clips(self, subject: Subject, clips: Sequence[Features]) -> Float[np.ndarray, "clips d"]:
-        """Embeddings of clips, cut to the length that is generated."""
+        """Embeddings of clips that are cut to the generated length."""
         frames = round(subject.own.seconds * 20)
         return self.evaluator.embed_motions([clip[:frames] for clip in clips])
 
 
 def cut_windows(clip: Features) -> list[Features]:
-    """Pieces of WINDOW frames, half overlapping; a shorter clip is one piece."""
+    """Pieces of WINDOW frames that overlap by half. A shorter clip is one piece."""
     starts = range(0, max(len(clip) - WINDOW, 0) + 1, STRIDE)
     return [clip[start : start + WINDOW] for start in starts]
 
 
 def spread(embeddings: Float[np.ndarray, "clips d"]) -> float:
-    """The mean distance of all pairs."""
+    """The mean distance over all pairs."""
     distances = pairwise_distances(embeddings, embeddings)
     return float(distances[np.triu_indices(len(embeddings), 1)].mean()) if len(embeddings) > 1 else 0.0
 
@@ -247,7 +248,7 @@ def kernel_distance(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "n d"]) ->
 
 
 def smoothness(motions: Sequence[Motion]) -> Figures:
-    """Mean skate and jitter."""
+    """Mean foot skate and mean jitter of motions."""
     return {
         "skate": float(np.mean([foot_skate_ratio(motion.joints, motion.fps) for motion in motions])),
         "jitter": float(np.mean([jitter(motion.joints, motion.fps) for motion in motions])),
@@ -255,7 +256,7 @@ def smoothness(motions: Sequence[Motion]) -> Figures:
 
 
 def measure_judges(judges: Judges) -> dict[str, dict[str, dict[str, float]]]:
-    """Every judge on real clips that it never saw."""
+    """The accuracy of every judge on real clips that it did not learn from."""
     return {
         "new styles, control, all contents": judge.real_accuracy(judges.networks),
         "new styles, control, linear": linear_judge.real_accuracy(judges.linear),

@@ -1,8 +1,8 @@
-"""The methods that the inversion benchmark compares, each a function of (base, subject, clips, seed, budget).
+"""The methods that the inversion benchmark compares. Each is a function of (base, subject, clips, seed, budget).
 
-A method returns a function that generates, and the phrase that asks it for the concept. `budget` limits a method that
-could train for ever, in processor seconds, which do not depend on other programs. Baselines without a pseudo-word:
-`benchmarks.inversion_baselines`.
+A method returns a function that generates, and the phrase that asks for the concept. `budget` limits a method that
+could train without end. It is in processor seconds, which do not depend on other programs. Baselines without a
+pseudo-word: `benchmarks.inversion_baselines`.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,17 +24,17 @@ class MethodResult:
     """The result of a method."""
 
     phrase: str
-    """What fills a prompt's gap to ask for the concept."""
+    """Fills a prompt's gap to ask for the concept."""
     generate: Generate
-    """(prompts, seconds, seed, realign) -> motions; prompts without the phrase give the base's own."""
+    """(prompts, seconds, seed, realign) -> motions; prompts without the phrase give the base's own motions."""
     bytes: int = 0
-    """Of what would be shared."""
+    """Size of what users would share."""
     steps: int = 0
     concept: Concept | None = None
 
 
 class Make(Protocol):
-    """A method."""
+    """The type of a method's function."""
 
     def __call__(
         self, base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float
@@ -43,20 +43,20 @@ class Make(Protocol):
 
 @dataclass(frozen=True)
 class Method:
-    """A method by name, and how its cells are treated."""
+    """A method's label, its function, and how its cells are treated."""
 
     label: str
     make: Make
     searches: bool = False
-    """It calls `learn`: its cells are stale when that changes."""
+    """It calls `learn`; its cells are stale when the code of `learn` changes."""
     budgeted: bool = False
-    """It may take as long as the recipe."""
+    """It may take as long as the recipe took."""
     both_paths: bool = False
     """Its motions are judged with and without the projector."""
 
 
 def make_generate(base: Lead, words: Any = None) -> Generate:
-    """The base's own generation, with learned words where there are any."""
+    """A function that generates with the base, and with `words` if given."""
 
     def generate(prompts: Sequence[str], seconds: Sequence[float], seed: int, realign: bool) -> list[Motion]:
         return base.generate(prompts, seconds=seconds, words=words, seed=seed, realign=realign)
@@ -65,25 +65,25 @@ def make_generate(base: Lead, words: Any = None) -> Generate:
 
 
 def use_no_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> MethodResult:
-    """What the base does when nobody asks for the concept."""
+    """The base without any word for the concept."""
     return MethodResult(subject.no_phrase, make_generate(base))
 
 
 def use_real_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> MethodResult:
-    """The concept's name in English."""
+    """The base with the concept's English name in the prompt."""
     return MethodResult(subject.real_phrase, make_generate(base))
 
 
 def learn_word(
     base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float, **options: Any
 ) -> MethodResult:
-    """`inversion.learn` with its defaults but for `options`."""
+    """`inversion.learn` with its defaults, except for `options`."""
     concept = learn(base, clips, subject.token, kind=subject.kind, seed=seed, **options)
     return use_concept(base, subject, concept)
 
 
 def use_concept(base: Lead, subject: Subject, concept: Concept) -> MethodResult:
-    """A concept that is there already."""
+    """The result of a method that has learned `concept`."""
     generate = make_generate(base, concept.words)
     return MethodResult(subject.word_phrase, generate, len(concept.to_bytes()), concept.steps, concept)
 

@@ -1,8 +1,9 @@
-"""The inversion benchmark's tables and contact sheets: cells in, text and pictures out.
+"""The inversion benchmark's tables and contact sheets, made from cells.
 
 A figure's interval is 95 % over seeds by Student's t (three seeds: 2.5 standard deviations). A group's row is the mean
-over its concepts, taken within each seed. `real` and `decoded` are no methods: real clips, and what the base's decoder
-and projector keep of them; a method that beats them in what the judge sees has met the judge's limit, not life's.
+over its concepts, computed within each seed. `real` and `decoded` are not methods: they are real clips, and real clips
+through the base's encoder, projector and decoder. The judges err: a method that scores above these two rows has reached
+the limit of the judge, and is not better than real motion.
 """
 
 import shlex
@@ -28,21 +29,22 @@ COLUMNS = (
     *SHARES, "fid", "kid", "fid other", "diversity", "nearest", "skate", "jitter", "processor seconds", "kB", "leak",
 )  # fmt: skip
 T_975 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-SHEET_OTHERS = {"style": (0, 3, 6), "action": (0, 1, 2)}  # which of the other prompts are drawn
+SHEET_OTHERS = {"style": (0, 3, 6), "action": (0, 1, 2)}  # indices of the other prompts to draw
 SHEET_COLUMNS = 8
 
-NOTES = """wS, wC, wB: share of motions of the exemplars' own content in which the judge sees the concept, the content,
-both; eS, eC, eB: the same on other contents. Of an action: S is the action itself, also when asked slowly, twice, or in
-another style (e...), C that other style. wL, eL, eLB: as wS, eS, eB, the style named by a second, linear judge. fid,
-kid: against real clips of the concept, own content, windows of 4 s (`real`: the exemplars against the others; few-shot
-styles have no real walks but the exemplars, so a copy scores best there); fid of sets this small is biased upward, kid
-is not; `fid other`: other contents. diversity: mean distance within the set; nearest: mean distance to the nearest
-exemplar (far below `real`: copied). processor seconds: learning, one core; kB: what is shared; leak: largest joint
-difference in meters of what the base makes of prompts without the word, before and after."""
+NOTES = """wS, wC, wB: the share of motions of the exemplars' own content in which the judge recognizes the concept, the
+content, both. eS, eC, eB: the same on other contents. For an action, S is the action itself, also when the prompt asks
+for it slowly, twice, or in another style (e...); C is that other style. wL, eL, eLB: as wS, eS, eB, but a second,
+linear judge recognizes the style. fid, kid: distance to real clips of the concept, own content, in windows of 4 s. In
+the row `real` they compare the exemplars with the other real clips. The few-shot styles have no real walks except the
+exemplars, so there a copy scores best. fid is biased upward for sets this small; kid is not. `fid other`: fid on other
+contents. diversity: mean distance within the set. nearest: mean distance to the nearest exemplar; a value far below
+that of `real` means copying. processor seconds: of learning, on one core. kB: size of what is shared. leak: the largest
+joint difference in meters between motions of prompts without the word, before and after learning."""
 
 
 def get_figures(cell: Cell) -> dict[str, float]:
-    """A cell's numbers, by the tables' column names."""
+    """A cell's numbers by column name."""
     figures = {key: value for key, value in cell["figures"].items() if isinstance(value, int | float)}
     if "bytes" in figures:
         figures["kB"] = figures["bytes"] / 1000
@@ -50,7 +52,7 @@ def get_figures(cell: Cell) -> dict[str, float]:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Mean and half width of the 95 % interval by Student's t; none for a single value."""
+    """Mean and half width of the 95 % interval by Student's t; the half width of a single value is 0."""
     count = len(values)
     if count < 2:
         return Estimate(float(values[0]), 0.0)
@@ -77,7 +79,7 @@ def get_label(method: str) -> str:
 
 
 def list_rows(cells: Sequence[Cell], columns: Sequence[str] = COLUMNS) -> list[tuple[str, ...]]:
-    """A line a method, in the order in which methods come in the cells."""
+    """One row a method, in the order of the cells."""
     rows = []
     for method in dict.fromkeys(cell["method"] for cell in cells):
         figures = summarize([cell for cell in cells if cell["method"] == method])
@@ -92,7 +94,7 @@ def _format_figure(figures: Mapping[str, Estimate], key: str) -> str:
 
 
 def list_sections(cells: Sequence[Cell]) -> Iterable[tuple[str, list[Cell]]]:
-    """The groups' cells, then each concept's, with a title."""
+    """Titles and cells: each group, then each of its concepts."""
     known = subjects()
     for group, title in GROUPS.items():
         part = [cell for cell in cells if known[cell["concept"]].group == group]
@@ -104,7 +106,7 @@ def list_sections(cells: Sequence[Cell]) -> Iterable[tuple[str, list[Cell]]]:
 
 
 def print_tables(cells: Sequence[Cell], console: Console) -> None:
-    """All sections."""
+    """Prints all sections."""
     for title, part in list_sections(cells):
         table = Table("", *COLUMNS, title=title)
         for row in list_rows(part):
@@ -113,7 +115,7 @@ def print_tables(cells: Sequence[Cell], console: Console) -> None:
 
 
 def list_path_rows(cells: Sequence[Cell]) -> list[tuple[str, ...]]:
-    """The cells that were decoded both ways: a line a method and way."""
+    """One row a method and way of decoding, for cells that were decoded with the projector and without."""
     rows = []
     both = [cell for cell in cells if "plain" in cell["figures"]]
     for method in dict.fromkeys(cell["method"] for cell in both):
@@ -125,7 +127,7 @@ def list_path_rows(cells: Sequence[Cell]) -> list[tuple[str, ...]]:
 
 
 def list_prompt_rows(cells: Sequence[Cell], method: str) -> list[tuple[str, ...]]:
-    """The three shares of one method on each other prompt."""
+    """The three shares of one method for each other prompt."""
     part = [cell for cell in cells if cell["method"] == method and "by prompt" in cell["figures"]]
     rows = []
     for prompt in dict.fromkeys(prompt for cell in part for prompt in cell["figures"]["by prompt"]):
@@ -139,7 +141,7 @@ def list_prompt_rows(cells: Sequence[Cell], method: str) -> list[tuple[str, ...]
 
 
 def format_page(cells: Sequence[Cell], judges: Mapping[str, Mapping], base: str, arguments: Sequence[str]) -> str:
-    """The document."""
+    """The page docs/inversion-figures.md, without its hand-written paragraph."""
     seeds = sorted({cell["seed"] for cell in cells})
     counts = sorted({cell["settings"]["judging"]["count"] for cell in cells})
     parts = [
@@ -168,7 +170,7 @@ def _list_judge_rows(judges: Mapping[str, Mapping]) -> Iterable[tuple[str, ...]]
 
 
 def write_contact_sheet(folder: Path, subject: Subject, learned: MethodResult, seed: int) -> Path:
-    """One picture: an exemplar, the exemplars' content as generated, three others."""
+    """Writes one picture: an exemplar, a generated motion of its content, and three of other prompts."""
     requests = [subject.own, *(subject.others[i] for i in SHEET_OTHERS[subject.kind])]
     prompts = [request.prompt.format(learned.phrase) for request in requests]
     exemplar = load_motion(subject.exemplars(seed)[0])

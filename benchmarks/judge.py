@@ -1,24 +1,22 @@
-"""The judge: says in which style, and with which content, a person in a clip moves. Benchmarks only.
+"""The judge: it says in which style a person in a clip moves, and with which content. For benchmarks only.
 
-    python -m benchmarks.judge          # trains it if runs/judges.pt is absent; prints its accuracy on real
-    clips
+    python -m benchmarks.judge          # trains it if runs/judges.pt is absent; prints its accuracy on real clips
 
-It learns from clips that no word is ever learned from: the pack's Bandai clips of the train split, and two
-thirds of newstyle_eval and of compositional (a judge that never saw a pair of style and content misjudges it
-when it is real: .63 of compositional's contents). The last third of each of those cells (takes that follow
-each other are near-duplicates, so it is cut, not drawn), newstyle_exemplar and test are kept for its accuracy
-on real clips, which stands beside every figure. It reads root velocity and joint positions (slice 0:67 of the
-features) of clips that were warped in time, smoothed, shaken, cut and mirrored, so that a decoder's slight
-blur is not what it sees.
+It learns from clips that no concept is learned from: the pack's Bandai clips of the train split, and two thirds of
+newstyle_eval and of compositional. (A judge that never saw a pair of style and content misjudges real clips of that
+pair: it recognized .63 of compositional's contents.) The last third of each of those cells, newstyle_exemplar and test
+measure its accuracy on real clips, which stands beside every figure. The last third is cut off, not drawn, because
+consecutive takes are near-duplicates. The judge reads root velocity and joint positions (slice 0:67 of the features).
+Its training clips are warped in time, smoothed, shaken, cut and mirrored, so that a decoder's slight blur does not
+decide.
 
-Half of what it learns contents from are clips in procedural manners (`lead.motion.processing.style_augment`), which
-count for no style: without them it knew a content by the posture of those who acted it, and was right
-on .68 of varied test clips (with them .96; on plain ones .997 both ways). Still it took hands that
-were raised and held in a posture of none of its actors for waves. So three networks more learn
-contents alone, from clips whose posture and timing are changed further (`change_posture`, `warp_unevenly`); they
-err the other way, waves for raises, and contents are what all say together. The few-shot styles are
-left out: eleven clips each do not train a class, and three of them repeat a style that is here under
-another name.
+Half of the clips that teach contents have procedural styles (`lead.motion.processing.style_augment`), which do not
+count for the style. Without them the judge recognized a content by the posture of its actors: it was right on .68 of
+varied test clips (with them .96; on plain ones .997 both ways). It still took raised hands for waves when no actor had
+held that posture. So three more networks learn contents alone, from clips with further changes of posture and timing
+(`change_posture`, `warp_unevenly`). They err the other way and take waves for raises. The probabilities of all networks
+are averaged. The few-shot styles are left out: eleven clips do not train a class, and three of these styles repeat a
+trained style under another name.
 """
 
 import argparse
@@ -52,7 +50,7 @@ CONTENTS = (
     "walk-turn-right", "wave-both-hands", "wave-left-hand", "wave-right-hand",
 )  # fmt: skip
 CACHE = REPOSITORY / "runs" / "judges.pt"
-LONGEST = 400  # frames of a clip that goes unevenly
+LONGEST = 400  # frames of an unevenly warped clip
 FEATS = 67  # yaw velocity, root velocity, root height, 21 joints
 OTHER_SIDE = {"left": "right", "right": "left"}
 MIRRORED_CONTENT = [
@@ -62,7 +60,7 @@ MIRRORED_CONTENT = [
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge sees in each of some clips: indices into STYLES and CONTENTS."""
+    """The judge's answer for each clip: indices into STYLES and CONTENTS."""
 
     styles: np.ndarray
     contents: np.ndarray
@@ -82,7 +80,7 @@ class Verdict:
 
 
 class Network(nn.Module):
-    """One of the judge's: strided convolutions over time, mean and maximum over frames, and two heads."""
+    """One network of the judge: strided convolutions over time, mean and maximum over frames, and two heads."""
 
     mean: Tensor
     std: Tensor
@@ -115,11 +113,11 @@ class Network(nn.Module):
 class Judge(nn.Module):
     """Several networks trained from different seeds, their probabilities averaged.
 
-    On real clips they agree; on generated ones, which are like no actor's, one network's verdict is partly luck.
+    On real clips the networks agree. Generated clips resemble no actor; there one network's verdict is partly chance.
     """
 
     def __init__(self, networks: Sequence[Network], content_networks: Sequence[Network] = ()) -> None:
-        """`content_networks` know contents alone."""
+        """`content_networks` judge contents alone."""
         super().__init__()
         self.networks = nn.ModuleList(networks)
         self.content_networks = nn.ModuleList(content_networks)
@@ -134,7 +132,7 @@ class Judge(nn.Module):
     def probabilities(
         self, clips: Sequence[Float[np.ndarray, "frames feats"]], batch: int = 128
     ) -> tuple[Float[np.ndarray, "clips styles"], Float[np.ndarray, "clips contents"]]:
-        """Of STYLES and of CONTENTS, the mean over the networks."""
+        """Probabilities of STYLES and of CONTENTS: the mean over the networks."""
         styles, contents = [], []
         for start in range(0, len(clips), batch):
             padded = _pad([clip[:, :FEATS] for clip in clips[start : start + batch]])
@@ -168,7 +166,7 @@ def select_known(rows: Sequence[Row]) -> list[Row]:
 
 
 def split_rows(split: str) -> tuple[list[Row], list[Row]]:
-    """A split in two: what the judge learns from, and each cell's last third, which it never sees."""
+    """Splits a split's clips: those that the judge learns from, and each cell's last third, unseen by it."""
     cells: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in sorted(select_known(pack_rows(split)), key=lambda row: row["id"]):
         cells[row["style"], row["content"]].append(row)
@@ -178,7 +176,7 @@ def split_rows(split: str) -> tuple[list[Row], list[Row]]:
 
 
 def real_clips() -> dict[str, list[Row]]:
-    """Clips that the judge never sees, by the name under which its accuracy on them is reported."""
+    """Real clips that the judge does not learn from, by the name of the set in reports."""
     return {
         "test": select_known(pack_rows("test", source="bandai")),
         "newstyle_eval, last third": split_rows("newstyle_eval")[1],
@@ -214,7 +212,7 @@ def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Floa
 
 
 def warp_unevenly(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Float[np.ndarray, "frames2 67"]:
-    """A copy that goes slower and faster by turns and in half of the cases hardly moves for a while."""
+    """A copy whose speed varies; half of the copies also pause for a while."""
     knots = np.exp(rng.normal(size=len(x) // 12 + 2) * rng.uniform(0.0, 0.5))
     speed = interpolate(knots[:, None], np.linspace(0.0, len(knots) - 1.001, len(x)))[:, 0]
     pause, remaining = rng.integers(len(x)), rng.integers(6, 45) * (rng.random() < 0.5)
@@ -236,7 +234,7 @@ def change_posture(
     content: np.ndarray,
     rng: np.random.Generator,
 ) -> Float[np.ndarray, "frames 67"]:
-    """A copy moved by what two clips of one content, whichever, differ in their mean postures."""
+    """A copy shifted by the difference of the mean postures of two clips of one random content."""
     one, other = rng.choice(np.flatnonzero(content == rng.integers(len(CONTENTS))), 2)
     out = x.copy()
     out[:, 3:] += (means[one] - means[other]) * rng.uniform(0.0, 1.3)
@@ -251,7 +249,7 @@ def interpolate(x: Float[np.ndarray, "frames n"], at: Float[np.ndarray, " times"
 
 
 def mirror(x: Float[np.ndarray, "frames 67"]) -> Float[np.ndarray, "frames 67"]:
-    """The clip as seen in a mirror: left is right, and x and turns change sign."""
+    """The mirrored clip: left and right are exchanged, x and turns change sign."""
     out = x.copy()
     out[:, :2] *= -1
     joints = x[:, 4:].reshape(len(x), 21, 3)[:, np.array(MIRROR[1:]) - 1]
@@ -260,13 +258,13 @@ def mirror(x: Float[np.ndarray, "frames 67"]) -> Float[np.ndarray, "frames 67"]:
 
 
 def vary_features(rows: Sequence[Row], rng: np.random.Generator) -> list[Float[np.ndarray, "frames 67"]]:
-    """The clips in random procedural manners: other posture and tempo, the same content."""
+    """The clips in random procedural styles: other posture and tempo, the same content."""
     varied = [apply_style(read_joints(row["id"]), draw_style(rng), seed=int(rng.integers(1 << 31))) for row in rows]
     return [joints_to_features(joints)[:, :FEATS] for joints in varied]
 
 
 def train_judge(networks: int = 5, content_networks: int = 3, steps: int = 700) -> Judge:
-    """Trains on the train split's Bandai clips and the first parts of the `split_rows` splits."""
+    """Trains on the train split's Bandai clips and the first parts of `split_rows`."""
     rng = np.random.default_rng(0)
     rows = (
         select_known(pack_rows("train", source="bandai"))
@@ -295,9 +293,9 @@ def train_network(
     batch: int = 96,
     lr: float = 1e-3,
 ) -> Network:
-    """One network; cells count evenly, half of a batch are varied clips, which count for content alone.
+    """Trains one network. Cells have equal weights. Half of a batch are varied clips, which teach content alone.
 
-    With `contents_alone` nothing counts for a style, and seven in ten clips are reposed, seven in ten go unevenly.
+    With `contents_alone` no clip teaches a style; 70 % of the clips change posture, and 70 % are warped unevenly.
     """
     torch.manual_seed(seed)
     rng, half = np.random.default_rng(seed), batch // 2
@@ -331,7 +329,7 @@ def train_network(
 
 
 def load_judge(path: Path = CACHE) -> Judge:
-    """The judge from its cache; it is trained and written there first where that is absent (minutes)."""
+    """Loads the judge from its cache. If the cache is absent, trains the judge first (minutes)."""
     if not path.is_file():
         judge = train_judge()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -348,7 +346,7 @@ def _restore_network(state: dict[str, Tensor]) -> Network:
 
 
 def accuracy(judge: Judge, rows: Sequence[Row], clips: Sequence[np.ndarray] | None = None) -> tuple[float, float]:
-    """How often the judge names these rows' style and content; of `clips` made from them where given."""
+    """How often the judge recognizes the rows' style and content, in the rows' clips or in `clips` made from them."""
     verdict = judge.judge(clip_features(rows) if clips is None else clips)
     style = np.array([STYLES.index(row["style"]) for row in rows])
     content = np.array([CONTENTS.index(row["content"]) for row in rows])
@@ -356,7 +354,7 @@ def accuracy(judge: Judge, rows: Sequence[Row], clips: Sequence[np.ndarray] | No
 
 
 def real_accuracy(judge: Judge) -> dict[str, dict[str, float]]:
-    """The judge's accuracy on real clips that it never saw, as they are and (content alone) in procedural manners."""
+    """The judge's accuracy on unseen real clips, plain and (content alone) in procedural styles."""
     result = {}
     for name, rows in real_clips().items():
         style, content = accuracy(judge, rows)
@@ -366,7 +364,7 @@ def real_accuracy(judge: Judge) -> dict[str, dict[str, float]]:
 
 
 def accuracy_table(figures: dict[str, dict[str, float]]) -> Table:
-    """`real_accuracy` to look at."""
+    """`real_accuracy` as a table."""
     shares = ("style", "content", "content, varied")
     table = Table("real clips that the judge never saw", "clips", *shares, title="Judge")
     for name, row in figures.items():

@@ -1,9 +1,10 @@
 """A second judge of the trained and the new styles: a linear discriminant, beside `benchmarks.judge`'s networks.
 
-On real clips both are right nearly always; on generated ones, which are like no actor's, they differ: a network may go
-by details that an actor happened to have with a content, a discriminant sees what all contents of a style share (it
-divides out what varies within one).  A style that only one of them sees is not certain; figures stand side by side.
-It learns from the same clips as the networks, in half a minute, and is not kept.
+Both are nearly always right on real clips. Generated clips resemble no actor, and there the judges differ. A network
+may rely on details that an actor happened to have with a content. A discriminant finds what all contents of a style
+share, because it divides out what varies within a style. A style that only one of them recognizes is not certain, so
+both figures are reported. It learns from the same clips as the networks. Training takes half a minute; it is not
+cached.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ COPIES = 2
 
 @dataclass(frozen=True, eq=False)
 class LinearJudge:
-    """Names styles."""
+    """Recognizes styles by a linear discriminant."""
 
     style: Discriminant
 
@@ -43,7 +44,7 @@ def train_linear_judge(seed: int = 0) -> LinearJudge:
 
 
 def real_accuracy(judge: LinearJudge) -> dict[str, dict[str, float]]:
-    """Its accuracy on real clips that it never saw."""
+    """Its accuracy on real clips that it did not learn from."""
     result = {}
     for name, rows in real_clips().items():
         right = judge.classify(clip_features(rows)) == [row["style"] for row in rows]

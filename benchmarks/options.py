@@ -1,10 +1,11 @@
-"""What the denoiser's options are worth: each changed alone, all trained with the same small budget.
+"""What the denoiser's options are worth: each option is changed alone, and all train with the same small budget.
 
     python -m benchmarks.options [--run runs/base] [--steps 800] [--seeds 0] [--output runs/options]
 
-VAE, text tower and captions come from a run folder and stay as they are; motion is decoded without the projector. FID,
-R@3 and the judge's content and style on test, and the judge's on compositional, at guidance 1.5. With so few steps no
-row is as good as a finished base: read differences. What is trained stays in the output folder and is not done again.
+VAE, text tower and captions come from a run folder and do not change. Motion is decoded without the projector. Figures:
+FID, R@3 and the judge's content and style on test, and the judge's on compositional, at guidance 1.5. After so few
+steps no row is as good as a finished base: compare differences. The output folder keeps trained rows, and a rerun skips
+them.
 """
 
 import argparse
@@ -41,7 +42,7 @@ COLUMNS = ("FID", "R@3", "content", "style", "comp. content", "comp. style")
 
 @dataclass(frozen=True)
 class Option:
-    """What a row changes."""
+    """The changes of a row."""
 
     label: str
     diffusion: Mapping[str, Any] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class Rectified(TextTower):
 
 
 def train_option(option: Option, seed: int, steps: int, run: Path, data: Path, folder: Path, latents: Latents) -> Lead:
-    """The run's base with a denoiser trained as the option says."""
+    """The run's base with a denoiser that is trained with the option."""
     base = assemble(data, run, "options", "")
     diffusion = replace(DiffusionConfig(), **option.diffusion)
     sources = latents.sources if option.variations else latents.sources[:1]
@@ -85,7 +86,7 @@ def train_option(option: Option, seed: int, steps: int, run: Path, data: Path, f
 
 @torch.no_grad()
 def measure_base(base: Lead, data: Path, evaluator: Evaluator, judge: Judge) -> dict[str, float]:
-    """The row's figures, one replication."""
+    """A row's figures in one replication."""
     found: dict[str, float] = {}
     for split, prefix in (("test", ""), ("compositional", "comp. ")):
         clips, rows = load_captioned_clips(data, split), {row["id"]: row for row in pack_rows(split)}

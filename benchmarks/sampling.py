@@ -2,10 +2,10 @@
 
     python -m benchmarks.sampling [--base PATH] [--replications 2] [--output runs/sampling.json]
 
-First the steps, for each sampler at the base's own guidance; then the guidance, at the cheapest steps that are within
-2 % of the best. "Within 2 %": FID at most 1.02 times the least of that table, R@3 at least .98 times the most. The
-choice is generated on val, so that test stays what it is. All points share captions, lengths and noise; seconds are of
-sampling alone (no decoding), per 100 motions, on this machine, one thread.
+First the steps vary, for each sampler at the base's own guidance. Then the guidance varies, at the cheapest steps that
+are within 2 % of the best: FID at most 1.02 times the smallest of that table, R@3 at least .98 times the largest. The
+choice is made on val, so that test stays unused. All points share captions, lengths and noise. Seconds are of sampling
+alone (no decoding), per 100 motions, on this machine, one thread.
 """
 
 import argparse
@@ -42,7 +42,7 @@ Point = dict[str, Any]
 
 
 class Bench:
-    """The split's real motion, and what is asked of every point."""
+    """The split's real motion, and the measurement of one point."""
 
     def __init__(self, base: Lead, data: Path, split: str, replications: int) -> None:
         self.base, self.evaluator = base, Evaluator.load()
@@ -83,14 +83,14 @@ class Bench:
 
 
 def find_cheapest(points: Sequence[Point]) -> Point:
-    """The point of least seconds among those within SLACK of the best FID and of the best R@3."""
+    """The fastest point within SLACK of the best FID and of the best R@3."""
     least, most = min(p["fid"]["mean"] for p in points), max(p["r3"]["mean"] for p in points)
     good = [p for p in points if p["fid"]["mean"] <= (1 + SLACK) * least and p["r3"]["mean"] >= (1 - SLACK) * most]
     return min(good or sorted(points, key=lambda p: p["fid"]["mean"])[:1], key=lambda p: p["seconds"]["mean"])
 
 
 def make_table(points: Sequence[Point], title: str, chosen: Point) -> Table:
-    """The points to look at, the chosen one marked."""
+    """A table of the points, with the chosen one marked."""
     table = Table("sampler", "steps", "guidance", "FID", "R@3", "skate", "s / 100 motions", "", title=title)
     for p in points:
         figures = [f"{p[key]['mean']:.3f} ±{p[key]['interval']:.3f}" for key in ("fid", "r3", "skate")]
@@ -130,7 +130,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 
 def _read(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
-    """An earlier run's figures where they are of the same base and split, else none."""
+    """An earlier run's figures if they are of the same base and split, else empty ones."""
     known = json.loads(path.read_text()) if path.is_file() else {}
     same = all(known.get(key) == value for key, value in identity.items())
     return known if same else {**identity, "points": {}}
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark and writes its figures as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sampling", description="Steps, guidance and sampler.")
     parser.add_argument("--base", type=Path, help="a checkpoint (default: the embedded base)")
-    parser.add_argument("--data", type=Path, default=DATA, help="the prepared pack; generated here where absent")
+    parser.add_argument("--data", type=Path, default=DATA, help="the prepared pack; it is prepared there if absent")
     parser.add_argument("--split", default="val", help="where to choose (default: val)")
     parser.add_argument("--replications", type=int, default=2)
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "sampling.json")

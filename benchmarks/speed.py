@@ -2,13 +2,13 @@
 
     python -m benchmarks.speed [--rounds 5] [--threads 1 2] [--only PART ...] [--output runs/speed.json]
 
-The baseline of generation is the same weights in networks without `lead.kernels.optimize`: eager PyTorch, module by
-module, guidance as a doubled batch, at the same sampler, steps and noise.  Both run in turn, so that other work on the
-machine slows both.  The output says which kernels were measured: the extension's, or oneDNN's if it was not built.
-Generation is measured with each number of threads, everything else with the last.
-"mld" is preset `mld` with weights shown_table at random, from text features to motion features; "default" is the embedded
-base, from the prompt to motions as `generate` gives them.  The figures of a command (seconds to the end, peak memory)
-are those of a fresh process.  A spread is from the least to the greatest of the rounds.
+The baseline of generation has the same weights in networks without `lead.kernels.optimize`: eager PyTorch, module by
+module, guidance as a doubled batch, at the same sampler, steps and noise. Both run in turn, so that other work on the
+machine slows both. The output names the kernels that were measured: the extension's, or oneDNN's if the extension was
+not built. Generation is measured with each number of threads, everything else with the last. "mld" is preset `mld` with
+random weights, from text features to motion features. "default" is the embedded base, from the prompt to motions as
+`generate` gives them. The figures of a command (seconds to the end, peak memory) are those of a fresh process. A spread
+is from the least to the greatest of the rounds.
 """
 
 import argparse
@@ -47,9 +47,9 @@ from lead.networks.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, Mld
 
 Row = dict[str, Any]
 PAUSE = 0.02
-"""Seconds."""
+"""Seconds before each measurement."""
 FRAMES = 80
-"""Of what preset `mld` generates: 4 s."""
+"""Frames that preset `mld` generates: 4 s."""
 SETTINGS: tuple[tuple[Sampler, int], ...] = (("ddim", 3), ("ddim", 5), ("ddim", 10), ("dpm++", 5), ("ddim", 50))
 CLIPS = "elderly-walk"
 COMMANDS = {
@@ -75,7 +75,7 @@ COMMANDS = {
         for quality in EFFORTS
     },
 }  # fmt: skip
-"""Of `lead-invert`, each with a small job of its kind: five clips, one motion, one word."""
+"""Commands of `lead-invert`, each with a small job: five clips, one motion, one concept."""
 
 
 WATCH = """
@@ -86,7 +86,7 @@ print()
 print(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status) & 255)
 """
-"""A small process between: a child's peak memory counts what its parent held when it was made."""
+"""A small process in between, because a child's peak memory includes its parent's memory at the start."""
 
 
 def summarize(seconds: Sequence[float]) -> Row:
@@ -107,7 +107,7 @@ def time_work_and_cpu(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def measure_machine(rounds: int) -> list[Row]:
-    """Arithmetic and memory of the machine: matrices of 1024 x 1024 in both precisions, a copy of 128 MB."""
+    """Speed of the machine's arithmetic and memory: matrices of 1024 x 1024 in both precisions, a copy of 128 MB."""
     rows: list[Row] = []
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         a = torch.randn(1024, 1024).to(dtype)
@@ -119,9 +119,9 @@ def measure_machine(rounds: int) -> list[Row]:
 
 
 def compare(what: str, baseline: Callable[[], torch.Tensor], ours: Callable[[], torch.Tensor], rounds: int) -> Row:
-    """Both in turn, with a pause before each, in which threads that the other left waiting busily fall asleep.
+    """Measures both in turn. In the pause before each, busily waiting threads of the other fall asleep.
 
-    `difference` is the largest between their outputs.  CPU seconds are those of all threads, waiting ones included.
+    `difference` is the largest difference of their outputs. CPU seconds include all threads, also waiting ones.
     """
     difference = float((baseline() - ours()).abs().max())
     pairs = [(time_work_and_cpu(baseline), time_work_and_cpu(ours)) for _ in range(rounds)]
@@ -181,7 +181,7 @@ def measure_default(rounds: int) -> list[Row]:
 
 
 def measure_inversion(rounds: int) -> list[Row]:
-    """`learn` by phase, in a process that has loaded everything: five clips of an elderly walk."""
+    """`learn` by phase, in a process with everything loaded: five clips of an elderly walk."""
     base, paths = Lead.load(), list_exemplars()
     clips = [Motion.read(path) for path in paths]
     encoded = encode_clips(base, clips)
@@ -297,7 +297,7 @@ GENERATION = ("mld", "default")
 
 
 def make_table(name: str, rows: Sequence[Row]) -> Table:
-    """A part's rows for people."""
+    """A part's rows as a table."""
 
     def format_spread(figures: Row) -> str:
         return f"{figures['median']:.3g} ({figures['least']:.3g} to {figures['greatest']:.3g})"
@@ -316,7 +316,7 @@ def make_table(name: str, rows: Sequence[Row]) -> Table:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures the parts asked for, prints them, and writes them as JSON."""
+    """Measures the requested parts, prints them, and writes them as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description="How fast everything is.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))

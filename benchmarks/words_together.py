@@ -1,16 +1,20 @@
-"""What strengths do, what two learned words do in one prompt, and what blends and opposites of words are like.
+"""What strengths do, what two concepts do in one prompt, and what blends and opposites of concepts look like.
 
     python -m benchmarks.words_together [--parts sweeps pairs blends] [--seeds 0 1 2] [--count 36]
 
-Words are those that `benchmarks.inversion` has learned by its recipe, one a seed; strengths of one style go from 0 to
-1.25, on the walks that it was learned from and on the nine other contents, with the same noise at every strength.  Then
-every style with every new action in one prompt, `a person does <action> in <style> style`, beside each of them alone.
-Style is what the networks (mean probability, and how often it is the likeliest) and the linear judge say.  Neither
-learned what these styles look like in the new actions, one of which (sneaking) is stooped by itself.  So there is also
-`carried`, which requests no judge: what the style adds to the action's posture, along what it adds to a walk's, as a share
-of the latter (the posture of `inversion.similarity`; 1: as much as in a walk).  Last the walks of blends of two styles,
-and of each one's opposite, and how fast they are (m/s).  Intervals are of 95 %, over motions: for means
-from their deviation, for shares Wilson's.  Written to `runs/words_together.json`.
+The concepts are those that `benchmarks.inversion` learned by its recipe, one a seed.
+
+1. Strengths of one style go from 0 to 1.25, on the walks that it was learned from and on the nine other contents, with
+   the same noise at every strength.
+2. Every style with every new action in one prompt, `a person does <action> in <style> style`, beside each of them
+   alone.
+3. Walks with blends of two styles, and with the opposite of each style, and their speed (m/s).
+
+The networks (mean probability, and how often the style is the likeliest) and the linear judge recognize styles. Neither
+of them learned how these styles look in the new actions, and one of these (sneaking) is itself stooped. So `carried`
+needs no judge: it is what the style adds to the action's posture, projected onto what it adds to a walk's posture, as a
+share of the latter (the posture of `inversion.similarity`; 1: as much as in a walk). Intervals are of 95 %, over
+motions: normal for means, Wilson's for shares. The figures go to `runs/words_together.json`.
 """
 
 import argparse
@@ -47,17 +51,17 @@ Interval = tuple[float, float, float]
 
 
 def load_concept(folder: Path, name: str, seed: int) -> Concept:
-    """The recipe's concept of a seed; of the newest base where there are several."""
+    """The recipe's concept of a seed; that of the newest base if there are several."""
     found = sorted(folder.glob(f"*/{name}/recipe-{seed}.safetensors"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise LeadError(f"{folder} has no word {name}, seed {seed}: run benchmarks.inversion --concepts {name} first.")
+        raise LeadError(f"{folder} has no concept {name}, seed {seed}: run benchmarks.inversion --concepts {name} first.")
     return Concept.load(found[-1])
 
 
 def measure_strengths(
     base: Lead, judges: Judges, folder: Path, subject: Subject, seeds: Sequence[int], count: int
 ) -> list[dict]:
-    """For each strength the figures on the style's own content and on the others."""
+    """The figures on the style's own content and on the others, for each strength."""
     requests = {"walks": [subject.own] * count, "others": [a for a in subject.others for _ in range(count // 9)]}
     rows = []
     for strength in STRENGTHS:
@@ -78,7 +82,7 @@ def measure_strengths(
 def _measure(
     base: Lead, judges: Judges, subject: Subject, concept: Concept, phrase: str, requests: Sequence[Request], seed: int
 ) -> dict[str, Float[np.ndarray, " motions"]]:
-    """For each motion: the style's probability, whether each judge sees it, and whether the content is there."""
+    """For each motion: the style's probability, whether each judge recognizes it, and whether the content is right."""
     words = {subject.token: concept.words[concept.token]}
     prompts, seconds = (
         [request.prompt.format(phrase) for request in requests],
@@ -99,7 +103,7 @@ def _measure(
 def measure_pairs(
     base: Lead, judges: Judges, folder: Path, action: Subject, style: Subject, seeds: Sequence[int], count: int
 ) -> list[dict]:
-    """A new action and a style in one prompt: how often each is seen, and both."""
+    """A new action and a style in one prompt: how often each is recognized, and both."""
     scale = Evaluator.load().std.numpy()
     made: dict[tuple[float, float], list[dict[str, np.ndarray]]] = {strengths: [] for strengths in TOGETHER}
     for seed in seeds:
@@ -154,7 +158,7 @@ def measure_blends(
 
 
 def _measure_speed(motion: Motion) -> float:
-    """From the first place to the last, m/s."""
+    """The speed in m/s: the distance from the first place to the last, by the motion's length."""
     return float(np.linalg.norm(motion.joints[-1, 0, [0, 2]] - motion.joints[0, 0, [0, 2]])) / motion.seconds
 
 
@@ -179,7 +183,7 @@ def _recognize_contents(judges: Judges, clips: Sequence[np.ndarray]) -> np.ndarr
 
 
 def interval(values: Float[np.ndarray, " n"], share: bool) -> Interval:
-    """The mean with its interval; a share's is Wilson's."""
+    """The mean with its interval; for a share, Wilson's."""
     n, mean, z = len(values), float(values.mean()), 1.96
     if not share:
         half = z * float(values.std(ddof=1)) / n**0.5
@@ -190,7 +194,7 @@ def interval(values: Float[np.ndarray, " n"], share: bool) -> Interval:
 
 
 def format_markdown(result: dict[str, Any]) -> str:
-    """Both tables, as they stand in docs/prompt-figures.md."""
+    """The tables of docs/prompt-figures.md."""
     columns_shown = ("p_style", "linear", "content")
     lines = ["| | walks: probability | seen | content | others: probability | seen | content |", "| --- " * 7 + "|"]
     for style, rows in result.get("sweeps", {}).items():
@@ -218,9 +222,9 @@ def _format_cell(found: Interval) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the parts and prints their tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.words_together", description=main.__doc__)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="others are left as they are")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run; the output keeps the others")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--count", type=int, default=36, help="motions of each prompt and word")
+    parser.add_argument("--count", type=int, default=36, help="motions of each prompt and concept")
     parser.add_argument("--words", type=Path, default=REPOSITORY / "runs" / "inversion")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "words_together.json")
     options = parser.parse_args(arguments)
