@@ -54,7 +54,7 @@ def load_concept(folder: Path, name: str, seed: int) -> Concept:
     """The recipe's concept of a seed; that of the newest base if there are several."""
     found = sorted(folder.glob(f"*/{name}/recipe-{seed}.safetensors"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise LeadError(f"{folder} has no concept {name}, seed {seed}: run benchmarks.inversion --concepts {name} first.")
+        raise LeadError(f"{folder} has no {name}, seed {seed}: run benchmarks.inversion --concepts {name} first.")
     return Concept.load(found[-1])
 
 
@@ -222,7 +222,7 @@ def _format_cell(found: Interval) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the parts and prints their tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.words_together", description=main.__doc__)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run; the output keeps the others")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run; others are kept")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--count", type=int, default=36, help="motions of each prompt and concept")
     parser.add_argument("--words", type=Path, default=REPOSITORY / "runs" / "inversion")
