@@ -52,7 +52,7 @@ def test_each_folder_is_a_word_and_one_that_fails_stops_no_other(run: Run, style
     (styles / "broken").rmdir()
     again = run("learn", styles, *QUICK, "--output", "words")
     assert again.exit_code == 0, again.output
-    assert "Words that were there before were not learned again" in again.stdout
+    assert "Words that existed before were not learned again" in again.stdout
 
 
 def test_ranks_share_the_folders(run: Run, styles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
