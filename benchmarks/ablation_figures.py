@@ -1,8 +1,8 @@
-"""What is measured of one row of the ablations: motion decoded from shared latents, and what its projector loses.
+"""Measures one row of the ablations: the motion decoded from shared latents, and what the projector loses.
 
-A setting is a split of the data set with a way of sampling. Its latents are sampled once and decoded by every
-row, so two rows of one figure differ in nothing but the row. A figure is a list of values that pair up between
-rows: one a replication for what is generated, one a clip for what is kept of recorded clips.
+A setting is a split of the data set with a way of sampling. Its latents are sampled once, and every row decodes them.
+So two rows of one setting differ only in the row. A figure is a list of values that pair up between rows: one value a
+replication for generated motion, one value a clip for recorded clips.
 """
 
 import os
@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
-from benchmarks.judge import CONTENTS, STYLES, Judge, judged, parted
+from benchmarks.judge import CONTENTS, STYLES, Judge, select_known, split_rows
 from benchmarks.pack import Row, has_pack, pack_rows
 from lead import Lead, Motion
 from lead.data.dataset import Clip
@@ -27,7 +27,7 @@ from lead.eval.protocol import load_captioned_clips
 Figures = dict[str, dict[str, list[float]]]
 """Setting -> figure -> values that pair up between rows."""
 Report = Callable[[int], None]
-"""Told how many motions were sampled or decoded."""
+"""Called with the number of motions that were sampled or decoded."""
 
 MULTIMODAL = (20, 10)  # texts, and samples of each
 BATCH = 64
@@ -53,7 +53,7 @@ SETTINGS = {
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A split's recorded clips as they are judged; those of like length stand together."""
+    """A split's recorded clips as the judges read them, sorted by length."""
 
     clips: list[Clip]
     lengths: Int[Tensor, "clips"]
@@ -67,13 +67,13 @@ class Split:
         return cls(clips, torch.tensor([len(clip.features) - 1 for clip in clips]), real)
 
     def captions(self, replication: int, rows: Sequence[int] | None = None) -> list[str]:
-        """One of each clip's captions, drawn anew in each replication."""
+        """One caption of each clip; each replication draws its own."""
         rng = np.random.default_rng((1, replication))
         drawn = [clip.captions[rng.integers(len(clip.captions))] for clip in self.clips]
         return drawn if rows is None else [drawn[row] for row in rows]
 
-    def repeated(self) -> list[int]:
-        """The clips of MModality, each as often as it is generated."""
+    def repeat_rows(self) -> list[int]:
+        """The rows of MModality's clips; each row repeats as often as motion is generated for it."""
         texts, samples = MULTIMODAL
         some = np.random.default_rng(2).permutation(len(self.clips))[:texts]
         return np.repeat(np.sort(some), samples).tolist()
@@ -82,20 +82,21 @@ class Split:
 def shared_latents(
     base: Lead, split: Split, setting: Setting, replications: int, path: Path, report: Report
 ) -> list[Float[Tensor, "motions latents d_latent"]]:
-    """Latents of a setting: one a clip in each replication and, last, MModality's; kept in a file for other rows.
+    """Latents of a setting: one tensor a replication, then MModality's. A file keeps them for the other rows.
 
-    The file tells the base's parts by their fingerprints; another base's is made anew.
+    The file holds the fingerprints of the base's parts. A file of another base is replaced.
     """
     made_by = [base.fingerprints[part] for part in ("text", "vae", "denoiser")]
     if path.is_file():
-        kept = torch.load(path, weights_only=True)
-        if kept["made_by"] == made_by and len(kept["latents"]) > replications:
-            return kept["latents"][:replications] + kept["latents"][-1:]
+        stored = torch.load(path, weights_only=True)
+        if stored["made_by"] == made_by and len(stored["latents"]) > replications:
+            return stored["latents"][:replications] + stored["latents"][-1:]
     latents = [
-        sampled(base, split.captions(number), split.lengths, setting, number, report) for number in range(replications)
+        sample_latents(base, split.captions(number), split.lengths, setting, number, report)
+        for number in range(replications)
     ]
-    rows = split.repeated()
-    latents.append(sampled(base, split.captions(0, rows), split.lengths[rows], setting, 1_000_000, report))
+    rows = split.repeat_rows()
+    latents.append(sample_latents(base, split.captions(0, rows), split.lengths[rows], setting, 1_000_000, report))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     torch.save({"made_by": made_by, "latents": latents}, partial)
@@ -104,7 +105,7 @@ def shared_latents(
 
 
 @torch.no_grad()
-def sampled(
+def sample_latents(
     base: Lead, captions: Sequence[str], lengths: Tensor, setting: Setting, seed: int, report: Report
 ) -> Float[Tensor, "motions latents d_latent"]:
     noise = torch.Generator().manual_seed(seed)
@@ -121,19 +122,19 @@ def sampled(
 
 
 @torch.no_grad()
-def decoded(base: Lead, z: Tensor, lengths: Tensor, realign: bool, report: Report) -> list[Motion]:
-    """Motions of any number of latents as `Lead.generate` makes them, plainly or through the projector."""
+def decode_motions(base: Lead, z: Tensor, lengths: Tensor, realign: bool, report: Report) -> list[Motion]:
+    """Decodes latents as `Lead.generate` does, with the projector or without it."""
     motions: list[Motion] = []
     for start in range(0, len(z), BATCH):
         part = slice(start, start + BATCH)
         own = z[part, : int(base.vae.latent_lengths(lengths[part]).max())]
-        kept = base.projector.realign(own, lengths[part]) if realign else own
-        motions += base.decode(kept, lengths[part], clean_feet=True)
+        given = base.projector.realign(own, lengths[part]) if realign else own
+        motions += base.decode(given, lengths[part], clean_feet=True)
         report(len(own))
     return motions
 
 
-def generated_figures(
+def measure_generation(
     base: Lead,
     realign: bool,
     split: Split,
@@ -142,15 +143,15 @@ def generated_figures(
     judge: Judge | None,
     report: Report,
 ) -> dict[str, list[float]]:
-    """FID and its like, and what the judge sees, a value a replication."""
+    """FID, the other metrics and the judge's rates; one value a replication."""
     *replications, many = latents
-    rows = split.repeated()
-    motions = decoded(base, many, split.lengths[rows], realign, report)
+    rows = split.repeat_rows()
+    motions = decode_motions(base, many, split.lengths[rows], realign, report)
     by_text = evaluator.embed_motions([motion.features() for motion in motions])
     by_text = by_text.reshape(len(set(rows)), -1, by_text.shape[-1])
     values: dict[str, list[float]] = {}
     for number, z in enumerate(replications):
-        features = [motion.features() for motion in decoded(base, z, split.lengths, realign, report)]
+        features = [motion.features() for motion in decode_motions(base, z, split.lengths, realign, report)]
         embeddings, text = evaluator.embed_motions(features), evaluator.embed_texts(split.captions(number))
         rng = np.random.default_rng((3, number))
         r1, _, r3 = metrics.r_precision(text, embeddings, rng)
@@ -161,14 +162,14 @@ def generated_figures(
             "mm_dist": metrics.mm_dist(text, embeddings),
             "diversity": metrics.diversity(embeddings, rng),
             "multimodality": metrics.multimodality(by_text, rng),
-        } | judged_figures(judge, split.clips, features)
+        } | measure_recognition(judge, split.clips, features)
         for key, value in figures.items():
             values.setdefault(key, []).append(value)
     return values
 
 
-def judged_figures(judge: Judge | None, clips: Sequence[Clip], features: Sequence[np.ndarray]) -> dict[str, float]:
-    """How often the judge sees the content and the style of the clip that a motion was made for."""
+def measure_recognition(judge: Judge | None, clips: Sequence[Clip], features: Sequence[np.ndarray]) -> dict[str, float]:
+    """The share of motions in which the judge recognizes the content, and the style, of the clip they were made for."""
     labels = _labels() if judge else {}
     known = [row for row, clip in enumerate(clips) if clip.id in labels]
     if judge is None or not known:
@@ -182,12 +183,12 @@ def judged_figures(judge: Judge | None, clips: Sequence[Clip], features: Sequenc
 
 
 def _labels() -> dict[str, Row]:
-    return {row["id"]: row for row in judged(pack_rows())} if has_pack() else {}
+    return {row["id"]: row for row in select_known(pack_rows())} if has_pack() else {}
 
 
 @torch.no_grad()
-def kept_figures(base: Lead, realign: bool, split: str, clips: Sequence[Clip], judge: Judge | None) -> dict:
-    """What is left of recorded clips, a value a clip: joint errors in cm, style, and nearness to the caption."""
+def measure_reconstruction(base: Lead, realign: bool, split: str, clips: Sequence[Clip], judge: Judge | None) -> dict:
+    """What decoding keeps of recorded clips, one value a clip: joint errors in cm, style, similarity to the caption."""
     values: dict[str, list[float]] = {key: [] for key in ("error", "local_error", "root_error")}
     features, latents = [], []
     for start in range(0, len(clips), BATCH):
@@ -196,22 +197,22 @@ def kept_figures(base: Lead, realign: bool, split: str, clips: Sequence[Clip], j
         latents.append((z, lengths))
         motions = base.decode(base.projector.realign(z, lengths) if realign else z, lengths)
         for motion, original in zip(motions, recorded, strict=True):
-            a, b = motion.joints, Motion.from_features(original.features()).joints  # as a decoder places it
+            a, b = motion.joints, Motion.from_features(original.features()).joints  # placed as a decoder places it
             features.append(motion.features())
             values["error"].append(100 * metrics.mean_joint_error(a, b))
             values["local_error"].append(100 * metrics.mean_joint_error(a, b, local=True))
             values["root_error"].append(100 * metrics.mean_joint_error(a[:, :1], b[:, :1]))
     if split == "newstyle_eval":
-        return values | recognition(judge, clips, features)
-    return values | (realigned_figures(base, clips, latents) if realign else {})
+        return values | recognize_styles(judge, clips, features)
+    return values | (measure_realignment(base, clips, latents) if realign else {})
 
 
-def realigned_figures(
+def measure_realignment(
     base: Lead, clips: Sequence[Clip], latents: Sequence[tuple[Tensor, Tensor]]
 ) -> dict[str, list[float]]:
-    """What the projector makes of latents: squared error (a value a clip), nearness to the clip's first caption.
+    """The projector's squared error (one value a clip) and its cosine to the clip's first caption.
 
-    Retrieval is R-precision by cosine in the realigned space, in ten draws of groups.
+    Retrieval is R-precision by cosine in the realigned space, over ten draws of groups.
     """
     text = base.encode_text([clip.captions[0] for clip in clips])
     pooled, lost = [], []
@@ -230,11 +231,13 @@ def realigned_figures(
     }
 
 
-def recognition(judge: Judge | None, clips: Sequence[Clip], features: Sequence[np.ndarray]) -> dict[str, list[float]]:
-    """For each clip of a never-trained style that the judge never saw: whether it sees that style."""
+def recognize_styles(
+    judge: Judge | None, clips: Sequence[Clip], features: Sequence[np.ndarray]
+) -> dict[str, list[float]]:
+    """For each clip of an untrained style that the judge did not learn from: whether the judge recognizes it."""
     if judge is None:
         return {}
-    styles = {row["id"]: STYLES.index(row["style"]) for row in parted("newstyle_eval")[1]}
+    styles = {row["id"]: STYLES.index(row["style"]) for row in split_rows("newstyle_eval")[1]}
     known = [row for row, clip in enumerate(clips) if clip.id in styles]
     verdict = judge.judge([features[row] for row in known])
     right = verdict.styles == [styles[clips[row].id] for row in known]

@@ -1,9 +1,9 @@
-"""The ablations' tables and what follows from them, made from the figures alone.
+"""The ablations' tables, and the differences that count. Computed from the figures alone.
 
-Seeds of training decode the same latents, so a value is first averaged over seeds, and the 95 % interval is over
-replications (or clips). Every row is compared with the default one value by value: same latents, same captions,
-same groups. A difference counts where, for every seed by itself, the interval of the paired differences leaves
-out zero, on the same side.
+Every seed of training decodes the same latents. So a value is first averaged over seeds, and the 95 % interval is over
+replications (or clips). Each row is compared with the default row value by value: same latents, same captions, same
+groups. A difference counts if, for every seed separately, the interval of the paired differences excludes zero, and all
+seeds agree on the side.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,19 +38,19 @@ Results = Mapping[str, Mapping[int, Figures]]
 """Row -> seed -> figures."""
 
 
-def report(results: Results, labels: Mapping[str, str]) -> str:
+def format_report(results: Results, labels: Mapping[str, str]) -> str:
     """All tables and the comparison, in Markdown."""
     settings = list(dict.fromkeys(s for seeds in results.values() for figures in seeds.values() for s in figures))
-    parts = [table(results, labels, setting) for setting in settings]
+    parts = [format_table(results, labels, setting) for setting in settings]
     if DEFAULT in results:
         parts.append("## Compared with the default row\n")
-        parts += comparisons(results, labels)
+        parts += compare_rows(results, labels)
     return "\n".join(parts) + "\n"
 
 
-def table(results: Results, labels: Mapping[str, str], setting: str) -> str:
+def format_table(results: Results, labels: Mapping[str, str], setting: str) -> str:
     """One setting's rows, means with 95 % intervals."""
-    rows = {row: _averaged(seeds, setting) for row, seeds in results.items()}
+    rows = {row: _average_seeds(seeds, setting) for row, seeds in results.items()}
     columns = [key for key in COLUMNS if any(key in figures for figures in rows.values())]
     lines = [
         f"## {setting}\n",
@@ -63,29 +63,29 @@ def table(results: Results, labels: Mapping[str, str], setting: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _averaged(seeds: Mapping[int, Figures], setting: str) -> dict[str, list[float]]:
+def _average_seeds(seeds: Mapping[int, Figures], setting: str) -> dict[str, list[float]]:
     """Values averaged over seeds."""
     each = [figures.get(setting, {}) for figures in seeds.values()]
     return {key: np.mean([figures[key] for figures in each], axis=0).tolist() for key in each[0]}
 
 
-def comparisons(results: Results, labels: Mapping[str, str]) -> list[str]:
-    """For each row, in each setting: the figures that differ from the default row's beyond their intervals."""
+def compare_rows(results: Results, labels: Mapping[str, str]) -> list[str]:
+    """For each row and setting: the figures whose difference from the default row counts."""
     lines = []
     for row in results:
         if row != DEFAULT:
-            told = (compared(results, row, setting) for setting in next(iter(results[row].values())))
-            lines += [f"**{labels[row]}** against {labels[DEFAULT]}:", *(line for line in told if line), ""]
+            found = (compare_row(results, row, setting) for setting in next(iter(results[row].values())))
+            lines += [f"**{labels[row]}** against {labels[DEFAULT]}:", *(line for line in found if line), ""]
     return lines
 
 
-def compared(results: Results, row: str, setting: str) -> str:
+def compare_row(results: Results, row: str, setting: str) -> str:
     differing: list[str] = []
     same: list[str] = []
     for key, name in COLUMNS.items():
-        pairs = paired(results, row, setting, key)
-        if pairs and (verdict := judgment(pairs, key)):
-            differing.append(f"{name} {_signed(pairs)}: {verdict}")
+        pairs = pair_values(results, row, setting, key)
+        if pairs and (verdict := judge_differences(pairs, key)):
+            differing.append(f"{name} {_format_difference(pairs)}: {verdict}")
         elif pairs:
             same.append(name)
     if not differing and not same:
@@ -94,8 +94,8 @@ def compared(results: Results, row: str, setting: str) -> str:
     return f"- {setting}: {'; '.join(differing) or 'no difference'}{rest}"
 
 
-def paired(results: Results, row: str, setting: str, key: str) -> list[list[float]]:
-    """For each seed that both rows have, the row's values less the default's."""
+def pair_values(results: Results, row: str, setting: str, key: str) -> list[list[float]]:
+    """For each seed that both rows have: the row's values minus the default's."""
     pairs = []
     for seed, figures in results[row].items():
         own = figures.get(setting, {}).get(key)
@@ -105,8 +105,8 @@ def paired(results: Results, row: str, setting: str, key: str) -> list[list[floa
     return pairs
 
 
-def judgment(differences: Sequence[Sequence[float]], key: str) -> str:
-    """What differences (a list a seed) say of a figure: better, worse, higher, lower, or nothing."""
+def judge_differences(differences: Sequence[Sequence[float]], key: str) -> str:
+    """The verdict on a figure's differences (one list a seed): better, worse, higher, lower, or an empty text."""
     if min(map(len, differences)) < 2:
         return ""  # one value has no interval
     estimates = [Estimate.of(values) for values in differences]
@@ -119,6 +119,6 @@ def judgment(differences: Sequence[Sequence[float]], key: str) -> str:
     return "better" if lower == (key in LOWER) else "worse"
 
 
-def _signed(differences: Sequence[Sequence[float]]) -> str:
+def _format_difference(differences: Sequence[Sequence[float]]) -> str:
     estimate = Estimate.of(np.mean(differences, axis=0).tolist())
     return f"{estimate.mean:+.3f} ±{estimate.interval:.3f}"

@@ -1,13 +1,13 @@
-"""The projector's ablations: every row trained with the same budget, decoding the same latents.
+"""The projector's ablations: every row has the same training budget and decodes the same latents.
 
     python -m benchmarks.ablations --seeds 0 1 [--run runs/base] [--data runs/data] [--output runs/ablations]
     python -m benchmarks.ablations --sweep --output runs/sweep      # the weights of the projector's loss
 
-The VAE, the denoiser and the text tower come from a run folder and stay as they are; a row is a projector,
-retrained with one choice changed, or the control where the VAE itself is aligned (`benchmarks.aligned_vae`).
-What is trained and measured of a row and a seed stays in the output folder and is not done again, so the
-command may be stopped, and started once more for further rows and seeds. Prints Markdown tables with 95 %
-intervals and what differs from the default row; writes them to `report.md`, the values to `results.json`.
+The VAE, the denoiser and the text tower come from a run folder and do not change. A row is a projector that is trained
+with one choice changed. Two rows are controls: there the VAE itself is aligned (`benchmarks.aligned_vae`).
+The output folder keeps what was trained and measured for each row and seed. So the command may be stopped, and started
+again with more rows and seeds. It prints Markdown tables with 95 % intervals, and what differs from the default row. It
+writes the tables to `report.md` and the values to `results.json`.
 """
 
 import argparse
@@ -29,11 +29,11 @@ from benchmarks.ablation_figures import (
     SETTINGS,
     Figures,
     Split,
-    generated_figures,
-    kept_figures,
+    measure_generation,
+    measure_reconstruction,
     shared_latents,
 )
-from benchmarks.ablation_report import DEFAULT, report
+from benchmarks.ablation_report import DEFAULT, format_report
 from benchmarks.aligned_vae import AlignedTrain, train_aligned
 from benchmarks.judge import Judge, load_judge
 from benchmarks.pack import REPOSITORY, has_pack
@@ -51,13 +51,13 @@ ALIGN = 0.1
 
 @dataclass(frozen=True)
 class Ablation:
-    """A row of the table: what it changes of the default's config and loss."""
+    """A row of the table: its changes to the default config and loss."""
 
     label: str
     config: Mapping[str, Any] = field(default_factory=dict)
     loss: Mapping[str, Any] = field(default_factory=dict)
     kind: str = "projector"
-    """Or "mld", no projector at all; or "vae", the VAE fine-tuned with the weight `align` of `loss`."""
+    """"projector"; "mld": no projector; "vae": the VAE is fine-tuned with the weight `align` of `loss`."""
 
 
 ROWS = {
@@ -83,7 +83,7 @@ SWEEP = {
 
 @dataclass(frozen=True)
 class Budget:
-    """How much each row is trained and measured."""
+    """How long each row is trained, and how often it is measured."""
 
     steps: int = 1200
     batch: int = 192
@@ -93,7 +93,7 @@ class Budget:
 
 
 class Bench:
-    """What all rows share; loaded when first needed."""
+    """What all rows share. Each part is loaded when it is first needed."""
 
     def __init__(self, run: Path, data: Path, output: Path, budget: Budget, progress: Progress):
         self.run, self.data, self.output, self.budget, self.progress = run, data, output, budget, progress
@@ -127,20 +127,23 @@ class Bench:
         present = [name for name in sorted(names) if (self.data / f"{name}.txt").is_file()]
         return {name: Split.read(self.data, name, self.evaluator) for name in present}
 
-    def figures(self, name: str, row: Ablation, seed: int) -> Figures:
-        """A row's figures for a seed: from its folder, or trained and measured now."""
-        folder = self.output / name / f"seed-{seed if row.kind != 'mld' else 0}"  # nothing of MLD's is trained here
+    def get_figures(self, name: str, row: Ablation, seed: int) -> Figures:
+        """A row's figures for a seed: read from its folder, else the row is trained and measured."""
+        folder = self.output / name / f"seed-{seed if row.kind != 'mld' else 0}"  # the MLD row trains nothing
         self._claim(folder, row)
         path, replications = folder / "figures.json", self.budget.replications
-        kept = json.loads(path.read_text()) if path.is_file() else {}
-        if kept.get("replications") != replications:
-            base, latents = self.trained(row, seed, folder), folder if row.kind == "vae" else self.output / "latents"
-            kept = {"replications": replications, "figures": self.measured(base, row, f"{name}, seed {seed}", latents)}
-            _write(path, json.dumps(kept))
-        return kept["figures"]
+        stored = json.loads(path.read_text()) if path.is_file() else {}
+        if stored.get("replications") != replications:
+            base, latents = self.train_row(row, seed, folder), folder if row.kind == "vae" else self.output / "latents"
+            stored = {
+                "replications": replications,
+                "figures": self.measure_row(base, row, f"{name}, seed {seed}", latents),
+            }
+            _write(path, json.dumps(stored))
+        return stored["figures"]
 
     def _claim(self, folder: Path, row: Ablation) -> None:
-        """Notes in a row's folder what it is made with; LeadError where that is something else."""
+        """Writes the row's settings into its folder; LeadError if the folder holds other settings."""
         budget = {key: value for key, value in asdict(self.budget).items() if key != "replications"}
         base = {part: value for part, value in self.fingerprints.items() if part != "projector"}
         now = json.loads(json.dumps({"row": asdict(row), "budget": budget, "base": base}))
@@ -154,18 +157,18 @@ class Bench:
         folder.mkdir(parents=True, exist_ok=True)
         _write(path, json.dumps(now, indent=2))
 
-    def trained(self, row: Ablation, seed: int, folder: Path) -> Lead:
+    def train_row(self, row: Ablation, seed: int, folder: Path) -> Lead:
         """The base with the row's projector, or its VAE and denoiser."""
         if row.kind == "vae":
             train = AlignedTrain(self.budget.vae_steps, self.budget.denoiser_steps, seed)
             train_aligned(self.data, self.run, folder, row.loss["align"], train, self.frozen.latents)
             return assemble(self.data, folder, "ablations", "")
         if row.kind == "projector":
-            self.base.projector = self.projector(row, seed, folder)
+            self.base.projector = self.get_projector(row, seed, folder)
         return self.base
 
-    def projector(self, row: Ablation, seed: int, folder: Path) -> Projector:
-        """The row's projector: from its folder, or trained now."""
+    def get_projector(self, row: Ablation, seed: int, folder: Path) -> Projector:
+        """The row's projector: read from its folder, else trained."""
         path, b = folder / "projector.safetensors", self.budget
         if not path.is_file():
             config = replace(match_config(self.frozen), **row.config)
@@ -178,7 +181,7 @@ class Bench:
         projector.load_state_dict(tensors)
         return projector.eval().requires_grad_(False)
 
-    def measured(self, base: Lead, row: Ablation, title: str, latents: Path) -> Figures:
+    def measure_row(self, base: Lead, row: Ablation, title: str, latents: Path) -> Figures:
         realign, figures = row.kind == "projector", {}
         settings = {key: setting for key, setting in SETTINGS.items() if setting.split in self.splits}
         motions = [len(self.splits[s.split].clips) * self.budget.replications for s in settings.values()]
@@ -190,11 +193,11 @@ class Bench:
         for key, setting in settings.items():
             split, path = self.splits[setting.split], latents / f"{key.replace(', ', '-').replace(' ', '-')}.pt"
             z = shared_latents(base, split, setting, self.budget.replications, path, count)
-            figures[key] = generated_figures(base, realign, split, z, self.evaluator, self.judge, count)
+            figures[key] = measure_generation(base, realign, split, z, self.evaluator, self.judge, count)
         for split_name, key in RECORDED.items():
             if split_name in self.splits:
                 clips = self.splits[split_name].clips
-                figures[key] = kept_figures(base, realign, split_name, clips, self.judge)
+                figures[key] = measure_reconstruction(base, realign, split_name, clips, self.judge)
         self.progress.remove_task(task)
         return figures
 
@@ -205,25 +208,34 @@ def _write(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
-def options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     defaults = Budget()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ablations", description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="of training; at least two")
-    parser.add_argument("--rows", nargs="+", help=f"only these: {', '.join([*ROWS, *SWEEP])}")
-    parser.add_argument("--sweep", action="store_true", help="sweep the weights of the loss, instead of the ablations")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="seeds of training; at least two")
+    parser.add_argument("--rows", nargs="+", help=f"only these rows: {', '.join([*ROWS, *SWEEP])}")
+    parser.add_argument(
+        "--sweep", action="store_true", help="sweep the weights of the loss instead of running the ablations"
+    )
     parser.add_argument("--run", type=Path, default=RUNS / "base", help="run folder of a trained base")
-    parser.add_argument("--data", type=Path, default=RUNS / "data", help="the data set it was trained on")
-    parser.add_argument("--output", type=Path, default=RUNS / "ablations", help="folder of projectors and figures")
+    parser.add_argument("--data", type=Path, default=RUNS / "data", help="the data set that the base was trained on")
+    parser.add_argument("--output", type=Path, default=RUNS / "ablations", help="folder for projectors and figures")
     parser.add_argument("--steps", type=int, default=defaults.steps, help="training steps of each projector")
     parser.add_argument("--batch", type=int, default=defaults.batch, help="clips a step")
     parser.add_argument("--replications", type=int, default=defaults.replications)
-    parser.add_argument("--vae-steps", type=int, default=defaults.vae_steps, help="of the aligned VAE's fine-tuning")
-    parser.add_argument("--denoiser-steps", type=int, default=defaults.denoiser_steps, help="on its latents")
+    parser.add_argument(
+        "--vae-steps", type=int, default=defaults.vae_steps, help="steps of the aligned VAE's fine-tuning"
+    )
+    parser.add_argument(
+        "--denoiser-steps",
+        type=int,
+        default=defaults.denoiser_steps,
+        help="steps of the denoiser on the aligned VAE's latents",
+    )
     return parser.parse_args(arguments)
 
 
 def ablate(given: argparse.Namespace, console: Console) -> str:
-    """Every asked row and seed; the report."""
+    """Measures all rows and seeds that were asked for; returns the report."""
     known = ROWS | SWEEP
     asked = given.rows or [*([DEFAULT, *SWEEP] if given.sweep else ROWS)]
     if unknown := sorted(set(asked) - set(known)):
@@ -237,22 +249,22 @@ def ablate(given: argparse.Namespace, console: Console) -> str:
         rows = progress.add_task("rows", total=len(asked) * len(given.seeds))
         for seed in given.seeds:
             for name in asked:
-                results[name][seed] = bench.figures(name, known[name], seed)
+                results[name][seed] = bench.get_figures(name, known[name], seed)
                 progress.advance(rows)
-                told = report(results_so_far(results), {key: row.label for key, row in known.items()})
-                _write(given.output / "report.md", told)
+                text = format_report(select_finished(results), {key: row.label for key, row in known.items()})
+                _write(given.output / "report.md", text)
                 _write(given.output / "results.json", json.dumps({"budget": asdict(budget), "rows": results}))
-    return told
+    return text
 
 
-def results_so_far(results: Mapping[str, Mapping[int, Figures]]) -> dict[str, Mapping[int, Figures]]:
+def select_finished(results: Mapping[str, Mapping[int, Figures]]) -> dict[str, Mapping[int, Figures]]:
     return {name: seeds for name, seeds in results.items() if seeds}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Trains and measures the rows that are asked for, and prints their tables."""
     try:
-        print(ablate(options(arguments), Console(stderr=True)))
+        print(ablate(parse_options(arguments), Console(stderr=True)))
     except LeadError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

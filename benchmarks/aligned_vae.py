@@ -1,8 +1,8 @@
-"""The ablations' control without a projector: the VAE itself aligned with the text space, and a denoiser for it.
+"""The ablations' control without a projector: the VAE itself is aligned with the text space, and has its own denoiser.
 
-The run's VAE is trained a little further with one loss more: a linear head on the mean of a clip's latents is
-drawn to the caption's feature. Then a new denoiser learns the latents it has now. With the weight 0 the same is
-done without alignment; only these two are to be compared, for both have seen less than the run's own denoiser.
+The run's VAE is trained a little further with one more loss: a linear head maps the mean of a clip's latents to the
+caption's feature. Then a new denoiser learns the new latents. The row with weight 0 does the same without alignment.
+Compare only these two rows: both trained less than the run's own denoiser.
 """
 
 import shutil
@@ -29,7 +29,7 @@ from lead.train.latents import VALIDATION, Captions, Latents, encode_clips
 from lead.train.stage import Stage, TrainConfig
 from lead.train.vae import ClipBatches, VAELoss, load_training_clips, subsample, to_tensors, unit_scale, vae_loss
 
-SPLITS = ("train", "train_varied")  # what a denoiser sees
+SPLITS = ("train", "train_varied")  # the denoiser's training splits
 FINE_TUNE = TrainConfig(steps=600, batch=64, lr=1e-4, warmup=50, ema=0.99, keep="last", save_every=100)
 
 
@@ -47,7 +47,7 @@ class AlignedLoss:
 
 
 class HeadedVAE(nn.Module):
-    """A VAE and the linear head that says where in the text space the mean of a clip's latents lies."""
+    """A VAE and a linear head that maps the mean of a clip's latents into the text space."""
 
     def __init__(self, vae: AnyVAE, d_text: int):
         super().__init__()
@@ -62,9 +62,9 @@ class HeadedVAE(nn.Module):
 
 
 def train_aligned(data: Path, run: Path, folder: Path, align: float, train: AlignedTrain, latents: Latents) -> None:
-    """Makes `folder` a run folder of its own: VAE and denoiser trained here, the other parts the run's.
+    """Makes `folder` a run folder: trains VAE and denoiser there, and copies the other parts from the run.
 
-    `latents` are the run's: their captions serve again. What is there already is left as it is.
+    `latents` are the run's; their captions are used again. Parts that exist already are not trained again.
     """
     for part in ("text", "manners", "projector"):
         shutil.copyfile(Path(run) / f"{part}.safetensors", folder / f"{part}.safetensors")
@@ -75,11 +75,11 @@ def train_aligned(data: Path, run: Path, folder: Path, align: float, train: Alig
         budget = replace(DIFFUSION_TRAIN, steps=steps, seed=train.seed, warmup=min(150, steps), keep="last")
         config = denoiser_config(load_part(Path(run) / "denoiser.safetensors", "denoiser")[1])
         vae = load_vae(folder)
-        fit_denoiser(latents_of(vae, data, latents), vae, folder, config, budget, load_diffusion(run))
+        fit_denoiser(encode_data(vae, data, latents), vae, folder, config, budget, load_diffusion(run))
 
 
 def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainConfig) -> None:
-    """The VAE's own loss, and `align` times L_align of the pooled means of captioned clips."""
+    """Trains the VAE on its own loss plus `align` times L_align of the pooled means of captioned clips."""
     tower, stats = load_tower(run), Stats.read(data)
     clips = load_training_clips(data, stats, SPLITS[1:], repeat=4)
     torch.manual_seed(train.seed)
@@ -92,7 +92,7 @@ def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainCon
         features, lengths = to_tensors(batch, stage.device)
         with stage.accelerator.autocast():
             total, parts = vae_loss(stage.model.vae, features, lengths, stats, loss.vae)
-            rows, text = captioned(tower, batch.captions)
+            rows, text = encode_captions(tower, batch.captions)
             if align and rows:
                 parts["align"] = alignment_loss(stage.model.pool(features[rows], lengths[rows]), text)
                 total = total + align * parts["align"]
@@ -104,18 +104,18 @@ def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainCon
 
 
 @torch.no_grad()
-def captioned(tower: TextTower, captions: Sequence[str]) -> tuple[list[int], Tensor]:
-    """The rows whose caption is plain words, and its features."""
+def encode_captions(tower: TextTower, captions: Sequence[str]) -> tuple[list[int], Tensor]:
+    """The rows whose caption is plain English, and the captions' features."""
     rows = [row for row, caption in enumerate(captions) if caption and STYLE_TOKEN not in caption]
     return rows, tower.encode([captions[row] for row in rows]).float() if rows else torch.zeros(0, tower.d_text)
 
 
-def latents_of(vae: AnyVAE, data: Path, known: Latents) -> Latents:
-    """The data set's latents by another VAE, under the captions that are known."""
+def encode_data(vae: AnyVAE, data: Path, known: Latents) -> Latents:
+    """Encodes the data set with another VAE; the captions stay those of `known`."""
     stats, captions = Stats.read(data), Captions()
     present = [split for split in SPLITS if (data / f"{split}.txt").is_file()]
     clips = [load_captioned(data, stats) if split == "train" else load(data, split, stats) for split in present]
-    made = [encode_clips(vae, part, captions) for part in (*clips, subsample(load(data, VALIDATION, stats)))]
-    sources = [replace(own, texts=old.texts) for own, old in zip(made, known.sources, strict=False)]
-    val = replace(made[-1], texts=known.val.texts)
+    encoded = [encode_clips(vae, part, captions) for part in (*clips, subsample(load(data, VALIDATION, stats)))]
+    sources = [replace(own, texts=old.texts) for own, old in zip(encoded, known.sources, strict=False)]
+    val = replace(encoded[-1], texts=known.val.texts)
     return replace(known, sources=tuple(sources[: len(present)]), val=val, fingerprint=f"{known.fingerprint}, aligned")

@@ -1,14 +1,14 @@
-"""How good a base is: all figures of the model card, by one command.
+"""All figures of the model card, by one command: how good a base is.
 
     python -m benchmarks.base [--base PATH] [--replications 20] [--output runs/base.json] [--card]
 
-1. `lead.eval.protocol` on the test and the compositional split, with the shares of motions in which the judge sees the
-   content and the style that was asked for; for the compositional split each held-out cell on its own.
-2. The mean joint error of encode and decode in centimeters: on the whole path, and with the pelves together.
-3. The judge on clips of the two never-trained styles after encode and decode, plainly and through the
-   projector, beside the same clips as recorded. They are clips that the judge never saw either.
-4. What is demanded of an embedded default, and whether it is met.
-Printed as Markdown; `--card` puts the tables into the model card, between its two markers.
+1. `lead.eval.protocol` on the test and the compositional split, with the share of motions in which the judge recognizes
+   the content, and the style, that was asked for. For the compositional split also each held-out cell separately.
+2. The mean joint error of encode and decode in centimeters: in the world, and relative to the pelvis.
+3. The judge on clips of the two untrained styles: as recorded, after encode and decode, and through the projector too.
+   The judge did not learn from these clips.
+4. The demands on an embedded default, and whether the base meets them.
+The command prints Markdown. `--card` puts the tables into the model card, between its two markers.
 """
 
 import argparse
@@ -30,11 +30,11 @@ from benchmarks.judge import (
     STYLES,
     Judge,
     accuracy,
-    judged,
     load_judge,
-    parted,
     real_accuracy,
     real_clips,
+    select_known,
+    split_rows,
 )
 from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints, write_folder
 from lead import Lead, Motion
@@ -48,13 +48,13 @@ from lead.motion.features import joints_to_features
 
 DATA = REPOSITORY / "runs" / "data"
 SPLITS = ("test", "compositional")
-BY_CELL = ("compositional",)  # splits whose pairs of content and style are each judged on their own
+BY_CELL = ("compositional",)  # splits whose pairs of content and style are also judged one by one
 RECONSTRUCTED = ("test", "newstyle_eval", "newaction")
-PATHS = {"decode": False, "projector": True}  # how a clip comes back, and whether through the projector
+PATHS = {"decode": False, "projector": True}  # ways to decode a clip -> whether through the projector
 
 
-def prepared_data(folder: Path = DATA) -> Path:
-    """The pack in HumanML3D's layout; it is prepared there first where it is absent."""
+def prepare_pack(folder: Path = DATA) -> Path:
+    """The folder of the pack in HumanML3D's layout. Prepares it first if it is absent."""
     if not (folder / "Mean.npy").is_file():
         clips = folder.with_name(f"{folder.name}-clips")
         write_folder(clips)
@@ -62,8 +62,8 @@ def prepared_data(folder: Path = DATA) -> Path:
     return folder
 
 
-def real_motions(rows: Sequence[Row]) -> list[Motion]:
-    """The clips on the uniform skeleton, cut so that the base loses nothing: 4 n + 1 frames, at most 197."""
+def load_real_motions(rows: Sequence[Row]) -> list[Motion]:
+    """The clips on the uniform skeleton, cut to lengths that the base encodes whole: 4 n + 1 frames, at most 197."""
     motions = []
     for row in rows:
         features = joints_to_features(read_joints(row["id"]))
@@ -72,10 +72,10 @@ def real_motions(rows: Sequence[Row]) -> list[Motion]:
     return motions
 
 
-def recognition(base: Lead, judge: Judge) -> dict[str, dict[str, float]]:
-    """How often the judge names style and content of never-trained styles' clips, recorded and decoded."""
-    rows = parted("newstyle_eval")[1] + real_clips()["newstyle_exemplar"]
-    motions = real_motions(rows)
+def measure_recognition(base: Lead, judge: Judge) -> dict[str, dict[str, float]]:
+    """How often the judge recognizes style and content in clips of untrained styles, recorded and decoded."""
+    rows = split_rows("newstyle_eval")[1] + real_clips()["newstyle_exemplar"]
+    motions = load_real_motions(rows)
     ways = {"recorded": motions}
     ways |= {name: reconstruct(base, motions, realign) for name, realign in PATHS.items()}
     result = {}
@@ -89,12 +89,12 @@ def recognition(base: Lead, judge: Judge) -> dict[str, dict[str, float]]:
     return result
 
 
-def joint_errors(base: Lead) -> dict[str, dict[str, float]]:
-    """Centimeters between recorded and decoded joints, the mean over clips, by split and by way back."""
+def measure_joint_errors(base: Lead) -> dict[str, dict[str, float]]:
+    """Centimeters between recorded and decoded joints: the mean over clips, by split and by way of decoding."""
     result: dict[str, dict[str, float]] = {}
     for split in RECONSTRUCTED:
         rows = [row for row in pack_rows(split) if row["frames"] > MIN_FRAMES + 2]
-        motions = real_motions(rows)
+        motions = load_real_motions(rows)
         placed = [Motion.from_features(motion.features()) for motion in motions]  # as the decoder places them
         result[split] = {"clips": len(rows)}
         for name, realign in PATHS.items():
@@ -105,9 +105,9 @@ def joint_errors(base: Lead) -> dict[str, dict[str, float]]:
     return result
 
 
-def judged_by(judge: Judge, split: str) -> Extra:
-    """Shares of a split's motions in which the judge sees their content and style; a cell's under `cell/...` too."""
-    row_of = {row["id"]: row for row in judged(pack_rows(split))}
+def count_recognized(judge: Judge, split: str) -> Extra:
+    """A function that returns the share of motions with recognized content and style, also by cell (`cell/...`)."""
+    row_of = {row["id"]: row for row in select_known(pack_rows(split))}
 
     def extra(clips: Sequence[Clip], motions: Sequence[Motion]) -> dict[str, float]:
         index = [i for i, clip in enumerate(clips) if clip.id in row_of]
@@ -128,9 +128,9 @@ def judged_by(judge: Judge, split: str) -> Extra:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    """Measures everything."""
+    """Measures all figures of the module's docstring."""
     started = time.perf_counter()
-    data = prepared_data(arguments.data)
+    data = prepare_pack(arguments.data)
     base, evaluator, judge = Lead.load(arguments.base), Evaluator.load(arguments.evaluator), load_judge()
     protocol = Protocol(replications=arguments.replications, multimodal_texts=arguments.texts)
 
@@ -141,7 +141,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             def report(done: int, total: int) -> None:
                 progress.update(task, completed=done, total=total)
 
-            extra = judged_by(judge, split)
+            extra = count_recognized(judge, split)
             rows = evaluate(base, evaluator, data, split, protocol, progress=report, extra=extra)
         return {row: {key: asdict(value) for key, value in figures.items()} for row, figures in rows.items()}
 
@@ -150,8 +150,8 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         "fingerprints": dict(base.fingerprints),
         "notes": explain_protocol(protocol),
         "evaluation": {split: evaluation(split) for split in SPLITS},
-        "joint_error_cm": joint_errors(base),
-        "recognition": recognition(base, judge),
+        "joint_error_cm": measure_joint_errors(base),
+        "recognition": measure_recognition(base, judge),
         "judge": real_accuracy(judge),
         "seconds": round(time.perf_counter() - started, 1),
     }
@@ -162,7 +162,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.base", description="How good a base is.")
     parser.add_argument("--base", type=Path, help="a checkpoint (default: the embedded base)")
     parser.add_argument("--evaluator", type=Path, help="an evaluator (default: the embedded one)")
-    parser.add_argument("--data", type=Path, default=DATA, help="the prepared pack; made here where absent")
+    parser.add_argument("--data", type=Path, default=DATA, help="the prepared pack; it is prepared there if absent")
     parser.add_argument("--replications", type=int, default=20)
     parser.add_argument("--texts", type=int, default=100, help="MModality's texts, of 30 motions each")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "base.json")
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write_json(path: Path, figures: dict[str, Any]) -> None:
-    """Writes figures, moved into place when complete."""
+    """Writes figures as JSON, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -1,7 +1,4 @@
-"""The figures of `benchmarks.base` as Markdown, and what is demanded of them.
-
-Knows nothing of how they are made.
-"""
+"""The figures of `benchmarks.base` as Markdown, and the demands on them. Knows nothing of how they are measured."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +35,7 @@ class Mark:
 
 
 def marks(figures: Mapping[str, Any]) -> list[Mark]:
-    """All marks, of the LEAD row where motion is generated."""
+    """All demands. Generated motion is the LEAD row."""
     splits = figures["evaluation"]
     lead, real = splits["test"]["lead"], splits["test"]["real"]
 
@@ -74,7 +71,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def write_between(path: Path, text: str) -> None:
-    """Puts text between the markers of a file, in place of what was there."""
+    """Replaces the text between the two markers of a file."""
     whole = path.read_text(encoding="utf-8")
     start, end = (whole.find(marker) for marker in MARKERS)
     if not 0 <= start < end:
@@ -94,7 +91,7 @@ def _protocol(split: str, rows: Mapping[str, Mapping[str, Mapping[str, float]]])
 
 
 def _cells(split: str, rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Each held-out pair of content and style on its own, where the split was judged so."""
+    """Each held-out pair of content and style separately, if the split was judged by cell."""
     cells = [key.removeprefix("cell/clips/") for key in rows["lead"] if key.startswith("cell/clips/")]
     if not cells:
         return ""

@@ -1,10 +1,10 @@
-"""Whether Blender opens what we write, with the joints where we say, to a millimeter, and without a complaint.
+"""Opens our files in Blender. Each joint must be within a millimeter of its place, without a warning.
 
-    python -m benchmarks.check_in_blender write FOLDER    # our Python: BVH and GLB files, and where joints must be
+    python -m benchmarks.check_in_blender write FOLDER    # our Python: BVH and GLB files, and the joints' places
     python benchmarks/check_in_blender.py read FOLDER     # Blender's (`pip install bpy` in an environment of its own)
 
-The first step writes motions on the 22 joints and on rigs of every maker. The second opens each file in an empty scene,
-goes through its frames, and fails for a joint off by more than 1 mm, for an exception and for a warning.
+The first step writes motions on the 22 joints and on rigs of every maker. The second step opens each file in an empty
+scene and goes through its frames. It fails for a joint that is more than 1 mm off, for an exception and for a warning.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 FRAMES = 12
-"""Frames that are checked in each file, at even times."""
+"""Frames to check in each file, evenly spaced."""
 MILLIMETER = 0.001
 EXPECTED = "expected.json"
 
 
 def write(folder: Path) -> int:
-    """Files of all kinds, and the joints' positions (meters, Y up) in some frames."""
+    """Writes files of all kinds, and the joints' positions (meters, Y up) in some frames."""
     from benchmarks.pack import pack_folder, read_joints
     from benchmarks.rig_definitions import TOOLS
     from benchmarks.rigs import make_recordings
@@ -62,12 +62,12 @@ def write(folder: Path) -> int:
         path = motions[0].save(folder / f"on-{tool.name.replace(' ', '-')}.bvh", rig=rig)
         expect(path, read_bvh(path), rig.scale, rig.up)
     (folder / EXPECTED).write_text(json.dumps(expected), encoding="utf-8")
-    print(f"{folder}: {len(expected)} files; now: BLENDERS_PYTHON benchmarks/check_in_blender.py read {folder}")
+    print(f"{folder}: {len(expected)} files; next: BLENDERS_PYTHON benchmarks/check_in_blender.py read {folder}")
     return 0
 
 
 def read(folder: Path) -> int:
-    """Opens every file in Blender; the number of files that fail."""
+    """Opens every file in Blender; returns 1 if a file fails."""
     expected = json.loads((folder / EXPECTED).read_text(encoding="utf-8"))
     failed = 0
     for name, wanted in sorted(expected.items()):
@@ -75,21 +75,21 @@ def read(folder: Path) -> int:
         complaints = [line for line in said if any(word in line.lower() for word in ("warn", "error", "traceback"))]
         bad = off > MILLIMETER or bool(complaints)
         failed += bad
-        told = f"{name}: {len(wanted['joints'])} joints, {wanted['count']} frames, at most {1000 * off:.4f} mm off"
-        print(" ".join([told, "FAILED" if bad else "ok", *complaints]))
-    print(f"{len(expected) - failed} of {len(expected)} files are as they should be")
+        line = f"{name}: {len(wanted['joints'])} joints, {wanted['count']} frames, at most {1000 * off:.4f} mm off"
+        print(" ".join([line, "FAILED" if bad else "ok", *complaints]))
+    print(f"{len(expected) - failed} of {len(expected)} files are correct")
     return 1 if failed else 0
 
 
 def _open(path: Path, wanted: dict[str, Any]) -> tuple[float, list[str]]:
-    """Meters by which the worst joint is off in Blender, and the lines that Blender printed."""
+    """The largest error of a joint in Blender in meters, and the lines that Blender printed."""
     import bpy
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     rate = wanted["fps"]
     bpy.context.scene.render.fps = max(round(rate), 1)
     bpy.context.scene.render.fps_base = max(round(rate), 1) / rate
-    with _captured() as said:
+    with _capture_output() as said:
         if path.suffix == ".bvh":
             forward, up = ("-Z", "Y") if wanted["up"] == "Y" else ("Y", "Z")
             bpy.ops.import_anim.bvh(
@@ -114,14 +114,14 @@ def _open(path: Path, wanted: dict[str, Any]) -> tuple[float, list[str]]:
     return off, said
 
 
-class _captured:  # noqa: N801 - reads as a function
-    """Collects what is written to standard output and standard error, by C code too, into a list of lines."""
+class _capture_output:  # noqa: N801 - used like a function
+    """Collects the lines of standard output and standard error, those of C code too."""
 
     def __enter__(self) -> list[str]:
         sys.stdout.flush()
         self.lines: list[str] = []
         self.file = tempfile.TemporaryFile()
-        self.kept = os.dup(1), os.dup(2)
+        self.saved = os.dup(1), os.dup(2)
         os.dup2(self.file.fileno(), 1)
         os.dup2(self.file.fileno(), 2)
         return self.lines
@@ -129,9 +129,9 @@ class _captured:  # noqa: N801 - reads as a function
     def __exit__(self, *_: object) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        for number, kept in enumerate(self.kept, start=1):
-            os.dup2(kept, number)
-            os.close(kept)
+        for number, saved in enumerate(self.saved, start=1):
+            os.dup2(saved, number)
+            os.close(saved)
         self.file.seek(0)
         self.lines += self.file.read().decode("utf-8", "replace").splitlines()
         self.file.close()
@@ -141,7 +141,7 @@ STEPS = {"write": write, "read": read}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Does one of the two steps."""
+    """Runs one of the two steps."""
     parser = argparse.ArgumentParser(description="Whether Blender opens what we write.")
     parser.add_argument("step", choices=STEPS)
     parser.add_argument("folder", type=Path)

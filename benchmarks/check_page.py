@@ -1,12 +1,12 @@
-"""Drives a player page in headless Chromium, says whether it does what it should, and writes pictures of it.
+"""Drives a player page in headless Chromium, checks what it does, and takes pictures of it.
 
     python -m benchmarks.check_page page.html --output pictures [--chromium /usr/bin/chromium]
 
-Checked, once with WebGL and once without (the 2D canvas takes over): the figures can be seen; a click on the timeline
-changes the pose, and so do arrow keys; it plays; dragging and the wheel turn and zoom; all motions can be overlaid;
-the theme changes; nothing but the page itself is requested; the console stays empty. The script drives Chromium by its
-DevTools protocol through a pipe, so that it needs nothing but Chromium and Pillow.
-Exits with 1 where a check fails.
+The checks run once with WebGL and once without it, where the 2D canvas takes over. The figures are visible. A click on
+the timeline changes the pose, and arrow keys do too. The page plays. Dragging turns the view, the wheel zooms. All
+motions can be overlaid. The theme changes. The page requests nothing but itself. The console stays empty. The script
+drives Chromium by its DevTools protocol through a pipe: it needs only Chromium and Pillow.
+Exits with 1 if a check fails.
 """
 
 import argparse
@@ -32,7 +32,7 @@ NO_GL = ("--disable-gpu", "--disable-software-rasterizer", "--disable-3d-apis")
 
 
 class Browser:
-    """A headless Chromium with one page, and what it said."""
+    """A headless Chromium with one page, and the events that it sent."""
 
     def __init__(self, chromium: str, profile: Path, options: tuple[str, ...]) -> None:
         read, self._write = os.pipe()
@@ -62,7 +62,7 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One command of the protocol and its result; events that arrive meanwhile are kept."""
+        """One command of the protocol and its result; events that arrive meanwhile are stored."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session:
@@ -93,7 +93,7 @@ class Browser:
         return result["result"].get("value")
 
     def settle(self) -> None:
-        """Two frames, so that what changed is drawn."""
+        """Waits two frames, so that changes are drawn."""
         self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def take_picture(self, path: Path) -> np.ndarray:
@@ -104,7 +104,7 @@ class Browser:
         return np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
 
     def middle(self, selector: str, along: float = 0.5) -> tuple[float, float]:
-        """Where an element is, in CSS pixels from the top left."""
+        """The position of an element, in CSS pixels from the top left."""
         box = self.evaluate(f"JSON.stringify(document.querySelector('{selector}').getBoundingClientRect())")
         box = json.loads(box)
         return box["x"] + along * box["width"], box["y"] + box["height"] / 2
@@ -132,13 +132,13 @@ class Browser:
 
 
 def count_changed(one: np.ndarray, other: np.ndarray) -> int:
-    """Pixels of the stage that differ plainly."""
+    """The number of pixels of the stage that differ clearly."""
     stage = slice(60, HEIGHT - 90)
     return int((np.abs(one[stage] - other[stage]).sum(axis=-1) > 60).sum())
 
 
 def count_figure_pixels(picture: np.ndarray) -> int:
-    """Pixels with about the direction of a limb's color; shading changes a color's length."""
+    """The number of pixels whose color has about the direction of a limb's color; shading changes only its length."""
     colors = picture[60 : HEIGHT - 90].reshape(-1, 3).astype(float)
     lengths = np.linalg.norm(colors, axis=1) + 1e-6
     alike = [colors @ np.array(color) / (lengths * np.linalg.norm(color)) > 0.99 for color in LEFT_AND_RIGHT]
@@ -146,7 +146,7 @@ def count_figure_pixels(picture: np.ndarray) -> int:
 
 
 def drive(browser: Browser, page: Path, picture: Callable[[str], Path]) -> dict[str, Any]:
-    """Use the page as a person would; returns what was seen."""
+    """Uses the page as a person would; returns the observations."""
     browser.call("Page.navigate", url=page.resolve().as_uri())
     deadline = time.monotonic() + PATIENCE
     while not browser.evaluate("document.querySelector('#time')?.textContent"):
@@ -195,7 +195,7 @@ def drive(browser: Browser, page: Path, picture: Callable[[str], Path]) -> dict[
 
 
 def collect_messages(browser: Browser, page: Path) -> dict[str, Any]:
-    """What the page requested beside itself, and what it wrote to the console."""
+    """The page's requests beside itself, and its console messages."""
     urls = [e["params"]["request"]["url"] for e in browser.events if e["method"] == "Network.requestWillBeSent"]
     kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled")
     said = [event["params"] for event in browser.events if event["method"] in kinds]
@@ -209,7 +209,7 @@ def collect_messages(browser: Browser, page: Path) -> dict[str, Any]:
 
 
 def find_failures(seen: dict[str, Any]) -> list[str]:
-    """The checks that did not hold."""
+    """The checks that failed."""
     few = [name for name, value in seen.items() if name.startswith("pixels") and value < 500]
     false = [name for name, value in seen.items() if value is False]
     return few + false + [name for name in ("other requests", "said on the console") if seen[name]]

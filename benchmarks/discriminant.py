@@ -1,9 +1,10 @@
-"""Judges for a handful of clips a class: statistics of a clip's features, told apart by a linear discriminant.
+"""Judges for few clips a class: a linear discriminant on statistics of a clip's features.
 
 A network needs hundreds of clips a class; nine are enough for this. Each clip is cut, warped in time, smoothed, shaken
-and mirrored many times (`judge.augment`), each copy becomes one row of statistics of slice 0:67, and a regularised
-linear discriminant (Fisher 1936; shrinkage as in Friedman 1989) is solved in closed form: seconds, and always the same.
-What varies within a class, such as the content within a style, counts as noise and is divided out.
+and mirrored many times (`judge.augment`). Each copy becomes one row of statistics of the features' slice 0:67. A
+regularized linear discriminant (Fisher 1936; shrinkage as in Friedman 1989) is solved in closed form: it takes seconds
+and always gives the same result. What varies within a class, such as the content within a style, counts as noise and is
+divided out.
 This module knows nothing of the pack.
 """
 
@@ -16,14 +17,14 @@ from jaxtyping import Float
 from benchmarks.judge import FEATS, OTHER_SIDE, augment, mirror
 
 SHRINK = 0.05
-"""How far the covariance is moved towards its diagonal: .01 to .05 did best on contents left out."""
+"""Weight of the covariance's diagonal: .01 to .05 worked best on held-out contents."""
 FPS = 20.0
-NONE = "none"  # what a judge calls a clip that is of none of its classes
+NONE = "none"  # a judge's answer for a clip of none of its classes
 
 
 @dataclass(frozen=True, eq=False)
 class Discriminant:
-    """Classes of one covariance: their centers, and its inverse."""
+    """Classes that share one covariance: their centers, and the covariance's inverse."""
 
     names: tuple[str, ...]
     mean: Float[np.ndarray, " n"]
@@ -31,7 +32,7 @@ class Discriminant:
     centers: Float[np.ndarray, "classes n"]
     precision: Float[np.ndarray, "n n"]
 
-    def named(self, rows: Float[np.ndarray, "clips n"]) -> np.ndarray:
+    def classify(self, rows: Float[np.ndarray, "clips n"]) -> np.ndarray:
         """The name of each row's nearest class."""
         weights = self.centers @ self.precision
         offsets = 0.5 * np.einsum("kn,kn->k", weights, self.centers)
@@ -44,15 +45,17 @@ class Discriminant:
         return np.einsum("kn,nm,km->k", x, self.precision, x)
 
 
-def statistics(clips: Sequence[Float[np.ndarray, "frames feats"]], extremes: bool) -> Float[np.ndarray, "clips n"]:
-    """Mean of each number, the logarithm of its deviation and of its mean speed; with `extremes` its 1st and 9th tenth.
+def compute_statistics(
+    clips: Sequence[Float[np.ndarray, "frames feats"]], extremes: bool
+) -> Float[np.ndarray, "clips n"]:
+    """Mean of each number, log of its deviation and of its mean speed; with `extremes` also 10 % and 90 % quantiles.
 
-    Extremes tell actions apart that differ in one short moment.
+    Extremes distinguish actions that differ in one short moment.
     """
-    return np.stack([_statistics(clip[:, :FEATS].astype(np.float64), extremes) for clip in clips])
+    return np.stack([_compute_statistics(clip[:, :FEATS].astype(np.float64), extremes) for clip in clips])
 
 
-def _statistics(x: Float[np.ndarray, "frames 67"], extremes: bool) -> Float[np.ndarray, " n"]:
+def _compute_statistics(x: Float[np.ndarray, "frames 67"], extremes: bool) -> Float[np.ndarray, " n"]:
     places = x[:, 3:]
     speed = np.abs(np.diff(places, axis=0)).mean(axis=0) * FPS
     parts = [x.mean(axis=0), np.log(x.std(axis=0) + 0.005), np.log(speed + 0.02)]
@@ -61,36 +64,36 @@ def _statistics(x: Float[np.ndarray, "frames 67"], extremes: bool) -> Float[np.n
     return np.concatenate(parts)
 
 
-def copies(
+def make_copies(
     clips: Sequence[Float[np.ndarray, "frames feats"]],
     labels: Sequence[str],
     count: Sequence[int],
     rng: np.random.Generator,
-    mirrored: Callable[[str], str] = lambda label: label,
+    mirror_label: Callable[[str], str] = lambda label: label,
 ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Augmented copies of clips, half of them mirrored; their labels, and which clip each copies."""
-    made, names, owners = [], [], []
+    """Augmented copies of clips, half of them mirrored; the copies' labels; and the index of each copy's clip."""
+    copied, names, owners = [], [], []
     for owner, (clip, label, times) in enumerate(zip(clips, labels, count, strict=True)):
         for _ in range(times):
             copy, flip = augment(clip[:, :FEATS], rng), rng.random() < 0.5
-            made.append(mirror(copy) if flip else copy)
-            names.append(mirrored(label) if flip else label)
+            copied.append(mirror(copy) if flip else copy)
+            names.append(mirror_label(label) if flip else label)
             owners.append(owner)
-    return made, np.array(names), np.array(owners)
+    return copied, np.array(names), np.array(owners)
 
 
-def mirrored_name(name: str) -> str:
-    """A content's name as it is called in a mirror: `wave-left-hand` is `wave-right-hand`."""
+def mirror_name(name: str) -> str:
+    """The name of a mirrored content: `wave-left-hand` becomes `wave-right-hand`."""
     return "-".join(OTHER_SIDE.get(part, part) for part in name.split("-"))
 
 
-def fitted(
+def fit_discriminant(
     rows: Float[np.ndarray, "clips n"],
     labels: np.ndarray,
     weight: Mapping[str, float] | None = None,
     shrink: float = SHRINK,
 ) -> Discriminant:
-    """The discriminant of labeled statistics; `weight` says how much a class counts in the covariance (1)."""
+    """Fits a discriminant to labeled statistics; `weight` is how much a class counts in the covariance (default 1)."""
     names, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-9
     x = (rows - mean) / scale

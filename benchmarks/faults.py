@@ -1,12 +1,13 @@
-"""What is left when a command is stopped, killed, or cannot write: a table of faults and commands.
+"""What remains when a command is stopped, killed, or cannot write: a table of faults by commands.
 
 python -m benchmarks.faults [--points 10] [--kills 5] [--output runs/faults.json]
 
-Commands, on tiny networks: `learn`, `learn --each`, `generate`, `generate --prompts`, and a training stage, as
-`lead train` runs it.  The folder that is written to holds an earlier result; for a command that resumes, a finished
-part of the work.
-After each fault: every result file is complete, the earlier or the new one; the command ended with a message, not with
-a traceback; and the same command again gives the result of an uninterrupted run, and no other files.
+The commands run on tiny networks: `learn`, `learn --each`, `generate`, `generate --prompts`, and a training stage, as
+`lead train` runs it. The output folder holds an earlier result before the command starts. For a command that resumes,
+it holds a finished part of the work.
+After each fault, three things must hold. Every result file is complete: the earlier or the new one. The command ended
+with a message, not with a traceback. The same command, run again, gives the result of an uninterrupted run and no other
+files.
 The full disk is a tmpfs, the read-only folder a bind mount: both need root on Linux.
 """
 
@@ -28,7 +29,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 LEFT_FREE = 4096
-"""Bytes that the full disk has."""
+"""Free bytes of the full disk."""
 EARLIER, FILLER = b"an earlier result", "filler"
 
 
@@ -38,11 +39,11 @@ class Command:
 
     name: str
     words: tuple[str, ...]
-    """What is run; {} is the folder."""
+    """The command line; {} is the folder."""
     results: tuple[str, ...]
-    """Its files, as patterns."""
+    """The result files, as patterns."""
     goes_on_from: tuple[str, ...] = ()
-    """Results of an unbroken run that lie there before; else EARLIER does, as the first of the results."""
+    """Results of an uninterrupted run that are in the folder beforehand; if empty, the first result is EARLIER."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def start(command: Command, folder: Path) -> "subprocess.Popen[str]":
 
 
 def run(command: Command, folder: Path, fault: signal.Signals | None = None, after: float = 0.0) -> Ended:
-    """A command to its end, or with a signal after so many seconds."""
+    """Runs a command to its end; with `fault`, sends that signal `after` seconds."""
     began = time.monotonic()
     process = start(command, folder)
     if fault is not None:
@@ -80,7 +81,7 @@ def run(command: Command, folder: Path, fault: signal.Signals | None = None, aft
 
 
 def read_results(command: Command, folder: Path) -> dict[str, Any]:
-    """The result files by name: what they hold, without the dates and times that a header may tell."""
+    """The content of each result file by name, without the dates and times of headers."""
     paths = (path for pattern in command.results for path in sorted(folder.glob(pattern)) if path.is_file())
     return {str(path.relative_to(folder)): _read_content(path) for path in paths}
 
@@ -96,14 +97,14 @@ def _read_content(path: Path) -> Any:
 
 
 def list_left_over(folder: Path, clean: Path) -> list[str]:
-    """What an unbroken run does not leave, folders as one, random parts of the names left out."""
+    """Files and folders that an uninterrupted run does not leave; random parts of names become `*`."""
     there, others = ({path.relative_to(place) for path in place.rglob("*")} for place in (folder, clean))
     names = {str(path) for path in there - others if path.parent == Path() or path.parent in others}
     return sorted({re.sub(r"[0-9a-f]{8,}", "*", name) for name in names - {FILLER}})
 
 
 def try_signal(command: Command, clean: Path, seconds: float, fault: signal.Signals, points: int) -> dict[str, Any]:
-    """A signal at so many evenly spaced moments of a run; after each the same command again."""
+    """Sends a signal at evenly spaced moments of a run; runs the same command again after each."""
     whole = read_results(command, clean)
     ends: list[str] = []
     wrong: list[str] = []
@@ -127,7 +128,7 @@ def try_signal(command: Command, clean: Path, seconds: float, fault: signal.Sign
 
 
 def _find_faults(command: Command, whole: dict[str, Any], folder: Path, ended: Ended, where: str) -> list[str]:
-    """What is not as it should be in a folder after a fault."""
+    """The faults of a folder after a signal or a full disk."""
     found = [f"{where}: a traceback: {ended.output[-600:]}"] if ended.traceback else []
     for name, held in read_results(command, folder).items():
         if held not in (EARLIER, whole.get(name)) and not (command.name == "learn" and ended.code == 0):
@@ -136,14 +137,14 @@ def _find_faults(command: Command, whole: dict[str, Any], folder: Path, ended: E
 
 
 def prepare(command: Command, clean: Path, name: str) -> Path:
-    """A folder beside an unbroken run's, with an earlier result in it."""
+    """A folder beside the uninterrupted run's, with an earlier result in it."""
     folder = clean.with_name(f"{command.name} {name}")
     folder.mkdir()
-    put_earlier(command, clean, folder)
+    write_earlier_results(command, clean, folder)
     return folder
 
 
-def put_earlier(command: Command, clean: Path, folder: Path) -> None:
+def write_earlier_results(command: Command, clean: Path, folder: Path) -> None:
     for pattern in command.goes_on_from:
         for path in clean.glob(pattern):
             (folder / path.relative_to(clean)).parent.mkdir(exist_ok=True)
@@ -153,20 +154,20 @@ def put_earlier(command: Command, clean: Path, folder: Path) -> None:
 
 
 def try_unwritable(command: Command, clean: Path, kind: str) -> dict[str, Any]:
-    """A folder that cannot be written to: a full disk, or read-only."""
+    """Runs a command on a folder that cannot be written: a full disk, or a read-only folder."""
     folder, whole = prepare(command, clean, kind), read_results(command, clean)
     try:
-        with full_disk(folder) if kind == "full disk" else read_only(folder):
+        with mount_full_disk(folder) if kind == "full disk" else mount_read_only(folder):
             if kind == "full disk":
-                put_earlier(command, clean, folder)
-                fill(folder)
+                write_earlier_results(command, clean, folder)
+                fill_disk(folder)
             earlier = read_results(command, folder)
             ended = run(command, folder)
             wrong = _find_faults(command, whole, folder, ended, kind)
             if gone := list_differing(earlier, read_results(command, folder)):
                 wrong.append(f"the earlier {gone[0]} is gone")
             if ended.code == 0:
-                wrong.append("it ended as if all were well")
+                wrong.append("it ended with code 0")
             leftovers = list_left_over(folder, clean)
     except subprocess.CalledProcessError as error:
         return {"runs": 0, "wrong": [], "not tried": str(error)}
@@ -176,12 +177,12 @@ def try_unwritable(command: Command, clean: Path, kind: str) -> dict[str, Any]:
 
 
 def list_differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """Names of what is in one alone, or not the same in both."""
+    """Names that only one of the two has, or whose content differs."""
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
 
 @contextlib.contextmanager
-def full_disk(folder: Path) -> Iterator[None]:
+def mount_full_disk(folder: Path) -> Iterator[None]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], check=True)
     try:
         yield
@@ -189,14 +190,14 @@ def full_disk(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def fill(folder: Path) -> None:
-    """All but LEFT_FREE bytes of a small disk."""
+def fill_disk(folder: Path) -> None:
+    """Fills a small disk up to LEFT_FREE bytes."""
     free = shutil.disk_usage(folder).free
     (folder / FILLER).write_bytes(bytes(max(free - LEFT_FREE, 0)))
 
 
 @contextlib.contextmanager
-def read_only(folder: Path) -> Iterator[None]:
+def mount_read_only(folder: Path) -> Iterator[None]:
     subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
     subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
     try:
@@ -205,7 +206,7 @@ def read_only(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def commands(place: Path) -> list[Command]:
+def list_commands(place: Path) -> list[Command]:
     from benchmarks.fuzz_targets import make_data_folder, make_small_motion, make_tiny_run
 
     clips, data, base = place / "clips", place / "data", make_tiny_run() / "base.safetensors"
@@ -266,11 +267,11 @@ def train(data: Path, run: Path) -> None:
 
 
 def measure(names: Sequence[str] | None, points: int, kills: int) -> dict[str, dict[str, Any]]:
-    """Command by fault what happened."""
+    """What happened, by command and fault."""
     table: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        for command in (command for command in commands(place) if names is None or command.name in names):
+        for command in (command for command in list_commands(place) if names is None or command.name in names):
             clean = place / f"{command.name}-clean"
             clean.mkdir()
             run(command, clean)
@@ -296,23 +297,25 @@ def to_markdown(table: dict[str, dict[str, Any]]) -> Sequence[str]:
         for row in table.values():
             about = row[fault]
             good = about["runs"] - len({text.partition(":")[0] for text in about["wrong"]})
-            cells.append(f"{good} of {about['runs']} as they should be" if about["runs"] else "not tried")
+            cells.append(f"{good} of {about['runs']} correct" if about["runs"] else "not tried")
         lines.append(f"| {fault} | " + " | ".join(cells) + " |")
     return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--commands", nargs="+", help="some of them, by name (default: all)")
-    parser.add_argument("--points", type=int, default=10, help="moments of Ctrl-C")
-    parser.add_argument("--kills", type=int, default=5, help="moments of kill -9")
+    parser.add_argument("--commands", nargs="+", help="names of commands (default: all)")
+    parser.add_argument("--points", type=int, default=10, help="number of moments for Ctrl-C")
+    parser.add_argument("--kills", type=int, default=5, help="number of moments for kill -9")
     parser.add_argument("--output", type=Path, help="a JSON file for the table")
     parser.add_argument("--train", nargs=2, type=Path, metavar=("DATA", "RUN"), help="only the tiny training stage")
     given = parser.parse_args()
     if given.train:
         train(*given.train)
         return
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background shells ignore it, for all we start too
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell in the background ignores it, and child processes inherit that
     table = measure(given.commands, given.points, given.kills)
     print("\n".join(to_markdown(table)))
     if given.output:

@@ -25,7 +25,7 @@ from lead.motion.processing.foot_lock import LEGS
 
 DOC = REPOSITORY / "docs" / "foot-lock.md"
 SWING = 1.0
-"""Meters a second: a low toe that is faster swings through and does not stand."""
+"""Meters a second: a faster low toe belongs to a swinging foot, not to a standing one."""
 Pair = tuple[Motion, Motion]
 """A motion before and after the clean-up."""
 COLUMNS = {

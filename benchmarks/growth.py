@@ -1,12 +1,12 @@
-"""Seconds and peak memory of many motions and of many concepts, as a table, JSON and docs/growth.png.
+"""Seconds and peak memory for many motions and for many concepts: a table, JSON and docs/growth.png.
 
     python -m benchmarks.growth [--motions 1 10 100 1000] [--words 1 3 10 30] [--output runs/growth.json]
-    python -m benchmarks.growth --plot runs/growth.json        # only draws what was measured
+    python -m benchmarks.growth --plot runs/growth.json        # draws an earlier run's figures
 
 Each point is one command from the shell: `generate --prompts` (4 s a motion, BVH) or `learn --each --quality fast` (a
 folder of two clips a concept, one at a time), on the embedded base. Seconds are processor time of the command and its
-children; memory is the largest resident set of one process. Thinner lines are extrapolated, by the cost of one more
-between the last two points.
+children; memory is the largest resident set of one process. Thinner lines are extrapolated from the cost of one more
+item between the last two points.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def measure_motions(folder: Path, count: int) -> dict[str, Any]:
-    """So many motions, as `generate --prompts` makes them."""
+    """Measures `generate --prompts` for `count` motions."""
     listing = folder / "prompts.txt"
     listing.write_text("".join(f"a person {action}\n" for action in itertools.islice(itertools.cycle(ACTIONS), count)))
     told = run(["generate", "--prompts", str(listing), "--output", str(folder / "out")], folder)
@@ -68,7 +68,7 @@ def measure_motions(folder: Path, count: int) -> dict[str, Any]:
 
 
 def measure_words(folder: Path, count: int) -> dict[str, Any]:
-    """So many words, as `learn --each` learns them."""
+    """Measures `learn --each` for `count` concepts."""
     start = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); import examples.make_concept as x; x.main()"
     for number in range(count):
         clips = folder / "words" / f"word-{number:03d}"
@@ -81,7 +81,7 @@ def measure_words(folder: Path, count: int) -> dict[str, Any]:
 
 
 def run(command: Sequence[str], folder: Path) -> dict[str, Any]:
-    """A command of lead-invert: its processor seconds and its peak memory in MB."""
+    """Runs a command of lead-invert; returns its processor seconds and its peak memory in MB."""
     start = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); import cli.invert; cli.invert.main()"
     env = os.environ | {"LEAD_CONCEPTS": str(folder / "library")}
     log = (folder / "log").open("w+")

@@ -31,9 +31,9 @@ Baseline = tuple[str, Generate, int, int]
 
 RARE_WORD = "sks"
 PLAIN = ("a person walks{}", *OTHERS.values(), "a person squats{}", "a person kicks{}")
-"""What prior preservation holds."""
-PRIOR_SAMPLES, PRIOR_SECONDS = 6, 4.0  # of each of PLAIN
-OWN_SAMPLES = 32  # of the base's own motions that an offset starts from
+"""Prompts whose motions prior preservation trains on."""
+PRIOR_SAMPLES, PRIOR_SECONDS = 6, 4.0  # motions of each prompt of PLAIN
+OWN_SAMPLES = 32  # the base's own motions that an offset starts from
 BATCH, RATE = 64, 1e-3
 CHUNK = 32  # motions sampled at once
 FLOAT_BYTES = 4
@@ -42,15 +42,15 @@ FLOAT_BYTES = 4
 def lora(
     base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float, rank: int, prior: bool
 ) -> Baseline:
-    """Trained for `budget` processor seconds; it is on for every prompt, with the word or without."""
+    """A LoRA, trained for `budget` processor seconds. It acts on every prompt, with the word or without it."""
     started, steps = time.process_time(), 0
     phrase = subject.format_phrase(RARE_WORD)
     z, lengths, text = _encode_exemplars(base, clips, subject.own.prompt.format(phrase))
     shares = torch.full((len(z),), 1.0 / len(z))
     if prior:
-        held, frames, captions = _sample_prior(base, subject, seed)
-        z, lengths, text = _join(z, held), torch.cat([lengths, frames]), torch.cat([text, captions])
-        shares = torch.cat([shares, torch.full((len(held),), 1.0 / len(held))])  # half of a batch
+        prior_z, frames, captions = _sample_prior(base, subject, seed)
+        z, lengths, text = _join(z, prior_z), torch.cat([lengths, frames]), torch.cat([text, captions])
+        shares = torch.cat([shares, torch.full((len(prior_z),), 1.0 / len(prior_z))])  # half of a batch
     generator = torch.Generator().manual_seed(seed)
     adapter = LoRA.initialize(base.denoiser, rank, generator)
     optimizer = torch.optim.Adam(adapter.parameters(), lr=RATE)
@@ -84,7 +84,7 @@ def _sample_prior(base: Lead, subject: Subject, seed: int) -> tuple[Tensor, Tens
 
 
 def mean_latent(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Baseline:
-    """Each latent token is the mean over exemplars of the token at its place; a shorter exemplar starts again."""
+    """Each latent token is the mean of the exemplars' tokens at its position; shorter exemplars repeat."""
     z, lengths, _ = _encode_exemplars(base, clips, "")
     counts = base.vae.latent_lengths(lengths).tolist()
 
@@ -97,7 +97,7 @@ def mean_latent(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int
 
 
 def latent_offset(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Baseline:
-    """One vector, from what the base does of the exemplars' action to what they do, added to all tokens."""
+    """Adds one vector to all tokens: the exemplars' mean token minus that of the base's motions of their action."""
     z, lengths, _ = _encode_exemplars(base, clips, "")
     prompts = [subject.own.prompt.format(subject.no_phrase)] * OWN_SAMPLES
     frames = torch.full((OWN_SAMPLES,), _frames(subject.own.seconds, base.skeleton.fps))
@@ -116,7 +116,7 @@ def _mean_token(base: Lead, z: Tensor, lengths: Tensor) -> Float[Tensor, " d_lat
 
 
 def _generate_only_for(base: Lead, subject: Subject, latents: Latents) -> Generate:
-    """Decodes `latents` of the prompts that name the concept; the others are the base's."""
+    """Decodes `latents` for prompts that name the concept; the base generates the others."""
 
     def generate(prompts: Sequence[str], seconds: Sequence[float], seed: int, realign: bool) -> list[Motion]:
         motions: list[Motion] = []
@@ -127,15 +127,15 @@ def _generate_only_for(base: Lead, subject: Subject, latents: Latents) -> Genera
         lengths = torch.tensor([_frames(seconds[i], base.skeleton.fps) for i in rows])
         z = latents([plain[i] for i in rows], lengths, seed)
         z = base.projector.realign(z, lengths) if realign else z
-        made = dict(zip(rows, base.decode(z, lengths, clean_feet=True), strict=True))
-        return [made[i] if i in made else motions[i] for i in range(len(prompts))]
+        decoded = dict(zip(rows, base.decode(z, lengths, clean_feet=True), strict=True))
+        return [decoded[i] if i in decoded else motions[i] for i in range(len(prompts))]
 
     return torch.no_grad()(generate)
 
 
 @torch.no_grad()
 def _sample(base: Lead, prompts: Sequence[str], lengths: Tensor, seed: int) -> Tensor:
-    """Latents of the base for prompts."""
+    """Samples latents of the base for prompts."""
     text, count = base.encode_text(prompts), int(base.vae.latent_lengths(lengths).max())
     noise = torch.randn(len(text), count, base.config.vae.d_latent, generator=torch.Generator().manual_seed(seed))
     parts = [slice(start, start + CHUNK) for start in range(0, len(text), CHUNK)]
@@ -144,13 +144,13 @@ def _sample(base: Lead, prompts: Sequence[str], lengths: Tensor, seed: int) -> T
 
 @torch.no_grad()
 def _encode_exemplars(base: Lead, clips: Sequence[Motion], prompt: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents, lengths and the prompt's text feature, of clips in pieces that the base can read."""
+    """Latents and lengths of the clips' pieces that the base can encode, and the prompt's text feature."""
     encoded = encode_clips(base, clips)
     return encoded.z, encoded.lengths, base.encode_text([prompt]).expand(len(encoded.z), -1)
 
 
 def _join(a: Tensor, b: Tensor) -> Tensor:
-    """Latents of two sets as one, zeros behind the shorter ones."""
+    """Joins two sets of latents; pads the shorter ones with zeros."""
     tokens = max(a.shape[1], b.shape[1])
     return torch.cat([torch.nn.functional.pad(z, (0, 0, 0, tokens - z.shape[1])) for z in (a, b)])
 

@@ -1,14 +1,15 @@
-"""The concepts of the inversion benchmark: their clips, their prompts, and the real clips that they are compared with.
+"""The concepts of the inversion benchmark: their clips, their prompts, and the real clips to compare with.
 
 A prompt has a gap for a phrase: the learned token, the real word, or nothing. For a style the gap follows any action
-("a person runs{}"); for an action it is the verb ("a person {} slowly"). Clips to learn from are drawn for each seed
-from the concept's pool, which no judge learns from. Elderly and exhausted are also learned from one clip, from all
-walks, and from a walk and four other contents. Knows nothing of models.
+("a person runs{}"). For an action the gap is the verb ("a person {} slowly"). Each seed draws its clips from the
+concept's pool; no judge learns from the pool. Elderly and exhausted are also learned from one clip, from all walks, and
+from a walk and four other contents. This module knows nothing of models.
 
-The other contents are the nine on which style and content can both be judged and which the base does without a concept:
-each is seen in .79 or more of its generations by `benchmarks.judge`. Those of the few-shot styles' own set that it does
-not do are left out (seen in 24 generations each: sprint 0, bow .33, one-handed goodbye .75, two-handed 0, show the way
-.25, backward .38, diagonally left 0 and right .25).
+The other contents are the nine that fulfill two conditions. The judges know both their style and their content. And the
+base does them without a concept: `benchmarks.judge` recognizes each in .79 or more of its generations. The few-shot
+styles have contents of their own that the base does not do, and these are left out (rate of recognition in 24
+generations each: sprint 0, bow .33, one-handed goodbye .75, two-handed 0, show the way .25, backward .38, diagonally
+left 0 and right .25).
 """
 
 import zlib
@@ -24,7 +25,7 @@ from benchmarks.pack import Row, pack_rows, read_joints
 from lead import LeadError, Motion
 
 WALK = "walk"
-WALK_SECONDS, OTHER_SECONDS = 8.0, 4.0  # about what real clips of these styles last
+WALK_SECONDS, OTHER_SECONDS = 8.0, 4.0  # about the length of real clips of these styles
 SHORTEST, LONGEST = 0.8, 9.6  # seconds that are generated
 OTHERS = {
     "run": "a person runs{}",
@@ -42,7 +43,7 @@ VARIANTS = (
     ("a person {} twice", None, 2.0),
     ("a person {} in a feminine style", "feminine", 1.0),
     ("a person {} in a masculine style", "masculine", 1.0),
-)  # of an action: the prompt, the style that has to be seen, and how many times as long
+)  # of an action: the prompt, the style to recognize, and the factor of the length
 NEW_STYLES = ("elderly", "exhausted")
 CONTROL = "youthful"
 REAL_WORDS = {
@@ -61,15 +62,15 @@ GROUPS = {
     "amount": "elderly and exhausted from other clips than five walks",
 }
 Group = Literal["new", "fewshot", "action", "control", "amount"]
-FEWSHOT = "fewshot-"  # before the few-shot styles' names, some of which are trained styles' too
+FEWSHOT = "fewshot-"  # prefix of the few-shot styles' names; some are also names of trained styles
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One prompt with a gap, and what has to be kept beside the concept: a style's content, an action's style."""
+class Request:
+    """A prompt with a gap, and what must be recognized beside a style (a content) or beside an action (a style)."""
 
     prompt: str
-    kept: str | None
+    expected: str | None
     seconds: float
 
 
@@ -80,11 +81,11 @@ class Subject:
     name: str
     group: Group
     label: str
-    """The class of the judge."""
+    """The judge's class for this concept."""
     draw: int
-    """How many clips a word is learned from."""
+    """The number of clips to learn from."""
     mixed: bool = False
-    """One clip is of the own content, the others of other contents, which the word then has seen."""
+    """One clip shows the concept's own content; the others show other contents, which are then not unseen."""
 
     @property
     def kind(self) -> Literal["style", "action"]:
@@ -96,73 +97,73 @@ class Subject:
 
     @property
     def word_phrase(self) -> str:
-        """What fills the gap to ask for the learned word."""
+        """The phrase that asks for the learned concept."""
         return self.format_phrase(self.token)
 
     @property
     def real_phrase(self) -> str:
-        """The same in English."""
+        """The phrase that asks for the concept in English."""
         word = REAL_WORDS.get(self.label, self.label)
         return word if self.kind == "action" else f" in {'an' if word[0] in 'aeou' else 'a'} {word} style"
 
     @property
     def no_phrase(self) -> str:
-        """The same for whatever the base does by itself."""
+        """The phrase that asks for no concept."""
         return "moves" if self.kind == "action" else ""
 
     def format_phrase(self, word: str) -> str:
-        """The phrase with any made-up word."""
+        """The phrase with any word in the place of the token."""
         return f"does {word}" if self.kind == "action" else f" in {word} style"
 
     @cached_property
-    def own(self) -> Ask:
-        """What the exemplars show."""
+    def own(self) -> Request:
+        """The request for what the exemplars show."""
         if self.kind == "style":
-            return Ask("a person walks{}", WALK, WALK_SECONDS)
-        return Ask("a person {}", None, self._seconds)
+            return Request("a person walks{}", WALK, WALK_SECONDS)
+        return Request("a person {}", None, self._seconds)
 
     @cached_property
-    def others(self) -> tuple[Ask, ...]:
-        """What they do not show."""
+    def others(self) -> tuple[Request, ...]:
+        """The requests for what the exemplars do not show."""
         if self.kind == "style":
-            return tuple(Ask(prompt, content, OTHER_SECONDS) for content, prompt in OTHERS.items())
-        return tuple(Ask(prompt, style, min(times * self._seconds, LONGEST)) for prompt, style, times in VARIANTS)
+            return tuple(Request(prompt, content, OTHER_SECONDS) for content, prompt in OTHERS.items())
+        return tuple(Request(prompt, style, min(times * self._seconds, LONGEST)) for prompt, style, times in VARIANTS)
 
     @property
     def _seconds(self) -> float:
-        """About what the pool's clips last."""
+        """About the median length of the pool's clips in seconds."""
         median = float(np.median([row["seconds"] for row in self.pool]))
         return round(min(max(median, SHORTEST), LONGEST) * 5) / 5
 
     @cached_property
     def pool(self) -> list[Row]:
-        """What exemplars are drawn from; no judge has seen it."""
+        """The clips that exemplars are drawn from. No judge learns from them."""
         if self.group in ("new", "amount"):
             return _select_rows(pack_rows("newstyle_exemplar"), self.label, [WALK])
         if self.group == "fewshot":
-            return fewshot_judge.fewshot_rows(walks=True, style=self.label)
+            return fewshot_judge.select_fewshot_rows(walks=True, style=self.label)
         if self.group == "action":
-            return action_judge.parted(self.label)[0]
+            return action_judge.split_clips(self.label)[0]
         return _select_rows(pack_rows(("val", "test"), source="bandai"), self.label, [WALK])
 
     def exemplars(self, seed: int) -> list[Row]:
         """The clips of a seed, in the pool's order."""
         rng = np.random.default_rng((seed, zlib.crc32(self.name.encode())))
-        drawn = [self.pool[i] for i in np.sort(rng.permutation(len(self.pool))[: 1 if self.mixed else self.draw])]
+        selected = [self.pool[i] for i in np.sort(rng.permutation(len(self.pool))[: 1 if self.mixed else self.draw])]
         if not self.mixed:
-            return drawn
+            return selected
         contents = rng.permutation(list(OTHERS))[: self.draw - 1]
-        unseen = [row for row in self.real_others if row["id"] not in seen_by_judge()]
+        unseen = [row for row in self.real_others if row["id"] not in list_judge_clips()]
         choices = [_select_rows(unseen, self.label, [content]) for content in contents]
-        return drawn + [rows[rng.integers(len(rows))] for rows in choices]
+        return selected + [rows[rng.integers(len(rows))] for rows in choices]
 
     def real_own(self, exemplars: Sequence[Row]) -> list[Row]:
-        """Real clips of the same content: all that are not exemplars, or the exemplars where there are no others."""
+        """Real clips of the same content, without the exemplars; the exemplars themselves if there are no others."""
         rows = list(self.pool)
         if self.group in ("new", "amount"):
             rows += _select_rows(pack_rows("newstyle_eval"), self.label, [WALK])
         elif self.group == "action":
-            rows += action_judge.parted(self.label)[1]
+            rows += action_judge.split_clips(self.label)[1]
         elif self.group == "control":
             rows += _select_rows(pack_rows("train", source="bandai"), self.label, [WALK])
         learned = {row["id"] for row in exemplars}
@@ -170,7 +171,7 @@ class Subject:
 
     @cached_property
     def real_others(self) -> list[Row]:
-        """Real clips of the other contents, where there are enough of them to compare with."""
+        """Real clips of the other contents; empty if there are too few to compare with."""
         if self.group in ("new", "amount"):
             return _select_rows(pack_rows("newstyle_eval"), self.label, list(OTHERS))
         if self.group == "control":
@@ -200,7 +201,7 @@ def subjects() -> dict[str, Subject]:
 
 
 def choose_subjects(names: Sequence[str] | None) -> list[Subject]:
-    """Concepts by name or by group; all of them where none is named."""
+    """Concepts by name or by group; all concepts if `names` is empty."""
     known = subjects()
     if not names:
         return list(known.values())
@@ -210,13 +211,17 @@ def choose_subjects(names: Sequence[str] | None) -> list[Subject]:
     return [subject for subject in known.values() if subject.name in names or subject.group in names]
 
 
-def as_motion(row: Row) -> Motion:
-    """A clip of the pack."""
+def load_motion(row: Row) -> Motion:
+    """A clip of the pack as a motion."""
     return Motion(read_joints(row["id"]), name=row["id"])
 
 
 @cache
-def seen_by_judge() -> frozenset[str]:
+def list_judge_clips() -> frozenset[str]:
     """Ids of the clips that `benchmarks.judge` learns from."""
-    rows = pack_rows("train", source="bandai") + judge.parted("newstyle_eval")[0] + judge.parted("compositional")[0]
+    rows = (
+        pack_rows("train", source="bandai")
+        + judge.split_rows("newstyle_eval")[0]
+        + judge.split_rows("compositional")[0]
+    )
     return frozenset(row["id"] for row in rows)

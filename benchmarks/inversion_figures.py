@@ -1,15 +1,16 @@
-"""The figures of one cell of the inversion benchmark: what its motions are, beside real clips of the concept.
+"""The figures of one cell of the inversion benchmark: its motions, compared with real clips of the concept.
 
-    wS, wC, wB  share of motions of the exemplars' own content in which the concept is seen, the content, both
-    eS, eC, eB  the same on other contents; for an action S is the action itself, C the style that a variant adds
-    wL, eL, eLB style and, on other contents, both, where `benchmarks.linear_judge` says what style it is
-    fid, kid    distance to real clips of the concept, own content; `fid other` on other contents of the same mix
-    diversity   mean distance of two motions of own content, and of two real clips
-    nearest     mean distance to the nearest exemplar, and a real clip's: far below it means copying
+    wS, wC, wB  share of motions of the exemplars' own content with a recognized concept, content, both
+    eS, eC, eB  the same on other contents; for an action, S is the action itself and C the style that a variant adds
+    wL, eL, eLB style and, on other contents, both, where `benchmarks.linear_judge` recognizes the style
+    fid, kid    distance to real clips of the concept, own content; `fid other`: on other contents of the same mix
+    diversity   mean distance of two motions of the own content, and of two real clips
+    nearest     mean distance to the nearest exemplar, and that of a real clip: a much smaller distance means copying
     skate, jitter as in `lead.eval.metrics`
 
-fid, kid, diversity and nearest are of the embedded evaluator's motion embeddings. For fid and kid all clips are cut
-into windows of 4 s, as there are few real ones; fid is biased upward where a set is small, kid is not. Knows no model.
+fid, kid, diversity and nearest use the motion embeddings of the embedded evaluator. For fid and kid all clips are cut
+into windows of 4 s, because there are few real clips. fid is biased upward for small sets; kid is not. This module
+knows nothing of models.
 """
 
 import hashlib
@@ -23,8 +24,8 @@ from jaxtyping import Bool, Float
 
 from benchmarks import action_judge, fewshot_judge, judge, linear_judge
 from benchmarks.action_judge import ActionJudge, train_action_judge
-from benchmarks.fewshot_judge import FewshotJudge, left_out_rate, train_fewshot_judge
-from benchmarks.inversion_concepts import WALK, Ask, Subject, seen_by_judge
+from benchmarks.fewshot_judge import FewshotJudge, measure_without_content, train_fewshot_judge
+from benchmarks.inversion_concepts import WALK, Request, Subject, list_judge_clips
 from benchmarks.judge import Judge, clip_features, load_judge
 from benchmarks.linear_judge import LinearJudge, train_linear_judge
 from benchmarks.pack import Row
@@ -33,7 +34,7 @@ from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import foot_skate_ratio, frechet_distance, jitter, pairwise_distances
 
 WINDOW, STRIDE = 80, 40  # frames
-FEWEST = 8  # real clips below which other contents are not compared
+FEWEST = 8  # with fewer real clips, other contents are not compared
 
 Figures = dict[str, Any]
 Features = Float[np.ndarray, "frames feats"]
@@ -41,10 +42,10 @@ Features = Float[np.ndarray, "frames feats"]
 
 @dataclass(frozen=True)
 class Judges:
-    """The judges, each made when it is first asked."""
+    """The judges. Each is trained or loaded when it is first needed."""
 
     @cached_property
-    def trained(self) -> Judge:
+    def networks(self) -> Judge:
         return load_judge()
 
     @cached_property
@@ -59,49 +60,51 @@ class Judges:
     def linear(self) -> LinearJudge:
         return train_linear_judge()
 
-    def concept_seen(self, subject: Subject, clips: Sequence[Features]) -> Bool[np.ndarray, " clips"]:
+    def find_concept(self, subject: Subject, clips: Sequence[Features]) -> Bool[np.ndarray, " clips"]:
         """Whether each clip shows the concept."""
         if subject.group == "action":
-            return self.action.see(clips) == subject.label
+            return self.action.classify(clips) == subject.label
         if subject.group == "fewshot":
-            return self.fewshot.see(clips) == subject.label
-        return self.trained.judge(clips).styles == judge.STYLES.index(subject.label)
+            return self.fewshot.classify(clips) == subject.label
+        return self.networks.judge(clips).styles == judge.STYLES.index(subject.label)
 
-    def kept(
+    def find_expected(
         self, subject: Subject, clips: Sequence[Features], wanted: Sequence[str | None]
     ) -> Float[np.ndarray, " clips"]:
-        """1 where the content (of an action: the style) that was wanted is seen, 0 where not, NaN where none was."""
+        """1 if the wanted content (for an action: style) is recognized, 0 if not, NaN if none was wanted."""
         if subject.group == "fewshot" and set(wanted) == {WALK}:
-            return self.fewshot.walks(clips).astype(float)
-        verdict = self.trained.judge(clips)
+            return self.fewshot.find_walks(clips).astype(float)
+        verdict = self.networks.judge(clips)
         names = judge.STYLES if subject.kind == "action" else judge.CONTENTS
         found = verdict.styles if subject.kind == "action" else verdict.contents
         pairs = zip(found, wanted, strict=True)
         return np.array([np.nan if want is None else float(names[index] == want) for index, want in pairs])
 
 
-def shares(
+def measure_shares(
     judges: Judges, subject: Subject, prefix: str, clips: Sequence[Features], wanted: Sequence[str | None]
 ) -> Figures:
-    """`wS`, `wC`, `wB` (or e...); C and B over the clips of which something was wanted."""
-    seen, kept = judges.concept_seen(subject, clips).astype(float), judges.kept(subject, clips, wanted)
+    """`wS`, `wC`, `wB` (or e...). C and B are over the clips with a wanted content or style."""
+    seen, right = judges.find_concept(subject, clips).astype(float), judges.find_expected(subject, clips, wanted)
     second = {}
     if subject.group in ("new", "control", "amount"):
-        linear = (judges.linear.see(clips) == subject.label).astype(float)
-        second = {f"{prefix}L": float(linear.mean()), f"{prefix}LB": _mean(linear * kept)}
+        linear = (judges.linear.classify(clips) == subject.label).astype(float)
+        second = {f"{prefix}L": float(linear.mean()), f"{prefix}LB": _mean(linear * right)}
     return second | {
         f"{prefix}S": float(seen.mean()),
-        f"{prefix}C": _mean(kept),
-        f"{prefix}B": _mean(seen * kept),
+        f"{prefix}C": _mean(right),
+        f"{prefix}B": _mean(seen * right),
     }
 
 
-def by_prompt(judges: Judges, subject: Subject, clips: Sequence[Features], asks: Sequence[Ask]) -> Figures:
-    """For each other prompt the three shares: of an action that was asked slowly, of a run in a style."""
+def measure_prompts(
+    judges: Judges, subject: Subject, clips: Sequence[Features], requests: Sequence[Request]
+) -> Figures:
+    """The three shares for each other prompt, such as an action done slowly, or a run in a style."""
     rows = {}
-    for prompt in dict.fromkeys(ask.prompt for ask in asks):
-        index = [i for i, ask in enumerate(asks) if ask.prompt == prompt]
-        part = shares(judges, subject, "", [clips[i] for i in index], [asks[i].kept for i in index])
+    for prompt in dict.fromkeys(request.prompt for request in requests):
+        index = [i for i, request in enumerate(requests) if request.prompt == prompt]
+        part = measure_shares(judges, subject, "", [clips[i] for i in index], [requests[i].expected for i in index])
         rows[prompt] = part
     return rows
 
@@ -112,7 +115,7 @@ def _mean(values: Float[np.ndarray, " clips"]) -> float | None:
 
 
 class Ruler:
-    """Judges and evaluator, and what they say of real clips, kept."""
+    """Judges and evaluator. Features of the pack's clips are computed once and stored."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
@@ -121,98 +124,103 @@ class Ruler:
 
     @cached_property
     def digest(self) -> str:
-        """Of the networks that judge and embed."""
+        """Digest of the networks that judge and embed."""
         digest = hashlib.sha256()
-        for network in (self.judges.trained, self.evaluator):
+        for network in (self.judges.networks, self.evaluator):
             for tensor in network.state_dict().values():
                 digest.update(tensor.cpu().numpy().tobytes())
         return digest.hexdigest()
 
-    def of_rows(self, rows: Sequence[Row]) -> list[Features]:
-        """Features of the pack's clips, each made once."""
+    def load_features(self, rows: Sequence[Row]) -> list[Features]:
+        """Features of the pack's clips; each is computed once."""
         missing = [row for row in rows if row["id"] not in self._features]
         self._features |= dict(zip([row["id"] for row in missing], clip_features(missing), strict=True))
         return [self._features[row["id"]] for row in rows]
 
-    def figures(
+    def measure_motions(
         self,
         subject: Subject,
         exemplars: Sequence[Row],
         own: Sequence[Motion],
         others: Sequence[Motion],
-        asks: Sequence[Ask],
+        requests: Sequence[Request],
     ) -> Figures:
-        """All figures of motions made for `subject.own` and for `asks`."""
+        """All figures of motions that were generated for `subject.own` and for `requests`."""
         clips, more = [motion.features() for motion in own], [motion.features() for motion in others]
         return {
-            **shares(self.judges, subject, "w", clips, [subject.own.kept] * len(clips)),
-            **shares(self.judges, subject, "e", more, [ask.kept for ask in asks]),
-            "by prompt": by_prompt(self.judges, subject, more, asks),
-            **self._distances(subject, exemplars, clips, more, asks),
+            **measure_shares(self.judges, subject, "w", clips, [subject.own.expected] * len(clips)),
+            **measure_shares(self.judges, subject, "e", more, [request.expected for request in requests]),
+            "by prompt": measure_prompts(self.judges, subject, more, requests),
+            **self._measure_distances(subject, exemplars, clips, more, requests),
             **smoothness([*own, *others]),
         }
 
-    def real_figures(self, subject: Subject, exemplars: Sequence[Row]) -> Figures:
-        """The same of real clips: the judges on what they never saw, distances of what was not learned from.
+    def measure_real_clips(self, subject: Subject, exemplars: Sequence[Row]) -> Figures:
+        """The same figures of real clips: the judges on clips unseen by them, distances of clips that are no exemplars.
 
-        fid and kid are those of the exemplars against the other real clips; there are none where exemplars are all.
+        fid and kid compare the exemplars with the other real clips. They are absent if all real clips are exemplars.
         """
-        unseen = [row for row in subject.real_others if row["id"] not in seen_by_judge()]
-        figures = shares(self.judges, subject, "w", self.of_rows(subject.pool), [subject.own.kept] * len(subject.pool))
+        unseen = [row for row in subject.real_others if row["id"] not in list_judge_clips()]
+        figures = measure_shares(
+            self.judges, subject, "w", self.load_features(subject.pool), [subject.own.expected] * len(subject.pool)
+        )
         if unseen:
-            kept = [row["content"] for row in unseen]
-            figures |= shares(self.judges, subject, "e", self.of_rows(unseen), kept)
+            right = [row["content"] for row in unseen]
+            figures |= measure_shares(self.judges, subject, "e", self.load_features(unseen), right)
         elif subject.group == "fewshot":
-            figures["eS"] = left_out_rate(self.judges.fewshot, subject.label)
+            figures["eS"] = measure_without_content(self.judges.fewshot, subject.label)
         rest = subject.real_own(exemplars)
-        whole = self._whole(subject, self.of_rows(rest))
+        whole = self._embed_clips(subject, self.load_features(rest))
         figures["diversity"] = spread(whole)
         if rest != list(exemplars):
-            given, real = (self._windows(self.of_rows(rows)) for rows in (exemplars, rest))
+            given, real = (self._embed_windows(self.load_features(rows)) for rows in (exemplars, rest))
             figures |= {"fid": frechet_distance(given, real), "kid": kernel_distance(given, real)}
-            figures["nearest"] = nearest(whole, self._whole(subject, self.of_rows(exemplars)))
+            figures["nearest"] = nearest(whole, self._embed_clips(subject, self.load_features(exemplars)))
         else:
-            figures["nearest"] = figures["diversity"]  # of the two walks to each other
-        motions = [Motion.from_features(clip) for clip in self.of_rows([*rest, *subject.real_others])]
+            figures["nearest"] = figures["diversity"]  # the distance between the two walks
+        motions = [Motion.from_features(clip) for clip in self.load_features([*rest, *subject.real_others])]
         return figures | smoothness(motions)
 
-    def _distances(
+    def _measure_distances(
         self,
         subject: Subject,
         exemplars: Sequence[Row],
         clips: Sequence[Features],
         more: Sequence[Features],
-        asks: Sequence[Ask],
+        requests: Sequence[Request],
     ) -> Figures:
-        made, real = self._windows(clips), self._windows(self.of_rows(subject.real_own(exemplars)))
-        figures = {"fid": frechet_distance(made, real), "kid": kernel_distance(made, real)}
+        generated, real = (
+            self._embed_windows(clips),
+            self._embed_windows(self.load_features(subject.real_own(exemplars))),
+        )
+        figures = {"fid": frechet_distance(generated, real), "kid": kernel_distance(generated, real)}
         contents = {row["content"] for row in subject.real_others}
         if len(subject.real_others) >= FEWEST:
-            same = [clip for clip, ask in zip(more, asks, strict=True) if ask.kept in contents]
-            real = self._windows(self.of_rows(subject.real_others))
-            figures["fid other"] = frechet_distance(self._windows(same), real)
-        whole = self._whole(subject, clips)
+            same = [clip for clip, request in zip(more, requests, strict=True) if request.expected in contents]
+            real = self._embed_windows(self.load_features(subject.real_others))
+            figures["fid other"] = frechet_distance(self._embed_windows(same), real)
+        whole = self._embed_clips(subject, clips)
         figures["diversity"] = spread(whole)
-        figures["nearest"] = nearest(whole, self._whole(subject, self.of_rows(exemplars)))
+        figures["nearest"] = nearest(whole, self._embed_clips(subject, self.load_features(exemplars)))
         return figures
 
-    def _windows(self, clips: Sequence[Features]) -> Float[np.ndarray, "windows d"]:
-        return self.evaluator.embed_motions([part for clip in clips for part in windows(clip)])
+    def _embed_windows(self, clips: Sequence[Features]) -> Float[np.ndarray, "windows d"]:
+        return self.evaluator.embed_motions([part for clip in clips for part in cut_windows(clip)])
 
-    def _whole(self, subject: Subject, clips: Sequence[Features]) -> Float[np.ndarray, "clips d"]:
-        """Embeddings of clips, cut to the length that is generated."""
+    def _embed_clips(self, subject: Subject, clips: Sequence[Features]) -> Float[np.ndarray, "clips d"]:
+        """Embeddings of clips that are cut to the generated length."""
         frames = round(subject.own.seconds * 20)
         return self.evaluator.embed_motions([clip[:frames] for clip in clips])
 
 
-def windows(clip: Features) -> list[Features]:
-    """Pieces of WINDOW frames, half overlapping; a shorter clip is one piece."""
+def cut_windows(clip: Features) -> list[Features]:
+    """Pieces of WINDOW frames that overlap by half. A shorter clip is one piece."""
     starts = range(0, max(len(clip) - WINDOW, 0) + 1, STRIDE)
     return [clip[start : start + WINDOW] for start in starts]
 
 
 def spread(embeddings: Float[np.ndarray, "clips d"]) -> float:
-    """The mean distance of all pairs."""
+    """The mean distance over all pairs."""
     distances = pairwise_distances(embeddings, embeddings)
     return float(distances[np.triu_indices(len(embeddings), 1)].mean()) if len(embeddings) > 1 else 0.0
 
@@ -240,17 +248,17 @@ def kernel_distance(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "n d"]) ->
 
 
 def smoothness(motions: Sequence[Motion]) -> Figures:
-    """Mean skate and jitter."""
+    """Mean foot skate and mean jitter of motions."""
     return {
         "skate": float(np.mean([foot_skate_ratio(motion.joints, motion.fps) for motion in motions])),
         "jitter": float(np.mean([jitter(motion.joints, motion.fps) for motion in motions])),
     }
 
 
-def judge_accuracies(judges: Judges) -> dict[str, dict[str, dict[str, float]]]:
-    """Every judge on real clips that it never saw."""
+def measure_judges(judges: Judges) -> dict[str, dict[str, dict[str, float]]]:
+    """The accuracy of every judge on real clips that it did not learn from."""
     return {
-        "new styles, control, all contents": judge.real_accuracy(judges.trained),
+        "new styles, control, all contents": judge.real_accuracy(judges.networks),
         "new styles, control, linear": linear_judge.real_accuracy(judges.linear),
         "few-shot styles": fewshot_judge.real_accuracy(judges.fewshot),
         "actions": action_judge.real_accuracy(judges.action),

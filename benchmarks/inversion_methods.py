@@ -1,8 +1,8 @@
-"""The methods that the inversion benchmark compares, each a function of (base, subject, clips, seed, budget).
+"""The methods that the inversion benchmark compares. Each is a function of (base, subject, clips, seed, budget).
 
-A method returns a function that generates, and the phrase that asks it for the concept. `budget` limits a method that
-could train for ever, in processor seconds, which do not depend on other programs. Baselines without a pseudo-word:
-`benchmarks.inversion_baselines`.
+A method returns a function that generates, and the phrase that asks for the concept. `budget` limits a method that
+could train without end. It is in processor seconds, which do not depend on other programs. Baselines without a
+pseudo-word: `benchmarks.inversion_baselines`.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,41 +20,43 @@ from lead import Lead, Motion
 
 
 @dataclass(frozen=True)
-class Learned:
+class MethodResult:
     """The result of a method."""
 
     phrase: str
-    """What fills a prompt's gap to ask for the concept."""
+    """Fills a prompt's gap to ask for the concept."""
     generate: Generate
-    """(prompts, seconds, seed, realign) -> motions; prompts without the phrase give the base's own."""
+    """(prompts, seconds, seed, realign) -> motions; prompts without the phrase give the base's own motions."""
     bytes: int = 0
-    """Of what would be shared."""
+    """Size of what users would share."""
     steps: int = 0
     concept: Concept | None = None
 
 
 class Make(Protocol):
-    """A method."""
+    """The type of a method's function."""
 
-    def __call__(self, base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned: ...
+    def __call__(
+        self, base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float
+    ) -> MethodResult: ...
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method by name, and how its cells are treated."""
+    """A method's label, its function, and how its cells are treated."""
 
     label: str
     make: Make
     searches: bool = False
-    """It calls `learn`: its cells are stale when that changes."""
+    """It calls `learn`; its cells are stale when the code of `learn` changes."""
     budgeted: bool = False
-    """It may take as long as the recipe."""
+    """It may take as long as the recipe took."""
     both_paths: bool = False
     """Its motions are judged with and without the projector."""
 
 
-def from_base(base: Lead, words: Any = None) -> Generate:
-    """The base's own generation, with learned words where there are any."""
+def make_generate(base: Lead, words: Any = None) -> Generate:
+    """A function that generates with the base, and with `words` if given."""
 
     def generate(prompts: Sequence[str], seconds: Sequence[float], seed: int, realign: bool) -> list[Motion]:
         return base.generate(prompts, seconds=seconds, words=words, seed=seed, realign=realign)
@@ -62,51 +64,51 @@ def from_base(base: Lead, words: Any = None) -> Generate:
     return generate
 
 
-def no_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned:
-    """What the base does when nobody asks for the concept."""
-    return Learned(subject.no_phrase, from_base(base))
+def use_no_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> MethodResult:
+    """The base without any word for the concept."""
+    return MethodResult(subject.no_phrase, make_generate(base))
 
 
-def real_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned:
-    """The concept's name in English."""
-    return Learned(subject.real_phrase, from_base(base))
+def use_real_word(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> MethodResult:
+    """The base with the concept's English name in the prompt."""
+    return MethodResult(subject.real_phrase, make_generate(base))
 
 
-def learned_word(
+def learn_word(
     base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float, **options: Any
-) -> Learned:
-    """`inversion.learn` with its defaults but for `options`."""
+) -> MethodResult:
+    """`inversion.learn` with its defaults, except for `options`."""
     concept = learn(base, clips, subject.token, kind=subject.kind, seed=seed, **options)
-    return of_concept(base, subject, concept)
+    return use_concept(base, subject, concept)
 
 
-def of_concept(base: Lead, subject: Subject, concept: Concept) -> Learned:
-    """A concept that is there already."""
-    generate = from_base(base, concept.words)
-    return Learned(subject.word_phrase, generate, len(concept.to_bytes()), concept.steps, concept)
+def use_concept(base: Lead, subject: Subject, concept: Concept) -> MethodResult:
+    """The result of a method that has learned `concept`."""
+    generate = make_generate(base, concept.words)
+    return MethodResult(subject.word_phrase, generate, len(concept.to_bytes()), concept.steps, concept)
 
 
 def _baseline(make: Callable[..., tuple[str, Generate, int, int]], **options: Any) -> Make:
-    def method(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> Learned:
-        return Learned(*make(base, subject, clips, seed, budget, **options))
+    def method(base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float) -> MethodResult:
+        return MethodResult(*make(base, subject, clips, seed, budget, **options))
 
     return method
 
 
 METHODS: dict[str, Method] = {
-    "no-word": Method("no word", no_word),
-    "real-word": Method("the real word", real_word),
+    "no-word": Method("no word", use_no_word),
+    "real-word": Method("the real word", use_real_word),
     "mean-latent": Method("mean latent", _baseline(baselines.mean_latent)),
     "latent-offset": Method("latent offset", _baseline(baselines.latent_offset)),
-    "recipe": Method("recipe (balanced)", learned_word, searches=True),
-    "recipe-fast": Method("recipe (fast)", partial(learned_word, quality="fast"), searches=True),
-    "recipe-best": Method("recipe (best)", partial(learned_word, quality="best"), searches=True),
-    "recipe-no-adapter": Method("recipe, no adapter", partial(learned_word, rank=0), searches=True),
-    "recipe-no-carry": Method("recipe, exemplars alone", partial(learned_word, direction=False), searches=True),
+    "recipe": Method("recipe (balanced)", learn_word, searches=True),
+    "recipe-fast": Method("recipe (fast)", partial(learn_word, quality="fast"), searches=True),
+    "recipe-best": Method("recipe (best)", partial(learn_word, quality="best"), searches=True),
+    "recipe-no-adapter": Method("recipe, no adapter", partial(learn_word, rank=0), searches=True),
+    "recipe-no-carry": Method("recipe, exemplars alone", partial(learn_word, direction=False), searches=True),
     **{
         f"objective-{name}": Method(
             f"objective: {name}",
-            partial(learned_word, objective=name, rank=0, direction=False),
+            partial(learn_word, objective=name, rank=0, direction=False),
             searches=True,
             both_paths=True,
         )

@@ -1,24 +1,22 @@
-"""The judge: says in which style, and with which content, a person in a clip moves. Benchmarks only.
+"""The judge: it says in which style a person in a clip moves, and with which content. For benchmarks only.
 
-    python -m benchmarks.judge          # trains it if runs/judges.pt is absent; prints its accuracy on real
-    clips
+    python -m benchmarks.judge          # trains it if runs/judges.pt is absent; prints its accuracy on real clips
 
-It learns from clips that no word is ever learned from: the pack's Bandai clips of the train split, and two
-thirds of newstyle_eval and of compositional (a judge that never saw a pair of style and content misjudges it
-when it is real: .63 of compositional's contents). The last third of each of those cells (takes that follow
-each other are near-duplicates, so it is cut, not drawn), newstyle_exemplar and test are kept for its accuracy
-on real clips, which stands beside every figure. It reads root velocity and joint positions (slice 0:67 of the
-features) of clips that were warped in time, smoothed, shaken, cut and mirrored, so that a decoder's slight
-blur is not what it sees.
+It learns from clips that no concept is learned from: the pack's Bandai clips of the train split, and two thirds of
+newstyle_eval and of compositional. (A judge that never saw a pair of style and content misjudges real clips of that
+pair: it recognized .63 of compositional's contents.) The last third of each of those cells, newstyle_exemplar and test
+measure its accuracy on real clips, which stands beside every figure. The last third is cut off, not drawn, because
+consecutive takes are near-duplicates. The judge reads root velocity and joint positions (slice 0:67 of the features).
+Its training clips are warped in time, smoothed, shaken, cut and mirrored, so that a decoder's slight blur does not
+decide.
 
-Half of what it learns contents from are clips in procedural manners (`lead.motion.processing.style_augment`), which
-count for no style: without them it knew a content by the posture of those who acted it, and was right
-on .68 of varied test clips (with them .96; on plain ones .997 both ways). Still it took hands that
-were raised and held in a posture of none of its actors for waves. So three networks more learn
-contents alone, from clips whose posture and timing are changed further (`reposed`, `unevenly`); they
-err the other way, waves for raises, and contents are what all say together. The few-shot styles are
-left out: eleven clips each do not train a class, and three of them repeat a style that is here under
-another name.
+Half of the clips that teach contents have procedural styles (`lead.motion.processing.style_augment`), which do not
+count for the style. Without them the judge recognized a content by the posture of its actors: it was right on .68 of
+varied test clips (with them .96; on plain ones .997 both ways). It still took raised hands for waves when no actor had
+held that posture. So three more networks learn contents alone, from clips with further changes of posture and timing
+(`change_posture`, `warp_unevenly`). They err the other way and take waves for raises. The probabilities of all networks
+are averaged. The few-shot styles are left out: eleven clips do not train a class, and three of these styles repeat a
+trained style under another name.
 """
 
 import argparse
@@ -52,7 +50,7 @@ CONTENTS = (
     "walk-turn-right", "wave-both-hands", "wave-left-hand", "wave-right-hand",
 )  # fmt: skip
 CACHE = REPOSITORY / "runs" / "judges.pt"
-LONGEST = 400  # frames of a clip that goes unevenly
+LONGEST = 400  # frames of an unevenly warped clip
 FEATS = 67  # yaw velocity, root velocity, root height, 21 joints
 OTHER_SIDE = {"left": "right", "right": "left"}
 MIRRORED_CONTENT = [
@@ -62,7 +60,7 @@ MIRRORED_CONTENT = [
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge sees in each of some clips: indices into STYLES and CONTENTS."""
+    """The judge's answer for each clip: indices into STYLES and CONTENTS."""
 
     styles: np.ndarray
     contents: np.ndarray
@@ -82,7 +80,7 @@ class Verdict:
 
 
 class Network(nn.Module):
-    """One of the judge's: strided convolutions over time, mean and maximum over frames, and two heads."""
+    """One network of the judge: strided convolutions over time, mean and maximum over frames, and two heads."""
 
     mean: Tensor
     std: Tensor
@@ -115,14 +113,14 @@ class Network(nn.Module):
 class Judge(nn.Module):
     """Several networks trained from different seeds, their probabilities averaged.
 
-    On real clips they agree; on generated ones, which are like no actor's, one network's verdict is partly luck.
+    On real clips the networks agree. Generated clips resemble no actor; there one network's verdict is partly chance.
     """
 
-    def __init__(self, networks: Sequence[Network], of_contents: Sequence[Network] = ()) -> None:
-        """`of_contents` know contents alone."""
+    def __init__(self, networks: Sequence[Network], content_networks: Sequence[Network] = ()) -> None:
+        """`content_networks` judge contents alone."""
         super().__init__()
         self.networks = nn.ModuleList(networks)
-        self.of_contents = nn.ModuleList(of_contents)
+        self.content_networks = nn.ModuleList(content_networks)
         self.eval()
 
     def judge(self, clips: Sequence[Float[np.ndarray, "frames feats"]], batch: int = 128) -> Verdict:
@@ -134,11 +132,11 @@ class Judge(nn.Module):
     def probabilities(
         self, clips: Sequence[Float[np.ndarray, "frames feats"]], batch: int = 128
     ) -> tuple[Float[np.ndarray, "clips styles"], Float[np.ndarray, "clips contents"]]:
-        """Of STYLES and of CONTENTS, the mean over the networks."""
+        """Probabilities of STYLES and of CONTENTS: the mean over the networks."""
         styles, contents = [], []
         for start in range(0, len(clips), batch):
             padded = _pad([clip[:, :FEATS] for clip in clips[start : start + batch]])
-            both = [network(*padded) for network in (*self.networks, *self.of_contents)]
+            both = [network(*padded) for network in (*self.networks, *self.content_networks)]
             known = both[: len(self.networks)]
             styles.append(torch.stack([style.softmax(dim=1) for style, _ in known]).mean(dim=0).numpy())
             contents.append(torch.stack([content.softmax(dim=1) for _, content in both]).mean(dim=0).numpy())
@@ -162,28 +160,28 @@ def clip_features(rows: Sequence[Row]) -> list[Float[np.ndarray, "frames 263"]]:
     return [joints_to_features(read_joints(row["id"])) for row in rows]
 
 
-def judged(rows: Sequence[Row]) -> list[Row]:
+def select_known(rows: Sequence[Row]) -> list[Row]:
     """The rows whose style and content are classes of the judge."""
     return [row for row in rows if row["style"] in STYLES and row["content"] in CONTENTS]
 
 
-def parted(split: str) -> tuple[list[Row], list[Row]]:
-    """A split in two: what the judge learns from, and each cell's last third, which it never sees."""
+def split_rows(split: str) -> tuple[list[Row], list[Row]]:
+    """Splits a split's clips: those that the judge learns from, and each cell's last third, unseen by it."""
     cells: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in sorted(judged(pack_rows(split)), key=lambda row: row["id"]):
+    for row in sorted(select_known(pack_rows(split)), key=lambda row: row["id"]):
         cells[row["style"], row["content"]].append(row)
-    seen = [row for cell in cells.values() for row in cell[: len(cell) * 2 // 3]]
-    held = [row for cell in cells.values() for row in cell[len(cell) * 2 // 3 :]]
-    return seen, held
+    training = [row for cell in cells.values() for row in cell[: len(cell) * 2 // 3]]
+    unseen = [row for cell in cells.values() for row in cell[len(cell) * 2 // 3 :]]
+    return training, unseen
 
 
 def real_clips() -> dict[str, list[Row]]:
-    """Clips that the judge never sees, by the name under which its accuracy on them is reported."""
+    """Real clips that the judge does not learn from, by the name of the set in reports."""
     return {
-        "test": judged(pack_rows("test", source="bandai")),
-        "newstyle_eval, last third": parted("newstyle_eval")[1],
-        "compositional, last third": parted("compositional")[1],
-        "newstyle_exemplar": judged(pack_rows("newstyle_exemplar")),
+        "test": select_known(pack_rows("test", source="bandai")),
+        "newstyle_eval, last third": split_rows("newstyle_eval")[1],
+        "compositional, last third": split_rows("compositional")[1],
+        "newstyle_exemplar": select_known(pack_rows("newstyle_exemplar")),
     }
 
 
@@ -194,7 +192,7 @@ def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Floa
     x = x[start : start + keep]
 
     speed = rng.uniform(0.88, 1.14)
-    x = between(x, np.arange(0.0, len(x) - 1.0, speed))
+    x = interpolate(x, np.arange(0.0, len(x) - 1.0, speed))
     x[:, :3] *= speed
 
     sigma = rng.uniform(0.0, 1.5)
@@ -205,7 +203,7 @@ def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Floa
         x = sum(tap * padded[i : i + len(x)] for i, tap in enumerate(taps))
 
     knots = rng.normal(size=(len(x) // int(rng.integers(2, 12)) + 2, FEATS - 3))
-    shake = between(knots, np.linspace(0.0, len(knots) - 1.001, len(x)))
+    shake = interpolate(knots, np.linspace(0.0, len(knots) - 1.001, len(x)))
     x[:, 3:] += shake * rng.uniform(0.0, 0.03) + rng.normal(size=FEATS - 3) * 0.01  # meters
     x[:, [3, *range(5, FEATS, 3)]] += rng.normal() * 0.02  # the floor
     x[:, 1:3] += rng.normal(size=(len(x), 2)) * rng.uniform(0.0, 0.01)
@@ -213,39 +211,37 @@ def augment(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Floa
     return x.astype(np.float32)
 
 
-def unevenly(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Float[np.ndarray, "frames2 67"]:
-    """A copy that goes slower and faster by turns and in half of the cases hardly moves for a while."""
+def warp_unevenly(x: Float[np.ndarray, "frames 67"], rng: np.random.Generator) -> Float[np.ndarray, "frames2 67"]:
+    """A copy whose speed varies; half of the copies also pause for a while."""
     knots = np.exp(rng.normal(size=len(x) // 12 + 2) * rng.uniform(0.0, 0.5))
-    speed = between(knots[:, None], np.linspace(0.0, len(knots) - 1.001, len(x)))[:, 0]
-    pause, held = rng.integers(len(x)), rng.integers(6, 45) * (rng.random() < 0.5)
+    speed = interpolate(knots[:, None], np.linspace(0.0, len(knots) - 1.001, len(x)))[:, 0]
+    pause, remaining = rng.integers(len(x)), rng.integers(6, 45) * (rng.random() < 0.5)
     at, times, speeds = 0.0, list[float](), list[float]()
     while at < len(x) - 1.001 and len(times) < LONGEST:
-        slow = at >= pause and held > 0
-        held -= slow
+        slow = at >= pause and remaining > 0
+        remaining -= slow
         times.append(at)
         speeds.append(0.03 if slow else speed[int(at)])
         at += speeds[-1]
-    out = between(x, np.array(times))
+    out = interpolate(x, np.array(times))
     out[:, :3] *= np.array(speeds)[:, None]
     return out
 
 
-def reposed(
+def change_posture(
     x: Float[np.ndarray, "frames 67"],
     means: Float[np.ndarray, "clips 64"],
     content: np.ndarray,
     rng: np.random.Generator,
 ) -> Float[np.ndarray, "frames 67"]:
-    """A copy moved by what two clips of one content, whichever, differ in their mean postures."""
+    """A copy shifted by the difference of the mean postures of two clips of one random content."""
     one, other = rng.choice(np.flatnonzero(content == rng.integers(len(CONTENTS))), 2)
     out = x.copy()
     out[:, 3:] += (means[one] - means[other]) * rng.uniform(0.0, 1.3)
     return out
 
 
-def between(
-    x: Float[np.ndarray, "frames n"], at: Float[np.ndarray, " times"]
-) -> Float[np.ndarray, "times n"]:
+def interpolate(x: Float[np.ndarray, "frames n"], at: Float[np.ndarray, " times"]) -> Float[np.ndarray, "times n"]:
     """Linear interpolation at times in frames, each below the last frame."""
     below = at.astype(int)
     part = (at - below)[:, None]
@@ -253,7 +249,7 @@ def between(
 
 
 def mirror(x: Float[np.ndarray, "frames 67"]) -> Float[np.ndarray, "frames 67"]:
-    """The clip as seen in a mirror: left is right, and x and turns change sign."""
+    """The mirrored clip: left and right are exchanged, x and turns change sign."""
     out = x.copy()
     out[:, :2] *= -1
     joints = x[:, 4:].reshape(len(x), 21, 3)[:, np.array(MIRROR[1:]) - 1]
@@ -261,23 +257,27 @@ def mirror(x: Float[np.ndarray, "frames 67"]) -> Float[np.ndarray, "frames 67"]:
     return out
 
 
-def varied_features(rows: Sequence[Row], rng: np.random.Generator) -> list[Float[np.ndarray, "frames 67"]]:
-    """The clips in random procedural manners: other posture and tempo, the same content."""
+def vary_features(rows: Sequence[Row], rng: np.random.Generator) -> list[Float[np.ndarray, "frames 67"]]:
+    """The clips in random procedural styles: other posture and tempo, the same content."""
     varied = [apply_style(read_joints(row["id"]), draw_style(rng), seed=int(rng.integers(1 << 31))) for row in rows]
     return [joints_to_features(joints)[:, :FEATS] for joints in varied]
 
 
-def train_judge(networks: int = 5, of_contents: int = 3, steps: int = 700) -> Judge:
-    """Trains on the train split's Bandai clips and the first parts of the `parted` splits."""
+def train_judge(networks: int = 5, content_networks: int = 3, steps: int = 700) -> Judge:
+    """Trains on the train split's Bandai clips and the first parts of `split_rows`."""
     rng = np.random.default_rng(0)
-    rows = judged(pack_rows("train", source="bandai")) + parted("newstyle_eval")[0] + parted("compositional")[0]
+    rows = (
+        select_known(pack_rows("train", source="bandai"))
+        + split_rows("newstyle_eval")[0]
+        + split_rows("compositional")[0]
+    )
     plain = [clip[:, :FEATS] for clip in clip_features(rows)]
-    varied = [varied_features(rows, rng) for _ in range(2)]
+    varied = [vary_features(rows, rng) for _ in range(2)]
     style = np.array([STYLES.index(row["style"]) for row in rows])
     content = np.array([CONTENTS.index(row["content"]) for row in rows])
     both, alone = (
         [train_network(plain, varied, style, content, steps, seed, contents_alone) for seed in range(count)]
-        for count, contents_alone in ((networks, False), (of_contents, True))
+        for count, contents_alone in ((networks, False), (content_networks, True))
     )
     return Judge(both, alone)
 
@@ -293,9 +293,9 @@ def train_network(
     batch: int = 96,
     lr: float = 1e-3,
 ) -> Network:
-    """One network; cells count evenly, half of a batch are varied clips, which count for content alone.
+    """Trains one network. Cells have equal weights. Half of a batch are varied clips, which teach content alone.
 
-    With `contents_alone` nothing counts for a style, and seven in ten clips are reposed, seven in ten go unevenly.
+    With `contents_alone` no clip teaches a style; 70 % of the clips change posture, and 70 % are warped unevenly.
     """
     torch.manual_seed(seed)
     rng, half = np.random.default_rng(seed), batch // 2
@@ -312,8 +312,8 @@ def train_network(
         sources = [plain if place < half else varied[int(rng.integers(len(varied)))] for place in range(batch)]
         picked = [source[i] for source, i in zip(sources, chosen, strict=True)]
         if contents_alone:
-            picked = [reposed(clip, means, content, rng) if rng.random() < 0.7 else clip for clip in picked]
-            picked = [unevenly(clip, rng) if rng.random() < 0.7 else clip for clip in picked]
+            picked = [change_posture(clip, means, content, rng) if rng.random() < 0.7 else clip for clip in picked]
+            picked = [warp_unevenly(clip, rng) if rng.random() < 0.7 else clip for clip in picked]
         picked = [mirror(clip) if flipped else clip for clip, flipped in zip(picked, flip, strict=True)]
         by_style, by_content = network(*_pad([augment(clip, rng) for clip in picked]))
         contents = np.where(flip, np.array(MIRRORED_CONTENT)[content[chosen]], content[chosen])
@@ -329,26 +329,24 @@ def train_network(
 
 
 def load_judge(path: Path = CACHE) -> Judge:
-    """The judge from its cache; it is trained and written there first where that is absent (minutes)."""
+    """Loads the judge from its cache. If the cache is absent, trains the judge first (minutes)."""
     if not path.is_file():
         judge = train_judge()
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
-        torch.save([[one.state_dict() for one in kind] for kind in (judge.networks, judge.of_contents)], partial)
+        torch.save([[one.state_dict() for one in kind] for kind in (judge.networks, judge.content_networks)], partial)
         os.replace(partial, path)
-    return Judge(*([_restored(state) for state in kind] for kind in torch.load(path, weights_only=True)))
+    return Judge(*([_restore_network(state) for state in kind] for kind in torch.load(path, weights_only=True)))
 
 
-def _restored(state: dict[str, Tensor]) -> Network:
+def _restore_network(state: dict[str, Tensor]) -> Network:
     network = Network(state["mean"], state["std"])
     network.load_state_dict(state)
     return network
 
 
-def accuracy(
-    judge: Judge, rows: Sequence[Row], clips: Sequence[np.ndarray] | None = None
-) -> tuple[float, float]:
-    """How often the judge names these rows' style and content; of `clips` made from them where given."""
+def accuracy(judge: Judge, rows: Sequence[Row], clips: Sequence[np.ndarray] | None = None) -> tuple[float, float]:
+    """How often the judge recognizes the rows' style and content, in the rows' clips or in `clips` made from them."""
     verdict = judge.judge(clip_features(rows) if clips is None else clips)
     style = np.array([STYLES.index(row["style"]) for row in rows])
     content = np.array([CONTENTS.index(row["content"]) for row in rows])
@@ -356,17 +354,17 @@ def accuracy(
 
 
 def real_accuracy(judge: Judge) -> dict[str, dict[str, float]]:
-    """The judge's accuracy on real clips that it never saw, as they are and (content alone) in procedural manners."""
+    """The judge's accuracy on unseen real clips, plain and (content alone) in procedural styles."""
     result = {}
     for name, rows in real_clips().items():
         style, content = accuracy(judge, rows)
-        _, varied = accuracy(judge, rows, varied_features(rows, np.random.default_rng(1)))
+        _, varied = accuracy(judge, rows, vary_features(rows, np.random.default_rng(1)))
         result[name] = {"clips": len(rows), "style": style, "content": content, "content, varied": varied}
     return result
 
 
 def accuracy_table(figures: dict[str, dict[str, float]]) -> Table:
-    """`real_accuracy` to look at."""
+    """`real_accuracy` as a table."""
     shares = ("style", "content", "content, varied")
     table = Table("real clips that the judge never saw", "clips", *shares, title="Judge")
     for name, row in figures.items():

@@ -1,12 +1,12 @@
-"""Whether the library stays whole: five processes that change it, killed at random moments, and a reader beside them.
+"""Checks that the library stays consistent while five processes change it and are killed, and one process reads it.
 
     python -m benchmarks.library [--rounds 30] [--learns 20] [--output runs/library.json]
 
-A round is ten seconds of five processes that add, replace, remove and rename words of up to a megabyte. Each is killed
-(SIGKILL) at a random moment within two seconds of its first change, and started anew. Meanwhile every word that the
-library names is read: it has to be whole and to be called what its file is called. After a round one more change has to
-put right what the killed left.
-Then real commands, five at a time: `lead-invert learn`, `add`, `rename` and `remove`, some killed as well.
+In a round of ten seconds, five processes add, replace, remove and rename concepts of up to a megabyte. Each process is
+killed (SIGKILL) at a random moment within two seconds of its first change, and started again. Meanwhile every concept
+in the library is read: it must be complete, and its token must match the file's name. After a round, one more change
+must repair what the killed processes left. Then real commands run, five at a time: `lead-invert learn`, `add`, `rename`
+and `remove`. Some of them are killed too.
 """
 
 import argparse
@@ -35,24 +35,24 @@ COUNTED = ("add", "replace", "remove", "rename", "refused")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--learns", type=int, default=20, help="how many `learn` commands, with as many others")
+    parser.add_argument("--learns", type=int, default=20, help="number of `learn` commands, and of other commands")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "library.json")
     args = parser.parse_args()
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for number in range(args.rounds):
         with tempfile.TemporaryDirectory() as folder:
-            told += run_round(Path(folder), number)
-        print(f"round {number + 1}: {dict(told)}", flush=True)
+            counts += run_round(Path(folder), number)
+        print(f"round {number + 1}: {dict(counts)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         commands = run_commands(Path(folder), args.learns)
     print(f"commands: {dict(commands)}", flush=True)
-    write_json(args.output, {"rounds": args.rounds, "changes": dict(told), "commands": dict(commands)})
+    write_json(args.output, {"rounds": args.rounds, "changes": dict(counts), "commands": dict(commands)})
     return 0
 
 
 def run_round(folder: Path, number: int) -> Counter[str]:
-    """Five writers, killed and started anew, and one reader; the counts of what happened. AssertionError if broken."""
-    draw, told, library = random.Random(number), Counter[str](), Library(folder)
+    """Runs five writers and one reader; returns counts of events. AssertionError if the library is broken."""
+    draw, counts, library = random.Random(number), Counter[str](), Library(folder)
     until = time.monotonic() + ROUND_SECONDS
     logs = folder.parent / f"{folder.name}-logs"
     logs.mkdir()
@@ -63,23 +63,23 @@ def run_round(folder: Path, number: int) -> Counter[str]:
         for one in [one for one in writers if one.is_due()]:
             kill(one.process)
             writers.remove(one)
-            told["killed"] += 1
-        told["read whole"] += read_all(library)
+            counts["killed"] += 1
+        counts["read whole"] += read_all(library)
     for one in writers:
         kill(one.process)
-        told["killed"] += 1
-    told["writes cut off"] = len(list(folder.glob(".concept-*.tmp")))
-    told["renames cut off"] = len(list(folder.glob(".rename.*")))
+        counts["killed"] += 1
+    counts["writes cut off"] = len(list(folder.glob(".concept-*.tmp")))
+    counts["renames cut off"] = len(list(folder.glob(".rename.*")))
     assert_consistent(library)
     for log in logs.iterdir():
-        told.update(line.split(" ")[0] for line in log.read_text().splitlines() if line.startswith(COUNTED))
+        counts.update(line.split(" ")[0] for line in log.read_text().splitlines() if line.startswith(COUNTED))
         log.unlink()
     logs.rmdir()
-    return told
+    return counts
 
 
 class Writer:
-    """A worker process, and how long after its first change it is to be killed."""
+    """A worker process, and the seconds between its first change and its kill."""
 
     def __init__(self, folder: Path, seed: int, logs: Path, seconds: float) -> None:
         self.log, self.seconds, self.due = logs / str(seed), seconds, math.inf
@@ -99,7 +99,7 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 def read_all(library: Library) -> int:
-    """How many words were read; all that are named are whole, or gone again."""
+    """Reads all concepts; returns how many. A listed concept is complete, or was removed meanwhile."""
     whole = 0
     for token in library:
         try:
@@ -112,7 +112,7 @@ def read_all(library: Library) -> int:
 
 
 def assert_consistent(library: Library) -> None:
-    """After one more change each file is a whole word under its own name, and no rename is half done."""
+    """Makes one more change. Then every file is a complete concept under its own name, and no rename is unfinished."""
     library.add(make_concept("<last>", 0), replace=True)
     tokens = library.names()
     assert [library.load(token).token for token in tokens] == tokens
@@ -121,8 +121,8 @@ def assert_consistent(library: Library) -> None:
 
 
 def run_commands(folder: Path, learns: int) -> Counter[str]:
-    """`learn` and others, five at a time, a fifth of them killed on the way; counts by what and how it ended."""
-    draw, told = random.Random(0), Counter[str]()
+    """Runs `learn` and other commands, five at a time, and kills a fifth; counts by command and ending."""
+    draw, counts = random.Random(0), Counter[str]()
     library = Library(folder / "library")
     clips = folder / "clips"
     environment = os.environ | {
@@ -130,7 +130,7 @@ def run_commands(folder: Path, learns: int) -> Counter[str]:
     }  # fmt: skip
     subprocess.run([sys.executable, REPOSITORY / "examples" / "make_concept.py", clips], check=True, env=environment)
     word = make_concept("<given>", 0).save(folder / "given.safetensors")
-    queue = [command(what, draw, clips, word) for what in ("learn", "other") for _ in range(learns)]
+    queue = [make_command(what, draw, clips, word) for what in ("learn", "other") for _ in range(learns)]
     draw.shuffle(queue)
     running: list[tuple[subprocess.Popen[str], str, float]] = []
     while queue or running:
@@ -148,14 +148,14 @@ def run_commands(folder: Path, learns: int) -> Counter[str]:
                 process.kill()
             if process.poll() is not None:
                 running.remove(one)
-                told[f"{what}, {ending(process)}"] += 1
+                counts[f"{what}, {describe_end(process)}"] += 1
         read_all(library)
         time.sleep(0.05)
     assert_consistent(library)
-    return told
+    return counts
 
 
-def command(what: str, draw: random.Random, clips: Path, word: Path) -> list[str]:
+def make_command(what: str, draw: random.Random, clips: Path, word: Path) -> list[str]:
     name = f"<word-{draw.randrange(2 * len(TOKENS))}>"
     if what == "learn":
         replace = draw.choice([[], ["--replace"]])
@@ -163,8 +163,8 @@ def command(what: str, draw: random.Random, clips: Path, word: Path) -> list[str
     return draw.choice([["remove", name], ["rename", name, draw.choice(TOKENS)], ["add", str(word), "--as", name]])
 
 
-def ending(process: "subprocess.Popen[str]") -> str:
-    """`done`, `refused` or `killed`; AssertionError for anything that a user should not see."""
+def describe_end(process: "subprocess.Popen[str]") -> str:
+    """How a command ended: `done`, `refused` or `killed`. AssertionError for output that a user should not see."""
     said = process.communicate()[1]
     assert "Traceback" not in said, said
     assert process.returncode in (0, 1, -9), said

@@ -2,8 +2,8 @@
 
     python -m benchmarks.library_worker FOLDER SECONDS SEED [VECTORS]
 
-Prints a line for each change or refusal. VECTORS is how many a word has at most, 16 KB each: large words take long to
-write. The tests and benchmarks.library start it.
+Prints a line for each change or refusal. VECTORS is the largest number of vectors of a concept, 16 KB each: large
+concepts take long to write. The tests and benchmarks.library start it.
 """
 
 import random
@@ -26,7 +26,7 @@ def make_concept(token: str, seed: int, vectors: int = 1) -> Concept:
 
 
 def change(library: Library, draw: random.Random, vectors: int) -> str:
-    """One change, or the refusal of one."""
+    """Makes one random change; returns its name, or the refusal."""
     token, other = draw.sample(TOKENS, 2)
     what = draw.choice(["add", "add", "replace", "remove", "rename"])
     try:

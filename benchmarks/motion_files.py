@@ -2,8 +2,8 @@
 
 python -m benchmarks.motion_files [--frames 5000] [--joints 31] [--runs 7]
 
-Figures are CPU seconds of one process: the least of several runs that take turns, so that other work on the machine
-matters little.
+Figures are CPU seconds of one process: the smallest of several runs. The runs alternate, so that other work on the
+machine matters little.
 """
 
 import argparse
@@ -38,14 +38,14 @@ def make_long_bvh(frames: int, joints: int) -> Bvh:
 
 
 def read_plainly(path: Path) -> np.ndarray:
-    """The numbers alone, by float() on each word: the least that a reader in plain Python does."""
+    """Parses only the numbers, with float() on each word: the minimum that a reader in plain Python does."""
     lines = path.read_text().splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("Frame Time")) + 1
     return np.array([[float(word) for word in line.split()] for line in lines[start:] if line.strip()])
 
 
 def time_least(work: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
-    """The least CPU seconds of each function."""
+    """The smallest CPU seconds of each function over all runs."""
     spent: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(runs):
         for name, function in work.items():

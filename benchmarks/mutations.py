@@ -1,7 +1,7 @@
 """Seeded damage to files: to bytes, to text, to trees of JSON, to NPY arrays and to archives of them.
 
 Each function takes a random generator and returns new bytes; the same generator state gives the same damage.
-Knows nothing of who reads the result.
+This module knows nothing of the readers.
 """
 
 import ast

@@ -1,10 +1,11 @@
-"""What the denoiser's options are worth: each changed alone, all trained with the same small budget.
+"""What the denoiser's options are worth: each option is changed alone, and all train with the same small budget.
 
     python -m benchmarks.options [--run runs/base] [--steps 800] [--seeds 0] [--output runs/options]
 
-VAE, text tower and captions come from a run folder and stay as they are; motion is decoded without the projector. FID,
-R@3 and the judge's content and style on test, and the judge's on compositional, at guidance 1.5. With so few steps no
-row is as good as a finished base: read differences. What is trained stays in the output folder and is not done again.
+VAE, text tower and captions come from a run folder and do not change. Motion is decoded without the projector. Figures:
+FID, R@3 and the judge's content and style on test, and the judge's on compositional, at guidance 1.5. After so few
+steps no row is as good as a finished base: compare differences. The output folder keeps trained rows, and a rerun skips
+them.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.base import DATA, prepared_data, write_json
+from benchmarks.base import DATA, prepare_pack, write_json
 from benchmarks.judge import CONTENTS, STYLES, Judge, load_judge
 from benchmarks.pack import REPOSITORY, pack_rows
 from lead import Lead
@@ -41,7 +42,7 @@ COLUMNS = ("FID", "R@3", "content", "style", "comp. content", "comp. style")
 
 @dataclass(frozen=True)
 class Option:
-    """What a row changes."""
+    """The changes of a row."""
 
     label: str
     diffusion: Mapping[str, Any] = field(default_factory=dict)
@@ -67,8 +68,8 @@ class Rectified(TextTower):
         return super()._features(embeddings, ends).relu()
 
 
-def trained(option: Option, seed: int, steps: int, run: Path, data: Path, folder: Path, latents: Latents) -> Lead:
-    """The run's base with a denoiser trained as the option says."""
+def train_option(option: Option, seed: int, steps: int, run: Path, data: Path, folder: Path, latents: Latents) -> Lead:
+    """The run's base with a denoiser that is trained with the option."""
     base = assemble(data, run, "options", "")
     diffusion = replace(DiffusionConfig(), **option.diffusion)
     sources = latents.sources if option.variations else latents.sources[:1]
@@ -84,8 +85,8 @@ def trained(option: Option, seed: int, steps: int, run: Path, data: Path, folder
 
 
 @torch.no_grad()
-def figures(base: Lead, data: Path, evaluator: Evaluator, judge: Judge) -> dict[str, float]:
-    """The row's figures, one replication."""
+def measure_base(base: Lead, data: Path, evaluator: Evaluator, judge: Judge) -> dict[str, float]:
+    """A row's figures in one replication."""
     found: dict[str, float] = {}
     for split, prefix in (("test", ""), ("compositional", "comp. ")):
         clips, rows = load_captioned_clips(data, split), {row["id"]: row for row in pack_rows(split)}
@@ -95,30 +96,34 @@ def figures(base: Lead, data: Path, evaluator: Evaluator, judge: Judge) -> dict[
             guidance=GUIDANCE, realign=False, batch=64,
         )  # fmt: skip
         if not prefix:
-            made = judge_items(evaluator, motions)
-            found["FID"] = frechet_distance(made.embeddings, embed_items(evaluator, to_items(clips, published=False)))
+            generated = judge_items(evaluator, motions)
+            found["FID"] = frechet_distance(
+                generated.embeddings, embed_items(evaluator, to_items(clips, published=False))
+            )
             text = evaluator.embed_texts(captions)
-            found["R@3"] = float(r_precision(text, made.embeddings, np.random.default_rng(0))[-1])
-        told = [rows[clip.id] for clip in clips]
-        known = [i for i, row in enumerate(told) if row["style"] in STYLES and row["content"] in CONTENTS]
+            found["R@3"] = float(r_precision(text, generated.embeddings, np.random.default_rng(0))[-1])
+        asked = [rows[clip.id] for clip in clips]
+        known = [i for i, row in enumerate(asked) if row["style"] in STYLES and row["content"] in CONTENTS]
         verdict = judge.judge_motions([motions[i] for i in known])
         for what, seen, names in (("content", verdict.contents, CONTENTS), ("style", verdict.styles, STYLES)):
-            found[prefix + what] = float(np.mean([names[s] == told[i][what] for s, i in zip(seen, known, strict=True)]))
+            found[prefix + what] = float(
+                np.mean([names[s] == asked[i][what] for s, i in zip(seen, known, strict=True)])
+            )
     return found
 
 
 def run(given: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Trains and measures every option and seed; prints the table."""
     torch.set_num_threads(1)
-    data = prepared_data(given.data)
+    data = prepare_pack(given.data)
     latents, evaluator, judge = load_frozen(data, given.run).latents, Evaluator.load(), load_judge()
     rows: dict[str, list[dict[str, float]]] = {}
     for name in given.rows or OPTIONS:
         for seed in given.seeds:
             folder = given.output / f"{name}-{given.steps}-{seed}"
             folder.mkdir(parents=True, exist_ok=True)
-            base = trained(OPTIONS[name], seed, given.steps, given.run, data, folder, latents)
-            rows.setdefault(name, []).append(figures(base, data, evaluator, judge))
+            base = train_option(OPTIONS[name], seed, given.steps, given.run, data, folder, latents)
+            rows.setdefault(name, []).append(measure_base(base, data, evaluator, judge))
             write_json(given.output / "options.json", {"steps": given.steps, "seeds": given.seeds, "rows": rows})
     table = Table("", *COLUMNS, title=f"{given.steps} steps, seeds {given.seeds}, guidance {GUIDANCE}")
     for name, seeds in rows.items():

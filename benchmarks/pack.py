@@ -3,7 +3,7 @@
     python -m benchmarks.pack OUT      # the pack as a plain folder that `lead data prepare` reads
 
 The pack lies in the folder that the environment variable LEAD_DATA names, or in `../shared/data` beside the
-repository. Joints are in meters, Y up. This module knows nothing of features and of models.
+repository. Joints are in meters, Y up. This module knows nothing of features or models.
 """
 
 import argparse
@@ -62,27 +62,25 @@ def _read_source(folder: Path, source: str) -> dict[str, np.ndarray]:
 
 
 def pack_rows(split: str | Sequence[str] | None = None, source: str | None = None) -> list[Row]:
-    """The index's rows in its own order, of one split or several and of one source where asked for.
+    """The rows of the index in its order: of all splits, one or several, and of all sources or one.
 
     Raises:
-        LeadError: the pack is not there, or it has no such split or source.
+        LeadError: the pack does not exist, or it has no such split or source.
     """
     rows = list(_read_index(pack_folder()))
     if split is not None:
         splits = [split] if isinstance(split, str) else list(split)
-        _known("split", splits, {row["split"] for row in rows})
+        _check_known("split", splits, {row["split"] for row in rows})
         rows = [row for row in rows if row["split"] in splits]
     if source is not None:
-        _known("source", [source], set(_id_to_source(pack_folder()).values()))
+        _check_known("source", [source], set(_id_to_source(pack_folder()).values()))
         rows = [row for row in rows if row["source"] == source]
     return rows
 
 
-def _known(what: str, asked: Iterable[str], known: set[str]) -> None:
+def _check_known(what: str, asked: Iterable[str], known: set[str]) -> None:
     if missing := sorted(set(asked) - known):
-        raise LeadError(
-            f"The pack has no {what} {', '.join(missing)}: choose among {', '.join(sorted(known))}."
-        )
+        raise LeadError(f"The pack has no {what} {', '.join(missing)}: choose among {', '.join(sorted(known))}.")
 
 
 def read_joints(clip: str) -> np.ndarray:
@@ -97,13 +95,13 @@ def read_joints(clip: str) -> np.ndarray:
 
 
 def without_near_copies(rows: Iterable[Row], keep: int = 3) -> list[Row]:
-    """One in `keep` of the training repetitions of uiprmd, whose takes of one person are near-copies."""
-    kept = []
+    """The rows with one in `keep` training repetitions of uiprmd: its takes of one person are near-copies."""
+    result = []
     for row in rows:
         repetition = int(row["id"].rsplit("_e", 1)[-1]) if row["source"] == "uiprmd" else 0
         if row["split"] != "train" or repetition % keep == 0:
-            kept.append(row)
-    return kept
+            result.append(row)
+    return result
 
 
 def write_folder(out: Path, rows: Sequence[Row] | None = None) -> Path:

@@ -1,9 +1,9 @@
-"""The rigs of motion tools, animated by real motion: what `benchmarks.rigs` reads and writes.
+"""The rigs of motion tools, animated by real motion: the files that `benchmarks.rigs` reads and writes.
 
-A rig is a tree of named joints, each with a place in a person's T-pose; the axes of its bones at rest; and the order,
-unit, up axis and rate of its files. The world rotations of our 22 joints animate it, by forward kinematics of its own:
-the writing side of `lead.motion` is not used, so that the two can disagree.
-Conventions: meters, Y up, a person faces +Z; `_write_bvh` goes to the file's units and axes.
+A rig is a tree of named joints, each with a place in a person's T-pose. It also defines the axes of its bones at rest,
+and the order, unit, up axis and rate of its files. The world rotations of our 22 joints animate it, by forward
+kinematics of its own. It does not use the writing side of `lead.motion`, so that the two can disagree.
+Conventions: meters, Y up, a person faces +Z. `_write_bvh` converts to the file's units and axes.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ BEYOND = {
     "palm": ("*_wrist", (0.04, 0.0, 0.0)), "index1": ("*_wrist", (0.09, 0.0, 0.02)),
     "index2": ("*_wrist", (0.12, 0.0, 0.02)), "index3": ("*_wrist", (0.145, 0.0, 0.02)),
 }  # fmt: skip
-"""Places without a joint of ours: the joint that each moves with, and where it is from that joint (left side)."""
+"""Places without a joint of ours: the joint that each moves with, and its offset from that joint (left side)."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Tool:
     up: str = "Y"
     fps: float = 30.0
     size: float = 1.0
-    """Of the body, relative to ours."""
+    """Size of the body relative to ours."""
     positions: bool = False
     """Whether every joint has position channels."""
     along: bool = False
-    """Whether each joint's x axis lies along its bone at rest; the offsets alone are then not a standing person."""
+    """Whether each joint's x axis lies along its bone at rest; then the offsets alone do not form a standing person."""
     arms_down: float = 0.0
     """Degrees by which the arms hang at rest: 0 is a T-pose, 45 an A-pose."""
 
@@ -142,7 +142,7 @@ class Joint:
     place: Float[np.ndarray, "3"]
     """In the T-pose."""
     turns: tuple[int, int, float]
-    """The two of our joints that it turns with, and the share of the second; -1 for none."""
+    """The two joints of ours that it turns with, and the share of the second; -1 for none."""
     ours: int
     """Our joint in its place; -1 for none."""
 

@@ -1,9 +1,9 @@
-"""Rigs of every maker: how far joints move by reading, by features, and by writing on the clip's own rig.
+"""Rigs of every maker: the joints' errors of reading, of features, and of writing on the clip's own rig.
 
     python -m benchmarks.rigs [--quick] [--output runs/rigs.json]
 
 Bandai-Namco's and CMU's (for Daz) are real files of the pack. For other makers, real clips of the pack animate their
-rigs (`rig_definitions`), with twists of limbs and turns of head and hands added. Every clip runs in all eight compass
+rigs (`rig_definitions`), with added twists of limbs and turns of head and hands. Every clip runs in all eight compass
 directions. The table goes to docs/rigs.md.
 """
 
@@ -61,13 +61,13 @@ Errors = dict[str, list[np.ndarray]]
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A BVH and the truth about it."""
+    """A BVH and its true joint positions."""
 
     bvh: Bvh
     truth: Float[np.ndarray, "frames joints 3"]
-    """Where its joints are, in meters, Y up."""
+    """Positions of its joints in meters, Y up."""
     ours: list[int]
-    """Which of our joints each is; -1 for none."""
+    """The index of our joint for each joint; -1 for none."""
     up: str
     unit: float
     """Meters."""
@@ -102,7 +102,7 @@ def read_recordings(name: str) -> Iterator[Recording]:
 
 
 def sway_limbs(turns: np.ndarray, rest: np.ndarray, fps: float, seed: int) -> np.ndarray:
-    """Twist limbs about their bones, and turn head and hands, smoothly: what positions do not tell."""
+    """Twists limbs about their bones, and turns head and hands, smoothly. Positions do not show these rotations."""
     rng, times, turns = np.random.default_rng(seed), np.arange(len(turns)) / fps, turns.copy()
     for joint in (1, 2, 4, 5, 15, 16, 17, 18, 19, 20, 21):
         after = next((child for child, parent in enumerate(PARENTS) if parent == joint), -1)

@@ -2,13 +2,13 @@
 
     python -m benchmarks.speed [--rounds 5] [--threads 1 2] [--only PART ...] [--output runs/speed.json]
 
-The baseline of generation is the same weights in networks without `lead.kernels.optimize`: eager PyTorch, module by
-module, guidance as a doubled batch, at the same sampler, steps and noise.  Both run in turn, so that other work on the
-machine slows both.  The output says which kernels were measured: the extension's, or oneDNN's if it was not built.
-Generation is measured with each number of threads, everything else with the last.
-"mld" is preset `mld` with weights drawn at random, from text features to motion features; "default" is the embedded
-base, from the prompt to motions as `generate` gives them.  The figures of a command (seconds to the end, peak memory)
-are those of a fresh process.  A spread is from the least to the greatest of the rounds.
+The baseline of generation has the same weights in networks without `lead.kernels.optimize`: eager PyTorch, module by
+module, guidance as a doubled batch, at the same sampler, steps and noise. Both run in turn, so that other work on the
+machine slows both. The output names the kernels that were measured: the extension's, or oneDNN's if the extension was
+not built. Generation is measured with each number of threads, everything else with the last. "mld" is preset `mld` with
+random weights, from text features to motion features. "default" is the embedded base, from the prompt to motions as
+`generate` gives them. The figures of a command (seconds to the end, peak memory) are those of a fresh process. A spread
+is from the least to the greatest of the rounds.
 """
 
 import argparse
@@ -47,9 +47,9 @@ from lead.networks.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, Mld
 
 Row = dict[str, Any]
 PAUSE = 0.02
-"""Seconds."""
+"""Seconds before each measurement."""
 FRAMES = 80
-"""Of what preset `mld` generates: 4 s."""
+"""Frames that preset `mld` generates: 4 s."""
 SETTINGS: tuple[tuple[Sampler, int], ...] = (("ddim", 3), ("ddim", 5), ("ddim", 10), ("dpm++", 5), ("ddim", 50))
 CLIPS = "elderly-walk"
 COMMANDS = {
@@ -75,7 +75,7 @@ COMMANDS = {
         for quality in EFFORTS
     },
 }  # fmt: skip
-"""Of `lead-invert`, each with a small job of its kind: five clips, one motion, one word."""
+"""Commands of `lead-invert`, each with a small job: five clips, one motion, one concept."""
 
 
 WATCH = """
@@ -86,59 +86,57 @@ print()
 print(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status) & 255)
 """
-"""A small process between: a child's peak memory counts what its parent held when it was made."""
+"""A small process in between, because a child's peak memory includes its parent's memory at the start."""
 
 
-def spread(seconds: Sequence[float]) -> Row:
+def summarize(seconds: Sequence[float]) -> Row:
     return {"median": statistics.median(seconds), "least": min(seconds), "greatest": max(seconds)}
 
 
-def timed(work: Callable[[], object]) -> float:
+def time_work(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
-def clocked(work: Callable[[], object]) -> tuple[float, float]:
+def time_work_and_cpu(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds, and CPU seconds, after a pause."""
     time.sleep(PAUSE)
     before = time.process_time()
-    return timed(work), time.process_time() - before
+    return time_work(work), time.process_time() - before
 
 
-def rates(rounds: int) -> list[Row]:
-    """Arithmetic and memory of the machine: matrices of 1024 x 1024 in both precisions, a copy of 128 MB."""
+def measure_machine(rounds: int) -> list[Row]:
+    """Speed of the machine's arithmetic and memory: matrices of 1024 x 1024 in both precisions, a copy of 128 MB."""
     rows: list[Row] = []
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         a = torch.randn(1024, 1024).to(dtype)
-        seconds = [timed(lambda a=a: a @ a) for _ in range(rounds + 2)][2:]
-        rows.append({"what": f"{name}, GFLOP/s", **spread([2 * 1024**3 / s / 1e9 for s in seconds])})
+        seconds = [time_work(lambda a=a: a @ a) for _ in range(rounds + 2)][2:]
+        rows.append({"what": f"{name}, GFLOP/s", **summarize([2 * 1024**3 / s / 1e9 for s in seconds])})
     source, target = torch.zeros(2, 2**24).unbind()
-    seconds = [timed(lambda: target.copy_(source)) for _ in range(rounds + 1)][1:]
-    return [*rows, {"what": "memory read and written, GB/s", **spread([2 * 2**26 / s / 1e9 for s in seconds])}]
+    seconds = [time_work(lambda: target.copy_(source)) for _ in range(rounds + 1)][1:]
+    return [*rows, {"what": "memory read and written, GB/s", **summarize([2 * 2**26 / s / 1e9 for s in seconds])}]
 
 
-def compare(
-    what: str, baseline: Callable[[], torch.Tensor], ours: Callable[[], torch.Tensor], rounds: int
-) -> Row:
-    """Both in turn, with a pause before each, in which threads that the other left waiting busily fall asleep.
+def compare(what: str, baseline: Callable[[], torch.Tensor], ours: Callable[[], torch.Tensor], rounds: int) -> Row:
+    """Measures both in turn. In the pause before each, busily waiting threads of the other fall asleep.
 
-    `difference` is the largest between their outputs.  CPU seconds are those of all threads, waiting ones included.
+    `difference` is the largest difference of their outputs. CPU seconds include all threads, also waiting ones.
     """
     difference = float((baseline() - ours()).abs().max())
-    pairs = [(clocked(baseline), clocked(ours)) for _ in range(rounds)]
+    pairs = [(time_work_and_cpu(baseline), time_work_and_cpu(ours)) for _ in range(rounds)]
     return {
         "what": f"{what}, {torch.get_num_threads()} threads",
-        "baseline": spread([a for (a, _), _ in pairs]),
-        "ours": spread([b for _, (b, _) in pairs]),
-        "ratio": spread([a / b for (a, _), (b, _) in pairs]),
-        "cpu_ratio": spread([a / b for (_, a), (_, b) in pairs]),
+        "baseline": summarize([a for (a, _), _ in pairs]),
+        "ours": summarize([b for _, (b, _) in pairs]),
+        "ratio": summarize([a / b for (a, _), (b, _) in pairs]),
+        "cpu_ratio": summarize([a / b for (_, a), (_, b) in pairs]),
         "difference": difference,
     }
 
 
 @torch.no_grad()
-def mld(rounds: int) -> list[Row]:
+def measure_mld(rounds: int) -> list[Row]:
     """Preset `mld`, 50 DDIM steps, guidance 7.5."""
     torch.manual_seed(0)
     networks = MldVAE(MldVAEConfig()).eval(), MldDenoiser(MldDenoiserConfig()).eval()
@@ -161,7 +159,7 @@ def mld(rounds: int) -> list[Row]:
     return rows
 
 
-def default(rounds: int) -> list[Row]:
+def measure_default(rounds: int) -> list[Row]:
     """The embedded base at each setting: seconds of a whole batch, from prompts to motions."""
     base, rows = Lead.load(), []
     plain = Lead(base.config)
@@ -182,9 +180,9 @@ def default(rounds: int) -> list[Row]:
     return rows
 
 
-def inversion(rounds: int) -> list[Row]:
-    """`learn` by phase, in a process that has loaded everything: five clips of an elderly walk."""
-    base, paths = Lead.load(), exemplars()
+def measure_inversion(rounds: int) -> list[Row]:
+    """`learn` by phase, in a process with everything loaded: five clips of an elderly walk."""
+    base, paths = Lead.load(), list_exemplars()
     clips = [Motion.read(path) for path in paths]
     encoded = encode_clips(base, clips)
     phases: dict[str, Callable[[], object]] = {
@@ -195,42 +193,42 @@ def inversion(rounds: int) -> list[Row]:
     }
     rows: list[Row] = []
     for name, work in phases.items():
-        rows.append({"what": name, **spread([timed(work) for _ in range(min(rounds, 3))])})
+        rows.append({"what": name, **summarize([time_work(work) for _ in range(min(rounds, 3))])})
     for quality, effort in EFFORTS.items():
         started = time.perf_counter()
         concept = learn(base, encoded, "<speed>", quality=quality)
         seconds = time.perf_counter() - started - rows[3]["median"]
-        rows.append({"what": f"search, {quality} ({effort.steps} steps of {effort.batch})", **spread([seconds])})
-    rows.append({"what": "report", **spread([timed(lambda: report(base, concept, encoded))])})
+        rows.append({"what": f"search, {quality} ({effort.steps} steps of {effort.batch})", **summarize([seconds])})
+    rows.append({"what": "report", **summarize([time_work(lambda: report(base, concept, encoded))])})
     return rows
 
 
-def exemplars() -> list[Path]:
+def list_exemplars() -> list[Path]:
     return sorted((pack_folder() / "exemplars" / CLIPS).glob("*.bvh"))[:5]
 
 
-def commands(rounds: int) -> list[Row]:
+def measure_commands(rounds: int) -> list[Row]:
     """Seconds, CPU seconds and peak memory (MB) of each command as a process of its own, everything included."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        places = {"clips": str(exemplars()[0].parent)}
+        places = {"clips": str(list_exemplars()[0].parent)}
         for name in ("word", "other"):
             places[name] = f"{folder}/{name}.safetensors"
-            _process([*COMMANDS["learn --quality fast"][:-1], places[name], "--steps", "1"], places)
+            _run_process([*COMMANDS["learn --quality fast"][:-1], places[name], "--steps", "1"], places)
         for name, words in COMMANDS.items():
-            runs = [_process(words, places) for _ in range(min(rounds, 3 if "learn" in name else 5))]
-            rows.append({"what": f"lead-invert {name}", **_of_processes(runs)})
+            runs = [_run_process(words, places) for _ in range(min(rounds, 3 if "learn" in name else 5))]
+            rows.append({"what": f"lead-invert {name}", **_summarize_runs(runs)})
     ready = ["-c", "from lead import Lead; Lead.load().generate(['a person walks'], steps=1)"]
-    runs = [_process(ready, {}, program=[]) for _ in range(min(rounds, 5))]
-    return [*rows, {"what": "ready: loaded, and one step sampled", **_of_processes(runs)}]
+    runs = [_run_process(ready, {}, program=[]) for _ in range(min(rounds, 5))]
+    return [*rows, {"what": "ready: loaded, and one step sampled", **_summarize_runs(runs)}]
 
 
-def _of_processes(runs: Sequence[tuple[float, float, float]]) -> Row:
+def _summarize_runs(runs: Sequence[tuple[float, float, float]]) -> Row:
     seconds, cpu, megabytes = zip(*runs, strict=True)
-    return {**spread(seconds), "cpu_s": min(cpu), "peak_mb": max(megabytes)}
+    return {**summarize(seconds), "cpu_s": min(cpu), "peak_mb": max(megabytes)}
 
 
-def _process(
+def _run_process(
     words: Sequence[str], places: Mapping[str, str], program: Sequence[str] = ("-m", "cli.invert")
 ) -> tuple[float, float, float]:
     """Seconds, CPU seconds and peak memory in MB of one run in a fresh folder."""
@@ -245,25 +243,25 @@ def _process(
         return seconds, cpu, kilobytes / 1024
 
 
-def files(rounds: int) -> list[Row]:
+def measure_files(rounds: int) -> list[Row]:
     """Frames a second: BVH of 31 joints read (beside a `float()` a word) and written, features of a clip made."""
     bvh = make_long_bvh(5000, 31)
-    joints = Motion.read(exemplars()[0]).resample(20.0).joints
+    joints = Motion.read(list_exemplars()[0]).resample(20.0).joints
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.bvh"
-        written = [timed(lambda: write_bvh(bvh, path)) for _ in range(rounds)]
-        ours = [timed(lambda: read_bvh(path)) for _ in range(rounds)]
-        plain = [timed(lambda: read_plainly(path)) for _ in range(rounds)]
-    made = [timed(Motion(joints).features) for _ in range(rounds + 1)][1:]
+        written = [time_work(lambda: write_bvh(bvh, path)) for _ in range(rounds)]
+        ours = [time_work(lambda: read_bvh(path)) for _ in range(rounds)]
+        plain = [time_work(lambda: read_plainly(path)) for _ in range(rounds)]
+    made = [time_work(Motion(joints).features) for _ in range(rounds + 1)][1:]
     return [
-        {"what": "BVH read, frames/s", **spread([5000 / s for s in ours])},
-        {"what": "BVH read plainly, frames/s", **spread([5000 / s for s in plain])},
-        {"what": "BVH written, frames/s", **spread([5000 / s for s in written])},
-        {"what": "features made, frames/s", **spread([len(joints) / s for s in made])},
+        {"what": "BVH read, frames/s", **summarize([5000 / s for s in ours])},
+        {"what": "BVH read plainly, frames/s", **summarize([5000 / s for s in plain])},
+        {"what": "BVH written, frames/s", **summarize([5000 / s for s in written])},
+        {"what": "features made, frames/s", **summarize([len(joints) / s for s in made])},
     ]
 
 
-def training(rounds: int) -> list[Row]:
+def measure_training(rounds: int) -> list[Row]:
     """Steps a second of the embedded base's denoiser and VAE, forward and backward in bf16, batch 32 of 4 s."""
     base = Lead.load()
     rows: list[Row] = []
@@ -284,41 +282,41 @@ def training(rounds: int) -> list[Row]:
             loss.backward()
             optimizer.step()
 
-        seconds = [timed(step) for _ in range(rounds + 1)][1:]
-        rows.append({"what": f"training {name}, steps/s", **spread([1 / s for s in seconds])})
+        seconds = [time_work(step) for _ in range(rounds + 1)][1:]
+        rows.append({"what": f"training {name}, steps/s", **summarize([1 / s for s in seconds])})
     return rows
 
 
 PARTS = {
-    "rates": rates, "mld": mld, "default": default, "inversion": inversion,
-    "commands": commands, "files": files, "training": training,
+    "rates": measure_machine, "mld": measure_mld, "default": measure_default, "inversion": measure_inversion,
+    "commands": measure_commands, "files": measure_files, "training": measure_training,
 }  # fmt: skip
 
 
 GENERATION = ("mld", "default")
 
 
-def table(name: str, rows: Sequence[Row]) -> Table:
-    """A part's rows for people."""
+def make_table(name: str, rows: Sequence[Row]) -> Table:
+    """A part's rows as a table."""
 
     def format_spread(figures: Row) -> str:
         return f"{figures['median']:.3g} ({figures['least']:.3g} to {figures['greatest']:.3g})"
 
     if "ratio" in rows[0]:
-        drawn = Table(name, "baseline, s", "ours, s", "ratio", "ratio of CPU s", "largest difference")
+        shown_table = Table(name, "baseline, s", "ours, s", "ratio", "ratio of CPU s", "largest difference")
         for row in rows:
             figures = [format_spread(row[key]) for key in ("baseline", "ours", "ratio", "cpu_ratio")]
-            drawn.add_row(row["what"], *figures, f"{row['difference']:.1e}")
-        return drawn
-    drawn = Table(name, "median (least to greatest)", "CPU s, least", "peak, MB")
+            shown_table.add_row(row["what"], *figures, f"{row['difference']:.1e}")
+        return shown_table
+    shown_table = Table(name, "median (least to greatest)", "CPU s, least", "peak, MB")
     for row in rows:
         process = (f"{row['cpu_s']:.2f}", f"{row['peak_mb']:.0f}") if "peak_mb" in row else ("", "")
-        drawn.add_row(row["what"], format_spread(row), *process)
-    return drawn
+        shown_table.add_row(row["what"], format_spread(row), *process)
+    return shown_table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures the parts asked for, prints them, and writes them as JSON."""
+    """Measures the requested parts, prints them, and writes them as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description="How fast everything is.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))
@@ -333,7 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for threads in options.threads if name in GENERATION else options.threads[-1:]:
             torch.set_num_threads(threads)
             result[name] += PARTS[name](options.rounds)
-        console.print(table(name, result[name]))
+        console.print(make_table(name, result[name]))
         write_json(options.output, result)
     return 0
 

@@ -1,10 +1,10 @@
-"""What a trained text tower keeps together and apart: cosines of its features, without any motion.
+"""Which sentences a trained text tower places near each other: cosines of its features, without any motion.
 
     python -m benchmarks.text_tower RUN
 
-Prints the mean cosine of paraphrases (captions of one clip in the data set's val split, wordings of a
-generated meaning) and of different ones, the cosine of minimal pairs beside that of a paraphrase of the same
-sentence, and the nearest training captions of prompts that no caption contains. Data: LEAD_DATA or ../shared/data.
+Prints the mean cosine of paraphrases (captions of one clip in the data set's val split, wordings of a generated
+meaning) and of different sentences. Prints the cosine of minimal pairs beside that of a paraphrase of the same
+sentence. Prints the nearest training captions of prompts that no caption contains. Data: LEAD_DATA or ../shared/data.
 """
 
 import random
@@ -55,17 +55,17 @@ PROMPTS = (
 
 
 @torch.no_grad()
-def features(tower: TextTower, sentences: Sequence[str]) -> Tensor:
+def encode_unit(tower: TextTower, sentences: Sequence[str]) -> Tensor:
     """Unit features [sentences, d_text]."""
     parts = [tower.encode(sentences[start : start + 64]) for start in range(0, len(sentences), 64)]
     return normalize(torch.cat(parts), dim=-1)
 
 
-def caption_cosines(tower: TextTower, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Mean cosines of two captions by what their clips share: all, content and style, content, nothing."""
+def measure_captions(tower: TextTower, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Mean cosines of two captions, by what their clips share: the clip, content and style, content, nothing."""
     cells = [(row["content"], row["style"]) for row in rows]
-    first = features(tower, [row["captions"][0] for row in rows])
-    second = features(tower, [row["captions"][-1] for row in rows])
+    first = encode_unit(tower, [row["captions"][0] for row in rows])
+    second = encode_unit(tower, [row["captions"][-1] for row in rows])
     cosines = first @ second.T
     content = torch.tensor([[a[0] == b[0] for a in cells] for b in cells])
     cell = torch.tensor([[a == b for a in cells] for b in cells])
@@ -75,13 +75,13 @@ def caption_cosines(tower: TextTower, rows: Sequence[Mapping[str, Any]]) -> dict
     return {name: float(cosines[mask].mean()) for name, mask in groups.items()}
 
 
-def generated_cosines(tower: TextTower, count: int = 400) -> dict[str, float]:
-    """Mean cosines of generated paraphrases and minimal pairs, and how often a paraphrase is nearer."""
+def measure_generated(tower: TextTower, count: int = 400) -> dict[str, float]:
+    """Mean cosines of generated paraphrases and minimal pairs, and how often the paraphrase is nearer."""
     rng = random.Random("unseen")
     meanings = [draw(rng) for _ in range(count)]
-    said = features(tower, [say(meaning, rng) for meaning in meanings])
-    again = features(tower, [say(meaning, rng) for meaning in meanings])
-    other = features(tower, [say(contrast(meaning, rng), rng) for meaning in meanings])
+    said = encode_unit(tower, [say(meaning, rng) for meaning in meanings])
+    again = encode_unit(tower, [say(meaning, rng) for meaning in meanings])
+    other = encode_unit(tower, [say(contrast(meaning, rng), rng) for meaning in meanings])
     paraphrase, minimal = (said * again).sum(-1), (said * other).sum(-1)
     unrelated = (said * again.roll(1, 0)).sum(-1)
     return {
@@ -95,16 +95,16 @@ def generated_cosines(tower: TextTower, count: int = 400) -> dict[str, float]:
 def main() -> None:
     tower = load_tower(Path(sys.argv[1]))
     for title, cosines in (
-        ("val captions", caption_cosines(tower, pack_rows("val"))),
-        ("generated", generated_cosines(tower)),
+        ("val captions", measure_captions(tower, pack_rows("val"))),
+        ("generated", measure_generated(tower)),
     ):
         print(title, {name: round(value, 3) for name, value in cosines.items()})
     for line in MINIMAL_PAIRS.strip().splitlines():
         sentences = line.split(" / ")
-        found = features(tower, sentences)
+        found = encode_unit(tower, sentences)
         print(f"{sentences[0]}: paraphrase {found[0] @ found[1]:.2f}, {sentences[2]}: {found[0] @ found[2]:.2f}")
     captions = sorted({text for row in pack_rows("train") for text in row["captions"]})
-    nearest = (features(tower, PROMPTS) @ features(tower, captions).T).topk(3)
+    nearest = (encode_unit(tower, PROMPTS) @ encode_unit(tower, captions).T).topk(3)
     for prompt, scores, index in zip(PROMPTS, nearest.values, nearest.indices, strict=True):
         print(prompt, "->", "; ".join(f"{captions[i]} {s:.2f}" for s, i in zip(scores, index, strict=True)))
 

@@ -25,10 +25,12 @@ class CreditOptions(OptionGroup):
     ] = None
     source: Annotated[
         str,
-        typer.Option(metavar="TEXT", help="Whose recordings: a data set's or a performer's name, or a web address."),
+        typer.Option(metavar="TEXT", help="Source of the recordings: a data set, a performer or a web address."),
     ] = ""
-    author: Annotated[str, typer.Option(metavar="TEXT", help="Who teaches the word, as others shall read it.")] = ""
-    description: Annotated[str, typer.Option(metavar="TEXT", help="What others should know of the word.")] = ""
+    author: Annotated[
+        str, typer.Option(metavar="TEXT", help="Your name as the word's author, as others will see it.")
+    ] = ""
+    description: Annotated[str, typer.Option(metavar="TEXT", help="What others should know about the word.")] = ""
 
     def to_credits(self, ask: bool) -> "Credits":
         """The credits as stated. Where no license is stated: with `ask`, ask on a terminal; warn if there is none."""

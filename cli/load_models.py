@@ -88,7 +88,7 @@ def check_base(concept: "Concept", path: Path, model: "Lead", allow_mismatch: bo
         concept.check_probe(encode_probe(fitted, model))
         if differences and not allow_mismatch:
             raise ConceptError(
-                f"{'; '.join(differences)}. The text tower, which has to be the same, is: "
+                f"{'; '.join(differences)}. The text tower is the same, as it must be: "
                 "use the base that the word was learned on, or add --allow-base-mismatch"
             )
     except ConceptError as error:
@@ -96,7 +96,7 @@ def check_base(concept: "Concept", path: Path, model: "Lead", allow_mismatch: bo
     for difference in differences:
         warn(difference)
     if left_out := sorted({name.split(".")[0] for name in concept.tensors.keys() - fitted.tensors.keys()}):
-        warn(f"{path}: used without what belongs to those parts: {', '.join(left_out)}")
+        warn(f"{path}: used without these parts: {', '.join(left_out)}")
     return fitted
 
 

@@ -1,4 +1,4 @@
-"""The options that several commands have, each declared once, and the checks that go with them."""
+"""The options that several commands share, each declared once, and their checks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lead.motion import ReadOptions
 
 LARGEST_SEED = 2**40 - 1
-"""Numbers that count up from a seed stay within what random number generators take."""
+"""Seeds that count up from this one stay within the range of random number generators."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Device = Annotated[
@@ -27,32 +27,34 @@ AllowBaseMismatch = Annotated[
     bool,
     typer.Option(
         "--allow-base-mismatch",
-        help="Use a word of another base that has the same text tower, without what belongs to other parts.",
+        help="Use a word of another base with the same text tower, without its parts for other networks.",
     ),
 ]
 Captions = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="What each clip shows: a captions.jsonl (default: what lies beside the clips)."),
+    typer.Option(
+        metavar="FILE", help="A captions.jsonl that says what each clip shows (default: captions beside the clips)."
+    ),
 ]
 RigMap = Annotated[
     Path | None,
     typer.Option(
         "--rig-map",
         metavar="FILE.toml",
-        help="Which joint of the clips' rig is which; `check --draft-rig-map` writes one to correct.",
+        help="Names the joints of the clips' rig; `check --draft-rig-map` writes a draft to correct.",
     ),
 ]
 OnRig = Annotated[
-    Path | None, typer.Option("--rig", metavar="CLIP.bvh", help="Write BVH on the skeleton of this clip.")
+    Path | None, typer.Option("--rig", metavar="CLIP.bvh", help="Write BVH files on the skeleton of this clip.")
 ]
 OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")]
-NewName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Give the word another name.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Replace what has the same name.")]
+NewName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="A new name for the word.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace the word or file of the same name.")]
 ConceptOutput = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file (default: into the library).")
 ]
 DataSet = Annotated[
-    Path, typer.Argument(metavar="DATA", help="A data set: HumanML3D, KIT-ML, or one of `lead data prepare`.")
+    Path, typer.Argument(metavar="DATA", help="A data set: HumanML3D, KIT-ML, or one made by `lead data prepare`.")
 ]
 FileOrToken = Annotated[Path, typer.Argument(metavar="FILE_OR_TOKEN", help="A concept file, or a word in the library.")]
 
@@ -67,28 +69,31 @@ class BaseOptions(OptionGroup):
 
 @dataclass(frozen=True)
 class ReadingOptions(OptionGroup):
-    """How motion files are read: what they do not say, or say wrongly."""
+    """How motion files are read: facts that the files do not state, or state wrongly."""
 
     fps: Annotated[
         float | None,
         typer.Option(
-            "--fps", metavar="RATE", help="Frames a second of the clips, where the files say it wrongly or not."
+            "--fps", metavar="RATE", help="Frames per second of the clips, if the files state it wrongly or not at all."
         ),
     ] = None
     unit: Annotated[
-        LengthUnit | None, typer.Option("--unit", help="Unit of lengths in the clips (default: guessed from the body).")
+        LengthUnit | None,
+        typer.Option("--unit", help="Unit of length in the clips (default: guessed from the body's size)."),
     ] = None
     up: Annotated[
         UpAxis | None,
-        typer.Option("--up", case_sensitive=False, help="Axis that points up in the clips (default: guessed)."),
+        typer.Option(
+            "--up", case_sensitive=False, help="Axis that points up in the clips (default: guessed from the motion)."
+        ),
     ] = None
     rig_map: RigMap = None
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at a file that cannot be used, in folders too.")] = (
-        False
-    )
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at a file that cannot be used, even inside a folder.")
+    ] = False
 
     def to_read_options(self) -> "ReadOptions":
-        """The options as readers of motion take them; the rig map is read from its file."""
+        """The options as `ReadOptions`. Reads the rig map from its file."""
         from lead.motion.read_options import ReadOptions
         from lead.motion.rigs.rig_map import read_rig_map
 
@@ -97,7 +102,7 @@ class ReadingOptions(OptionGroup):
 
 
 def require_path(path: Path, option: str) -> Path:
-    """The path itself; UsageError where there is nothing. `option` names the option or argument that gave it."""
+    """The path itself; UsageError if it does not exist. `option` names the option or argument that gave it."""
     if not path.exists():
         raise UsageError(f"{path} does not exist; it was given as {option}. Check the name and the folder.")
     return path

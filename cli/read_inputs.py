@@ -1,6 +1,6 @@
 """Clips from the files and folders that a user names, and what their captions say.
 
-A file that was named has to be usable. In a folder, a file that cannot be used is passed over with a warning that gives
+A file that was named has to be usable. In a folder, a file that cannot be used is skipped with a warning that gives
 the reason, as long as another file is left; with --strict it is an error. Captions are those of `lead data prepare`: a
 `captions.jsonl`, or a `.txt` beside each clip. Knows the file types and the least length, not what is done with the
 clips.
@@ -40,7 +40,7 @@ def read_clips(
 ) -> tuple[list[Path], "list[Motion]"]:
     """The paths of all clips in files and folders, and their motions.
 
-    `warn` is called for each file that was passed over, and for what was guessed, corrected or cut in the others. Clips
+    `warn` is called for each file that was skipped, and for what was guessed, corrected or cut in the others. Clips
     have at least `least` frames at 20 fps.
     """
     listing = list_clips(places)
@@ -148,7 +148,7 @@ def _read_folder(
         rest = f" ({count_noun(len(reasons) - 1, 'other file')} cannot be used either)" if len(reasons) > 1 else ""
         raise UsageError(f"{folder}: no clip that can be used. {reasons[0]}{rest}")
     for reason in reasons:
-        warn(f"passed over {reason}")
+        warn(f"skipped {reason}")
 
 
 def read_clip(path: Path, reading: "ReadOptions | None" = None, least: int = LEAST_FRAMES) -> "Motion":

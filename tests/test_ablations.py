@@ -9,7 +9,7 @@ import torch
 from walks import walking
 
 from benchmarks import ablation_figures, ablations
-from benchmarks.ablation_report import comparisons, judgment, report
+from benchmarks.ablation_report import compare_rows, format_report, judge_differences
 from benchmarks.ablations import DEFAULT, ROWS, main
 from lead.checkpoint import FILE_NAMES, save_part
 from lead.data.prepare import prepare_data
@@ -39,8 +39,8 @@ def run(tiny_base, tmp_path):
     for part in ("text", "vae", "denoiser", "projector", "style_tokens"):
         name = FILE_NAMES.get(part, part)
         save_part(folder / f"{name}.safetensors", getattr(tiny_base, part), name, getattr(config, part))
-    told = {"config": asdict(config.denoiser), "diffusion": asdict(config.diffusion)}
-    (folder / "diffusion.json").write_text(json.dumps(told))
+    text = {"config": asdict(config.denoiser), "diffusion": asdict(config.diffusion)}
+    (folder / "diffusion.json").write_text(json.dumps(text))
     return folder
 
 
@@ -54,20 +54,20 @@ def test_one_command_makes_each_row_once(data, run, tmp_path, monkeypatch, capsy
         "--replications", "2", "--vae-steps", "2", "--denoiser-steps", "2", "--seeds", "0", "--rows", *rows,
     ]  # fmt: skip
     assert main(words) == 0
-    told = capsys.readouterr().out
-    assert told.strip() == (output / "report.md").read_text().strip()
+    text = capsys.readouterr().out
+    assert text.strip() == (output / "report.md").read_text().strip()
     for row in rows:
-        assert f"| {ROWS[row].label} |" in told
+        assert f"| {ROWS[row].label} |" in text
     results = json.loads((output / "results.json").read_text())["rows"]
     assert list(results) == rows and "cosine" not in results["mld"]["0"]["recorded test"]
     assert len(results[DEFAULT]["0"]["test"]["fid"]) == 2 and len(results[DEFAULT]["0"]["recorded test"]["error"]) == 33
 
-    def never(*arguments):
+    def fail(*arguments):
         raise AssertionError("a row was made again")
 
-    monkeypatch.setattr(ablations.Bench, "trained", never)
+    monkeypatch.setattr(ablations.Bench, "train_row", fail)
     assert main(words) == 0
-    assert capsys.readouterr().out == told
+    assert capsys.readouterr().out == text
     assert main([*words, "--steps", "3"]) == 1
     assert "made with another budget, see made-with.json there; name another --output" in capsys.readouterr().err
 
@@ -80,12 +80,12 @@ def test_an_unknown_row_is_named(capsys):
 def test_a_difference_counts_where_every_seed_shows_it():
     rng = np.random.default_rng(0)
     small, large = rng.normal(0, 1, 20).tolist(), rng.normal(3, 1, 20).tolist()
-    assert judgment([large, large], "r3") == "better"
-    assert judgment([large, large], "fid") == "worse"
-    assert judgment([large], "diversity") == "higher"
-    assert judgment([large, small], "r3") == ""
-    assert judgment([[3.0]], "r3") == ""
-    assert judgment([large, [-x for x in large]], "r3") == ""
+    assert judge_differences([large, large], "r3") == "better"
+    assert judge_differences([large, large], "fid") == "worse"
+    assert judge_differences([large], "diversity") == "higher"
+    assert judge_differences([large, small], "r3") == ""
+    assert judge_differences([[3.0]], "r3") == ""
+    assert judge_differences([large, [-x for x in large]], "r3") == ""
 
 
 def test_rows_are_compared_value_by_value():
@@ -95,8 +95,8 @@ def test_rows_are_compared_value_by_value():
         "mld": {0: {"test": {"fid": (noise + 1 + 0.01 * noise).tolist(), "r3": [0.5] * 10}}},
     }
     labels = {DEFAULT: "LEAD", "mld": "MLD"}
-    once = report(results, labels)
-    assert report({row: {0: seeds[0], 1: seeds[0]} for row, seeds in results.items()}, labels) == once
-    assert "FID +1.004 ±0.024: worse. Within the interval: R@3" in comparisons(results, labels)[1]
-    assert f"| MLD | {Estimate.of(results['mld'][0]['test']['fid'])} |" in report(results, labels)
+    once = format_report(results, labels)
+    assert format_report({row: {0: seeds[0], 1: seeds[0]} for row, seeds in results.items()}, labels) == once
+    assert "FID +1.004 ±0.024: worse. Within the interval: R@3" in compare_rows(results, labels)[1]
+    assert f"| MLD | {Estimate.of(results['mld'][0]['test']['fid'])} |" in format_report(results, labels)
     assert torch.tensor(noise).std() > 3  # far more than the difference that shows

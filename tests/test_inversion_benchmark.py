@@ -10,14 +10,13 @@ from rich.console import Console
 from walks import walking
 
 from benchmarks import inversion as benchmark
-from benchmarks.action_judge import ACTIONS, ActionJudge
-from benchmarks.action_judge import parted as action_parted
-from benchmarks.discriminant import copies, fitted, mirrored_name, statistics
+from benchmarks.action_judge import ACTIONS, ActionJudge, split_clips
+from benchmarks.discriminant import compute_statistics, fit_discriminant, make_copies, mirror_name
 from benchmarks.inversion_baselines import latent_offset, lora, mean_latent
-from benchmarks.inversion_concepts import OTHERS, Subject, choose_subjects, seen_by_judge, subjects
-from benchmarks.inversion_figures import kernel_distance, nearest, spread, windows
-from benchmarks.inversion_methods import METHODS, Learned, Method, from_base
-from benchmarks.inversion_report import interval, markdown, rows_of, summary
+from benchmarks.inversion_concepts import OTHERS, Subject, choose_subjects, list_judge_clips, subjects
+from benchmarks.inversion_figures import cut_windows, kernel_distance, nearest, spread
+from benchmarks.inversion_methods import METHODS, Method, MethodResult, make_generate
+from benchmarks.inversion_report import estimate, format_page, list_rows, summarize
 from lead import Lead, LeadError, Motion
 from lead.eval.metrics import Estimate
 
@@ -33,10 +32,10 @@ class FixedRuler:
     def __init__(self) -> None:
         self.asked = 0
 
-    def figures(self, subject, exemplars, own, others, asks):
+    def measure_motions(self, subject, exemplars, own, others, requests):
         self.asked += 1
-        assert len(own) == 2 and len(others) == len(asks) == len(OTHERS)
-        return {"wS": 0.5, "wC": None, "by prompt": {ask.prompt: {"S": 1.0} for ask in asks}}
+        assert len(own) == 2 and len(others) == len(requests) == len(OTHERS)
+        return {"wS": 0.5, "wC": None, "by prompt": {request.prompt: {"S": 1.0} for request in requests}}
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def clips() -> list[Motion]:
 @pytest.fixture
 def bench(tiny_base: Lead, tmp_path, monkeypatch) -> benchmark.Bench:
     monkeypatch.setattr(Subject, "exemplars", lambda subject, seed: [{"id": "a"}, {"id": "b"}])
-    monkeypatch.setattr(benchmark, "as_motion", lambda row: walking())
+    monkeypatch.setattr(benchmark, "load_motion", lambda row: walking())
     return benchmark.Bench(tiny_base, FixedRuler(), tmp_path, 2, 0.0)
 
 
@@ -81,8 +80,8 @@ def test_only_judging_again_does_not_learn_again(bench, monkeypatch):
 def test_only_what_is_done_is_shown(bench):
     with pytest.raises(LeadError, match="without --done"):
         run(bench, ["no-word"], done=True)
-    made = run(bench, ["no-word"])
-    assert run(bench, ["no-word", "real-word"], done=True) == made
+    found = run(bench, ["no-word"])
+    assert run(bench, ["no-word", "real-word"], done=True) == found
 
 
 def test_a_changed_program_makes_learned_cells_stale_but_not_the_others(bench, monkeypatch):
@@ -125,8 +124,8 @@ def test_a_lora_changes_the_base_only_while_it_generates(tiny_base, clips, prior
     fingerprints = tiny_base.compute_fingerprints()
     phrase, generate, size, steps = lora(tiny_base, STYLE, clips, 0, 0.0, rank=2, prior=prior)
     before = tiny_base.generate(["a person walks"], seconds=2.0)
-    made = generate(["a person walks"], [2.0], 0, True)
-    assert np.abs(made[0].joints - before[0].joints).max() > 0
+    found = generate(["a person walks"], [2.0], 0, True)
+    assert np.abs(found[0].joints - before[0].joints).max() > 0
     np.testing.assert_array_equal(tiny_base.generate(["a person walks"], seconds=2.0)[0].joints, before[0].joints)
     assert tiny_base.compute_fingerprints() == fingerprints
     assert (steps, "sks" in phrase) == (1, True)
@@ -134,13 +133,13 @@ def test_a_lora_changes_the_base_only_while_it_generates(tiny_base, clips, prior
 
 
 def test_a_leak_is_measured(bench, monkeypatch):
-    def leaky(base, subject, clips, seed, budget):
-        generate = from_base(base)
-        return Learned(
+    def leak(base, subject, clips, seed, budget):
+        generate = make_generate(base)
+        return MethodResult(
             "", lambda p, s, seed, realign: [replace(m, joints=m.joints + 0.25) for m in generate(p, s, 0, realign)]
         )
 
-    monkeypatch.setitem(METHODS, "no-word", Method("leaky", leaky))
+    monkeypatch.setitem(METHODS, "no-word", Method("leaky", leak))
     assert run(bench, ["no-word"])[0]["figures"]["leak"] == pytest.approx(0.25)
 
 
@@ -160,16 +159,16 @@ def test_spread_and_nearest_are_mean_distances():
 
 def test_windows_overlap_by_half_and_short_clips_stay_whole():
     clip = np.arange(170)[:, None]
-    assert [(part[0, 0], len(part)) for part in windows(clip)] == [(0, 80), (40, 80), (80, 80)]
-    assert [len(part) for part in windows(clip[:30])] == [30]
+    assert [(part[0, 0], len(part)) for part in cut_windows(clip)] == [(0, 80), (40, 80), (80, 80)]
+    assert [len(part) for part in cut_windows(clip[:30])] == [30]
 
 
 def test_the_discriminant_tells_classes_apart_and_measures_distance():
     centers = RNG.standard_normal((3, 20)) * 4
     labels = np.repeat(["a", "b", "c"], 60)
     rows = np.repeat(centers, 60, axis=0) + RNG.standard_normal((180, 20))
-    judge = fitted(rows, labels)
-    assert (judge.named(rows) == labels).mean() > 0.98
+    judge = fit_discriminant(rows, labels)
+    assert (judge.classify(rows) == labels).mean() > 0.98
     assert judge.distance(rows[:60], "a").mean() < judge.distance(rows[:60], "b").mean() / 2
     assert judge.distance(centers[:1] + 50.0, "a") > 10 * judge.distance(rows[:60], "a").max()
 
@@ -177,30 +176,30 @@ def test_the_discriminant_tells_classes_apart_and_measures_distance():
 def test_what_is_farther_from_an_action_than_its_clips_is_none():
     clips = [walking().features()[start : start + 40] for start in range(0, 20, 4)]
     still = [np.full_like(clip, 0.1) + 0.01 * RNG.standard_normal(clip.shape) for clip in clips]
-    rows = statistics([*clips, *still], extremes=True)
-    judge = fitted(rows, np.repeat(["sneak", "other"], 5))
-    reach = 1.01 * float(judge.distance(rows[:5], "sneak").max())
-    assert ActionJudge(judge, {"sneak": reach}).see([*clips, *still]).tolist() == ["sneak"] * 5 + ["none"] * 5
+    rows = compute_statistics([*clips, *still], extremes=True)
+    judge = fit_discriminant(rows, np.repeat(["sneak", "other"], 5))
+    limit = 1.01 * float(judge.distance(rows[:5], "sneak").max())
+    assert ActionJudge(judge, {"sneak": limit}).classify([*clips, *still]).tolist() == ["sneak"] * 5 + ["none"] * 5
     strange = clips[0].copy()
     strange[:, 3:67] *= 1.5
-    assert judge.named(statistics([strange], extremes=True)) == ["sneak"]
-    assert ActionJudge(judge, {"sneak": reach}).see([strange]) == ["none"]
+    assert judge.classify(compute_statistics([strange], extremes=True)) == ["sneak"]
+    assert ActionJudge(judge, {"sneak": limit}).classify([strange]) == ["none"]
 
 
 def test_copies_are_mirrored_with_their_names():
     clip = walking().features()[:, :67]
-    made, names, owners = copies(
-        [clip, clip], ["wave-left-hand", "walk"], [20, 1], np.random.default_rng(0), mirrored_name
+    found, names, owners = make_copies(
+        [clip, clip], ["wave-left-hand", "walk"], [20, 1], np.random.default_rng(0), mirror_name
     )
     assert set(names[:20]) == {"wave-left-hand", "wave-right-hand"}
     assert (names[20], owners.tolist()) == ("walk", [0] * 20 + [1])
-    rows = statistics(made, extremes=True)
+    rows = compute_statistics(found, extremes=True)
     assert np.isfinite(rows).all() and len(rows) == 21
 
 
 def test_intervals_are_students_and_groups_are_averaged_within_a_seed():
-    assert interval([0.5]) == Estimate(0.5, 0.0)
-    assert interval([0.0, 1.0, 2.0]).interval == pytest.approx(4.303 / np.sqrt(3))
+    assert estimate([0.5]) == Estimate(0.5, 0.0)
+    assert estimate([0.0, 1.0, 2.0]).interval == pytest.approx(4.303 / np.sqrt(3))
     cells = [
         {"concept": name, "method": "recipe", "seed": seed, "figures": {"wS": value, "eS": None, "bytes": 2000}}
         for name, seed, value in (
@@ -210,11 +209,11 @@ def test_intervals_are_students_and_groups_are_averaged_within_a_seed():
             ("exhausted", 1, 0.5),
         )
     ]
-    found = summary(cells)
+    found = summarize(cells)
     assert found["wS"] == Estimate(0.5, 0.0)
     assert found["kB"].mean == 2.0
     assert "eS" not in found
-    assert rows_of(cells, ("wS", "eS", "kB")) == [("recipe (balanced)", ".500", "-", "2.00")]
+    assert list_rows(cells, ("wS", "eS", "kB")) == [("recipe (balanced)", ".500", "-", "2.00")]
 
 
 def test_the_report_has_judges_groups_and_concepts():
@@ -225,7 +224,7 @@ def test_the_report_has_judges_groups_and_concepts():
         }
         for name in ("elderly", "exhausted")
     ]  # fmt: skip
-    text = markdown(cells, {"actions": {"sneak": {"clips": 10, "action": 1.0}}}, "tiny", ["--done"])
+    text = format_page(cells, {"actions": {"sneak": {"clips": 10, "action": 1.0}}}, "tiny", ["--done"])
     assert "python -m benchmarks.inversion --done" in text
     assert "## elderly and exhausted (2)" in text
     assert "| actions | sneak | 10 | - | 1.000 |" in text
@@ -251,18 +250,18 @@ def test_unknown_concepts_are_named():
 
 def test_no_judge_learns_from_what_words_are_learned_from(pack):
     for subject in subjects().values():
-        drawn = [tuple(row["id"] for row in subject.exemplars(seed)) for seed in (0, 0, 1, 2)]
+        selected = [tuple(row["id"] for row in subject.exemplars(seed)) for seed in (0, 0, 1, 2)]
         everything = subject.draw >= len(subject.pool)
-        assert drawn[0] == drawn[1] and len(set(drawn[0])) == min(subject.draw, len(subject.pool))
-        assert len(set(drawn)) == (1 if everything else 3)
-        assert not {*drawn[0], *(row["id"] for row in subject.pool)} & seen_by_judge()
+        assert selected[0] == selected[1] and len(set(selected[0])) == min(subject.draw, len(subject.pool))
+        assert len(set(selected)) == (1 if everything else 3)
+        assert not {*selected[0], *(row["id"] for row in subject.pool)} & list_judge_clips()
         rest = {row["id"] for row in subject.real_own(subject.exemplars(0))}
-        assert not rest & set(drawn[0]) or subject.group == "fewshot"
+        assert not rest & set(selected[0]) or subject.group == "fewshot"
         contents = {row["content"] for row in subject.exemplars(0)}
         assert len(contents) == (subject.draw if subject.mixed else 1) or subject.group == "action"
         assert 0.8 <= subject.own.seconds <= 9.6
     for action in ACTIONS:
-        pool, rest = action_parted(action)
+        pool, rest = split_clips(action)
         assert len(pool) >= 10 and len(rest) >= 6
         assert not {row["id"] for row in pool} & {row["id"] for row in rest}
 

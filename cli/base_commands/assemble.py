@@ -16,13 +16,15 @@ from lead.choices import Sampler
 def assemble(
     data: DataSet,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with all stages but the evaluator.")],
-    output: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write: a name in .safetensors.")],
-    name: Annotated[str, typer.Option(metavar="NAME", help="The base's name, as concepts will state it.")],
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, ending in .safetensors.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="The base's name, which concepts will store.")],
     license: Annotated[
         str,
-        typer.Option("--license", metavar="TEXT", help="The weights' license, as the training data ask for."),
+        typer.Option("--license", metavar="TEXT", help="The weights' license, as the training data require."),
     ] = "",
-    compact: Annotated[bool, typer.Option("--compact", help="Store 8- and 16-bit numbers: a third as large.")] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Store 8- and 16-bit numbers: a third of the size.")
+    ] = False,
     sampler: Annotated[Sampler | None, typer.Option(help="How the base samples (default: the denoiser's own).")] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Sampling steps (default: the denoiser's own).")
@@ -30,7 +32,7 @@ def assemble(
     guidance: Annotated[float | None, typer.Option(metavar="G", help="Guidance (default: the denoiser's own).")] = None,
     as_json: Json = False,
 ) -> JsonObject:
-    """Put the trained stages together as one base model file, for --base.
+    """Join the trained stages into one base model file for --base.
 
     \b
     lead assemble data/ run/ my-base.safetensors --name my-base

@@ -21,8 +21,8 @@ def prepare(
 ) -> JsonObject:
     """Turn a folder of captioned clips into HumanML3D's layout.
 
-    Captions stand in CLIPS/captions.jsonl, a line a clip, or in a text file beside each clip, a line each.
-    Clips without a split fall into train, val and test by a hash of their names.
+    Captions are in CLIPS/captions.jsonl, one line a clip, or in a text file beside each clip, one caption a line.
+    A hash of its name puts a clip without a split into train, val or test.
 
     \b
     {"clip": "walk_01.bvh", "captions": ["a person walks", "someone walks ahead"], "split": "train"}
@@ -67,9 +67,9 @@ def vary(
 @command
 @accept_device
 def check(data: DataSet, as_json: Json = False) -> JsonObject:
-    """Say what a data set holds, which clips are left out and why, and what is missing.
+    """Show a data set's content, the clips that are left out and why, and missing files.
 
-    HumanML3D's and KIT-ML's folders are read as their authors lay them out. Fails where something is missing.
+    HumanML3D's and KIT-ML's folders are read as their authors lay them out. Fails if something is missing.
 
     \b
     lead data check HumanML3D/

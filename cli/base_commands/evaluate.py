@@ -34,10 +34,10 @@ def evaluate(
     meta: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Its mean.npy, std.npy (default: Comp_v6_*/meta beside it).")
     ] = None,
-    split: Annotated[
-        list[str], typer.Option(metavar="NAME", help="A split to judge on; may be given several times.")
-    ] = ["test"],  # noqa: B006 - never changed
-    replications: Annotated[int, typer.Option(min=1, metavar="N", help="For means and 95 % intervals.")] = 20,
+    split: Annotated[list[str], typer.Option(metavar="NAME", help="A split to judge on; repeat for more.")] = ["test"],  # noqa: B006 - never changed
+    replications: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Replications for means and 95 % intervals.")
+    ] = 20,
     texts: Annotated[int, typer.Option(min=1, metavar="N", help="MModality's texts, 30 motions each.")] = 100,
     published: Annotated[
         bool,

@@ -15,7 +15,7 @@ from cli.options import Json, require_path
 @accept_device
 def import_mld(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="A checkpoint of MLD's trainer.")],
-    output: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder to write the parts to.")],
+    output: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder for the parts.")],
     text: Annotated[
         str | None,
         typer.Option(
@@ -24,12 +24,14 @@ def import_mld(
             "(default: the checkpoint's own or, where it has none, openai).",
         ),
     ] = None,
-    heads: Annotated[int, typer.Option(min=1, metavar="N", help="Attention heads, which no tensor tells.")] = 4,
+    heads: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Attention heads; the checkpoint does not state them.")
+    ] = 4,
     beta_start: Annotated[float, typer.Option(metavar="X", help="The noise schedule's first beta.")] = 0.00085,
     beta_end: Annotated[float, typer.Option(metavar="X", help="Its last beta.")] = 0.012,
     as_json: Json = False,
 ) -> JsonObject:
-    """Take over a model of MLD's trainer (Motion Latent Diffusion): only the projector is left to train.
+    """Import a model of MLD's trainer (Motion Latent Diffusion). Only the projector remains to be trained.
 
     DATA of the commands that follow is the data set that it was trained on, with that set's Mean.npy and Std.npy.
 

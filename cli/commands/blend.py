@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lead import Lead, Motion
 
 NewToken = Annotated[
-    str | None, typer.Option("--token", metavar='"<NAME>"', help="The new word (default: made of the old).")
+    str | None, typer.Option("--token", metavar='"<NAME>"', help="The new word (default: made from the old names).")
 ]
 
 
@@ -33,10 +33,15 @@ class SweepOptions(OptionGroup):
 
     sweep: Annotated[
         int | None,
-        typer.Option(min=2, max=11, metavar="N", help="Also draw N blends from A to B: a sheet and a page in --views."),
+        typer.Option(
+            min=2, max=11, metavar="N", help="Also draw N blends from A to B, as a sheet and a page in --views."
+        ),
     ] = None
     prompt: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The sweep's prompt, with {} for the word (default: its own).")
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="The sweep's prompt, with {} for the word (default: the word's usual prompt)."
+        ),
     ] = None
     seconds: Annotated[float, typer.Option(metavar="S", help="Length of the sweep's motions.")] = 4.0
     views: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the sweep's sheet and page.")] = Path("out")
@@ -45,8 +50,10 @@ class SweepOptions(OptionGroup):
 @command
 def blend(
     first: Annotated[Path, typer.Argument(metavar="A", help="A concept file, or a word in the library.")],
-    second: Annotated[Path, typer.Argument(metavar="B", help="Another: both are styles, or both actions.")],
-    weight: Annotated[float, typer.Option(min=0.0, max=1.0, metavar="W", help="How much of B: 0 is A, 1 is B.")] = 0.5,
+    second: Annotated[Path, typer.Argument(metavar="B", help="The other word: both styles, or both actions.")],
+    weight: Annotated[
+        float, typer.Option(min=0.0, max=1.0, metavar="W", help="Share of B: 0 gives A, 1 gives B.")
+    ] = 0.5,
     token: NewToken = None,
     sweep: SweepOptions = SweepOptions(),
     base: BaseOptions = BaseOptions(),

@@ -25,7 +25,7 @@ def card(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="README.md", help="Default: ./<name>/README.md")
     ] = None,
-    page: Annotated[bool, typer.Option("--page", help=f"Also a page that plays the preview, {PAGE}.")] = False,
+    page: Annotated[bool, typer.Option("--page", help=f"Also write a page that plays the preview, {PAGE}.")] = False,
     as_json: Json = False,
 ) -> JsonObject:
     """Write a concept's card: a README in the form that concept hubs use.

@@ -34,17 +34,18 @@ def check(
     places: Annotated[list[Path], typer.Argument(metavar="DIR_OR_FILES", help="Motion files and folders of them.")],
     draft_rig_map: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.toml", help="Write which joint of this one clip's rig is which, to be corrected."),
+        typer.Option(metavar="FILE.toml", help="Write a draft of this clip's rig map, for you to correct."),
     ] = None,
     reading: ReadingOptions = ReadingOptions(),
     as_json: Json = False,
 ) -> JsonObject:
-    """Say how motion files are read, and what is wrong with them.
+    """Show how motion files are read, and what is wrong with them.
 
-    For each clip: frames, rate and seconds; whose rig it is and how many of the 22 joints it has; the person's height,
-    the floor, where it faces at first (degrees, 0 is +Z, 90 is +X); the share of steps in which feet slide; how often
-    a joint jumps; into how many pieces a base cuts it. Green is read as it stands, amber is read with a doubt, red
-    cannot be used. With --strict a red clip is an error.
+    The table shows for each clip: frames, rate and seconds; the rig's maker, and how many of the 22 joints it has; the
+    person's height, the floor, and the direction faced first (degrees, 0 is +Z, 90 is +X); the share of steps in which
+    feet slide; the number of joint jumps; and the number of pieces that a base cuts the clip into. Green clips are
+    fine. Amber clips can be used, but something is in doubt. Red clips cannot be used. With --strict a red clip is an
+    error.
 
     \b
     lead-invert check takes/
@@ -79,7 +80,7 @@ def _list_motions(places: Sequence[Path]) -> list[Path]:
         paths += [path for path in files if path == place or path.suffix.lower() in READS]
         if others := [path.name for path in files if path != place and path.suffix.lower() not in READS]:
             more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-            warn(f"{place}: no motion by their names: {', '.join(others[:SHOWN])}{more}")
+            warn(f"{place}: ignored, because their suffixes are not of motion files: {', '.join(others[:SHOWN])}{more}")
     if not paths:
         raise UsageError(f"{places[0]}: no clips; expected {', '.join(READS)}. Subfolders are not searched.")
     return paths

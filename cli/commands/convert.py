@@ -74,21 +74,21 @@ def convert(
     ],
     rig: OnRig = None,
     rate: Annotated[
-        float | None, typer.Option(metavar="FPS", help="Frames a second of what is written (default: the input's).")
+        float | None, typer.Option(metavar="FPS", help="Frames per second of the output (default: the input's).")
     ] = None,
     body_model: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.npz", help="The SMPL, SMPL-H or SMPL-X model that bodies are made with."),
+        typer.Option(metavar="FILE.npz", help="The SMPL, SMPL-H or SMPL-X model for bodies."),
     ] = None,
-    frame: Annotated[int, typer.Option(metavar="N", help="The frame that obj and ply show.")] = 0,
+    frame: Annotated[int, typer.Option(metavar="N", help="The frame to write as obj or ply.")] = 0,
     output: OutputFolder = Path("out"),
     reading: ReadingOptions = ReadingOptions(),
     as_json: Json = False,
 ) -> JsonObject:
-    """Convert motion files: every format that is read, to every format that is written.
+    """Convert motion files from any readable format to any writable format.
 
     A file keeps its name. BVH is written on our 22 joints, or on the skeleton of --rig at that clip's rate; obj and ply
-    are a body in one frame, trail is a GLB of eight poses. All files are written, or none.
+    are a body in one frame, trail is a GLB of eight poses. Either all files are written or none.
 
     \b
     lead-invert convert takes/ --to amass,npz

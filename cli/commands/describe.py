@@ -30,15 +30,17 @@ def describe(
     ],
     concept: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A concept to compare with, again for each (default: all in the library)."),
+        typer.Option(metavar="FILE", help="A concept to compare with; repeat for more (default: all in the library)."),
     ] = None,
-    count: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="How many of each to name.")] = 5,
+    count: Annotated[
+        int, typer.Option("-n", "--number", min=1, metavar="N", help="How many words, captions and concepts to name.")
+    ] = 5,
     reading: ReadingOptions = ReadingOptions(),
     base: BaseOptions = BaseOptions(),
     device: Device = "auto",
     as_json: Json = False,
 ) -> JsonObject:
-    """Say what clips, or a learned word, are like.
+    """Say which known words and captions clips, or a learned word, resemble.
 
     Names the nearest words, captions and concepts by their similarity (1 is the same), measured where the base compares
     motion with text. Says whether a caption already does it: then you may not need a word. A concept is described by

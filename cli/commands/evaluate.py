@@ -33,7 +33,9 @@ def evaluate(
     concept: Annotated[Path, typer.Argument(metavar="CONCEPT", help="A concept file.")],
     clips: Annotated[
         list[Path],
-        typer.Option(metavar="DIR_OR_FILE", help="Clips of the same motion, not learned from; again for more places."),
+        typer.Option(
+            metavar="DIR_OR_FILE", help="Clips of the same motion that the word was not learned from; repeat for more."
+        ),
     ],
     captions: Captions = None,
     reading: ReadingOptions = ReadingOptions(),
@@ -42,7 +44,7 @@ def evaluate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> JsonObject:
-    """Judge a learned word by clips that it was not learned from.
+    """Measure how close a learned word comes to clips that it was not learned from.
 
     For each clip, motions of its length are generated with the word and without it. FID is given from 64 clips on.
 
@@ -63,7 +65,10 @@ def evaluate(
     with spinner(f"comparing {word.token} with {count_noun(len(motions), 'clip')}"):
         result = evaluate_concept(model, word, encode_clips(model, motions, texts), seed)
     if result.seen:
-        warn(f"{word.token} was learned from {', '.join(result.seen)}: hold clips out for honest figures")
+        warn(
+            f"{word.token} was learned from {', '.join(result.seen)}, so these figures are too good. "
+            "Use clips that it was not learned from"
+        )
     if not as_json:
         _print_figures(word, result)
     return {

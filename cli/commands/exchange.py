@@ -26,7 +26,7 @@ Program = Literal["diffusers"]
 @command
 def export(
     file: FileOrToken,
-    to: Annotated[Program, typer.Option(help="Whose form: one tensor by its token, as diffusers loads it.")],
+    to: Annotated[Program, typer.Option(help="The other program. diffusers loads one tensor, named by the token.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: ./<name>-<program>.safetensors")
     ] = None,
@@ -55,8 +55,8 @@ def export(
         rows = [(target, concept.token, vectors, d_token, concept.base, concept.fingerprints["text"][:12])]
         print_table(rows, ("file", "token", "vectors", "numbers each", "base", "text tower"))
         if left_behind:
-            echo(f"left behind: {', '.join(left_behind)}")
-        echo(f"It fits a text tower with {d_token} numbers a token that is that of {concept.base}.")
+            echo(f"not exported: {', '.join(left_behind)}")
+        echo(f"It only fits the text tower of {concept.base} ({d_token} numbers a token).")
     return {
         "file": str(target), "token": concept.token, "vectors": vectors, "d_token": d_token, "base": concept.base,
         "text": concept.fingerprints["text"], "left_behind": left_behind,
@@ -66,9 +66,9 @@ def export(
 @command
 def import_word(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Another program's .safetensors file of one word.")],
-    kind: Annotated[Kind, typer.Option(help="What the word stands for; the file does not say.")],
+    kind: Annotated[Kind, typer.Option(help="What the word means; the file does not state it.")],
     token: Annotated[
-        str | None, typer.Option(metavar='"<NAME>"', help="The word here (default: its name in the file).")
+        str | None, typer.Option(metavar='"<NAME>"', help="The word's name here (default: its name in the file).")
     ] = None,
     base: Base = None,
     replace: Replace = False,
@@ -94,7 +94,7 @@ def import_word(
     model = load_base(base, device)
     concept = _to_concept(word, name, kind, model, file)
     target = destination.save(concept)
-    warn(f"{file} says nothing of its text tower, clips and license: whether {name} fits is for you to see")
+    warn(f"{file} does not state its text tower, clips and license. Check yourself whether {name} works with this base")
     vectors, d_token = word.token_embedding.shape
     if not as_json:
         print_table([(target, name, kind, vectors, model.name)], ("file", "token", "kind", "vectors", "base"))

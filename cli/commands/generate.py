@@ -29,7 +29,7 @@ MOST_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class MotionOptions(OptionGroup):
-    """How motions are generated, whatever their prompts."""
+    """How motions are generated, for all prompts."""
 
     number: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="Motions for each prompt.")] = 1
     seconds: Annotated[float, typer.Option(metavar="S", help="Length of each motion.")] = 4.0
@@ -42,7 +42,7 @@ class MotionOptions(OptionGroup):
     ] = None
     seed: Seed = 0
     lock_feet: Annotated[
-        bool, typer.Option("--foot-lock/--no-foot-lock", help="Hold standing feet in place; legs follow by IK.")
+        bool, typer.Option("--foot-lock/--no-foot-lock", help="Keep standing feet from sliding; the legs follow by IK.")
     ] = True
 
 
@@ -76,19 +76,19 @@ class Sources:
 @command
 def generate(
     prompts: Annotated[
-        list[str] | None, typer.Argument(metavar="PROMPT", help="What the person does; learned words too.")
+        list[str] | None, typer.Argument(metavar="PROMPT", help="What the person does. May contain learned words.")
     ] = None,
     prompts_file: Annotated[
         Path | None,
         typer.Option(
             "--prompts",
             metavar="FILE",
-            help="Prompts for thousands of motions: one a line, or JSON lines with prompt, seconds, seed.",
+            help="A file with many prompts: one a line, or JSON lines with prompt, seconds, seed.",
         ),
     ] = None,
     concept: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A concept file, again for each (default: words from the library)."),
+        typer.Option(metavar="FILE", help="A concept file; repeat for more (default: words from the library)."),
     ] = None,
     motion: MotionOptions = MotionOptions(),
     files: FileOptions = FileOptions(),
@@ -103,8 +103,8 @@ def generate(
     library. Each motion becomes a file of each data format. Views (a contact sheet, a page that plays, a video) show
     all motions together, beside an exemplar of each concept.
 
-    With --prompts the motions go into shards: folders of 64, each with an index.jsonl. The same command goes on where
-    it was stopped, and a launcher's processes share the work.
+    With --prompts the motions go into shards: folders of 64, each with an index.jsonl. After a stop, run
+    the same command again: it resumes. The processes of a launcher share the work.
 
     \b
     lead-invert generate "a person waves"
@@ -117,7 +117,7 @@ def generate(
     if not math.isfinite(motion.seconds):
         raise UsageError(f"--seconds {motion.seconds}: expected a number of seconds, as 4.0.")
     if bool(prompts) == bool(prompts_file):
-        raise UsageError('give prompts, as "a person walks", or a file of them with --prompts: one of the two.')
+        raise UsageError('give either prompts, as "a person walks", or a file of prompts with --prompts.')
     check_writable(output)
     sources = Sources(concept or [], base, device)
     if prompts_file:

@@ -1,7 +1,7 @@
 """`lead-invert learn`: look at clips, learn a concept from them, and report what it does.
 
 Ctrl-C ends the search and keeps the best concept so far. While the search runs, its state lies beside the result, so
-that after a crash the same command goes on where it was.
+that after a crash the same command resumes.
 """
 
 import dataclasses
@@ -37,46 +37,51 @@ if TYPE_CHECKING:
 
 
 MOST_CLIPS = 300
-"""These take a gigabyte and, on two cores, a minute and more; a concept needs 1 to 30."""
+"""So many clips take a gigabyte and, on two cores, more than a minute. A concept needs 1 to 30."""
 _CHOOSE = (
-    "A word is learned from 1 to 30 clips that show one action, style or person: name them, as takes/limp-*.bvh, or "
-    "put those of each word into a folder of its own and use --each. `lead-invert check` says which can be read."
+    "A word is learned from 1 to 30 clips that show one action, style or person. Name them, as takes/limp-*.bvh, or "
+    "put the clips of each word into its own folder and use --each. `lead-invert check` says which can be read."
 )
 
 
 @dataclass(frozen=True)
 class LearnOptions(OptionGroup):
-    """What is learned, and how long the search is."""
+    """What is learned, and how long the search takes."""
 
     kind: Annotated[
         Kind,
-        typer.Option(help="What the word stands for: a thing that is done, a way to do it, a person's way of moving."),
+        typer.Option(
+            help="What the word means: something a person does, a way of doing it, or one person's way of moving."
+        ),
     ] = "style"
-    quality: Annotated[
-        Quality, typer.Option(help="How long to search: fast takes seconds and has no report at the end.")
-    ] = "balanced"
+    quality: Annotated[Quality, typer.Option(help="How long to search. fast takes seconds and gives no report.")] = (
+        "balanced"
+    )
     captions: Captions = None
-    init: Annotated[str | None, typer.Option(metavar="TEXT", help="Known words that come near, to start from.")] = None
+    init: Annotated[str | None, typer.Option(metavar="TEXT", help="Known words of similar meaning, to start from.")] = (
+        None
+    )
     steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Training steps (default: the quality's own).")
+        int | None, typer.Option(min=1, metavar="N", help="Training steps (default: depends on --quality).")
     ] = None
     vectors: Annotated[
         int, typer.Option(min=1, max=MAX_VECTORS, metavar="N", help="Token vectors of the word.")
     ] = 2
     objective: Annotated[
-        Objective | None, typer.Option(help="What is compared with the clips (default: what measures best).")
+        Objective | None,
+        typer.Option(help="What the training compares with the clips (default: the best in our benchmark)."),
     ] = None
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A concept that was learned and saved, and how."""
+    """A saved concept, and how it was learned."""
 
     concept: "Concept"
     steps_asked: int
-    """Of which Ctrl-C may have left some out."""
+    """Ctrl-C may end the search before that many."""
     seconds: float
-    """Of the search."""
+    """Duration of the search."""
     report: "Report | None"
     """None for quality "fast"."""
 
@@ -90,9 +95,10 @@ def learn(
         str | None, typer.Option(metavar='"<NAME>"', help="The new word, in angle brackets and quotes.")
     ] = None,
     each: Annotated[
-        bool, typer.Option("--each", help="A word from each folder inside DIR, called as the folder is.")
+        bool,
+        typer.Option("--each", help="Learn one word from each folder inside DIR; the folder's name becomes the word."),
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="With --each: words learned at a time.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="With --each: number of words learned at a time.")] = 1,
     options: LearnOptions = LearnOptions(),
     reading: ReadingOptions = ReadingOptions(),
     base: Base = None,
@@ -104,7 +110,7 @@ def learn(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write this file; with --each, files into this folder (default: into the library).",
+            help="Write this file; with --each: write into this folder (default: the library).",
         ),
     ] = None,
     replace: Replace = False,
@@ -117,10 +123,10 @@ def learn(
     or SMPL .npz files, or arrays of joints; `lead-invert check` says how they are read. The result is a small concept
     file in the library, where `generate` finds it when a prompt names its token; -o writes a file of your choice
     instead. What a clip shows is recognized, or read from --captions, captions.jsonl in the clips' folder, or a .txt
-    beside each clip. Ctrl-C keeps the best concept so far; after a crash the same command goes on where it was.
+    beside each clip. Ctrl-C keeps the best concept so far. After a crash, run the same command again: it resumes.
 
-    With --each, a folder that fails does not stop the others, and words that are there already are not learned again.
-    After a stop the same command goes on, and a launcher's processes share the folders.
+    With --each, a folder that fails does not stop the others. Words that exist already are not learned again. After a
+    stop, run the same command again: it resumes. The processes of a launcher (accelerate, torchrun) share the folders.
 
     \b
     lead-invert learn takes/ --token "<elderly>" --kind style
@@ -137,9 +143,11 @@ def learn(
         common += ["--device", Ranks.from_environment().device(device), *(["--base", str(base)] if base else [])]
         return learn_each(clips, common, jobs, output, replace, as_json)
     if jobs > 1:
-        raise UsageError("--jobs is for --each, which learns several words; one word is learned by one process.")
+        raise UsageError("--jobs needs --each. One process learns one word; leave --jobs out.")
     if not token:
-        raise UsageError('give the new word a name with --token "<name>", or learn one from each folder with --each.')
+        raise UsageError(
+            'the new word has no name. Give it one with --token "<name>", or name words after folders with --each.'
+        )
     destination = Destination.choose(check_token(token), output, replace)
     destination.check_writable()
     check_clip_count(clips, MOST_CLIPS, _CHOOSE)
@@ -159,11 +167,11 @@ def learn(
 
 
 def _check_each(token: str | None, options: LearnOptions) -> None:
-    """UsageError for options that are of one concept."""
+    """UsageError for options that only one concept can have."""
     if token or options.init or options.captions:
         raise UsageError(
-            "--token, --init and --captions are of one word; with --each a word is called as its folder is, and "
-            "captions lie in the folders."
+            "--token, --init and --captions are for one word, and --each learns several. Leave them out: a word gets "
+            "its folder's name, and captions are read from the folder."
         )
 
 
@@ -175,9 +183,9 @@ def _assess(
     kind: Kind,
     named: set[Path],
 ) -> "tuple[EncodedClips, Assessment]":
-    """The clips that can be used, and what is known of all; prints problems and hints.
+    """The usable clips, encoded, and the assessment of all clips. Prints problems and hints.
 
-    An unusable clip is an error where it was named, or where no other is left; in a folder it is passed over.
+    An unusable clip is an error if it was named, or if no usable clip is left. In a folder it is skipped.
     """
     from inversion.assess import assess
     from inversion.encoded_clips import encode_clips
@@ -192,11 +200,11 @@ def _assess(
         elif path in named:
             raise UsageError(f"{path}: {clip.unusable}. Leave it out, or give another take.")
         else:
-            warn(f"passed over {path}: {clip.unusable}")
+            warn(f"skipped {path}: {clip.unusable}")
         for problem in () if clip.unusable else clip.problems:
             warn(f"{path}: {problem}")
     if not usable:
-        raise UsageError(f"none of {count_noun(len(paths), 'clip')} can be used; the reasons stand above.")
+        raise UsageError(f"none of {count_noun(len(paths), 'clip')} can be used; see the reasons above.")
     for text in assessment.hints:
         hint(text)
     return encoded.select(usable), assessment
@@ -219,7 +227,7 @@ def _learn_and_save(
     seed: int,
     credits: "Credits",
 ) -> Learned:
-    """Search, save the concept, try it, and save it again with the report's scores."""
+    """Searches, saves the concept, tries it, and saves it again with the report's scores."""
     started = time.perf_counter()
     destination.prepare_folder()
     with destination.reserve():
@@ -259,7 +267,9 @@ def _search(
         except RuntimeError as error:
             if "inline_container" not in str(error):  # torch's message where it cannot write a file
                 raise
-            raise UsageError(f"{checkpoint} cannot be written: make room and try again.") from error
+            raise UsageError(
+                f"{checkpoint} cannot be written: the disk may be full. Free some space and try again."
+            ) from error
     if not concept.steps:
         raise KeyboardInterrupt
     return concept, steps_asked or concept.steps
@@ -282,8 +292,8 @@ def _print_result(learned: Learned, destination: Destination, clips: int, kind: 
     for sentence in learned.report.sentences if learned.report else ():
         echo(sentence)
     echo(describe_license(concept))
-    prompt = f"a person does {token}" if kind == "action" else f"a person walks in {token} style"
-    echo(destination.suggest_prompt(concept, prompt))
+    prompts = {"action": f"a person does {token}", "style": f"a person walks in {token} style"}
+    echo(destination.suggest_prompt(concept, prompts.get(kind, concept.probe_prompt)))
 
 
 def _to_json(

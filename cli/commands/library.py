@@ -42,7 +42,7 @@ def list_words(as_json: Json = False) -> JsonObject:
     tokens = set(library)
     for path in sorted(library.folder.glob("*.safetensors")):
         if f"<{path.stem}>" not in tokens:
-            warn(f"{path} is not named after a word: it is not used; put it in with `lead-invert add`")
+            warn(f"{path} is ignored: its name is not a word's name. Add it with `lead-invert add`")
     if not as_json:
         if words:
             rows = [
@@ -96,8 +96,8 @@ def add(
 ) -> JsonObject:
     """Put concept files into the library.
 
-    Each file is verified first, and copied as it is. A name that is taken is refused: give another with --as, or
-    --replace the word that has it.
+    Each file is verified first, then copied unchanged. A name that is taken is refused: give another name with --as,
+    or use --replace.
 
     \b
     lead-invert add elderly.safetensors
@@ -138,7 +138,7 @@ def remove(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Words, with or without brackets.")],
     as_json: Json = False,
 ) -> JsonObject:
-    """Take words out of the library; their files are deleted.
+    """Remove words from the library. This deletes their files.
 
     \b
     lead-invert remove elderly

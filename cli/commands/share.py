@@ -33,18 +33,18 @@ def push(
     file: FileOrToken,
     target: Annotated[str, typer.Argument(metavar="PLACE", help="hf://OWNER/NAME on the hub, or a folder.")],
     card: Annotated[
-        bool, typer.Option("--card/--no-card", help="On the hub: a README.md and a picture beside the file.")
+        bool, typer.Option("--card/--no-card", help="On the hub: add a README.md and a picture beside the file.")
     ] = True,
-    public: Annotated[bool, typer.Option("--public", help="On the hub: for everybody to read.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="On the hub: everybody can read it.")] = False,
     replace: Replace = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Send without being asked.")] = False,
     as_json: Json = False,
 ) -> JsonObject:
     """Give a concept file to others: on a model hub, or in any folder.
 
-    What would be sent is shown, to the byte, and sent when you say yes. On the hub the repository is made if there is
-    none, private unless --public, and each push is a commit; log in once with `hf auth login`.
+    The command shows exactly what it would send, and sends it after you confirm. On the hub it creates the repository
+    if there is none, private unless --public, and each push is a commit. Log in once with `hf auth login`.
 
     \b
     lead-invert push "<elderly>" hf://me/elderly --dry-run
@@ -151,11 +151,13 @@ def _tensors(sent: "Parcel") -> "Mapping[str, Float[np.ndarray, '...']]":
 
 
 def _confirm(sent: "Parcel", public: bool, yes: bool) -> bool:
-    """Whether the user says yes; UsageError where nobody can be asked."""
+    """Whether the user confirms; UsageError if standard input is no terminal."""
     if yes:
         return True
     if not _is_interactive():
-        raise UsageError("nothing was sent: nobody can be asked here. Add --yes, or --dry-run to see what would go.")
+        raise UsageError(
+            "nothing was sent: this is no terminal to confirm in. Add --yes, or --dry-run to see what would be sent."
+        )
     files, size = count_noun(len(sent.files), "file"), sum(map(len, sent.files.values())) / 1024
     return typer.confirm(f"Send {files}, {size:.1f} KB, to {_place(sent, public)}?", err=True)
 

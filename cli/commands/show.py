@@ -17,7 +17,7 @@ Shapes = dict[str, list[int]]
 @command
 @accept_device
 def show(file: FileOrToken, as_json: Json = False) -> JsonObject:
-    """Show what a concept file holds.
+    """Show the content of a concept file.
 
     Its token, its base model, how and from what it was learned. The file is verified while it is read; nothing in it is
     ever run.

@@ -29,13 +29,13 @@ def verify(
     ],
     base: Annotated[
         str | None,
-        typer.Option(metavar="PATH", help=f"Also check against this base model; {EMBEDDED!r} is the one inside."),
+        typer.Option(metavar="PATH", help=f"Also check against this base model; {EMBEDDED!r} is the included one."),
     ] = None,
     allow_base_mismatch: AllowBaseMismatch = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> JsonObject:
-    """Check concept files from strangers, and say what was checked.
+    """Check concept files from others, and say what was checked.
 
     The checks are those of the file's specification (docs/concept-format.md), in its order; the first fault ends
     them. Nothing in a file is ever run. With --base two more are made: the base model's text tower must be the one
@@ -49,7 +49,9 @@ def verify(
     lead-invert verify elderly.safetensors --base my-base.safetensors --allow-base-mismatch
     """
     if allow_base_mismatch and base is None:
-        raise UsageError("--allow-base-mismatch is for a check against a base model: add --base PATH or embedded.")
+        raise UsageError(
+            "--allow-base-mismatch needs a base model to compare with: add --base PATH or --base embedded."
+        )
     model = load_base(None if base == EMBEDDED else Path(base), device) if base is not None else None
     paths = [find_concept(file) if is_token(file) else file for file in files]
     checks = {path: _verify_file(path, model, allow_base_mismatch) for path in paths}

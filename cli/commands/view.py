@@ -29,16 +29,18 @@ def view(
     places: Annotated[list[Path], typer.Argument(metavar="IN...", help="Motion files and folders of them.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="A .html page, .png sheet, .mp4 or .gif to keep."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Keep the result: a .html page, a .png sheet, or an .mp4 or .gif."
+        ),
     ] = None,
     open_it: Annotated[
         bool | None,
-        typer.Option("--open/--no-open", help="Open it in a browser (default: where --output is not given)."),
+        typer.Option("--open/--no-open", help="Open the result (default: only without --output)."),
     ] = None,
     reading: ReadingOptions = ReadingOptions(),
     as_json: Json = False,
 ) -> JsonObject:
-    """See motions: a page that plays them side by side, or overlaid, without a network.
+    """Show motions on a page that plays them side by side or overlaid. It works offline.
 
     Without --output the page is put into a temporary folder and opened in a browser.
 

@@ -96,8 +96,8 @@ def check_data_formats(formats: Sequence[str]) -> None:
     """UsageError for a view: thousands of motions have no contact sheet."""
     if views := [form for form in formats if form not in DATA_FORMATS]:
         raise UsageError(
-            f"--format {','.join(views)} shows motions side by side: with --prompts choose among "
-            f"{', '.join(DATA_FORMATS)}; `lead-invert view OUTPUT/shard-00000` draws what was made."
+            f"--format {','.join(views)} shows motions side by side, which --prompts does not do. Choose among "
+            f"{', '.join(DATA_FORMATS)}; `lead-invert view OUTPUT/shard-00000` draws the motions later."
         )
 
 
@@ -134,7 +134,7 @@ def print_summary(summary: Summary) -> None:
     row = (summary.output, summary.made, summary.there_before, summary.shards)
     print_table([row], ("folder", "motions made", "there before", "shards"))
     if summary.processes > 1:
-        echo(f"This was process {summary.rank + 1} of {summary.processes}; each says its own share.")
+        echo(f"This is process {summary.rank + 1} of {summary.processes}; each process reports its own share.")
 
 
 def _check_jobs(jobs: Sequence[Job], model: "Lead", words: Mapping[str, Word]) -> None:
@@ -188,8 +188,8 @@ def _is_complete(folder: Path, plan: Sequence[IndexLine]) -> bool:
         raise UsageError(f"{folder / INDEX}: not an index of motions ({error}); choose another --output.") from None
     if found != plan[: len(found)]:
         raise UsageError(
-            f"{folder} holds motions of other prompts, lengths, seeds or words than these: choose another --output, "
-            "or take that folder away to make it anew."
+            f"{folder} holds motions of other prompts, lengths, seeds or words. Choose another --output, "
+            "or delete that folder."
         )
     return found == plan and all((folder / name).is_file() for line in plan for name in line["files"])
 

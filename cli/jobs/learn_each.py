@@ -2,7 +2,7 @@
 
 `lead-invert learn` learns each concept in a process of its own, several at a time if asked. A folder that cannot be
 used, or a process that dies, costs its own concept and no other. A concept that is there already is not learned again.
-A search that was stopped goes on where it was. Knows nothing of how a concept is learned.
+A stopped search resumes. This module knows nothing of how a concept is learned.
 """
 
 import json
@@ -67,7 +67,7 @@ def learn_each(
     """
     ranks, started = Ranks.from_environment(), time.perf_counter()
     if output and (output.suffix == ".safetensors" or output.is_file()):
-        raise UsageError(f"--output {output}: with --each it is a folder for the words' files; name a folder.")
+        raise UsageError(f"--output {output}: with --each the output must be a folder; name one.")
     tokens = _list_tokens(places)
     share = ranks.share(list(tokens))
     files = {folder: _concept_file(tokens[folder], output) for folder in share}
@@ -103,7 +103,7 @@ def token_of(folder: Path) -> str:
     """The token of a folder, from its name: `Old man, limping` gives <old-man-limping>."""
     name = slugify(folder.name)
     if not 1 <= len(name) <= 63:
-        raise UsageError(f"{folder}: no word's name can be made of the folder's; use 1 to 63 letters a-z and digits.")
+        raise UsageError(f"{folder}: the folder's name cannot become a word; use 1 to 63 letters a-z and digits.")
     return f"<{name}>"
 
 
@@ -112,10 +112,10 @@ def _list_tokens(places: Sequence[Path]) -> dict[Path, str]:
     tokens: dict[Path, str] = {}
     for place in places:
         if not require_path(place, "a folder of folders").is_dir():
-            raise UsageError(f"{place}: a file; with --each give a folder that holds a folder of clips for each word.")
+            raise UsageError(f"{place}: a file; --each expects a folder that has one folder of clips for each word.")
         folders = sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
         if not folders:
-            raise UsageError(f"{place}: it holds no folders; with --each it has a folder of clips for each word.")
+            raise UsageError(f"{place}: no folders in it; --each expects one folder of clips for each word.")
         for folder in folders:
             token = token_of(folder)
             if other := next((path for path, taken in tokens.items() if taken == token), None):
@@ -160,7 +160,7 @@ def _run_all(
     except KeyboardInterrupt:
         done = sum(outcome.state == "learned" for outcome in outcomes.values())
         raise KeyboardInterrupt(
-            f"stopped; {done} of {count_noun(len(commands), 'word')} learned. The same command goes on where it was."
+            f"stopped; {done} of {count_noun(len(commands), 'word')} learned. Run the same command again to resume."
         ) from None
     return outcomes
 
@@ -228,6 +228,6 @@ def _print_outcomes(outcomes: Sequence[Outcome], ranks: Ranks) -> None:
     failed = sum(one.state == "failed" for one in outcomes)
     if failed:
         folders = count_noun(len(outcomes), "folder")
-        echo(f"{failed} of {folders} failed, for the reasons above; the same command tries again.")
+        echo(f"{failed} of {folders} failed; see the reasons above. Run the same command again to retry.")
     elif any(one.state == "there before" for one in outcomes):
-        echo("Words that were there before were not learned again; --replace learns them anew.")
+        echo("Words that existed before were not learned again; --replace learns them again.")

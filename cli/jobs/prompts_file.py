@@ -5,7 +5,7 @@ A line is a prompt, or a JSON object with "prompt" and, where they differ from t
     a person walks
     {"prompt": "a person waves", "seconds": 6.0, "seed": 17}
 
-Empty lines are passed over. An error names the file and the line. Knows no base model.
+Empty lines are skipped. An error names the file and the line. Knows no base model.
 """
 
 import json
@@ -58,7 +58,7 @@ def read_jobs(path: Path, number: int, seconds: float, seed: int) -> list[Job]:
             own_seconds, first = fields.get("seconds", seconds), fields.get("seed", seed + len(jobs))
             jobs += [Job(fields["prompt"], own_seconds, first + copy, place) for copy in range(number)]
     if not jobs:
-        raise UsageError(f"{path}: there is no prompt in it; expected a prompt a line.")
+        raise UsageError(f"{path}: no prompt in the file; expected one prompt a line.")
     return jobs
 
 

@@ -61,7 +61,7 @@ def test_of_many_warnings_some_are_said_and_the_rest_counted(crowd: Path) -> Non
     said: list[str] = []
     read_clips([crowd], said.append)
     assert len(said) == 21
-    assert all(line.startswith(f"passed over {crowd}") for line in said[:20])
+    assert all(line.startswith(f"skipped {crowd}") for line in said[:20])
     assert said[20] == "and 10 lines like these; `lead-invert check` tells them all"
 
 

@@ -54,7 +54,7 @@ def test_a_table_and_the_reasons(check: Check, mixed: Path) -> None:
         assert words in result.stdout
     for reason in ("too short: 0.45 s", "no MOTION section", "lies or crawls"):
         assert reason in result.stdout
-    assert "no motion by their names: notes.txt" in result.stderr
+    assert "their suffixes are not of motion files: notes.txt" in result.stderr
     assert not left_behind()
 
 
@@ -106,7 +106,7 @@ def test_a_folder_of_all_kinds_is_read_and_what_is_passed_over_is_said(mixed: Pa
     names = ["features.npy", "poses.npz", "walk.bvh", "walk.glb", "walk.npy", "walk.npz"]
     assert [path.name for path in paths] == names
     assert len(motions) == 6
-    assert len([line for line in said if line.startswith("passed over")]) == 3
+    assert len([line for line in said if line.startswith("skipped")]) == 3
     with pytest.raises(UsageError, match=r"--strict: .*broken.bvh: no MOTION section"):
         read_clips([mixed], said.append, ReadingOptions(strict=True))
 

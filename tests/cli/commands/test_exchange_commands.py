@@ -24,7 +24,7 @@ def test_a_word_goes_out_and_comes_back(run: Run, concept_path: Path, tiny_base:
     assert list(load_file(said["file"])) == ["<limp>"]
     result = run("import", said["file"], "--kind", "style")
     assert result.exit_code == 0, result.output
-    assert "says nothing of its text tower, clips and license" in result.stderr
+    assert "does not state its text tower, clips and license" in result.stderr
     back = Library().load("<limp>")
     assert back.token_embedding.tobytes() == word.token_embedding.tobytes()
     assert back.fingerprints == tiny_base.fingerprints

@@ -62,7 +62,7 @@ def test_learn_reads_files_and_passes_over_what_it_cannot_use(
     result = run("learn", clips, tmp_path / "one.npz", "--token", "<limp>", *QUICK, "--json")
     assert result.exit_code == 0, result.output
     assert len(json.loads(result.stdout)["clips"]) == 3
-    assert result.stderr.count("passed over") == 2
+    assert result.stderr.count("skipped") == 2
     assert "notes.txt" in result.stderr
     assert "broken.bvh" in result.stderr
 
@@ -151,7 +151,7 @@ def test_captions_from_a_listing_and_from_beside_the_clips(run: Run, clips: Path
         (clips / f"take-{number}.txt").write_text("\na person limps\nanother one\n")
     result = run("learn", clips, "--token", "<limp>", *QUICK)
     assert "showing: limps" in result.stdout
-    assert "passed over" not in result.stderr
+    assert "skipped" not in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_unusable_clips_are_errors_or_warnings(run: Run, clips: Path, monkeypatc
     assert result.exit_code == 0, result.output
     assert [Path(path).name for path in json.loads(result.stdout)["clips"]] == ["take-0.bvh"]
     assert len(Concept.load("limp.safetensors").exemplars) == 1
-    for words in ("take-0.bvh: it limps", "passed over", "take-1.bvh: upside down", "hint: you may not need a word"):
+    for words in ("take-0.bvh: it limps", "skipped", "take-1.bvh: upside down", "hint: you may not need a word"):
         assert words in result.stderr
     Path("limp.safetensors").unlink()
     fails(run("learn", clips / "take-0.bvh", clips / "take-1.bvh", "--token", "<limp>"), "take-1.bvh", "upside down")

@@ -45,7 +45,7 @@ def test_list_says_what_there_is_and_where(run: Run, word: Concept) -> None:
     assert said["faults"][0]["token"] == "<bad>"
     assert "bad.safetensors: not a concept but a zip archive" in result.stderr
     (library.folder / "My Walk.safetensors").write_bytes(word.to_bytes())
-    assert "My Walk.safetensors is not named after a word" in run("list").stderr
+    assert "My Walk.safetensors is ignored: its name is not a word's name" in run("list").stderr
 
 
 def test_add_rename_and_remove(run: Run, word: Concept, file: Path) -> None:

@@ -125,7 +125,7 @@ def test_words_are_told_by_their_files(run: Run, prompts: Path, concept_path: Pa
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("\n \n", "there is no prompt in it"),
+        ("\n \n", "no prompt in the file"),
         ('a person walks\n{"prompt": 3}', "line 2: found prompt 3, expected a text"),
         ('{"prompt": "a person walks"', "line 1: not a JSON object"),
         ('{"prompt": "a person walks", "fps": 3}', "line 1: unknown 'fps'; expected prompt, seconds, seed"),
@@ -144,8 +144,8 @@ def test_mistakes_in_the_file_are_told_with_their_line(run: Run, prompts: Path, 
 
 
 def test_other_mistakes(run: Run, prompts: Path) -> None:
-    fails(run("generate"), "give prompts")
-    fails(run("generate", "a person walks", "--prompts", prompts), "one of the two")
+    fails(run("generate"), "give either prompts")
+    fails(run("generate", "a person walks", "--prompts", prompts), "give either prompts")
     fails(run("generate", "--prompts", prompts, "--format", "bvh,png"), "--format png shows motions side by side")
     fails(run("generate", "--prompts", prompts.parent), "expected a text file")
     fails(run("generate", "--prompts", "nowhere.txt"), "nowhere.txt does not exist")

@@ -52,7 +52,7 @@ def test_each_folder_is_a_word_and_one_that_fails_stops_no_other(run: Run, style
     (styles / "broken").rmdir()
     again = run("learn", styles, *QUICK, "--output", "words")
     assert again.exit_code == 0, again.output
-    assert "Words that were there before were not learned again" in again.stdout
+    assert "Words that existed before were not learned again" in again.stdout
 
 
 def test_ranks_share_the_folders(run: Run, styles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_ctrl_c_ends_the_processes_at_once(run: Run, styles: Path, monkeypatch: 
     monkeypatch.setattr(each.time, "sleep", stop)
     result = run("learn", styles, *QUICK, "--jobs", 2, "--output", "words")
     assert result.exit_code == 130
-    assert "0 of 3 words learned. The same command goes on where it was." in " ".join(result.stderr.split())
+    assert "0 of 3 words learned. Run the same command again to resume." in " ".join(result.stderr.split())
     assert [process.returncode for process in started] == [-15, -15]
     assert not Path("words").exists()
 
@@ -114,14 +114,14 @@ def test_what_launchers_say(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_mistakes(run: Run, styles: Path, clips: Path) -> None:
-    fails(run("learn", clips), "give the new word a name with --token")
-    fails(run("learn", clips, "--token", "<limp>", "--jobs", 2), "--jobs is for --each")
-    fails(run("learn", styles, "--each", "--token", "<limp>"), "with --each a word is called as its folder is")
-    fails(run("learn", clips, "--each"), "it holds no folders")
-    fails(run("learn", styles / "readme.txt", "--each"), "a file; with --each give a folder")
-    fails(run("learn", styles, "--each", "--output", "words.safetensors"), "name a folder")
+    fails(run("learn", clips), "Give it one with --token")
+    fails(run("learn", clips, "--token", "<limp>", "--jobs", 2), "--jobs needs --each")
+    fails(run("learn", styles, "--each", "--token", "<limp>"), "a word gets its folder's name")
+    fails(run("learn", clips, "--each"), "no folders in it")
+    fails(run("learn", styles / "readme.txt", "--each"), "a file; --each expects a folder")
+    fails(run("learn", styles, "--each", "--output", "words.safetensors"), "must be a folder; name one")
     (styles / "走る").mkdir()
-    fails(run("learn", styles, "--each"), "no word's name can be made")
+    fails(run("learn", styles, "--each"), "cannot become a word")
     (styles / "走る").rename(styles / "LIMP!")
     fails(run("learn", styles, "--each"), "would both be <limp>; give one of them another name")
 
