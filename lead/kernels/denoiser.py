@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lead.diffusion import Network
 from lead.kernels.linear import FastLinear
-from lead.kernels.replacement import Replacement
+from lead.kernels.replacement import Replacement, find_fast
 from lead.kernels.stack import FastStack
 from lead.networks.denoiser import Denoiser
 from lead.networks.mld import MldDenoiser
@@ -21,14 +21,14 @@ class FastDenoiser(Replacement, Denoiser):
     def condition(
         self, text: Float[Tensor, "batch d_text"], lengths: Int[Tensor, "batch"], times: Int[Tensor, " times"]
     ) -> Network:
-        packed = cast(FastStack, self.transformer).pack(text)
-        if packed is None:
+        packed, fast = cast(FastStack, self.transformer).pack(text), find_fast(FastLinear, self.latents_in)
+        if packed is None or fast is None:
             return super().condition(text, lengths, times)
         text_token, length = self.text_in(text)[:, None], self.embed_lengths(lengths)
         latents = int(lengths.max() + self.config.frames_per_latent - 1) // self.config.frames_per_latent
         places = self.places(latents, text.device).expand(len(text), -1, -1).contiguous()
         embed_time, mask = tabulate(self.embed_time, times), self.mask(lengths, latents)
-        latents_in = cast(FastLinear, self.latents_in)
+        (latents_in,) = fast
 
         def network(z_t: Tensor, t: Tensor) -> Tensor:
             x = latents_in.multiply(z_t, plus=places)

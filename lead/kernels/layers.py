@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
 from lead.kernels.linear import FastLinear, attend
-from lead.kernels.replacement import Replacement, have_hooks, kernels_apply
+from lead.kernels.replacement import Replacement, find_fast, have_hooks, kernels_apply
 from lead.kernels.stack import FastStack, Layer, Stack
 from lead.networks.layers import Attention, Block, Sinusoid, Transformer, frequencies
 
@@ -47,11 +47,10 @@ class FastBlock(Replacement, Block):
         self, x: Float[Tensor, "batch tokens width"], bias: Float[Tensor, "batch 1 1 tokens"]
     ) -> Float[Tensor, "batch tokens width"]:
         attention = self.attention
-        qkv, out, first, second = (
-            cast(FastLinear, layer) for layer in (attention.qkv, attention.out, self.ff[0], self.ff[3])
-        )
-        if not kernels_apply(x) or self.training or have_hooks(qkv, out, first, second):
+        fast = find_fast(FastLinear, attention.qkv, attention.out, self.ff[0], self.ff[3])
+        if fast is None or have_hooks(attention) or self.training or not kernels_apply(x):
             return super().forward(x, bias)
+        qkv, out, first, second = fast
         x = out.multiply(attend(qkv(self.norm_1(x)), attention.heads, bias), plus=x)
         return second.multiply(first.multiply(self.norm_2(x), gelu=True), plus=x)
 
@@ -74,7 +73,5 @@ class FastTransformer(FastStack, Transformer):
 
 
 def _describe(block: Block, join: nn.Module | None) -> Layer:
-    first, second, attention = block.ff[0], block.ff[3], block.attention
-    assert isinstance(first, nn.Linear) and isinstance(second, nn.Linear)
-    assert join is None or isinstance(join, nn.Linear)
-    return Layer(attention.qkv, attention.out, first, second, block.norm_1, block.norm_2, join)
+    attention = block.attention
+    return Layer(attention.qkv, attention.out, block.ff[0], block.ff[3], block.norm_1, block.norm_2, join)

@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812 - as everywhere in this field
 
 from lead.kernels import stack
 from lead.kernels.linear import FastLinear, FastMultiheadAttention
-from lead.kernels.replacement import Replacement, have_hooks, kernels_apply
+from lead.kernels.replacement import Replacement, find_fast, kernels_apply
 from lead.networks.layers import mask_to_bias
 from lead.networks.mld import Layer, SkipTransformer
 
@@ -22,17 +22,16 @@ class FastLayer(Replacement, Layer):
         mask: Bool[Tensor, "batch tokens"],
         memory: Float[Tensor, "batch latents width"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
-        if not kernels_apply(x) or self.training or have_hooks(self.linear1, self.linear2):
+        attentions = [self.self_attn] if memory is None else [self.self_attn, self.multihead_attn]
+        fast, feed_forward = find_fast(FastMultiheadAttention, *attentions), find_fast(FastLinear, self.linear1, self.linear2)
+        if fast is None or feed_forward is None or self.training or not kernels_apply(x):
             return super().forward(x, mask, memory)
-        x = self.norm1(cast(FastMultiheadAttention, self.self_attn).attend_to_self(x, mask_to_bias(mask), x))
-        if memory is None:
-            return self.norm2(self._add_feed_forward(x))
-        x = self.norm2(x + attend_to_memory(self.multihead_attn, x, memory))
-        return self.norm3(self._add_feed_forward(x))
-
-    def _add_feed_forward(self, x: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens width"]:
-        first, second = cast(FastLinear, self.linear1), cast(FastLinear, self.linear2)
-        return second.multiply(first.multiply(x, gelu=True), plus=x)
+        first, second = feed_forward
+        x = self.norm1(fast[0].attend_to_self(x, mask_to_bias(mask), x))
+        if memory is not None:
+            x = self.norm2(x + attend_to_memory(self.multihead_attn, x, memory))
+        x = second.multiply(first.multiply(x, gelu=True), plus=x)
+        return self.norm2(x) if memory is None else self.norm3(x)
 
 
 def attend_to_memory(
@@ -73,7 +72,6 @@ class FastSkipTransformer(stack.FastStack, SkipTransformer):
 
 
 def _describe(layer: Layer, join: nn.Module | None) -> stack.Layer:
-    assert join is None or isinstance(join, nn.Linear)
     attention = layer.self_attn
     assert attention.in_proj_weight is not None
     qkv = stack.Map(attention.in_proj_weight, attention.in_proj_bias)

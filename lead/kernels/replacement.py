@@ -6,12 +6,13 @@ is False, for example in training, a replacement calls the `forward` of its supe
 """
 
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
 State = list[tuple[int, int, int]]
 """Id, version and address of each weight."""
 
@@ -61,5 +62,11 @@ def kernels_apply(x: Tensor) -> bool:
 
 
 def have_hooks(*layers: nn.Module) -> bool:
-    """Whether a forward hook, such as an adapter's, needs the output of one of the layers."""
-    return any(layer._forward_hooks for layer in layers)
+    """Whether a hook, such as an adapter's, needs the input or output of one of the layers."""
+    return any(layer._forward_hooks or layer._forward_pre_hooks for layer in layers)
+
+
+def find_fast(kind: type[M], *layers: nn.Module) -> tuple[M, ...] | None:
+    """The layers, if a kernel may compute in their place; None if one was replaced or wrapped, or has a hook."""
+    usable = all(type(layer).forward is kind.forward for layer in layers) and not have_hooks(*layers)
+    return cast(tuple[M, ...], layers) if usable else None

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from lead.kernels import native
+from lead.kernels.linear import FastLinear
 from lead.kernels.replacement import Memo, Replacement, State, kernels_apply, read_state
 from lead.networks.lora import Addition
 
@@ -32,17 +33,17 @@ class Map:
 class Layer:
     """One layer: attention (`qkv`, `out`) and feed-forward (`first`, GELU, `second`), each with its norm."""
 
-    qkv: Map | nn.Linear
-    out: Map | nn.Linear
-    first: Map | nn.Linear
-    second: Map | nn.Linear
+    qkv: Map | nn.Module
+    out: Map | nn.Module
+    first: Map | nn.Module
+    second: Map | nn.Module
     norm_1: nn.LayerNorm
     norm_2: nn.LayerNorm
-    join: Map | nn.Linear | None = None
+    join: Map | nn.Module | None = None
     """First of all, [x, an earlier layer's output] to x."""
-    value: Map | nn.Linear | None = None
+    value: Map | nn.Module | None = None
     """With `put` and `norm_memory`: attention to one token of memory, between attention and feed-forward."""
-    put: Map | nn.Linear | None = None
+    put: Map | nn.Module | None = None
     norm_memory: nn.LayerNorm | None = None
 
 
@@ -87,8 +88,12 @@ class FastStack(Replacement):
 
 
 def _read_stack_state(network: nn.Module) -> State | None:
-    """None in training, if hooks other than additions need an output, or if weights were made in inference mode."""
+    """The weights and the kinds of modules.
+
+    None in training, if hooks other than additions need an output, or if weights were made in inference mode.
+    """
     weights: list[Tensor] = []
+    kinds: State = []
     modules: list[nn.Module | None] = [network]
     for module in modules:
         if module is None:
@@ -96,11 +101,13 @@ def _read_stack_state(network: nn.Module) -> State | None:
         own = module.__dict__
         if own["training"] or own["_forward_pre_hooks"]:
             return None
+        kinds.append((id(type(module)), 0, 0))
         if own["_forward_hooks"] and not all(isinstance(hook, Addition) for hook in own["_forward_hooks"].values()):
             return None
         modules.extend(own["_modules"].values())
         weights.extend(weight for weight in own["_parameters"].values() if weight is not None)
-    return read_state(weights)
+    state = read_state(weights)
+    return None if state is None else state + kinds
 
 
 class PackedStack:
@@ -110,9 +117,11 @@ class PackedStack:
         maps = [part for layer in stack.layers for name in _MAPS if (part := getattr(layer, name)) is not None]
         norms = [part for layer in stack.layers for name in _NORMS if (part := getattr(layer, name)) is not None]
         norms += [stack.last] if stack.last is not None else []
-        self.weights = [weight for part in (*maps, *norms) for weight in (part.weight, part.bias) if weight is not None]
+        plain = all(isinstance(part, Map) or _is_plain(part) for part in (*maps, *norms))
+        parts = (*maps, *norms) if plain else ()
+        self.weights = [weight for part in parts for weight in (part.weight, part.bias) if weight is not None]
         """Kept, so that no other tensors take their ids and addresses."""
-        self.usable = all(x.dtype == torch.float32 and x.device.type == "cpu" for x in self.weights)
+        self.usable = plain and all(x.dtype == torch.float32 and x.device.type == "cpu" for x in self.weights)
         if self.usable:
             self._pack(stack)
 
@@ -135,10 +144,11 @@ class PackedStack:
             for name in _NORMS:
                 if getattr(layer, name) is not None:
                     setattr(raw, name, _point_to_norm(getattr(layer, name)))
-        first, joins = stack.layers[0], sum(layer.join is not None for layer in stack.layers)
+        joins, width = sum(layer.join is not None for layer in stack.layers), len(stack.layers[0].norm_1.weight)
+        ff = len(cast(nn.Linear, stack.layers[0].first).weight)
         last = ctypes.pointer(_point_to_norm(stack.last)) if stack.last is not None else None
         self.stack = native.Stack(
-            layers, len(layers), joins, first.out.weight.shape[0], stack.heads, first.first.weight.shape[0],
+            layers, len(layers), joins, width, stack.heads, ff,
             stack.post_norm, stack.causal, stack.quick_gelu, last,
         )  # fmt: skip
 
@@ -193,6 +203,11 @@ class PackedStack:
             ranks = [hook.strengths.expand(batch)[:, None].expand(-1, len(hook.down)) for hook in hooks]
             self.strengths.append(torch.cat(ranks, dim=1))
             matrix.rank, matrix.strengths = len(down), self.strengths[-1].data_ptr()
+
+
+def _is_plain(part: nn.Module) -> bool:
+    """Whether a layer computes as torch's linear layer or norm: neither a wrapper nor a subclass of another `forward`."""
+    return type(part).forward in (nn.Linear.forward, FastLinear.forward, nn.LayerNorm.forward)
 
 
 def _point_to_norm(norm: nn.LayerNorm) -> native.Norm:

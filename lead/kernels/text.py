@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lead.kernels.linear import FastMultiheadAttention
-from lead.kernels.replacement import Memo, Replacement, kernels_apply, read_state
+from lead.kernels.replacement import Memo, Replacement, find_fast, have_hooks, kernels_apply, read_state
 from lead.kernels.stack import FastStack, Layer, Map, Stack
 from lead.text.tower import TextTower
 from lead.text.transformer import Block, Blocks
@@ -22,7 +22,7 @@ class FastTextTower(Replacement, TextTower):
 
     def encode_unconditional(self) -> Float[Tensor, "1 d_text"]:
         weights = list(self.parameters())
-        state = read_state(weights) if kernels_apply(weights[0]) else None
+        state = read_state(weights) if kernels_apply(weights[0]) and not have_hooks(*self.modules()) else None
         if state is None:
             return super().encode_unconditional()
         feature, _ = self.empty.get(state, lambda: (self.encode([""]), weights))
@@ -35,10 +35,11 @@ class FastTextBlock(Replacement, Block):
     def forward(
         self, x: Float[Tensor, "batch tokens width"], attn_mask: Float[Tensor, "tokens tokens"]
     ) -> Float[Tensor, "batch tokens width"]:
-        y = self.ln_1(x)
-        if not kernels_apply(y):
+        fast = find_fast(FastMultiheadAttention, self.attn)
+        if fast is None or not kernels_apply(x):
             return super().forward(x, attn_mask)
-        x = cast(FastMultiheadAttention, self.attn).attend_to_self(y, attn_mask, x)
+        (attention,) = fast
+        x = attention.attend_to_self(self.ln_1(x), attn_mask, x)
         return x + self.mlp(self.ln_2(x))
 
 

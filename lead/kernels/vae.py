@@ -1,12 +1,10 @@
 """Replacements for `lead.networks.vae`."""
 
-from typing import cast
-
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lead.kernels.linear import FastConv1d
-from lead.kernels.replacement import Replacement, have_hooks, kernels_apply
+from lead.kernels.replacement import Replacement, find_fast, have_hooks, kernels_apply
 from lead.networks.vae import Seams
 
 
@@ -16,7 +14,8 @@ class FastSeams(Replacement, Seams):
     def forward(  # type: ignore[override]  # a sequential module's takes one tensor
         self, features: Float[Tensor, "batch frames feats"], mask: Bool[Tensor, "batch frames 1"]
     ) -> Float[Tensor, "batch frames feats"]:
-        if not kernels_apply(features) or have_hooks(*self):
+        fast = find_fast(FastConv1d, self[0], self[2])
+        if fast is None or have_hooks(self[1]) or not kernels_apply(features):
             return super().forward(features, mask)
-        narrow, wide = cast(FastConv1d, self[0]), cast(FastConv1d, self[2])
+        narrow, wide = fast
         return wide.convolve(narrow.convolve(features, gelu=True) * mask)

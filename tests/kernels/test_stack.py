@@ -187,6 +187,50 @@ def test_a_changed_weight_is_followed():
     assert torch.equal(native_only(module, x, mask), seen[0])
 
 
+class Wrapper(nn.Module):
+    """A layer around another one, as hand-made adapters are."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return 2 * self.inner(x)
+
+
+class Doubled(nn.Linear):
+    """A linear layer with a `forward` of its own."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def doubled(layer):
+    made = Doubled(layer.in_features, layer.out_features)
+    made.load_state_dict(layer.state_dict())
+    return made
+
+
+def hooked(layer):
+    layer.register_forward_pre_hook(lambda module, args: (2 * args[0],))
+    return layer
+
+
+@pytest.mark.parametrize("change", [Wrapper, doubled, hooked])
+@pytest.mark.parametrize("place", ["latents_in", "transformer.blocks.0.attention.qkv", "transformer.blocks.1.ff.0"])
+def test_a_replaced_or_hooked_layer_computes_itself(change, place):
+    module = optimize(Denoiser(DenoiserConfig(d_latent=8, d_text=12, width=32, layers=2, heads=4, ff=48, frames_per_latent=4)).eval())
+    text, lengths, times = torch.randn(2, 12), torch.tensor([16, 12]), torch.tensor([7, 3])
+    z, t = torch.randn(2, 4, 8), torch.tensor([3, 3])
+    with torch.no_grad():
+        module.condition(text, lengths, times)(z, t)  # packs
+        parent, name = module.get_submodule(place.rpartition(".")[0]), place.rpartition(".")[2]
+        setattr(parent, name, change(getattr(parent, name)))
+        found = module.condition(text, lengths, times)(z, t)
+        expected = plain_copy(module).condition(text, lengths, times)(z, t)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_where_torch_evaluates(monkeypatch):
     module = network("skips")
     x, mask = inputs("skips", 2, 5)
