@@ -1,11 +1,12 @@
 """Bases and concepts as the commands of `lead-invert` load them, and whether they fit each other."""
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.console import spinner, warn
+from cli.console import hint, spinner, warn
 from cli.errors import UsageError
 from cli.options import require_path, resolve_device
 
@@ -63,7 +64,23 @@ def load_concepts_for(prompts: Sequence[str], files: Sequence[Path]) -> "dict[Pa
                 raise UsageError(_unknown_token(prompt, token, loaded, library))
             concepts[path] = library.load(token)
             loaded.add(token)
+    _hint_at_plain_words(prompts, {*loaded, *library})
     return concepts
+
+
+def _hint_at_plain_words(prompts: Sequence[str], tokens: set[str]) -> None:
+    """Hints where a prompt has a bracket without its other half, or a learned word without its brackets."""
+    from concepts.text import TOKEN
+
+    texts = {prompt: TOKEN.sub(" ", prompt.lower()) for prompt in prompts}
+    if broken := [prompt for prompt, text in texts.items() if {"<", ">"} & set(text)]:
+        hint(f"the prompt {broken[0]!r} has a bracket without its other half; a learned word is written as <name>")
+    for token in sorted(tokens):
+        plain = re.compile(rf"(?<![\w-]){re.escape(token[1:-1])}(?![\w-])")
+        for prompt, text in texts.items():
+            if token not in prompt.lower() and plain.search(text):
+                hint(f"{token[1:-1]!r} in {prompt!r} is a plain word; for the learned word, write {token}")
+                break
 
 
 def _unknown_token(prompt: str, token: str, loaded: set[str], library: "Library") -> str:

@@ -24,6 +24,8 @@ LEAST_FRAMES = 17
 """At 20 fps: `lead.data.dataset.MIN_FRAMES` rows of features, the least that a base model encodes, and one more."""
 MANY = 50
 """From so many files on, a progress bar is shown."""
+VIEWS = (".png", ".html", ".mp4")
+"""What `generate` writes beside motions."""
 _RATE = 20.0
 
 Listing = Sequence[tuple[Path, Sequence[Path]]]
@@ -57,10 +59,12 @@ def list_clips(places: Sequence[Path]) -> Listing:
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """The files of a folder that may be clips; captions and parts of a .gltf are left out."""
+    """The files of a folder that may be clips; captions, pictures and pages of clips, and parts of a .gltf are left out."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     clips = {path.stem for path in files if path.suffix.lower() in READS}
     files = [path for path in files if path.name != LISTING and not (path.suffix == ".txt" and path.stem in clips)]
+    if clips:
+        files = [path for path in files if path.suffix.lower() not in VIEWS]
     if any(path.suffix.lower() == ".gltf" for path in files):
         files = [path for path in files if path.suffix.lower() != ".bin"]
     if not files:
@@ -146,7 +150,8 @@ def _read_folder(
         yield path, motion
     if not found:
         rest = f" ({count_noun(len(reasons) - 1, 'other file')} cannot be used either)" if len(reasons) > 1 else ""
-        raise UsageError(f"{folder}: no clip that can be used. {reasons[0]}{rest}")
+        deeper = " Subfolders are not searched." if any(path.is_dir() for path in folder.iterdir()) else ""
+        raise UsageError(f"{folder}: no clip that can be used. {reasons[0]}{rest}{deeper}")
     for reason in reasons:
         warn(f"skipped {reason}")
 

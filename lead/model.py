@@ -287,6 +287,8 @@ class Lead(nn.Module):
         """
         if not isinstance(seed, int) and len(seed) != len(prompts):
             raise LeadError(f"{len(seed)} seeds for {len(prompts)} prompts; give one, or one a prompt")
+        if batch < 1:
+            raise LeadError(f"batch {batch}: expected 1 prompt at a time or more")
         lengths = torch.tensor(self._count_frames(seconds, len(prompts)))
         text = self.encode_text(prompts, words)
         active = activate_concepts(self.text, prompts, words or {})

@@ -4,6 +4,7 @@ Several processes, and every stage of `lead train all`, are this same command st
 comes back as JSON.  The stages are those of `lead.train.stage_table`.  Knows nothing of how a stage is trained.
 """
 
+import math
 import json
 import os
 import sys
@@ -89,6 +90,8 @@ def train(
     torchrun --nproc-per-node 8 --no-python lead train vae data/ --output run/
     """
     require_path(data, "DATA")
+    if lr is not None and not 0 < lr < math.inf:
+        raise UsageError(f"--lr {lr}: expected a number above 0, as 5e-4.")
     given = {"steps": steps, "batch": batch, "accumulate": accumulate, "lr": lr, "seed": seed, "precision": precision}
     options = cast(TrainOptions, {name: value for name, value in given.items() if value is not None})
     where = resolve_device(device)

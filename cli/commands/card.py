@@ -10,7 +10,7 @@ from cli.atomic_folder import atomic_folder
 from cli.command import JsonObject, command
 from cli.console import echo, warn
 from cli.errors import UsageError
-from cli.load_models import load_concept, preview_motion
+from cli.load_models import is_token, load_concept, preview_motion
 from cli.options import Json
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CARD, PICTURE, PAGE = "README.md", "preview.png", "preview.html"
 
 @command
 def card(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A concept file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A concept file, or a word in the library.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="README.md", help="Default: ./<name>/README.md")
     ] = None,
@@ -41,7 +41,7 @@ def card(
     target = output or Path(concept.slug) / CARD
     if target.suffix.lower() != ".md":
         raise UsageError(f"--output {target}: expected a file name that ends in .md, as {CARD}.")
-    files = card_files(concept, file.name, page)
+    files = card_files(concept, f"{concept.slug}.safetensors" if is_token(file) else file.name, page)
     files = {target.name: files.pop(CARD), **files}
     with atomic_folder(target.parent) as folder:
         for name, data in files.items():

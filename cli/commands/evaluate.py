@@ -30,7 +30,7 @@ MOST_CLIPS = 1000
 
 @command
 def evaluate(
-    concept: Annotated[Path, typer.Argument(metavar="CONCEPT", help="A concept file.")],
+    concept: Annotated[Path, typer.Argument(metavar="CONCEPT", help="A concept file, or a word in the library.")],
     clips: Annotated[
         list[Path],
         typer.Option(

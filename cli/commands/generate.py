@@ -116,6 +116,8 @@ def generate(
     """
     if not math.isfinite(motion.seconds):
         raise UsageError(f"--seconds {motion.seconds}: expected a number of seconds, as 4.0.")
+    if motion.guidance is not None and not math.isfinite(motion.guidance):
+        raise UsageError(f"--guidance {motion.guidance}: expected a number, as 1.5.")
     if bool(prompts) == bool(prompts_file):
         raise UsageError('give either prompts, as "a person walks", or a file of prompts with --prompts.')
     check_writable(output)

@@ -39,7 +39,7 @@ def read_beside(clip: Path) -> tuple[str, ...]:
 
 def _read_lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise LeadError(f"{path}: not UTF-8 text; expected captions.") from None
 
@@ -50,10 +50,15 @@ def _parse_row(path: Path, number: int, line: str) -> CaptionRow:
         clip, captions, split = row["clip"], row["captions"], row.get("split")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # RecursionError: brackets too deep
         clip, captions, split = None, None, None
-    texts = isinstance(captions, list) and all(isinstance(caption, str) for caption in captions)
+    texts = isinstance(captions, list) and all(isinstance(text, str) and _can_be_written(text) for text in captions)
     if not texts or not isinstance(clip, str) or not clip.isprintable() or not (split is None or _is_name(split)):
         raise LeadError(f"{path}, line {number}: expected {EXPECTED}, found {line[:80]!r}.")
     return CaptionRow(clip, tuple(captions), split or None)
+
+
+def _can_be_written(caption: str) -> bool:
+    """Whether a caption has words, and no half of a character that JSON can state and UTF-8 cannot."""
+    return bool(caption.replace("#", " ").strip()) and not any("\ud800" <= letter <= "\udfff" for letter in caption)
 
 
 def _is_name(split: object) -> bool:

@@ -33,6 +33,7 @@ def prepare_data(source: Path, out: Path, progress: Progress | None = None) -> M
     """
     source, out = Path(source), Path(out)
     rows = _list_rows(source)
+    _refuse_same_names(source, rows)
     if out.exists() and any(out.iterdir()):
         raise LeadError(f"{out} is not empty; name a new folder for the data set")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def _prepare_into(out: Path, source: Path, rows: Sequence[CaptionRow], progress:
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     training, problems = [], []
     for done, row in enumerate(rows):
-        name = row.clip.rsplit(".", 1)[0].replace("/", "_")
+        name = _name_clip(row)
         try:
             features = Motion.read(source / row.clip).features()
         except (MotionError, OSError) as error:
@@ -91,6 +92,23 @@ def _prepare_into(out: Path, source: Path, rows: Sequence[CaptionRow], progress:
     for split, names in splits.items():
         write_split(out, split, names)
     return {split: len(names) for split, names in splits.items()}
+
+
+def _name_clip(row: CaptionRow) -> str:
+    """The clip's name in the data set, where files have no folders and other suffixes."""
+    return row.clip.rsplit(".", 1)[0].replace("/", "_")
+
+
+def _refuse_same_names(source: Path, rows: Sequence[CaptionRow]) -> None:
+    seen: dict[str, str] = {}
+    for row in rows:
+        name = _name_clip(row)
+        if name in seen:
+            raise LeadError(
+                f"{source}: {seen[name]} and {row.clip} would both be {name} in the data set; give each clip one row "
+                "and a name of its own"
+            )
+        seen[name] = row.clip
 
 
 def _refuse_problems(source: Path, problems: Sequence[str], clips: int, trains: bool) -> None:

@@ -312,7 +312,7 @@ class Stage(Generic[M]):
         if not self._checkpoint.is_file():
             return
         try:
-            self._restore(torch.load(self._checkpoint, map_location=self.device, weights_only=True))
+            self._restore(torch.load(self._checkpoint, map_location="cpu", weights_only=True))
         except LeadError:
             raise
         except Exception as error:  # a damaged file: whatever torch's reader and the parts' own say of it

@@ -214,6 +214,21 @@ def test_prompts_and_numbers_that_cannot_be_are_told_before_the_base_is_loaded(r
     assert left_behind() == [Path("file")]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "hint"),
+    [
+        ("a person walks in Limp style", "write <limp>"),
+        ("a person walks in <limp style", "without its other half"),
+        ("limping, a person walks in <limp> style", ""),
+    ],
+)
+def test_a_learned_word_without_brackets_is_pointed_out(run: Run, concept_path: Path, prompt: str, hint: str) -> None:
+    assert run("add", concept_path).exit_code == 0
+    result = run("generate", prompt, "--format", "npz", "--seconds", 1)
+    assert result.exit_code == 0
+    assert hint in " ".join(result.stderr.split()) and ("hint:" in result.stderr) == bool(hint)
+
+
 def test_a_word_that_is_not_loaded(run: Run) -> None:
     fails(run("generate", "a person walks in <limp> style"), "<limp>")
 

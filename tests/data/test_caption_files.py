@@ -33,6 +33,8 @@ def test_rows_and_empty_lines(tmp_path: Path) -> None:
         '{"clip": "a.bvh", "captions": ["x", 3]}',
         '{"clip": "a\\u0000.bvh", "captions": ["x"]}',
         '{"clip": 3, "captions": ["x"]}',
+        '{"clip": "a.bvh", "captions": ["\\ud800"]}',
+        '{"clip": "a.bvh", "captions": ["#"]}',
         '{"clip": "a.bvh", "captions": ["x"], "split": ["train"]}',
         '{"clip": "a.bvh", "captions": ["x"], "split": "../train"}',
     ],
@@ -53,6 +55,12 @@ def test_other_encodings_are_named(tmp_path: Path) -> None:
         read_listing(tmp_path / "captions.jsonl")
     with pytest.raises(LeadError, match=r"a\.txt: not UTF-8 text; expected captions"):
         read_beside(tmp_path / "a.bvh")
+
+
+def test_a_byte_order_mark_and_a_line_separator_in_a_caption(tmp_path: Path) -> None:
+    listing = tmp_path / "captions.jsonl"
+    listing.write_text('{"clip": "a.bvh", "captions": ["a\u2028b"]}\r\n', encoding="utf-8-sig")
+    assert read_listing(listing) == [CaptionRow("a.bvh", ("a\u2028b",))]
 
 
 def test_the_text_beside_a_clip(tmp_path: Path) -> None:

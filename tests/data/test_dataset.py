@@ -28,6 +28,16 @@ def data(tmp_path_factory):
     return out
 
 
+def test_clips_that_would_have_one_name_are_refused(tmp_path):
+    for clip in ("s/a.bvh", "s_a.npy"):
+        (tmp_path / "source" / clip).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / clip).touch()
+        (tmp_path / "source" / clip).with_suffix(".txt").write_text("a person walks")
+    with pytest.raises(LeadError, match=r"s/a\.bvh and s_a\.npy would both be s_a"):
+        prepare_data(tmp_path / "source", tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
 def test_layout_is_humanml3ds(data):
     assert {p.name for p in data.iterdir()} >= {
         "new_joint_vecs",

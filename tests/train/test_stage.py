@@ -45,6 +45,14 @@ def test_numbers_that_are_none_stop_training_before_a_weight_moves(tmp_path, fau
     assert torch.equal(resumed.average.weight, whole.average.weight)
 
 
+def test_a_stage_of_several_processes_resumes(tmp_path, monkeypatch):
+    """There the device has a number, "cpu:0", which torch's reader of checkpoints does not know."""
+    with pytest.raises(LeadError):
+        train(tmp_path, lambda loss: loss * math.nan)
+    monkeypatch.setattr("accelerate.Accelerator.device", property(lambda self: torch.device("cpu", 0)))
+    assert train(tmp_path).step == TRAIN.steps
+
+
 def test_many_clips_are_told_by_a_few(tmp_path):
     with pytest.raises(LeadError, match=r"\(clips c0, c1, c2, c3, c4, c5, c6, c7 and 92 more\).*nothing was saved yet"):
         train(tmp_path, lambda loss: loss * math.nan, at=0, clips=[f"c{n}" for n in range(100)])

@@ -34,6 +34,13 @@ def test_a_card_with_a_picture(run: Run, concept_path: Path) -> None:
         assert picture.width > 1000
 
 
+def test_a_card_of_a_word_in_the_library_names_the_file_that_others_get(run: Run, concept_path: Path) -> None:
+    assert run("add", concept_path).exit_code == 0
+    assert run("card", "<limp>").exit_code == 0
+    text = Path("limp/README.md").read_text(encoding="utf-8")
+    assert 'Concept.load("limp.safetensors")' in text and "verify limp.safetensors" in text
+
+
 def test_a_preview_on_another_skeleton_is_not_drawn(run: Run, concept_path: Path) -> None:
     concept = Concept.load(concept_path)
     tensors = {**concept.tensors, "preview.joints": concept.tensors["preview.joints"][:, :5]}
