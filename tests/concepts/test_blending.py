@@ -21,14 +21,14 @@ def pair(concept):
     """Two words with all that acts: of ranks 2 and 3."""
     rng = np.random.default_rng(1)
 
-    def acting(rank: int) -> dict[str, np.ndarray]:
+    def make_tensors(rank: int) -> dict[str, np.ndarray]:
         down, up = rng.normal(size=(rank, 6)), rng.normal(size=(5, rank))
         return {"direction": rng.normal(size=8), f"{LAYER}/down": down, f"{LAYER}/up": up}
 
-    a = replace(concept, tensors={**concept.tensors, **acting(2)}, schedule=SCHEDULES[0])
+    a = replace(concept, tensors={**concept.tensors, **make_tensors(2)}, schedule=SCHEDULES[0])
     exemplars = (concept.exemplars[0], Exemplar.from_joints(rng.normal(size=(9, 22, 3)), 20.0, "mine", "CC0"))
     b = replace(
-        concept, token="<proud>", token_embedding=rng.normal(size=(2, 256)), tensors=acting(3), init="",
+        concept, token="<proud>", token_embedding=rng.normal(size=(2, 256)), tensors=make_tensors(3), init="",
         exemplars=exemplars, author="Ann", license="CC BY-NC 4.0; CC0 (recordings)", kind="persona",
         schedule=SCHEDULES[1],
     )  # fmt: skip

@@ -30,18 +30,18 @@ def test_floor_facing_and_pieces_are_measured():
     assert clip.verdict == "green"
 
 
-def shaken(joints: np.ndarray) -> np.ndarray:
+def shake(joints: np.ndarray) -> np.ndarray:
     return joints + np.random.default_rng(0).normal(size=joints.shape) * 0.02
 
 
-def jumping(joints: np.ndarray) -> np.ndarray:
+def make_jump(joints: np.ndarray) -> np.ndarray:
     moved = joints.copy()
     moved[20, 20] += 0.6
     moved[45:, :, 0] += 2.0
     return moved
 
 
-def sliding(joints: np.ndarray) -> np.ndarray:
+def slide_feet(joints: np.ndarray) -> np.ndarray:
     still = np.repeat(joints[:1], len(joints), axis=0)
     still[:, :, 0] += np.arange(len(joints))[:, None] * 0.05
     return still
@@ -54,9 +54,9 @@ def sliding(joints: np.ndarray) -> np.ndarray:
         (lambda joints: joints * [1, -1, 1], "red", "upside down: state the axis that points up"),
         (lambda joints: joints[..., [1, 0, 2]], "amber", "lies or crawls: state the axis"),
         (lambda joints: joints * 2.54, "amber", "a person of 4.2. m: state the unit"),
-        (sliding, "amber", "feet slide in 100% of the steps"),
-        (jumping, "amber", "a joint jumps at 0.95, 2.20 s"),
-        (shaken, "amber", "it shakes"),
+        (slide_feet, "amber", "feet slide in 100% of the steps"),
+        (make_jump, "amber", "a joint jumps at 0.95, 2.20 s"),
+        (shake, "amber", "it shakes"),
         (lambda joints: joints * [-1, 1, 1], "amber", "left and right may be exchanged"),
     ],
 )
