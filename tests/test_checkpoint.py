@@ -36,12 +36,12 @@ def test_a_network_comes_back():
         ([3, 2], "expected a table"),
     ],
 )
-def test_what_does_not_fit_is_told(config, message):
+def test_tensors_that_do_not_fit_are_named(config, message):
     with pytest.raises(LeadError, match=message):
         build(made, config, {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}, "it")
 
 
-def test_missing_and_unknown_tensors_are_told():
+def test_missing_and_unknown_tensors_are_named():
     with pytest.raises(LeadError, match="bias is missing, expected"):
         build(made, CONFIG, {"weight": torch.ones(2, 3)}, "it")
     more = {"weight": torch.ones(2, 3), "bias": torch.zeros(2), "other": torch.zeros(1)}
@@ -58,7 +58,7 @@ def test_wide_layers_that_are_not_there_take_no_memory():
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KB
 
 
-def test_descriptions_that_are_none(tmp_path):
+def test_invalid_descriptions_are_refused(tmp_path):
     for text in ("", "{", "[" * 100_000, '{"a": '):
         with pytest.raises(LeadError, match="it: its description is not JSON"):
             parse_json(text, "it")

@@ -55,7 +55,7 @@ def run(bench: benchmark.Bench, methods: list[str], done: bool = False) -> list[
     return benchmark.run(bench, options, Console(quiet=True))
 
 
-def test_a_done_cell_is_not_made_again_and_a_stale_one_is(bench):
+def test_finished_cells_are_reused_and_stale_cells_made_again(bench):
     first = run(bench, ["no-word"])
     assert first[0]["figures"]["leak"] == 0.0
     assert run(bench, ["no-word"]) == first
@@ -65,7 +65,7 @@ def test_a_done_cell_is_not_made_again_and_a_stale_one_is(bench):
     assert bench.ruler.asked == 2
 
 
-def test_only_judging_again_does_not_learn_again(bench, monkeypatch):
+def test_judging_again_does_not_learn_again(bench, monkeypatch):
     short = Method("recipe", lambda *a: METHODS["objective-text"].make(*a, steps=2), searches=True)
     monkeypatch.setitem(METHODS, "recipe", short)
     [cell] = run(bench, ["recipe"])
@@ -77,7 +77,7 @@ def test_only_judging_again_does_not_learn_again(bench, monkeypatch):
     assert again["settings"]["judging"] != cell["settings"]["judging"]
 
 
-def test_only_what_is_done_is_shown(bench):
+def test_with_done_only_finished_cells_are_shown(bench):
     with pytest.raises(LeadError, match="without --done"):
         run(bench, ["no-word"], done=True)
     found = run(bench, ["no-word"])
@@ -248,7 +248,7 @@ def test_unknown_concepts_are_named():
     assert [subject.name for subject in choose_subjects(["new", "sneak"])] == ["elderly", "exhausted", "sneak"]
 
 
-def test_no_judge_learns_from_what_words_are_learned_from(pack):
+def test_no_judge_learns_from_the_clips_of_concepts(pack):
     for subject in subjects().values():
         selected = [tuple(row["id"] for row in subject.exemplars(seed)) for seed in (0, 0, 1, 2)]
         everything = subject.draw >= len(subject.pool)

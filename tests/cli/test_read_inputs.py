@@ -57,7 +57,7 @@ def test_many_clips_take_the_memory_of_one(crowd: Path) -> None:
     assert heard == [(number, 300) for number in range(1, 301)]
 
 
-def test_of_many_warnings_some_are_said_and_the_rest_counted(crowd: Path) -> None:
+def test_many_warnings_are_shortened_to_a_count(crowd: Path) -> None:
     said: list[str] = []
     read_clips([crowd], said.append)
     assert len(said) == 21
@@ -78,7 +78,7 @@ def test_convert_takes_many_one_by_one(crowd: Path, tmp_path: Path) -> None:
     assert len(list(crowd.iterdir())) == 301
 
 
-def test_check_shows_how_far_it_is(crowd: Path) -> None:
+def test_check_shows_its_progress(crowd: Path) -> None:
     result = call("check", crowd)
     assert result.exit_code == 0, result.output
     assert f"checking {300} files" in result.stderr

@@ -86,7 +86,7 @@ def test_a_blend_lies_between_part_by_part(pair):
     assert Concept.from_bytes(new.to_bytes()).to_bytes() == new.to_bytes()
 
 
-def test_a_blend_tells_what_it_is_made_of(pair):
+def test_a_blend_records_its_parents(pair):
     a, b = pair
     new = blend(a, b, 0.25, "<grandee>")
     assert (new.token, new.scores) == ("<grandee>", {"blend.weight": 0.25})
@@ -96,7 +96,7 @@ def test_a_blend_tells_what_it_is_made_of(pair):
     assert new.init == "" and new.loss == () and new.steps == 0 and new.fingerprints == a.fingerprints
 
 
-def test_the_ends_are_the_words_themselves(pair):
+def test_blends_at_weight_0_and_1_are_the_words_themselves(pair):
     for weight, word in zip((0.0, 1.0), pair, strict=True):
         new = blend(*pair, weight)
         np.testing.assert_array_equal(new.token_embedding, word.token_embedding)
@@ -115,7 +115,7 @@ def test_a_file_of_version_1_and_its_like_of_version_2_blend_alike(pair):
         assert blend(old, b, weight).to_bytes() == blend(a, b, weight).to_bytes()
 
 
-def test_what_only_one_has_counts_by_its_share(pair):
+def test_tensors_of_only_one_word_are_weighted(pair):
     a, b = pair
     bare = replace(b, tensors={}, schedule=None)
     new = blend(a, bare, 0.25)
@@ -126,7 +126,7 @@ def test_what_only_one_has_counts_by_its_share(pair):
     assert "init" not in new.tensors
 
 
-def test_the_opposite_is_the_direction_turned_round_alone(pair):
+def test_the_opposite_changes_only_the_directions_sign(pair):
     a, _ = pair
     new = negate(a)
     assert (new.token, new.title, new.description) == ("<not-elderly>", "not-elderly", "The opposite of <elderly>.")
@@ -144,7 +144,7 @@ def test_long_names_still_make_a_token(pair):
     assert blend(a, b).token == f"<{'a' * 63}>" and negate(a).token == f"<not-{'a' * 59}>"
 
 
-def test_words_that_do_not_go_together_are_refused(pair):
+def test_words_that_cannot_be_blended_are_refused(pair):
     a, b = pair
     with pytest.raises(ConceptError, match=r"the weight is 1.5, expected 0 \(all of <elderly>\) to 1"):
         blend(a, b, 1.5)

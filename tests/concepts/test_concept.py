@@ -206,7 +206,7 @@ def test_thin_curve_keeps_both_ends():
     assert (thinned[0], thinned[-1]) == (0, 1000)
 
 
-def test_exemplar_is_known_by_its_joints():
+def test_an_exemplars_digest_depends_on_its_joints():
     joints = np.arange(4 * 22 * 3, dtype=np.float64).reshape(4, 22, 3)
     first = Exemplar.from_joints(joints, 20.0)
     assert first.frames == 4

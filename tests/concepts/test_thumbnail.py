@@ -32,7 +32,7 @@ def test_every_cut_and_changed_byte_is_refused():
                 png_to_thumbnail(spoiled)
 
 
-def test_limits_are_said():
+def test_limits_are_named_in_messages():
     with pytest.raises(ConceptError, match="513 x 300 pixels, expected 1 to 512 a side"):
         png_to_thumbnail(to_png(Image.new("RGB", (513, 300))))
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)

@@ -34,7 +34,7 @@ def test_figures_of_a_word(tiny_base, concept, clips):
     assert found == evaluate(tiny_base, concept, held)
 
 
-def test_clips_that_were_learned_from_are_told(tiny_base, concept, clips):
+def test_training_clips_are_reported(tiny_base, concept, clips):
     assert evaluate(tiny_base, concept, [clips[1], walking(2.0, seed=9)]).seen == ("walk-1",)
 
 
@@ -45,14 +45,14 @@ def test_fid_needs_many_clips(tiny_base, concept):
     assert found.prompts == ("a person walks in <x> style",)
 
 
-def test_what_cannot_be_compared(tiny_base, concept):
+def test_invalid_clips_for_evaluation_are_refused(tiny_base, concept):
     with pytest.raises(InversionError, match="no clips"):
         evaluate(tiny_base, concept, [])
     with pytest.raises(InversionError, match=r"walk-0 is 0\.40 s long"):
         evaluate(tiny_base, concept, [walking(0.4)])
 
 
-def test_a_word_brings_generations_nearer_to_held_out_clips(base, elderly, elderly_walks):
+def test_a_word_moves_generations_closer_to_unseen_clips(base, elderly, elderly_walks):
     found = evaluate(base, elderly, elderly_walks[3:])
     assert found.seen == () and found.prompts == ("a person walks forward in <elderly> style",)
     assert found.word.distance < 0.6 * found.plain.distance

@@ -225,7 +225,7 @@ def test_long_takes_are_cut_and_an_init_phrase_is_the_start(tiny_base):
         ({"captions": ["a person walks"]}, InversionError, "1 captions for 2 clips"),
     ],
 )
-def test_what_cannot_be_learned(tiny_base, clips, options, error, message):
+def test_invalid_arguments_of_learn_are_refused(tiny_base, clips, options, error, message):
     options = {"clips": clips, "token": "<x>", "steps": 1, **options}
     with pytest.raises(error, match=message):
         learn(tiny_base, options.pop("clips"), options.pop("token"), **options)

@@ -112,7 +112,7 @@ def test_stats_round_trip(walk, tmp_path):
     np.testing.assert_array_equal(Stats.read(tmp_path).mean, stats.mean)
 
 
-def test_statistics_of_a_size_beyond_all_measure(walk, tmp_path):
+def test_statistics_of_an_impossible_size_are_refused(walk, tmp_path):
     Stats.from_features(walk.features()).write(tmp_path)
     path = tmp_path / "Std.npy"
     path.write_bytes(path.read_bytes().replace(b"(263,)", b"(9" + b"9" * 25 + b",)"))

@@ -91,7 +91,7 @@ def test_bodies_and_trails_are_written_and_read_again(tmp_path, make_walk, suffi
         ({"v_template": np.full((144, 3), 1e300)}, r"'v_template' has the value 1e\+300; expected meters or radians"),
     ],
 )
-def test_what_is_no_body_model(tmp_path, make_walk, change, says):
+def test_files_that_are_no_body_model_are_refused(tmp_path, make_walk, change, says):
     path = save_model(tmp_path / "model.npz", **change)
     with pytest.raises(MotionError, match=says) as error:
         bodies.body_mesh(Motion(make_walk(2)), path)
