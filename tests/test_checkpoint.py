@@ -1,4 +1,4 @@
-"""Networks in files: what does not fit is refused before memory is taken, and what is written is whole."""
+"""Networks in files: tensors that do not fit are refused before memory is taken, and files are written whole."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""The documentation tells the truth: its site builds, links lead somewhere, commands and names exist, code compiles."""
+"""The documentation is correct: its site builds, links resolve, commands and names exist, code compiles."""
 
 import ast
 import importlib.util

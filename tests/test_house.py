@@ -1,4 +1,4 @@
-"""The house holds: imports point one way, some packages come in by one door, the README tells the truth."""
+"""The rules of the house: imports point one way, some packages are imported in one place, the README is correct."""
 
 import ast
 import re

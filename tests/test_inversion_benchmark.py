@@ -1,4 +1,4 @@
-"""The inversion benchmark: cells resume and go stale, figures say what they should, baselines do what they claim."""
+"""The inversion benchmark: cells resume and go stale, figures are right, baselines do what they claim."""
 
 import json
 from argparse import Namespace

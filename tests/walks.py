@@ -1,4 +1,4 @@
-"""Motions that tests share: a crude synthetic walk, and standing with swinging arms."""
+"""Motions that tests share: a simple synthetic walk, and standing with swinging arms."""
 
 from dataclasses import replace
 

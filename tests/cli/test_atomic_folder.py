@@ -1,4 +1,4 @@
-"""Files appear together or not at all; what killed processes left is taken away, what living ones have is not."""
+"""Files appear together or not at all. Leftovers of killed processes are removed, files of running ones are kept."""
 
 import os
 import subprocess

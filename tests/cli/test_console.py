@@ -1,4 +1,4 @@
-"""What commands print, whatever they print to: narrow terminals, other encodings, nobody."""
+"""The output of commands on narrow terminals, in other encodings, and into closed pipes."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Clips from folders, however many files they hold."""
+"""Clips from folders with any number of files."""
 
 import tracemalloc
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Generated motions to files: names, all or none."""
+"""Writing generated motions: file names, and all files or none."""
 
 from pathlib import Path
 

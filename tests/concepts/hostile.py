@@ -1,4 +1,4 @@
-"""Files of strangers: what each does to an honest concept, and what the reader answers."""
+"""Hostile files: how each changes a valid concept, and the reader's message."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Blends lie between two words part by part; the opposite is turned round; what does not go together is refused."""
+"""Blends lie between two words part by part; opposites have the opposite direction; unfit pairs are refused."""
 
 from dataclasses import replace
 

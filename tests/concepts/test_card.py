@@ -1,4 +1,4 @@
-"""Cards: what hubs read of them, and that texts of strangers stay texts."""
+"""Cards: what hubs read in them; texts of others stay plain text."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Files of strangers: each hostile one has its own message, and none crashes, hangs or eats memory."""
+"""Hostile files: each has its own message, and none crashes, hangs or exhausts memory."""
 
 import json
 import os

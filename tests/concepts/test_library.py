@@ -1,4 +1,4 @@
-"""The library: words by token, clashes refused, changes whole, whoever else writes and whoever is killed."""
+"""The library: words by token, refused clashes, atomic changes with several writers and killed processes."""
 
 import dataclasses
 import hashlib

@@ -1,4 +1,4 @@
-"""Files given to others and taken back: a folder, and a stand-in of the hub on this machine."""
+"""Pushing and pulling files: a folder, and a stand-in for the hub on this machine."""
 
 import dataclasses
 from pathlib import Path

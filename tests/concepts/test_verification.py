@@ -1,4 +1,4 @@
-"""`verify` says what loading checks; it cannot say otherwise, for it is the same code."""
+"""`verify` reports the checks of loading; both run the same code."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What is said of clips: figures that are known beforehand, and a verdict for each fault."""
+"""Reports on clips: figures that are known beforehand, and a verdict for each fault."""
 
 from dataclasses import replace
 

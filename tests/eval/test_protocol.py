@@ -1,4 +1,4 @@
-"""The protocol on a stand-in for the base: what is asked of it, and what comes out."""
+"""The protocol on a stand-in for the base: its requests and its results."""
 
 from dataclasses import replace
 from types import SimpleNamespace

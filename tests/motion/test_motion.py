@@ -1,4 +1,4 @@
-"""`Motion`: resampling, mirroring, and the whole way motion -> features -> motion -> BVH -> motion."""
+"""`Motion`: resampling, mirroring, and the round trip motion -> features -> motion -> BVH -> motion."""
 
 import numpy as np
 import pytest

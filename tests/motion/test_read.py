@@ -1,4 +1,4 @@
-"""Files of arrays: what is read, in which axes; hostile files give one clear error."""
+"""Files of arrays: contents and axes; hostile files give one clear error."""
 
 import io
 import pickle

@@ -1,4 +1,4 @@
-"""Files as they are in the wild: what is guessed, corrected, cut and noted, and what a user can state instead."""
+"""Real-world files: what is guessed, corrected, cut and noted, and what a user can state instead."""
 
 import re
 from dataclasses import replace

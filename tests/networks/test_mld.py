@@ -1,4 +1,4 @@
-"""MLD's networks equal MLD's own outputs; its checkpoints become run folders, and those become bases."""
+"""MLD's networks equal MLD's own outputs; its checkpoints become run folders, and these become bases."""
 
 import json
 from functools import partial

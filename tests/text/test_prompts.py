@@ -1,4 +1,4 @@
-"""Prompts are read as docs/prompts.md says; strengths move the condition, the adapter and the direction together."""
+"""Prompts follow docs/prompts.md; strengths scale the condition, the adapter and the direction together."""
 
 import doctest
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a stage does when something goes wrong: numbers that are none, damaged checkpoints, half a line of metrics."""
+"""Errors of a stage: numbers that are not finite, damaged checkpoints, an incomplete line of metrics."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The stages on a tiny data set: they make a base, go on after a kill, share their batches, keep the best."""
+"""The stages on a tiny data set: they make a base, resume after a kill, share their batches, keep the best weights."""
 
 import json
 import os

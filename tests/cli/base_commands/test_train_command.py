@@ -1,4 +1,4 @@
-"""`lead train`: options reach the stages, `all` runs them in order, several processes are this command again."""
+"""`lead train`: options reach the stages, `all` runs them in order, several processes run the same command."""
 
 import importlib
 import json

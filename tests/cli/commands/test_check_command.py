@@ -1,4 +1,4 @@
-"""`lead-invert check`, and folders in which files of all kinds lie together."""
+"""`lead-invert check`, and folders with files of all kinds."""
 
 import json
 import shutil

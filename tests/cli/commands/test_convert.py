@@ -1,4 +1,4 @@
-"""`lead-invert convert` and `view`: every format that is read to every format that is written."""
+"""`lead-invert convert` and `view`: from every readable format to every writable format."""
 
 import importlib.util
 import json

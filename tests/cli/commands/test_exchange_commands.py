@@ -1,4 +1,4 @@
-"""`lead-invert export` and `import`: a word as diffusers has it, and back into the library."""
+"""`lead-invert export` and `import`: a word in diffusers' form, and back into the library."""
 
 import json
 from collections.abc import Callable

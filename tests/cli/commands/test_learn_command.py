@@ -1,4 +1,4 @@
-"""`lead-invert learn` and `evaluate` on a tiny base: clips looked at, a word learned, told of and judged."""
+"""`lead-invert learn` and `evaluate` on a tiny base: clips are assessed, a word is learned, reported and judged."""
 
 import json
 import os

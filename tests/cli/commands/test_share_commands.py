@@ -1,4 +1,4 @@
-"""`lead-invert push` and `pull`: nothing goes without the user's word, and what comes is verified first."""
+"""`lead-invert push` and `pull`: nothing is sent without a confirmation, and pulled files are verified first."""
 
 import hashlib
 import json

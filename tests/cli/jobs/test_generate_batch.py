@@ -1,4 +1,4 @@
-"""`lead-invert generate --prompts`: shards that are whole or not there, the same however they come to be."""
+"""`lead-invert generate --prompts`: shards are complete or absent, and equal for any number of processes."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""`lead-invert learn --each`: a word from each folder, whatever becomes of the others."""
+"""`lead-invert learn --each`: one word from each folder; a failed folder does not stop the others."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""AMASS-style files out: the inverse of reading them."""
+"""Writing AMASS-style files: the inverse of reading them."""
 
 import numpy as np
 import pytest

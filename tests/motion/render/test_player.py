@@ -1,4 +1,4 @@
-"""The player page: its data are the motions, it is small, and it asks nothing of any network."""
+"""The player page: its data are the motions, it is small, and it makes no network requests."""
 
 import base64
 import html

@@ -1,4 +1,4 @@
-"""Figures in pixels: where they stand, that near hides far, that the ground stands still."""
+"""Figures in pixels: their places, near parts hide far parts, the ground stands still."""
 
 from dataclasses import replace
 

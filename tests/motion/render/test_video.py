@@ -1,4 +1,4 @@
-"""GIF and MP4: frames, times, panels, and what is said where PyAV is missing."""
+"""GIF and MP4: frames, times, panels, and the message where PyAV is missing."""
 
 import importlib.util
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rigs whose names say nothing: joints by the shape of the tree, and rig maps for the rest."""
+"""Rigs with meaningless names: joints by the shape of the tree, and rig maps for the rest."""
 
 import itertools
 from dataclasses import replace
