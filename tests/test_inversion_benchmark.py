@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rich.console import Console
-from walks import walking
+from walks import synthesize_walk
 
 from benchmarks import inversion as benchmark
 from benchmarks.action_judge import ACTIONS, ActionJudge, split_clips
@@ -40,13 +40,13 @@ class FixedRuler:
 
 @pytest.fixture
 def clips() -> list[Motion]:
-    return [walking(), walking().mirror()]
+    return [synthesize_walk(), synthesize_walk().mirror()]
 
 
 @pytest.fixture
 def bench(tiny_base: Lead, tmp_path, monkeypatch) -> benchmark.Bench:
     monkeypatch.setattr(Subject, "exemplars", lambda subject, seed: [{"id": "a"}, {"id": "b"}])
-    monkeypatch.setattr(benchmark, "load_motion", lambda row: walking())
+    monkeypatch.setattr(benchmark, "load_motion", lambda row: synthesize_walk())
     return benchmark.Bench(tiny_base, FixedRuler(), tmp_path, 2, 0.0)
 
 
@@ -174,7 +174,7 @@ def test_the_discriminant_tells_classes_apart_and_measures_distance():
 
 
 def test_what_is_farther_from_an_action_than_its_clips_is_none():
-    clips = [walking().features()[start : start + 40] for start in range(0, 20, 4)]
+    clips = [synthesize_walk().features()[start : start + 40] for start in range(0, 20, 4)]
     still = [np.full_like(clip, 0.1) + 0.01 * RNG.standard_normal(clip.shape) for clip in clips]
     rows = compute_statistics([*clips, *still], extremes=True)
     judge = fit_discriminant(rows, np.repeat(["sneak", "other"], 5))
@@ -187,7 +187,7 @@ def test_what_is_farther_from_an_action_than_its_clips_is_none():
 
 
 def test_copies_are_mirrored_with_their_names():
-    clip = walking().features()[:, :67]
+    clip = synthesize_walk().features()[:, :67]
     found, names, owners = make_copies(
         [clip, clip], ["wave-left-hand", "walk"], [20, 1], np.random.default_rng(0), mirror_name
     )

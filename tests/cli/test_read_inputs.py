@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 import pytest
 from commands import fails
 from typer.testing import CliRunner, Result
-from walks import walking
+from walks import synthesize_walk
 
 from cli import invert
 from cli.errors import UsageError
@@ -19,7 +19,7 @@ def crowd(tmp_path: Path) -> Path:
     """A folder of 300 clips, one in ten of which cannot be used."""
     folder = tmp_path / "crowd"
     folder.mkdir()
-    whole = walking(5.0).save(tmp_path / "whole.npz").read_bytes()
+    whole = synthesize_walk(5.0).save(tmp_path / "whole.npz").read_bytes()
     for number in range(300):
         (folder / f"{number:03d}.npz").write_bytes(whole if number % 10 else b"PK")
     return folder

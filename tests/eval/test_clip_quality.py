@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from walks import waving
+from walks import synthesize_wave
 
 from benchmarks.pack import has_pack, pack_folder
 from lead import Motion
@@ -13,7 +13,7 @@ from lead.motion.skeleton import BONE_LENGTHS
 
 
 def test_a_sound_clip_is_green():
-    clip = check_clip(waving(3.0, 30.0))
+    clip = check_clip(synthesize_wave(3.0, 30.0))
     assert (clip.verdict, clip.reasons, clip.spikes, clip.pieces, clip.matched) == ("green", (), (), 1, 22)
     assert (clip.frames, clip.fps, clip.seconds) == (90, 30.0, 3.0)
     assert clip.height == pytest.approx(BONE_LENGTHS[[4, 5, 7, 8]].sum() / 2 / 0.491, abs=0.01)
@@ -21,7 +21,7 @@ def test_a_sound_clip_is_green():
 
 
 def test_floor_facing_and_pieces_are_measured():
-    clip = waving(25.0)
+    clip = synthesize_wave(25.0)
     turned = clip.joints @ np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]]).T + [0, 0.3, 0]  # +Z to -X
     clip = check_clip(replace(clip, joints=turned))
     assert clip.floor == pytest.approx(0.3, abs=0.01)
@@ -63,13 +63,13 @@ def slide_feet(joints: np.ndarray) -> np.ndarray:
 def test_each_fault_has_its_verdict(spoil, verdict, says):
     import re
 
-    clip = check_clip(Motion(spoil(waving(3.0).joints)))
+    clip = check_clip(Motion(spoil(synthesize_wave(3.0).joints)))
     assert clip.verdict == verdict
     assert re.search(says, clip.reasons[0]), clip.reasons
 
 
 def test_notes_are_doubts_but_for_a_pose_that_was_cut():
-    clip = waving()
+    clip = synthesize_wave()
     cut = check_clip(replace(clip, notes=("5 frames of a T-pose or rest pose at the start cut",)))
     assert (cut.verdict, cut.reasons, len(cut.notes)) == ("green", (), 1)
     guessed = check_clip(replace(clip, notes=("legs of 0.4 m",)))

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from walks import walking
+from walks import synthesize_walk
 
 from lead.errors import LeadError
 from lead.eval import metrics
@@ -197,7 +197,7 @@ def test_kit_shaped_data_have_an_evaluator_and_a_protocol_of_their_own(tmp_path)
         (data / folder).mkdir(parents=True)
     rows = []
     for number in range(CLIPS):
-        walk = walking(3.0 + 0.05 * number, seed=number)
+        walk = synthesize_walk(3.0 + 0.05 * number, seed=number)
         noisy = replace(walk, joints=walk.joints + rng.normal(size=(1, 22, 3)).astype(np.float32) * 0.01)
         rows.append(noisy.features(KIT))
         np.save(data / "new_joint_vecs" / f"{number}.npy", rows[-1])

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from walks import walking
+from walks import synthesize_walk
 
 from benchmarks.pack import pack_rows, read_joints
 from inversion.assess import assess as assess_encoded
@@ -80,13 +80,13 @@ def test_clips_that_were_spoiled(pack, base):
 
 
 def test_nothing_usable_is_no_error(base):
-    found = assess(base, [walking(0.4), walking(0.5)], "style")
+    found = assess(base, [synthesize_walk(0.4), synthesize_walk(0.5)], "style")
     assert all(clip.unusable for clip in found.clips)
     assert (found.caption, found.known, found.hints) == ("", False, ())
 
 
 def test_given_captions_are_used(tiny_base):
-    clips = [walking(2.0), walking(2.5, seed=1), walking(0.3), walking(12.0)]
+    clips = [synthesize_walk(2.0), synthesize_walk(2.5, seed=1), synthesize_walk(0.3), synthesize_walk(12.0)]
     said = ["a person runs", "someone is crawling", "a person sits", "a man jumps high"]
     found = assess(tiny_base, clips, "persona", said)
     assert [clip.action for clip in found.clips] == ["runs", "crawling", "", "jumps high"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
-from walks import walking
+from walks import synthesize_walk
 
 from cli.base import app
 from inversion import learn
@@ -101,7 +101,7 @@ def data(tmp_path_factory):
     source = tmp_path_factory.mktemp("clips")
     rows = []
     for number in range(6):
-        walking(1.5 + 0.2 * number, seed=number).save(source / f"w{number}.npy")
+        synthesize_walk(1.5 + 0.2 * number, seed=number).save(source / f"w{number}.npy")
         rows.append({"clip": f"w{number}.npy", "captions": ["a person walks"], "split": ["train", "val"][number > 3]})
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = tmp_path_factory.mktemp("out") / "data"
@@ -147,8 +147,8 @@ def test_the_commands_from_checkpoint_to_a_learned_word(data, tmp_path, monkeypa
     assert (diffusion.prediction, diffusion.spacing) == ("epsilon", "leading")
     plain, other = (base.generate(["a person walks"], sampler=s)[0].joints for s in (None, "ddim"))
     assert plain.shape == other.shape and not np.array_equal(plain, other)
-    assert base.reconstruct([walking()])[0].joints.shape == (56, 22, 3)
-    concept = learn(base, [walking()], "<limp>", kind="style", captions=["a person walks"], steps=2)
+    assert base.reconstruct([synthesize_walk()])[0].joints.shape == (56, 22, 3)
+    concept = learn(base, [synthesize_walk()], "<limp>", kind="style", captions=["a person walks"], steps=2)
     assert concept.token_embedding.shape[1] == 32
 
 

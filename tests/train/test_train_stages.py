@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tiny_training import train
-from walks import walking
+from walks import synthesize_walk
 
 import lead.train.vae as train_module
 from lead.checkpoint import load_part, save_part
@@ -43,7 +43,7 @@ def data(tmp_path_factory):
     source = tmp_path_factory.mktemp("clips")
     rows = []
     for number in range(8):
-        walking(1.5 + 0.2 * number, seed=number).save(source / f"w{number}.npy")
+        synthesize_walk(1.5 + 0.2 * number, seed=number).save(source / f"w{number}.npy")
         split = "train" if number < 6 else "val"
         captions = ["a person walks", f"walks {number}"] if number % 2 else [f"somebody {number}"]
         rows.append({"clip": f"w{number}.npy", "captions": captions, "split": split})

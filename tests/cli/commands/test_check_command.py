@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from commands import fails, left_behind, printed_without_torch
 from typer.testing import CliRunner, Result
-from walks import waving
+from walks import synthesize_wave
 
 from cli.errors import UsageError
 from cli.invert import app
@@ -31,7 +31,7 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All kinds of files that can be read, and three that cannot."""
     folder = tmp_path_factory.mktemp("mixed")
-    walk = waving()
+    walk = synthesize_wave()
     for suffix in (".bvh", ".npz", ".npy", ".glb"):
         walk.save(folder / f"walk{suffix}")
     np.save(folder / "features.npy", walk.features())

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from walks import walking
+from walks import synthesize_walk
 
 from lead import Motion
 from lead.eval.metrics import foot_skate_ratio
@@ -12,7 +12,7 @@ from lead.motion.skeleton import KIT
 
 
 def make_standing_motion(frames: int = 60) -> Motion:
-    return Motion(np.repeat(walking().joints[:1], frames, axis=0))
+    return Motion(np.repeat(synthesize_walk().joints[:1], frames, axis=0))
 
 
 def clean_and_compare(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -39,13 +39,13 @@ def test_a_real_walk_that_slides_walks_as_far_as_its_feet_carry_it(pack):
 
 
 def test_poses_heading_and_heights_stay():
-    plain, corrected = clean_and_compare(walking().features())
+    plain, corrected = clean_and_compare(synthesize_walk().features())
     np.testing.assert_allclose(plain - plain[:, :1], corrected - corrected[:, :1], atol=1e-5)
     np.testing.assert_array_equal(plain[..., 1], corrected[..., 1])
 
 
 def test_a_clip_in_the_air_is_left_alone():
-    features = walking().features()
+    features = synthesize_walk().features()
     features[:, 259:263] = 0.0
     plain, corrected = clean_and_compare(features)
     assert np.abs(corrected - plain).max() < 0.01 * plain[-1, 0, 2]
