@@ -102,7 +102,7 @@ def slerp(a: Float[Array, " n"], b: Float[Array, " n"], weight: float) -> Float[
     x, y = x / lengths[0], y / lengths[1]
     cosine = float(np.clip(x @ y, -1.0, 1.0))
     if cosine < OPPOSITE:
-        raise ConceptError("the words are opposites, and between opposites there is no middle: use a strength instead")
+        raise ConceptError("the words are opposites, and a blend of opposites is not defined: use a strength instead")
     angle = np.arccos(cosine)
     shares = (1 - weight, weight) if angle < 1e-6 else np.sin(np.array([1 - weight, weight]) * angle) / np.sin(angle)
     length = (1 - weight) * lengths[0] + weight * lengths[1]
@@ -124,17 +124,17 @@ def _check_pair(a: Concept, b: Concept) -> None:
         if ours != theirs and (part in TEXT_PARTS or bound):
             raise ConceptError(
                 f"{a.token} was learned on the base {quote(a.base)} ({part} {ours[:12]}), {b.token} on "
-                f"{quote(b.base)} ({part} {theirs[:12]}): only words of one base can be blended, learn one again"
+                f"{quote(b.base)} ({part} {theirs[:12]}): only words of one base can be blended; learn one again"
             )
     if (a.kind == "action") != (b.kind == "action"):
         raise ConceptError(
-            f"{a.token} is of the kind {a.kind}, {b.token} of the kind {b.kind}, and there is nothing between: put "
+            f"{a.token} is of the kind {a.kind}, {b.token} of the kind {b.kind}; these kinds cannot be blended: put "
             'both into one prompt, as in "a person does <action> in <style> style"'
         )
     if a.token_embedding.shape != b.token_embedding.shape:
         raise ConceptError(
-            f"{a.token} has {len(a.token_embedding)} vectors, {b.token} has {len(b.token_embedding)}: only words of "
-            "equally many can be blended, learn one of them again with the other's --vectors"
+            f"{a.token} has {len(a.token_embedding)} vectors, {b.token} has {len(b.token_embedding)}, expected equal "
+            "numbers: learn one of them again with the other's --vectors"
         )
 
 

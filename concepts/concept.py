@@ -287,9 +287,9 @@ class Concept:
         cosine = float(found @ expected / scale) if scale > 0 else 0.0
         if not cosine >= PROBE_COSINE:
             raise ConceptError(
-                f"{quote(self.probe_prompt)} does not mean here what it meant where {self.token} was learned "
-                f"(cosine {cosine:.4f}, expected {PROBE_COSINE} or more): the file or the text "
-                f"tower has changed; use the base {quote(self.base)} as it was then"
+                f"{quote(self.probe_prompt)} has another meaning on this base than where {self.token} was learned "
+                f"(cosine {cosine:.4f}, expected {PROBE_COSINE} or more): the file or the text tower "
+                f"has changed; use the unchanged base {quote(self.base)}"
             )
         return cosine
 

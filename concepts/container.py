@@ -136,7 +136,7 @@ def parse_json(text: str, what: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=refuse_repeats, parse_constant=refuse_constant)
     except RecursionError:
-        raise ConceptError(f"{what} is nested too deeply to be honest: do not use this file") from None
+        raise ConceptError(f"{what} is nested too deeply, as in a malicious file: do not use it") from None
     except ValueError as error:
         raise ConceptError(f"{what} is not valid JSON ({error}): {_DAMAGED}") from None
 

@@ -40,7 +40,7 @@ def check_thumbnail(thumbnail: object) -> str:
     try:
         png = base64.b64decode(thumbnail[len(PREFIX) :], validate=True)
     except (binascii.Error, ValueError):
-        raise ConceptError("the thumbnail is not valid base64: leave it out, or make it anew") from None
+        raise ConceptError("the thumbnail is not valid base64: leave it out, or make it again") from None
     _check_png(png)
     return thumbnail
 
@@ -57,7 +57,7 @@ def _check_png(png: bytes) -> None:
         names.append(chunk[:4])
         position = end
     if names[:1] != [b"IHDR"] or names[-1] != b"IEND" or b"IDAT" not in names or position != len(png):
-        raise ConceptError("the thumbnail is not a whole PNG, and nothing but it: leave it out, or make it anew")
+        raise ConceptError("the thumbnail is not exactly one whole PNG: leave it out, or make it again")
     if unknown := [name for name in names if name not in _CHUNKS]:
         raise ConceptError(f"the thumbnail has a PNG chunk {unknown[0]!r}, which no picture needs: save it without")
     width, height = struct.unpack(">II", png[16:24])

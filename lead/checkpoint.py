@@ -69,10 +69,10 @@ def build(make: Callable[[Mapping[str, Any]], M], config: object, tensors: Mappi
     """
     try:
         if not isinstance(config, Mapping):
-            raise TypeError(f"it is {config!r:.40}, no table")
+            raise TypeError(f"expected a table, found {config!r:.40}")
         largest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
         if odd := [n for n in _iterate_numbers(config) if abs(n) > max(largest, _UNQUESTIONED)]:
-            raise ValueError(f"{odd[0]!r:.40} is the size of nothing in it")
+            raise ValueError(f"{odd[0]!r:.40} is larger than any size in the file")
         with torch.device("meta"), _SkipInitialization(), warnings.catch_warnings(action="ignore"):
             shapes = {name: tensor.shape for name, tensor in make(config).state_dict().items()}
     except _CONSTRUCTOR_ERRORS as error:

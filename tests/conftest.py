@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import stand_in_hub
 from stand_in_hub import Hub, running_hub
-from walks import walking
+from walks import synthesize_walk
 
 from benchmarks.pack import has_pack, pack_folder
 from lead.motion import Motion
@@ -69,7 +69,7 @@ def set_threads():
 
 @pytest.fixture
 def walk() -> Motion:
-    return walking()
+    return synthesize_walk()
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +101,6 @@ def tiny_base():
             parameter.normal_(std=0.05)
     vocabulary = base.text.vocabulary()
     base.style_tokens = StyleTokens.draw(config.style_tokens, vocabulary.mean, vocabulary.std)
-    base.mean[:] = torch.from_numpy(walking().features().mean(axis=0))
+    base.mean[:] = torch.from_numpy(synthesize_walk().features().mean(axis=0))
     base.std.fill_(0.2)
     return optimize(base.eval().requires_grad_(False))

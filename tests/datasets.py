@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from walks import walking
+from walks import synthesize_walk
 
 from lead.motion.features import Stats
 from lead.motion.skeleton import HUMANML3D, Skeleton
@@ -24,7 +24,7 @@ def authors_folder(out: Path, skeleton: Skeleton = HUMANML3D, clips: int = 10, t
     training = []
 
     def add(name: str, seconds: float, captions: list[str], split: str) -> None:
-        motion = walking(seconds, skeleton.fps, seed=len(training))
+        motion = synthesize_walk(seconds, skeleton.fps, seed=len(training))
         features = (motion.mirror() if name.startswith("M") else motion).features(skeleton)
         if name == "holes":
             features[7, 3] = np.nan

@@ -1,4 +1,4 @@
-"""The repository's pages as tests see them: code blocks, command lines, links, anchors."""
+"""The repository's pages for tests: code blocks, command lines, links, anchors."""
 
 import functools
 import re

@@ -1,4 +1,4 @@
-"""A concept as `lead.conditioning.ConceptTensors` wants it, of which a test gives only the parts that it needs."""
+"""A concept as `lead.conditioning.ConceptTensors` expects it; a test gives only the parts that it needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
-from walks import walking
+from walks import synthesize_walk
 
 from benchmarks import ablation_figures, ablations
 from benchmarks.ablation_report import compare_rows, format_report, judge_differences
@@ -21,7 +21,7 @@ def data(tmp_path_factory):
     source = tmp_path_factory.mktemp("clips")
     rows = []
     for number in range(40):
-        walking(1.0 + 0.02 * number, sway=0.1 * number, seed=number).save(source / f"w{number}.npy")
+        synthesize_walk(1.0 + 0.02 * number, sway=0.1 * number, seed=number).save(source / f"w{number}.npy")
         split = "test" if number < 33 else "val" if number < 35 else "train"
         rows.append({"clip": f"w{number}.npy", "captions": [f"a person walks {number}"], "split": split})
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))

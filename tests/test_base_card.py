@@ -1,4 +1,4 @@
-"""The model card's tables and marks from made-up figures."""
+"""The model card's tables and demands, from invented figures."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Networks in files: what does not fit is refused before memory is taken, and what is written is whole."""
+"""Networks in files: tensors that do not fit are refused before memory is taken, and files are written whole."""
 
 import os
 import resource
@@ -29,19 +29,19 @@ def test_a_network_comes_back():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"inputs": 2**40, "outputs": 2}, "config that this version does not know .*1099511627776 is the size"),
+        ({"inputs": 2**40, "outputs": 2}, "does not know .*1099511627776 is larger than any size"),
         ({"inputs": 1024, "outputs": 1024}, r"bias is \[2\], expected \[1024\]"),
         ({"inputs": -3, "outputs": 2}, "it has a config that this version does not know"),
         ({"inputs": 3}, "it has a config that this version does not know .*outputs"),
-        ([3, 2], "no table"),
+        ([3, 2], "expected a table"),
     ],
 )
-def test_what_does_not_fit_is_told(config, message):
+def test_tensors_that_do_not_fit_are_named(config, message):
     with pytest.raises(LeadError, match=message):
         build(made, config, {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}, "it")
 
 
-def test_missing_and_unknown_tensors_are_told():
+def test_missing_and_unknown_tensors_are_named():
     with pytest.raises(LeadError, match="bias is missing, expected"):
         build(made, CONFIG, {"weight": torch.ones(2, 3)}, "it")
     more = {"weight": torch.ones(2, 3), "bias": torch.zeros(2), "other": torch.zeros(1)}
@@ -58,7 +58,7 @@ def test_wide_layers_that_are_not_there_take_no_memory():
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KB
 
 
-def test_descriptions_that_are_none(tmp_path):
+def test_invalid_descriptions_are_refused(tmp_path):
     for text in ("", "{", "[" * 100_000, '{"a": '):
         with pytest.raises(LeadError, match="it: its description is not JSON"):
             parse_json(text, "it")

@@ -1,4 +1,4 @@
-"""Schedules and samplers against closed forms: of a Gaussian target the exact denoiser and path are known."""
+"""Schedules and samplers against closed forms: for a Gaussian target the exact denoiser and path are known."""
 
 from itertools import pairwise
 

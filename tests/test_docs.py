@@ -1,4 +1,4 @@
-"""The documentation tells the truth: its site builds, links lead somewhere, commands and names exist, code compiles."""
+"""The documentation is correct: its site builds, links resolve, commands and names exist, code compiles."""
 
 import ast
 import importlib.util
@@ -218,6 +218,6 @@ def check_keywords(function: Callable[..., Any], call: ast.Call) -> None:
 
 
 @pytest.mark.parametrize(("name", "text"), WRITTEN, ids=[name for name, _ in WRITTEN])
-def test_the_words_are_americas_and_the_fields(name: str, text: str) -> None:
+def test_spelling_is_american_and_terms_are_the_fields(name: str, text: str) -> None:
     found = re.findall(rf"\b(?:{'|'.join(BRITISH + PRIVATE)})\b", without_code(text), re.IGNORECASE)
     assert not found, f"{name}: {sorted(set(found))}"

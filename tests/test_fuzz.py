@@ -40,24 +40,24 @@ def test_damaged_files_are_read_or_refused(kind, tmp_path):
 def test_a_fault_of_a_reader_is_seen_and_placed(tmp_path, monkeypatch):
     target = TARGETS["bvh"]
 
-    def broken(path):
+    def raise_fault(path):
         raise KeyError("x") if path.stat().st_size % 2 else MotionError(f"{path}: no")
 
     from dataclasses import replace
 
-    broken_target = replace(target, read=broken)
+    broken_target = replace(target, read=raise_fault)
     assert fuzz._try_input(broken_target, tmp_path, b"12") == ("refused", "")
     outcome, what = fuzz._try_input(broken_target, tmp_path, b"123")
     assert outcome == "failed" and what.startswith("KeyError at tests/test_fuzz.py:")
 
 
 def test_a_worker_that_dies_is_a_failure(monkeypatch):
-    def deadly(target, folder, data):
+    def end_process(target, folder, data):
         if data == b"3":
             fuzz.os._exit(9)
         return "read", ""
 
-    monkeypatch.setattr(fuzz, "_try_input", deadly)
+    monkeypatch.setattr(fuzz, "_try_input", end_process)
     monkeypatch.setattr(fuzz, "_make_input", lambda target, kind, number, seed, whole: str(number).encode())
     counts, failures = fuzz.Counter(), []
     for more, found in fuzz._try_inputs("captions", 8, 0):

@@ -1,4 +1,4 @@
-"""The house holds: imports point one way, some packages come in by one door, the README tells the truth."""
+"""The rules of the house: imports point one way, some packages are imported in one place, the README is correct."""
 
 import ast
 import re
@@ -122,7 +122,7 @@ def test_the_walk_sees_every_kind_of_import(tmp_path: Path, monkeypatch: pytest.
         ("pickle", {"lead/eval/t2m_evaluator.py"}),  # reads the published word lists, and refuses all but plain data
     ],
 )
-def test_comes_in_by_one_door(package: str, doors: set[str]) -> None:
+def test_third_party_packages_are_imported_only_in_their_modules(package: str, doors: set[str]) -> None:
     users = {
         path.relative_to(ROOT).as_posix()
         for path in MODULES

@@ -1,4 +1,4 @@
-"""The inversion benchmark: cells resume and go stale, figures say what they should, baselines do what they claim."""
+"""The inversion benchmark: cells resume and go stale, figures are right, baselines do what they claim."""
 
 import json
 from argparse import Namespace
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rich.console import Console
-from walks import walking
+from walks import synthesize_walk
 
 from benchmarks import inversion as benchmark
 from benchmarks.action_judge import ACTIONS, ActionJudge, split_clips
@@ -40,13 +40,13 @@ class FixedRuler:
 
 @pytest.fixture
 def clips() -> list[Motion]:
-    return [walking(), walking().mirror()]
+    return [synthesize_walk(), synthesize_walk().mirror()]
 
 
 @pytest.fixture
 def bench(tiny_base: Lead, tmp_path, monkeypatch) -> benchmark.Bench:
     monkeypatch.setattr(Subject, "exemplars", lambda subject, seed: [{"id": "a"}, {"id": "b"}])
-    monkeypatch.setattr(benchmark, "load_motion", lambda row: walking())
+    monkeypatch.setattr(benchmark, "load_motion", lambda row: synthesize_walk())
     return benchmark.Bench(tiny_base, FixedRuler(), tmp_path, 2, 0.0)
 
 
@@ -55,7 +55,7 @@ def run(bench: benchmark.Bench, methods: list[str], done: bool = False) -> list[
     return benchmark.run(bench, options, Console(quiet=True))
 
 
-def test_a_done_cell_is_not_made_again_and_a_stale_one_is(bench):
+def test_finished_cells_are_reused_and_stale_cells_made_again(bench):
     first = run(bench, ["no-word"])
     assert first[0]["figures"]["leak"] == 0.0
     assert run(bench, ["no-word"]) == first
@@ -65,7 +65,7 @@ def test_a_done_cell_is_not_made_again_and_a_stale_one_is(bench):
     assert bench.ruler.asked == 2
 
 
-def test_only_judging_again_does_not_learn_again(bench, monkeypatch):
+def test_judging_again_does_not_learn_again(bench, monkeypatch):
     short = Method("recipe", lambda *a: METHODS["objective-text"].make(*a, steps=2), searches=True)
     monkeypatch.setitem(METHODS, "recipe", short)
     [cell] = run(bench, ["recipe"])
@@ -77,7 +77,7 @@ def test_only_judging_again_does_not_learn_again(bench, monkeypatch):
     assert again["settings"]["judging"] != cell["settings"]["judging"]
 
 
-def test_only_what_is_done_is_shown(bench):
+def test_with_done_only_finished_cells_are_shown(bench):
     with pytest.raises(LeadError, match="without --done"):
         run(bench, ["no-word"], done=True)
     found = run(bench, ["no-word"])
@@ -174,7 +174,7 @@ def test_the_discriminant_tells_classes_apart_and_measures_distance():
 
 
 def test_what_is_farther_from_an_action_than_its_clips_is_none():
-    clips = [walking().features()[start : start + 40] for start in range(0, 20, 4)]
+    clips = [synthesize_walk().features()[start : start + 40] for start in range(0, 20, 4)]
     still = [np.full_like(clip, 0.1) + 0.01 * RNG.standard_normal(clip.shape) for clip in clips]
     rows = compute_statistics([*clips, *still], extremes=True)
     judge = fit_discriminant(rows, np.repeat(["sneak", "other"], 5))
@@ -187,7 +187,7 @@ def test_what_is_farther_from_an_action_than_its_clips_is_none():
 
 
 def test_copies_are_mirrored_with_their_names():
-    clip = walking().features()[:, :67]
+    clip = synthesize_walk().features()[:, :67]
     found, names, owners = make_copies(
         [clip, clip], ["wave-left-hand", "walk"], [20, 1], np.random.default_rng(0), mirror_name
     )
@@ -248,7 +248,7 @@ def test_unknown_concepts_are_named():
     assert [subject.name for subject in choose_subjects(["new", "sneak"])] == ["elderly", "exhausted", "sneak"]
 
 
-def test_no_judge_learns_from_what_words_are_learned_from(pack):
+def test_no_judge_learns_from_the_clips_of_concepts(pack):
     for subject in subjects().values():
         selected = [tuple(row["id"] for row in subject.exemplars(seed)) for seed in (0, 0, 1, 2)]
         everything = subject.draw >= len(subject.pool)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from walks import walking
+from walks import synthesize_walk
 
 from lead import Lead, LeadError
 from lead.checkpoint import fingerprint
@@ -87,7 +87,7 @@ def test_style_tokens_have_their_old_name_in_files(tiny_base, tmp_path):
 
 
 def test_encoding_is_the_same_whatever_the_heading(tiny_base):
-    walk = walking()
+    walk = synthesize_walk()
     turned = dataclasses.replace(walk, joints=walk.joints * np.array([-1, 1, -1], np.float32) + 3)
     (z, lengths), (z_turned, _) = tiny_base.encode_motion([walk]), tiny_base.encode_motion([turned])
     assert lengths.tolist() == [56] and z.shape == (1, 4, 8)
@@ -102,7 +102,7 @@ def test_durations_are_checked(tiny_base, seconds):
 
 def test_a_clip_too_short_is_named(tiny_base):
     with pytest.raises(LeadError, match=r"walk-0 has 10 frames.*0\.85 s are needed"):
-        tiny_base.encode_motion([walking(0.5)])
+        tiny_base.encode_motion([synthesize_walk(0.5)])
 
 
 def test_files_that_are_no_base(tiny_base, tmp_path):

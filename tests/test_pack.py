@@ -1,4 +1,4 @@
-"""The reader of the development pack; skipped where the pack is absent, but for its message."""
+"""The reader of the development pack; skipped without the pack, except for its message."""
 
 import json
 

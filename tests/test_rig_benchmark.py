@@ -1,4 +1,4 @@
-"""The rigs' benchmark: its files agree with its truth, and round trips on makers' rigs stay within the target."""
+"""The rigs' benchmark: its files agree with its true positions, and round trips stay within the target."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Motions that tests share: a crude synthetic walk, and standing with swinging arms."""
+"""Motions that tests share: a simple synthetic walk, and standing with swinging arms."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from lead.motion import Motion
 from lead.motion.skeleton import tpose
 
 
-def walking(seconds: float = 3.0, fps: float = 20.0, sway: float = 0.0, seed: int = 0) -> Motion:
+def synthesize_walk(seconds: float = 3.0, fps: float = 20.0, sway: float = 0.0, seed: int = 0) -> Motion:
     """A crude walk along +Z: legs and arms swing, bone lengths stay true."""
     rest = tpose()
     times = np.arange(int(seconds * fps)) / fps
@@ -27,9 +27,9 @@ def walking(seconds: float = 3.0, fps: float = 20.0, sway: float = 0.0, seed: in
     return Motion(joints.astype(np.float32), fps, name=f"walk-{seed}")
 
 
-def waving(seconds: float = 3.0, fps: float = 20.0) -> Motion:
+def synthesize_wave(seconds: float = 3.0, fps: float = 20.0) -> Motion:
     """Arms swing, feet stay where they stand."""
-    walk = walking(seconds, fps)
+    walk = synthesize_walk(seconds, fps)
     joints = walk.joints - walk.joints[:, :1] + walk.joints[0, 0]
     joints[:, [4, 5, 7, 8, 10, 11]] = tpose()[[4, 5, 7, 8, 10, 11]]
     return replace(walk, joints=joints)

@@ -93,7 +93,7 @@ def _join_texts(parts: Sequence[str | Slot]) -> list[str | Slot]:
     for slot, text in pairwise(joined):
         if isinstance(slot, Slot) and isinstance(text, str) and (loose := _LOOSE.match(text)):
             raise LeadError(
-                f"{loose.group().strip()!r} after {slot.token} is not read: a strength stands with its word in "
+                f"{loose.group().strip()!r} after {slot.token} has no effect: put the strength and its word in "
                 f"parentheses, as in ({slot.token}:0.6)"
             )
     return joined

@@ -66,7 +66,7 @@ def load_diffusion(run: Path) -> DiffusionConfig:
     """The noise schedule that the run's denoiser was trained with; how to sample is its architecture's default."""
     path = Path(run) / "diffusion.json"
     if not path.is_file():
-        raise LeadError(f"{path} is missing, which tells the noise schedule; train the diffusion stage or import again")
+        raise LeadError(f"{path} is missing; it states the noise schedule. Train the diffusion stage or import again")
     try:
         content = json.loads(path.read_text())
         mld = isinstance(denoiser_config(content["config"]), MldDenoiserConfig)
@@ -75,7 +75,7 @@ def load_diffusion(run: Path) -> DiffusionConfig:
         Diffusion(config)
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
         raise LeadError(
-            f"{path} does not tell the noise schedule ({str(error)[:100]}); train the diffusion stage or import again"
+            f"{path} does not state the noise schedule ({str(error)[:100]}); train the diffusion stage or import again"
         ) from error
     return config
 

@@ -322,13 +322,13 @@ class Stage(Generic[M]):
             ) from error
 
     def _restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint's content; LeadError where it is another run's."""
+        """Resumes from a checkpoint's content; LeadError if it is of a run with other settings."""
         changes = _list_changes(json.loads(state["identity"]), json.loads(json.dumps(self._identity)))
         if changes:
             raise LeadError(
-                f"{self._checkpoint} (step {state['step']}) cannot be gone on from, this run is another: "
-                f"{'; '.join(changes[:4])}. Give what it began with, name another run folder with --output, or begin "
-                "again with --restart"
+                f"{self._checkpoint} (step {state['step']}) cannot be resumed, because this run has other settings: "
+                f"{'; '.join(changes[:4])}. Use the settings that it began with, name another run folder with "
+                "--output, or begin again with --restart"
             )
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])

@@ -1,4 +1,4 @@
-"""What the tests of commands share: what a command leaves behind, and how it fails."""
+"""Shared by the tests of commands: the files that a command leaves, and how it fails."""
 
 import subprocess
 import sys

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
-from walks import walking
+from walks import synthesize_walk
 
 from cli import invert
 from concepts import Concept
@@ -49,7 +49,7 @@ def run(base_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run
 @pytest.fixture(scope="session")
 def limp(tiny_base: Lead, tmp_path_factory: pytest.TempPathFactory) -> Concept:
     """A word learned from what `clips` has."""
-    clip = Motion.read(walking().save(tmp_path_factory.mktemp("limp") / "take.bvh"))
+    clip = Motion.read(synthesize_walk().save(tmp_path_factory.mktemp("limp") / "take.bvh"))
     return learn(tiny_base, [clip, clip], "<limp>", steps=2, quality="fast")
 
 

@@ -1,4 +1,4 @@
-"""Files appear together or not at all; what killed processes left is taken away, what living ones have is not."""
+"""Files appear together or not at all. Leftovers of killed processes are removed, files of running ones are kept."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ def writing(output: Path) -> "subprocess.Popen[str]":
     return process
 
 
-def test_what_a_killed_process_left_is_taken_away(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     with writing(tmp_path) as process:
         process.kill()
     left = names(tmp_path)
@@ -53,7 +53,7 @@ def test_what_a_killed_process_left_is_taken_away(tmp_path: Path) -> None:
     assert names(tmp_path) == ["whole"]
 
 
-def test_what_a_living_process_writes_is_left_alone(tmp_path: Path) -> None:
+def test_files_of_a_running_process_are_kept(tmp_path: Path) -> None:
     with writing(tmp_path) as process:
         write(tmp_path)
         assert len(names(tmp_path)) == 3
@@ -86,7 +86,7 @@ def test_a_disk_that_keeps_no_locks_is_written_to(tmp_path: Path, monkeypatch: p
     assert len(names(tmp_path)) == 3  # nobody can tell there whether the other lives
 
 
-def test_a_failure_takes_away_the_folder_that_it_made_and_no_other(tmp_path: Path) -> None:
+def test_a_failure_removes_only_the_folder_that_it_created(tmp_path: Path) -> None:
     def fails(output: Path, more: str = "") -> None:
         with atomic_folder(output) as folder:
             (folder / "half").write_text("half")
@@ -101,7 +101,7 @@ def test_a_failure_takes_away_the_folder_that_it_made_and_no_other(tmp_path: Pat
     assert names(tmp_path / "out") == ["theirs"]
 
 
-def test_a_place_that_cannot_be_written_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_folder_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     check_writable(tmp_path / "new" / "newer")
     for place in (tmp_path / "file", tmp_path / "file" / "deeper"):

@@ -159,9 +159,7 @@ def test_eval_prints_a_table_a_split_in_100_columns(tmp_path: Path, monkeypatch:
         (["--evaluator", "finest.tar"], "add --glove FOLDER"),
     ],
 )
-def test_eval_asks_for_all_that_the_published_evaluator_needs(
-    tmp_path: Path, options: list[str], message: str
-) -> None:
+def test_eval_asks_for_all_that_the_published_evaluator_needs(tmp_path: Path, options: list[str], message: str) -> None:
     result = run("eval", tmp_path, *options, "--device", "cpu")
     assert result.exit_code == 1
     assert message in result.stderr

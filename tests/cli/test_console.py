@@ -1,4 +1,4 @@
-"""What commands print, whatever they print to: narrow terminals, other encodings, nobody."""
+"""The output of commands on narrow terminals, in other encodings, and into closed pipes."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def listed(folder: str, *words: str, env: dict[str, str] | None = None, **option
     ],
     ids=lambda env: env.get("PYTHONIOENCODING", "C"),
 )
-def test_a_name_is_said_in_every_encoding(tmp_path: Path, name: str, env: dict[str, str]) -> None:
+def test_names_are_printed_in_every_encoding(tmp_path: Path, name: str, env: dict[str, str]) -> None:
     folder = str(tmp_path / name)
     with listed(folder, env=env, stdout=subprocess.PIPE) as process:
         said, complaints = process.communicate()
@@ -56,7 +56,7 @@ def test_a_full_disk_behind_standard_output_is_one_message(tmp_path: Path, words
 
 
 @pytest.mark.parametrize("words", [[], ["--json"]])
-def test_who_reads_no_further_ends_it_without_a_word(tmp_path: Path, words: list[str]) -> None:
+def test_a_closed_pipe_ends_the_command_silently(tmp_path: Path, words: list[str]) -> None:
     reads, writes = os.pipe()
     os.close(reads)
     with listed(str(tmp_path), *words, stdout=writes) as process:
@@ -65,7 +65,7 @@ def test_who_reads_no_further_ends_it_without_a_word(tmp_path: Path, words: list
     assert process.returncode == 1
 
 
-def test_where_standard_output_is_closed_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_standard_output_gives_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
     console.print_table([("a", 1)], ("name", "number"))

@@ -57,9 +57,7 @@ def test_same_seed_same_bytes_and_no_concept_in_the_prompt_changes_nothing(run: 
 
 
 @pytest.mark.parametrize(("option", "clean_feet"), [("--foot-lock", True), ("--no-foot-lock", False)])
-def test_standing_feet_are_held_as_python_holds_them(
-    run: Run, tiny_base: Lead, option: str, clean_feet: bool
-) -> None:
+def test_standing_feet_are_held_as_python_holds_them(run: Run, tiny_base: Lead, option: str, clean_feet: bool) -> None:
     run("generate", "a person walks", option, "--seconds", 2, "--steps", 2, "--format", "npy")
     Path("prompts.txt").write_text("a person walks\n")
     run("generate", "--prompts", "prompts.txt", option, "--seconds", 2, "--steps", 2, "--format", "npy", "-o", "many")
@@ -195,11 +193,11 @@ def test_a_file_that_is_no_concept(run: Run, clips: Path) -> None:
         (["--seconds", "nan"], "seconds"),
     ],
 )  # fmt: skip
-def test_options_that_cannot_be(run: Run, options: list[str], said: str) -> None:
+def test_invalid_options_are_refused(run: Run, options: list[str], said: str) -> None:
     fails(run("generate", "a person walks", *options), said)
 
 
-def test_prompts_and_numbers_that_cannot_be_are_told_before_the_base_is_loaded(run: Run) -> None:
+def test_invalid_prompts_and_numbers_are_refused_before_the_base_is_loaded(run: Run) -> None:
     fails(run("generate", "a person walks", " ", "--base", "nowhere"), "a prompt is empty")
     fails(run("generate", "walks", "runs", "-n", 501, "--base", "nowhere"), "1,002 motions, at most 1,000", "--prompts")
     for seed in (-1, 2**40, 10**30):

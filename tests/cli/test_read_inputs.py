@@ -1,4 +1,4 @@
-"""Clips from folders, however many files they hold."""
+"""Clips from folders with any number of files."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 import pytest
 from commands import fails
 from typer.testing import CliRunner, Result
-from walks import walking
+from walks import synthesize_walk
 
 from cli import invert
 from cli.errors import UsageError
@@ -19,7 +19,7 @@ def crowd(tmp_path: Path) -> Path:
     """A folder of 300 clips, one in ten of which cannot be used."""
     folder = tmp_path / "crowd"
     folder.mkdir()
-    whole = walking(5.0).save(tmp_path / "whole.npz").read_bytes()
+    whole = synthesize_walk(5.0).save(tmp_path / "whole.npz").read_bytes()
     for number in range(300):
         (folder / f"{number:03d}.npz").write_bytes(whole if number % 10 else b"PK")
     return folder
@@ -57,7 +57,7 @@ def test_many_clips_take_the_memory_of_one(crowd: Path) -> None:
     assert heard == [(number, 300) for number in range(1, 301)]
 
 
-def test_of_many_warnings_some_are_said_and_the_rest_counted(crowd: Path) -> None:
+def test_many_warnings_are_shortened_to_a_count(crowd: Path) -> None:
     said: list[str] = []
     read_clips([crowd], said.append)
     assert len(said) == 21
@@ -78,7 +78,7 @@ def test_convert_takes_many_one_by_one(crowd: Path, tmp_path: Path) -> None:
     assert len(list(crowd.iterdir())) == 301
 
 
-def test_check_shows_how_far_it_is(crowd: Path) -> None:
+def test_check_shows_its_progress(crowd: Path) -> None:
     result = call("check", crowd)
     assert result.exit_code == 0, result.output
     assert f"checking {300} files" in result.stderr

@@ -1,4 +1,4 @@
-"""Generated motions to files: names, all or none."""
+"""Writing generated motions: file names, and all files or none."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from lead.motion.skeleton import tpose
 DRAW_SHEET = "lead.motion.render.sheets.contact_sheet"
 
 
-def standing(frames: int = 20) -> Motion:
+def make_standing_motion(frames: int = 20) -> Motion:
     return Motion(np.tile(tpose(), (frames, 1, 1)).astype(np.float32))
 
 
@@ -48,7 +48,7 @@ def test_parse_formats() -> None:
 
 def test_numbers_within_equal_slugs(tmp_path: Path) -> None:
     prompts = ["a walk", "a walk!", "a run"]
-    groups, views = write_motions([standing()] * 3, prompts, ["npz"], tmp_path / "out", seed=7)
+    groups, views = write_motions([make_standing_motion()] * 3, prompts, ["npz"], tmp_path / "out", seed=7)
     assert names(tmp_path / "out") == ["a-run-seed7-01.npz", "a-walk-seed7-01.npz", "a-walk-seed7-02.npz"]
     assert [group[0].name for group in groups] == [
         "a-walk-seed7-01.npz",
@@ -63,9 +63,9 @@ def test_many_motions_make_several_sheets_and_one_page(tmp_path: Path, monkeypat
     rows = []
     monkeypatch.setattr(DRAW_SHEET, lambda shown, titles: rows.append(titles) or contact_sheet(shown, titles))
     monkeypatch.setitem(LAYOUTS, ".gif", Layout((96, 112), 16, 10))
-    exemplar = Motion(standing(3).joints, name="exemplar of <a>")
+    exemplar = Motion(make_standing_motion(3).joints, name="exemplar of <a>")
     _, views = write_motions(
-        [standing(3)] * 3, ["a", "a", "b"], ["png", "html", "gif"], tmp_path, seed=0, exemplars=[exemplar]
+        [make_standing_motion(3)] * 3, ["a", "a", "b"], ["png", "html", "gif"], tmp_path, seed=0, exemplars=[exemplar]
     )
     assert [path.name for path in views] == [
         "a-and-1-more-seed0-sheet1.png",
@@ -84,10 +84,10 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(DRAW_SHEET, fails)
     with pytest.raises(OSError, match="space"):
-        write_motions([standing()], ["a walk"], ["bvh", "png"], tmp_path / "out", seed=0)
+        write_motions([make_standing_motion()], ["a walk"], ["bvh", "png"], tmp_path / "out", seed=0)
     assert names(tmp_path) == []
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("kept")
     with pytest.raises(OSError, match="space"):
-        write_motions([standing()], ["a walk"], ["bvh", "png"], tmp_path / "out", seed=0)
+        write_motions([make_standing_motion()], ["a walk"], ["bvh", "png"], tmp_path / "out", seed=0)
     assert names(tmp_path / "out") == ["mine.txt"]

@@ -1,4 +1,4 @@
-"""Files of strangers: what each does to an honest concept, and what the reader answers."""
+"""Hostile files: how each changes a valid concept, and the reader's message."""
 
 import io
 import json
@@ -174,7 +174,7 @@ EDITS = {
     "thumbnail with scripts": (thumbnail(b"<svg onload='x()'/>", "svg+xml"), "starts with data:image/png;base64,"),
     "thumbnail too long": (thumbnail(bytes(60_000)), "the thumbnail has 80022 characters, at most 65536"),
     "thumbnail not base64": (metadata("modelspec.thumbnail", "data:image/png;base64,%%"), "not valid base64"),
-    "thumbnail with a tail": (thumbnail(png(after=b"PK\x03\x04")), "not a whole PNG, and nothing but it"),
+    "thumbnail with a tail": (thumbnail(png(after=b"PK\x03\x04")), "not exactly one whole PNG"),
     "thumbnail as a bomb": (thumbnail(png(100_000, 100_000)), "the thumbnail has 100000 x 100000 pixels"),
     "thumbnail that tells": (
         thumbnail(png(extra=b"\0\0\0\x04tEXtc\0me" + struct.pack(">I", zlib.crc32(b"tEXtc\0me")))),
@@ -186,7 +186,7 @@ EDITS = {
         record(fingerprints={"text": "ab" * 32, "denoiser": "77" * 32}),
         "learned with the denoiser 777777777777",
     ),
-    "another probe": (lambda d: put(d, "probe.cond", b"\0\0\x80\x3f" * 300), "does not mean here what it meant"),
+    "another probe": (lambda d: put(d, "probe.cond", b"\0\0\x80\x3f" * 300), "has another meaning on this base"),
 }
 
 

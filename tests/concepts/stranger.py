@@ -16,7 +16,7 @@ from concepts import Concept, ConceptError, verify, verify_base
 LIMIT = 100_000_000
 
 
-def limited() -> int:
+def limit_memory() -> int:
     """Holds the process to LIMIT bytes of address space more, where the system can; returns its peak memory."""
     import resource
 
@@ -24,10 +24,10 @@ def limited() -> int:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + LIMIT
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    return peak()
+    return measure_peak()
 
 
-def peak() -> int:
+def measure_peak() -> int:
     """The most bytes of memory so far; of Linux's two figures the one that does not count the parent's before exec."""
     import resource
 
@@ -37,7 +37,7 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def refused(path: Path, honest: Concept) -> dict:
+def check_refusal(path: Path, honest: Concept) -> dict:
     started, message = time.monotonic(), ""
     checks = verify(path)
     try:
@@ -55,6 +55,6 @@ def refused(path: Path, honest: Concept) -> dict:
 
 if __name__ == "__main__":
     folder, reference = Path(sys.argv[1]), Concept.load(sys.argv[2])
-    start = limited()
-    answers = {path.stem: refused(path, reference) for path in sorted(folder.iterdir())}
-    print(json.dumps(answers | {"peak": peak() - start}))
+    start = limit_memory()
+    answers = {path.stem: check_refusal(path, reference) for path in sorted(folder.iterdir())}
+    print(json.dumps(answers | {"peak": measure_peak() - start}))

@@ -1,4 +1,4 @@
-"""Blends lie between two words part by part; the opposite is turned round; what does not go together is refused."""
+"""Blends lie between two words part by part; opposites have the opposite direction; unfit pairs are refused."""
 
 from dataclasses import replace
 
@@ -21,14 +21,14 @@ def pair(concept):
     """Two words with all that acts: of ranks 2 and 3."""
     rng = np.random.default_rng(1)
 
-    def acting(rank: int) -> dict[str, np.ndarray]:
+    def make_tensors(rank: int) -> dict[str, np.ndarray]:
         down, up = rng.normal(size=(rank, 6)), rng.normal(size=(5, rank))
         return {"direction": rng.normal(size=8), f"{LAYER}/down": down, f"{LAYER}/up": up}
 
-    a = replace(concept, tensors={**concept.tensors, **acting(2)}, schedule=SCHEDULES[0])
+    a = replace(concept, tensors={**concept.tensors, **make_tensors(2)}, schedule=SCHEDULES[0])
     exemplars = (concept.exemplars[0], Exemplar.from_joints(rng.normal(size=(9, 22, 3)), 20.0, "mine", "CC0"))
     b = replace(
-        concept, token="<proud>", token_embedding=rng.normal(size=(2, 256)), tensors=acting(3), init="",
+        concept, token="<proud>", token_embedding=rng.normal(size=(2, 256)), tensors=make_tensors(3), init="",
         exemplars=exemplars, author="Ann", license="CC BY-NC 4.0; CC0 (recordings)", kind="persona",
         schedule=SCHEDULES[1],
     )  # fmt: skip
@@ -68,7 +68,7 @@ def test_slerp_at_its_ends_and_where_there_is_no_arc():
     np.testing.assert_allclose(slerp(a, b, 0.5), np.sqrt([2.0, 2.0]), rtol=1e-6)
     np.testing.assert_allclose(slerp(a, 2 * a, 0.25), 1.25 * a)
     np.testing.assert_allclose(slerp(np.zeros(2), b, 0.25), 0.25 * b)
-    with pytest.raises(ConceptError, match="between opposites there is no middle"):
+    with pytest.raises(ConceptError, match="a blend of opposites is not defined"):
         slerp(a, -a, 0.5)
 
 
@@ -86,7 +86,7 @@ def test_a_blend_lies_between_part_by_part(pair):
     assert Concept.from_bytes(new.to_bytes()).to_bytes() == new.to_bytes()
 
 
-def test_a_blend_tells_what_it_is_made_of(pair):
+def test_a_blend_records_its_parents(pair):
     a, b = pair
     new = blend(a, b, 0.25, "<grandee>")
     assert (new.token, new.scores) == ("<grandee>", {"blend.weight": 0.25})
@@ -96,7 +96,7 @@ def test_a_blend_tells_what_it_is_made_of(pair):
     assert new.init == "" and new.loss == () and new.steps == 0 and new.fingerprints == a.fingerprints
 
 
-def test_the_ends_are_the_words_themselves(pair):
+def test_blends_at_weight_0_and_1_are_the_words_themselves(pair):
     for weight, word in zip((0.0, 1.0), pair, strict=True):
         new = blend(*pair, weight)
         np.testing.assert_array_equal(new.token_embedding, word.token_embedding)
@@ -115,7 +115,7 @@ def test_a_file_of_version_1_and_its_like_of_version_2_blend_alike(pair):
         assert blend(old, b, weight).to_bytes() == blend(a, b, weight).to_bytes()
 
 
-def test_what_only_one_has_counts_by_its_share(pair):
+def test_tensors_of_only_one_word_are_weighted(pair):
     a, b = pair
     bare = replace(b, tensors={}, schedule=None)
     new = blend(a, bare, 0.25)
@@ -126,7 +126,7 @@ def test_what_only_one_has_counts_by_its_share(pair):
     assert "init" not in new.tensors
 
 
-def test_the_opposite_is_the_direction_turned_round_alone(pair):
+def test_the_opposite_changes_only_the_directions_sign(pair):
     a, _ = pair
     new = negate(a)
     assert (new.token, new.title, new.description) == ("<not-elderly>", "not-elderly", "The opposite of <elderly>.")
@@ -144,7 +144,7 @@ def test_long_names_still_make_a_token(pair):
     assert blend(a, b).token == f"<{'a' * 63}>" and negate(a).token == f"<not-{'a' * 59}>"
 
 
-def test_words_that_do_not_go_together_are_refused(pair):
+def test_words_that_cannot_be_blended_are_refused(pair):
     a, b = pair
     with pytest.raises(ConceptError, match=r"the weight is 1.5, expected 0 \(all of <elderly>\) to 1"):
         blend(a, b, 1.5)
@@ -157,7 +157,7 @@ def test_words_that_do_not_go_together_are_refused(pair):
         blend(a, replace(b, fingerprints={**b.fingerprints, "vae": "77" * 32}))
     other_projector = replace(b, fingerprints={**b.fingerprints, "projector": "77" * 32})
     assert blend(a, other_projector).token == "<elderly-proud>"
-    with pytest.raises(ConceptError, match="nothing between: put both into one prompt"):
+    with pytest.raises(ConceptError, match="cannot be blended: put both into one prompt"):
         blend(a, replace(b, kind="action"))
     with pytest.raises(ConceptError, match="<elderly> has 2 vectors, <proud> has 3"):
         blend(a, replace(b, token_embedding=np.ones((3, 256))))

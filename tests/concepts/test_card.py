@@ -1,4 +1,4 @@
-"""Cards: what hubs read of them, and that texts of strangers stay texts."""
+"""Cards: what hubs read in them; texts of others stay plain text."""
 
 import re
 from dataclasses import replace
@@ -41,7 +41,7 @@ def test_a_card_says_what_hubs_and_people_ask_for():
         assert words in text
 
 
-def test_a_card_of_a_word_that_says_little():
+def test_a_card_of_a_word_with_few_facts():
     text = concept_to_card(samples.action(), "spin-kick.safetensors")
     assert "license" not in front_matter(text)
     for words in ("| this word | not stated |", "ask the author", "Its recordings are not stated", "an action"):
@@ -50,7 +50,7 @@ def test_a_card_of_a_word_that_says_little():
         assert words not in text
 
 
-def test_a_word_that_travels_badly_says_so(concept):
+def test_a_card_warns_of_a_word_that_transfers_badly(concept):
     bound = replace(concept, scores={"report.travels": 0.25})
     assert "It worked on 25% of the other actions" in concept_to_card(bound, "x")
     assert "It worked on" not in concept_to_card(replace(concept, scores={"report.travels": 0.75}), "x")

@@ -192,7 +192,7 @@ def test_check_probe(concept):
     concept.check_probe(cond * 3)
     replace(concept, tensors={}).check_probe(cond)
     for wrong in (-cond, np.zeros_like(cond), np.full_like(cond, np.nan)):
-        with pytest.raises(ConceptError, match=r"does not mean here what it meant .* 0\.999"):
+        with pytest.raises(ConceptError, match=r"has another meaning on this base .* 0\.999"):
             concept.check_probe(wrong)
     with pytest.raises(ConceptError, match="384 numbers, this base has 10: use the base 'lead-small'"):
         concept.check_probe(cond[:10])
@@ -206,7 +206,7 @@ def test_thin_curve_keeps_both_ends():
     assert (thinned[0], thinned[-1]) == (0, 1000)
 
 
-def test_exemplar_is_known_by_its_joints():
+def test_an_exemplars_digest_depends_on_its_joints():
     joints = np.arange(4 * 22 * 3, dtype=np.float64).reshape(4, 22, 3)
     first = Exemplar.from_joints(joints, 20.0)
     assert first.frames == 4

@@ -1,4 +1,4 @@
-"""Files of strangers: each hostile one has its own message, and none crashes, hangs or eats memory."""
+"""Hostile files: each has its own message, and none crashes, hangs or exhausts memory."""
 
 import json
 import os
@@ -176,7 +176,7 @@ def test_a_failed_save_keeps_the_old_file_and_nothing_else(concept, tmp_path, mo
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_missing_is_said(concept, tmp_path):
+def test_a_missing_folder_is_named(concept, tmp_path):
     with pytest.raises(ConceptError, match="cannot be written: No such file or directory"):
         concept.save(tmp_path / "none" / "elderly.safetensors")
 
@@ -217,7 +217,7 @@ ADAPTED = {
 }
 
 
-def test_an_adapter_and_a_direction_come_back_and_stand_among_the_words(fields, tmp_path):
+def test_adapter_and_direction_survive_saving_and_are_in_words(fields, tmp_path):
     concept = Concept(**{**fields, "tensors": ADAPTED, "schedule": SCHEDULE})
     loaded = Concept.load(concept.save(tmp_path / "x.safetensors"))
     word = loaded.words["<elderly>"]

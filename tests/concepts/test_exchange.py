@@ -1,4 +1,4 @@
-"""Words to and from other programs: one tensor by the token's name, in safetensors alone."""
+"""Words to and from other programs: one tensor named by the token, in safetensors only."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The library: words by token, clashes refused, changes whole, whoever else writes and whoever is killed."""
+"""The library: words by token, refused clashes, atomic changes with several writers and killed processes."""
 
 import dataclasses
 import hashlib
@@ -54,7 +54,7 @@ def test_the_folder_is_the_users_or_the_one_named(monkeypatch: pytest.MonkeyPatc
     assert Library(tmp_path / "chosen").folder == tmp_path / "chosen"
 
 
-def test_words_go_in_and_come_out(library: Library, concept: Concept) -> None:
+def test_words_can_be_added_and_loaded(library: Library, concept: Concept) -> None:
     assert library.names() == [] and library.find("<elderly>") is None
     path = library.add(concept)
     assert path == library.find("<elderly>") == library.folder / "elderly.safetensors"
@@ -91,7 +91,7 @@ def test_a_name_that_is_taken_is_refused(library: Library, concept: Concept) -> 
     assert library.load("<elderly>").seed == 8
 
 
-def test_a_rename_reaches_into_the_file(library: Library, concept: Concept) -> None:
+def test_a_rename_changes_the_token_in_the_file(library: Library, concept: Concept) -> None:
     library.add(dataclasses.replace(concept, title="My walk"))
     path = library.rename("<elderly>", "<old>")
     renamed = Concept.load(path)
@@ -102,7 +102,7 @@ def test_a_rename_reaches_into_the_file(library: Library, concept: Concept) -> N
 
 
 @pytest.mark.parametrize("attempt", [Library.load, Library.remove, Library.locate, lambda it, _: it.rename(_, "<x>")])
-def test_a_word_that_is_not_there(library: Library, concept: Concept, attempt: Callable[..., object]) -> None:
+def test_missing_words_are_named(library: Library, concept: Concept, attempt: Callable[..., object]) -> None:
     with pytest.raises(ConceptError, match=r"has no <elder>; it is empty \(.*library\)"):
         attempt(library, "<elder>")
     library.add(concept)
@@ -116,7 +116,7 @@ def test_a_long_list_is_cut(library: Library, concept: Concept) -> None:
     assert library.offer("<zzz>").endswith("<w19> and 3 more")
 
 
-def test_what_is_not_named_after_a_word_is_left_alone(library: Library, concept: Concept) -> None:
+def test_files_without_a_words_name_are_ignored(library: Library, concept: Concept) -> None:
     library.add(concept)
     for name in ("My Walk.safetensors", "notes.txt", ".elderly.partial", ".rename.x", "-.safetensors"):
         (library.folder / name).write_bytes(b"")
@@ -189,7 +189,7 @@ def test_the_lock_is_waited_for_and_dies_with_its_holder(tmp_path: Path) -> None
         pass
 
 
-def test_a_word_is_learned_by_one_at_a_time(library: Library) -> None:
+def test_only_one_process_learns_a_word_at_a_time(library: Library) -> None:
     with library.reserve("<limp>"), library.reserve("<other>"):
         assert sorted(path.name for path in library.folder.iterdir()) == [".limp.learning", ".other.learning"]
         with pytest.raises(ConceptError, match=r"limp\.learning: another"), library.reserve("<limp>"):

@@ -1,4 +1,4 @@
-"""The samples beside the specification, and its JSON schema: they say what the code does."""
+"""The samples beside the specification, and its JSON schema, agree with the code."""
 
 import json
 from contextlib import nullcontext

@@ -1,4 +1,4 @@
-"""What a concept does at generation is in its file: no release changes what a file means."""
+"""A concept's file states what the concept does at generation, so no release changes a file's meaning."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""Files given to others and taken back: a folder, and a stand-in of the hub on this machine."""
+"""Pushing and pulling files: a folder, and a stand-in for the hub on this machine."""
 
 import dataclasses
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_a_second_push_is_a_commit_in_the_same_repository(hub: Hub, concept: Con
     assert Concept.from_bytes(stored.files["elderly.safetensors"]).seed == 8
 
 
-def test_only_what_is_said_to_be_public_becomes_public(hub: Hub, saved: Path) -> None:
+def test_only_public_pushes_become_public(hub: Hub, saved: Path) -> None:
     hub.repositories["me/open"] = Repository(private=False)
     with pytest.raises(ConceptError, match="is public, everybody can read it: add --public"):
         push(prepare_parcel(saved, "hf://me/open"))

@@ -9,7 +9,7 @@ from concepts import ConceptError
 from concepts.thumbnail import check_thumbnail, png_to_thumbnail, thumbnail_to_png
 
 
-def saved(picture: Image.Image, **options) -> bytes:
+def to_png(picture: Image.Image, **options) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", **options)
     return buffer.getvalue()
@@ -17,7 +17,7 @@ def saved(picture: Image.Image, **options) -> bytes:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
 def test_pictures_come_back(mode):
-    png = saved(Image.new(mode, (512, 300)))
+    png = to_png(Image.new(mode, (512, 300)))
     assert thumbnail_to_png(png_to_thumbnail(png)) == png
     assert check_thumbnail("") == ""
 
@@ -32,11 +32,11 @@ def test_every_cut_and_changed_byte_is_refused():
                 png_to_thumbnail(spoiled)
 
 
-def test_limits_are_said():
+def test_limits_are_named_in_messages():
     with pytest.raises(ConceptError, match="513 x 300 pixels, expected 1 to 512 a side"):
-        png_to_thumbnail(saved(Image.new("RGB", (513, 300))))
+        png_to_thumbnail(to_png(Image.new("RGB", (513, 300))))
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     with pytest.raises(ConceptError, match="at most 65536: make it smaller"):
-        png_to_thumbnail(saved(Image.fromarray(noise)))
+        png_to_thumbnail(to_png(Image.fromarray(noise)))
     with pytest.raises(ConceptError, match="starts with data:image/png;base64,"):
         check_thumbnail(3)

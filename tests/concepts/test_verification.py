@@ -1,4 +1,4 @@
-"""`verify` says what loading checks; it cannot say otherwise, for it is the same code."""
+"""`verify` reports the checks of loading; both run the same code."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def test_the_first_fault_ends_it(concept, tmp_path):
     assert [check.result for check in verify(tmp_path / "none")] == ["failed"] + ["not reached"] * 8
 
 
-def test_hidden_characters_are_told(concept, tmp_path):
+def test_hidden_characters_are_reported(concept, tmp_path):
     draft = Draft(concept.to_bytes())
     draft.metadata["modelspec.title"] = "nice\u202e walk"
     path = tmp_path / "x.safetensors"

@@ -1,4 +1,4 @@
-"""The one parser of what people write beside their clips."""
+"""The one parser of the captions that people write beside their clips."""
 
 import subprocess
 import sys

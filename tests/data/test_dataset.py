@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from walks import walking
+from walks import synthesize_walk
 
 from lead.data.dataset import MAX_FRAMES, UNIT, Clip, collate, load
 from lead.data.layout import STYLE_TOKEN, read_rules
@@ -17,7 +17,7 @@ def data(tmp_path_factory):
     source = tmp_path_factory.mktemp("clips")
     rows = []
     for number in range(6):
-        walking(2.0 + 0.3 * number, seed=number).save(source / f"w{number}.bvh")
+        synthesize_walk(2.0 + 0.3 * number, seed=number).save(source / f"w{number}.bvh")
         split = "train" if number < 4 else "val"
         rows.append({"clip": f"w{number}.bvh", "captions": ["a person walks.", "someone # strolls"], "split": split})
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -77,7 +77,7 @@ def test_mirrors_say_only_what_training_says(tmp_path):
     }  # fmt: skip
     rows = []
     for name, (split, caption) in said.items():
-        walking(2.0).save(tmp_path / f"{name}.npy")
+        synthesize_walk(2.0).save(tmp_path / f"{name}.npy")
         rows.append({"clip": f"{name}.npy", "captions": [caption], "split": split})
     (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = tmp_path / "data"
@@ -133,7 +133,7 @@ def test_bad_folders_leave_nothing(tmp_path, files, message):
 
 def test_a_folder_that_is_in_use_is_kept(data, tmp_path):
     (tmp_path / "precious.txt").write_text("mine")
-    walking().save(tmp_path / "w.npy")
+    synthesize_walk().save(tmp_path / "w.npy")
     (tmp_path / "w.txt").write_text("a person walks")
     with pytest.raises(LeadError, match="not empty"):
         prepare_data(tmp_path, data)

@@ -91,7 +91,7 @@ def test_extra_captions(folder, skeleton):
     assert len(clips["half#2"].features) == int(4 * skeleton.fps)
 
 
-def test_captions_that_are_none(tmp_path, folder, caplog):
+def test_files_without_captions_are_refused(tmp_path, folder, caplog):
     path = tmp_path / "c.txt"
     path.write_text("fine#x/X#0.0#0.0\n\n#x/X#0.0#0.0\ntags#x/X#one#two\njust words\n")
     captions, bad = read_captions(path)
@@ -101,7 +101,7 @@ def test_captions_that_are_none(tmp_path, folder, caplog):
     assert "1 without captions (000001)" in caplog.text and "1 with caption lines that are none" in caplog.text
 
 
-def test_all_that_is_missing_is_said_at_once(folder, skeleton):
+def test_all_missing_files_are_named_at_once(folder, skeleton):
     (folder / "Std.npy").unlink()
     for name in ("000002", "M000002"):
         (folder / "new_joint_vecs" / f"{name}.npy").unlink()
@@ -161,7 +161,7 @@ def beyond_measure(array: bytes) -> bytes:
     return re.sub(rb"'shape': \([^)]*\)", b"'shape': (" + b"9" * 26 + b",)", array)
 
 
-def test_a_clip_of_a_size_beyond_all_measure_is_left_out(folder, caplog):
+def test_a_clip_of_an_impossible_size_is_left_out(folder, caplog):
     path = folder / "new_joint_vecs" / "000001.npy"
     path.write_bytes(beyond_measure(path.read_bytes()))
     assert "000001" not in {clip.id for clip in load(folder, "train")}
@@ -169,7 +169,7 @@ def test_a_clip_of_a_size_beyond_all_measure_is_left_out(folder, caplog):
 
 
 @pytest.mark.parametrize("damaged", [b"", b"PK\x03\x04 and no more", b"no archive"])
-def test_what_tells_the_width_or_the_manners_may_be_damaged(folder, damaged):
+def test_damaged_statistics_and_style_files_are_named(folder, damaged):
     (folder / "manners.npz").write_bytes(damaged)
     with pytest.raises(LeadError, match=r"manners\.npz: not a readable NPZ file"):
         load(folder, "train")

@@ -1,10 +1,10 @@
-"""What is said of clips: figures that are known beforehand, and a verdict for each fault."""
+"""Reports on clips: figures that are known beforehand, and a verdict for each fault."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from walks import waving
+from walks import synthesize_wave
 
 from benchmarks.pack import has_pack, pack_folder
 from lead import Motion
@@ -13,7 +13,7 @@ from lead.motion.skeleton import BONE_LENGTHS
 
 
 def test_a_sound_clip_is_green():
-    clip = check_clip(waving(3.0, 30.0))
+    clip = check_clip(synthesize_wave(3.0, 30.0))
     assert (clip.verdict, clip.reasons, clip.spikes, clip.pieces, clip.matched) == ("green", (), (), 1, 22)
     assert (clip.frames, clip.fps, clip.seconds) == (90, 30.0, 3.0)
     assert clip.height == pytest.approx(BONE_LENGTHS[[4, 5, 7, 8]].sum() / 2 / 0.491, abs=0.01)
@@ -21,7 +21,7 @@ def test_a_sound_clip_is_green():
 
 
 def test_floor_facing_and_pieces_are_measured():
-    clip = waving(25.0)
+    clip = synthesize_wave(25.0)
     turned = clip.joints @ np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]]).T + [0, 0.3, 0]  # +Z to -X
     clip = check_clip(replace(clip, joints=turned))
     assert clip.floor == pytest.approx(0.3, abs=0.01)
@@ -30,18 +30,18 @@ def test_floor_facing_and_pieces_are_measured():
     assert clip.verdict == "green"
 
 
-def shaken(joints: np.ndarray) -> np.ndarray:
+def shake(joints: np.ndarray) -> np.ndarray:
     return joints + np.random.default_rng(0).normal(size=joints.shape) * 0.02
 
 
-def jumping(joints: np.ndarray) -> np.ndarray:
+def make_jump(joints: np.ndarray) -> np.ndarray:
     moved = joints.copy()
     moved[20, 20] += 0.6
     moved[45:, :, 0] += 2.0
     return moved
 
 
-def sliding(joints: np.ndarray) -> np.ndarray:
+def slide_feet(joints: np.ndarray) -> np.ndarray:
     still = np.repeat(joints[:1], len(joints), axis=0)
     still[:, :, 0] += np.arange(len(joints))[:, None] * 0.05
     return still
@@ -54,22 +54,22 @@ def sliding(joints: np.ndarray) -> np.ndarray:
         (lambda joints: joints * [1, -1, 1], "red", "upside down: state the axis that points up"),
         (lambda joints: joints[..., [1, 0, 2]], "amber", "lies or crawls: state the axis"),
         (lambda joints: joints * 2.54, "amber", "a person of 4.2. m: state the unit"),
-        (sliding, "amber", "feet slide in 100% of the steps"),
-        (jumping, "amber", "a joint jumps at 0.95, 2.20 s"),
-        (shaken, "amber", "it shakes"),
+        (slide_feet, "amber", "feet slide in 100% of the steps"),
+        (make_jump, "amber", "a joint jumps at 0.95, 2.20 s"),
+        (shake, "amber", "it shakes"),
         (lambda joints: joints * [-1, 1, 1], "amber", "left and right may be exchanged"),
     ],
 )
 def test_each_fault_has_its_verdict(spoil, verdict, says):
     import re
 
-    clip = check_clip(Motion(spoil(waving(3.0).joints)))
+    clip = check_clip(Motion(spoil(synthesize_wave(3.0).joints)))
     assert clip.verdict == verdict
     assert re.search(says, clip.reasons[0]), clip.reasons
 
 
 def test_notes_are_doubts_but_for_a_pose_that_was_cut():
-    clip = waving()
+    clip = synthesize_wave()
     cut = check_clip(replace(clip, notes=("5 frames of a T-pose or rest pose at the start cut",)))
     assert (cut.verdict, cut.reasons, len(cut.notes)) == ("green", (), 1)
     guessed = check_clip(replace(clip, notes=("legs of 0.4 m",)))

@@ -33,7 +33,7 @@ def test_frechet_distance_equals_the_matrix_square_root(rng, clips):
     assert single == pytest.approx(naive, rel=1e-5)  # float32 embeddings, float64 arithmetic
 
 
-def whitened(rng, clips: int, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+def draw_gaussian(rng, clips: int, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
     """A set whose mean and covariance are exactly these."""
     x = rng.normal(size=(clips, len(mean)))
     x -= x.mean(axis=0)
@@ -43,7 +43,7 @@ def whitened(rng, clips: int, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
 
 def test_frechet_distance_of_diagonal_gaussians_is_the_closed_form(rng):
     means, stds = rng.normal(size=(2, 7)), rng.uniform(0.2, 3.0, size=(2, 7))
-    a, b = (whitened(rng, 100, mean, std) for mean, std in zip(means, stds, strict=True))
+    a, b = (draw_gaussian(rng, 100, mean, std) for mean, std in zip(means, stds, strict=True))
     closed = np.square(means[0] - means[1]).sum() + np.square(stds[0] - stds[1]).sum()
     assert metrics.frechet_distance(a, b) == pytest.approx(closed, rel=1e-10)
 

@@ -1,4 +1,4 @@
-"""The protocol on a stand-in for the base: what is asked of it, and what comes out."""
+"""The protocol on a stand-in for the base: its requests and its results."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from walks import walking
+from walks import synthesize_walk
 
 from lead.errors import LeadError
 from lead.eval import metrics
@@ -71,7 +71,7 @@ class FakeBase(Lead):
 
     def decode(self, z, lengths, clean_feet=False):
         return [
-            self.kept[int(first - RECORDED)] if first >= RECORDED else Motion(still(frames, first))
+            self.kept[int(first - RECORDED)] if first >= RECORDED else Motion(make_still_joints(frames, first))
             for frames, first in zip(lengths.tolist(), z[:, 0, 0].tolist(), strict=True)
         ]
 
@@ -87,7 +87,7 @@ class FakeBase(Lead):
         return features
 
 
-def still(frames, height):
+def make_still_joints(frames, height):
     return np.tile(tpose(), (frames, 1, 1)) + np.array([0.0, height * 0.1, 0.0])
 
 
@@ -99,7 +99,7 @@ def data(tmp_path):
     rows = []
     for number in range(2 * CLIPS):
         frames = 19 + number % CLIPS
-        joints = still(frames, 0.0) + rng.normal(size=(frames, 22, 3)) * 0.01
+        joints = make_still_joints(frames, 0.0) + rng.normal(size=(frames, 22, 3)) * 0.01
         rows.append(joints_to_features(joints))
         np.save(tmp_path / "new_joint_vecs" / f"{number}.npy", rows[-1])
         (tmp_path / "texts" / f"{number}.txt").write_text(f"a person stands {number}#a/OTHER#0.0#0.0\n")
@@ -197,7 +197,7 @@ def test_kit_shaped_data_have_an_evaluator_and_a_protocol_of_their_own(tmp_path)
         (data / folder).mkdir(parents=True)
     rows = []
     for number in range(CLIPS):
-        walk = walking(3.0 + 0.05 * number, seed=number)
+        walk = synthesize_walk(3.0 + 0.05 * number, seed=number)
         noisy = replace(walk, joints=walk.joints + rng.normal(size=(1, 22, 3)).astype(np.float32) * 0.01)
         rows.append(noisy.features(KIT))
         np.save(data / "new_joint_vecs" / f"{number}.npy", rows[-1])

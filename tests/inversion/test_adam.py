@@ -13,7 +13,7 @@ def gradients(step):
     return [torch.randn(shape, generator=generator) for shape in ((3, 4), (5,), (2, 2))]
 
 
-def stepped(ours, mine, steps, first=0):
+def step_both(ours, mine, steps, first=0):
     for step in range(first, first + steps):
         ours.zero_grad()
         for parameter, gradient in zip(mine, gradients(step), strict=True):
@@ -30,16 +30,16 @@ def test_it_is_torchs_adam_bit_for_bit():
             parameter.grad = gradient
         adam.step()
         rates.step()
-    stepped(Adam([(mine[:2], 0.1), (mine[2:], 0.02)]), mine, 6)
+    step_both(Adam([(mine[:2], 0.1), (mine[2:], 0.02)]), mine, 6)
     assert all(torch.equal(a, b) for a, b in zip(theirs, mine, strict=True))
 
 
 def test_it_goes_on_from_a_state_as_if_it_had_not_stopped():
     whole, parts = parameters(), parameters()
-    stepped(Adam([(whole, 0.1)]), whole, 6)
+    step_both(Adam([(whole, 0.1)]), whole, 6)
     first = Adam([(parts, 0.1)])
-    stepped(first, parts, 3)
+    step_both(first, parts, 3)
     second = Adam([(parts, 0.1)])
     second.load({name: [tensor.clone() for tensor in tensors] for name, tensors in first.state.items()})
-    stepped(second, parts, 3, first=3)
+    step_both(second, parts, 3, first=3)
     assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from walks import walking
+from walks import synthesize_walk
 
 from benchmarks.pack import pack_rows, read_joints
 from inversion.assess import assess as assess_encoded
@@ -20,7 +20,7 @@ def take(pack, split, **wanted):
     return [Motion(read_joints(row["id"]), 20.0, name=row["id"]) for row in rows if row["frames"] > 20][:5]
 
 
-def test_what_the_base_knows_needs_no_word(pack, base):
+def test_a_known_motion_needs_no_word(pack, base):
     hands = assess(base, take(pack, "test", content="raise-up-both-hands", style="normal"), "action")
     assert hands.known and hands.caption == "a person raises both hands"
     assert hands.hints == ('you may not need a word: try "a person raises both hands"',)
@@ -37,7 +37,7 @@ def test_what_the_base_knows_needs_no_word(pack, base):
         ("newaction", {"content": "elbowToKnee1RepsLelbowStart"}),
     ],
 )
-def test_what_it_does_not_know_does(pack, base, split, wanted):
+def test_an_unknown_motion_needs_a_word(pack, base, split, wanted):
     found = assess(base, take(pack, split, **wanted), "style")
     assert not found.known and found.caption_gap > 1.2
     assert not any("may not need" in text for text in found.hints)
@@ -80,13 +80,13 @@ def test_clips_that_were_spoiled(pack, base):
 
 
 def test_nothing_usable_is_no_error(base):
-    found = assess(base, [walking(0.4), walking(0.5)], "style")
+    found = assess(base, [synthesize_walk(0.4), synthesize_walk(0.5)], "style")
     assert all(clip.unusable for clip in found.clips)
     assert (found.caption, found.known, found.hints) == ("", False, ())
 
 
-def test_captions_are_believed(tiny_base):
-    clips = [walking(2.0), walking(2.5, seed=1), walking(0.3), walking(12.0)]
+def test_given_captions_are_used(tiny_base):
+    clips = [synthesize_walk(2.0), synthesize_walk(2.5, seed=1), synthesize_walk(0.3), synthesize_walk(12.0)]
     said = ["a person runs", "someone is crawling", "a person sits", "a man jumps high"]
     found = assess(tiny_base, clips, "persona", said)
     assert [clip.action for clip in found.clips] == ["runs", "crawling", "", "jumps high"]

@@ -1,4 +1,4 @@
-"""What the embedded base says of motions that it knows, and of one that it does not."""
+"""What the embedded base reports about motions that it knows, and about one that it does not know."""
 
 from dataclasses import replace
 

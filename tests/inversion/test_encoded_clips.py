@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
-from walks import walking
+from walks import synthesize_walk
 
 import inversion.encoded_clips
 from cli import invert
@@ -18,7 +18,7 @@ from lead import Lead, Motion
 
 @pytest.fixture(scope="module")
 def clips():
-    return [walking(2.0), walking(3.0, seed=1), walking(25.0, fps=30.0, seed=2)]
+    return [synthesize_walk(2.0), synthesize_walk(3.0, seed=1), synthesize_walk(25.0, fps=30.0, seed=2)]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_captions_say_the_action(tiny_base, clips):
 
 
 def test_selected_clips_are_as_if_they_were_encoded_alone(base, elderly_walks):
-    clips = [walking(3.0), *elderly_walks[:2]]
+    clips = [synthesize_walk(3.0), *elderly_walks[:2]]
     encoded = encode_clips(base, clips, ["walks", "limps", "sneaks"])
     assert encoded.select([0, 1, 2]) is encoded
     chosen, alone = encoded.select([2, 0]), encode_clips(base, [clips[2], clips[0]], ["sneaks", "walks"])
@@ -64,7 +64,7 @@ def test_selected_clips_are_as_if_they_were_encoded_alone(base, elderly_walks):
 
 
 def test_a_clip_that_is_too_short_is_an_error_or_has_no_piece(tiny_base):
-    clips = [walking(0.5), walking(2.0, seed=1)]
+    clips = [synthesize_walk(0.5), synthesize_walk(2.0, seed=1)]
     with pytest.raises(InversionError, match=r"walk-0 is 0\.50 s long \(10 frames at 20 fps\); at least 0\.85 s"):
         encode_clips(tiny_base, clips)
     encoded = encode_clips(tiny_base, clips, keep_short=True)
@@ -79,7 +79,7 @@ def test_a_clip_that_is_too_short_is_an_error_or_has_no_piece(tiny_base):
 
 
 def test_long_takes_are_cut_evenly():
-    takes = [walking(2.0), walking(25.0)]
+    takes = [synthesize_walk(2.0), synthesize_walk(25.0)]
     pieces, owners = cut_clips(takes, takes, 20.0)
     assert owners == [0, 1, 1, 1]
     assert np.ptp([len(piece.joints) for piece in pieces[1:]]) <= 1
@@ -97,7 +97,7 @@ def count_calls(monkeypatch, owner, name, calls, count=lambda *_: 1):
 
 def test_learn_resamples_cuts_encodes_and_recognizes_each_clip_once(tmp_path, monkeypatch):
     """One `lead-invert learn` of five clips with its assessment and report."""
-    paths = [walking(3.0, fps=30.0, sway=number).save(tmp_path / f"{number}.npz") for number in range(5)]
+    paths = [synthesize_walk(3.0, fps=30.0, sway=number).save(tmp_path / f"{number}.npz") for number in range(5)]
     calls: Counter[str] = Counter()
     for name in ("encode_clips", "cut_clips", "_recognize_actions"):
         count_calls(monkeypatch, inversion.encoded_clips, name, calls)

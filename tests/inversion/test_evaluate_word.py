@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from walks import walking
+from walks import synthesize_walk
 
 from inversion import InversionError, learn
 from inversion.encoded_clips import encode_clips
@@ -14,7 +14,7 @@ def evaluate(base, concept, clips, captions=None):
 
 @pytest.fixture(scope="module")
 def clips():
-    return [walking(2.0), walking(2.5, seed=1)]
+    return [synthesize_walk(2.0), synthesize_walk(2.5, seed=1)]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def concept(tiny_base, clips):
 
 
 def test_figures_of_a_word(tiny_base, concept, clips):
-    held = [walking(2.0, sway=0.1 * n, seed=n) for n in range(3, 6)]
+    held = [synthesize_walk(2.0, sway=0.1 * n, seed=n) for n in range(3, 6)]
     found = evaluate(tiny_base, concept, held)
     assert (found.clips.motions, found.word.motions, found.plain.motions) == (3, 33, 33)
     assert found.seen == () and all("<x>" in prompt for prompt in found.prompts)
@@ -34,25 +34,25 @@ def test_figures_of_a_word(tiny_base, concept, clips):
     assert found == evaluate(tiny_base, concept, held)
 
 
-def test_clips_that_were_learned_from_are_told(tiny_base, concept, clips):
-    assert evaluate(tiny_base, concept, [clips[1], walking(2.0, seed=9)]).seen == ("walk-1",)
+def test_training_clips_are_reported(tiny_base, concept, clips):
+    assert evaluate(tiny_base, concept, [clips[1], synthesize_walk(2.0, seed=9)]).seen == ("walk-1",)
 
 
 def test_fid_needs_many_clips(tiny_base, concept):
-    held = [walking(1.2, sway=0.05 * n, seed=n) for n in range(FID_CLIPS)]
+    held = [synthesize_walk(1.2, sway=0.05 * n, seed=n) for n in range(FID_CLIPS)]
     found = evaluate(tiny_base, concept, held, captions=["a person walks"] * FID_CLIPS)
     assert found.word.fid > 0 and found.clips.fid is None
     assert found.prompts == ("a person walks in <x> style",)
 
 
-def test_what_cannot_be_compared(tiny_base, concept):
+def test_invalid_clips_for_evaluation_are_refused(tiny_base, concept):
     with pytest.raises(InversionError, match="no clips"):
         evaluate(tiny_base, concept, [])
     with pytest.raises(InversionError, match=r"walk-0 is 0\.40 s long"):
-        evaluate(tiny_base, concept, [walking(0.4)])
+        evaluate(tiny_base, concept, [synthesize_walk(0.4)])
 
 
-def test_a_word_brings_generations_nearer_to_held_out_clips(base, elderly, elderly_walks):
+def test_a_word_moves_generations_closer_to_unseen_clips(base, elderly, elderly_walks):
     found = evaluate(base, elderly, elderly_walks[3:])
     assert found.seen == () and found.prompts == ("a person walks forward in <elderly> style",)
     assert found.word.distance < 0.6 * found.plain.distance

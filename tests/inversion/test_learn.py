@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from jaxtyping import TypeCheckError
-from walks import walking
+from walks import synthesize_walk
 
 from concepts import ConceptError
 from inversion import InversionError, learn
@@ -29,7 +29,7 @@ BAD_CHOICE = (InversionError, TypeCheckError)
 
 @pytest.fixture(scope="module")
 def clips():
-    return [walking(2.0), walking(2.5, seed=1)]
+    return [synthesize_walk(2.0), synthesize_walk(2.5, seed=1)]
 
 
 def test_every_objective_that_can_be_chosen_has_a_function():
@@ -69,7 +69,7 @@ def test_encoded_clips_give_the_same_concept_as_motions(tiny_base, clips):
     with pytest.raises(InversionError, match="no clips"):
         learn(tiny_base, encoded.select([]), "<x>")
     with pytest.raises(InversionError, match="walk-0 is 0"):
-        learn(tiny_base, encode_clips(tiny_base, [walking(0.5)], keep_short=True), "<x>")
+        learn(tiny_base, encode_clips(tiny_base, [synthesize_walk(0.5)], keep_short=True), "<x>")
 
 
 def test_same_seed_same_bytes(tiny_base, clips):
@@ -108,7 +108,7 @@ def test_the_file_is_small_and_loads_for_this_base_only(tiny_base, clips, tmp_pa
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_gradients_reach_the_text_alone(tiny_base, objective):
-    z, lengths = tiny_base.encode_motion([walking()])
+    z, lengths = tiny_base.encode_motion([synthesize_walk()])
     draw = Batch(z, lengths, torch.tensor([500]), torch.randn_like(z), ("a person {}",))
     text = torch.randn(1, tiny_base.text.d_text, requires_grad=True)
     OBJECTIVES[objective](tiny_base, draw, text).backward()
@@ -117,7 +117,7 @@ def test_gradients_reach_the_text_alone(tiny_base, objective):
 
 
 def test_objectives_do_not_see_padding(tiny_base):
-    z, lengths = tiny_base.encode_motion([walking(2.0), walking(4.0)])
+    z, lengths = tiny_base.encode_motion([synthesize_walk(2.0), synthesize_walk(4.0)])
     text = torch.randn(2, tiny_base.text.d_text)
     eps = torch.randn_like(z)
     draw = Batch(z, lengths, torch.tensor([300, 700]), eps, ("", ""))
@@ -205,7 +205,7 @@ def test_one_step_on_mlds_shapes_and_a_clip_sized_tower(clips):
 
 
 def test_long_takes_are_cut_and_an_init_phrase_is_the_start(tiny_base):
-    concept = learn(tiny_base, [walking(25.0)], "<x>", steps=1, init="walks backward", vectors=3)
+    concept = learn(tiny_base, [synthesize_walk(25.0)], "<x>", steps=1, init="walks backward", vectors=3)
     start = tiny_base.text.token_vectors("walks backward")
     np.testing.assert_allclose(concept.token_embedding, start[torch.arange(3) % len(start)], atol=RATE)
     assert len(concept.exemplars) == 1 and concept.exemplars[0].frames == 500
@@ -216,7 +216,7 @@ def test_long_takes_are_cut_and_an_init_phrase_is_the_start(tiny_base):
     [
         ({"token": "x"}, ConceptError, "<x>"),
         ({"clips": []}, InversionError, "no clips"),
-        ({"clips": [walking(0.5)]}, InversionError, r"walk-0 is 0\.50 s long"),
+        ({"clips": [synthesize_walk(0.5)]}, InversionError, r"walk-0 is 0\.50 s long"),
         ({"objective": "magic"}, BAD_CHOICE, r"choose one of denoising|Literal\['denoising'"),
         ({"quality": "superb"}, BAD_CHOICE, r"choose one of fast|Literal\['fast'"),
         ({"rank": -1}, InversionError, "rank 0 to 64"),
@@ -225,7 +225,7 @@ def test_long_takes_are_cut_and_an_init_phrase_is_the_start(tiny_base):
         ({"captions": ["a person walks"]}, InversionError, "1 captions for 2 clips"),
     ],
 )
-def test_what_cannot_be_learned(tiny_base, clips, options, error, message):
+def test_invalid_arguments_of_learn_are_refused(tiny_base, clips, options, error, message):
     options = {"clips": clips, "token": "<x>", "steps": 1, **options}
     with pytest.raises(error, match=message):
         learn(tiny_base, options.pop("clips"), options.pop("token"), **options)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from walks import walking
+from walks import synthesize_walk
 
 from inversion import InversionError, learn
 from inversion.encoded_clips import encode_clips
@@ -39,7 +39,9 @@ def test_a_learned_concept_reproduces_and_an_empty_one_does_not(base, elderly, e
 
 
 def test_an_action_is_tried_in_several_ways(tiny_base):
-    clips = encode_clips(tiny_base, [walking(2.0), walking(2.5, seed=1)], ["a person spins", "a person spins"])
+    clips = encode_clips(
+        tiny_base, [synthesize_walk(2.0), synthesize_walk(2.5, seed=1)], ["a person spins", "a person spins"]
+    )
     concept = learn(tiny_base, clips, "<spin>", kind="action", steps=2)
     found = report(tiny_base, concept, clips)
     assert set(found.stays) <= set(WAYS)
@@ -48,7 +50,7 @@ def test_an_action_is_tried_in_several_ways(tiny_base):
 
 
 def test_a_clip_that_is_too_short_is_an_error(tiny_base, elderly):
-    clips = encode_clips(tiny_base, [walking(2.0), walking(0.5)], keep_short=True)
+    clips = encode_clips(tiny_base, [synthesize_walk(2.0), synthesize_walk(0.5)], keep_short=True)
     with pytest.raises(InversionError, match=r"walk-0 is 0\.50 s long"):
         report(tiny_base, elderly, clips)
 
@@ -69,10 +71,10 @@ def test_reproduction_is_0_for_plain_generations_and_1_for_the_clips():
 
 
 def test_turning_and_speed_are_those_of_the_path():
-    walk = walking(4.0)
+    walk = synthesize_walk(4.0)
     assert speed(walk) == pytest.approx(1.1, abs=0.05)
     assert abs(turning(walk.features())) < 1.0
-    walk = walking(9.0)
+    walk = synthesize_walk(9.0)
     angle = np.radians(20.0) * np.arange(180) / 20.0  # to the left: from +Z towards +X
     x, y, z = np.moveaxis(walk.joints - walk.joints[:, :1] * [1, 0, 1], -1, 0)
     cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from walks import walking
+from walks import synthesize_walk
 
 from inversion.similarity import (
     diversity,
@@ -19,11 +19,11 @@ def evaluator():
 
 
 def test_equal_motions_are_near_whatever_their_heading_place_and_rate(evaluator):
-    walk = walking(4.0, fps=40.0)
+    walk = synthesize_walk(4.0, fps=40.0)
     turned = walk.joints @ np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]], dtype=np.float32) + [3, 0, 1]
     same = embed(evaluator, [clip.features() for clip in (walk, walk.resample(20.0), type(walk)(turned, 40.0))])
     assert diversity(same.posture) < 0.1 and diversity(same.meaning) < 0.1
-    other = embed(evaluator, [walking(4.0, sway=3.0).features()])
+    other = embed(evaluator, [synthesize_walk(4.0, sway=3.0).features()])
     assert mean_distance(same.posture, other.posture) > 1.0
 
 
@@ -45,9 +45,9 @@ def test_energy_distance_is_fair_to_few_rows():
 
 
 def test_a_copy_is_found_however_it_was_cut():
-    walk = walking(6.0, sway=0.3)
+    walk = synthesize_walk(6.0, sway=0.3)
     copy = type(walk)(walk.joints[23:-31], walk.fps)
-    other = walking(4.0, sway=2.0)
+    other = synthesize_walk(4.0, sway=2.0)
     poses, copied, others = (features_to_poses(clip.features()) for clip in (walk, copy, other))
     assert pose_distance_cm(poses, copied) < 0.1 and pose_distance_cm(copied, poses) < 0.1
     assert pose_distance_cm(poses, others) > 1.0

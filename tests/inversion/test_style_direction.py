@@ -1,6 +1,6 @@
 import pytest
 import torch
-from walks import walking
+from walks import synthesize_walk
 
 from concepts import StyleSchedule
 from inversion.encoded_clips import encode_clips
@@ -16,7 +16,7 @@ from inversion.training_set import build_training_set
 
 @pytest.fixture(scope="module")
 def clips():
-    return [walking(2.0), walking(3.0, seed=1)]
+    return [synthesize_walk(2.0), synthesize_walk(3.0, seed=1)]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_without_travel_a_direction_moves_nobody(tiny_base, encoded):
 
 
 def test_without_travel_does_not_depend_on_the_threads(base, set_threads):
-    z, lengths = base.encode_motion([walking(6.0, seed=seed) for seed in range(6)])
+    z, lengths = base.encode_motion([synthesize_walk(6.0, seed=seed) for seed in range(6)])
     found = []
     for threads in (1, 2, 3):
         set_threads(threads)

@@ -1,4 +1,4 @@
-"""Fast linear maps and attention give torch's numbers, and leave gradients, precisions and foreign weights to torch."""
+"""Fast linear maps and attention equal torch's. Gradients, other precisions and changed weights are left to torch."""
 
 import copy
 import subprocess

@@ -1,4 +1,4 @@
-"""Files that claim too much are refused before they cost time or memory; faults that fuzzing found."""
+"""Files that claim too much are refused before they cost time or memory; regressions found by fuzzing."""
 
 import io
 import tracemalloc

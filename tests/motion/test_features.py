@@ -45,14 +45,14 @@ def test_round_trip_is_the_canonical_clip(walk):
     np.testing.assert_allclose(recovered, expected, atol=2e-5)
 
 
-def turned(joints, degrees):
+def turn_joints(joints, degrees):
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return joints @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
 
 
 @pytest.mark.parametrize("degrees", range(0, 360, 45))
 def test_heading_and_place_do_not_matter(walk, degrees):
-    moved = turned(walk.joints, degrees) + np.array([3.0, 0.7, -2.0])
+    moved = turn_joints(walk.joints, degrees) + np.array([3.0, 0.7, -2.0])
     np.testing.assert_allclose(joints_to_features(moved), joints_to_features(walk.joints), atol=1e-4)
 
 
@@ -60,7 +60,7 @@ def test_turning_past_half_a_circle_keeps_its_sign(walk):
     """Heading runs through +-180 degrees; the quaternion's sign flips there and the velocity must not."""
     joints = np.repeat(walk.joints[:1], 300, axis=0)
     angles = np.linspace(0, 400, len(joints))
-    spun = np.stack([turned(frame, angle) for frame, angle in zip(joints, angles, strict=True)])
+    spun = np.stack([turn_joints(frame, angle) for frame, angle in zip(joints, angles, strict=True)])
     yaw = joints_to_features(spun)[40:-40, 0]
     assert (np.sign(yaw) == np.sign(yaw[0])).all()
 
@@ -112,7 +112,7 @@ def test_stats_round_trip(walk, tmp_path):
     np.testing.assert_array_equal(Stats.read(tmp_path).mean, stats.mean)
 
 
-def test_statistics_of_a_size_beyond_all_measure(walk, tmp_path):
+def test_statistics_of_an_impossible_size_are_refused(walk, tmp_path):
     Stats.from_features(walk.features()).write(tmp_path)
     path = tmp_path / "Std.npy"
     path.write_bytes(path.read_bytes().replace(b"(263,)", b"(9" + b"9" * 25 + b",)"))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from walks import walking
+from walks import synthesize_walk
 
 from lead.motion import Motion, MotionError, features_to_joints, joints_to_features
 from lead.motion.features import canonical, retarget
@@ -13,7 +13,7 @@ OURS = [JOINTS.index(name) for name in COMMON]
 LEFT_WRIST, RIGHT_WRIST, PELVIS = JOINTS.index("left_wrist"), JOINTS.index("right_wrist"), 0
 
 
-def of_kit_proportions(motion: Motion) -> Motion:
+def scale_to_kit(motion: Motion) -> Motion:
     """The motion on KIT-ML's uniform skeleton, as our joints."""
     return Motion(kit_to_joints(canonical(retarget(joints_to_kit(motion.joints), KIT), KIT)), motion.fps)
 
@@ -29,7 +29,7 @@ def unit_vectors(joints):
 @settings(max_examples=15, deadline=None)
 @given(st.floats(1.0, 6.0), st.integers(0, 100), st.floats(-1, 1))
 def test_22_joints_survive_kits_21(seconds, seed, sway):
-    motion = of_kit_proportions(walking(seconds, KIT.fps, sway, seed))
+    motion = scale_to_kit(synthesize_walk(seconds, KIT.fps, sway, seed))
     features = motion.features(KIT)
     assert features.shape == (len(motion.joints) - 1, 251) and np.isfinite(features).all()
     again = Motion.from_features(features)

@@ -1,4 +1,4 @@
-"""Names are imported when they are first used; everything that is exported is there."""
+"""Names are imported at their first use; every exported name exists."""
 
 import subprocess
 import sys

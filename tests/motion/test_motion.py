@@ -1,4 +1,4 @@
-"""`Motion`: resampling, mirroring, and the whole way motion -> features -> motion -> BVH -> motion."""
+"""`Motion`: resampling, mirroring, and the round trip motion -> features -> motion -> BVH -> motion."""
 
 import numpy as np
 import pytest
@@ -189,7 +189,7 @@ def test_a_mirror_swaps_the_sides_and_is_its_own_inverse(make_walk):
         (np.zeros((4, 22, 3)), float("nan"), "nan frames a second"),
     ],
 )
-def test_what_is_no_motion(joints, fps, says):
+def test_invalid_motions_are_refused(joints, fps, says):
     with pytest.raises((MotionError, TypeCheckError), match=says):  # the latter where shapes are checked
         Motion(joints, fps)
 

@@ -1,4 +1,4 @@
-"""Files of arrays: what is read, in which axes; hostile files give one clear error."""
+"""Files of arrays: contents and axes; hostile files give one clear error."""
 
 import io
 import pickle
@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from damaged import with_a_name_in_no_encoding
+from damaged import break_name_encoding
 
 from benchmarks.pack import has_pack, pack_folder
 from lead.motion import Motion, MotionError
@@ -153,41 +153,41 @@ def test_hostile_npy(tmp_path, content, says):
 def test_hostile_npz(tmp_path, make_walk):
     path = tmp_path / "clip.npz"
 
-    def refused(says: str) -> None:
+    def check_refusal(says: str) -> None:
         with pytest.raises(MotionError, match=says) as caught:
             Motion.read(path)
         assert str(caught.value).startswith(f"{path}: ")
 
     path.write_bytes(b"")
-    refused("not a readable NPZ")
+    check_refusal("not a readable NPZ")
     path.write_bytes(pickle.dumps({"poses": 1}))
-    refused("not a readable NPZ")
+    check_refusal("not a readable NPZ")
     np.savez(path, joints=make_walk(30))
     whole = path.read_bytes()
     path.write_bytes(whole[:9000])
-    refused("not a readable NPZ")
-    path.write_bytes(with_a_name_in_no_encoding(whole))
-    refused("not a readable NPZ")
+    check_refusal("not a readable NPZ")
+    path.write_bytes(break_name_encoding(whole))
+    check_refusal("not a readable NPZ")
     np.savez(path, first=np.zeros(3), second=np.zeros(3))
-    refused("an NPZ with first, second; expected joints")
+    check_refusal("an NPZ with first, second; expected joints")
     np.savez(path, joints=np.array([None], dtype=object))
-    refused("'joints' holds object, not numbers; pickled")
+    check_refusal("'joints' holds object, not numbers; pickled")
     np.savez(path, joints=make_walk(3), fps=[1, 2])
-    refused("'fps' has shape")
+    check_refusal("'fps' has shape")
     np.savez(path, joints=make_walk(3), fps=np.nan)
-    refused("'fps' is NaN")
+    check_refusal("'fps' is NaN")
     np.savez(path, joints=make_walk(3), fps=0)
-    refused("0.0 frames a second")
+    check_refusal("0.0 frames a second")
     np.savez(path, poses=np.zeros((4, 66)))
-    refused("poses without a rate .mocap_framerate, mocap_frame_rate, fps")
+    check_refusal("poses without a rate .mocap_framerate, mocap_frame_rate, fps")
     np.savez(path, poses=np.zeros((4, 60)), fps=30)
-    refused(r"poses of shape \(4, 60\)")
+    check_refusal(r"poses of shape \(4, 60\)")
     np.savez(path, poses=np.zeros((4, 66)), trans=np.zeros((3, 3)), fps=30)
-    refused(r"trans of shape \(3, 3\)")
+    check_refusal(r"trans of shape \(3, 3\)")
     np.savez(path, pose_body=np.zeros((4, 63)), fps=30)
-    refused("pose_body without root_orient")
+    check_refusal("pose_body without root_orient")
     np.savez(path, pose_body=np.zeros((4, 63)), root_orient=np.zeros((3, 3)), fps=30)
-    refused("differ in their number of frames")
+    check_refusal("differ in their number of frames")
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path):

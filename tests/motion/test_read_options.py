@@ -1,4 +1,4 @@
-"""Files as they are in the wild: what is guessed, corrected, cut and noted, and what a user can state instead."""
+"""Real-world files: what is guessed, corrected, cut and noted, and what a user can state instead."""
 
 import re
 from dataclasses import replace
@@ -39,12 +39,12 @@ def replace_values(bvh: Bvh, values: np.ndarray) -> Bvh:
         ({"rig_map": {"left_paw": "x"}}, "a rig map with 'left_paw'; expected names among pelvis"),
     ],
 )
-def test_options_that_cannot_be_are_refused(options, says):
+def test_invalid_reading_options_are_refused(options, says):
     with pytest.raises(MotionError, match=says):
         ReadOptions(**options)
 
 
-def test_what_is_stated_is_taken(tmp_path, mixamo):
+def test_stated_options_are_used(tmp_path, mixamo):
     path = write_bvh(mixamo, tmp_path / "clip.bvh")
     plain = Motion.read(path)
     assert (plain.notes, plain.fps) == ((), 30)
@@ -66,7 +66,7 @@ def test_children_and_giants_keep_their_size(stretch, unit, schemes, make_rig_bv
     assert rig.scale == unit
 
 
-def test_an_odd_size_is_said(schemes, make_rig_bvh):
+def test_an_unusual_size_is_reported(schemes, make_rig_bvh):
     assert read_rig(make_rig_bvh(schemes["Mixamo"]))[0].notes == ()
     note = read_rig(make_rig_bvh(schemes["Mixamo"], stretch=0.56))[0].notes[0]
     assert "legs of 0.46 m if lengths are in cm: state the unit" in note
@@ -85,7 +85,7 @@ def test_a_clip_that_stands_along_another_axis_than_its_rest_pose(mixamo):
     assert (joints[:, 10, 2] > joints[:, 7, 2] - 0.3).all()
 
 
-def test_who_lies_down_does_not_tip_the_axes(mixamo):
+def test_a_lying_person_does_not_change_the_up_axis(mixamo):
     values = mixamo.values.copy()
     values[:, :3], values[:, 4] = [0, 12, 0], 90  # on the back, ZXY turns: X is the second
     rig, joints = read_rig(replace_values(mixamo, values))
@@ -201,7 +201,7 @@ def test_rates_of_recorded_motion():
 
 
 @needs_pack
-def test_a_lying_rate_is_said_but_never_corrected(tmp_path):
+def test_a_wrong_rate_is_reported_but_never_corrected(tmp_path):
     motion = Motion(read_joints("dataset-2_run_normal_001"))
     path = motion.save(tmp_path / "run.bvh")
     path.write_text(path.read_text().replace("Frame Time: 0.05", "Frame Time: 0.025"))

@@ -1,4 +1,4 @@
-"""The table of suffixes: every format has a reader, and every array a way in."""
+"""The table of suffixes: every format has a reader, and every array format is readable."""
 
 from importlib import import_module
 

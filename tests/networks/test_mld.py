@@ -1,4 +1,4 @@
-"""MLD's networks equal MLD's own outputs; its checkpoints become run folders, and those become bases."""
+"""MLD's networks equal MLD's own outputs; its checkpoints become run folders, and these become bases."""
 
 import json
 from functools import partial
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
-from walks import walking
+from walks import synthesize_walk
 
 from cli.base import app
 from inversion import learn
@@ -91,7 +91,7 @@ def small_tensors(d_text=24, clip=None):
     return mld_tensors(MldVAE(MldVAEConfig(**SMALL)), MldDenoiser(MldDenoiserConfig(d_text=d_text, **SMALL)), clip)
 
 
-def saved(tensors, path):
+def save_tensors(tensors, path):
     torch.save({"epoch": 1, "state_dict": tensors, "hyper_parameters": {}}, path)
     return path
 
@@ -101,7 +101,7 @@ def data(tmp_path_factory):
     source = tmp_path_factory.mktemp("clips")
     rows = []
     for number in range(6):
-        walking(1.5 + 0.2 * number, seed=number).save(source / f"w{number}.npy")
+        synthesize_walk(1.5 + 0.2 * number, seed=number).save(source / f"w{number}.npy")
         rows.append({"clip": f"w{number}.npy", "captions": ["a person walks"], "split": ["train", "val"][number > 3]})
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = tmp_path_factory.mktemp("out") / "data"
@@ -112,7 +112,7 @@ def data(tmp_path_factory):
 def test_a_checkpoint_of_full_size_becomes_a_base(data, tmp_path):
     torch.manual_seed(0)
     config = MldVAEConfig(), MldDenoiserConfig()
-    checkpoint = saved(mld_tensors(MldVAE(config[0]), MldDenoiser(config[1])), tmp_path / "full.ckpt")
+    checkpoint = save_tensors(mld_tensors(MldVAE(config[0]), MldDenoiser(config[1])), tmp_path / "full.ckpt")
     counts = import_mld(checkpoint, tmp_path / "run", TextTower(TextConfig(32, 1, 2, 768, merges=300)))
     assert (counts["vae"], counts["denoiser"]) == (18_032_135, 8_221_184)
     projector = ProjectorConfig(256, 768, 32, 1, 2, 32, MldVAEConfig().frames_per_latent)
@@ -130,7 +130,7 @@ def test_a_checkpoint_of_full_size_becomes_a_base(data, tmp_path):
 
 
 def test_the_commands_from_checkpoint_to_a_learned_word(data, tmp_path, monkeypatch):
-    run, checkpoint = tmp_path / "run", saved(small_tensors(), tmp_path / "mld.ckpt")
+    run, checkpoint = tmp_path / "run", save_tensors(small_tensors(), tmp_path / "mld.ckpt")
     tower = TextTower(TOWER)
     monkeypatch.setattr("lead.train.import_mld.clip_tower", lambda weights: tower)
     done = CliRunner().invoke(app, ["import-mld", str(checkpoint), str(run), "--text", "clip/", "--json"])
@@ -147,8 +147,8 @@ def test_the_commands_from_checkpoint_to_a_learned_word(data, tmp_path, monkeypa
     assert (diffusion.prediction, diffusion.spacing) == ("epsilon", "leading")
     plain, other = (base.generate(["a person walks"], sampler=s)[0].joints for s in (None, "ddim"))
     assert plain.shape == other.shape and not np.array_equal(plain, other)
-    assert base.reconstruct([walking()])[0].joints.shape == (56, 22, 3)
-    concept = learn(base, [walking()], "<limp>", kind="style", captions=["a person walks"], steps=2)
+    assert base.reconstruct([synthesize_walk()])[0].joints.shape == (56, 22, 3)
+    concept = learn(base, [synthesize_walk()], "<limp>", kind="style", captions=["a person walks"], steps=2)
     assert concept.token_embedding.shape[1] == 32
 
 
@@ -209,7 +209,7 @@ def naive_clip(c, ids, layers, heads):
 
 def test_the_checkpoints_own_text_tower_is_clip(tmp_path):
     clip = clip_tensors(width=128, layers=2, d_text=24, tokens=814)
-    import_mld(saved(small_tensors(clip=clip), tmp_path / "x.ckpt"), tmp_path / "run")
+    import_mld(save_tensors(small_tensors(clip=clip), tmp_path / "x.ckpt"), tmp_path / "run")
     tower = load_tower(tmp_path / "run")
     assert tower.config == TextConfig(128, 2, 2, 24, 77, 300, quick_gelu=True)
     ids = [tower.tokenizer.start, *tower.tokenizer.encode("a person walks"), tower.tokenizer.end]
@@ -232,9 +232,9 @@ class Config:
 def test_unusable_checkpoints_say_what_is_wrong(tmp_path):
     run, tower = tmp_path / "run", TextTower(TOWER)
 
-    def refused(tensors, match, **options):
+    def check_refusal(tensors, match, **options):
         with pytest.raises(LeadError, match=match):
-            import_mld(saved(tensors, tmp_path / "x.ckpt"), run, **{"text": tower, **options})
+            import_mld(save_tensors(tensors, tmp_path / "x.ckpt"), run, **{"text": tower, **options})
 
     (tmp_path / "vae.safetensors").touch()
     with pytest.raises(LeadError, match=r"holds vae\.safetensors already; give a new folder"):
@@ -247,22 +247,22 @@ def test_unusable_checkpoints_say_what_is_wrong(tmp_path):
     torch.save({"state_dict": {}, "hyper_parameters": Config()}, tmp_path / "x.ckpt")
     with pytest.raises(LeadError, match=r"holds objects of test_mld\.Config.*torch\.save"):
         import_mld(tmp_path / "x.ckpt", run)
-    refused({"encoder.weight": torch.zeros(1)}, r"holds encoder; expected vae\.\* and denoiser\.\*")
+    check_refusal({"encoder.weight": torch.zeros(1)}, r"holds encoder; expected vae\.\* and denoiser\.\*")
     tensors = small_tensors()
-    refused(tensors, "16 wide, which 3 heads do not divide", heads=3)
-    refused({**tensors, "vae.global_motion_token": torch.zeros(4, 16)}, "2 latent tokens; only")
+    check_refusal(tensors, "16 wide, which 3 heads do not divide", heads=3)
+    check_refusal({**tensors, "vae.global_motion_token": torch.zeros(4, 16)}, "2 latent tokens; only")
     changed = {**tensors, "denoiser.extra": torch.zeros(1), "vae.final_layer.bias": torch.zeros(2)}
-    refused(changed, r"vae\.final_layer\.bias is \[2\], expected \[263\]")
+    check_refusal(changed, r"vae\.final_layer\.bias is \[2\], expected \[263\]")
     del changed["vae.final_layer.bias"], changed["denoiser.encoder.norm.bias"]
-    refused(changed, r"missing vae\.final_layer\.bias")
+    check_refusal(changed, r"missing vae\.final_layer\.bias")
     changed["vae.final_layer.bias"] = tensors["vae.final_layer.bias"]
-    refused(changed, r"missing denoiser\.encoder\.norm\.bias; unexpected denoiser\.extra")
-    refused(small_tensors(d_text=30), "features of 30 numbers, the text tower gives 24")
+    check_refusal(changed, r"missing denoiser\.encoder\.norm\.bias; unexpected denoiser\.extra")
+    check_refusal(small_tensors(d_text=30), "features of 30 numbers, the text tower gives 24")
     assert not run.exists()
 
 
 def test_statistics_of_another_feature_width_are_refused(data, tmp_path):
-    import_mld(saved(small_tensors(), tmp_path / "x.ckpt"), tmp_path / "run", TextTower(TOWER))
+    import_mld(save_tensors(small_tensors(), tmp_path / "x.ckpt"), tmp_path / "run", TextTower(TOWER))
     projector = ProjectorConfig(16, 24, 32, 1, 2, 32, 300)
     save_part(tmp_path / "run" / "projector.safetensors", Projector(projector), "projector", projector)
     stats = Stats.read(data)

@@ -1,4 +1,4 @@
-"""open_clip is imported late and past another torch's torchvision; CLIP weights load, or fail at once."""
+"""open_clip is imported late, also beside another torch's torchvision; CLIP weights load, or fail at once."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Prompts are read as docs/prompts.md says; strengths move the condition, the adapter and the direction together."""
+"""Prompts follow docs/prompts.md; strengths scale the condition, the adapter and the direction together."""
 
 import doctest
 from dataclasses import replace
@@ -58,11 +58,11 @@ def test_words_and_strengths(prompt, found):
         ("(<a>:0,6)", "is '0,6'"),
         ("(<a>:nan)", "is 'nan'"),
         ("(<a>:)", "is ''"),
-        ("(<a>:0.6", r"':0.6' after <a> is not read: .* in parentheses, as in \(<a>:0.6\)"),
-        ("<a>:0.6", "':0.6' after <a> is not read"),
-        ("(<a>):0.6", r"'\):0.6' after <a> is not read"),
-        ("(<a>:0.5 <b>)", "':0.5' after <a> is not read"),
-        ("(<a>:0.5:0.6)", "':0.5' after <a> is not read"),
+        ("(<a>:0.6", r"':0.6' after <a> has no effect: .* in parentheses, as in \(<a>:0.6\)"),
+        ("<a>:0.6", "':0.6' after <a> has no effect"),
+        ("(<a>):0.6", r"'\):0.6' after <a> has no effect"),
+        ("(<a>:0.5 <b>)", "':0.5' after <a> has no effect"),
+        ("(<a>:0.5:0.6)", "':0.5' after <a> has no effect"),
         ("(waves:1.2) like <a>", r"\(waves:1.2\) has no learned word in it, .* leave the parentheses out"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Tokens equal CLIP's, words are spliced at the embedding layer, the text stage trains, resumes, saves."""
+"""Tokens equal CLIP's; words replace token embeddings; the text stage trains, resumes and saves."""
 
 import random
 import re

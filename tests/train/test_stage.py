@@ -1,4 +1,4 @@
-"""What a stage does when something goes wrong: numbers that are none, damaged checkpoints, half a line of metrics."""
+"""Errors of a stage: numbers that are not finite, damaged checkpoints, an incomplete line of metrics."""
 
 import math
 
@@ -62,11 +62,11 @@ def half(data: bytes) -> bytes:
     return data[: len(data) // 2]
 
 
-def flipped(data: bytes) -> bytes:
+def flip_bit(data: bytes) -> bytes:
     return data[:700] + bytes(64) + data[764:]
 
 
-@pytest.mark.parametrize("damage", [half, flipped, lambda data: b"", lambda data: b"PK\3\4" + data])
+@pytest.mark.parametrize("damage", [half, flip_bit, lambda data: b"", lambda data: b"PK\3\4" + data])
 def test_a_damaged_checkpoint_is_named_with_what_to_do(tmp_path, damage):
     with pytest.raises(LeadError, match="not finite"):
         train(tmp_path, lambda loss: loss * math.nan)

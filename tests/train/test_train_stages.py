@@ -1,4 +1,4 @@
-"""The stages on a tiny data set: they make a base, go on after a kill, share their batches, keep the best."""
+"""The stages on a tiny data set: they make a base, resume after a kill, share their batches, keep the best weights."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tiny_training import train
-from walks import walking
+from walks import synthesize_walk
 
 import lead.train.vae as train_module
 from lead.checkpoint import load_part, save_part
@@ -43,7 +43,7 @@ def data(tmp_path_factory):
     source = tmp_path_factory.mktemp("clips")
     rows = []
     for number in range(8):
-        walking(1.5 + 0.2 * number, seed=number).save(source / f"w{number}.npy")
+        synthesize_walk(1.5 + 0.2 * number, seed=number).save(source / f"w{number}.npy")
         split = "train" if number < 6 else "val"
         captions = ["a person walks", f"walks {number}"] if number % 2 else [f"somebody {number}"]
         rows.append({"clip": f"w{number}.npy", "captions": captions, "split": split})
@@ -63,7 +63,7 @@ def run(data, tmp_path_factory):
     return run
 
 
-def copied(run: Path, to: Path, *parts: str) -> Path:
+def copy_parts(run: Path, to: Path, *parts: str) -> Path:
     to.mkdir()
     for part in parts:
         shutil.copy(run / part, to)
@@ -119,13 +119,13 @@ def test_a_stage_that_fails_goes_on_as_if_it_had_not(data, tmp_path, monkeypatch
     whole = train("vae", data, tmp_path / "whole")
     honest, calls = train_module.vae_loss, []
 
-    def failing_at_the_fifth_step(*arguments):
+    def fail_at_step_five(*arguments):
         calls.append(1)
         if len(calls) == 5:
             raise MemoryError
         return honest(*arguments)
 
-    monkeypatch.setattr(train_module, "vae_loss", failing_at_the_fifth_step)
+    monkeypatch.setattr(train_module, "vae_loss", fail_at_step_five)
     with pytest.raises(MemoryError):
         train("vae", data, tmp_path / "failed")
     monkeypatch.undo()
@@ -153,13 +153,13 @@ def test_killed_at_any_step_a_run_ends_in_the_same_bytes(data, tmp_path):
 def test_ctrl_c_ends_the_step_and_saves(data, tmp_path, monkeypatch):
     honest, calls = train_module.vae_loss, []
 
-    def interrupted_at_the_third_step(*arguments):
+    def interrupt_at_step_three(*arguments):
         calls.append(1)
         if len(calls) == 3:
             os.kill(os.getpid(), signal.SIGINT)
         return honest(*arguments)
 
-    monkeypatch.setattr(train_module, "vae_loss", interrupted_at_the_third_step)
+    monkeypatch.setattr(train_module, "vae_loss", interrupt_at_step_three)
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt, match=r"vae stopped at step 3 of 6; the same command goes on from .*vae\."):
         train("vae", data, tmp_path / "stopped", save_every=1000)
@@ -173,12 +173,12 @@ def test_ctrl_c_ends_the_step_and_saves(data, tmp_path, monkeypatch):
 def test_a_checkpoint_of_another_run_is_refused(data, tmp_path, monkeypatch):
     honest = Stage.update
 
-    def failing(stage, loss, parts, clips):
+    def fail(stage, loss, parts, clips):
         if stage.step == 3:
             raise MemoryError
         honest(stage, loss, parts, clips)
 
-    monkeypatch.setattr(Stage, "update", failing)
+    monkeypatch.setattr(Stage, "update", fail)
     with pytest.raises(MemoryError):
         train("vae", data, tmp_path)
     monkeypatch.undo()
@@ -193,8 +193,8 @@ def test_a_checkpoint_of_another_run_is_refused(data, tmp_path, monkeypatch):
 
 def test_two_processes_train_as_one(data, run, tmp_path):
     """The same losses to a relative 1e-5 in float32, and averaged weights to 1e-4: sums are in another order."""
-    shared = copied(run, tmp_path / "shared", "text.safetensors")
-    whole = copied(run, tmp_path / "whole", "text.safetensors")
+    shared = copy_parts(run, tmp_path / "shared", "text.safetensors")
+    whole = copy_parts(run, tmp_path / "whole", "text.safetensors")
     stages = ("vae", "decoder", "diffusion", "projector", "evaluator")
     code, _ = launch([*PROGRAM, ",".join(stages), str(data), str(shared), "{}"], processes=2)
     assert code == 0
@@ -212,7 +212,7 @@ def test_two_processes_train_as_one(data, run, tmp_path):
 
 def test_a_batch_in_parts_is_the_same_step(data, run, tmp_path):
     for stage in ("vae", "diffusion"):
-        folders = [copied(run, tmp_path / f"{stage}{n}", "text.safetensors", "vae.safetensors") for n in (1, 2)]
+        folders = [copy_parts(run, tmp_path / f"{stage}{n}", "text.safetensors", "vae.safetensors") for n in (1, 2)]
         for accumulate, folder in zip((1, 2), folders, strict=True):
             train(stage, data, folder, accumulate=accumulate)
         assert losses(folders[0], stage) == pytest.approx(losses(folders[1], stage), rel=1e-5)
@@ -252,7 +252,7 @@ def test_an_epoch_has_every_clip_once(data):
 def test_the_best_by_validation_is_kept(data, tmp_path, monkeypatch):
     errors = {2: 0.3, 4: 0.1, 6: 0.2}
 
-    def trained(keep: str) -> tuple[Path, list[torch.Tensor]]:
+    def train_and_keep(keep: str) -> tuple[Path, list[torch.Tensor]]:
         seen, judged = [], iter(errors.values())
 
         def judge(vae, *_):
@@ -264,7 +264,7 @@ def test_the_best_by_validation_is_kept(data, tmp_path, monkeypatch):
         return tmp_path / keep, seen
 
     for keep, place in (("best", 1), ("last", 2)):
-        folder, seen = trained(keep)
+        folder, seen = train_and_keep(keep)
         assert torch.equal(load_part(folder / "vae.safetensors", "vae")[0]["fold.weight"], seen[place])
         assert [row["best"] for row in metrics(folder, "vae") if "best" in row] == [True, True, False]
         assert read_result(folder, "vae")["best_step"] == 4
@@ -273,7 +273,7 @@ def test_the_best_by_validation_is_kept(data, tmp_path, monkeypatch):
 
 def test_latents_are_made_once_and_kept(data, run, tmp_path, monkeypatch):
     assert len(list(run.glob("latents-*.safetensors"))) == 1
-    folder = copied(run, tmp_path / "run")
+    folder = copy_parts(run, tmp_path / "run")
     parts = (load_vae(run), load_tower(run), load_style_tokens(run))
     made = latents.load_latents(data, folder, *parts, "cpu")
     monkeypatch.setattr(latents, "_encode_data", lambda *_: pytest.fail("the latents are there"))
@@ -298,7 +298,7 @@ def test_a_latent_batch_follows_from_its_step(data, run):
 
 
 def test_mlds_networks_train_too(data, run, tmp_path):
-    copied(run, tmp_path / "run", "text.safetensors")
+    copy_parts(run, tmp_path / "run", "text.safetensors")
     quick = TrainConfig(steps=2, batch=4, warmup=1, precision="no")
     size = {"layers": 3, "heads": 2, "ff": 32}
     weights = VAE_PRESETS["mld"][2]

@@ -1,4 +1,4 @@
-"""`lead train`: options reach the stages, `all` runs them in order, several processes are this command again."""
+"""`lead train`: options reach the stages, `all` runs them in order, several processes run the same command."""
 
 import importlib
 import json
@@ -99,7 +99,7 @@ def test_processes_are_the_same_command_again(tmp_path: Path, launched: list, mo
         (130, '{"error": "training vae stopped at step 3"}', 130, "stopped at step 3"),
     ],
 )
-def test_what_processes_say_is_said(
+def test_messages_of_processes_are_printed(
     code: int, printed: str, exit_code: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "launch", lambda *_: (code, printed))

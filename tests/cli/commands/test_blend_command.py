@@ -27,25 +27,25 @@ def pair(run, clips, concept_path, tmp_path):
     return concept_path, other
 
 
-def told(result) -> dict:
+def read_json(result) -> dict:
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
 
 def test_a_blend_goes_into_the_library_and_can_be_generated_with(run, pair, library):
-    found = told(run("blend", *pair, "--weight", 0.25, "--json"))
+    found = read_json(run("blend", *pair, "--weight", 0.25, "--json"))
     assert found["token"] == "<limp-hop>" and found["file"] == str(library.path("<limp-hop>"))
     new, made = library.load("<limp-hop>"), blend(*map(Concept.load, pair), 0.25)
     np.testing.assert_array_equal(new.token_embedding, made.token_embedding)
     assert new.tensors["preview.joints"].shape == (60, 22, 3) and new.thumbnail and new.date
-    assert told(run("generate", "a person walks in (<limp-hop>:0.5) style", "--seconds", 1, "--json"))["motions"]
+    assert read_json(run("generate", "a person walks in (<limp-hop>:0.5) style", "--seconds", 1, "--json"))["motions"]
     fails_without_files = run("blend", *pair)
     assert fails_without_files.exit_code == 1 and "<limp-hop>" in fails_without_files.stderr
-    assert told(run("blend", *pair, "--replace", "--json"))["weight"] == 0.5
+    assert read_json(run("blend", *pair, "--replace", "--json"))["weight"] == 0.5
 
 
 def test_a_sweep_is_a_sheet_and_a_page(run, pair, library):
-    found = told(run("blend", *pair, "--sweep", 3, "--seconds", 1, "--prompt", "a person waves like {}", "--json"))
+    found = read_json(run("blend", *pair, "--sweep", 3, "--seconds", 1, "--prompt", "a person waves like {}", "--json"))
     sheet, page = map(Path, found["views"])
     assert (sheet.name, page.name) == ("limp-hop-sweep.png", "limp-hop-sweep.html")
     with Image.open(sheet) as picture:
@@ -55,7 +55,7 @@ def test_a_sweep_is_a_sheet_and_a_page(run, pair, library):
 
 
 def test_negate_writes_a_file_of_ones_choice(run, concept_path, library):
-    found = told(run("negate", concept_path, "--token", "<upright>", "-o", "upright.safetensors", "--json"))
+    found = read_json(run("negate", concept_path, "--token", "<upright>", "-o", "upright.safetensors", "--json"))
     assert found["token"] == "<upright>" and library.names() == []
     old, new = Concept.load(concept_path), Concept.load("upright.safetensors")
     np.testing.assert_array_equal(new.tensors["direction"], -old.tensors["direction"])
@@ -71,13 +71,13 @@ def test_what_cannot_be_blended_is_one_message(run, pair, library):
 
 
 def test_describe_clips_and_concepts(run, clips, pair, library):
-    found = told(run("describe", clips, "--concept", pair[0], "--concept", pair[1], "-n", 2, "--json"))
+    found = read_json(run("describe", clips, "--concept", pair[0], "--concept", pair[1], "-n", 2, "--json"))
     assert [len(found[part]) for part in ("words", "captions", "concepts")] == [2, 2, 2]
     assert all(-1 <= near["similarity"] <= 1 for part in ("words", "captions", "concepts") for near in found[part])
     assert found["words"][0]["similarity"] >= found["words"][1]["similarity"]
     assert isinstance(found["known"], bool) and found["caption"].startswith("a person ")
     library.add(Concept.load(pair[1]))
-    near = told(run("describe", pair[0], "--json"))["concepts"]
+    near = read_json(run("describe", pair[0], "--json"))["concepts"]
     assert [one["text"] for one in near] == ["<hop>"]
     shown = run("describe", "<hop>")
     assert shown.exit_code == 0 and "similarity" in shown.stdout and "Of all captions" in shown.stdout

@@ -117,7 +117,7 @@ def test_on_a_terminal_the_license_is_asked_for(monkeypatch: pytest.MonkeyPatch)
         ("", "not stated"),
     ],
 )
-def test_a_noncommercial_base_is_said(concept_path: Path, license: str, said: str) -> None:
+def test_a_noncommercial_license_of_the_base_is_reported(concept_path: Path, license: str, said: str) -> None:
     assert said in describe_license(replace(Concept.load(concept_path), license=license))
 
 

@@ -1,4 +1,4 @@
-"""`lead-invert check`, and folders in which files of all kinds lie together."""
+"""`lead-invert check`, and folders with files of all kinds."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from commands import fails, left_behind, printed_without_torch
 from typer.testing import CliRunner, Result
-from walks import waving
+from walks import synthesize_wave
 
 from cli.errors import UsageError
 from cli.invert import app
@@ -31,7 +31,7 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All kinds of files that can be read, and three that cannot."""
     folder = tmp_path_factory.mktemp("mixed")
-    walk = waving()
+    walk = synthesize_wave()
     for suffix in (".bvh", ".npz", ".npy", ".glb"):
         walk.save(folder / f"walk{suffix}")
     np.save(folder / "features.npy", walk.features())
@@ -83,7 +83,7 @@ def test_options_reach_the_files(check: Check, mixed: Path) -> None:
     fails(check("nothing.bvh"), "nothing.bvh does not exist")
 
 
-def test_a_draft_is_written_and_taken(check: Check, mixed: Path, tmp_path: Path) -> None:
+def test_a_draft_rig_map_is_written_and_read(check: Check, mixed: Path, tmp_path: Path) -> None:
     text = (mixed / "walk.bvh").read_text()
     for number, name in enumerate(("left_knee", "left_hip")):
         text = text.replace(f" {name}\n", f" thing{number}\n")
@@ -100,7 +100,7 @@ def test_a_draft_is_written_and_taken(check: Check, mixed: Path, tmp_path: Path)
     fails(check(mixed, "--draft-rig-map", "draft.toml"), "--draft-rig-map is for one clip with a skeleton")
 
 
-def test_a_folder_of_all_kinds_is_read_and_what_is_passed_over_is_said(mixed: Path) -> None:
+def test_a_mixed_folder_is_read_and_skipped_files_are_reported(mixed: Path) -> None:
     said: list[str] = []
     paths, motions = read_clips([mixed], said.append)
     names = ["features.npy", "poses.npz", "walk.bvh", "walk.glb", "walk.npy", "walk.npz"]
@@ -111,7 +111,7 @@ def test_a_folder_of_all_kinds_is_read_and_what_is_passed_over_is_said(mixed: Pa
         read_clips([mixed], said.append, ReadingOptions(strict=True))
 
 
-def test_what_was_corrected_is_said(mixed: Path) -> None:
+def test_corrections_are_reported(mixed: Path) -> None:
     clip = mixed / "walk.bvh"
     clip.write_text(clip.read_text().replace("Frames: 60", "Frames: 99"))
     said: list[str] = []

@@ -1,4 +1,4 @@
-"""`lead-invert convert` and `view`: every format that is read to every format that is written."""
+"""`lead-invert convert` and `view`: from every readable format to every writable format."""
 
 import importlib.util
 import json
@@ -106,7 +106,7 @@ def test_bodies_of_the_users_model(brief: Path, tmp_path: Path, monkeypatch: pyt
     assert len(trimesh.load_scene("out/take-0.trail.glb").geometry) == 2
 
 
-def test_how_the_clips_are_to_be_read(clips: Path) -> None:
+def test_reading_options_are_used(clips: Path) -> None:
     result = run("convert", clips / "take-0.bvh", "--to", "npz", "--fps", 60)
     assert result.exit_code == 0, result.output
     assert Motion.read("out/take-0.npz").fps == 60.0

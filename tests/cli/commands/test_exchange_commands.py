@@ -1,4 +1,4 @@
-"""`lead-invert export` and `import`: a word as diffusers has it, and back into the library."""
+"""`lead-invert export` and `import`: a word in diffusers' form, and back into the library."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from lead import Lead
 Run = Callable[..., Result]
 
 
-def test_a_word_goes_out_and_comes_back(run: Run, concept_path: Path, tiny_base: Lead) -> None:
+def test_an_exported_word_can_be_imported(run: Run, concept_path: Path, tiny_base: Lead) -> None:
     word = Concept.load(concept_path)
     said = json.loads(run("export", concept_path, "--to", "diffusers", "--json").stdout)
     assert (said["file"], said["token"], said["d_token"]) == ("limp-diffusers.safetensors", "<limp>", 32)
@@ -40,7 +40,7 @@ def test_import_under_another_name_into_a_file(run: Run, tmp_path: Path) -> None
     assert "--concept cat.safetensors" in result.stdout
 
 
-def test_what_does_not_fit(run: Run, concept_path: Path, tmp_path: Path) -> None:
+def test_a_file_that_does_not_fit_is_refused(run: Run, concept_path: Path, tmp_path: Path) -> None:
     path = tmp_path / "wide.safetensors"
     save_file({"<cat>": np.ones((1, 768), np.float32)}, path)
     fails(run("import", path, "--kind", "style"), "have 768 numbers", "'tiny' have 32", "--base")

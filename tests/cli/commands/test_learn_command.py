@@ -1,4 +1,4 @@
-"""`lead-invert learn` and `evaluate` on a tiny base: clips looked at, a word learned, told of and judged."""
+"""`lead-invert learn` and `evaluate` on a tiny base: clips are assessed, a word is learned, reported and judged."""
 
 import json
 import os
@@ -97,7 +97,7 @@ def test_learn_refuses_a_name_that_the_library_has_before_the_work(run: Run, cli
     assert Library().load("<limp>").seed == 1
 
 
-def test_a_place_that_cannot_be_written_is_told_before_the_work(run: Run, clips: Path, monkeypatch) -> None:
+def test_an_unwritable_folder_is_reported_before_the_work(run: Run, clips: Path, monkeypatch) -> None:
     learn = ("learn", clips, "--token", "<limp>", "--base", "nowhere")
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
     fails(run(*learn), "is read-only. Name another folder with LEAD_CONCEPTS")
@@ -292,6 +292,6 @@ def test_evaluate_warns_of_clips_that_were_learned_from(run: Run, concept_path: 
     assert "<limp> was learned from take-0" in result.stderr
 
 
-def test_evaluate_what_is_not_there(run: Run, concept_path: Path, tmp_path: Path) -> None:
+def test_evaluate_names_missing_files(run: Run, concept_path: Path, tmp_path: Path) -> None:
     fails(run("evaluate", concept_path, "--clips", tmp_path / "nowhere"), "nowhere")
     fails(run("evaluate", tmp_path / "no.safetensors", "--clips", tmp_path), "no.safetensors")

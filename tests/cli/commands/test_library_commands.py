@@ -29,7 +29,7 @@ def file(word: Concept, tmp_path: Path) -> Path:
     return word.save(tmp_path / "from-ann.safetensors")
 
 
-def test_list_says_what_there_is_and_where(run: Run, word: Concept) -> None:
+def test_list_shows_the_words_and_the_folder(run: Run, word: Concept) -> None:
     assert "0 words in" in run("list").stdout
     library = Library()
     library.add(word)
@@ -80,7 +80,7 @@ def test_several_files_are_added_all_or_none(run: Run, word: Concept, file: Path
 
 
 @pytest.mark.parametrize("name", ["My Walk", "<Limp>", "-x"])
-def test_a_name_that_is_no_name(run: Run, name: str) -> None:
+def test_invalid_names_are_refused(run: Run, name: str) -> None:
     fails(run("remove", "--", name), "write it as")
 
 
@@ -90,7 +90,9 @@ def test_a_token_stands_for_its_file(run: Run, word: Concept) -> None:
     fails(run("show", "<limpp>"), "no <limpp>; it has <limp>; did you mean <limp>?")
 
 
-def test_generate_finds_words_in_the_library_and_given_files_win(run: Run, concept_path: Path, tmp_path: Path) -> None:
+def test_generate_finds_words_in_the_library_but_prefers_given_files(
+    run: Run, concept_path: Path, tmp_path: Path
+) -> None:
     library, generate = Library(), ("generate", "a person walks in <limp> style", "--format", "npz", "--seconds", 1)
     library.add_file(concept_path)
     library.add(dataclasses.replace(Concept.load(concept_path), token="<unused>"))
@@ -104,9 +106,7 @@ def test_generate_finds_words_in_the_library_and_given_files_win(run: Run, conce
     assert run(*generate, "-o", "c", "--concept", concept_path).exit_code == 0
 
 
-def test_an_unknown_word_tells_what_is_given_what_there_is_and_what_is_near(
-    run: Run, word: Concept, file: Path
-) -> None:
+def test_an_unknown_word_lists_given_library_and_similar_words(run: Run, word: Concept, file: Path) -> None:
     Library().add(dataclasses.replace(word, token="<elderly>"))
     result = run("generate", "a person walks in (<Elder>:0.5) style", "--concept", file)
     fails(

@@ -1,4 +1,4 @@
-"""`lead-invert push` and `pull`: nothing goes without the user's word, and what comes is verified first."""
+"""`lead-invert push` and `pull`: nothing is sent without a confirmation, and pulled files are verified first."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, answer: str, *args: object) -> Result
     return CliRunner().invoke(invert.app, list(map(str, args)), input=answer)
 
 
-def test_push_shows_what_goes_and_sends_it_at_a_yes(
+def test_push_shows_what_it_sends_and_asks_first(
     run: Run, hub: Hub, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ("push", "<limp>", "hf://me/limp")
@@ -93,7 +93,7 @@ def test_pull_verifies_and_adds_to_the_library(run: Run, hub: Hub, library: Libr
     assert list(library) == ["<anns-limp>", "<limp>"]
 
 
-def test_of_a_pull_with_a_faulty_file_nothing_is_added(run: Run, hub: Hub, word: Concept) -> None:
+def test_a_pull_with_a_faulty_file_adds_nothing(run: Run, hub: Hub, word: Concept) -> None:
     good = word.to_bytes()
     hub.repositories["me/words"] = Repository(True, {"limp.safetensors": good, "other.safetensors": good[:-1]})
     fails(run("pull", "hf://me/words"), "hf://me/words: other.safetensors: cut off")

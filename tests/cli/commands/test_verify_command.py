@@ -23,7 +23,7 @@ def changed(path: Path, tmp_path: Path, **parts: str) -> Path:
     return other.save(tmp_path / "other.safetensors")
 
 
-def test_each_check_is_said(run: Run, concept_path: Path) -> None:
+def test_each_check_is_reported(run: Run, concept_path: Path) -> None:
     result = run("verify", concept_path)
     assert result.exit_code == 0, result.output
     for words in (str(concept_path), "offsets and checksum", "sha256 as stated", "<limp>, style", "1 file sound"):
@@ -63,7 +63,9 @@ def test_against_a_base(run: Run, concept_path: Path, base_path: Path, tiny_base
     assert "cosine 1.0000" in result.stdout
 
 
-def test_another_denoiser_needs_the_users_word(run: Run, concept_path: Path, base_path: Path, tmp_path: Path) -> None:
+def test_another_denoiser_needs_allow_base_mismatch(
+    run: Run, concept_path: Path, base_path: Path, tmp_path: Path
+) -> None:
     other = changed(concept_path, tmp_path, denoiser="0" * 64)
     result = run("verify", other, "--base", base_path)
     assert result.exit_code == 1
@@ -80,9 +82,7 @@ def test_another_denoiser_needs_the_users_word(run: Run, concept_path: Path, bas
         assert words in " ".join(result.stderr.split())
 
 
-def test_another_text_tower_is_an_error_whatever_the_user_says(
-    run: Run, concept_path: Path, base_path: Path, tmp_path: Path
-) -> None:
+def test_another_text_tower_is_always_an_error(run: Run, concept_path: Path, base_path: Path, tmp_path: Path) -> None:
     other = changed(concept_path, tmp_path, text="0" * 64)
     result = run("verify", other, "--base", base_path, "--allow-base-mismatch")
     assert result.exit_code == 1
@@ -120,5 +120,5 @@ def test_help_teaches_by_example(run: Run, command: str) -> None:
     assert "--json" in result.output
 
 
-def test_a_mismatch_is_of_a_base(run: Run, concept_path: Path) -> None:
+def test_allow_base_mismatch_needs_a_base(run: Run, concept_path: Path) -> None:
     fails(run("verify", concept_path, "--allow-base-mismatch"), "--base")

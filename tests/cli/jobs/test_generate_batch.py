@@ -1,4 +1,4 @@
-"""`lead-invert generate --prompts`: shards that are whole or not there, the same however they come to be."""
+"""`lead-invert generate --prompts`: shards are complete or absent, and equal for any number of processes."""
 
 import hashlib
 import json
@@ -57,9 +57,7 @@ def test_every_motion_is_in_a_shard_and_is_what_its_seed_gives_alone(run: Run, p
     assert Motion.read("many/shard-00001/000005-a-person-waves-seed18.npy").seconds == pytest.approx(2, abs=0.21)
 
 
-def test_it_goes_on_where_it_was_stopped_and_ends_the_same(
-    run: Run, prompts: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_run_resumes_with_the_same_result(run: Run, prompts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = ("generate", "--prompts", prompts, "-n", 3, *QUICK)
     run(*command, "--output", "whole")
     generate, asked = Lead.generate, []
@@ -113,7 +111,7 @@ def test_a_list_may_grow_but_not_change(run: Run, prompts: Path) -> None:
     assert "many was begun with other settings: steps was 1, is 2" in " ".join(result.stderr.split())
 
 
-def test_words_are_told_by_their_files(run: Run, prompts: Path, concept_path: Path) -> None:
+def test_words_are_distinguished_by_their_files(run: Run, prompts: Path, concept_path: Path) -> None:
     prompts.write_text("a person walks in <limp> style\na person walks")
     result = run("generate", "--prompts", prompts, "--concept", concept_path, *QUICK)
     assert result.exit_code == 0, result.output
@@ -138,7 +136,7 @@ def test_words_are_told_by_their_files(run: Run, prompts: Path, concept_path: Pa
         ("a person does <limp>", "names <limp>, which is not known"),
     ],
 )
-def test_mistakes_in_the_file_are_told_with_their_line(run: Run, prompts: Path, text: str, said: str) -> None:
+def test_mistakes_in_the_prompts_file_name_their_line(run: Run, prompts: Path, text: str, said: str) -> None:
     prompts.write_text(text)
     fails(run("generate", "--prompts", prompts), said)
 

@@ -1,4 +1,4 @@
-"""`lead-invert learn --each`: a word from each folder, whatever becomes of the others."""
+"""`lead-invert learn --each`: one word from each folder; a failed folder does not stop the others."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ def styles(walk: Motion, tmp_path: Path) -> Path:
     return folder
 
 
-def test_each_folder_is_a_word_and_one_that_fails_stops_no_other(run: Run, styles: Path, limp: Concept) -> None:
+def test_each_folder_is_a_word_and_a_failure_does_not_stop_the_others(run: Run, styles: Path, limp: Concept) -> None:
     Path("words").mkdir()
     before = limp.save("words/limp.safetensors").read_bytes()
     result = run("learn", styles, *QUICK, "--jobs", 2, "--author", "Zoë", "--output", "words", "--json")
@@ -90,7 +90,7 @@ def test_ctrl_c_ends_the_processes_at_once(run: Run, styles: Path, monkeypatch: 
     assert not Path("words").exists()
 
 
-def test_a_words_process_ends_with_ours_however_that_ends(tmp_path: Path) -> None:
+def test_child_processes_end_with_the_parent(tmp_path: Path) -> None:
     (tmp_path / "cli").mkdir()
     (tmp_path / "cli" / "invert.py").write_text(
         "import time\ndef main():\n    print('learning', flush=True)\n    time.sleep(60)\n"
@@ -103,7 +103,7 @@ def test_a_words_process_ends_with_ours_however_that_ends(tmp_path: Path) -> Non
         assert process.wait(10) == 1
 
 
-def test_what_launchers_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ranks_come_from_the_launchers_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Ranks.from_environment() == Ranks(0, 1, 0, 1)
     for name, value in (("RANK", "5"), ("WORLD_SIZE", "6"), ("LOCAL_RANK", "1"), ("LOCAL_WORLD_SIZE", "2")):
         monkeypatch.setenv(name, value)
@@ -126,7 +126,7 @@ def test_mistakes(run: Run, styles: Path, clips: Path) -> None:
     fails(run("learn", styles, "--each"), "would both be <limp>; give one of them another name")
 
 
-def test_a_words_process_that_is_told_to_end_clears_up() -> None:
+def test_a_terminated_process_removes_its_files() -> None:
     start = each._START.format(str(Path(__file__).parents[3])).partition("import cli.invert")[0]
     program = start + "try:\n    print('at work', flush=True)\n    threading.Event().wait()\n"
     program += "finally: print('cleared up')"

@@ -1,4 +1,4 @@
-"""AMASS-style files out: the inverse of reading them."""
+"""Writing AMASS-style files: the inverse of reading them."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ FROM_KNEES_DOWN = [4, 5, 7, 8, 10, 11]
 
 @settings(deadline=None, max_examples=8)
 @given(st.integers(0, 1000), st.sampled_from([20.0, 30.0, 120.0]))
-def test_what_was_smpl_is_smpl_again(tmp_path_factory, seed, fps):
+def test_smpl_poses_survive_a_round_trip(tmp_path_factory, seed, fps):
     motion = Motion(smpl_joints(12, seed), fps)
     back = Motion.read(motion.save_amass(tmp_path_factory.mktemp("amass") / "clip.npz"))
     assert back.fps == fps

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from damaged import with_a_name_in_no_encoding
+from damaged import break_name_encoding
 from smpl_motion import smpl_joints
 
 from lead.motion import Motion, MotionError
@@ -21,7 +21,7 @@ SIDES = np.array([[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 
 EXTRA = {22: 20, 23: 21}
 
 
-def synthetic(joints: int = 24, **changes: np.ndarray) -> dict[str, np.ndarray]:
+def make_model_arrays(joints: int = 24, **changes: np.ndarray) -> dict[str, np.ndarray]:
     """A model with SMPL's joints; each joint is the mean of an octahedron's corners that it alone holds."""
     parents = [*PARENTS, *(EXTRA.get(joint, 20) for joint in range(22, joints))]
     rest = np.zeros((joints, 3))
@@ -43,15 +43,15 @@ def synthetic(joints: int = 24, **changes: np.ndarray) -> dict[str, np.ndarray]:
     return model | changes
 
 
-def saved(path: Path, **changes: np.ndarray) -> Path:
-    np.savez(path, **synthetic(**changes))
+def save_model(path: Path, **changes: np.ndarray) -> Path:
+    np.savez(path, **make_model_arrays(**changes))
     return path
 
 
 @pytest.mark.parametrize("joints", [24, 52, 55])
 def test_a_bodys_joints_are_where_the_motions_are(tmp_path, joints):
     motion = Motion(smpl_joints(20))
-    mesh = bodies.body_mesh(motion, saved(tmp_path / "model.npz", **synthetic(joints)), frame=7)
+    mesh = bodies.body_mesh(motion, save_model(tmp_path / "model.npz", **make_model_arrays(joints)), frame=7)
     corners = mesh.vertices.reshape(-1, 6, 3)
     centers = corners.mean(axis=1)
     np.testing.assert_allclose(centers[:22], motion.joints[7], atol=0.001)
@@ -59,14 +59,16 @@ def test_a_bodys_joints_are_where_the_motions_are(tmp_path, joints):
 
 
 def test_pose_directions_act(tmp_path, make_walk):
-    plain = bodies.body_mesh(Motion(make_walk(3)), saved(tmp_path / "plain.npz"))
-    bent = bodies.body_mesh(Motion(make_walk(3)), saved(tmp_path / "bent.npz", posedirs=np.full((144, 3, 207), 0.01)))
+    plain = bodies.body_mesh(Motion(make_walk(3)), save_model(tmp_path / "plain.npz"))
+    bent = bodies.body_mesh(
+        Motion(make_walk(3)), save_model(tmp_path / "bent.npz", posedirs=np.full((144, 3, 207), 0.01))
+    )
     assert np.abs(bent.vertices - plain.vertices).max() > 1e-3
 
 
 @pytest.mark.parametrize("suffix", [".obj", ".ply", ".glb"])
 def test_bodies_and_trails_are_written_and_read_again(tmp_path, make_walk, suffix):
-    motion, model = Motion(make_walk(40)), saved(tmp_path / "model.npz")
+    motion, model = Motion(make_walk(40)), save_model(tmp_path / "model.npz")
     mesh = bodies.body_mesh(motion, model, -1)
     again = trimesh.load(bodies.save_mesh(mesh, tmp_path / f"body{suffix}"), force="mesh", process=False)
     np.testing.assert_allclose(np.sort(again.vertices, axis=0), np.sort(mesh.vertices, axis=0), atol=1e-5)
@@ -89,21 +91,21 @@ def test_bodies_and_trails_are_written_and_read_again(tmp_path, make_walk, suffi
         ({"v_template": np.full((144, 3), 1e300)}, r"'v_template' has the value 1e\+300; expected meters or radians"),
     ],
 )
-def test_what_is_no_body_model(tmp_path, make_walk, change, says):
-    path = saved(tmp_path / "model.npz", **change)
+def test_files_that_are_no_body_model_are_refused(tmp_path, make_walk, change, says):
+    path = save_model(tmp_path / "model.npz", **change)
     with pytest.raises(MotionError, match=says) as error:
         bodies.body_mesh(Motion(make_walk(2)), path)
     assert str(path) in str(error.value)
 
 
 def test_other_files_frames_and_suffixes_are_refused(tmp_path, make_walk):
-    motion, model = Motion(make_walk(4)), saved(tmp_path / "model.npz")
+    motion, model = Motion(make_walk(4)), save_model(tmp_path / "model.npz")
     (tmp_path / "SMPL.pkl").write_bytes(b"")
     with pytest.raises(MotionError, match=r"pickles are never loaded; give the model's .npz"):
         bodies.body_mesh(motion, tmp_path / "SMPL.pkl")
     with pytest.raises(MotionError, match="not a readable NPZ file"):
         bodies.body_mesh(motion, tmp_path / "absent.npz")
-    (tmp_path / "damaged.npz").write_bytes(with_a_name_in_no_encoding(model.read_bytes()))
+    (tmp_path / "damaged.npz").write_bytes(break_name_encoding(model.read_bytes()))
     with pytest.raises(MotionError, match=r"damaged.npz: not a readable NPZ file"):
         bodies.body_mesh(motion, tmp_path / "damaged.npz")
     content = io.BytesIO()
@@ -124,4 +126,4 @@ def test_a_missing_extra_is_named(tmp_path, make_walk, monkeypatch):
     real = importlib.import_module
     monkeypatch.setattr(importlib, "import_module", lambda name: real("no_such_package" if name == "trimesh" else name))
     with pytest.raises(MotionError, match=r"need trimesh: pip install 'lead-invert\[smplx\]'"):
-        bodies.body_mesh(Motion(make_walk(2)), saved(tmp_path / "model.npz"))
+        bodies.body_mesh(Motion(make_walk(2)), save_model(tmp_path / "model.npz"))

@@ -1,4 +1,4 @@
-"""BVH text: what is read, what is refused and how; writing gives back what was read."""
+"""BVH text: reading, refusals and their messages; writing gives back what was read."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Edits keep bone lengths and what they do not name."""
+"""Edits keep bone lengths, and everything that they do not name."""
 
 import numpy as np
 

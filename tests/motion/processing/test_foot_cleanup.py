@@ -1,7 +1,7 @@
 """Foot clean-up: both stages in order, one switch."""
 
 import numpy as np
-from walks import walking
+from walks import synthesize_walk
 
 from lead import Motion
 from lead.eval.metrics import foot_skate_ratio
@@ -12,7 +12,7 @@ from lead.motion.processing.foot_path import correct_foot_path
 
 
 def sliding_features() -> np.ndarray:
-    features = walking().features()
+    features = synthesize_walk().features()
     features[:, 1:3] *= 1.3
     return features
 

@@ -13,7 +13,7 @@ from lead.motion.skeleton import bone_lengths, tpose
 HIPS_DOWN = [joint for leg in LEGS for joint in leg[1:]]
 
 
-def crouching(frames: int = 40) -> np.ndarray:
+def make_crouch(frames: int = 40) -> np.ndarray:
     """A person who stands with bent knees."""
     joints = np.repeat(tpose()[None], frames, axis=0)
     joints[:, [7, 8, 10, 11], 1] = 0.03
@@ -36,7 +36,7 @@ def worst(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("fps", [20.0, 30.0, 120.0])
 def test_a_sliding_foot_is_held(fps):
-    joints = crouching(int(2 * fps))
+    joints = make_crouch(int(2 * fps))
     slide = np.linspace(0, 0.1, len(joints))
     joints[:, [4, 7, 10], 2] += slide[:, None] * np.array([0.5, 1.0, 1.0])
     locked = lock_feet(joints, fps)
@@ -60,7 +60,7 @@ def test_skate_goes_and_the_upper_body_stays(make_walk):
 @given(st.integers(0, 10_000), st.floats(0, 0.2), st.sampled_from([20.0, 60.0]))
 def test_bones_keep_their_lengths_and_no_knee_snaps(seed, noise, fps):
     rng = np.random.default_rng(seed)
-    joints = crouching(30)
+    joints = make_crouch(30)
     wander = np.cumsum(rng.normal(0, noise / 10, (30, 1, 3)), axis=0)
     joints += wander * np.array([1, 0.2, 1])
     locked = lock_feet(joints, fps)
@@ -76,18 +76,18 @@ def test_bones_keep_their_lengths_and_no_knee_snaps(seed, noise, fps):
 
 
 def test_what_does_not_slide_is_left_as_it_is():
-    assert worst(lock_feet(crouching(), 20.0), crouching()) < 1e-6
-    flying = crouching()
+    assert worst(lock_feet(make_crouch(), 20.0), make_crouch()) < 1e-6
+    flying = make_crouch()
     flying[..., 2] += np.linspace(0, 3, len(flying))[:, None]
     flying[0, [10, 11], 1] = -1.0  # the floor is far below
     flying[-1, [10, 11], 1] = -1.0
     assert worst(lock_feet(flying, 20.0), flying) < 0.35  # only the two frames on the floor are eased
-    np.testing.assert_array_equal(lock_feet(crouching(1), 20.0), crouching(1))
+    np.testing.assert_array_equal(lock_feet(make_crouch(1), 20.0), make_crouch(1))
 
 
 def test_a_displacement_comes_and_goes_evenly():
     """A foot that slides for a third of the clip, in the air before and after: no jump at the ends."""
-    joints = crouching(60)
+    joints = make_crouch(60)
     joints[:20, [7, 10], 1] += 0.2
     joints[40:, [7, 10], 1] += 0.2
     joints[20:40, [7, 10], 2] += np.linspace(0, 0.06, 20)[:, None]

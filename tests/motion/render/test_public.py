@@ -1,4 +1,4 @@
-"""What Python users and notebooks draw with: functions of the package, for anything with joints, a rate and a name."""
+"""The drawing functions for Python users and notebooks: they draw anything with joints, a rate and a name."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Figures in pixels: where they stand, that near hides far, that the ground stands still."""
+"""Figures in pixels: their places, near parts hide far parts, the ground stands still."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from lead.motion.skeleton import tpose
 VIEW = View(120, 160)
 
 
-def facing_east(frames: int = 30) -> Motion:
+def make_motion_to_east(frames: int = 30) -> Motion:
     """A T-pose that faces +X and glides 2 m that way, recorded far from the origin."""
     to_east = np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0]])
     path = np.linspace([5.0, 0.3, -7.0], [7.0, 0.3, -7.0], frames)
@@ -26,13 +26,13 @@ def draw(motion: Motion, frame: int = 0, view: View = VIEW) -> np.ndarray:
     return stage.draw(figures.ends[frame], figures.radii, figures.targets[frame]).astype(int)
 
 
-def share(picture: np.ndarray, part: str) -> np.ndarray:
+def find_part(picture: np.ndarray, part: str) -> np.ndarray:
     color = np.array(COLORS[part])
     return picture @ color / np.linalg.norm(picture, axis=-1) / np.linalg.norm(color) > 0.995
 
 
 def test_is_placed_on_the_floor_facing_us() -> None:
-    joints = stand_figure(facing_east().joints)
+    joints = stand_figure(make_motion_to_east().joints)
     assert joints[..., 1].min() == pytest.approx(SOLE, abs=1e-4)
     np.testing.assert_allclose(joints[0, 0, [0, 2]], 0, atol=1e-5)
     np.testing.assert_allclose(joints[-1, 0], joints[0, 0] + [0, 0, 2], atol=1e-4)
@@ -55,15 +55,15 @@ def test_the_figure_is_symmetric_and_grows_with_the_body() -> None:
 
 
 def test_left_is_seen_on_the_right_and_all_is_within() -> None:
-    picture = draw(facing_east())
-    assert np.nonzero(share(picture, "left"))[1].mean() > np.nonzero(share(picture, "right"))[1].mean() + 20
-    limbs = share(picture, "left") | share(picture, "right")
+    picture = draw(make_motion_to_east())
+    assert np.nonzero(find_part(picture, "left"))[1].mean() > np.nonzero(find_part(picture, "right"))[1].mean() + 20
+    limbs = find_part(picture, "left") | find_part(picture, "right")
     assert not np.concatenate([limbs[0], limbs[-1], limbs[:, 0], limbs[:, -1]]).any()
 
 
 def test_what_is_nearer_hides_what_is_farther() -> None:
     view = replace(VIEW, azimuth=np.pi / 2, elevation=0.05)  # from the person's left
-    seen = {part: share(draw(facing_east(), view=view), part).sum() for part in ("left", "right")}
+    seen = {part: find_part(draw(make_motion_to_east(), view=view), part).sum() for part in ("left", "right")}
     assert seen["left"] > 4 * seen["right"] > 0
 
 
@@ -79,7 +79,7 @@ def test_the_ground_stands_still_while_the_camera_follows() -> None:
 
 def test_the_shadow_is_under_the_figure_and_fades_with_its_height() -> None:
     ends = figure_ends(tpose())
-    radii = figure_radii(facing_east().joints)
+    radii = figure_radii(make_motion_to_east().joints)
     low, high = (
         _shadow_map(ends[..., [0, 2]], ends[..., 1].mean(axis=-1) + lift, radii.mean(axis=-1)) for lift in (0.0, 1.0)
     )
@@ -91,7 +91,7 @@ def test_the_shadow_is_under_the_figure_and_fades_with_its_height() -> None:
 
 
 def test_seen_from_above() -> None:
-    assert share(draw(facing_east(), view=replace(VIEW, elevation=1.5)), "left").any()
+    assert find_part(draw(make_motion_to_east(), view=replace(VIEW, elevation=1.5)), "left").any()
 
 
 def test_a_person_of_no_size_is_drawn_too() -> None:

@@ -10,7 +10,7 @@ from lead.motion.render.sheets import CELL_HEIGHT, CELL_WIDTH, GAP, MARGIN, TITL
 from lead.motion.skeleton import tpose
 
 
-def strolling(heading: float = 0.0, frames: int = 60) -> Motion:
+def make_stroll(heading: float = 0.0, frames: int = 60) -> Motion:
     """A T-pose that glides 3 m in its own direction."""
     cos, sin = np.cos(heading), np.sin(heading)
     turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
@@ -32,13 +32,13 @@ def of(cell: np.ndarray, part: str) -> np.ndarray:
 
 @pytest.mark.parametrize("heading", [0.0, 1.0, np.pi / 2, np.pi, -2.0])
 def test_seen_from_the_front_the_left_side_is_on_the_right(heading: float) -> None:
-    for cell in cells(contact_sheet([strolling(heading)])):
+    for cell in cells(contact_sheet([make_stroll(heading)])):
         left, right = np.nonzero(of(cell, "left"))[1], np.nonzero(of(cell, "right"))[1]
         assert left.mean() > right.mean() + 20
 
 
 def test_figures_stay_inside_their_cells() -> None:
-    for cell in cells(contact_sheet([strolling()])):
+    for cell in cells(contact_sheet([make_stroll()])):
         drawn = of(cell, "left") | of(cell, "right")
         edges = np.concatenate([drawn[:2].ravel(), drawn[-2:].ravel(), drawn[:, :2].ravel(), drawn[:, -2:].ravel()])
         assert drawn.any()
@@ -46,24 +46,24 @@ def test_figures_stay_inside_their_cells() -> None:
 
 
 def test_every_motion_has_a_row() -> None:
-    one, three = contact_sheet([strolling()]), contact_sheet([strolling()] * 3, heading="Three")
+    one, three = contact_sheet([make_stroll()]), contact_sheet([make_stroll()] * 3, heading="Three")
     assert three.width == one.width
     assert three.height > one.height + 2 * CELL_HEIGHT
 
 
 @pytest.mark.parametrize("frames", [1, 2, 7])
 def test_short_motions(frames: int) -> None:
-    sheet = contact_sheet([strolling(frames=frames)], ["a title " * 60])
+    sheet = contact_sheet([make_stroll(frames=frames)], ["a title " * 60])
     assert all(of(cell, "left").any() for cell in cells(sheet))
 
 
 def test_lying_and_spinning() -> None:
     lying = Motion(tpose()[None].repeat(10, 0)[..., [0, 2, 1]].astype(np.float32))
     turns = np.linspace(0, 4 * np.pi, 40)
-    spinning = Motion(np.concatenate([strolling(turn, frames=1).joints for turn in turns]))
+    spinning = Motion(np.concatenate([make_stroll(turn, frames=1).joints for turn in turns]))
     sheet = contact_sheet([lying, spinning], ["lying", "spinning"])
     assert all(of(cell, "left").any() for row in range(2) for cell in cells(sheet, row))
 
 
 def test_same_motion_same_picture() -> None:
-    assert contact_sheet([strolling()]).tobytes() == contact_sheet([strolling()]).tobytes()
+    assert contact_sheet([make_stroll()]).tobytes() == contact_sheet([make_stroll()]).tobytes()

@@ -1,4 +1,4 @@
-"""GIF and MP4: frames, times, panels, and what is said where PyAV is missing."""
+"""GIF and MP4: frames, times, panels, and the message where PyAV is missing."""
 
 import importlib.util
 from pathlib import Path
@@ -21,7 +21,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(LAYOUTS, suffix, Layout((96, 112), 16, 10))
 
 
-def gliding(frames: int = 12, fps: float = 20.0) -> Motion:
+def make_glide(frames: int = 12, fps: float = 20.0) -> Motion:
     path = np.linspace([0, 0, 0], [0, 0, 1.0], frames)
     return Motion((tpose() + path[:, None]).astype(np.float32), fps=fps)
 
@@ -34,7 +34,7 @@ def limbs(picture: np.ndarray) -> int:
 
 def test_a_gif_plays_at_the_motions_pace(tmp_path: Path) -> None:
     heard = []
-    path = write_video([gliding(31, fps=30.0)], tmp_path / "a.gif", ["one"], lambda *done: heard.append(done))
+    path = write_video([make_glide(31, fps=30.0)], tmp_path / "a.gif", ["one"], lambda *done: heard.append(done))
     with Image.open(path) as gif:
         assert (gif.n_frames, gif.info["duration"], gif.info["loop"], gif.size) == (21, 50, 0, (96, 128))
         frames = []
@@ -47,7 +47,7 @@ def test_a_gif_plays_at_the_motions_pace(tmp_path: Path) -> None:
 
 
 def test_several_side_by_side_and_the_short_one_waits() -> None:
-    movie = Movie([gliding(4), gliding(10)], ["exemplar of <a>", "b"], 20.0, LAYOUTS[".gif"])
+    movie = Movie([make_glide(4), make_glide(10)], ["exemplar of <a>", "b"], 20.0, LAYOUTS[".gif"])
     assert len(movie) == 10
     last, ended = movie.draw(9), movie.draw(5)
     assert last.shape == (128, 192, 3)
@@ -57,7 +57,7 @@ def test_several_side_by_side_and_the_short_one_waits() -> None:
 
 
 def test_many_take_rows_of_four() -> None:
-    movie = Movie([gliding(2)] * 6, list("abcdef"), 20.0, LAYOUTS[".gif"])
+    movie = Movie([make_glide(2)] * 6, list("abcdef"), 20.0, LAYOUTS[".gif"])
     picture = movie.draw(0)
     assert picture.shape == (256, 384, 3)
     assert (picture[128:, 192:] == 255).all()
@@ -66,7 +66,7 @@ def test_many_take_rows_of_four() -> None:
 
 def test_too_many_for_one_video(tmp_path: Path) -> None:
     with pytest.raises(MotionError, match=r"a\.gif: 17 motions.*at most 16, or html"):
-        write_video([gliding(2)] * 17, tmp_path / "a.gif")
+        write_video([make_glide(2)] * 17, tmp_path / "a.gif")
 
 
 def test_sizes_suit_h264() -> None:
@@ -79,7 +79,7 @@ def test_sizes_suit_h264() -> None:
 def test_an_mp4_holds_every_frame(tmp_path: Path, fps: float, rate: float, frames: int) -> None:
     import av
 
-    path = write_video([gliding(12, fps)], tmp_path / "a.mp4")
+    path = write_video([make_glide(12, fps)], tmp_path / "a.mp4")
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         decoded = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
@@ -93,6 +93,6 @@ def test_an_mp4_holds_every_frame(tmp_path: Path, fps: float, rate: float, frame
 def test_without_pyav_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(video.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MotionError, match=r"pip install 'lead-invert\[video\]'"):
-        write_video([gliding()], tmp_path / "a.mp4")
+        write_video([make_glide()], tmp_path / "a.mp4")
     check_video(".gif")
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Rigs whose names say nothing: joints by the shape of the tree, and rig maps for the rest."""
+"""Rigs with meaningless names: joints by the shape of the tree, and rig maps for the rest."""
 
 import itertools
 from dataclasses import replace
@@ -76,7 +76,7 @@ def test_side_marks_in_strange_names_tell_left_from_right(schemes, make_rig_bvh)
     assert (rig.nodes[1], rig.nodes[2]) == (named.nodes[2], named.nodes[1])
 
 
-def test_dogs_and_trees_are_no_people(make_rig_bvh):
+def test_rigs_of_animals_and_things_are_refused(make_rig_bvh):
     bvh = make_rig_bvh(list(JOINTS))
     dog = bvh.offsets.copy()
     for joint in ("spine1", "spine2", "spine3", "neck"):

@@ -46,7 +46,7 @@ def test_every_makers_names_are_known(maker, make_rig_bvh):
 
 
 @pytest.mark.parametrize("maker", MAKERS, ids=maker_id)
-def test_makers_are_told_by_their_names(maker):
+def test_makers_are_recognized_by_joint_names(maker):
     names = {*maker.joints.split(), *maker.others.split()} - {"-"}
     assert guess_maker(sorted(names)) == maker.name
 
