@@ -59,7 +59,7 @@ def list_clips(places: Sequence[Path]) -> Listing:
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """The files of a folder that may be clips; captions, pictures and pages of clips, and parts of a .gltf are left out."""
+    """The files of a folder that may be clips: no captions, no pictures and pages of clips, no parts of a .gltf."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     clips = {path.stem for path in files if path.suffix.lower() in READS}
     files = [path for path in files if path.name != LISTING and not (path.suffix == ".txt" and path.stem in clips)]

@@ -4,8 +4,8 @@ Several processes, and every stage of `lead train all`, are this same command st
 comes back as JSON.  The stages are those of `lead.train.stage_table`.  Knows nothing of how a stage is trained.
 """
 
-import math
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence

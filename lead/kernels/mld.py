@@ -23,7 +23,8 @@ class FastLayer(Replacement, Layer):
         memory: Float[Tensor, "batch latents width"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
         attentions = [self.self_attn] if memory is None else [self.self_attn, self.multihead_attn]
-        fast, feed_forward = find_fast(FastMultiheadAttention, *attentions), find_fast(FastLinear, self.linear1, self.linear2)
+        fast = find_fast(FastMultiheadAttention, *attentions)
+        feed_forward = find_fast(FastLinear, self.linear1, self.linear2)
         if fast is None or feed_forward is None or self.training or not kernels_apply(x):
             return super().forward(x, mask, memory)
         first, second = feed_forward

@@ -206,7 +206,7 @@ class PackedStack:
 
 
 def _is_plain(part: nn.Module) -> bool:
-    """Whether a layer computes as torch's linear layer or norm: neither a wrapper nor a subclass of another `forward`."""
+    """Whether a layer computes as torch's linear layer or norm does: no wrapper, no `forward` of its own."""
     return type(part).forward in (nn.Linear.forward, FastLinear.forward, nn.LayerNorm.forward)
 
 

@@ -219,7 +219,8 @@ def hooked(layer):
 @pytest.mark.parametrize("change", [Wrapper, doubled, hooked])
 @pytest.mark.parametrize("place", ["latents_in", "transformer.blocks.0.attention.qkv", "transformer.blocks.1.ff.0"])
 def test_a_replaced_or_hooked_layer_computes_itself(change, place):
-    module = optimize(Denoiser(DenoiserConfig(d_latent=8, d_text=12, width=32, layers=2, heads=4, ff=48, frames_per_latent=4)).eval())
+    config = DenoiserConfig(d_latent=8, d_text=12, width=32, layers=2, heads=4, ff=48, frames_per_latent=4)
+    module = optimize(Denoiser(config).eval())
     text, lengths, times = torch.randn(2, 12), torch.tensor([16, 12]), torch.tensor([7, 3])
     z, t = torch.randn(2, 4, 8), torch.tensor([3, 3])
     with torch.no_grad():
