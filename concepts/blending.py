@@ -1,4 +1,4 @@
-"""New concepts from learned ones: a blend of two, and the opposite of a style.  NumPy only: knows no base model.
+"""New concepts from learned ones: a blend of two, and the opposite of a style. NumPy only: knows no base model.
 
 What a concept does is linear except for its token vectors, so a blend by weight w is, part by part,
 
@@ -10,7 +10,7 @@ What a concept does is linear except for its token vectors, so a blend by weight
     init              slerp, where both have it
 
 A scaled direction is direction_scale times the stored one, which makes concepts of different schedules and formats
-comparable.  A direction half-way along the arc keeps more of both than one half-way along the line (elderly and
+comparable. A direction half-way along the arc keeps more of both than one half-way along the line (elderly and
 exhausted: a judge's .81 and .16 against .87 and .07; at .75 they are .13 and .85 against .23 and .70).
 What was measured or shown of the old concepts (probe, preview, picture, loss) is left out: it is not the new one's.
 """
@@ -60,8 +60,8 @@ def negate(a: Concept, token: str | None = None) -> Concept:
     """The opposite style: the negated direction under the same schedule, and nothing else.
 
     The default token is <not-...>.  The token vectors are zeros, which the text tower takes for no style (a judge finds
-    .95 of walks normal).  Negated vectors and adapters lose the action: content .42 and .21 for two styles, against
-    1.00 and .94 without them.  Raises ConceptError for a concept without a direction.
+    .95 of walks normal). Negated vectors and adapters lose the action: content .42 and .21 for two styles, against
+    1.00 and .94 without them. Raises ConceptError for a concept without a direction.
     """
     if "direction" not in a.tensors:
         raise ConceptError(

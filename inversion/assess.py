@@ -2,9 +2,9 @@
 
 For each clip: whether the base can generate it at all, what is odd about the recording, and which action it shows.
 For all together: copies, different actions, whether the kind fits, and whether a caption that the base knows already
-does what they show.  The base's error on a clip is measured on its uniform skeleton, relative to the pelvis, because
+does what they show. The base's error on a clip is measured on its uniform skeleton, relative to the pelvis, because
 the drift of a path over seconds does not limit a concept.
-Needs no concept.  Meters, Y up.
+Needs no concept. Meters, Y up.
 """
 
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ from lead.motion import Motion
 # Limits are measured with the embedded base on 400 clips of the development pack, some of them trained on, and on 30
 # clips that were spoiled on purpose.
 CANNOT_CM, HARDLY_CM = 12.0, 5.0
-"""Real clips have a median of 1.3, a 99th percentile of 5.2 and at most 10 (ballet).  Upside down they have 17 and
+"""Real clips have a median of 1.3, a 99th percentile of 5.2 and at most 10 (ballet). Upside down they have 17 and
 more."""
 FROZEN = 0.02
 """m/s, the joints' mean speed in place; the calmest of 500 real clips has 0.034."""
 OFF_FLOOR = 0.25
-"""Meters of the lowest joint above the clip's floor in most frames.  Among real clips only climbing has more."""
+"""Meters of the lowest joint above the clip's floor in most frames. Among real clips only climbing has more."""
 COPY_CM = 0.5
 """Consecutive takes of one actor differ by 0.6 and more, cut or resampled copies by 0.0 to 0.5."""
 UNCLEAR, CLEAR, PLAIN = 0.3, 0.55, 0.7
@@ -45,8 +45,8 @@ KNOWN_MEANING, KNOWN_POSTURE, KNOWN_DIVERSITIES, LOOSEST = 5.0, 3.0, 1.3, 4.5
 """A caption is known where its generations are at most this far from the clips in both spaces: in posture 3.0, or 1.3
 times the clips' own diversity and at most 4.5.
 
-Meaning: trained content and style have 1.1 to 4.0, unseen styles and actions 7 and more.  The elderly walks have 4.0 to
-"walks carefully", but 4.5 in posture, 3.4 times their own diversity: hence both spaces.  Of 46 cells of trained content
+Meaning: trained content and style have 1.1 to 4.0, unseen styles and actions 7 and more. The elderly walks have 4.0 to
+"walks carefully", but 4.5 in posture, 3.4 times their own diversity: hence both spaces. Of 46 cells of trained content
 and style (val and test, five clips each, two draws) 43 are found known, of 17 unseen styles and actions none.
 """
 SAMPLES = 3
@@ -95,7 +95,7 @@ class Assessment:
 
 @torch.no_grad()
 def assess(base: Lead, encoded: EncodedClips, kind: Kind) -> Assessment:
-    """What a base makes of clips.  A clip without a piece is reported as too short."""
+    """What a base makes of clips. A clip without a piece is reported as too short."""
     names = [clip.name or f"clip {number}" for number, clip in enumerate(encoded.clips, 1)]
     long_enough = sorted(set(encoded.owners))
     assessed = dict(zip(long_enough, _assess_clips(base, encoded.select(long_enough)), strict=True))

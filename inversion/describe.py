@@ -1,10 +1,10 @@
 """What motions are like, in words: the nearest words, captions and concepts, and whether a caption already does it.
 
 Motions are compared with texts in the realigned space (E_proj), with concepts in the VAE's latents; several motions
-count as their mean.  A concept is described by motions that are generated with it; others are compared with the motion
-in its file.  The VAE's latents know styles that no text names: real clips of seven styles and actions were all nearest,
+count as their mean. A concept is described by motions that are generated with it; others are compared with the motion
+in its file. The VAE's latents know styles that no text names: real clips of seven styles and actions were all nearest,
 of 17 concepts, to the one learned from other clips of the same (in the realigned space .79 of them).
-Every similarity is a cosine.  Whether the base already does what the motions show is measured by generating, as
+Every similarity is a cosine. Whether the base already does what the motions show is measured by generating, as
 `inversion.assess` does.
 """
 

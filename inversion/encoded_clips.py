@@ -2,8 +2,8 @@
 
 `encode_clips` resamples clips to the base's rate, cuts long ones into pieces that the base can read, computes features,
 encodes the pieces (E_vae, E_proj) and names the action of each: from its caption, or the one of ACTIONS that is nearest
-in the realigned space.  `assess`, `learn`, `report`, `evaluate` and `describe` take the result.
-Knows nothing of concepts.  Latents are scaled; lengths count frames at the base's rate.
+in the realigned space. `assess`, `learn`, `report`, `evaluate` and `describe` take the result.
+Knows nothing of concepts. Latents are scaled; lengths count frames at the base's rate.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from lead.motion.skeleton import HUMANML3D
 
 @dataclass(frozen=True, eq=False)
 class EncodedClips:
-    """Clips and their pieces.  Fields of pieces have one entry a piece."""
+    """Clips and their pieces. Fields of pieces have one entry a piece."""
 
     clips: tuple[Motion, ...]
     """As they were given."""
@@ -37,7 +37,7 @@ class EncodedClips:
     pieces: tuple[Motion, ...]
     """At the base's rate; at most MAX_FRAMES + 1 frames each."""
     owners: tuple[int, ...]
-    """The piece's clip, as its place in `clips`.  A clip that is too short for the base has no piece."""
+    """The piece's clip, as its place in `clips`. A clip that is too short for the base has no piece."""
     base_features: tuple[Float[np.ndarray, "_ feats"], ...]
     """Of the base's skeleton, at its rate."""
     features: tuple[Features, ...]
@@ -89,7 +89,7 @@ class EncodedClips:
 def encode_clips(
     base: Lead, clips: Sequence[Motion], captions: Sequence[str] | None = None, keep_short: bool = False
 ) -> EncodedClips:
-    """Everything that a base can say of clips.  `captions` say what each shows, without the token, one a clip.
+    """Everything that a base can say of clips. `captions` say what each shows, without the token, one a clip.
 
     A clip that is too short for the base raises InversionError; with `keep_short` it stays, without a piece.
     Raises InversionError where the captions are not one a clip.
@@ -202,7 +202,7 @@ def _clip_features(clips: Sequence[Motion], features: Sequence[Features], owners
 def _recognize_actions(base: Lead, pooled: Float[Tensor, "pieces d_text"]) -> list[str]:
     """For each piece the action of the greatest cosine, its own plus the mean over all pieces.
 
-    Clips of one concept mostly show one action.  The mean keeps what is unusual about a clip from being taken for
+    Clips of one concept mostly show one action. The mean keeps what is unusual about a clip from being taken for
     another action.
     """
     text = base.encode_text([action_to_caption(action) for action in ACTIONS])

@@ -1,7 +1,7 @@
 """The figures of a concept beside held-out clips of the same motion, with the concept and without.
 
 For each held-out clip (a piece of at most 9.8 s) motions of its length are generated from equal noise, with the concept
-and without.  Embeddings are those of `inversion.similarity`.  FID needs many clips to mean anything.  The energy
+and without. Embeddings are those of `inversion.similarity`. FID needs many clips to mean anything. The energy
 distance stands beside it, and in its place where there are fewer.
 """
 

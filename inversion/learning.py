@@ -1,6 +1,6 @@
 """Motion textual inversion (LEAD, arXiv 2410.14508, section 3): a few clips to a concept.
 
-The base is frozen.  What is learned are token embeddings (`inversion.pseudo_word`), a LoRA adapter of the denoiser that
+The base is frozen. What is learned are token embeddings (`inversion.pseudo_word`), a LoRA adapter of the denoiser that
 acts in prompts which name the concept, and for a style or persona a direction (`inversion.style_direction`).
 The clips are encoded by `inversion.encoded_clips`, the prompts are those of `inversion.templates`, the objectives those
 of `inversion.objectives`, and `inversion.optimize` does the optimization.
@@ -47,7 +47,7 @@ EFFORTS: Mapping[Quality, Effort] = {
     "best": Effort(80, 128, 4),
 }
 ACTION_EFFORTS: Mapping[Quality, Effort] = {**EFFORTS, "balanced": Effort(80, 48, 4)}
-"""An action has no direction, so the embeddings and the adapter learn all of it.  A judge sees a ballet in .84 of the
+"""An action has no direction, so the embeddings and the adapter learn all of it. A judge sees a ballet in .84 of the
 motions after 64 steps of 32, in .95 after these."""
 
 
@@ -84,15 +84,15 @@ def learn(
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> Concept:
-    """The concept that clips show.  The same seed gives the same concept.
+    """The concept that clips show. The same seed gives the same concept.
 
-    `clips` are motions, or `encode_clips` of them.  `captions` say what each motion shows, without the token; where
-    there are none the action is recognized.  `init` is a phrase whose vectors the embeddings start from.
-    `quality` sets the steps and the adapter's rank; `steps` and `rank` override it.  `direction` gives a style or
-    persona a direction, which transfers it to unseen actions.  Rank 0 without a direction is textual inversion as
+    `clips` are motions, or `encode_clips` of them. `captions` say what each motion shows, without the token; where
+    there are none the action is recognized. `init` is a phrase whose vectors the embeddings start from.
+    `quality` sets the steps and the adapter's rank; `steps` and `rank` override it. `direction` gives a style or
+    persona a direction, which transfers it to unseen actions. Rank 0 without a direction is textual inversion as
     published (Gal et al., arXiv 2208.01618; LEAD, arXiv 2410.14508, Eq. 9 with objective "realigned").
-    `vectors` is the number of token embeddings.  Ctrl-C ends the optimization: the result is the best so far, and
-    `Concept.steps` the number of steps made.  `checkpoint` names a file where the state is kept, and from which the
+    `vectors` is the number of token embeddings. Ctrl-C ends the optimization: the result is the best so far, and
+    `Concept.steps` the number of steps made. `checkpoint` names a file where the state is kept, and from which the
     same optimization goes on.
     Raises InversionError for clips that are missing or too short and for bad settings, ConceptError for a bad token.
     """

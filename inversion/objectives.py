@@ -1,8 +1,8 @@
 """The objectives that a pseudo-word can be optimized for.
 
 Notation: z is an exemplar's latent, z_t its noisy version at timestep t with noise eps, tau(y(v)) the text feature of a
-prompt with the pseudo-word.  z_hat and eps_hat are the denoiser's estimates of z and eps.  An objective is a function
-of a base, a batch and text features; it returns the mean loss.  Gradients reach the text features and what is applied
+prompt with the pseudo-word. z_hat and eps_hat are the denoiser's estimates of z and eps. An objective is a function
+of a base, a batch and text features; it returns the mean loss. Gradients reach the text features and what is applied
 to the denoiser, never the base's parameters.
 
 A new objective is a function here, a row of OBJECTIVES, and a name in `inversion.choices.Objective`.
@@ -24,7 +24,7 @@ from lead.networks.projector import alignment_loss
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Exemplars with timesteps and noise.  Used again without a change, a batch is a fixed measure."""
+    """Exemplars with timesteps and noise. Used again without a change, a batch is a fixed measure."""
 
     z: Float[Tensor, "batch latents d_latent"]
     """Scaled latents."""

@@ -1,7 +1,7 @@
-"""Optimizes a pseudo-word: stochastic gradient descent on an objective.  The best state by a fixed batch is kept.
+"""Optimizes a pseudo-word: stochastic gradient descent on an objective. The best state by a fixed batch is kept.
 
-Each step draws a batch and computes its two halves, one a thread.  Learning rates rise over the first steps and fall in
-the second half.  The fixed batch is measured every CHECK_EVERY steps; an optimization that no longer gets better ends.
+Each step draws a batch and computes its two halves, one a thread. Learning rates rise over the first steps and fall in
+the second half. The fixed batch is measured every CHECK_EVERY steps; an optimization that no longer gets better ends.
 A checkpoint file holds the state, so that a killed optimization goes on where it was.
 """
 

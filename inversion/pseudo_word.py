@@ -1,7 +1,7 @@
 """The parameters that learning changes: token embeddings and a LoRA adapter of the denoiser.
 
 For a style or a persona the embeddings are sought among the base's style tokens, v = mean + W p + residual, from p = 0;
-for an action, or from an initial phrase, v = start + residual.  The residual starts at zero.
+for an action, or from an initial phrase, v = start + residual. The residual starts at zero.
 LoRA: Hu et al., arXiv 2106.09685; textual inversion: Gal et al., arXiv 2208.01618.
 """
 

@@ -3,9 +3,9 @@
 Motions are generated in pairs from equal noise, with the concept and without: on the training action, and on four
 unseen actions (of a style or persona) or in four ways to do the action ("slowly").
 - *Reproduction*: how much of the way from the plain generations to the clips the concept goes, on the training action.
-- *Transfer* of a style: the share of unseen actions whose content it preserves.  Of an action: the share of ways in
+- *Transfer* of a style: the share of unseen actions whose content it preserves. Of an action: the share of ways in
   which the concept's *displacement*, what it changes in posture, points as it does without the way, and in which the
-  way changes what it changes in plain generations.  Plain then means the nearest known action.
+  way changes what it changes in plain generations. Plain then means the nearest known action.
 - *Side effects*: what the concept brings that is not its meaning, as turning, another pace, or copies of the clips.
 Spaces and distances are those of `inversion.similarity`.
 """
@@ -47,7 +47,7 @@ UNSEEN = {
     "walks forward and turns left": "walks around a corner to the left",
 }
 """Unseen actions of a style, and the words in which they are asked for: one that travels, one that stands, a one-sided
-one, one that turns.  Those that the clips show are left out."""
+one, one that turns. Those that the clips show are left out."""
 WAYS = ("slowly", "quickly", "hunched over", "with the arms out to the sides")
 """Ways to do an action."""
 STANDING = (UNSEEN["raises both hands"], UNSEEN["waves the right hand"])
@@ -56,7 +56,7 @@ OWN, EACH = 8, 3
 
 # Limits are measured with the embedded base on concepts that were learned well and badly, beside the benchmarks' judge.
 ALIGNED = 0.45
-"""Least cosine of an action's displacements.  A style's say little about what a judge sees (AUC .42 to .65, 140 cases).
+"""Least cosine of an action's displacements. A style's say little about what a judge sees (AUC .42 to .65, 140 cases).
 """
 PRESERVED = 0.5
 """Least share of the plain generation's realigned cosine; in .92 of 156 cases it says what the judge says."""
@@ -75,7 +75,7 @@ SAME = 0.5
 COPY_CM = 1.0
 """Pose for pose: other takes of a walk are 2 and more away."""
 GOOD, FAIR, SEEN = 0.7, 0.4, 0.2
-"""Shares.  A concept that reproduces less than SEEN has nothing to transfer."""
+"""Shares. A concept that reproduces less than SEEN has nothing to transfer."""
 FEW = 5
 """Clips; the benchmark's styles are learned from five walks of one actor."""
 
@@ -90,7 +90,7 @@ _ARMS = [_posture_columns((f"{side}_elbow", f"{side}_wrist")) for side in ("left
 
 @dataclass(frozen=True)
 class Report:
-    """What a concept does; shares are from 0 to 1.  The names of the fields are keys of `--json` and of scores."""
+    """What a concept does; shares are from 0 to 1. The names of the fields are keys of `--json` and of scores."""
 
     reproduces: float
     """Reproduction: the share of the way from the plain generations to the clips."""
@@ -294,7 +294,7 @@ def measure_content(
 ) -> Float[Array, "unseen"]:
     """Content preservation of a style for each unseen action, from `_caption_cosines`: the share of the plain cosine.
 
-    A strong style takes motions far from every caption.  So the better of both measures counts, with and without what
+    A strong style takes motions far from every caption. So the better of both measures counts, with and without what
     the style changes on the training action.
     """
     kept = np.maximum(_mean_each(concept), _mean_each(corrected))

@@ -1,8 +1,8 @@
 """How similar motions are, without labels, in two spaces that no concept is trained in.
 
-*Posture*: joints' mean positions, how much they move about them and how fast, in the facing frame.  It sees styles that
-no caption names.  *Meaning*: the embedding of the embedded evaluator.  It sees which action is done.
-Both take HumanML3D's features [frames, 263] at 20 fps in their own units, whatever the base's skeleton is.  A distance
+*Posture*: joints' mean positions, how much they move about them and how fast, in the facing frame. It sees styles that
+no caption names.  *Meaning*: the embedding of the embedded evaluator. It sees which action is done.
+Both take HumanML3D's features [frames, 263] at 20 fps in their own units, whatever the base's skeleton is. A distance
 between motions is Euclidean; between sets of motions it is the mean over all pairs.
 Knows nothing of concepts.
 """

@@ -5,7 +5,7 @@ It is the displacement of the clips from the base's own motions of the same acti
     delta = mean_i E_vae(x_i) - mean_j z_j,   z_j ~ p(z | "a person walks normally"),
 
 without its part that would move or turn the person: clips of a lively walk are fast, and a person who raises a hand in
-a lively way still stays in place.  The rest is the concept's direction.  How strongly it is added to the latents of
+a lively way still stays in place. The rest is the concept's direction. How strongly it is added to the latents of
 prompts that name the concept is the concept's schedule (`concepts.schedule`).
 Latents are scaled; lengths count frames at the base's rate.
 """
@@ -27,7 +27,7 @@ from lead.threads import side_by_side
 
 SAMPLES = 64
 """The base's own motions of each action, all "normally": from a bare prompt the base draws any of the styles that it
-knows, and which one depends on the length.  The means of 16 motions of 5 s and of 64 of all lengths are 3 to 4 apart;
+knows, and which one depends on the length. The means of 16 motions of 5 s and of 64 of all lengths are 3 to 4 apart;
 delta has a length of 2 to 3."""
 SAMPLE_SECONDS = (2.0, 8.0)
 """Their shortest and longest duration; drawn evenly."""
@@ -63,7 +63,7 @@ def without_travel(
 ) -> Float[Tensor, "d_latent"]:
     """The nearest direction that leaves the root's mean velocity and turning as they are, to first order.
 
-    delta - A^+ A delta, where A is the gradient of the decoded velocities' means by a shift of all latents.  Each row
+    delta - A^+ A delta, where A is the gradient of the decoded velocities' means by a shift of all latents. Each row
     of A is computed by one thread, so the result does not depend on the number of threads.
     """
     shift = torch.zeros_like(delta, requires_grad=True)

@@ -1,7 +1,7 @@
 """The prompts that a pseudo-word is trained in, and the actions that clips may show.
 
-The template of an *action* has the token in the place of the verb.  The templates of a *style* and of a *persona* name
-the clip's own action, so that the action does not leak into the concept.  Imports no torch.
+The template of an *action* has the token in the place of the verb. The templates of a *style* and of a *persona* name
+the clip's own action, so that the action does not leak into the concept. Imports no torch.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What a pseudo-word is trained on: latents of clips, the prompts of each, and batches of them.
 
-A style's direction acts on the training action too, in part.  What remains to be learned is then what the clips show
+A style's direction acts on the training action too, in part. What remains to be learned is then what the clips show
 beyond that part, z_i - direction_share_seen * (direction_scale * delta); without an adapter, which could learn it,
 direction_scale * delta in full.
 """

@@ -1,6 +1,6 @@
 """Networks in files: built from a config and tensors of unknown origin, written whole or not at all.
 
-A stranger's config and tensors are compared before memory is taken.  Also here: the trained parts of a run folder (each
+A stranger's config and tensors are compared before memory is taken. Also here: the trained parts of a run folder (each
 a safetensors file of weights, its config in the metadata), the compact form of a base's tensors, the names that its
 parts have in files, and fingerprints.
 """
@@ -50,7 +50,7 @@ STAGE_OF_PART = {"denoiser": "diffusion", "manners": "diffusion"}
 class _SkipInitialization(TorchFunctionMode):
     """Inside, `torch.nn.init` leaves parameters as they are, because all of them are read from the file.
 
-    Drawing them takes seconds.  On the meta device drawing normal ones imports torch's compiler, which takes two.
+    Drawing them takes seconds. On the meta device drawing normal ones imports torch's compiler, which takes two.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -1,8 +1,8 @@
 """The mathematics of latent diffusion: the noise schedule, what the network predicts, and the samplers.
 
 Symbols: z_0 is a clean latent, eps Gaussian noise, t a time in 0..999, and z_t = sqrt(alpha_bar_t) z_0 +
-sqrt(1 - alpha_bar_t) eps the noised latent; t = CLEAN means z_0 itself.  The velocity is v = sqrt(alpha_bar_t) eps -
-sqrt(1 - alpha_bar_t) z_0 (Salimans & Ho, arXiv 2202.00512).  It knows nothing of networks, text and motion.
+sqrt(1 - alpha_bar_t) eps the noised latent; t = CLEAN means z_0 itself. The velocity is v = sqrt(alpha_bar_t) eps -
+sqrt(1 - alpha_bar_t) z_0 (Salimans & Ho, arXiv 2202.00512). It knows nothing of networks, text and motion.
 """
 
 from collections.abc import Callable
@@ -154,8 +154,8 @@ def dpm_solver(diffusion: Diffusion, network: Network, noise: Latents, steps: in
     """DPM-Solver++(2M) (Lu et al., arXiv 2211.01095, algorithm 2), multistep, of second order; nothing is clipped.
 
     With lambda = log(alpha / sigma), h its change over a step, and D the value, half a step ahead, of the line through
-    the last two estimates of z_0:  z_next = sigma_next / sigma z - alpha_next (e^-h - 1) D.
-    The first step has only one estimate.  The last step uses its own estimate alone, since lambda may end at infinity.
+    the last two estimates of z_0: z_next = sigma_next / sigma z - alpha_next (e^-h - 1) D.
+    The first step has only one estimate. The last step uses its own estimate alone, since lambda may end at infinity.
     """
     z_t, before, h_before = noise, None, torch.ones(())
     times = diffusion.sampling_times(steps)[:, None].expand(-1, len(noise)).to(noise.device)

@@ -1,8 +1,8 @@
 """`Lead`: the base model's parts together; load, save, generate.
 
 Text -> text feature -> latent by reverse diffusion -> E_proj -> D_proj -> VAE decoder -> features -> joints
-(LEAD, arXiv 2410.14508).  `realign=False` leaves the projector out, which is plain MLD (arXiv 2212.04048).
-Latents here are scaled to unit spread; `lengths` count frames at the base's rate.  Concepts come as typed tensors by
+(LEAD, arXiv 2410.14508). `realign=False` leaves the projector out, which is plain MLD (arXiv 2212.04048).
+Latents here are scaled to unit spread; `lengths` count frames at the base's rate. Concepts come as typed tensors by
 token (`lead.conditioning`); this module does not know concept files.
 """
 
@@ -175,7 +175,7 @@ class Lead(nn.Module):
     def save(self, path: str | Path, compact: bool = False) -> Path:
         """Write one safetensors file with the config in its metadata; `compact` is a third of the size, and not exact.
 
-        Compact: matrices of the text tower, the denoiser and the projector are 8-bit integers with a scale a row.  The
+        Compact: matrices of the text tower, the denoiser and the projector are 8-bit integers with a scale a row. The
         VAE's, the projector's linear map and all smaller tensors are 16-bit floats.
         """
         path = Path(path)
@@ -278,8 +278,8 @@ class Lead(nn.Module):
     ) -> list[Motion]:
         """A motion a prompt, at the base's rate; the same seed gives the same motions.
 
-        `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames.  `words` gives concepts by token, as `Concept.words`
-        has them, or plain token embeddings.  They act on the prompts that name them, and on no others.
+        `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames. `words` gives concepts by token, as `Concept.words`
+        has them, or plain token embeddings. They act on the prompts that name them, and on no others.
         `clean_feet` holds standing feet in place (`lead.motion.processing.foot_cleanup`); without it the motions are
         what the decoder gives.
         Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it; with

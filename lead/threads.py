@@ -1,6 +1,6 @@
 """Parts of a batch side by side, each computed from start to end by one thread.
 
-torch splits every product among its threads and waits for all of them after each one.  For products of a few hundred
+torch splits every product among its threads and waits for all of them after each one. For products of a few hundred
 rows, two cores are then a tenth faster than one; where another program holds a core, they gain far less.
 """
 
@@ -26,8 +26,8 @@ class Each(Protocol):
 def side_by_side(ways: int) -> Iterator[Each]:
     """Yield an `Each` that computes up to `ways` parts at once; torch's threads are divided among the parts.
 
-    Inside, the caller itself has only one part's share of the threads.  If torch has one thread, the parts are computed
-    one after the other, with the same results.  Gradients are recorded if the caller of `Each` records them.  The work
+    Inside, the caller itself has only one part's share of the threads. If torch has one thread, the parts are computed
+    one after the other, with the same results. Gradients are recorded if the caller of `Each` records them. The work
     has to enter autocast itself.
     """
     threads = torch.get_num_threads()

@@ -1,7 +1,7 @@
 """`lead train`: one stage of a base model, or all of them in order, in one process or several.
 
 Several processes, and every stage of `lead train all`, are this same command started again for each; what they print
-comes back as JSON.  The stages are those of `lead.train.stage_table`.  Knows nothing of how a stage is trained.
+comes back as JSON. The stages are those of `lead.train.stage_table`. Knows nothing of how a stage is trained.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Captioned motion data sets, read as clips and batches.
 
-`lead.data.layout` says what a folder holds and which of its clips count.  Lengths count frames of features, at the
-data set's rate.  Knows nothing of models.
+`lead.data.layout` says what a folder holds and which of its clips count. Lengths count frames of features, at the
+data set's rate. Knows nothing of models.
 """
 
 import logging

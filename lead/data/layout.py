@@ -2,13 +2,13 @@
 
 Layout: `new_joint_vecs/<id>.npy` [frames, 263 or 251], `texts/<id>.txt` (a line a caption:
 `caption#word/TAG ...#from#to` with seconds, 0#0 or nan for the whole clip), optionally `extra_texts/<id>.txt` of the
-same lines (BABEL's, say), one `<split>.txt` of ids a split, `Mean.npy`, `Std.npy`.  A caption with its own seconds
+same lines (BABEL's, say), one `<split>.txt` of ids a split, `Mean.npy`, `Std.npy`. A caption with its own seconds
 makes a clip of its own.
-Rules: an authors' folder counts clips of 40 (KIT-ML 24) to 199 frames that have captions.  A folder of ours counts all
+Rules: an authors' folder counts clips of 40 (KIT-ML 24) to 199 frames that have captions. A folder of ours counts all
 clips of at least 12 frames; it says so in `dataset.json`, {"format": "lead-data/1", "rules": "own"}.  "rules":
-"authors" asks for the authors' rules.  A folder of ours without `dataset.json` is known by the one tag, OTHER, that we
+"authors" asks for the authors' rules. A folder of ours without `dataset.json` is known by the one tag, OTHER, that we
 give to words.
-Knows nothing of models and batches.  Source: Guo et al., CVPR 2022, and their `Text2MotionDatasetV2`.
+Knows nothing of models and batches. Source: Guo et al., CVPR 2022, and their `Text2MotionDatasetV2`.
 """
 
 import json

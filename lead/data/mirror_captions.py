@@ -1,7 +1,7 @@
 """Left and right exchanged in captions, for mirrored clips.
 
 An exchanged caption may be one that a data set keeps for judging ("turns left with a swagger", where training has only
-the right turn).  A mirrored clip therefore has captions only where the training split already has such a caption.
+the right turn). A mirrored clip therefore has captions only where the training split already has such a caption.
 Knows nothing of motion or files.
 """
 
@@ -30,7 +30,7 @@ def _swap_match(match: re.Match[str]) -> str:
 def mirror_captions(captions: Sequence[str], known: Collection[str], held: Collection[str]) -> tuple[str, ...]:
     """A mirrored clip's captions: all of its original's with sides exchanged, or none.
 
-    `known` are the captions of the training split, `held` those of splits for judging; both lower-case.  None are
+    `known` are the captions of the training split, `held` those of splits for judging; both lower-case. None are
     given where an exchanged caption is in `held` alone, and where none of them is in `known` (a paraphrase of what is
     held back is in neither).
     """

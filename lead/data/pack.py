@@ -1,7 +1,7 @@
 """All clips of a split in one array, made once and kept in the data set's `.cache/`.
 
 A pack is kept under a fingerprint of its rules and of its files' names, sizes and times; nothing is read to compute
-it.  Which clips count is `lead.data.layout`'s.  Knows nothing of models and batches.
+it. Which clips count is `lead.data.layout`'s. Knows nothing of models and batches.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Makes a data set in HumanML3D's layout from a folder of captioned clips.
 
-Captions are read by `lead.data.caption_files`.  Clips may be of any format and rate that `Motion.read` knows; features
-are HumanML3D's (263 numbers a frame, 20 fps).  Knows nothing of models.
+Captions are read by `lead.data.caption_files`. Clips may be of any format and rate that `Motion.read` knows; features
+are HumanML3D's (263 numbers a frame, 20 fps). Knows nothing of models.
 """
 
 import os
@@ -28,8 +28,8 @@ Progress = Callable[[int, int], None]
 def prepare_data(source: Path, out: Path, progress: Progress | None = None) -> Mapping[str, int]:
     """Makes a data set from a folder of clips with captions; returns the number of clips of each split.
 
-    Captions come from `captions.jsonl`, or from a `.txt` beside each clip.  Clips without a split fall into train, val
-    or test (80, 5, 15 %) by a hash of their name.  `out` is written as a whole or not at all.
+    Captions come from `captions.jsonl`, or from a `.txt` beside each clip. Clips without a split fall into train, val
+    or test (80, 5, 15 %) by a hash of their name. `out` is written as a whole or not at all.
     """
     source, out = Path(source), Path(out)
     rows = _list_rows(source)

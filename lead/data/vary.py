@@ -1,8 +1,8 @@
 """New training clips from old: procedural variations of style, and mirrors.
 
-`vary_data` adds two splits to a data set of HumanML3D's features.  `train_varied`: clips in other styles, captioned in
-words or by a style token (STYLE_TOKEN).  `train_mirrored`: mirrored clips; only plain mirrors have captions, left and
-right exchanged, where `lead.data.mirror_captions` allows them.  Knows nothing of models.
+`vary_data` adds two splits to a data set of HumanML3D's features. `train_varied`: clips in other styles, captioned in
+words or by a style token (STYLE_TOKEN). `train_mirrored`: mirrored clips; only plain mirrors have captions, left and
+right exchanged, where `lead.data.mirror_captions` allows them. Knows nothing of models.
 
 `train_varied.txt`, `manners.npz` (each variation's style parameters) and the text of STYLE_TOKEN are file formats:
 their names stay.

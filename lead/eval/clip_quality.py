@@ -1,7 +1,7 @@
 """Figures of a clip before anything is learned from it, and a verdict with its reasons.
 
-Green: usable as it is.  Amber: usable, but something was guessed or looks wrong.  Red: unusable.
-Needs no model.  Figures are at HumanML3D's 20 fps; meters, seconds, degrees, Y up.
+Green: usable as it is. Amber: usable, but something was guessed or looks wrong. Red: unusable.
+Needs no model. Figures are at HumanML3D's 20 fps; meters, seconds, degrees, Y up.
 """
 
 from collections.abc import Sequence

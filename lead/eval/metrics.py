@@ -2,7 +2,7 @@
 
 Embeddings are rows [clips, d] of a text-motion evaluator; joints are [frames, 22, 3] in meters, Y up, floor
 at y = 0. The protocol (which clips, how many replications) is `lead.eval.protocol`'s; this module knows no
-model.  Source of FID, R-precision, MM-Dist, Diversity and MModality: Guo et al., *Generating Diverse and
+model. Source of FID, R-precision, MM-Dist, Diversity and MModality: Guo et al., *Generating Diverse and
 Natural 3D Human Motions from Text*, CVPR 2022, section 5.1, after Heusel et al. 2017 for FID.
 """
 
@@ -79,7 +79,7 @@ def r_precision(
 ) -> Float[Array, " top"]:
     """R@1 .. R@top: how often a text's own motion is among the nearest k of a group of clips.
 
-    The pairs are shuffled and cut into whole groups; the rest is left out.  Pairs with equal captions may meet in a
+    The pairs are shuffled and cut into whole groups; the rest is left out. Pairs with equal captions may meet in a
     group, as in the paper's protocol, so that real motion too stays below 1: show its value beside.
     """
     if len(text) < group:

@@ -2,17 +2,17 @@
 
 Four rows: real motion, the VAE's reconstruction of it, motion generated without the projector (MLD) and with it (LEAD).
 In each of 20 replications every clip gets one of its captions and one generation of its own length; R-precision's
-groups of 32, Diversity's 300 pairs and MModality's 10 pairs a text are drawn anew.  Each figure is the mean over
-replications with its 95 % interval.  The two generated rows share captions, lengths and latents, and are decoded as
+groups of 32, Diversity's 300 pairs and MModality's 10 pairs a text are drawn anew. Each figure is the mean over
+replications with its 95 % interval. The two generated rows share captions, lengths and latents, and are decoded as
 `Lead.generate` decodes, with clean feet (`lead.motion.processing.foot_cleanup`).
 
-FID is taken against the split's real clips.  The real row's own FID is the floor: all real clips of the training split
+FID is taken against the split's real clips. The real row's own FID is the floor: all real clips of the training split
 against the split's.
 
-Two things differ from the published protocol unless `Protocol.published` is set.  MModality's motions (100 texts of 30,
+Two things differ from the published protocol unless `Protocol.published` is set. MModality's motions (100 texts of 30,
 or as many texts as the split has) are generated once and not in every replication, which takes several times as long;
-its interval is then that of the drawn pairs alone.  And every row is judged as a user gets it: joints, turned into
-features again; published evaluations take features as decoded.  Knows nothing of training.
+its interval is then that of the drawn pairs alone. And every row is judged as a user gets it: joints, turned into
+features again; published evaluations take features as decoded. Knows nothing of training.
 Source: Guo et al., CVPR 2022, section 5.1.
 """
 

@@ -3,11 +3,11 @@
     caption tokens `word/TAG` -> GloVe + tag -> two-way GRU -> [batch, 512]
     features -> its own normalization -> convolutions, 4 frames a token -> two-way GRU -> [batch, 512]
 
-The weights are not ours to ship: the user names three things by path.  `text_mot_match/model/finest.tar` holds the
+The weights are not ours to ship: the user names three things by path. `text_mot_match/model/finest.tar` holds the
 three encoders; `Comp_v6_*/meta` holds the `mean.npy` and `std.npy` that they were trained with (not the data set's);
-the GloVe folder holds `our_vab_data.npy`, `our_vab_words.pkl` and `our_vab_idx.pkl`.  Pickles are read so that nothing
-in them can run.  Sizes follow from the tensors (HumanML3D: 259 -> 512 -> 512, GRU 1024; KIT-ML the same from 247).  A
-caption's tokens are those in the data set's `texts/`.  To `lead.eval.protocol` it offers what `Evaluator` offers.
+the GloVe folder holds `our_vab_data.npy`, `our_vab_words.pkl` and `our_vab_idx.pkl`. Pickles are read so that nothing
+in them can run. Sizes follow from the tensors (HumanML3D: 259 -> 512 -> 512, GRU 1024; KIT-ML the same from 247). A
+caption's tokens are those in the data set's `texts/`. To `lead.eval.protocol` it offers what `Evaluator` offers.
 Parameters have the published names.
 """
 

@@ -1,7 +1,7 @@
 """Linear maps and attention at inference: torch's numbers up to float rounding, several times faster on a CPU.
 
 A weight matrix is packed once into the layout that fast kernels read: the extension's (`lead.kernels.native`) or, if it
-was not built, oneDNN's.  The copy lives on the layer and is made again when the weight changes.
+was not built, oneDNN's. The copy lives on the layer and is made again when the weight changes.
 """
 
 from collections.abc import Callable

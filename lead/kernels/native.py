@@ -1,7 +1,7 @@
 """The optional extension `lead.kernels._native` (C++, `lead/kernels/csrc`): matrices and transformer stacks on x86-64.
 
-The structures are those of `lead/kernels/csrc/stack.h`.  Tensors are float32, contiguous and on the CPU.  If the
-extension was not built, or the machine has no AVX2, LEVEL is 0 and no function may be called.  It knows nothing of
+The structures are those of `lead/kernels/csrc/stack.h`. Tensors are float32, contiguous and on the CPU. If the
+extension was not built, or the machine has no AVX2, LEVEL is 0 and no function may be called. It knows nothing of
 modules.
 """
 
@@ -145,7 +145,7 @@ def evaluate(stack: Stack, call: Call, read: object) -> None:
 def allocate(sizes: Iterable[int]) -> list[Float[Tensor, " _"]]:
     """Tensors of so many numbers each, side by side; large ones on pages of 2 MB if the system has them.
 
-    30 MB of weights lie on more small pages than a core remembers the places of.  This costs 2 % at large batches, and
+    30 MB of weights lie on more small pages than a core remembers the places of. This costs 2 % at large batches, and
     more at small ones.
     """
     sizes = list(sizes)

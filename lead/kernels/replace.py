@@ -39,7 +39,7 @@ REPLACEMENTS: dict[type[nn.Module], type[Replacement]] = {
 def optimize(module: M) -> M:
     """Replace a module's parts by faster ones, in place, on an x86-64 CPU; return the module.
 
-    Outputs change by float rounding only.  Parameters, names, hooks, copies and gradients stay the same.  A module on
+    Outputs change by float rounding only. Parameters, names, hooks, copies and gradients stay the same. A module on
     another device stays unchanged, and so does every module on another processor.
     """
     on_cpu = all(parameter.device.type == "cpu" for parameter in module.parameters())

@@ -1,7 +1,7 @@
 """How a fast module takes another one's place, and when it computes.
 
 A replacement is a subclass of the class that it replaces: it overrides `forward` and keeps packed weights beside the
-parameters.  Names, parameters and hooks stay those of the module; a copy packs its own weights.  Where `kernels_apply`
+parameters. Names, parameters and hooks stay those of the module; a copy packs its own weights. Where `kernels_apply`
 is False, for example in training, a replacement calls the `forward` of its superclass.
 """
 
@@ -25,7 +25,7 @@ class Replacement(nn.Module):
 
 
 class Memo(Generic[T]):
-    """A value computed from weights, and computed again once they have changed.  A copy starts without the value."""
+    """A value computed from weights, and computed again once they have changed. A copy starts without the value."""
 
     def __init__(self) -> None:
         self._known: tuple[State, T] | None = None

@@ -1,9 +1,9 @@
 """Whole transformers in one call of the extension, at inference on x86-64: torch's numbers up to float rounding.
 
-A transformer describes its parts (`Stack`).  They are packed once, and again after a weight was changed or replaced.
-Low-rank additions (`lead.networks.lora.Addition`) go with the call.  `FastStack.pack` gives None without the extension,
+A transformer describes its parts (`Stack`). They are packed once, and again after a weight was changed or replaced.
+Low-rank additions (`lead.networks.lora.Addition`) go with the call. `FastStack.pack` gives None without the extension,
 in training, under autocast, in another precision, on another device, and if other forward hooks need a layer's output;
-the transformer then calls its modules.  It knows nothing of what transformers are for.
+the transformer then calls its modules. It knows nothing of what transformers are for.
 """
 
 import ctypes
@@ -161,8 +161,8 @@ class PackedStack:
     ) -> Callable[[], Float[Tensor, "batch wanted width"]]:
         """A function that computes the outputs of the wanted tokens.
 
-        `pieces` are the input's tokens, in order; `memory` is one token for each row.  The function reads contiguous
-        pieces, and pieces expanded over the batch, where they are, so their numbers may change between calls.  It
+        `pieces` are the input's tokens, in order; `memory` is one token for each row. The function reads contiguous
+        pieces, and pieces expanded over the batch, where they are, so their numbers may change between calls. It
         returns the same tensor each time.
         """
         batch, tokens, width = len(pieces[0]), sum(piece.shape[1] for piece in pieces), pieces[0].shape[2]

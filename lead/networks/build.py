@@ -1,6 +1,6 @@
 """Builds the VAE and the denoiser of a config: our own, or MLD's as published.
 
-The class of a config says which.  In JSON its key "architecture" says so: "mld" for MLD's; without the key they are
+The class of a config says which. In JSON its key "architecture" says so: "mld" for MLD's; without the key they are
 our own.
 """
 

@@ -1,7 +1,7 @@
 """The denoiser: noisy latent tokens, a time and a text feature to what the diffusion predicts.
 
-MLD's skip transformer over [text, time, latents] (arXiv 2212.04048, section 3.3), with norms before each part.  The
-time token also carries the clip's length: without it, generated walks drift in heading.  It knows nothing of noise
+MLD's skip transformer over [text, time, latents] (arXiv 2212.04048, section 3.3), with norms before each part. The
+time token also carries the clip's length: without it, generated walks drift in heading. It knows nothing of noise
 schedules.
 """
 

@@ -1,6 +1,6 @@
 """The pieces that the networks share: masks, positions and pre-norm transformer blocks.
 
-Shapes are batch first: `tokens` counts places in a sequence, `width` numbers per token.  A mask is True where a token
+Shapes are batch first: `tokens` counts places in a sequence, `width` numbers per token. A mask is True where a token
 is real.
 """
 

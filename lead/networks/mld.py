@@ -1,12 +1,12 @@
 """Motion Latent Diffusion's networks as published (Chen et al., arXiv 2212.04048), an alternative to our own.
 
-They are skip transformers with norms after each part and learned positions.  The VAE's encoder reads two learned
-tokens, then a clip's frames; the outputs of the two tokens are the mean and the log-variance of one latent token.  Its
-decoder's queries are positions alone, one per frame, and attend to that latent token.  The denoiser reads
+They are skip transformers with norms after each part and learned positions. The VAE's encoder reads two learned
+tokens, then a clip's frames; the outputs of the two tokens are the mean and the log-variance of one latent token. Its
+decoder's queries are positions alone, one per frame, and attend to that latent token. The denoiser reads
 [latent, time, text] and does not know the clip's length.
 
 `MldVAE` and `MldDenoiser` take the places of `lead.networks.vae.MotionVAE` and `lead.networks.denoiser.Denoiser`.
-Parameters have the names of MLD's checkpoints, so `lead.train.import_mld` renames nothing.  It knows nothing of files
+Parameters have the names of MLD's checkpoints, so `lead.train.import_mld` renames nothing. It knows nothing of files
 and training.
 """
 

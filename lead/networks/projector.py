@@ -1,8 +1,8 @@
 """LEAD's projector: motion latents into the text tower's space (E_proj) and back (D_proj).
 
-Both are small networks over the latent tokens of one clip.  z_proj has one vector of the text space per latent token,
+Both are small networks over the latent tokens of one clip. z_proj has one vector of the text space per latent token,
 so that no information has to be lost; the mean of a clip's vectors is compared with its caption's feature.
-Latents are scaled to unit spread.  Source: LEAD (arXiv 2410.14508), section 3; its losses are L_align (cosine), L_rec
+Latents are scaled to unit spread. Source: LEAD (arXiv 2410.14508), section 3; its losses are L_align (cosine), L_rec
 (squared error) and L_var (below).
 """
 

@@ -1,11 +1,11 @@
 """The motion VAE: normalized features to a short sequence of latent tokens, and back.
 
 `frames_per_token` frames are packed into a token of the transformers; a latent token stands for `frames_per_latent`
-frames, so the number of latent tokens follows a clip's length.  Each way is a linear map of the frames of one latent
-token, plus the correction of a pre-norm transformer over all packed frames.  The linear map starts from the frames'
+frames, so the number of latent tokens follows a clip's length. Each way is a linear map of the frames of one latent
+token, plus the correction of a pre-norm transformer over all packed frames. The linear map starts from the frames'
 principal components: one minute of training then reaches what a transformer alone reaches in half an hour.
 
-It knows nothing of text and noise.  After MLD (Chen et al., arXiv 2212.04048), which has one latent token of 256
+It knows nothing of text and noise. After MLD (Chen et al., arXiv 2212.04048), which has one latent token of 256
 numbers for a whole clip.
 """
 

@@ -140,7 +140,7 @@ def load_text_weights(source: str | Path, model: str) -> dict[str, Tensor]:
 def transformers_to_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The text tower of a `CLIPModel` of transformers under the names of open_clip's `TextTransformer`.
 
-    The maps of queries, keys and values become one; the projection is transposed.  KeyError where one is missing.
+    The maps of queries, keys and values become one; the projection is transposed. KeyError where one is missing.
     """
     text = {
         "token_embedding.weight": tensors[TRANSFORMERS_EMBEDDING],

@@ -6,8 +6,8 @@
     a person (does (<kick>:0.8) like <ann>:0.5)   nested strengths multiply: <kick> 0.4, <ann> 0.5
 
 One fixed pattern cuts the prompt, from bracket to bracket. So <moon-walk> is never read as <moon>, and no user's text
-becomes part of a regular expression.  Parentheses without a strength are text; so is everything in a prompt without
-tokens.  Knows neither a vocabulary nor models.
+becomes part of a regular expression. Parentheses without a strength are text; so is everything in a prompt without
+tokens. Knows neither a vocabulary nor models.
 """
 
 import re

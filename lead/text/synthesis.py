@@ -1,9 +1,9 @@
 """Sentences of motion language, made from meanings: the text tower's training text beside a data set's captions.
 
-A `Meaning` is an action, where it goes or which side it uses, and how it is done.  `say` puts it in words, in another
-wording each time, so that two sayings of one meaning are paraphrases.  `contrast` changes one thing that a reader would
-notice (left to right, raise to lower, slowly to quickly), so that the two sayings are a minimal pair.  The words are
-`lead.text.lexicon`'s.  Knows nothing of models and of data sets.
+A `Meaning` is an action, where it goes or which side it uses, and how it is done. `say` puts it in words, in another
+wording each time, so that two sayings of one meaning are paraphrases. `contrast` changes one thing that a reader would
+notice (left to right, raise to lower, slowly to quickly), so that the two sayings are a minimal pair. The words are
+`lead.text.lexicon`'s. Knows nothing of models and of data sets.
 """
 
 import random

@@ -1,8 +1,8 @@
 """The text tower's network: open_clip's `TextTransformer` with its names, initial values and outputs.
 
-Pre-norm blocks over embedded tokens; a causal mask lets a token see itself and the tokens before it.  The network is
+Pre-norm blocks over embedded tokens; a causal mask lets a token see itself and the tokens before it. The network is
 written here because importing open_clip takes seconds and 160 MB (torchvision, transformers, timm), which every
-`generate` would pay.  It knows nothing of tokenizing and pooling: `lead.text.tower` does both.
+`generate` would pay. It knows nothing of tokenizing and pooling: `lead.text.tower` does both.
 """
 
 from collections import OrderedDict

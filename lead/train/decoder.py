@@ -1,8 +1,8 @@
 """The decoder stage: trains the VAE's decoder further; the encoder, and so every latent, stays as it is.
 
-After the VAE stage, decoded motion shakes and slides more than the clips do.  Here the decoder sees latents with noise,
-as samples have, and its loss counts acceleration and the drift of feet on the floor.  As latents are fixed, the stage
-may run before or after diffusion and the projector.  Joints are in meters.  Means are over real frames only.
+After the VAE stage, decoded motion shakes and slides more than the clips do. Here the decoder sees latents with noise,
+as samples have, and its loss counts acceleration and the drift of feet on the floor. As latents are fixed, the stage
+may run before or after diffusion and the projector. Joints are in meters. Means are over real frames only.
 """
 
 from collections.abc import Callable

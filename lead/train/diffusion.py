@@ -1,6 +1,6 @@
 """The diffusion stage: trains the denoiser on latents drawn from the posteriors, each under one of its captions.
 
-Needs the text and the VAE stage.  Source: MLD (arXiv 2212.04048), section 3.2.  Knows nothing of file formats.
+Needs the text and the VAE stage. Source: MLD (arXiv 2212.04048), section 3.2. Knows nothing of file formats.
 """
 
 from dataclasses import replace

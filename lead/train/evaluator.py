@@ -1,4 +1,4 @@
-"""The evaluator stage: trains the judge of `lead eval`, apart from the base.  Needs no other stage.
+"""The evaluator stage: trains the judge of `lead eval`, apart from the base. Needs no other stage.
 
 Source: Petrovich et al., *TMR*, ICCV 2023 (InfoNCE, and near-duplicates left out of the negatives).
 """
@@ -43,7 +43,7 @@ def train_evaluator(
 ) -> Evaluator:
     """InfoNCE on the train split of a data set; the val split chooses the weights to keep.
 
-    Clips that share a caption, directly or through others, are no negatives of each other.  Writes
+    Clips that share a caption, directly or through others, are no negatives of each other. Writes
     `evaluator.safetensors` into the run folder.
     """
     data = Path(data)

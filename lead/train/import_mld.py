@@ -4,9 +4,9 @@
     lead train projector HumanML3D/ --output run/
     lead assemble HumanML3D/ run/ my-base.safetensors --name my-base
 
-Sizes are read from the tensors.  Heads and the noise schedule follow from no tensor: they are arguments.  The data set
-must be the one that MLD was trained on: its Mean.npy and Std.npy are part of the model.  MLD's trainer leaves CLIP
-out of most checkpoints; the text tower then comes from elsewhere.  Only tensors and plain values are unpickled.
+Sizes are read from the tensors. Heads and the noise schedule follow from no tensor: they are arguments. The data set
+must be the one that MLD was trained on: its Mean.npy and Std.npy are part of the model. MLD's trainer leaves CLIP
+out of most checkpoints; the text tower then comes from elsewhere. Only tensors and plain values are unpickled.
 """
 
 import json
@@ -41,7 +41,7 @@ def import_mld(
     """Writes the text tower, the VAE and the denoiser into `run`; returns each one's number of parameters.
 
     `text`: a tower, or CLIP ViT-L/14 weights by file, folder or open_clip's name; without it the checkpoint's own
-    or, where it has none, "openai".  Raises LeadError for a file that is no such checkpoint, naming what is wrong.
+    or, where it has none, "openai". Raises LeadError for a file that is no such checkpoint, naming what is wrong.
     """
     path, run = Path(checkpoint), Path(run)
     trained = sorted(part.name for part in run.glob("*.safetensors"))

@@ -1,9 +1,9 @@
 """What the latent stages train on: posteriors of clips and features of their captions, and batches of them.
 
-In a caption, STYLE_TOKEN stands for the token embeddings that follow from the clip's style parameters.  Latents are
-scaled to unit spread.  They are encoded once and kept in the run folder as `latents-<fingerprint>.safetensors`; the
-fingerprint is of the data set and of the weights that encode.  They are float32, so that nothing depends on whether
-they were just encoded or read.  Knows nothing of losses.
+In a caption, STYLE_TOKEN stands for the token embeddings that follow from the clip's style parameters. Latents are
+scaled to unit spread. They are encoded once and kept in the run folder as `latents-<fingerprint>.safetensors`; the
+fingerprint is of the data set and of the weights that encode. They are float32, so that nothing depends on whether
+they were just encoded or read. Knows nothing of losses.
 """
 
 import hashlib

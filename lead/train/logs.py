@@ -2,7 +2,7 @@
 
 `<stage>.json` holds the configs, the package's version and commit, and the environment; `<stage>.metrics.jsonl` a row
 a report, the last one {"finished": true, "minutes", "peak_memory_gb", ...}; `<stage>.tensorboard/` the same figures
-for TensorBoard, if asked for.  Knows nothing of models and steps.
+for TensorBoard, if asked for. Knows nothing of models and steps.
 """
 
 import hashlib

@@ -32,7 +32,7 @@ def denormalize(features: Float[Tensor, "*batch feats"], stats: Stats) -> Float[
 def info_nce(scores: Float[Tensor, "batch batch"], same: Bool[Tensor, "batch batch"]) -> Float[Tensor, ""]:
     """InfoNCE both ways: -log softmax_j(scores_ij) at j = i, averaged over rows and columns.
 
-    Pairs that are `same` are left out of the negatives.  Source: van den Oord et al., arXiv 1807.03748.
+    Pairs that are `same` are left out of the negatives. Source: van den Oord et al., arXiv 1807.03748.
     """
     own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
     scores = scores.masked_fill(same & ~own, -torch.inf)

@@ -1,9 +1,9 @@
 """Several processes that train one model together: starting them, and the rows of a batch between them.
 
-Training finds its neighbors by the environment variables that torchrun and `accelerate launch` set.  `launch` starts
-processes on this machine: one by `subprocess`, several by torch's elastic agent, which is torchrun's.  Why not the
+Training finds its neighbors by the environment variables that torchrun and `accelerate launch` set. `launch` starts
+processes on this machine: one by `subprocess`, several by torch's elastic agent, which is torchrun's. Why not the
 program `torchrun`: it mixes messages and a traceback of its own into the processes' standard error, and does not hand
-back what they print.  Knows nothing of what is trained.
+back what they print. Knows nothing of what is trained.
 """
 
 import logging
@@ -63,7 +63,7 @@ class _Gather(torch.autograd.Function):
 def gather(rows: Shaped[Tensor, "rows *rest"], accelerator: "Accelerator") -> Shaped[Tensor, "all_rows *rest"]:
     """The rows of all processes in order, equally many each; gradients go back to the process a row came from.
 
-    Each process's gradient is the sum over the processes' losses.  So the *mean* over processes of the parameters'
+    Each process's gradient is the sum over the processes' losses. So the *mean* over processes of the parameters'
     gradients is the gradient of a loss that all of them compute on the whole batch.
     """
     if accelerator.num_processes == 1:
@@ -88,8 +88,8 @@ def average_gradients(parameters: Sequence[Tensor], flag: bool, accelerator: "Ac
 def launch(command: Sequence[str], processes: int = 1) -> tuple[int, str]:
     """Runs a command as so many processes that find each other; exit code and standard output of one of them.
 
-    That is the first that failed, else the main one.  The main one writes its standard error to ours.  Ctrl-C is
-    handed on once and waited for: the exit code is then INTERRUPTED.  Another Ctrl-C ends all at once.  Where another
+    That is the first that failed, else the main one. The main one writes its standard error to ours. Ctrl-C is
+    handed on once and waited for: the exit code is then INTERRUPTED. Another Ctrl-C ends all at once. Where another
     than the main process failed and printed nothing, raises LeadError with the end of its standard error.
     """
     if processes == 1:

@@ -1,6 +1,6 @@
 """The projector stage: trains LEAD's E_proj and D_proj on latents of the training split; all else is frozen.
 
-Needs the text, VAE and diffusion stages.  Source: LEAD (arXiv 2410.14508), section 3.
+Needs the text, VAE and diffusion stages. Source: LEAD (arXiv 2410.14508), section 3.
 """
 
 from dataclasses import dataclass, replace

@@ -1,9 +1,9 @@
 """What every training stage shares: optimizer and average, processes, checkpoints, validation, the part it writes.
 
 A run folder holds what `lead.train.logs` writes, `<stage>.checkpoint` while training, and `<part>.safetensors` when
-done.  Randomness at a step depends on the seed, the step and the row within the whole batch, never on what came
-before.  So a resumed run continues as the unbroken one would have, bit for bit, and several processes see together the
-samples and the noise that one would have seen.  (Dropout inside a network differs with the number of processes.)
+done. Randomness at a step depends on the seed, the step and the row within the whole batch, never on what came
+before. So a resumed run continues as the unbroken one would have, bit for bit, and several processes see together the
+samples and the noise that one would have seen. (Dropout inside a network differs with the number of processes.)
 Knows nothing of what is trained.
 """
 
@@ -142,7 +142,7 @@ class Stage(Generic[M]):
     def steps(self) -> Iterator[int]:
         """Counts steps from where the run stands to its end; yields each step `accumulate` times.
 
-        Shows progress, writes reports and checkpoints.  The batch of a step must follow from the step alone.  After
+        Shows progress, writes reports and checkpoints. The batch of a step must follow from the step alone. After
         Ctrl-C the step is ended, a checkpoint written, and KeyboardInterrupt raised with the message for the user.
         """
         with self._show_progress() as report, self._stop_by_signal():
@@ -193,7 +193,7 @@ class Stage(Generic[M]):
     def update(self, loss: Tensor, parts: Mapping[str, Tensor], clips: Sequence[str] = ()) -> None:
         """Adds a part's gradient; after a batch's last part, one optimizer step.
 
-        `parts` are further figures for the report.  `clips` are the ids of the batch, for the error where the loss or
+        `parts` are further figures for the report. `clips` are the ids of the batch, for the error where the loss or
         its gradient is not finite: then no weight moves.
         """
         figures = {key: float(value.detach()) for key, value in {"loss": loss, **parts}.items()}
@@ -228,7 +228,7 @@ class Stage(Generic[M]):
     def validate(self, judge: Callable[[M], Mapping[str, float]], better: Literal["lower", "higher"] = "lower") -> None:
         """Every `val_every` steps and at the last, logs the figures that `judge` gives the averaged weights.
 
-        The first figure decides which weights are the best; among equals the next one, then the later step.  Call it
+        The first figure decides which weights are the best; among equals the next one, then the later step. Call it
         after `update`, and never judge on the test split.
         """
         done = self.step + 1

@@ -1,7 +1,7 @@
 """The stages of training, and what may be chosen of them: names, presets, arithmetic.
 
 To add a stage: write its module with a function `run_stage(request)`, add its name to `StageName` and a line to
-`STAGES`.  Imports no torch, so that the command line can show its choices at once; a stage's module is imported when
+`STAGES`. Imports no torch, so that the command line can show its choices at once; a stage's module is imported when
 the stage runs.
 """
 

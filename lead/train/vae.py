@@ -1,7 +1,7 @@
 """The VAE stage: every training clip and its variations, captioned or not, is encoded and decoded.
 
-Reads a data set (`lead.data.dataset`), writes into a run folder (`lead.train.stage`); needs no other stage.  Joints are
-in meters.  Means are over real frames only (MLD's own run over padding).
+Reads a data set (`lead.data.dataset`), writes into a run folder (`lead.train.stage`); needs no other stage. Joints are
+in meters. Means are over real frames only (MLD's own run over padding).
 """
 
 from collections.abc import Callable, Sequence
