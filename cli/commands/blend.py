@@ -86,6 +86,8 @@ def blend(
     new = blend_concepts(a, b, weight, destination.token)
     views = _draw_sweep(model, a, b, new, sweep, seed) if sweep.sweep else []
     saved = _save(model, new, destination, as_json, seed)
+    if views and not as_json:
+        echo(f"The blends side by side: {', '.join(map(str, views))}")
     return saved | {"weight": weight, "views": [str(path) for path in views]}
 
 
