@@ -114,10 +114,9 @@ def generate(
     lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
     accelerate launch --multi_gpu --num_processes 2 --no_python lead-invert generate --prompts prompts.txt
     """
-    if not math.isfinite(motion.seconds):
-        raise UsageError(f"--seconds {motion.seconds}: expected a number of seconds, as 4.0.")
-    if motion.guidance is not None and not math.isfinite(motion.guidance):
-        raise UsageError(f"--guidance {motion.guidance}: expected a number, as 1.5.")
+    for name, value in (("--seconds", motion.seconds), ("--guidance", motion.guidance or 0.0)):
+        if not math.isfinite(value):
+            raise UsageError(f"{name} {value}: expected a number, as 4.0.")
     if bool(prompts) == bool(prompts_file):
         raise UsageError('give either prompts, as "a person walks", or a file of prompts with --prompts.')
     check_writable(output)
