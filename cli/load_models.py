@@ -72,15 +72,20 @@ def _hint_at_plain_words(prompts: Sequence[str], tokens: set[str]) -> None:
     """Hints where a prompt has a bracket without its other half, or a learned word without its brackets."""
     from concepts.text import TOKEN
 
-    texts = {prompt: TOKEN.sub(" ", prompt.lower()) for prompt in prompts}
-    if broken := [prompt for prompt, text in texts.items() if {"<", ">"} & set(text)]:
-        hint(f"the prompt {broken[0]!r} has a bracket without its other half; a learned word is written as <name>")
+    plain: dict[str, str] = {}
+    broken = ""
+    for prompt in prompts:
+        lower = prompt.lower()
+        text = TOKEN.sub(" ", lower)
+        broken = broken or (prompt if {"<", ">"} & set(text) else "")
+        for word in re.findall(r"[\w-]+", text):
+            if f"<{word}>" not in lower:
+                plain.setdefault(word, prompt)
+    if broken:
+        hint(f"the prompt {broken!r} has a bracket without its other half; a learned word is written as <name>")
     for token in sorted(tokens):
-        plain = re.compile(rf"(?<![\w-]){re.escape(token[1:-1])}(?![\w-])")
-        for prompt, text in texts.items():
-            if token not in prompt.lower() and plain.search(text):
-                hint(f"{token[1:-1]!r} in {prompt!r} is a plain word; for the learned word, write {token}")
-                break
+        if found := plain.get(token[1:-1]):
+            hint(f"{token[1:-1]!r} in {found!r} is a plain word; for the learned word, write {token}")
 
 
 def _unknown_token(prompt: str, token: str, loaded: set[str], library: "Library") -> str:
