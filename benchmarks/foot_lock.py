@@ -21,7 +21,7 @@ from benchmarks.pack import REPOSITORY, Row, pack_rows, read_joints
 from lead import Lead, Motion
 from lead.errors import LeadError
 from lead.eval.metrics import SKATE_SPEED, TOE_HEIGHT, TOES, foot_skate_ratio, jitter
-from lead.motion.processing.foot_lock import LEGS
+from lead.motion.processing.ik import LEGS
 
 DOC = REPOSITORY / "docs" / "foot-lock.md"
 SWING = 1.0

@@ -44,6 +44,9 @@ BONE_LENGTHS: Float[np.ndarray, "22"] = np.array([
 ])  # fmt: skip
 """Meters from each joint's parent, of HumanML3D's one uniform skeleton."""
 
+SYMMETRIC_LENGTHS: Float[np.ndarray, "22"] = (BONE_LENGTHS + BONE_LENGTHS[list(MIRROR)]) / 2
+"""HumanML3D's lengths with left equal to right: the one body of generated motion."""
+
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:

@@ -1,8 +1,10 @@
 """The decoder stage: trains the VAE's decoder further; the encoder, and so every latent, stays as it is.
 
 After the VAE stage, decoded motion shakes and slides more than the clips do. Here the decoder sees latents with noise,
-as samples have, and its loss counts acceleration and the drift of feet on the floor. As latents are fixed, the stage
-may run before or after diffusion and the projector. Joints are in meters. Means are over real frames only.
+as samples have, and its loss counts acceleration, the drift of feet on the floor and the lengths of bones. Joints are
+compared on the one rigid skeleton that generated motion is put on (`rigid_joints`), so that what this costs is learned
+too. As latents are fixed, the stage may run before or after diffusion and the projector. Joints are in meters. Means
+are over real frames only.
 """
 
 from collections.abc import Callable
@@ -18,11 +20,11 @@ from lead.data import dataset as motion_data
 from lead.data.layout import MIRRORED, VARIED
 from lead.errors import LeadError
 from lead.motion.features import Stats
-from lead.motion.skeleton import skeleton_of
+from lead.motion.skeleton import HUMANML3D, skeleton_of
 from lead.networks.vae import MotionVAE
 from lead.train.assemble import load_vae
 from lead.train.logs import fingerprint
-from lead.train.losses import denormalize, features_to_joints, mean_of_share
+from lead.train.losses import bone_lengths, denormalize, features_to_joints, mean_of_share, rigid_joints
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import StageRequest
 from lead.train.vae import ClipBatches, load_training_clips, reconstruction_error, subsample, to_tensors
@@ -39,13 +41,17 @@ def run_stage(request: StageRequest) -> None:
 
 @dataclass(frozen=True)
 class DecoderLoss:
-    """Weights of the losses, and the noise that a latent of unit spread gets; .1 costs 1 cm of the root's path."""
+    """Weights of the losses, and the noise that a latent of unit spread gets; .1 costs 1 cm of the root's path.
+
+    Joints, speed, acceleration and planted feet are those of rigid bodies; bones are the decoded joints' own.
+    """
 
     features: float = 1.0
     joints: float = 1.0
     speed: float = 1.0
     acceleration: float = 1.0
     planted: float = 2.0
+    bones: float = 1.0
     noise: float = 0.02
 
 
@@ -92,14 +98,21 @@ def decoder_loss(
     whole: Int[Tensor, " batch"],
     noise: Callable[[Tensor], Tensor],
 ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-    """The loss of these rows and its parts; `whole` are the lengths of the batch that these rows are a share of."""
+    """The loss of these rows and its parts; `whole` are the lengths of the batch that these rows are a share of.
+
+    KIT-ML's 21 joints are compared as they are.
+    """
     with torch.no_grad():
         z = vae.encode(features, lengths)[0]
         z = z + weights.noise / vae.latent_scale * noise(z[:, :1, :1]) * noise(z)
     decoded = vae.decode(z, lengths)
     features = features[:, : decoded.shape[1]]
     joints, target = (features_to_joints(denormalize(x, stats)) for x in (decoded, features))
-    error, skeleton = joints - target, skeleton_of(features.shape[-1])
+    skeleton = skeleton_of(features.shape[-1])
+    stretch = bone_lengths(joints, skeleton.parents) - bone_lengths(target, skeleton.parents)
+    if skeleton is HUMANML3D:
+        joints, target = rigid_joints(joints), rigid_joints(target)
+    error = joints - target
     contacts = denormalize(features, stats)[..., skeleton.slices["contacts"]] > 0.5
     slip = error[:, :, list(skeleton.feet)].diff(dim=1).abs().mean(dim=-1)
     parts = {
@@ -107,6 +120,7 @@ def decoder_loss(
         "joints": mean_of_share(error.abs(), lengths, whole),
         "speed": mean_of_share(error.diff(dim=1).abs(), lengths - 1, whole - 1),
         "acceleration": mean_of_share(error.diff(n=2, dim=1).abs(), lengths - 2, whole - 2),
+        "bones": mean_of_share(stretch.abs(), lengths, whole),
         "planted": mean_of_share(slip * (contacts[:, 1:] & contacts[:, :-1]), lengths - 1, whole - 1),
     }
     return sum(getattr(weights, key) * value for key, value in parts.items()), parts

@@ -15,8 +15,7 @@ from jaxtyping import Float
 
 from lead.motion.heading import turn
 from lead.motion.processing.edit import bone_directions, smooth_half_yaw
-from lead.motion.processing.foot_lock import LEGS
-from lead.motion.processing.ik import two_bone_ik
+from lead.motion.processing.ik import LEGS, two_bone_ik
 from lead.motion.rotations import normalize
 from lead.motion.skeleton import bone_lengths, place_bones
 from lead.motion.smoothing import gaussian_smooth

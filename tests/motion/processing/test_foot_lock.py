@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lead.eval.metrics import foot_skate_ratio
-from lead.motion.processing.foot_lock import LEGS, lock_feet, move_ankle
-from lead.motion.processing.ik import two_bone_ik
+from lead.motion.processing.foot_lock import lock_feet
+from lead.motion.processing.ik import LEGS, move_ankle, two_bone_ik
 from lead.motion.skeleton import bone_lengths, tpose
 
 HIPS_DOWN = [joint for leg in LEGS for joint in leg[1:]]
