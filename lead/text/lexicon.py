@@ -1,6 +1,6 @@
 """The words of motion language, read from `lexicon.toml`, which says how they are written.
 
-Knows nothing of how sentences are built: that is `lead.text.synthesis`'s.
+Knows nothing of how sentences are built or read: that is `lead.text.synthesis`'s and `lead.text.parsing`'s.
 """
 
 import tomllib
@@ -24,8 +24,20 @@ class Lexicon:
     """Verbs that double their last letter before -ing."""
     opposites: Mapping[str, str]
     """Keys of places, actions and ways, each with its contrary; both directions."""
+    one_sided: tuple[str, ...]
+    """Sided actions that are never of both sides."""
+    unsided: tuple[str, ...]
+    """Sided actions that may be told without their side."""
+    gestures: tuple[str, ...]
+    """Actions of the upper body: of two actions at once, the second."""
+    grounds: tuple[str, ...]
+    """Actions beside which gestures are made."""
     limbs: Phrases
     """Nouns that a limb's name may become."""
+    same: Mapping[str, str]
+    """`action place` that is another `action`, or another `action side`."""
+    fused: Phrases
+    """Wordings of an `action place` as a whole."""
     travel: Phrases
     """Actions that go somewhere."""
     directions: Phrases
@@ -34,7 +46,13 @@ class Lexicon:
     """Actions of one side or of both."""
     actions: Phrases
     """Actions of the whole body."""
+    nouns: Phrases
+    """Actions as nouns."""
+    circumstances: Phrases
+    """What changes nothing, for `travel` and for `standing`."""
     ways: Phrases
+    qualities: Phrases
+    """Adjectives of ways that are no adjectives themselves."""
     adjectives: Phrases
     personas: Phrases
 
@@ -64,12 +82,21 @@ def read_lexicon(path: Path = LEXICON_FILE) -> Lexicon:
         generic=read_list("generic"),
         doubled=read_list("doubled"),
         opposites={a: b for pair in pairs for a, b in (pair, pair[::-1])},
+        one_sided=read_list("one_sided"),
+        unsided=read_list("unsided"),
+        gestures=read_list("gestures"),
+        grounds=read_list("grounds"),
         limbs=read_table("limbs"),
+        same={key: _check_phrases(f"{path}: same, {key}", [other])[0] for key, other in content["same"].items()},
+        fused=read_table("fused"),
         travel=read_table("travel"),
         directions=read_table("directions"),
         sided=read_table("sided"),
         actions=read_table("actions"),
+        nouns=read_table("nouns"),
+        circumstances=read_table("circumstances"),
         ways=read_table("ways"),
+        qualities=read_table("qualities"),
         adjectives=read_table("adjectives"),
         personas=read_table("personas"),
     )

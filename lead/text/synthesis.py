@@ -1,14 +1,15 @@
 """Sentences of motion language, made from meanings: the text tower's training text beside a data set's captions.
 
-A `Meaning` is an action, where it goes or which side it uses, and how it is done. `say` puts it in words, in another
-wording each time, so that two sayings of one meaning are paraphrases. `contrast` changes one thing that a reader would
-notice (left to right, raise to lower, slowly to quickly), so that the two sayings are a minimal pair. The words are
-`lead.text.lexicon`'s. Knows nothing of models and of data sets.
+A `Meaning` is an action, where it goes or which side it uses, how it is done, what is done at the same time and what
+follows. `say` puts it in words, in another wording each time, so that two sayings of one meaning are paraphrases.
+`contrast` changes one thing that a reader would notice (left to right, raise to lower, slowly to quickly), so that the
+two sayings are a minimal pair. The words are `lead.text.lexicon`'s; `lead.text.parsing` reads such sentences.
+Knows nothing of models and of data sets.
 """
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from lead.motion.processing.style_augment import ATTRIBUTES
@@ -42,6 +43,12 @@ def _inflect_adjective(phrase: str) -> tuple[str, ...]:
 
 
 WAYS = _join_ways(LEXICON)
+ADJECTIVES = {
+    **LEXICON.qualities,
+    **{key: tuple(p for p in phrases if p[0] != "+") for key, phrases in LEXICON.adjectives.items()},
+}
+"""Ways as adjectives before a noun: a slow walk, a happy man."""
+GERUND_JOINTS = (" while ", " while ", " while also ", ", ")
 
 
 @dataclass(frozen=True)
@@ -50,30 +57,77 @@ class Meaning:
 
     action: str
     place: str = ""
-    """A direction of travel, or the side that a limb is on."""
+    """A direction of travel, or the side that a limb is on; empty where a sided action does not say its side."""
     ways: tuple[str, ...] = ()
     """Keys of WAYS, at most two."""
     then: "Meaning | None" = None
+    """What follows; its own ways included."""
+    meanwhile: "Meaning | None" = None
+    """A second action at the same time; with two, the one of the upper body stands here (see `canonical`)."""
+
+
+def canonical(meaning: Meaning) -> Meaning:
+    """The one of several equal meanings that stands for them: to walk in place is to step in place."""
+    action, place, ways = meaning.action, meaning.place, meaning.ways
+    if f"{action} {place}" in LEXICON.same:
+        action, place = (*LEXICON.same[f"{action} {place}"].split(), "")[:2]
+    elif action == "walk" and "crouching" in ways:
+        action, ways = "crouch-walk", tuple(way for way in ways if way != "crouching")
+    elif action == "walk" and "on-toes" in ways:
+        action, ways = "tiptoe", tuple(way for way in ways if way != "on-toes")
+    other = meaning.meanwhile and canonical(meaning.meanwhile)
+    found = Meaning(action, place, ways, meaning.then and canonical(meaning.then), other)
+    if other and action in LEXICON.gestures and other.action not in LEXICON.gestures:
+        first = Meaning(action, place, ways)
+        return replace(other, then=found.then, meanwhile=first)
+    if other and action in LEXICON.travel and place == "forward" and other.action == "turn" and other.place:
+        return replace(found, place=f"turn-{other.place}", meanwhile=None)
+    return found
 
 
 def draw(rng: random.Random) -> Meaning:
     """A random meaning."""
-    ways = tuple(rng.sample(sorted(WAYS), rng.choices((0, 1, 2), (3, 5, 1))[0]))
-    meaning = replace(_draw_action(rng), ways=ways)
-    return replace(meaning, then=_draw_action(rng)) if rng.random() < 0.08 else meaning
+    meaning = replace(_draw_action(rng), ways=_draw_ways(rng))
+    if rng.random() < 0.05:
+        meaning = _draw_two(rng)
+    if rng.random() < 0.08:
+        then = replace(_draw_action(rng), ways=_draw_ways(rng) if rng.random() < 0.3 else ())
+        meaning = replace(meaning, then=then)
+    return canonical(meaning)
+
+
+def _draw_ways(rng: random.Random) -> tuple[str, ...]:
+    return tuple(rng.sample(sorted(WAYS), rng.choices((0, 1, 2), (3, 5, 1))[0]))
 
 
 def _draw_action(rng: random.Random) -> Meaning:
-    kind = rng.choices((LEXICON.travel, LEXICON.sided, LEXICON.actions), (5, 4, 3))[0]
+    kind = rng.choices((LEXICON.travel, LEXICON.sided, LEXICON.actions), (5, 4, 4))[0]
     common = rng.random() < 0.35  # walking and running are most of what people ask for
     action = (
         rng.choice(("walk", "walk", "run", "jog", "march"))
         if kind is LEXICON.travel and common
         else rng.choice(sorted(kind))
     )
-    if kind is LEXICON.travel:
+    return _draw_place(action, rng)
+
+
+def _draw_place(action: str, rng: random.Random) -> Meaning:
+    if action in LEXICON.travel:
         return Meaning(action, rng.choice(sorted(LEXICON.directions)) if rng.random() < 0.6 else "forward")
-    return Meaning(action, rng.choices(SIDES, (4, 4, 2))[0] if kind is LEXICON.sided else "")
+    if action not in LEXICON.sided:
+        return Meaning(action)
+    if action in LEXICON.unsided and rng.random() < 0.2:
+        return Meaning(action)
+    return Meaning(action, rng.choices(SIDES, (4, 4, 0 if action in LEXICON.one_sided else 2))[0])
+
+
+def _draw_two(rng: random.Random) -> Meaning:
+    first = _draw_place(rng.choice(LEXICON.grounds), rng)
+    if first.action in LEXICON.travel and rng.random() < 0.6:
+        first = replace(first, place="forward")
+    second = _draw_place(rng.choice(("wave", *LEXICON.gestures)), rng)
+    ways = _draw_ways(rng)[:1] if rng.random() < 0.4 else ()
+    return replace(first, ways=ways, meanwhile=second)
 
 
 def contrast(meaning: Meaning, rng: random.Random) -> Meaning:
@@ -97,11 +151,19 @@ def contrast(meaning: Meaning, rng: random.Random) -> Meaning:
         ]
     else:
         options.append(replace(meaning, ways=(rng.choice(others),)))
-    return rng.choice(options)
+    if meaning.meanwhile:
+        options += [replace(meaning, meanwhile=contrast(meaning.meanwhile, rng))] * 3
+        options.append(replace(meaning, meanwhile=None))
+    options = [option for option in map(canonical, options) if option != meaning]
+    return rng.choice(options) if options else Meaning("stand")
 
 
 def say(meaning: Meaning, rng: random.Random) -> str:
     """The meaning in one of its many wordings."""
+    if rng.random() < 0.08:
+        text = _say_nominal(meaning, rng)
+        if text:
+            return text + "." if rng.random() < 0.1 else text
     ways = list(meaning.ways)
     person = rng.choice(LEXICON.subjects)
     for way in meaning.ways:
@@ -109,44 +171,161 @@ def say(meaning: Meaning, rng: random.Random) -> str:
             person = rng.choice(LEXICON.personas[way])
             ways.remove(way)
             break
-    form = rng.choices(("third", "gerund", "progressive", "base"), (12, 2, 2, 1))[0]
-    if form in ("gerund", "base") and person in LEXICON.subjects:
-        person = ""
-    elif form == "base":
-        form = "third"
-    act = _conjugate(_word_action(meaning, rng), form)
-    if meaning.then:
-        joint = rng.choice((", then ", " and then ", " before " if form == "gerund" else " and afterwards "))
-        act += joint + _conjugate(_word_action(meaning.then, rng), form)
-    return _join_sentence(person, act, [rng.choice(WAYS[way]) for way in ways], rng)
-
-
-def _join_sentence(person: str, act: str, hows: Sequence[str], rng: random.Random) -> str:
-    text = f"{person} {act}".strip()
-    if hows and rng.random() < 0.15:
-        text = f"{hows[0]}, {text}"
-        hows = hows[1:]
-    elif hows and person and " " not in hows[0] and hows[0].endswith("ly") and rng.random() < 0.25:
-        text = f"{person} {hows[0]} {act}"
-        hows = hows[1:]
-    text = " ".join([text, *hows])
+        if way in LEXICON.adjectives and rng.random() < 0.08:
+            person = _insert_adjective(rng.choice(("a person", "a man", "a woman", "the man")), way, rng)
+            ways.remove(way)
+            break
+    form = rng.choices(("third", "gerund", "progressive", "base"), (12, 2, 2, 2))[0]
+    if form in ("gerund", "base") and (person in LEXICON.subjects or form == "base"):
+        named = person not in LEXICON.subjects
+        form, person = ("third", person) if named else (form, "")
+    first = replace(meaning, ways=tuple(ways))
+    text = _say_first(person, first, form, rng)
+    step = meaning.then
+    while step:
+        text += _say_next(step, form, rng)
+        step = step.then
     return text + "." if rng.random() < 0.2 else text
+
+
+def _say_first(person: str, meaning: Meaning, form: str, rng: random.Random) -> str:
+    """The subject with what it does first, and at the same time."""
+    hows = [rng.choice(WAYS[way]) for way in meaning.ways]
+    act = _conjugate(_word_action(meaning, rng), form)
+    front = ""
+    if hows and rng.random() < 0.15:
+        front, hows = f"{hows[0]}, ", hows[1:]
+    elif hows and person and " " not in hows[0] and hows[0].endswith("ly") and rng.random() < 0.25 and form == "third":
+        act, hows = f"{hows[0]} {act}", hows[1:]
+    where = _word_circumstance(meaning, rng)
+    text = " ".join([act, *hows, *where] if rng.random() < 0.5 else [act, *where, *hows])
+    if meaning.meanwhile:
+        return _join_meanwhile(person, front, text, meaning.meanwhile, form, rng)
+    return front + f"{person} {text}".strip()
+
+
+def _join_meanwhile(person: str, front: str, text: str, other: Meaning, form: str, rng: random.Random) -> str:
+    second = _word_action(other, rng)
+    hows = "".join(f" {rng.choice(WAYS[way])}" for way in other.ways)
+    kind = rng.random()
+    if kind < 0.2:
+        return f"{front}{f'{person} {_conjugate(second, form)}{hows} and'.strip()} {_plain(text, form)}"
+    if kind < 0.4:
+        joint = rng.choice((" and ", " and at the same time ", " and "))
+        return f"{front}{f'{person} {text}'.strip()}{joint}{_plain(_conjugate(second, form), form)}{hows}"
+    if kind < 0.55 and person:
+        return f"{_conjugate(second, 'gerund')}{hows}, {front}{person} {text}"
+    if kind < 0.65 and person:
+        return f"while {_conjugate(second, 'gerund')}{hows}, {front}{person} {text}"
+    return f"{front}{f'{person} {text}'.strip()}{rng.choice(GERUND_JOINTS)}{_conjugate(second, 'gerund')}{hows}"
+
+
+def _plain(act: str, form: str) -> str:
+    """The act without its own `is`, after another act that has one."""
+    return act.removeprefix("is ") if form == "progressive" else act
+
+
+def _say_next(step: Meaning, form: str, rng: random.Random) -> str:
+    joint = rng.choice((", then ", " and then ", ", and then ", " and afterwards ", " before ", ", after that "))
+    form = "gerund" if joint == " before " else form
+    text = _plain(_conjugate(_word_action(step, rng), form), form)
+    text = " ".join([text, *(rng.choice(WAYS[way]) for way in step.ways)])
+    if step.meanwhile:
+        other = step.meanwhile
+        hows = "".join(f" {rng.choice(WAYS[way])}" for way in other.ways)
+        text += f" while {_conjugate(_word_action(other, rng), 'gerund')}{hows}"
+    return joint + text
+
+
+def _word_circumstance(meaning: Meaning, rng: random.Random) -> list[str]:
+    if rng.random() >= 0.12:
+        return []
+    if meaning.action not in LEXICON.travel:
+        return [rng.choice(LEXICON.circumstances["standing"])]
+    flat = meaning.place in ("forward", "backward", "left", "right", "side-left", "side-right", "sideways", "zigzag")
+    return [rng.choice(LEXICON.circumstances["travel"])] if flat else []
+
+
+def _say_nominal(meaning: Meaning, rng: random.Random) -> str:
+    """The meaning as a noun phrase, "a slow walk backward"; empty where it has none."""
+    parts = []
+    step: Meaning | None = meaning
+    while step:
+        part = _name_action(step, rng)
+        if not part:
+            return ""
+        parts.append(part)
+        step = step.then
+    return rng.choice((", then ", " and then ")).join(parts)
+
+
+def _name_action(meaning: Meaning, rng: random.Random) -> str:
+    nouns = [noun for noun in LEXICON.nouns.get(meaning.action, ()) if _fits_side(noun, meaning)]
+    places = [place for place in LEXICON.directions.get(meaning.place, ("",)) if "*" not in place]
+    if not nouns or (meaning.action in LEXICON.travel and not places):
+        return ""
+    name = rng.choice(nouns)
+    hows = []
+    for way in meaning.ways:
+        if way in ADJECTIVES and rng.random() < 0.7:
+            name = _insert_adjective(name, way, rng)
+        else:
+            hows.append(rng.choice(WAYS[way]))
+    text = _fill_side(name, meaning.place, rng)
+    if meaning.action in LEXICON.travel:
+        text = f"{text} {rng.choice(places)}".strip()
+    if meaning.meanwhile:
+        other = meaning.meanwhile
+        hows += ["while", _conjugate(_word_action(other, rng), "gerund"), *(rng.choice(WAYS[w]) for w in other.ways)]
+    return " ".join([text, *hows])
+
+
+def _insert_adjective(noun: str, way: str, rng: random.Random) -> str:
+    """a walk -> a slow walk, walking -> slow walking."""
+    adjective = rng.choice(ADJECTIVES[way])
+    article, _, rest = noun.partition(" ")
+    if article == "the":
+        return f"the {adjective} {rest}"
+    if article not in ("a", "an"):
+        return f"{adjective} {noun}"
+    return f"{'an' if adjective[0] in 'aeiou' else 'a'} {adjective} {rest}"
 
 
 def _word_action(meaning: Meaning, rng: random.Random) -> str:
     """The action in base form, limbs and direction filled in."""
     if meaning.action in LEXICON.travel:
-        return f"*{rng.choice(LEXICON.travel[meaning.action])} {rng.choice(LEXICON.directions[meaning.place])}".strip()
+        fused = LEXICON.fused.get(f"{meaning.action} {meaning.place}")
+        if fused and rng.random() < 0.35:
+            return "*" + rng.choice(fused)
+        place = rng.choice(LEXICON.directions[meaning.place])
+        return f"*{rng.choice(LEXICON.travel[meaning.action])} {place}".strip().replace(" ,", ",")
     if meaning.action in LEXICON.sided:
-        text = "*" + rng.choice(LEXICON.sided[meaning.action])
-        return re.sub(r"\{(\w+)\}", lambda match: _word_limb(match[1], meaning.place, rng), text)
+        phrases = [phrase for phrase in LEXICON.sided[meaning.action] if _fits_side(phrase, meaning)]
+        return "*" + _fill_side(rng.choice(phrases), meaning.place, rng)
     return "*" + rng.choice(LEXICON.actions[meaning.action])
+
+
+def _fits_side(phrase: str, meaning: Meaning) -> bool:
+    """Whether the phrase can say the side, or can leave it out."""
+    if meaning.action not in LEXICON.sided or meaning.place:
+        return meaning.action not in LEXICON.sided or "{" in phrase
+    return "{direction}" not in phrase
+
+
+def _fill_side(phrase: str, side: str, rng: random.Random) -> str:
+    if not side and rng.random() < 0.7:
+        phrase = re.sub(r" (with|using|of|in) \{\w+\}$", "", phrase)
+    return re.sub(r"\{(\w+)\}", lambda match: _word_limb(match[1], side, rng), phrase)
 
 
 def _word_limb(name: str, side: str, rng: random.Random) -> str:
     limb = rng.choice(LEXICON.limbs.get(name, (name,)))
     if name == "side":
-        return {"left": "the left", "right": "the right", "both": "both sides"}[side]
+        return {"left": "the left", "right": "the right", "both": "both sides", "": "one side"}[side]
+    if name == "direction":
+        return {"left": "left", "right": "right", "both": "left and right"}[side]
+    if not side:
+        return f"{rng.choice(('a', 'one') if limb[0] not in 'aeiou' else ('an', 'one'))} {limb}"
     if side != "both":
         return f"{rng.choice(('the', 'the', 'the', 'their', 'his', 'her'))} {side} {limb}"
     plural = {"foot": "feet"}.get(limb, limb + "s")
@@ -166,23 +345,25 @@ def _conjugate(text: str, form: str) -> str:
             return verb
         prefix = "is " if form == "progressive" and first else ""
         first = False
-        return prefix + gerund(verb)
+        return "is" if prefix and verb == "be" else prefix + gerund(verb)
 
-    return re.sub(r"\*([a-z]+)", inflect, text)
+    return re.sub(r"\*([a-z-]+)", inflect, text)
 
 
 def third_person(verb: str) -> str:
     """walk -> walks, reach -> reaches, carry -> carries."""
+    if verb in ("be", "have"):
+        return {"be": "is", "have": "has"}[verb]
     if re.search(r"(s|sh|ch|x|z|o)$", verb):
         return verb + "es"
     return verb[:-1] + "ies" if re.search(r"[^aeiou]y$", verb) else verb + "s"
 
 
 def gerund(verb: str) -> str:
-    """walk -> walking, raise -> raising, run -> running, lie -> lying."""
+    """walk -> walking, raise -> raising, run -> running, lie -> lying, tiptoe -> tiptoeing."""
     if verb.endswith("ie"):
-        return verb[:-2] + "ying"
-    if verb.endswith("e") and not verb.endswith("ee"):
+        return verb[:-2] + ("ieing" if verb == "boogie" else "ying")
+    if verb.endswith("e") and not verb.endswith(("ee", "oe")) and verb != "be":
         return verb[:-1] + "ing"
     return verb + verb[-1] + "ing" if verb in LEXICON.doubled else verb + "ing"
 

@@ -247,7 +247,7 @@ def test_sentences_are_complete_and_contrasts_differ():
         other = phrases.contrast(meaning, rng)
         assert other != meaning
         for sentence in (phrases.say(meaning, rng), phrases.say(other, rng)):
-            assert re.fullmatch(r"[a-z ,.'-]+", sentence), sentence
+            assert re.fullmatch(r"[a-z0-9 ,.'-]+", sentence), sentence
             assert "  " not in sentence
 
 
