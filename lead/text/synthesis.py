@@ -82,6 +82,12 @@ def canonical(meaning: Meaning) -> Meaning:
         return replace(other, then=found.then, meanwhile=first)
     if other and action in LEXICON.travel and place == "forward" and other.action == "turn" and other.place:
         return replace(found, place=f"turn-{other.place}", meanwhile=None)
+    turn = found.then
+    if action in LEXICON.travel and place == "forward" and turn and not (other or ways or turn.ways or turn.meanwhile):
+        if turn.action == "turn-around":
+            return replace(found, place="around", then=turn.then)
+        if turn.action == "turn" and turn.place:
+            return replace(found, place=f"turn-{turn.place}", then=turn.then)
     return found
 
 
@@ -191,7 +197,7 @@ def say(meaning: Meaning, rng: random.Random) -> str:
 def _say_first(person: str, meaning: Meaning, form: str, rng: random.Random) -> str:
     """The subject with what it does first, and at the same time."""
     hows = [rng.choice(WAYS[way]) for way in meaning.ways]
-    act = _conjugate(_word_action(meaning, rng), form)
+    act = conjugate(_word_action(meaning, rng), form)
     front = ""
     if hows and rng.random() < 0.15:
         front, hows = f"{hows[0]}, ", hows[1:]
@@ -200,24 +206,34 @@ def _say_first(person: str, meaning: Meaning, form: str, rng: random.Random) -> 
     where = _word_circumstance(meaning, rng)
     text = " ".join([act, *hows, *where] if rng.random() < 0.5 else [act, *where, *hows])
     if meaning.meanwhile:
-        return _join_meanwhile(person, front, text, meaning.meanwhile, form, rng)
+        return _join_meanwhile(person, front, text, meaning, form, rng)
     return front + f"{person} {text}".strip()
 
 
-def _join_meanwhile(person: str, front: str, text: str, other: Meaning, form: str, rng: random.Random) -> str:
+def may_be_simultaneous(first: str, second: str) -> bool:
+    """Whether "first and second" says two actions at once: of something that lasts, and a gesture."""
+    return (first in LEXICON.travel or first in LEXICON.grounds) and second in LEXICON.gestures
+
+
+def _join_meanwhile(person: str, front: str, text: str, meaning: Meaning, form: str, rng: random.Random) -> str:
+    action, other = meaning.action, meaning.meanwhile
+    assert other
     second = _word_action(other, rng)
     hows = "".join(f" {rng.choice(WAYS[way])}" for way in other.ways)
     kind = rng.random()
+    if kind < 0.4 and not may_be_simultaneous(action, other.action):
+        kind = 0.3  # "turns around and waves" would be one after the other
     if kind < 0.2:
-        return f"{front}{f'{person} {_conjugate(second, form)}{hows} and'.strip()} {_plain(text, form)}"
+        return f"{front}{f'{person} {conjugate(second, form)}{hows} and'.strip()} {_plain(text, form)}"
     if kind < 0.4:
-        joint = rng.choice((" and ", " and at the same time ", " and "))
-        return f"{front}{f'{person} {text}'.strip()}{joint}{_plain(_conjugate(second, form), form)}{hows}"
+        plain = may_be_simultaneous(action, other.action)
+        joint = rng.choice((" and ", " and at the same time ") if plain else (" and at the same time ",))
+        return f"{front}{f'{person} {text}'.strip()}{joint}{_plain(conjugate(second, form), form)}{hows}"
     if kind < 0.55 and person:
-        return f"{_conjugate(second, 'gerund')}{hows}, {front}{person} {text}"
+        return f"{conjugate(second, 'gerund')}{hows}, {front}{person} {text}"
     if kind < 0.65 and person:
-        return f"while {_conjugate(second, 'gerund')}{hows}, {front}{person} {text}"
-    return f"{front}{f'{person} {text}'.strip()}{rng.choice(GERUND_JOINTS)}{_conjugate(second, 'gerund')}{hows}"
+        return f"while {conjugate(second, 'gerund')}{hows}, {front}{person} {text}"
+    return f"{front}{f'{person} {text}'.strip()}{rng.choice(GERUND_JOINTS)}{conjugate(second, 'gerund')}{hows}"
 
 
 def _plain(act: str, form: str) -> str:
@@ -228,12 +244,12 @@ def _plain(act: str, form: str) -> str:
 def _say_next(step: Meaning, form: str, rng: random.Random) -> str:
     joint = rng.choice((", then ", " and then ", ", and then ", " and afterwards ", " before ", ", after that "))
     form = "gerund" if joint == " before " else form
-    text = _plain(_conjugate(_word_action(step, rng), form), form)
+    text = _plain(conjugate(_word_action(step, rng), form), form)
     text = " ".join([text, *(rng.choice(WAYS[way]) for way in step.ways)])
     if step.meanwhile:
         other = step.meanwhile
         hows = "".join(f" {rng.choice(WAYS[way])}" for way in other.ways)
-        text += f" while {_conjugate(_word_action(other, rng), 'gerund')}{hows}"
+        text += f" while {conjugate(_word_action(other, rng), 'gerund')}{hows}"
     return joint + text
 
 
@@ -276,7 +292,7 @@ def _name_action(meaning: Meaning, rng: random.Random) -> str:
         text = f"{text} {rng.choice(places)}".strip()
     if meaning.meanwhile:
         other = meaning.meanwhile
-        hows += ["while", _conjugate(_word_action(other, rng), "gerund"), *(rng.choice(WAYS[w]) for w in other.ways)]
+        hows += ["while", conjugate(_word_action(other, rng), "gerund"), *(rng.choice(WAYS[w]) for w in other.ways)]
     return " ".join([text, *hows])
 
 
@@ -332,7 +348,7 @@ def _word_limb(name: str, side: str, rng: random.Random) -> str:
     return rng.choice((f"both {plural}", f"the two {plural}", f"both of the {plural}"))
 
 
-def _conjugate(text: str, form: str) -> str:
+def conjugate(text: str, form: str) -> str:
     """Every `*verb` in the form: third (walks), gerund (walking), progressive (is walking), base (walk)."""
     first = True
 

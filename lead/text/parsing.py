@@ -1,0 +1,325 @@
+"""Captions read: `parse` is the reverse of `lead.text.synthesis.say`, for sentences whose every word is known.
+
+A trie holds all wordings of the lexicon in all forms; from left to right the longest wording wins. Whatever is neither
+a wording nor grammar (a verb that the lexicon lacks, say) makes the whole caption unreadable: None is better than a
+wrong meaning. Knows nothing of models and of data sets.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from lead.text.synthesis import ADJECTIVES, LEXICON, WAYS, Meaning, canonical, conjugate, may_be_simultaneous
+
+_TOKEN = re.compile(r"\{\w+\}|[a-z0-9]+(?:[-'][a-z0-9]+)*|[^\sa-z0-9]")
+_TAIL = re.compile(r" (with|using|of|in) \{\w+\}$")
+_OPEN = re.compile(r"( to \{side\}| \{direction\})$")
+_ARTICLES = ("a", "an", "the", "my", "our", "this")
+_OWNERS = ("the", "his", "her", "their", "its")
+_SKIPPED = ("is", "are", "also")
+_LINKS = {
+    ",": "comma", ";": "then", ".": "then", "and": "and", "then": "then", "afterwards": "then", "afterward": "then",
+    "before": "then", "next": "then", "finally": "then", "later": "then", "after that": "then", "while": "while",
+    "whilst": "while", "as": "while", "at the same time": "while", "simultaneously": "while", "meanwhile": "while",
+}  # fmt: skip
+_STRENGTHS = ("", "comma", "and", "then", "while")
+"""Of several links in a row the strongest counts: ", and then"."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What a wording stands for."""
+
+    kind: str
+    """act, noun, place, way, adjective, person, circumstance, link, or side (what fills a limb's place)."""
+    key: str
+    place: str = ""
+    form: str = ""
+    """third, gerund or base, of an act."""
+    needs_side: bool = False
+    """An act whose side follows later: turns slowly to the left."""
+
+
+@dataclass(frozen=True)
+class _Match:
+    entry: _Entry
+    end: int
+    side: str = ""
+
+
+class _Trie:
+    """Wordings by their tokens; limbs' places are tokens such as {arm}."""
+
+    def __init__(self) -> None:
+        self.after: dict[str, _Trie] = {}
+        self.entries: list[_Entry] = []
+
+    def add(self, phrase: str, entry: _Entry) -> None:
+        """Of two wordings of one kind the first stays."""
+        node = self
+        for token in _TOKEN.findall(phrase):
+            node = node.after.setdefault(token, _Trie())
+        if all(known.kind != entry.kind for known in node.entries):
+            node.entries.append(entry)
+
+    def match(self, tokens: list[str], at: int, side: str = "") -> Iterator[_Match]:
+        """Every wording that starts at the token."""
+        for entry in self.entries:
+            yield _Match(entry, at, side)
+        if at < len(tokens) and tokens[at] in self.after:
+            yield from self.after[tokens[at]].match(tokens, at + 1, side)
+        for name, node in self.after.items():
+            if name[0] == "{":
+                for limb in _list_limbs(name[1:-1]).match(tokens, at):
+                    yield from node.match(tokens, limb.end, limb.entry.key)
+
+
+@dataclass
+class _Act:
+    """An action as far as it is read."""
+
+    entry: _Entry
+    place: str
+    ways: list[str] = field(default_factory=list)
+
+    @property
+    def is_travel(self) -> bool:
+        return self.entry.key in LEXICON.travel
+
+    def build(self) -> Meaning | None:
+        if self.entry.needs_side and not self.place:
+            return None
+        return Meaning(self.entry.key, self.place or ("forward" if self.is_travel else ""), tuple(self.ways))
+
+
+def parse(caption: str) -> Meaning | None:
+    """What a caption says; None where a word is unknown or the sentence has none of the known forms."""
+    tokens = _TOKEN.findall(caption.lower())
+    while tokens and not tokens[-1][0].isalnum():
+        tokens.pop()
+    return _Reader(tokens).read()
+
+
+class _Reader:
+    """Reads a caption from left to right."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self.tokens = tokens
+        self.steps: list[list[_Act]] = []
+        """What is done one after the other; in each step, what is done at once."""
+        self.link = ""
+        """What stands between the last action and the next one."""
+        self.pending: list[str] = []
+        """Ways that stand before their action."""
+        self.lacks_main = False
+        """Only what is done beside is read yet: while waving, ..."""
+
+    def read(self) -> Meaning | None:
+        at = 0
+        while at < len(self.tokens):
+            found = self._find(at)
+            if found is None or not self._take(found):
+                return None
+            at = found.end
+        if not self.steps or self.lacks_main or self.link not in ("", "comma"):
+            return None
+        self.steps[-1][-1].ways += self.pending
+        meaning: Meaning | None = None
+        for step in reversed(self.steps):
+            built = [act.build() for act in step]
+            if len(built) > 2 or built[0] is None or built[-1] is None:
+                return None
+            meaning = replace(built[0], then=meaning, meanwhile=built[1] if len(built) > 1 else None)
+        return meaning and canonical(meaning)
+
+    @property
+    def expects_act(self) -> bool:
+        return not self.steps or self.link != ""
+
+    def _find(self, at: int) -> _Match | None:
+        """The longest wording here that may stand here."""
+        found = [match for match in _build_trie().match(self.tokens, at) if self._accepts(match.entry)]
+        found += self._match_described(at)
+        if found:
+            return max(found, key=lambda match: (match.end, self._rank(at, match)))
+        if self.tokens[at] in _SKIPPED:
+            return _Match(_Entry("circumstance", ""), at + 1)
+        return self._match_unknown_person(at)
+
+    def _accepts(self, entry: _Entry) -> bool:
+        if entry.kind == "place":
+            if not self.steps or self.link in ("and", "then"):
+                return False
+            act = self.steps[-1][-1]
+            return act.is_travel or (act.entry.needs_side and entry.key in ("left", "right") and not act.place)
+        if entry.kind == "act":
+            return self.expects_act or entry.form == "gerund"
+        return entry.kind not in ("noun", "person") or self.expects_act
+
+    def _rank(self, at: int, match: _Match) -> int:
+        """Which of two readings of the same words is meant."""
+        if match.entry.kind == "way":
+            is_front = at == 0 and self.tokens[match.end : match.end + 1] == [","]
+            return 3 if is_front or not self.expects_act else 1
+        return {"place": 4, "act": 2}.get(match.entry.kind, 0)
+
+    def _match_described(self, at: int) -> list[_Match]:
+        """A noun or a person with adjectives, which become pending ways: a slow walk, an angry man."""
+        start = at + 1 if self.tokens[at] in _ARTICLES else at
+        ways, after = [], start
+        while found := [m for m in _list_adjectives().match(self.tokens, after) if m.end > after]:
+            longest = max(found, key=lambda match: match.end)
+            ways.append(longest.entry.key)
+            after = longest.end
+        if not ways or not self.expects_act:
+            return []
+        trie = _build_trie()
+        nodes = [trie] if start == at else [trie.after[article] for article in _ARTICLES if article in trie.after]
+        kinds = ("noun", "act") if start == at else ("noun", "person")
+        matches = [match for node in nodes for match in node.match(self.tokens, after) if match.end > after]
+        matches = [m for m in matches if m.entry.kind in kinds and m.entry.form in ("", "gerund")]
+        if matches:
+            self.pending += ways
+        return matches
+
+    def _match_unknown_person(self, at: int) -> _Match | None:
+        """An article and a word or two that the lexicon lacks, before something that is done: the wizard walks."""
+        if not self.expects_act or self.tokens[at] not in _ARTICLES:
+            return None
+        for end in (at + 2, at + 3):
+            if not all(word.isalpha() and not word.endswith(("ing", "ly")) for word in self.tokens[at + 1 : end]):
+                return None
+            after = end + 1 if self.tokens[end : end + 1] == ["is"] else end
+            forms = {m.entry.form for m in _build_trie().match(self.tokens, after) if m.entry.kind == "act"}
+            if forms & ({"gerund"} if after > end else {"third", "gerund"}):
+                return _Match(_Entry("person", ""), end)
+        return None
+
+    def _take(self, match: _Match) -> bool:
+        """Adds what is found; False where it does not fit."""
+        entry = match.entry
+        if entry.kind == "link":
+            self.link = max(self.link, entry.key, key=_STRENGTHS.index)
+        elif entry.kind == "place":
+            return self._take_place(entry.key)
+        elif entry.kind in ("act", "noun"):
+            return self._take_act(_Act(entry, match.side or entry.place))
+        elif entry.kind in ("way", "person") and entry.key:
+            if self.expects_act:
+                self.pending.append(entry.key)
+            else:
+                self.steps[-1][-1].ways.append(entry.key)
+        return True
+
+    def _take_place(self, place: str) -> bool:
+        act = self.steps[-1][-1]
+        self.link = ""
+        if "forward" in (place, act.place):
+            act.place = place if act.place in ("", "forward") else act.place
+            return True
+        fits = act.place in ("", place)
+        act.place = place
+        return fits
+
+    def _take_act(self, act: _Act) -> bool:
+        act.ways, self.pending = self.pending, []
+        simultaneous = self._is_simultaneous(act) if self.steps else False
+        if simultaneous is None:
+            return False
+        if simultaneous:
+            self.steps[-1].append(act)
+        else:
+            self.steps.append([act])
+        is_fronted = self.link == "while" and len(self.steps) == len(self.steps[0]) == 1
+        self.link = "comma" if is_fronted else ""  # another action follows
+        self.lacks_main = is_fronted
+        return True
+
+    def _is_simultaneous(self, act: _Act) -> bool | None:
+        """Whether the act happens beside the last one, by what stands between them; None where nothing does."""
+        last = self.steps[-1][-1]
+        if self.link in ("then", "while"):
+            return self.link == "while"
+        if len(self.steps[-1]) > 1:
+            return False
+        gerunds = [entry.form == "gerund" for entry in (last.entry, act.entry)]
+        if self.link in ("", "comma") and gerunds[0] != gerunds[1]:
+            return True
+        if self.link == "" or (self.link == "comma" and not gerunds[0]):
+            return False if self.link else None
+        keys = last.entry.key, act.entry.key
+        return may_be_simultaneous(*keys) or may_be_simultaneous(*reversed(keys))
+
+
+@cache
+def _build_trie() -> _Trie:
+    """Every wording of the lexicon, and grammar."""
+    trie = _Trie()
+    for key, phrases in LEXICON.actions.items():
+        _add_forms(trie, phrases, _Entry("act", key))
+    for key, phrases in LEXICON.fused.items():
+        action, place = key.split()
+        _add_forms(trie, phrases, _Entry("act", action, place))
+    for key, phrases in LEXICON.travel.items():
+        _add_forms(trie, phrases, _Entry("act", key))
+    for key, phrases in LEXICON.sided.items():
+        _add_forms(trie, phrases, _Entry("act", key))
+    for key, phrases in LEXICON.sided.items():  # after all that say a side
+        _add_forms(trie, (_TAIL.sub("", phrase) for phrase in phrases), _Entry("act", key))
+        opened = (_OPEN.sub("", phrase) for phrase in phrases if _OPEN.search(phrase))
+        _add_forms(trie, opened, _Entry("act", key, needs_side=True))
+    for key, phrases in LEXICON.directions.items():
+        for phrase in filter(None, phrases):
+            for form in ("third", "gerund", "base"):
+                trie.add(conjugate(phrase, form), _Entry("place", key))
+    for kind, table in (("noun", LEXICON.nouns), ("way", WAYS), ("person", LEXICON.personas)):
+        for key, phrases in table.items():
+            for phrase in phrases:
+                trie.add(phrase, _Entry(kind, key))
+    for kind, plain in (("person", LEXICON.subjects), ("circumstance", sum(LEXICON.circumstances.values(), ()))):
+        for phrase in plain:
+            trie.add(phrase, _Entry(kind, ""))
+    for phrase, link in _LINKS.items():
+        trie.add(phrase, _Entry("link", link))
+    return trie
+
+
+def _add_forms(trie: _Trie, phrases: Iterator[str] | tuple[str, ...], entry: _Entry) -> None:
+    for phrase in phrases:
+        for form in ("third", "gerund", "base"):
+            trie.add(conjugate("*" + phrase, form), replace(entry, form=form))
+
+
+@cache
+def _list_adjectives() -> _Trie:
+    trie = _Trie()
+    for key, phrases in ADJECTIVES.items():
+        for phrase in phrases:
+            trie.add(phrase, _Entry("adjective", key))
+    return trie
+
+
+@cache
+def _list_limbs(name: str) -> _Trie:
+    """What may stand in a limb's place, each with its side: the left arm, both hands, one leg."""
+    trie = _Trie()
+
+    def add(side: str, *phrases: str) -> None:
+        for phrase in phrases:
+            trie.add(phrase, _Entry("side", side))
+
+    if name in ("side", "direction"):
+        add("both", "both sides", "left and right")
+        add("", "one side")
+        for side in ("left", "right"):
+            add(side, *((f"{owner} {side}" for owner in _OWNERS) if name == "side" else (side,)))
+        return trie
+    for limb in LEXICON.limbs.get(name, (name,)):
+        plural = {"foot": "feet"}.get(limb, limb + "s")
+        for side in ("left", "right"):
+            add(side, f"{side} {limb}", *(f"{owner} {side} {limb}" for owner in _OWNERS))
+        add("both", f"both {plural}", f"both of the {plural}", f"two {plural}", f"the two {plural}")
+        add("both", *(f"{owner} {plural}" for owner in _OWNERS), *(f"both {owner} {plural}" for owner in _OWNERS))
+        add("", *(f"{word} {limb}" for word in ("a", "an", "one", *_OWNERS)))
+    return trie

@@ -1,0 +1,87 @@
+"""What `say` says, `parse` reads; what it cannot know, it refuses."""
+
+import random
+import time
+
+import pytest
+
+from lead.text.parsing import parse
+from lead.text.synthesis import LEXICON, Meaning, draw, say
+
+LEFT_WAVE = Meaning("wave", "left")
+
+
+def strip_ways(meaning: Meaning | None) -> tuple | None:
+    return meaning and (meaning.action, meaning.place, strip_ways(meaning.then), strip_ways(meaning.meanwhile))
+
+
+def test_sayings_are_read_as_what_they_say():
+    rng = random.Random(0)
+    meanings = [draw(rng) for _ in range(3000)]
+    read = [parse(say(meaning, rng)) for meaning in meanings]
+    same = [strip_ways(a) == strip_ways(b) for a, b in zip(meanings, read, strict=True)]
+    wrong = [a for a, b in zip(read, same, strict=True) if a and not b]
+    ways = [a and set(a.ways) == set(b.ways) for a, b in zip(read, meanings, strict=True)]
+    assert sum(same) >= 0.985 * len(meanings)
+    assert len(wrong) <= 0.005 * len(meanings)
+    assert sum(map(bool, ways)) >= 0.97 * len(meanings)
+
+
+@pytest.mark.parametrize(
+    ("caption", "meaning"),
+    [
+        ("a person walks", Meaning("walk", "forward")),
+        ("The man is slowly walking backward.", Meaning("walk", "backward", ("slowly",))),
+        ("an angry man runs in a circle", Meaning("run", "circle", ("angry",))),
+        ("a slow walk backward", Meaning("walk", "backward", ("slowly",))),
+        ("the wizard waves his left hand", LEFT_WAVE),
+        ("she waves", Meaning("wave")),
+        ("he waves both hands", Meaning("wave", "both")),
+        ("a person turns slowly to the left", Meaning("turn", "left", ("slowly",))),
+        ("someone walks while waving with the left hand", Meaning("walk", "forward", meanwhile=LEFT_WAVE)),
+        ("waving with the left hand, a robot walks", Meaning("walk", "forward", ("robotic",), meanwhile=LEFT_WAVE)),
+        ("someone waves with the left hand and walks", Meaning("walk", "forward", meanwhile=LEFT_WAVE)),
+        ("someone walks, waving with the left hand", Meaning("walk", "forward", meanwhile=LEFT_WAVE)),
+        ("while waving with the left hand he sits on a chair", Meaning("sit", meanwhile=LEFT_WAVE)),
+        ("someone walks as he waves with the left hand", Meaning("walk", "forward", meanwhile=LEFT_WAVE)),
+        ("a man turns around and waves with the left hand", Meaning("turn-around", then=LEFT_WAVE)),
+        ("sit down, then clap twice", Meaning("sit-down", then=Meaning("clap", ways=("twice",)))),
+        ("he kneels down before standing up", Meaning("kneel-down", then=Meaning("stand-up"))),
+        ("a man walks. He sits down.", Meaning("walk", "forward", then=Meaning("sit-down"))),
+        ("a person walks forward, turns around and bows", Meaning("walk", "around", then=Meaning("bow"))),
+        ("idle", Meaning("stand")),
+    ],
+)
+def test_captions_are_read(caption, meaning):
+    assert parse(caption) == meaning
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "", ".", "a person juggles", "a person walks while juggling", "the man juggles and walks", "walk the dog",
+        "a man walks and", "two people walk", "a person does not walk", "a person walks left backward",
+        "while walking", "a person", "slowly", "a person jumps over a bench", "he turns slowly", "like a robot",
+        "he waves his left foot",
+    ],
+)  # fmt: skip
+def test_what_is_unknown_is_refused(caption):
+    assert parse(caption) is None
+
+
+def test_bare_wordings_of_actions_are_read():
+    for action, phrases in LEXICON.actions.items():
+        for phrase in phrases:
+            found = parse(phrase.replace("*", ""))
+            assert found
+            assert found.action == action
+
+
+def test_reading_is_fast():
+    rng = random.Random(1)
+    sentences = [say(draw(rng), rng) for _ in range(300)]
+    parse("walk")  # builds what it reads with
+    start = time.process_time()
+    for sentence in sentences:
+        parse(sentence)
+    assert time.process_time() - start < 0.001 * len(sentences)
