@@ -37,8 +37,8 @@ COLUMNS = {
 TEXT = """# Foot lock
 
 `python -m benchmarks.foot_lock` makes this page. [Foot clean-up](foot-clean-up.md) describes the method
-(`lead/motion/processing/foot_cleanup.py`). *Before* is what the decoder gives (`--no-foot-lock`, `clean_feet=False`);
-*after* is the default.
+(`lead/motion/processing/foot_cleanup.py`). *Before* is without it (`--no-foot-lock`, `clean_feet=False`), *after* is
+the default. Both are on the one skeleton.
 
 - *Skate*: the share of frame steps (20 fps) in which a toe is under 5 cm in both frames and faster than 0.5 m/s.
 - *Of it swinging*: the part of the remaining skate in which that toe is faster than 1 m/s. Such a foot passes low; it
@@ -133,7 +133,10 @@ def run(number: int, sheet: Path | None) -> dict[str, Any]:
         own = [pair for pair, row in zip(pairs, rows, strict=True) if row["source"] == source]
         figures[f"of captions of {source}"] = measure(own)
     real = [Motion(read_joints(row["id"])).features() for row in rows]
-    both = [(Motion.from_features(features), Motion.from_features(features, clean_feet=True)) for features in real]
+    both = [
+        (Motion.from_features(features, rigid=True), Motion.from_features(features, clean_feet=True, rigid=True))
+        for features in real
+    ]
     figures["real clips of those captions"] = measure(both)
     if sheet is not None:
         _draw(pairs, captions, sheet)

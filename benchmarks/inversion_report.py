@@ -173,7 +173,7 @@ def write_contact_sheet(folder: Path, subject: Subject, learned: MethodResult, s
     """Writes one picture: an exemplar, a generated motion of its content, and three of other prompts."""
     requests = [subject.own, *(subject.others[i] for i in SHEET_OTHERS[subject.kind])]
     prompts = [request.prompt.format(learned.phrase) for request in requests]
-    exemplar = load_motion(subject.exemplars(seed)[0])
+    exemplar = load_motion(subject.exemplars(seed)[0]).on_one_skeleton()
     motions = [exemplar, *learned.generate(prompts, [request.seconds for request in requests], seed, True)]
     sheet = contact_sheet(motions, [f"exemplar: {exemplar.name}", *prompts], subject.name, SHEET_COLUMNS)
     folder.mkdir(parents=True, exist_ok=True)

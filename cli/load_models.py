@@ -146,9 +146,9 @@ def preview_motion(concept: "Concept", name: str = "") -> "Motion | None":
 
 
 def preview_motions(concepts: "Iterable[Concept]") -> "list[Motion]":
-    """An exemplar of each concept that has one on our skeleton, named for a picture."""
+    """An exemplar of each concept that has one on our skeleton, on the body of generations, named for a picture."""
     previews = [preview_motion(one, f"exemplar of {one.token}") for one in concepts]
-    return [motion for motion in previews if motion is not None]
+    return [motion.on_one_skeleton() for motion in previews if motion is not None]
 
 
 def suggest_prompt(concept: "Concept", file: Path | None = None, prompt: str = "") -> str:

@@ -219,10 +219,19 @@ class Lead(nn.Module):
     def decode(
         self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, " batch"], *, clean_feet: bool = False
     ) -> list[Motion]:
-        """Motions of scaled latents; `clean_feet` keeps standing feet from sliding, as generated motions need."""
+        """Motions of scaled latents, all on one skeleton (`lead.motion.processing.foot_cleanup`).
+
+        `clean_feet` keeps standing feet from sliding, as generated motions need.
+        """
         features = self.vae.decode(z / self.vae.latent_scale, lengths) * self.std + self.mean
         rows = zip(features.cpu().numpy(), lengths.tolist(), strict=True)
-        return [Motion.from_features(row[:length], clean_feet=clean_feet) for row, length in rows]
+        finish = partial(
+            Motion.from_features,
+            clean_feet=clean_feet,
+            rigid=True,
+            frames_per_token=self.config.vae.frames_per_token,
+        )
+        return [finish(row[:length]) for row, length in rows]
 
     @torch.no_grad()
     def reconstruct(self, motions: Sequence[Motion], realign: bool = False) -> list[Motion]:
@@ -280,8 +289,8 @@ class Lead(nn.Module):
 
         `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames. `words` gives concepts by token, as `Concept.words`
         has them, or plain token embeddings. They act on the prompts that name them, and on no others.
-        `clean_feet` holds standing feet in place (`lead.motion.processing.foot_cleanup`); without it the motions are
-        what the decoder gives.
+        All motions are on one skeleton, HumanML3D's bone lengths with left equal to right. `clean_feet` holds standing
+        feet in place (`lead.motion.processing.foot_cleanup`).
         Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it; with
         a list of seeds, one a prompt, each is the motion that its prompt gives alone.
         """

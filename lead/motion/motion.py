@@ -20,6 +20,8 @@ from lead.motion.formats.bvh import write_bvh
 from lead.motion.kit import features_to_clip, features_to_toe_contacts, joints_to_kit
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_cleanup import clean_feet as clean_feet_of
+from lead.motion.processing.rigid import is_rigid, make_rigid, move_to_rigid
+from lead.motion.processing.seams import mend_seams
 from lead.motion.read import read_clip
 from lead.motion.read_options import ReadOptions
 from lead.motion.resample import resample
@@ -106,14 +108,21 @@ class Motion:
     def resample(self, fps: float) -> "Motion":
         """The same motion at another rate, by a cubic spline; the first frame stays first.
 
-        Raises MotionError for a rate outside of 0.1 to 10000.
+        A motion on the one skeleton (`on_one_skeleton`) stays on it. Raises MotionError for a rate outside of 0.1 to
+        10000.
         """
         joints = resample(self.joints, self.fps, fps)
-        return self if fps == self.fps else replace(self, joints=joints, fps=fps)
+        if fps == self.fps:
+            return self
+        return replace(self, joints=make_rigid(joints) if is_rigid(self.joints) else joints, fps=fps)
 
     def mirror(self) -> "Motion":
         """Left and right exchanged."""
         return replace(self, joints=mirror_joints(self.joints))
+
+    def on_one_skeleton(self) -> "Motion":
+        """The motion on the body that generated motions have: HumanML3D's bone lengths, left equal to right."""
+        return replace(self, joints=move_to_rigid(self.joints))
 
     def features(self, skeleton: Skeleton = HUMANML3D) -> Float[np.ndarray, "rows feats"]:
         """A data set's features at its rate: one row fewer than frames (HumanML3D: 263 numbers at 20 fps).
@@ -125,16 +134,27 @@ class Motion:
 
     @classmethod
     def from_features(
-        cls, features: Float[np.ndarray, "frames feats"], name: str = "", *, clean_feet: bool = False
+        cls,
+        features: Float[np.ndarray, "frames feats"],
+        name: str = "",
+        *,
+        clean_feet: bool = False,
+        rigid: bool = False,
+        frames_per_token: int = 1,
     ) -> "Motion":
         """The motion that features describe: HumanML3D's 263 (20 fps), or KIT-ML's 251 (12.5 fps) on our 22 joints.
 
-        With `clean_feet` standing feet do not slide (`lead.motion.processing.foot_cleanup`). Raises MotionError for
-        features without frames or of another width.
+        For features that a model made (`lead.motion.processing.foot_cleanup`): with `clean_feet` standing feet do not
+        slide, with `rigid` all bones have the lengths of the one skeleton, and jumps between groups of
+        `frames_per_token` frames are smoothed away. Raises MotionError for features without frames or of another width.
         """
         joints, fps = features_to_clip(features)
+        if frames_per_token > 1:
+            joints = mend_seams(joints, frames_per_token)
         if clean_feet:
-            joints = clean_feet_of(joints, features_to_toe_contacts(features), fps)
+            joints = clean_feet_of(joints, features_to_toe_contacts(features), fps, rigid)
+        elif rigid:
+            joints = make_rigid(joints)
         return cls(joints, fps, name=name)
 
     def to_html(self) -> str:

@@ -45,6 +45,11 @@ class MldVAEConfig:
         """More frames than a clip can have, so that a count of latent tokens gives one."""
         return self.positions
 
+    @property
+    def frames_per_token(self) -> int:
+        """Each frame is decoded by itself."""
+        return 1
+
 
 @dataclass(frozen=True)
 class MldDenoiserConfig:

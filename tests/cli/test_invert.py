@@ -11,8 +11,11 @@ from commands import fails, left_behind
 from typer.testing import CliRunner, Result
 
 from cli import invert
+from cli.load_models import preview_motions
 from concepts import Concept
 from lead import Lead, Motion
+from lead.motion.processing.rigid import is_rigid
+from lead.motion.skeleton import bone_lengths
 
 Run = Callable[..., Result]
 
@@ -72,6 +75,34 @@ def test_standing_feet_are_held_by_default(run: Run) -> None:
     run("generate", "a person walks", *options, "--foot-lock", "--output", "held")
     default, held = (Path(folder, "a-person-walks-seed0-01.npy").read_bytes() for folder in ("default", "held"))
     assert default == held
+
+
+@pytest.mark.parametrize("option", ["--foot-lock", "--no-foot-lock"])
+def test_all_files_have_one_skeleton(run: Run, concept_path: Path, option: str) -> None:
+    result = run(
+        "generate", "a person walks in <limp> style", "a person sits", "--concept", concept_path, option,
+        "--seconds", 2, "--steps", 2, "--format", "bvh,npz,npy,glb,amass", "--output", "made", "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    files = [path for motion in json.loads(result.stdout)["motions"] for path in motion["files"]]
+    assert len(files) == 2 * 5
+    for path in files:
+        joints = Motion.read(path).joints
+        assert np.ptp(bone_lengths(joints), axis=0).max() < 1e-4, path
+        assert is_rigid(joints) or path.endswith(".amass.npz"), path  # an AMASS file is on SMPL's own mean body
+
+
+def test_files_on_a_rig_of_ones_own_have_its_lengths(run: Run, clips: Path) -> None:
+    run("generate", "a person walks", "--rig", clips / "take-0.bvh", "--seconds", 2, "--steps", 2, "--format", "bvh")
+    lengths = bone_lengths(Motion.read("out/a-person-walks-seed0-01.bvh").joints)
+    assert np.ptp(lengths, axis=0).max() < 1e-4
+    np.testing.assert_allclose(lengths[0], bone_lengths(Motion.read(clips / "take-0.bvh").joints)[0], atol=1e-3)
+
+
+def test_exemplars_are_shown_on_the_body_of_generations(concept_path: Path) -> None:
+    (shown,) = preview_motions([Concept.load(concept_path)])
+    assert is_rigid(shown.joints)
+    assert shown.name == "exemplar of <limp>"
 
 
 def test_generate_on_the_rig_of_a_clip(run: Run, clips: Path) -> None:

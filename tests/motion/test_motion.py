@@ -11,6 +11,7 @@ from lead.motion import Motion, MotionError
 from lead.motion.features import canonical, retarget
 from lead.motion.formats.bvh import read_bvh, write_bvh
 from lead.motion.heading import facing
+from lead.motion.processing.rigid import is_rigid
 from lead.motion.skeleton import BONE_LENGTHS, JOINTS, KIT, PARENTS, bone_lengths
 
 needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
@@ -81,8 +82,7 @@ def test_the_bvh_rests_in_a_t_pose(tmp_path, make_walk):
     assert set(bvh.names) == set(JOINTS)
     for joint in JOINTS:
         assert (
-            JOINTS[PARENTS[JOINTS.index(joint)]] == bvh.names[bvh.parents[bvh.names.index(joint)]]
-            or joint == "pelvis"
+            JOINTS[PARENTS[JOINTS.index(joint)]] == bvh.names[bvh.parents[bvh.names.index(joint)]] or joint == "pelvis"
         )
     for side, sign in (("left", 1), ("right", -1)):
         arm = rest[f"{side}_wrist"] - rest[f"{side}_shoulder"]
@@ -94,9 +94,7 @@ def test_the_bvh_rests_in_a_t_pose(tmp_path, make_walk):
         assert -0.6 < foot[1] / foot[2] < -0.4  # soles flat, toes ahead
     assert rest["head"][1] > 50
     names = [JOINTS.index(name) for name in bvh.names]
-    np.testing.assert_allclose(
-        np.linalg.norm(bvh.offsets, axis=-1)[1:], 100 * BONE_LENGTHS[names[1:]], atol=1e-3
-    )
+    np.testing.assert_allclose(np.linalg.norm(bvh.offsets, axis=-1)[1:], 100 * BONE_LENGTHS[names[1:]], atol=1e-3)
 
 
 @needs_pack
@@ -115,9 +113,7 @@ def test_written_rotations_have_no_jumps(tmp_path):
 
 
 def test_a_motion_is_written_on_the_rig_of_a_clip(tmp_path, make_walk, make_rig_bvh, schemes):
-    exemplar = Motion.read(
-        write_bvh(make_rig_bvh(schemes["Mixamo"], unit=0.0254, up="Z"), tmp_path / "rig.bvh")
-    )
+    exemplar = Motion.read(write_bvh(make_rig_bvh(schemes["Mixamo"], unit=0.0254, up="Z"), tmp_path / "rig.bvh"))
     assert exemplar.rig is not None
     motion = Motion(make_walk(61))
     path = motion.save(tmp_path / "out.bvh", rig=exemplar.rig)
@@ -151,6 +147,15 @@ def test_resampling_follows_the_curve_between_frames():
     wanted = curve(np.arange(len(motion.joints)) / 120)
     assert np.abs(motion.joints - wanted)[18:-18].max() < 2e-4
     assert np.abs(motion.joints - wanted).max() < 0.02
+
+
+def test_resampling_keeps_the_one_skeleton(walk):
+    on_it = walk.on_one_skeleton()
+    for fps in (12.5, 24.0, 60.0):
+        assert is_rigid(on_it.resample(fps).joints)
+    assert not is_rigid(walk.resample(60.0).joints)
+    there = on_it.resample(60.0).resample(20.0)
+    assert worst(there.joints[: len(walk.joints)], on_it.joints[: len(there.joints)]) < 0.01
 
 
 @settings(deadline=None, max_examples=40)
