@@ -17,9 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.pack_captions import plain_captions
 from lead.errors import LeadError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+TRAINING = ("train", "val")
+LONGEST_SECONDS = 9.8
+"""What a base makes at most."""
 UNIT = 1.0 / 2000.0  # meters; the pack stores half millimeters
 
 Row = dict[str, Any]  # id, source, split, content, style, frames, seconds, captions
@@ -104,23 +108,56 @@ def without_near_copies(rows: Iterable[Row], keep: int = 3) -> list[Row]:
     return result
 
 
+def pack_segments(splits: Sequence[str] = TRAINING) -> list[Row]:
+    """The captioned segments of long clips, as rows of their own: `id` is `<clip>@<first frame>-<end>`, with `start`, `end`."""
+    with open(pack_folder() / "segments.jsonl", encoding="utf-8") as lines:
+        found = [json.loads(line) for line in lines if line.strip()]
+    clips = {row["id"]: row for row in pack_rows()}
+    rows = []
+    for part in found:
+        if part["split"] in splits:
+            own = {"id": f"{part['clip']}@{part['start']}-{part['end']}", "frames": part["end"] - part["start"]}
+            rows.append({**clips[part["clip"]], **part, **own, "content": "+".join(part["tags"])})
+    return rows
+
+
+def training_rows() -> list[Row]:
+    """What a data set is made of: clips without near-copies, and segments for training.
+
+    A training clip of more than LONGEST_SECONDS that has segments is left out: its captions say it too roughly.
+    """
+    segments = pack_segments()
+    cut = {row["clip"] for row in segments}
+    rows = [
+        r for r in pack_rows() if not (r["split"] in TRAINING and r["id"] in cut and r["seconds"] > LONGEST_SECONDS)
+    ]
+    return without_near_copies(rows) + segments
+
+
 def write_folder(out: Path, rows: Sequence[Row] | None = None) -> Path:
     """Writes clips as `<id>.npy` and `captions.jsonl`, one row a clip, and returns that file's path.
 
-    Without `rows`: the whole pack, its near-copies thinned out.
+    Without `rows`: `training_rows`.
     """
     out.mkdir(parents=True, exist_ok=True)
     lines = []
-    for row in without_near_copies(pack_rows()) if rows is None else rows:
-        _save_array(out / f"{row['id']}.npy", read_joints(row["id"]))
+    for row in training_rows() if rows is None else rows:
+        joints = read_joints(row["clip"])[row["start"] : row["end"]] if "clip" in row else read_joints(row["id"])
+        _save_array(out / f"{row['id']}.npy", joints)
         meta = {key: row[key] for key in ("source", "content", "style")}
-        line = {"clip": f"{row['id']}.npy", "captions": row["captions"], "split": row["split"], "meta": meta}
+        captions = [*row["captions"], *(_plain(row) if row["split"] in TRAINING else ())]
+        line = {"clip": f"{row['id']}.npy", "captions": captions, "split": row["split"], "meta": meta}
         lines.append(json.dumps(line, ensure_ascii=False))
     index = out / "captions.jsonl"
     partial = out / ".captions.jsonl.partial"
     partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     os.replace(partial, index)
     return index
+
+
+def _plain(row: Row) -> list[str]:
+    """A segment's label counts for its part alone, and it is in its clip's style."""
+    return plain_captions("segments" if "clip" in row else row["source"], row["content"], row["style"])
 
 
 def _save_array(path: Path, array: np.ndarray) -> None:

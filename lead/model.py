@@ -153,8 +153,11 @@ class Lead(nn.Module):
         return {part: fingerprint(getattr(self, part).state_dict()) for part in PARTS}
 
     @classmethod
-    def load(cls, path: str | Path | None = None, device: str = "cpu") -> "Lead":
-        """The base in a checkpoint, or the embedded default; LeadError where the file is not one of ours."""
+    def load(cls, path: str | Path | None = None, device: str = "cpu", *, plain: bool = False) -> "Lead":
+        """The base in a checkpoint, or the embedded default; LeadError where the file is not one of ours.
+
+        `plain` leaves its networks as they are written down, to be trained; else kernels make them fast.
+        """
         path = Path(path) if path else EMBEDDED
         if not path.is_file():
             raise LeadError(f"{path} does not exist; give a checkpoint of `lead train`, or none for the embedded base")
@@ -170,7 +173,7 @@ class Lead(nn.Module):
             )
         config, tensors = parse_json(metadata.get("config", ""), str(path)), from_file_names(decompress(stored))
         base = build(lambda values: cls(_config_from_json(values)), config, tensors, str(path)).to(device)
-        return optimize(base)
+        return base if plain else optimize(base)
 
     def save(self, path: str | Path, compact: bool = False) -> Path:
         """Write one safetensors file with the config in its metadata; `compact` is a third of the size, and not exact.

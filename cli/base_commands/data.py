@@ -42,6 +42,37 @@ def prepare(
 
 @command
 @accept_device
+def compose(
+    data: DataSet,
+    attempts: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How often a recipe is tried; about half of the products count.")
+    ] = 24000,
+    processes: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the work.")] = 2,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> JsonObject:
+    """Make new training clips from old: reversed, bent into circles, two at once, one after another, and so on.
+
+    A clip is used if its caption says what it shows and its joints agree. Each product is measured: what does not show
+    what its caption says is dropped. Training clips get further captions, and training draws by action.
+
+    \b
+    lead data compose data/
+    lead data compose data/ --attempts 4000
+    """
+    from lead.data.compose.compose import compose_data
+
+    require_path(data, "DATA")
+    with progress_bar("composing clips") as report:
+        counts = dict(compose_data(data, attempts, seed, processes, progress=report))
+    if not as_json:
+        rows = [(recipe.replace("_", " "), count) for recipe, count in sorted(counts.items(), key=lambda row: -row[1])]
+        print_table([*rows, ("all", sum(counts.values()))], ("recipe", "clips"), title=f"{data}")
+    return {"data": str(data), "clips": counts}
+
+
+@command
+@accept_device
 def vary(
     data: DataSet,
     copies: Annotated[int, typer.Option(min=1, metavar="N", help="Variations of each training clip.")] = 8,

@@ -46,6 +46,12 @@ def train(
         str | None,
         typer.Option(metavar="CLIP", help="text: take CLIP ViT-L/14's tower, by open_clip's name (openai) or a file."),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="BASE", help="Go on from this base's weights and statistics: a file, or `embedded`."
+        ),
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Training steps (default: the stage's own).")
     ] = None,
@@ -85,6 +91,7 @@ def train(
     lead train evaluator data/ --output run/       # the judge of `lead eval`, apart from the base
 
     \b
+    lead train all data/ --output run/ --from embedded
     lead train vae data/ --output run/ --processes 2 --batch 128
     lead train text data/ --output mld/ --preset mld --weights ViT-L-14.pt
     torchrun --nproc-per-node 8 --no-python lead train vae data/ --output run/
@@ -96,6 +103,8 @@ def train(
     options = cast(TrainOptions, {name: value for name, value in given.items() if value is not None})
     where = resolve_device(device)
     _check(stage, preset, weights, processes, where)
+    if start is not None:
+        _begin_from(start, output, preset)
     asked = _Asked(StageRequest(data, output, preset, options, where, weights), processes, restart, tensorboard)
     rows = []
     for name in list_stages(preset) if stage == "all" else (stage,):
@@ -112,6 +121,15 @@ def train(
         if stage == "all":
             echo(f"next: lead assemble {data} {output} my-base.safetensors --name my-base")
     return {"stages": rows} if stage == "all" else rows[0]
+
+
+def _begin_from(start: str, run: Path, preset: Preset) -> None:
+    """Puts the base that training goes on from into the run folder."""
+    from lead.train.warm_start import begin_from
+
+    if preset == "mld":
+        raise UsageError("--from goes on from a base of --preset small; leave --preset out")
+    begin_from(None if start == "embedded" else require_path(Path(start), "--from"), run)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ data set's rate. Knows nothing of models.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from lead.data.layout import MIRRORED, find_missing, list_splits, read_rules
+from lead.data.layout import MIRRORED, find_missing, list_splits, read_meanings, read_rules
 from lead.data.pack import StyleVector, load_packed
 from lead.errors import LeadError
 from lead.motion.features import Stats
@@ -35,8 +35,15 @@ class Clip:
     captions: tuple[str, ...]
     style_params: StyleVector | None = None
     """Of a procedural variation: how it differs from its original (`style_params_to_vector`)."""
+    meaning: str = ""
+    """What it shows, in words of our own: "walk backward; slowly" (`lead.data.compose`)."""
     authors: bool = False
     """Whether the data set's authors draw crops: one in three is a UNIT shorter than it could be."""
+
+    @property
+    def action(self) -> str:
+        """The meaning without the ways: what training is balanced by."""
+        return self.meaning.partition(";")[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +73,18 @@ def load(data: Path, split: str, stats: Stats | None = None) -> list[Clip]:
     frames -= stats.mean
     frames /= stats.std
     parts = np.split(frames, np.cumsum(found.lengths)[:-1])
+    meanings = read_meanings(data)
     rows = zip(found.ids, parts, found.captions, found.style_params, strict=True)
-    return [Clip(*row, authors=rules.authors) for row in rows]
+    return [Clip(*row, meaning=_find_meaning(row[0], row[2], meanings), authors=rules.authors) for row in rows]
+
+
+def _find_meaning(name: str, captions: Sequence[str], meanings: Mapping[str, str]) -> str:
+    """What composition found that a clip shows; a variation has its original's action and a way of its own."""
+    clip = name.partition("#")[0]
+    if clip in meanings:
+        return meanings[clip]
+    original = meanings.get(clip.partition("_")[2])
+    return f"{original}; {clip}" if original else next(iter(captions), clip)
 
 
 def load_in_own_units(data: Path, split: str) -> list[Clip]:

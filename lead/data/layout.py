@@ -33,8 +33,10 @@ LARGEST_FEATURE = 1e5
 """Features are meters and radians; a larger number is no motion."""
 TOLERATED = 0.01
 """The share of a split's ids that may lack files (the authors' own KIT-ML lacks a few) before reading is refused."""
-VARIED, MIRRORED = "train_varied", "train_mirrored"
-"""Splits that `lead.data.vary` adds to a folder of any kind: all of their clips count."""
+VARIED, MIRRORED, COMPOSED = "train_varied", "train_mirrored", "train_composed"
+"""Splits that `lead.data.vary` and `lead.data.compose` add to a folder of any kind: all of their clips count."""
+MEANINGS_FILE = "meanings.json"
+"""What training clips show, by id: "walk backward; slowly" (`lead.data.compose`)."""
 STYLE_TOKEN = "<manner>"
 """In a variation's captions, the token whose embeddings follow from the clip's style parameters; a file format."""
 STYLE_PARAMS_FILE = "manners.npz"
@@ -90,7 +92,7 @@ class Caption:
 def read_rules(data: Path, split: str = "train") -> Rules:
     """The rules of a folder's split; LeadError where the folder does not say what it is."""
     skeleton = _find_skeleton(data)
-    if split in (VARIED, MIRRORED):
+    if split in (VARIED, MIRRORED, COMPOSED):
         return Rules("lead", skeleton, MIN_CLIP_FRAMES, None)
     description = data / DESCRIPTION
     if description.is_file():
@@ -173,6 +175,20 @@ def write_captions(path: Path, captions: Iterable[str]) -> None:
 def read_whole_captions(data: Path, name: str) -> tuple[str, ...]:
     """The captions of a clip as a whole; a mirrored variation may have none."""
     return tuple(caption.text for caption in read_captions(data / "texts" / f"{name}.txt")[0] if caption.whole)
+
+
+def read_meanings(data: Path) -> dict[str, str]:
+    """What clips show, by id, as composition has found it; empty where the folder was not composed."""
+    path = data / MEANINGS_FILE
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or not all(isinstance(meaning, str) for meaning in content.values()):
+        raise LeadError(f"{path}: expected a JSON object of ids and meanings; run `lead data compose` again")
+    return content
 
 
 def list_splits(data: Path) -> list[str]:

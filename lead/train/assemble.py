@@ -17,12 +17,12 @@ from lead.diffusion import Diffusion, DiffusionConfig, Sampler
 from lead.errors import LeadError
 from lead.kernels import optimize
 from lead.model import Lead, LeadConfig
-from lead.motion.features import Stats
 from lead.networks.build import AnyDenoiser, AnyVAE, build_denoiser, build_vae, denoiser_config, vae_config
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig
 from lead.networks.projector import Projector, ProjectorConfig
 from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.text.tower import TextConfig, TextTower
+from lead.train.warm_start import read_stats
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -96,7 +96,7 @@ def assemble(
     """
     tower, vae, denoiser, style_tokens = load_tower(run), load_vae(run), load_denoiser(run), load_style_tokens(run)
     projector = load_projector(run)
-    stats = Stats.read(data)
+    stats = read_stats(data, run)
     if len(stats.mean) != vae.config.features:
         raise LeadError(
             f"{data}: Mean.npy has {len(stats.mean)} numbers, the VAE in {run} reads {vae.config.features}; "

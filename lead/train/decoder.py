@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from lead.data import dataset as motion_data
-from lead.data.layout import MIRRORED, VARIED
 from lead.errors import LeadError
 from lead.motion.features import Stats
 from lead.motion.skeleton import HUMANML3D, skeleton_of
@@ -28,6 +27,7 @@ from lead.train.losses import bone_lengths, denormalize, features_to_joints, mea
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import StageRequest
 from lead.train.vae import ClipBatches, load_training_clips, reconstruction_error, subsample, to_tensors
+from lead.train.warm_start import read_stats
 
 DECODER_TRAIN = TrainConfig(steps=2000, batch=64, lr=5e-4, warmup=100, ema=0.998)
 ENCODER = ("frames_in.", "encoder.", "fold.", "linear_in.")
@@ -64,20 +64,20 @@ def train_decoder(
     device: str = "cpu",
 ) -> MotionVAE:
     """Writes `decoder.safetensors`, a whole VAE whose encoder equals that of `vae.safetensors` bit by bit."""
-    stats = Stats.read(data)
-    clips = load_training_clips(data, stats, (VARIED, MIRRORED), repeat=4)
+    stats = read_stats(data, run)
+    clips, shares = load_training_clips(data, stats)
     val = subsample(motion_data.load(data, "val", stats))
     start = load_vae(run, polished=False)
     if not isinstance(start, MotionVAE):
         raise LeadError(f"{run} has MLD's VAE, which has no decoder stage; go on with `lead train diffusion`")
     torch.manual_seed(train.seed)
-    vae = MotionVAE(replace(start.config, seam_width=seam_width))
+    vae = MotionVAE(replace(start.config, seam_width=start.config.seam_width or seam_width))
     vae.load_state_dict(start.state_dict(), strict=False)
     for name, parameter in vae.named_parameters():
         parameter.requires_grad_(not name.startswith(ENCODER))
     inputs = {"data": fingerprint(data)}
     stage = Stage("decoder", vae, run, train, device, inputs, config=vae.config, loss=weights)
-    batches = ClipBatches(clips, train)
+    batches = ClipBatches(clips, train, shares)
     for step in stage.steps():
         drawn = batches.draw(step)
         batch = to_tensors(drawn, stage.device)

@@ -24,6 +24,7 @@ from lead.train.losses import mean_of_share
 from lead.train.processes import main_process_first
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import Preset, StageRequest
+from lead.train.warm_start import load_start
 
 DIFFUSION_TRAIN = TrainConfig(steps=6500, batch=128, lr=5e-4)
 DIFFUSION_PRESETS: dict[Preset, tuple[AnyDenoiserConfig, TrainConfig, DiffusionConfig]] = {
@@ -61,11 +62,14 @@ def train_diffusion(
     config = replace(config, d_latent=vae.config.d_latent, d_text=tower.d_text)
     if isinstance(config, DenoiserConfig):
         config = replace(config, frames_per_latent=vae.config.frames_per_latent)
-    style_tokens = draw_style_tokens(tower, train.seed)
+    start = load_start(run)
+    if start:
+        config = start.config.denoiser
+    style_tokens = start.style_tokens if start else draw_style_tokens(tower, train.seed)
     with main_process_first(device):
         save_part(Path(run) / "manners.safetensors", style_tokens, "manners", style_tokens.config)
     latents = load_latents(data, run, vae, tower, style_tokens, device)
-    return fit_denoiser(latents, vae, run, config, train, diffusion, device)
+    return fit_denoiser(latents, vae, run, config, train, diffusion, device, start.denoiser if start else None)
 
 
 def fit_denoiser(
@@ -76,14 +80,18 @@ def fit_denoiser(
     train: TrainConfig = DIFFUSION_TRAIN,
     diffusion: DiffusionConfig = DiffusionConfig(),
     device: str = "cpu",
+    start: AnyDenoiser | None = None,
 ) -> AnyDenoiser:
-    """`train_diffusion` on given latents; the denoiser and its logs go into `run`."""
+    """`train_diffusion` on given latents, from `start`'s weights; the denoiser and its logs go into `run`."""
     schedule, inputs = Diffusion(diffusion), {"latents": latents.fingerprint}
     torch.manual_seed(train.seed)
-    stage = Stage("diffusion", build_denoiser(config), run, train, device, inputs, config=config, diffusion=diffusion)
+    denoiser = build_denoiser(config)
+    if start:
+        denoiser.load_state_dict(start.state_dict())
+    stage = Stage("diffusion", denoiser, run, train, device, inputs, config=config, diffusion=diffusion)
     val = draw_validation_batch(latents)
     for step in stage.steps():
-        batch = draw_latent_batch(latents.sources[:2], latents.table, train, step)
+        batch = draw_latent_batch(latents.captioned, latents.table, train, step)
         t = torch.randint(diffusion.steps, (train.batch,), generator=stage.draws)
         eps = torch.randn(batch.z.shape, generator=stage.draws)
         dropped = torch.rand(train.batch, generator=stage.draws) < UNCONDITIONAL

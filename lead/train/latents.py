@@ -8,7 +8,7 @@ they were just encoded or read. Knows nothing of losses.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from lead.checkpoint import atomic_write
 from lead.data import dataset as motion_data
 from lead.data.dataset import MAX_FRAMES, Clip
-from lead.data.layout import MIRRORED, STYLE_TOKEN, VARIED
+from lead.data.layout import COMPOSED, MIRRORED, STYLE_TOKEN, VARIED
 from lead.data.pack import StyleVector
 from lead.kernels import optimize
 from lead.motion.features import Stats
@@ -30,11 +30,14 @@ from lead.text.tower import TextTower
 from lead.train.logs import fingerprint
 from lead.train.processes import main_process_first
 from lead.train.stage import TrainConfig
-from lead.train.vae import subsample, to_tensors
+from lead.train.vae import balance, subsample, to_tensors
+from lead.train.warm_start import read_stats
 
 GROUP = 8
 """Batches whose rows are drawn at once."""
-TRAINING, VALIDATION = ("train", VARIED, MIRRORED), "val"
+SHARES = {"train": 0.3, COMPOSED: 0.5, VARIED: 0.2, MIRRORED: 0.3}
+"""How much of a batch each split has, relative to the others that are drawn from."""
+CAPTIONED, VALIDATION = ("train", COMPOSED, VARIED), "val"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,10 @@ class LatentClips:
     lengths: Int[Tensor, " clips"]
     texts: tuple[tuple[int, ...], ...]
     """For each clip, its captions' rows in the table of text features."""
+    shares: Float[Tensor, " clips"]
+    """How often each is drawn: actions with many clips share their draws (`lead.train.vae.balance`)."""
     frames_per_latent: int
+    split: str = "train"
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -58,12 +64,17 @@ class Latents:
     """All that the latent stages read."""
 
     sources: tuple[LatentClips, ...]
-    """The training split with its captioned mirrors and, where the data set was varied, variations and mirrors."""
+    """The training split with its captioned mirrors, and the splits made from it that there are."""
     val: LatentClips
     """A part of the val split, to validate on."""
     table: Float[Tensor, "captions d_text"]
     """Features of all captions; row 0 is the empty prompt's."""
     fingerprint: str
+
+    @property
+    def captioned(self) -> tuple[LatentClips, ...]:
+        """The sources whose clips have captions."""
+        return tuple(clips for clips in self.sources if clips.split in CAPTIONED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,9 +108,7 @@ class Captions:
         return tuple(self._rows[key] for key in keys)
 
     @torch.no_grad()
-    def encode(
-        self, tower: TextTower, style_tokens: StyleTokens, batch: int = 256
-    ) -> Float[Tensor, "captions d_text"]:
+    def encode(self, tower: TextTower, style_tokens: StyleTokens, batch: int = 256) -> Float[Tensor, "captions d_text"]:
         """The table of text features; STYLE_TOKEN stands for the embeddings of the clip's style parameters."""
         prompts = [caption for caption, _ in self._rows]
         order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
@@ -118,16 +127,18 @@ class Captions:
 def draw_latent_batch(
     sources: Sequence[LatentClips], table: Float[Tensor, "captions d_text"], train: TrainConfig, step: int
 ) -> LatentBatch:
-    """The batch of a step, an equal share from each source; the draw depends on the seed and the step alone.
+    """The batch of a step, from each source its part (SHARES); the draw depends on the seed and the step alone.
 
     Rows for GROUP batches are drawn at once and dealt out by length, so that a batch holds little padding.
     """
     rng = np.random.default_rng([train.seed, step // GROUP])
     chunk = rng.permutation(GROUP)[step % GROUP]
     picked = []
-    for number, source in enumerate(sources):
-        share = train.batch // len(sources) + (number < train.batch % len(sources))
-        rows = rng.integers(len(source), size=GROUP * share)
+    edges = np.cumsum([SHARES[source.split] for source in sources])
+    parts = np.diff(np.round(edges / edges[-1] * train.batch).astype(int), prepend=0)
+    for share, source in zip(parts.tolist(), sources, strict=True):
+        at = rng.random(GROUP * share) * float(source.shares.sum())
+        rows = np.searchsorted(np.cumsum(source.shares.numpy()), at).clip(max=len(source) - 1)
         rows = rows[np.argsort(source.lengths[rows].numpy(), kind="stable")]
         picked.append(rows[chunk * share : (chunk + 1) * share])
     return _draw_rows(sources, picked, table, np.random.default_rng([train.seed, step, 1]))
@@ -174,13 +185,14 @@ def encode_clips(vae: AnyVAE, clips: Sequence[Clip], captions: Captions) -> Late
         std[part, : mean.shape[1]] = ((0.5 * log_variance).exp() * vae.latent_scale).cpu()
         lengths[part] = frames.cpu()
     texts = tuple(captions.add(window) for window in windows)
-    return LatentClips(mu, std, lengths, texts, vae.config.frames_per_latent)
+    shares = torch.from_numpy(balance(windows))
+    return LatentClips(mu, std, lengths, texts, shares, vae.config.frames_per_latent)
 
 
 def _cut_windows(clip: Clip) -> Iterator[Clip]:
     last = 1 if clip.authors else max(len(clip.features) - MAX_FRAMES // 2, 1)  # authors' clips are a window long
     for start in range(0, last, MAX_FRAMES // 2):
-        yield Clip(clip.id, clip.features[start : start + MAX_FRAMES], clip.captions, clip.style_params)
+        yield replace(clip, features=clip.features[start : start + MAX_FRAMES], authors=False)
 
 
 def load_latents(
@@ -195,35 +207,39 @@ def load_latents(
     path = Path(run) / f"latents-{key}.safetensors"
     with main_process_first(device):
         if not path.is_file():
-            packed = _encode_data(data, optimize(vae.to(device)), tower.to(device), style_tokens)
+            packed = _encode_data(data, read_stats(data, run), optimize(vae.to(device)), tower.to(device), style_tokens)
             for stale in path.parent.glob("latents-*.safetensors"):
                 stale.unlink()
             with atomic_write(path) as partial:
                 save_file(packed, partial)
     packed = load_file(path)
-    sources = [_unpack(packed, split, vae) for split in TRAINING if f"{split}.mu" in packed]
+    sources = [_unpack(packed, split, vae) for split in SHARES if f"{split}.mu" in packed]
     return Latents(tuple(sources), _unpack(packed, VALIDATION, vae), packed["table"], key)
 
 
-def _encode_data(data: Path, vae: AnyVAE, tower: TextTower, style_tokens: StyleTokens) -> dict[str, Tensor]:
+def _encode_data(
+    data: Path, stats: Stats, vae: AnyVAE, tower: TextTower, style_tokens: StyleTokens
+) -> dict[str, Tensor]:
     """Everything in named tensors; clips' caption rows stand one after another, `counts` says how many each has."""
-    stats, captions = Stats.read(data), Captions(style_tokens=style_tokens.config.vectors > 0)
+    captions = Captions(style_tokens=style_tokens.config.vectors > 0)
     packed: dict[str, Tensor] = {}
-    for split in (*(s for s in TRAINING if (Path(data) / f"{s}.txt").is_file()), VALIDATION):
+    for split in (*(s for s in SHARES if (Path(data) / f"{s}.txt").is_file()), VALIDATION):
         clips = motion_data.load_captioned(data, stats) if split == "train" else motion_data.load(data, split, stats)
         encoded = encode_clips(vae, subsample(clips) if split == VALIDATION else clips, captions)
         texts = torch.tensor([row for rows in encoded.texts for row in rows], dtype=torch.long)
         counts = torch.tensor([len(rows) for rows in encoded.texts])
         named = {"mu": encoded.mu, "std": encoded.std, "lengths": encoded.lengths, "texts": texts, "counts": counts}
+        named["shares"] = encoded.shares
         packed |= {f"{split}.{name}": tensor for name, tensor in named.items()}
     return {**packed, "table": captions.encode(tower, style_tokens)}
 
 
 def _unpack(packed: dict[str, Tensor], split: str, vae: AnyVAE) -> LatentClips:
     """The inverse for one split."""
-    mu, std, lengths, texts, counts = (packed[f"{split}.{x}"] for x in ("mu", "std", "lengths", "texts", "counts"))
+    names = ("mu", "std", "lengths", "texts", "counts", "shares")
+    mu, std, lengths, texts, counts, shares = (packed[f"{split}.{name}"] for name in names)
     rows = tuple(tuple(part.tolist()) for part in torch.split(texts, counts.tolist()))
-    return LatentClips(mu, std, lengths, rows, vae.config.frames_per_latent)
+    return LatentClips(mu, std, lengths, rows, shares, vae.config.frames_per_latent, split)
 
 
 def _hash_weights(module: nn.Module) -> str:

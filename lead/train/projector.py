@@ -19,6 +19,7 @@ from lead.train.assemble import load_denoiser, load_diffusion, load_style_tokens
 from lead.train.latents import LatentBatch, Latents, draw_latent_batch, draw_validation_batch, load_latents
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import StageRequest
+from lead.train.warm_start import load_start
 
 PROJECTOR_TRAIN = TrainConfig(steps=3500, batch=192, lr=1e-3, ema=0.995)
 
@@ -86,11 +87,15 @@ def fit_projector(
     device: str = "cpu",
 ) -> Projector:
     """`train_projector` on given parts; the projector and its logs go into `run`."""
-    config = config or match_config(frozen)
+    start = load_start(run) if config is None else None
+    config = config or (start.config.projector if start else match_config(frozen))
     latents = frozen.latents
     torch.manual_seed(train.seed)
     inputs = {"latents": latents.fingerprint}
-    stage = Stage("projector", Projector(config), run, train, device, inputs, config=config, loss=weights)
+    projector = Projector(config)
+    if start:
+        projector.load_state_dict(start.projector.state_dict())
+    stage = Stage("projector", projector, run, train, device, inputs, config=config, loss=weights)
     frozen.denoiser.to(stage.device)
     val = draw_validation_batch(latents)
     for step in stage.steps():

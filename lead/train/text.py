@@ -40,6 +40,7 @@ from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import StageRequest
 from lead.train.text_corpus import Corpus, Teacher, build_corpus, embed_once, load_sentence_encoder, load_text_clips
 from lead.train.vae import subsample
+from lead.train.warm_start import load_start
 
 TEXT_TRAIN = TrainConfig(
     steps=520, batch=48, lr=1e-3, warmup=40, weight_decay=0.02, ema=0.98, report_every=20, save_every=50, val_every=100
@@ -72,7 +73,7 @@ class TextLoss:
     """Generated meanings a batch, each in two wordings."""
     words: int = 32
     """Single words a batch, distilled only."""
-    distinct_meanings: int = 6000
+    distinct_meanings: int = 10000
     distinct_words: int = 5000
 
 
@@ -122,17 +123,21 @@ def train_text(
 ) -> TextTower:
     """Trains a tower into `run/text.safetensors`; the teacher is MiniLM unless another is given."""
     run = Path(run)
-    clips = load_text_clips(Path(data))
+    clips, shares = load_text_clips(Path(data))
+    start = load_start(run)
+    config = start.config.text if start else config
     val = subsample([clip for clip in load(data, "val") if clip.captions], 512)
     if teacher is None and weights.distil:
         teacher = load_sentence_encoder()
     with main_process_first(device):  # the teacher's embeddings are kept in the run folder
         corpus = build_corpus(
-            clips, config, weights.distinct_meanings, weights.distinct_words, train.seed, teacher, run
+            clips, shares, config, weights.distinct_meanings, weights.distinct_words, train.seed, teacher, run
         )
         torch.manual_seed(train.seed)
         model = TextStage(config, corpus.word_targets.shape[1], clips[0].features.shape[1])
-        if teacher is not None:
+        if start:
+            model.tower.load_state_dict(start.text.state_dict())
+        elif teacher is not None:
             _start_from_teacher(model.tower, teacher, run)
     inputs = {"data": fingerprint(data)}
     stage = Stage("text", model, run, train, device, inputs, config=config, loss=weights)
@@ -142,7 +147,7 @@ def train_text(
         stage.update(loss, parts)
         stage.validate(lambda model: _measure_retrieval(model, val), better="higher")
     tower = stage.select_model().tower
-    _scale_features(tower, [clip.captions[0] for clip in clips[:512]])
+    _scale_features(tower, [clip.captions[0] for clip in subsample(clips, 512)])
     stage.close(lambda: save_part(run / "text.safetensors", tower, "text", config))
     return tower.eval()
 
@@ -174,7 +179,8 @@ class TextBatch:
 def draw_text_batch(corpus: Corpus, weights: TextLoss, train: TrainConfig, step: int) -> TextBatch:
     """The batch of a step; the draw depends on the seed and the step alone."""
     rng, draws = random.Random(f"{train.seed}/{step}"), np.random.default_rng((train.seed, step))
-    chosen = draws.choice(len(corpus.clips), min(train.batch, len(corpus.clips)), replace=False)
+    count = min(train.batch, len(corpus.clips))
+    chosen = draws.choice(len(corpus.clips), count, replace=False, p=corpus.shares)
     clips = [corpus.clips[i] for i in chosen]
     pairs = draws.choice(len(corpus.pairs), min(weights.meanings // 2, len(corpus.pairs)), replace=False)
     words = draws.choice(len(corpus.words), min(weights.words, len(corpus.words)), replace=False)
@@ -200,7 +206,9 @@ def text_loss(
     motion = normalize(stage.gather(model.motion(frames[rows], lengths[rows]), count).float(), dim=-1)
 
     captions = [clip.captions for clip in batch.clips.clips]
-    same_clips = find_paraphrases(corpus.clip_sentences[batch.clip_rows], captions, weights.same).to(device)
+    same_clips = find_paraphrases(corpus.clip_sentences[batch.clip_rows], captions, weights.same)
+    meanings = [clip.meaning for clip in batch.clips.clips]
+    same_clips = (same_clips | torch.tensor([[a == b for a in meanings] for b in meanings])).to(device)
     same_meanings = torch.tensor([[a == b for a in batch.meanings] for b in batch.meanings], device=device)
     parts = {
         "motion": info_nce(_compare(text[:count], motion, weights.temperature), same_clips),

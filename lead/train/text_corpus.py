@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors.torch import load_file, save_file
@@ -19,13 +20,16 @@ from torch.nn.functional import normalize
 
 from lead.checkpoint import atomic_write
 from lead.data.dataset import Clip, load, load_captioned
-from lead.data.layout import VARIED
+from lead.data.layout import COMPOSED, VARIED
 from lead.errors import LeadError
 from lead.text import openclip
 from lead.text.prompts import TOKEN
 from lead.text.synthesis import Meaning, contrast, draw, say, single_words
 from lead.text.tower import TextConfig, TextTower
+from lead.train.vae import balance
 
+SHARES = {"train": 0.4, COMPOSED: 0.4, VARIED: 0.2}
+"""The share of a batch's clips that each split has; of those that there are."""
 Teacher = Callable[[Sequence[str]], Float[Tensor, "sentences d_teacher"]]
 
 
@@ -34,6 +38,8 @@ class Corpus:
     """Everything a run reads; targets are zero where there is no teacher."""
 
     clips: Sequence[Clip]
+    shares: Float[np.ndarray, " clips"]
+    """How often each clip is drawn."""
     clip_targets: Float[Tensor, "clips d_teacher"]
     clip_sentences: Float[Tensor, "clips d_teacher"]
     """Mean sentence embeddings, not centered: they say which clips have captions of one meaning."""
@@ -44,18 +50,22 @@ class Corpus:
     word_targets: Float[Tensor, "words d_teacher"]
 
 
-def load_text_clips(data: Path, varied_share: int = 2) -> list[Clip]:
-    """The training split and its captioned mirrors, with at most `varied_share` times as many captioned variations.
+def load_text_clips(data: Path, most: int = 4000) -> tuple[list[Clip], Float[np.ndarray, " clips"]]:
+    """Captioned training clips, those made from old ones too, and the share of the draws that each has.
 
-    Where there are any, the originals are repeated to be about as many. Captions with a learned token are left out:
-    the tower reads such tokens, but is not trained on them.
+    At most about `most` clips of a split are taken, evenly. Captions with a learned token are left out: the tower reads such tokens, but is not trained on them.
     """
-    clips = _drop_token_captions(load_captioned(data))
-    if not (data / f"{VARIED}.txt").is_file():
-        return clips
-    varied = _drop_token_captions(load(data, VARIED))
-    varied = varied[:: max(len(varied) // (varied_share * len(clips)), 1)]
-    return clips * max(round(len(varied) / len(clips)), 1) + varied
+    splits = {split: share for split, share in SHARES.items() if (data / f"{split}.txt").is_file()}
+    clips: list[Clip] = []
+    shares: list[Float[np.ndarray, " _"]] = []
+    for split, share in splits.items():
+        found = _drop_token_captions(load_captioned(data) if split == "train" else load(data, split))
+        found = found[:: max(len(found) // most, 1)]
+        if found:
+            clips += found
+            shares.append(share * balance(found))
+    weights = np.concatenate(shares)
+    return clips, weights / weights.sum()
 
 
 def _drop_token_captions(clips: Sequence[Clip]) -> list[Clip]:
@@ -65,6 +75,7 @@ def _drop_token_captions(clips: Sequence[Clip]) -> list[Clip]:
 
 def build_corpus(
     clips: Sequence[Clip],
+    shares: Float[np.ndarray, " clips"],
     config: TextConfig,
     meanings: int,
     words: int,
@@ -78,10 +89,7 @@ def build_corpus(
     pairs = [(meaning, contrast(meaning, rng)) for meaning in drawn]
     singles = single_words(TextTower(config).tokenizer.whole_words(), rng, words)
     wordings = [[say(meaning, rng) for _ in range(2)] for pair in pairs for meaning in pair]
-    captions = [
-        list(clip.captions[:2]) if i < len(clips) // 2 else [clip.captions[0]] for i, clip in enumerate(clips)
-    ]
-
+    captions = [list(clip.captions[:2]) for clip in clips]
     groups = [*captions, *wordings, *([word] for word in singles)]
     sentences = sorted({sentence for group in groups for sentence in group})
     embedded = embed_once(teacher, sentences, run) if teacher else torch.zeros(len(sentences), 8)
@@ -90,7 +98,7 @@ def build_corpus(
     centered = normalize(means - means.mean(0), dim=-1)  # else every target says little but "a person"
     targets = torch.split(centered, [len(captions), len(wordings), len(singles)])
     pair_targets = targets[1].reshape(len(pairs), 2, -1)
-    return Corpus(clips, targets[0], means[: len(captions)], pairs, pair_targets, singles, targets[2])
+    return Corpus(clips, shares, targets[0], means[: len(captions)], pairs, pair_targets, singles, targets[2])
 
 
 def embed_once(teacher: Teacher, sentences: Sequence[str], run: Path) -> Float[Tensor, "sentences d_teacher"]:

@@ -4,6 +4,7 @@ Reads a data set (`lead.data.dataset`), writes into a run folder (`lead.train.st
 in meters. Means are over real frames only (MLD's own run over padding).
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch.nn.functional import smooth_l1_loss
 
 from lead.data import dataset as motion_data
 from lead.data.dataset import MAX_FRAMES, Batch, Clip
-from lead.data.layout import MIRRORED, VARIED
+from lead.data.layout import COMPOSED, MIRRORED, VARIED
 from lead.errors import LeadError
 from lead.motion.features import Stats
 from lead.networks.build import AnyVAE, AnyVAEConfig, build_vae
@@ -27,6 +28,7 @@ from lead.train.logs import fingerprint
 from lead.train.losses import denormalize, features_to_joints, mean_of_share
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import Preset, StageRequest
+from lead.train.warm_start import load_start, read_stats
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ VAE_PRESETS: dict[Preset, tuple[AnyVAEConfig, TrainConfig, VAELoss]] = {
     ),
 }
 """`mld` has MLD's loss and learning rate; it was trained for far more steps than a machine without a GPU can take."""
+SHARES = {"train": 0.4, COMPOSED: 0.3, VARIED: 0.15, MIRRORED: 0.15}
+"""The share of the draws that each split has; of those that there are."""
 VAL_CLIPS = 256
 """How many clips of val, spread over it, a stage validates on."""
 
@@ -73,17 +77,19 @@ def train_vae(
 
     The config's number of features is the data set's.
     """
-    stats = Stats.read(data)
-    config = replace(config, features=len(stats.mean))
-    clips = load_training_clips(data, stats, (VARIED, MIRRORED), repeat=4)
+    stats, start = read_stats(data, run), load_start(run)
+    config = start.config.vae if start else replace(config, features=len(stats.mean))
+    clips, shares = load_training_clips(data, stats)
     val = subsample(motion_data.load(data, "val", stats))
     torch.manual_seed(train.seed)
     vae = build_vae(config)
-    if isinstance(vae, MotionVAE):
+    if start:
+        vae.load_state_dict(start.vae.state_dict())
+    elif isinstance(vae, MotionVAE):
         vae.start_from_components(_draw_windows(clips, vae.config.frames_per_latent, train.seed))
     inputs = {"data": fingerprint(data)}
     stage = Stage("vae", vae, run, train, device, inputs, config=config, loss=weights)
-    batches = ClipBatches(clips, train)
+    batches = ClipBatches(clips, train, shares)
     for step in stage.steps():
         drawn = batches.draw(step)
         batch = to_tensors(drawn, stage.device)
@@ -93,7 +99,7 @@ def train_vae(
         stage.update(loss, parts, [clip.id for clip in drawn.clips])
         stage.validate(lambda vae: {"val_joint_error_cm": 100 * reconstruction_error(vae, val, stats)})
     average = stage.select_model()
-    if isinstance(average, MotionVAE):
+    if isinstance(average, MotionVAE) and not start:
         average.latent_scale.copy_(unit_scale(average, clips))
     return stage.finish("vae", config)
 
@@ -166,22 +172,46 @@ def reconstruction_error(vae: AnyVAE, clips: Sequence[Clip], stats: Stats, size:
     return total / count
 
 
-def load_training_clips(data: Path, stats: Stats, extra: Sequence[str], repeat: int) -> list[Clip]:
-    """The training split; where the data set was varied, the `extra` splits too, and the originals `repeat` times."""
-    clips = motion_data.load(data, "train", stats)
-    present = [split for split in extra if (Path(data) / f"{split}.txt").is_file()]
-    variations = [clip for split in present for clip in motion_data.load(data, split, stats)]
-    return clips * repeat + variations if variations else clips
+def load_training_clips(data: Path, stats: Stats) -> tuple[list[Clip], Float[np.ndarray, " clips"]]:
+    """All training clips, those made from old ones too, and the share of the draws that each has.
+
+    The splits share the draws as SHARES says; within a split each action has a share by the root of its clips' number.
+    """
+    clips: list[Clip] = []
+    shares: list[Float[np.ndarray, " _"]] = []
+    for split, share in SHARES.items():
+        if (Path(data) / f"{split}.txt").is_file():
+            found = motion_data.load(data, split, stats)
+            clips += found
+            shares.append(share * balance(found))
+    weights = np.concatenate(shares)
+    return clips, weights / weights.sum()
+
+
+def balance(clips: Sequence[Clip]) -> Float[np.ndarray, " clips"]:
+    """The share of each clip, so that an action with four times as many clips is drawn twice as often."""
+    counts = Counter(clip.action for clip in clips)
+    weights = np.array([counts[clip.action] ** -0.5 for clip in clips])
+    balanced: np.ndarray = weights / weights.sum()
+    return balanced
 
 
 class ClipBatches:
-    """A training batch for every step: each clip once an epoch, in random order, those of like length together.
+    """A training batch for every step: clips by their shares, those of like length together.
 
-    An epoch's order depends on the seed and the epoch, a batch's crops on the seed and the step.
+    An epoch's order depends on the seed and the epoch, a batch's crops on the seed and the step. A clip with a share
+    of 1 / clips is in each epoch once; with a larger one more often.
     """
 
-    def __init__(self, clips: Sequence[Clip], train: TrainConfig, pool: int = 16):
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        train: TrainConfig,
+        shares: Float[np.ndarray, " clips"] | None = None,
+        pool: int = 16,
+    ):
         self.clips, self.seed, self.size, self.pool = clips, train.seed, train.batch, pool
+        self.shares = np.full(len(clips), 1 / len(clips)) if shares is None else shares
         self.lengths = np.array([min(len(clip.features), MAX_FRAMES) for clip in clips])
         self.groups = max(len(clips) // train.batch, 1)
         self._epoch, self._order = -1, np.zeros((0, 0), dtype=int)
@@ -195,7 +225,9 @@ class ClipBatches:
 
     def _order_epoch(self, rng: np.random.Generator) -> Int[np.ndarray, "groups batch"]:
         """Clips drawn into pools of a few batches, each pool sorted by length, and the batches shuffled."""
-        order = np.resize(rng.permutation(len(self.clips)), self.groups * self.size)
+        draws = self.groups * self.size
+        at = (np.arange(draws) + rng.random()) / draws  # systematic draws: each clip as often as its share says
+        order = rng.permutation(np.searchsorted(np.cumsum(self.shares), at).clip(max=len(self.clips) - 1))
         pools = np.split(order, range(self.pool * self.size, len(order), self.pool * self.size))
         ordered = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
         return rng.permutation(ordered.reshape(self.groups, self.size))
@@ -206,8 +238,6 @@ def subsample(clips: Sequence[Clip], most: int = VAL_CLIPS) -> list[Clip]:
     return [clips[i] for i in np.linspace(0, len(clips) - 1, min(most, len(clips))).round().astype(int)]
 
 
-def to_tensors(
-    batch: Batch, device: torch.device
-) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, " batch"]]:
+def to_tensors(batch: Batch, device: torch.device) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, " batch"]]:
     """Features and lengths."""
     return torch.from_numpy(batch.features).to(device), torch.from_numpy(batch.lengths).to(device)

@@ -1,4 +1,6 @@
-"""Edits of clips: sides exchanged, the upper body of another clip. Bone lengths stay. Meters, Y up."""
+"""Edits of clips: sides exchanged, bones of another clip. Bone lengths stay. Meters, Y up."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -23,7 +25,14 @@ def mirror_joints(joints: Float[np.ndarray, "*batch 22 3"]) -> Float[np.ndarray,
 def replace_upper_body(
     joints: Float[np.ndarray, "frames 22 3"], other: Float[np.ndarray, "other_frames 22 3"]
 ) -> Float[np.ndarray, "frames 22 3"]:
-    """The legs and the path of one clip with the spine, head and arms of another.
+    """The legs and the path of one clip with the spine, head and arms of another."""
+    return replace_bones(joints, other, UPPER_BODY)
+
+
+def replace_bones(
+    joints: Float[np.ndarray, "frames 22 3"], other: Float[np.ndarray, "other_frames 22 3"], bones: Sequence[int]
+) -> Float[np.ndarray, "frames 22 3"]:
+    """A clip with the directions of these bones, as the body sees them, from another clip.
 
     The other clip is played forward and back as often as the first one lasts.
     """
@@ -31,9 +40,8 @@ def replace_upper_body(
     other = other[np.minimum(frames, 2 * len(other) - 2 - frames)]
     half_yaw = smooth_half_yaw(joints)
     mine, theirs = turn(half_yaw, joints), turn(smooth_half_yaw(other), other)
-    upper = list(UPPER_BODY)
     directions = bone_directions(mine)
-    directions[:, upper] = bone_directions(theirs)[:, upper]
+    directions[:, list(bones)] = bone_directions(theirs)[:, list(bones)]
     return turn(-half_yaw, place_bones(mine[:, 0], directions, bone_lengths(joints[0])))
 
 

@@ -1,0 +1,183 @@
+"""Recipes of gestures: with both arms, while walking or sitting, slower, faster, more than once."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lead.data.compose.kitchen import ARMS, FPS, LONGEST, Kitchen, Product, draw_walk, ping_pong
+from lead.data.compose.sources import Joints, Source
+from lead.data.compose.travel import circle, in_place, walk_backward
+from lead.motion.processing.edit import UPPER_BODY, replace_bones
+from lead.motion.processing.join import change_tempo, join, pose_distance
+
+GESTURES = (
+    "raise-arm",
+    "wave",
+    "clap",
+    "side-arm",
+    "front-arm",
+    "reach-up",
+    "reach-forward",
+    "drink",
+    "punch",
+    "box",
+    "throw",
+    "talk",
+    "cross-arms",
+    "hands-hips-stand",
+    "hand-face",
+    "sword",
+    "cheer",
+    "nod",
+    "shake-head",
+    "diagonal-arm",
+    "back-arm",
+    "goodbye",
+    "drink-hand",
+    "throw-hand",
+    "sword-hand",
+    "face",
+    "head",
+    "hip",
+    "guide",
+    "fist-pump",
+    "traffic",
+    "laugh",
+)
+"""Actions that the legs take no part in."""
+CALM_GESTURES = tuple(name for name in GESTURES if name not in ("punch", "throw", "throw-hand", "sword", "sword-hand"))
+HELD_UP = ("raise-arm", "side-arm", "front-arm", "cross-arms", "hands-hips-stand", "hand-face")
+"""Gestures that can be held."""
+BELOW = ("walk", "walk", "walk", "run", "stand", "sit", "kneel", "backward", "crouch", "place", "circle")
+MOVING = {"backward": walk_backward, "circle": circle, "place": in_place}
+
+
+def both_sides(kitchen: Kitchen) -> Product | None:
+    """What one arm does, done with both."""
+    source = kitchen.sources.pick(
+        "side-arm", "front-arm", "diagonal-arm", "back-arm", "reach-up", place=("left", "right")
+    )
+    if source is None:
+        return None
+    other = source.mirror()
+    bones = (13, 16, 18, 20) if source.meaning.place == "right" else (14, 17, 19, 21)
+    return replace_bones(source.joints, other.joints, bones), replace(source.meaning, place="both")
+
+
+def gesture_while(kitchen: Kitchen) -> Product | None:
+    """Legs and path of one clip, the arms (or the upper body) of another."""
+    gesture = kitchen.sources.pick(*CALM_GESTURES, "wave", "wave", "raise-arm")
+    if gesture is None:
+        return None
+    kind = str(kitchen.rng.choice(BELOW))
+    below = _draw_below(kitchen, kind)
+    if below is None:
+        return None
+    joints, meaning = below
+    arms = _core(gesture)
+    if gesture.meaning.action in HELD_UP and kitchen.one_in(2):  # the arms stay where the gesture has brought them
+        arms = _held(arms, len(joints))
+    joints = replace_bones(joints[:LONGEST], arms, ARMS if kitchen.rng.random() < 0.7 else UPPER_BODY)
+    plain = replace(meaning, ways=tuple(way for way in meaning.ways if way != "normally"))
+    if kind == "stand":
+        return joints, replace(gesture.meaning, ways=())
+    return joints, replace(plain, meanwhile=replace(gesture.meaning, ways=()))
+
+
+def _draw_below(kitchen: Kitchen, kind: str) -> Product | None:
+    """What the legs do while the arms do something else."""
+    if kind in ("walk", "run"):
+        return draw_walk(kitchen, kind, seconds=(2.0, 8.0))
+    if kind in MOVING:
+        return MOVING[kind](kitchen)
+    source = kitchen.sources.pick(kind)
+    return (ping_pong(source.joints, kitchen.frames(2.0, 7.0)), source.meaning) if source else None
+
+
+def _core(source: Source) -> Joints:
+    """The part of a gesture in which the arms are not at rest."""
+    rest = source.joints[:1]
+    apart = pose_distance(source.joints, np.repeat(rest, len(source.joints), axis=0))
+    active = np.flatnonzero(apart > 0.35 * apart.max())
+    return source.joints[max(active[0] - 4, 0) : active[-1] + 5] if len(active) else source.joints
+
+
+def _held(arms: Joints, frames: int) -> Joints:
+    """To the gesture's farthest pose, and there to the end."""
+    apart = pose_distance(arms, np.repeat(arms[:1], len(arms), axis=0))
+    peak = int(apart.argmax())
+    arms = arms[: peak + 1]
+    return (
+        np.concatenate([arms, np.repeat(arms[-1:], max(frames - len(arms), 0), axis=0)])[:frames]
+        if frames > len(arms)
+        else arms
+    )
+
+
+def tempo_of_act(kitchen: Kitchen) -> Product | None:
+    """An action slower or faster, with the word for it."""
+    source = kitchen.pick_plain(
+        "raise-arm",
+        "wave",
+        "side-arm",
+        "squat",
+        "bow",
+        "bend",
+        "sit-down",
+        "stand-up",
+        "kick",
+        "punch",
+        "clap",
+        "turn",
+        "turn-around",
+        "raise-leg",
+        "side-lunge",
+        "jacks",
+        "reach-up",
+        "lie-down",
+        "get-up",
+    )
+    if source is None:
+        return None
+    slow = kitchen.one_in(2)
+    tempo = float(kitchen.rng.uniform(0.45, 0.65) if slow else kitchen.rng.uniform(1.4, 1.8))
+    joints = change_tempo(source.joints, tempo, FPS)
+    ways = tuple(way for way in source.meaning.ways if way not in ("normally", "slowly", "quickly"))[:1]
+    return joints[:LONGEST], replace(source.meaning, ways=("slowly" if slow else "quickly", *ways))
+
+
+def repeat(kitchen: Kitchen) -> Product | None:
+    """An action two or three times, or again and again."""
+    source = kitchen.pick_plain(
+        "squat",
+        "jump-up",
+        "jump",
+        "jump-forward",
+        "kick",
+        "punch",
+        "raise-arm",
+        "bow",
+        "clap",
+        "jacks",
+        "side-arm",
+        "raise-leg",
+        "side-lunge",
+        "push-up",
+        "hop",
+        "box",
+        "throw",
+        "nod",
+        "bend",
+        "sit-stand",
+    )
+    if source is None or len(source.joints) > 90:
+        return None
+    times = int(kitchen.rng.integers(2, 5))
+    joints = source.joints
+    for _ in range(times - 1):
+        if pose_distance(joints[-1], source.joints[0]) > 0.2 or len(joints) + len(source.joints) > LONGEST + 10:
+            return None
+        joints = join(joints, source.joints, FPS)
+    words = {2: "twice", 3: "three times"}.get(times, "repeatedly")
+    ways = tuple(way for way in source.meaning.ways if way not in ("once", "normally"))[:1]
+    return joints, replace(source.meaning, ways=(words, *ways))

@@ -1,0 +1,82 @@
+"""What every recipe of composition works with: draws, sources, walks of any length.
+
+Joints are at 20 fps, in meters. Knows nothing of files.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lead.data.compose.sources import Joints, Source, Sources
+from lead.motion import measures as m
+from lead.motion.processing.join import repeat_cycle
+from lead.text.synthesis import Meaning
+
+FPS = 20.0
+LONGEST = 197
+"""Frames of joints that make the longest features of a batch."""
+ARMS = (13, 14, 16, 17, 18, 19, 20, 21)
+
+Product = tuple[Joints, Meaning]
+
+
+@dataclass(frozen=True, eq=False)
+class Kitchen:
+    """What a recipe works with."""
+
+    sources: Sources
+    rng: np.random.Generator
+
+    def frames(self, least: float, most: float) -> int:
+        """A number of frames for a duration between so many seconds."""
+        return round(float(self.rng.uniform(least, most)) * FPS)
+
+    def side(self) -> str:
+        return str(self.rng.choice(["left", "right"]))
+
+    def one_in(self, n: int) -> bool:
+        return bool(self.rng.integers(n) == 0)
+
+    def pick_plain(self, *actions: str, **how: object) -> Source | None:
+        """A source; three times in five one in no style."""
+        if self.rng.random() < 0.6:
+            plain = self.sources.pick(*actions, fits=lambda s: is_plain(s), **how)  # type: ignore[arg-type]
+            if plain:
+                return plain
+        return self.sources.pick(*actions, **how)  # type: ignore[arg-type]
+
+
+def is_plain(source: Source) -> bool:
+    return not set(source.meaning.ways) - {"normally"}
+
+
+def cut_steady(joints: Joints) -> Joints:
+    """The part that moves at no less than half of the clip's usual speed."""
+    speed = m.speeds(joints)
+    fast = m.stretches(speed > 0.5 * np.percentile(speed, 70))
+    first, last = max(fast, key=lambda part: part[1] - part[0], default=(0, len(joints)))
+    return joints[first:last]
+
+
+def draw_walk(kitchen: Kitchen, *actions: str, seconds: tuple[float, float] = (2.0, 9.8)) -> Product | None:
+    """A steady walk or run of about so many seconds."""
+    rng = kitchen.rng
+    plain = rng.random() < 0.6
+
+    def fits(source: Source) -> bool:
+        part = cut_steady(source.joints)
+        return len(part) >= 24 and abs(m.heading_change(part)) < 40 and (not plain or is_plain(source))
+
+    source = kitchen.sources.pick(*actions, place="forward", fits=fits)
+    if source is None:
+        return None
+    frames = kitchen.frames(*seconds)
+    joints = repeat_cycle(cut_steady(source.joints), frames, FPS)
+    start = int(rng.integers(max(len(joints) - frames, 0) + 1))
+    return joints[start : start + frames], source.meaning
+
+
+def ping_pong(joints: Joints, frames: int) -> Joints:
+    """Forward and back as often as it takes."""
+    index = np.arange(frames) % max(2 * len(joints) - 2, 1)
+    return joints[np.minimum(index, 2 * len(joints) - 2 - index)]

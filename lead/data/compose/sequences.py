@@ -1,0 +1,110 @@
+"""Recipes of sequences: one action and then another, stopping and starting."""
+
+from dataclasses import replace
+
+from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain
+from lead.data.compose.postures import down_or_up, go_down
+from lead.data.compose.travel import bend_within, turn_in_place
+from lead.motion.processing.join import join, pose_distance, reverse
+from lead.motion.processing.path import bend_path
+from lead.text.synthesis import Meaning
+
+UNITS = (
+    "raise-arm",
+    "wave",
+    "clap",
+    "kick",
+    "punch",
+    "squat",
+    "bow",
+    "bend",
+    "jump-up",
+    "jump-forward",
+    "pick-up",
+    "put-down",
+    "reach-up",
+    "throw",
+    "turn-around",
+    "side-arm",
+    "box",
+    "dance",
+    "raise-leg",
+    "side-lunge",
+    "stand",
+    "look-around",
+    "drink",
+    "drink-hand",
+    "throw-hand",
+    "goodbye",
+    "step-in-place",
+    "jog-in-place",
+    "cheer",
+    "push",
+    "guide",
+    "jacks",
+    "fall",
+    "sit-stand",
+)
+
+
+def then(kitchen: Kitchen) -> Product | None:
+    """One action and then another."""
+    first = _unit(kitchen, opening=True)
+    second = _unit(kitchen, opening=False, first=first)
+    if first is None or second is None:
+        return None
+    if pose_distance(first[0][-1], second[0][0]) > 0.3:
+        return None
+    joints = join(first[0], second[0], FPS)
+    if not 40 <= len(joints) <= LONGEST + 40:
+        return None
+    plain = tuple(
+        replace(m_, ways=tuple(w for w in m_.ways if w in ("slowly", "quickly"))) for m_ in (first[1], second[1])
+    )
+    return joints[:LONGEST], replace(plain[0], then=plain[1])
+
+
+def _unit(kitchen: Kitchen, opening: bool, first: Product | None = None) -> Product | None:
+    rng = kitchen.rng
+    draw = rng.random()
+    if draw < 0.45:
+        if first is not None and first[1].action in ("walk", "run", "jog") and first[1].place == "forward":
+            actions: tuple[str, ...] = ("run", "jog") if first[1].action == "walk" else ("walk",)
+        else:
+            actions = ("walk", "walk", "run", "jog")
+        made = draw_walk(kitchen, *actions, seconds=(1.2, 3.5))
+        if made and kitchen.one_in(5):
+            return reverse(made[0]), replace(made[1], place="backward")
+        if made and kitchen.one_in(4):
+            side = kitchen.side()
+            angle = bend_within(kitchen, len(made[0]), 90.0, (0.8, 1.3)) * (1 if side == "left" else -1)
+            return bend_path(made[0], angle, FPS), replace(made[1], place=f"turn-{side}")
+        return made
+    if draw < 0.62:
+        made = (down_or_up if kitchen.one_in(2) else go_down)(kitchen)
+        ups = ("stand-up", "get-up")
+        return made if made and (made[1].action in ups) == opening else None
+    if draw < 0.72:
+        return turn_in_place(kitchen)
+    source = kitchen.pick_plain(*UNITS)
+    if source is None:
+        return None
+    joints = source.joints[: kitchen.frames(1.5, 3.0)] if source.meaning.action in ("stand", "dance") else source.joints
+    return (joints, source.meaning) if len(joints) <= 90 else None
+
+
+def stop(kitchen: Kitchen) -> Product | None:
+    """A walk or run that ends in standing, or begins from it."""
+    made, stand = (
+        draw_walk(kitchen, "walk", "walk", "run", "jog", seconds=(1.5, 4.0)),
+        kitchen.sources.pick("stand", fits=is_plain),
+    )
+    if made is None or stand is None:
+        return None
+    joints, meaning = made
+    still = stand.joints[: kitchen.frames(1.2, 3.5)]
+    if kitchen.one_in(3):
+        return join(still, joints, FPS)[:LONGEST], replace(Meaning("stand"), then=replace(meaning, ways=()))
+    if kitchen.one_in(2):
+        return join(joints, still, FPS)[:LONGEST], replace(meaning, place="stop")
+    return join(joints, still, FPS)[:LONGEST], replace(meaning, then=Meaning("stand"))

@@ -1,0 +1,50 @@
+"""Training that goes on from a base: its parts are the initial weights, and its statistics normalize the data.
+
+`begin_from` puts the base into the run folder; every stage looks for it there. Knows nothing of how parts are trained.
+"""
+
+import shutil
+from pathlib import Path
+
+from lead.checkpoint import atomic_write
+from lead.errors import LeadError
+from lead.model import EMBEDDED, Lead
+from lead.motion.features import Stats
+
+START = "start.safetensors"
+
+
+def begin_from(base: Path | None, run: Path) -> None:
+    """Makes a run folder go on from a base file (None: the embedded one); LeadError where it began from another."""
+    path, run = Path(base or EMBEDDED), Path(run)
+    start = run / START
+    if start.is_file():
+        if start.read_bytes() != path.read_bytes():
+            raise LeadError(f"{run} began from another base than {path}; give another run folder")
+        return
+    Lead.load(path)  # a file that is no base is refused before anything is written
+    if any(run.glob("*.safetensors")):
+        raise LeadError(f"{run} has parts that were trained without a base to go on from; give another run folder")
+    run.mkdir(parents=True, exist_ok=True)
+    with atomic_write(start) as partial:
+        shutil.copyfile(path, partial)
+
+
+def load_start(run: Path) -> Lead | None:
+    """The base that a run goes on from, if there is one; its parts may be trained."""
+    path = Path(run) / START
+    return Lead.load(path, plain=True) if path.is_file() else None
+
+
+def read_stats(data: Path, run: Path) -> Stats:
+    """The statistics that a run normalizes its data with: those of the base that it goes on from, else the data's."""
+    start = load_start(run)
+    if start is None:
+        return Stats.read(Path(data))
+    own = Stats.read(Path(data))
+    if own.mean.shape != start.stats.mean.shape:
+        raise LeadError(
+            f"{data} has {len(own.mean)} features a frame, the base that {run} goes on from {len(start.stats.mean)}; "
+            "give a data set of the same features"
+        )
+    return start.stats
