@@ -6,11 +6,20 @@ wrong meaning. Knows nothing of models and of data sets.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from lead.text.synthesis import ADJECTIVES, LEXICON, WAYS, Meaning, canonical, conjugate, may_be_simultaneous
+from lead.text.synthesis import (
+    ADJECTIVES,
+    LEXICON,
+    LIGHT_VERBS,
+    WAYS,
+    Meaning,
+    canonical,
+    conjugate,
+    may_be_simultaneous,
+)
 
 _TOKEN = re.compile(r"\{\w+\}|[a-z0-9]+(?:[-'][a-z0-9]+)*|[^\sa-z0-9]")
 _TAIL = re.compile(r" (with|using|of|in) \{\w+\}$")
@@ -23,6 +32,18 @@ _LINKS = {
     "before": "then", "next": "then", "finally": "then", "later": "then", "after that": "then", "while": "while",
     "whilst": "while", "as": "while", "at the same time": "while", "simultaneously": "while", "meanwhile": "while",
 }  # fmt: skip
+_INERT = (
+    "tries to", "starts to", "begins to", *(
+        joint + back
+        for joint in ("and ", "then ", ", then ", "and then ")
+        for back in (
+            "lowers it", "lowers it again", "brings it back", "brings it down", "returns it", "lets it return",
+            "lets it down", "comes back", "puts it down", "returns to the middle", "rises to the middle",
+        )
+    ),
+)  # fmt: skip
+"""What changes no meaning: that a limb that is raised comes down in the end."""
+_RETRIES = 2
 _STRENGTHS = ("", "comma", "and", "then", "while")
 """Of several links in a row the strongest counts: ", and then"."""
 
@@ -98,14 +119,25 @@ def parse(caption: str) -> Meaning | None:
     tokens = _TOKEN.findall(caption.lower())
     while tokens and not tokens[-1][0].isalnum():
         tokens.pop()
-    return _Reader(tokens).read()
+    refused: set[tuple[int, int]] = set()
+    for _ in range(1 + _RETRIES):
+        reader = _Reader(tokens, refused)
+        meaning = reader.read()
+        if meaning or reader.last in refused or reader.last == (0, 0):
+            return meaning
+        refused.add(reader.last)  # the longest wording there may be too long: walks along | a circle
+    return None
 
 
 class _Reader:
     """Reads a caption from left to right."""
 
-    def __init__(self, tokens: list[str]) -> None:
+    def __init__(self, tokens: list[str], refused: Set[tuple[int, int]] = frozenset()) -> None:
         self.tokens = tokens
+        self.refused = refused
+        """Wordings, by start and end, that are not to be read as such."""
+        self.last = (0, 0)
+        """The wording before the one that could not be read."""
         self.steps: list[list[_Act]] = []
         """What is done one after the other; in each step, what is done at once."""
         self.link = ""
@@ -121,6 +153,7 @@ class _Reader:
             found = self._find(at)
             if found is None or not self._take(found):
                 return None
+            self.last = (at, found.end)
             at = found.end
         if not self.steps or self.lacks_main or self.link not in ("", "comma"):
             return None
@@ -140,7 +173,9 @@ class _Reader:
     def _find(self, at: int) -> _Match | None:
         """The longest wording here that may stand here."""
         found = [match for match in _build_trie().match(self.tokens, at) if self._accepts(match.entry)]
-        found += self._match_described(at)
+        found = [match for match in found if (at, match.end) not in self.refused]
+        found += self._match_described(at, ("noun", "act", "person"))
+        found += self._match_light_verb(at)
         if found:
             return max(found, key=lambda match: (match.end, self._rank(at, match)))
         if self.tokens[at] in _SKIPPED:
@@ -152,7 +187,11 @@ class _Reader:
             if not self.steps or self.link in ("and", "then"):
                 return False
             act = self.steps[-1][-1]
-            return act.is_travel or (act.entry.needs_side and entry.key in ("left", "right") and not act.place)
+            return (
+                act.is_travel
+                or entry.key == "place"
+                or (act.entry.needs_side and entry.key in ("left", "right") and not act.place)
+            )
         if entry.kind == "act":
             return self.expects_act or entry.form == "gerund"
         return entry.kind not in ("noun", "person") or self.expects_act
@@ -160,12 +199,13 @@ class _Reader:
     def _rank(self, at: int, match: _Match) -> int:
         """Which of two readings of the same words is meant."""
         if match.entry.kind == "way":
-            is_front = at == 0 and self.tokens[match.end : match.end + 1] == [","]
+            after = self.tokens[match.end : match.end + 2]
+            is_front = at == 0 and after[:1] == [","] and after[-1] not in _LINKS
             return 3 if is_front or not self.expects_act else 1
         return {"place": 4, "act": 2}.get(match.entry.kind, 0)
 
-    def _match_described(self, at: int) -> list[_Match]:
-        """A noun or a person with adjectives, which become pending ways: a slow walk, an angry man."""
+    def _match_described(self, at: int, kinds: tuple[str, ...]) -> list[_Match]:
+        """A noun or a person with adjectives, which become pending ways: a slow walk, slow walking, an angry man."""
         start = at + 1 if self.tokens[at] in _ARTICLES else at
         ways, after = [], start
         while found := [m for m in _list_adjectives().match(self.tokens, after) if m.end > after]:
@@ -175,13 +215,24 @@ class _Reader:
         if not ways or not self.expects_act:
             return []
         trie = _build_trie()
+        unfit = "person" if start == at else "act"
         nodes = [trie] if start == at else [trie.after[article] for article in _ARTICLES if article in trie.after]
-        kinds = ("noun", "act") if start == at else ("noun", "person")
         matches = [match for node in nodes for match in node.match(self.tokens, after) if match.end > after]
-        matches = [m for m in matches if m.entry.kind in kinds and m.entry.form in ("", "gerund")]
+        matches = [
+            m for m in matches if m.entry.kind in kinds and m.entry.kind != unfit and m.entry.form in ("", "gerund")
+        ]
         if matches:
             self.pending += ways
         return matches
+
+    def _match_light_verb(self, at: int) -> list[_Match]:
+        """A verb that says no more than its noun: performs a bow."""
+        form = _list_light_verbs().get(self.tokens[at])
+        if not form or not self.expects_act or at + 1 == len(self.tokens):
+            return []
+        found = [match for match in _build_trie().match(self.tokens, at + 1) if match.entry.kind == "noun"]
+        found += self._match_described(at + 1, ("noun",))
+        return [replace(match, entry=replace(match.entry, form=form)) for match in found]
 
     def _match_unknown_person(self, at: int) -> _Match | None:
         """An article and a word or two that the lexicon lacks, before something that is done: the wizard walks."""
@@ -215,6 +266,8 @@ class _Reader:
     def _take_place(self, place: str) -> bool:
         act = self.steps[-1][-1]
         self.link = ""
+        if not act.is_travel and place == "place":
+            return True
         if "forward" in (place, act.place):
             act.place = place if act.place in ("", "forward") else act.place
             return True
@@ -266,6 +319,7 @@ def _build_trie() -> _Trie:
     for key, phrases in LEXICON.sided.items():
         _add_forms(trie, phrases, _Entry("act", key))
     for key, phrases in LEXICON.sided.items():  # after all that say a side
+        _add_forms(trie, (phrase.replace(" with {", " using {") for phrase in phrases), _Entry("act", key))
         _add_forms(trie, (_TAIL.sub("", phrase) for phrase in phrases), _Entry("act", key))
         opened = (_OPEN.sub("", phrase) for phrase in phrases if _OPEN.search(phrase))
         _add_forms(trie, opened, _Entry("act", key, needs_side=True))
@@ -280,6 +334,12 @@ def _build_trie() -> _Trie:
     for kind, plain in (("person", LEXICON.subjects), ("circumstance", sum(LEXICON.circumstances.values(), ()))):
         for phrase in plain:
             trie.add(phrase, _Entry(kind, ""))
+    for key, phrases in LEXICON.nouns.items():
+        for phrase in phrases:
+            trie.add(phrase.replace(" with {", " using {"), _Entry("noun", key))
+            trie.add(_TAIL.sub("", phrase), _Entry("noun", key))
+    for phrase in _INERT:
+        trie.add(phrase, _Entry("circumstance", ""))
     for phrase, link in _LINKS.items():
         trie.add(phrase, _Entry("link", link))
     return trie
@@ -289,6 +349,13 @@ def _add_forms(trie: _Trie, phrases: Iterator[str] | tuple[str, ...], entry: _En
     for phrase in phrases:
         for form in ("third", "gerund", "base"):
             trie.add(conjugate("*" + phrase, form), replace(entry, form=form))
+
+
+@cache
+def _list_light_verbs() -> dict[str, str]:
+    """Their forms by their words."""
+    verbs = (*LIGHT_VERBS, "give", "take", "execute")
+    return {conjugate("*" + verb, form): form for verb in verbs for form in ("third", "gerund", "base")}
 
 
 @cache
@@ -318,7 +385,8 @@ def _list_limbs(name: str) -> _Trie:
     for limb in LEXICON.limbs.get(name, (name,)):
         plural = {"foot": "feet"}.get(limb, limb + "s")
         for side in ("left", "right"):
-            add(side, f"{side} {limb}", *(f"{owner} {side} {limb}" for owner in _OWNERS))
+            owned = (f"{owner}{straight} {side} {limb}" for owner in _OWNERS for straight in ("", " straight"))
+            add(side, f"{side} {limb}", *owned)
         add("both", f"both {plural}", f"both of the {plural}", f"two {plural}", f"the two {plural}")
         add("both", *(f"{owner} {plural}" for owner in _OWNERS), *(f"both {owner} {plural}" for owner in _OWNERS))
         add("", *(f"{word} {limb}" for word in ("a", "an", "one", *_OWNERS)))

@@ -9,7 +9,7 @@ Knows nothing of models and of data sets.
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lead.motion.processing.style_augment import ATTRIBUTES
@@ -48,6 +48,8 @@ ADJECTIVES = {
     **{key: tuple(p for p in phrases if p[0] != "+") for key, phrases in LEXICON.adjectives.items()},
 }
 """Ways as adjectives before a noun: a slow walk, a happy man."""
+LIGHT_VERBS = ("do", "perform", "perform", "make")
+"""Verbs that make a sentence of a noun: performs a slow turn to the left."""
 GERUND_JOINTS = (" while ", " while ", " while also ", ", ")
 
 
@@ -79,7 +81,10 @@ def canonical(meaning: Meaning) -> Meaning:
     found = Meaning(action, place, ways, meaning.then and canonical(meaning.then), other)
     if other and action in LEXICON.gestures and other.action not in LEXICON.gestures:
         first = Meaning(action, place, ways)
-        return replace(other, then=found.then, meanwhile=first)
+        stands = other == Meaning("stand")  # as one does who waves
+        return replace(first, then=found.then) if stands else replace(other, then=found.then, meanwhile=first)
+    if found == Meaning("stand", then=found.then, meanwhile=other) and other and other.action in LEXICON.gestures:
+        return replace(other, then=found.then)
     if other and action in LEXICON.travel and place == "forward" and other.action == "turn" and other.place:
         return replace(found, place=f"turn-{other.place}", meanwhile=None)
     turn = found.then
@@ -198,6 +203,9 @@ def _say_first(person: str, meaning: Meaning, form: str, rng: random.Random) -> 
     """The subject with what it does first, and at the same time."""
     hows = [rng.choice(WAYS[way]) for way in meaning.ways]
     act = conjugate(_word_action(meaning, rng), form)
+    name = _name_action(replace(meaning, meanwhile=None), rng) if rng.random() < 0.07 else ""
+    if name.startswith(("a ", "an ")):
+        act, hows = conjugate(f"*{rng.choice(LIGHT_VERBS)} {name}", form), []
     front = ""
     if hows and rng.random() < 0.15:
         front, hows = f"{hows[0]}, ", hows[1:]
@@ -212,7 +220,7 @@ def _say_first(person: str, meaning: Meaning, form: str, rng: random.Random) -> 
 
 def may_be_simultaneous(first: str, second: str) -> bool:
     """Whether "first and second" says two actions at once: of something that lasts, and a gesture."""
-    return (first in LEXICON.travel or first in LEXICON.grounds) and second in LEXICON.gestures
+    return (first in LEXICON.travel or first in LEXICON.grounds or first == "stand") and second in LEXICON.gestures
 
 
 def _join_meanwhile(person: str, front: str, text: str, meaning: Meaning, form: str, rng: random.Random) -> str:
@@ -238,7 +246,7 @@ def _join_meanwhile(person: str, front: str, text: str, meaning: Meaning, form: 
 
 def _plain(act: str, form: str) -> str:
     """The act without its own `is`, after another act that has one."""
-    return act.removeprefix("is ") if form == "progressive" else act
+    return re.sub(r"^is (?=[a-z-]+ing\b)", "", act) if form == "progressive" else act
 
 
 def _say_next(step: Meaning, form: str, rng: random.Random) -> str:
@@ -314,11 +322,16 @@ def _word_action(meaning: Meaning, rng: random.Random) -> str:
         if fused and rng.random() < 0.35:
             return "*" + rng.choice(fused)
         place = rng.choice(LEXICON.directions[meaning.place])
-        return f"*{rng.choice(LEXICON.travel[meaning.action])} {place}".strip().replace(" ,", ",")
+        return f"*{_choose(LEXICON.travel[meaning.action], rng)} {place}".strip().replace(" ,", ",")
     if meaning.action in LEXICON.sided:
         phrases = [phrase for phrase in LEXICON.sided[meaning.action] if _fits_side(phrase, meaning)]
-        return "*" + _fill_side(rng.choice(phrases), meaning.place, rng)
-    return "*" + rng.choice(LEXICON.actions[meaning.action])
+        return "*" + _fill_side(_choose(phrases, rng), meaning.place, rng)
+    return "*" + _choose(LEXICON.actions[meaning.action], rng)
+
+
+def _choose(phrases: Sequence[str], rng: random.Random) -> str:
+    """One of them; a little more often the first, which is the plain one."""
+    return phrases[0] if rng.random() < 0.15 else rng.choice(phrases)
 
 
 def _fits_side(phrase: str, meaning: Meaning) -> bool:
@@ -331,6 +344,8 @@ def _fits_side(phrase: str, meaning: Meaning) -> bool:
 def _fill_side(phrase: str, side: str, rng: random.Random) -> str:
     if not side and rng.random() < 0.7:
         phrase = re.sub(r" (with|using|of|in) \{\w+\}$", "", phrase)
+    if rng.random() < 0.1:
+        phrase = phrase.replace(" with {", " using {")
     return re.sub(r"\{(\w+)\}", lambda match: _word_limb(match[1], side, rng), phrase)
 
 

@@ -17,14 +17,14 @@ def strip_ways(meaning: Meaning | None) -> tuple | None:
 
 def test_sayings_are_read_as_what_they_say():
     rng = random.Random(0)
-    meanings = [draw(rng) for _ in range(3000)]
+    meanings = [draw(rng) for _ in range(1000)]
     read = [parse(say(meaning, rng)) for meaning in meanings]
     same = [strip_ways(a) == strip_ways(b) for a, b in zip(meanings, read, strict=True)]
     wrong = [a for a, b in zip(read, same, strict=True) if a and not b]
     ways = [a and set(a.ways) == set(b.ways) for a, b in zip(read, meanings, strict=True)]
-    assert sum(same) >= 0.985 * len(meanings)
+    assert sum(same) >= 0.99 * len(meanings)
     assert len(wrong) <= 0.005 * len(meanings)
-    assert sum(map(bool, ways)) >= 0.97 * len(meanings)
+    assert sum(map(bool, ways)) >= 0.98 * len(meanings)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,10 @@ def test_sayings_are_read_as_what_they_say():
         ("a man walks. He sits down.", Meaning("walk", "forward", then=Meaning("sit-down"))),
         ("a person walks forward, turns around and bows", Meaning("walk", "around", then=Meaning("bow"))),
         ("idle", Meaning("stand")),
+        ("a person performs a faulty squat", Meaning("squat", ways=("poor",))),
+        ("he marches along a circle", Meaning("march", "circle")),
+        ("someone raises the straight right arm to the side and lowers it", Meaning("side-arm", "right")),
+        ("a man stands while waving using his left hand", LEFT_WAVE),
     ],
 )
 def test_captions_are_read(caption, meaning):

@@ -54,7 +54,7 @@ def test_every_action_can_be_said_with_every_place_of_its_kind():
 @pytest.mark.parametrize(
     ("meaning", "sentences"),
     [
-        (Meaning("walk", "forward", meanwhile=WAVE), {"walks while waving with the left hand", "while", " and "}),
+        (Meaning("walk", "forward", meanwhile=WAVE), {"walks while waving", "while", " and "}),
         (Meaning("turn", "left"), {"turns left", "a left turn", "rotating left in place"}),
         (Meaning("walk", "backward", ("slowly",)), {"a slow walk backward", "backs up"}),
         (Meaning("walk", "uturn"), {"there and back", "turns around and walks back"}),
@@ -64,7 +64,7 @@ def test_every_action_can_be_said_with_every_place_of_its_kind():
     ],
 )
 def test_a_meaning_has_many_forms(meaning, sentences):
-    said = sayings(meaning, 3000)
+    said = sayings(meaning, 1000)
     assert len(said) > 300
     for part in sentences:
         assert any(part in sentence for sentence in said), part
@@ -73,7 +73,7 @@ def test_a_meaning_has_many_forms(meaning, sentences):
 def test_sides_are_always_said():
     for side, other in (("left", "right"), ("right", "left")):
         for action in LEXICON.sided:
-            for sentence in sayings(Meaning(action, side), 30):
+            for sentence in sayings(Meaning(action, side), 15):
                 assert side in sentence
                 assert other not in sentence.split()
 
