@@ -79,12 +79,14 @@ def canonical(meaning: Meaning) -> Meaning:
         action, ways = "tiptoe", tuple(way for way in ways if way != "on-toes")
     other = meaning.meanwhile and canonical(meaning.meanwhile)
     found = Meaning(action, place, ways, meaning.then and canonical(meaning.then), other)
-    if other and action in LEXICON.gestures and other.action not in LEXICON.gestures:
-        first = Meaning(action, place, ways)
-        stands = other == Meaning("stand")  # as one does who waves
-        return replace(first, then=found.then) if stands else replace(other, then=found.then, meanwhile=first)
-    if found == Meaning("stand", then=found.then, meanwhile=other) and other and other.action in LEXICON.gestures:
+    first = Meaning(action, place, ways)
+    if other == Meaning("stand") and action not in LEXICON.travel:  # as one does who waves
+        return replace(first, then=found.then)
+    if other and first == Meaning("stand") and other.action not in LEXICON.travel:
         return replace(other, then=found.then)
+    beside = (*LEXICON.gestures, "turn")
+    if other and action in beside and other.action not in beside:
+        return canonical(replace(other, then=found.then, meanwhile=first))
     if other and action in LEXICON.travel and place == "forward" and other.action == "turn" and other.place:
         return replace(found, place=f"turn-{other.place}", meanwhile=None)
     turn = found.then

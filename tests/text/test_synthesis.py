@@ -83,6 +83,8 @@ def test_equal_meanings_are_one():
     assert canonical(Meaning("step", "left", ("slowly",))) == Meaning("side-step", "left", ("slowly",))
     assert canonical(replace(WAVE, meanwhile=Meaning("sit"))) == Meaning("sit", meanwhile=WAVE)
     assert canonical(Meaning("walk", "forward", meanwhile=Meaning("turn", "left"))) == Meaning("walk", "turn-left")
+    assert canonical(Meaning("turn", "left", meanwhile=Meaning("walk", "forward"))) == Meaning("walk", "turn-left")
+    assert canonical(replace(WAVE, meanwhile=Meaning("stand"))) == WAVE
     rng = random.Random(2)
     for _ in range(500):
         meaning = draw(rng)
