@@ -7,6 +7,7 @@ so that `--help` answers at once. A new command is a module and its name in the 
 from cli.base_commands.assemble import assemble
 from cli.base_commands.data import check, compose, prepare, vary
 from cli.base_commands.evaluate import evaluate
+from cli.base_commands.finetune import finetune
 from cli.base_commands.import_mld import import_mld
 from cli.base_commands.train import train
 from cli.command import make_app, run_script
@@ -20,7 +21,10 @@ lead train vae data/ --output run/
 lead eval data/ --base my-base.safetensors
 """
 
-app = make_app(ABOUT, {"train": train, "assemble": assemble, "import-mld": import_mld, "eval": evaluate})
+app = make_app(
+    ABOUT,
+    {"train": train, "finetune": finetune, "assemble": assemble, "import-mld": import_mld, "eval": evaluate},
+)
 data_app = make_app(
     "Make and check data sets of captioned motion.",
     {"prepare": prepare, "compose": compose, "vary": vary, "check": check},

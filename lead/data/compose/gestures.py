@@ -165,7 +165,7 @@ def repeat(kitchen: Kitchen) -> Product | None:
         "push-up",
         "hop",
         "box",
-        "throw",
+        "throw-hand",
         "nod",
         "bend",
         "sit-stand",

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain
+from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain, ping_pong
+from lead.data.compose.sources import Joints
 from lead.data.compose.postures import down_or_up, go_down
 from lead.data.compose.travel import bend_within, turn_in_place
-from lead.motion.processing.join import join, pose_distance, reverse
+from lead.motion.processing.join import change_tempo, hold, join, pose_distance, reverse
 from lead.motion.processing.path import bend_path
 from lead.text.synthesis import Meaning
 
@@ -45,6 +46,48 @@ UNITS = (
     "fall",
     "sit-stand",
 )
+
+
+STAYING = ("stand", "sit", "lie", "kneel", "walk", "run", "jog", "sprint", "climb", "climb-down", "hang", "dangle")
+"""What `on_its_own` leaves to other recipes, and what cannot begin and end in standing."""
+
+
+def on_its_own(kitchen: Kitchen) -> Product | None:
+    """One action as it is, hurried into two seconds, again and again, or with standing before and after."""
+    source = kitchen.sources.pick(kitchen.sources.draw_action(STAYING))
+    if source is None:
+        return None
+    joints, meaning = source.joints, source.meaning
+    plain = tuple(way for way in meaning.ways if way not in ("slowly", "quickly", "twice", "three times", "once"))
+    meaning = replace(meaning, ways=plain)
+    way, frames = kitchen.rng.random(), kitchen.frames(2.5, 9.8)
+    if way < 0.25:
+        return joints[:LONGEST], source.meaning
+    if way < 0.45:
+        tempo = len(joints) / kitchen.frames(1.5, 2.2)
+        return (change_tempo(joints, tempo, FPS), meaning) if 1 < tempo < 1.9 else None
+    if way < 0.7 and pose_distance(joints[-1], joints[0]) < 0.15:
+        made = joints
+        while len(made) < frames:
+            made = join(made, joints, FPS)
+        return made[:LONGEST], meaning
+    return _stand_around(kitchen, joints, frames), meaning
+
+
+def _stand_around(kitchen: Kitchen, joints: Joints, frames: int) -> Joints:
+    """The motion with standing before and after it, where it begins and ends near to that; else its end is held."""
+    stand = kitchen.sources.pick("stand", fits=is_plain)
+    if stand is None or len(joints) >= frames:
+        return joints[:frames]
+    idle = ping_pong(stand.joints, frames)
+    before = kitchen.frames(0.3, 1.5)
+    if pose_distance(idle[before], joints[0]) < 0.25 and kitchen.one_in(2):
+        joints = join(idle[: before + 6], joints, FPS)
+    if pose_distance(joints[-1], idle[0]) < 0.25:
+        joints = join(joints, idle, FPS)
+    else:
+        joints = hold(joints, frames - len(joints), kitchen.rng, FPS)
+    return joints[: min(frames, LONGEST)]
 
 
 def then(kitchen: Kitchen) -> Product | None:

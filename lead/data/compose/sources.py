@@ -4,7 +4,7 @@ Knows nothing of the recipes.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,6 +82,13 @@ class Sources:
                 if fits is None or fits(source):
                     return source
         return None
+
+    def draw_action(self, without: Collection[str]) -> str:
+        """One of the actions that clips show by themselves; one with four times as many clips twice as often."""
+        counts = Counter(s.meaning.action for s in self.clips if not s.meaning.then and not s.meaning.meanwhile)
+        names = sorted(set(counts) - set(without))
+        weights = np.array([counts[name] ** 0.5 for name in names])
+        return str(self.rng.choice(names, p=weights / weights.sum()))
 
     def _candidates(self, action: str, places: set[str] | None, mirror: bool) -> Iterator[tuple[Source, bool]]:
         for source in self.clips:

@@ -163,13 +163,13 @@ def other_travel(kitchen: Kitchen) -> Product | None:
 
 def crawl_on_all_fours(kitchen: Kitchen) -> Product | None:
     """Crawling from a pose on hands and knees."""
-    poses = [source for source in kitchen.sources.clips if _is_on_all_fours(source.joints[len(source.joints) // 2])]
+    source = kitchen.sources.pick("all-fours", "kneel", "push-up")
+    if source is None:
+        return None
+    poses = [pose for pose in source.joints[::5] if _is_on_all_fours(pose)]
     if not poses:
         return None
-    source = poses[int(kitchen.rng.integers(len(poses)))]
-    pose = source.joints[int(kitchen.rng.integers(len(source.joints)))]
-    if not _is_on_all_fours(pose):
-        return None
+    pose = poses[int(kitchen.rng.integers(len(poses)))]
     joints = crawl(pose, kitchen.frames(2.0, 9.5), FPS, kitchen.rng)
     if not kitchen.one_in(3):
         return joints, Meaning("crawl", "forward")
@@ -214,7 +214,9 @@ def turn_in_place(kitchen: Kitchen) -> Product | None:
 
 
 def _turns_here(source: Source) -> bool:
-    return abs(m.heading_change(source.joints)) > 40 and m.path_length(source.joints) < 1.4
+    joints = source.joints
+    upright = float(m.pelvis_height(joints).min()) > 0.95 and float(m.torso_pitch(joints).max()) < 25
+    return upright and abs(m.heading_change(joints)) > 40 and m.path_length(joints) < 1.4
 
 
 def _name_turn(kitchen: Kitchen, joints: Joints, ways: tuple[str, ...]) -> Meaning:
