@@ -69,6 +69,7 @@ def move_ankle(
     ahead = direct(remove_part_along(ahead, direction), _across(direction))
     bend = turn_along(remove_part_along(knee - hip, along), along, direction)
     pole = _bend_ahead(bend, ahead, _knee_in_plane(reach, upper, lower)[1])
+    pole = direct(remove_part_along(pole, direction), ahead)  # a tiny bend is mostly rounding errors
     return two_bone_ik(hip, direction, reach, pole, upper, lower)
 
 
