@@ -15,9 +15,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lead.checkpoint import load_part, save_part
-from lead.data.dataset import load, load_captioned
+from lead.data.dataset import Clip, load, load_captioned
 from lead.data.layout import STYLE_TOKEN
-from lead.motion.features import Stats
 from lead.networks.build import AnyVAE, denoiser_config
 from lead.networks.layers import lengths_to_mask
 from lead.networks.projector import alignment_loss
@@ -25,11 +24,11 @@ from lead.networks.vae import MotionVAE
 from lead.text.tower import TextTower
 from lead.train.assemble import load_diffusion, load_tower, load_vae
 from lead.train.diffusion import DIFFUSION_TRAIN, fit_denoiser
-from lead.train.latents import VALIDATION, Captions, Latents, encode_clips
+from lead.train.latents import VALIDATION, Captions, LatentClips, Latents, encode_clips
 from lead.train.stage import Stage, TrainConfig
 from lead.train.vae import ClipBatches, VAELoss, load_training_clips, subsample, to_tensors, unit_scale, vae_loss
+from lead.train.warm_start import read_stats
 
-SPLITS = ("train", "train_varied")  # the denoiser's training splits
 FINE_TUNE = TrainConfig(steps=600, batch=64, lr=1e-4, warmup=50, ema=0.99, keep="last", save_every=100)
 
 
@@ -75,18 +74,18 @@ def train_aligned(data: Path, run: Path, folder: Path, align: float, train: Alig
         budget = replace(DIFFUSION_TRAIN, steps=steps, seed=train.seed, warmup=min(150, steps), keep="last")
         config = denoiser_config(load_part(Path(run) / "denoiser.safetensors", "denoiser")[1])
         vae = load_vae(folder)
-        fit_denoiser(encode_data(vae, data, latents), vae, folder, config, budget, load_diffusion(run))
+        fit_denoiser(encode_data(vae, data, run, latents), vae, folder, config, budget, load_diffusion(run))
 
 
 def fine_tune(data: Path, run: Path, folder: Path, align: float, train: TrainConfig) -> None:
     """Trains the VAE on its own loss plus `align` times L_align of the pooled means of captioned clips."""
-    tower, stats = load_tower(run), Stats.read(data)
-    clips = load_training_clips(data, stats, SPLITS[1:], repeat=4)
+    tower, stats = load_tower(run), read_stats(data, run)
+    clips, shares = load_training_clips(data, stats)
     torch.manual_seed(train.seed)
     model = HeadedVAE(load_vae(run).requires_grad_(True), tower.d_text)
     loss = AlignedLoss(align)
     stage = Stage("vae", model, folder, train, config=model.vae.config, loss=loss)
-    batches = ClipBatches(clips, train)
+    batches = ClipBatches(clips, train, shares)
     for step in stage.steps():
         batch = batches.draw(step)
         features, lengths = to_tensors(batch, stage.device)
@@ -110,12 +109,17 @@ def encode_captions(tower: TextTower, captions: Sequence[str]) -> tuple[list[int
     return rows, tower.encode([captions[row] for row in rows]).float() if rows else torch.zeros(0, tower.d_text)
 
 
-def encode_data(vae: AnyVAE, data: Path, known: Latents) -> Latents:
-    """Encodes the data set with another VAE; the captions stay those of `known`."""
-    stats, captions = Stats.read(data), Captions()
-    present = [split for split in SPLITS if (data / f"{split}.txt").is_file()]
-    clips = [load_captioned(data, stats) if split == "train" else load(data, split, stats) for split in present]
-    encoded = [encode_clips(vae, part, captions) for part in (*clips, subsample(load(data, VALIDATION, stats)))]
-    sources = [replace(own, texts=old.texts) for own, old in zip(encoded, known.sources, strict=False)]
-    val = replace(encoded[-1], texts=known.val.texts)
-    return replace(known, sources=tuple(sources[: len(present)]), val=val, fingerprint=f"{known.fingerprint}, aligned")
+def encode_data(vae: AnyVAE, data: Path, run: Path, known: Latents) -> Latents:
+    """Encodes the captioned clips with another VAE; captions and shares stay those of `known`, the run's latents."""
+    stats = read_stats(data, run)
+    sources = []
+    for old in known.captioned:
+        clips = load_captioned(data, stats) if old.split == "train" else load(data, old.split, stats)
+        sources.append(_encode_again(vae, clips, old))
+    val = _encode_again(vae, subsample(load(data, VALIDATION, stats)), known.val)
+    return replace(known, sources=tuple(sources), val=val, fingerprint=f"{known.fingerprint}, aligned")
+
+
+def _encode_again(vae: AnyVAE, clips: Sequence[Clip], old: LatentClips) -> LatentClips:
+    encoded = encode_clips(vae, clips, Captions())
+    return replace(old, mu=encoded.mu, std=encoded.std, lengths=encoded.lengths)

@@ -25,6 +25,7 @@ from benchmarks.base import DATA, prepare_pack, write_json
 from benchmarks.judge import CONTENTS, STYLES, Judge, load_judge
 from benchmarks.pack import REPOSITORY, pack_rows
 from lead import Lead
+from lead.data.layout import MIRRORED, VARIED
 from lead.diffusion import Diffusion, DiffusionConfig
 from lead.errors import LeadError
 from lead.eval.evaluator import Evaluator
@@ -72,7 +73,7 @@ def train_option(option: Option, seed: int, steps: int, run: Path, data: Path, f
     """The run's base with a denoiser that is trained with the option."""
     base = assemble(data, run, "options", "")
     diffusion = replace(DiffusionConfig(), **option.diffusion)
-    sources = latents.sources if option.variations else latents.sources[:1]
+    sources = tuple(s for s in latents.sources if option.variations or s.split not in (VARIED, MIRRORED))
     table = latents.table.relu() if option.rectified else latents.table
     if not (folder / "denoiser.safetensors").is_file():
         train = replace(DIFFUSION_TRAIN, steps=steps, warmup=min(200, steps), ema=0.995, seed=seed, keep="last")

@@ -109,7 +109,10 @@ def without_near_copies(rows: Iterable[Row], keep: int = 3) -> list[Row]:
 
 
 def pack_segments(splits: Sequence[str] = TRAINING) -> list[Row]:
-    """The captioned segments of long clips, as rows of their own: `id` is `<clip>@<first frame>-<end>`, with `start`, `end`."""
+    """The captioned segments of long clips, as rows of their own with `clip`, `start` and `end`, in frames.
+
+    Their `id` is `<clip>@<start>-<end>`.
+    """
     with open(pack_folder() / "segments.jsonl", encoding="utf-8") as lines:
         found = [json.loads(line) for line in lines if line.strip()]
     clips = {row["id"]: row for row in pack_rows()}

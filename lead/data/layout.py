@@ -162,9 +162,9 @@ def _parse_caption(line: str) -> Caption:
     return Caption(text.strip(), start, end)
 
 
-def write_captions(path: Path, captions: Iterable[str]) -> None:
-    """Writes a file of `texts/`: captions of a whole clip, each word with our one tag."""
-    lines = []
+def write_captions(path: Path, captions: Iterable[str], before: str = "") -> None:
+    """Writes a file of `texts/`: the lines of `before`, then captions of a whole clip, each word with our one tag."""
+    lines = [f"{line}\n" for line in before.splitlines()]
     for caption in captions:
         text = " ".join(caption.replace("#", " ").split())
         words = " ".join(f"{word.strip('.,').lower()}/OTHER" for word in text.split())
@@ -196,6 +196,11 @@ def list_splits(data: Path) -> list[str]:
     order = {name: place for place, name in enumerate(("train", "val", "test"))}
     names = (path.stem for path in data.glob("*.txt") if path.stem not in _LISTS)
     return sorted(names, key=lambda name: (order.get(name, len(order)), name))
+
+
+def find_splits(data: Path, among: Iterable[str]) -> list[str]:
+    """Those of these splits that a folder has; `train` in any case, so that reading it tells what is missing."""
+    return [split for split in among if split == "train" or (Path(data) / f"{split}.txt").is_file()]
 
 
 def read_split(listing: Path) -> list[str]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from lead.checkpoint import atomic_write
 from lead.data import dataset as motion_data
 from lead.data.dataset import MAX_FRAMES, Clip
-from lead.data.layout import COMPOSED, MIRRORED, STYLE_TOKEN, VARIED
+from lead.data.layout import COMPOSED, MIRRORED, STYLE_TOKEN, VARIED, find_splits
 from lead.data.pack import StyleVector
 from lead.kernels import optimize
 from lead.motion.features import Stats
@@ -38,6 +38,7 @@ GROUP = 8
 SHARES = {"train": 0.3, COMPOSED: 0.5, VARIED: 0.2, MIRRORED: 0.3}
 """How much of a batch each split has, relative to the others that are drawn from."""
 CAPTIONED, VALIDATION = ("train", COMPOSED, VARIED), "val"
+"""The splits whose clips have captions, which the denoiser learns from; and the one to validate on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +224,7 @@ def _encode_data(
     """Everything in named tensors; clips' caption rows stand one after another, `counts` says how many each has."""
     captions = Captions(style_tokens=style_tokens.config.vectors > 0)
     packed: dict[str, Tensor] = {}
-    for split in (*(s for s in SHARES if (Path(data) / f"{s}.txt").is_file()), VALIDATION):
+    for split in (*find_splits(data, SHARES), VALIDATION):
         clips = motion_data.load_captioned(data, stats) if split == "train" else motion_data.load(data, split, stats)
         encoded = encode_clips(vae, subsample(clips) if split == VALIDATION else clips, captions)
         texts = torch.tensor([row for rows in encoded.texts for row in rows], dtype=torch.long)

@@ -20,7 +20,7 @@ from torch.nn.functional import normalize
 
 from lead.checkpoint import atomic_write
 from lead.data.dataset import Clip, load, load_captioned
-from lead.data.layout import COMPOSED, VARIED
+from lead.data.layout import COMPOSED, VARIED, find_splits
 from lead.errors import LeadError
 from lead.text import openclip
 from lead.text.prompts import TOKEN
@@ -53,17 +53,19 @@ class Corpus:
 def load_text_clips(data: Path, most: int = 4000) -> tuple[list[Clip], Float[np.ndarray, " clips"]]:
     """Captioned training clips, those made from old ones too, and the share of the draws that each has.
 
-    At most about `most` clips of a split are taken, evenly. Captions with a learned token are left out: the tower reads such tokens, but is not trained on them.
+    Of a split with twice as many clips as `most`, or more, every second one is taken, and so on. Captions with a
+    learned token are left out: the tower reads such tokens, but is not trained on them.
     """
-    splits = {split: share for split, share in SHARES.items() if (data / f"{split}.txt").is_file()}
     clips: list[Clip] = []
     shares: list[Float[np.ndarray, " _"]] = []
-    for split, share in splits.items():
+    for split in find_splits(data, SHARES):
         found = _drop_token_captions(load_captioned(data) if split == "train" else load(data, split))
         found = found[:: max(len(found) // most, 1)]
         if found:
             clips += found
-            shares.append(share * balance(found))
+            shares.append(SHARES[split] * balance(found))
+    if not clips:
+        raise LeadError(f"{data} has no training clip with a caption in plain words; the text stage needs such clips")
     weights = np.concatenate(shares)
     return clips, weights / weights.sum()
 

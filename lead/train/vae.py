@@ -17,7 +17,7 @@ from torch.nn.functional import smooth_l1_loss
 
 from lead.data import dataset as motion_data
 from lead.data.dataset import MAX_FRAMES, Batch, Clip
-from lead.data.layout import COMPOSED, MIRRORED, VARIED
+from lead.data.layout import COMPOSED, MIRRORED, VARIED, find_splits
 from lead.errors import LeadError
 from lead.motion.features import Stats
 from lead.networks.build import AnyVAE, AnyVAEConfig, build_vae
@@ -75,7 +75,7 @@ def train_vae(
 ) -> AnyVAE:
     """SmoothL1 on features, L1 on joints and on their displacement, KL to N(0, 1); means over real frames only.
 
-    The config's number of features is the data set's.
+    The config's number of features is the data set's. A run that goes on from a base has the base's config and weights.
     """
     stats, start = read_stats(data, run), load_start(run)
     config = start.config.vae if start else replace(config, features=len(stats.mean))
@@ -175,21 +175,20 @@ def reconstruction_error(vae: AnyVAE, clips: Sequence[Clip], stats: Stats, size:
 def load_training_clips(data: Path, stats: Stats) -> tuple[list[Clip], Float[np.ndarray, " clips"]]:
     """All training clips, those made from old ones too, and the share of the draws that each has.
 
-    The splits share the draws as SHARES says; within a split each action has a share by the root of its clips' number.
+    The splits share the draws as SHARES says, the clips of a split as `balance` does.
     """
     clips: list[Clip] = []
     shares: list[Float[np.ndarray, " _"]] = []
-    for split, share in SHARES.items():
-        if (Path(data) / f"{split}.txt").is_file():
-            found = motion_data.load(data, split, stats)
-            clips += found
-            shares.append(share * balance(found))
+    for split in find_splits(data, SHARES):
+        found = motion_data.load(data, split, stats)
+        clips += found
+        shares.append(SHARES[split] * balance(found))
     weights = np.concatenate(shares)
     return clips, weights / weights.sum()
 
 
 def balance(clips: Sequence[Clip]) -> Float[np.ndarray, " clips"]:
-    """The share of each clip, so that an action with four times as many clips is drawn twice as often."""
+    """Each clip's share of the draws: an action with four times as many clips as another is drawn twice as often."""
     counts = Counter(clip.action for clip in clips)
     weights = np.array([counts[clip.action] ** -0.5 for clip in clips])
     balanced: np.ndarray = weights / weights.sum()
@@ -199,8 +198,9 @@ def balance(clips: Sequence[Clip]) -> Float[np.ndarray, " clips"]:
 class ClipBatches:
     """A training batch for every step: clips by their shares, those of like length together.
 
-    An epoch's order depends on the seed and the epoch, a batch's crops on the seed and the step. A clip with a share
-    of 1 / clips is in each epoch once; with a larger one more often.
+    An epoch has as many draws as whole batches of clips, and each clip in it as often as its share says, rounded up or
+    down; without shares, once at most. An epoch's order depends on the seed and the epoch, a batch's crops on the seed
+    and the step.
     """
 
     def __init__(

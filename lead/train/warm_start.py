@@ -1,6 +1,7 @@
 """Training that goes on from a base: its parts are the initial weights, and its statistics normalize the data.
 
-`begin_from` puts the base into the run folder; every stage looks for it there. Knows nothing of how parts are trained.
+`begin_from` puts the base into the run folder as `start.safetensors`; every stage but the evaluator looks for it there.
+Knows nothing of how parts are trained.
 """
 
 import shutil
@@ -37,11 +38,13 @@ def load_start(run: Path) -> Lead | None:
 
 
 def read_stats(data: Path, run: Path) -> Stats:
-    """The statistics that a run normalizes its data with: those of the base that it goes on from, else the data's."""
-    start = load_start(run)
+    """The statistics that a run normalizes its data with: those of the base that it goes on from, else the data's.
+
+    Raises LeadError where the data has features of another skeleton than the base.
+    """
+    start, own = load_start(run), Stats.read(Path(data))
     if start is None:
-        return Stats.read(Path(data))
-    own = Stats.read(Path(data))
+        return own
     if own.mean.shape != start.stats.mean.shape:
         raise LeadError(
             f"{data} has {len(own.mean)} features a frame, the base that {run} goes on from {len(start.stats.mean)}; "

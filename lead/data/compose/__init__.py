@@ -1,1 +1,1 @@
-"""New training motion from old: reversed, bent, joined, two at once; each product measured before it counts."""
+"""New training motion from old: reversed, bent, joined, two at once; what a measure refutes does not count."""

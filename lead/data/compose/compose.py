@@ -1,8 +1,8 @@
 """Composition: a data set's training clips become new ones under new captions, deterministic by seed.
 
 `compose_data` adds the split `train_composed`, captions of our own wording to training clips (`extra_texts/`), and
-`meanings.json`: what each training clip shows, so that training can draw by action. What splits for
-judging hold back (a style with an action that training has not) is not made. Knows nothing of models.
+`meanings.json`: what each training clip shows, so that training can draw by action. What splits for judging hold back
+(a way of doing an action that the captions of train and val do not have) is not made. Knows nothing of models.
 """
 
 import json
@@ -25,8 +25,11 @@ from lead.data.layout import (
     COMPOSED,
     MEANINGS_FILE,
     MIN_CLIP_FRAMES,
+    MIRRORED,
+    VARIED,
     read_captions,
     read_rules,
+    read_split,
     write_captions,
     write_description,
     write_split,
@@ -50,7 +53,7 @@ WORDINGS = 8
 
 @dataclass(frozen=True, eq=False)
 class Composed:
-    """A composed clip that counts."""
+    """A composed clip that counts: its motion is not known to show something else than its meaning."""
 
     features: Float[np.ndarray, "_ feats"]
     meaning: Meaning
@@ -60,9 +63,10 @@ class Composed:
 def compose_data(
     data: Path, attempts: int = 24000, seed: int = 0, processes: int = 2, progress: Progress | None = None
 ) -> Mapping[str, int]:
-    """Tries recipes so often and writes what shows what it says; the number of clips by recipe.
+    """Tries recipes so often and writes what no measure refutes; returns the number of clips by recipe.
 
-    Raises LeadError where the data set has not HumanML3D's features, or no caption that we understand.
+    The same seed makes the same clips, whatever the number of processes. Raises LeadError where the data set has not
+    HumanML3D's features, or no training clip with a caption that we understand.
     """
     data = Path(data)
     rules, found = read_rules(data), load_packed(data, "train")
@@ -79,8 +83,8 @@ def compose_data(
     meanings = {source.clip: name_meaning(source.meaning) for source in sources}
     held, names, counts = find_held(data), [], Counter[str]()
     for number, made in enumerate(_make_all(sources, held, attempts, seed, processes)):
-        if progress and number % 50 == 0:
-            progress(number, attempts)
+        if progress and ((number + 1) % 50 == 0 or number + 1 == attempts):
+            progress(number + 1, attempts)
         if made is None:
             continue
         name = f"C{number:06d}"
@@ -89,7 +93,10 @@ def compose_data(
         names.append(name)
         counts[made.recipe] += 1
         meanings[name] = name_meaning(made.meaning)
-    write_split(data, COMPOSED, names)
+    if names:
+        write_split(data, COMPOSED, names)
+    else:  # an empty split could not be trained on
+        (data / f"{COMPOSED}.txt").unlink(missing_ok=True)
     (data / MEANINGS_FILE).write_text(json.dumps(meanings, indent=0) + "\n")
     return dict(counts)
 
@@ -103,7 +110,7 @@ def name_meaning(meaning: Meaning) -> str:
 
 
 def word(meaning: Meaning, count: int, seed: str) -> list[str]:
-    """So many wordings of a meaning, each once."""
+    """At most so many wordings of a meaning, each once."""
     rng = random.Random(seed)
     return list(dict.fromkeys(say(meaning, rng) for _ in range(count)))
 
@@ -121,20 +128,22 @@ def _reword(data: Path, found: Packed, sources: Sequence[Source], seed: int) -> 
     known = {name: set(captions) for name, captions in zip(found.ids, found.captions, strict=True)}
     (data / "extra_texts").mkdir(exist_ok=True)
     for source in sources:
+        if "#" in source.clip:  # a part of a clip has no file of captions to itself
+            continue
         path = data / "extra_texts" / f"{source.clip}.txt"
-        own = [caption.text for caption in read_captions(path)[0]]
-        new = [
-            text for text in word(source.meaning, WORDINGS, f"{seed}/{source.clip}") if text not in known[source.clip]
-        ]
-        write_captions(path, list(dict.fromkeys([*own, *new])))
+        lines = path.read_text(encoding="utf-8") if path.is_file() else ""
+        texts = word(source.meaning, WORDINGS, f"{seed}/{source.clip}")
+        write_captions(path, [text for text in texts if text not in known[source.clip]], before=lines)
 
 
 def find_held(data: Path) -> Held:
     """What the captions of splits for judging say, and those of train and val do not."""
     seen: dict[bool, set[tuple[str, str, str]]] = {True: set(), False: set()}
     for path in sorted(data.glob("*.txt")):
+        if path.stem in (VARIED, MIRRORED, COMPOSED):  # made of training clips, they show no other pairs
+            continue
         trained = path.stem.startswith("train") or path.stem == "val"
-        for name in path.read_text().split():
+        for name in read_split(path):
             for caption in read_captions(data / "texts" / f"{name}.txt")[0]:
                 seen[trained].update(_pairs(parse(caption.text)))
     return frozenset(seen[False] - seen[True])
@@ -150,7 +159,7 @@ def _pairs(meaning: Meaning | None) -> Iterator[tuple[str, str, str]]:
 
 
 _WORK: tuple[Sequence[Source], Held, int] | None = None
-"""What the processes that make products share; set before they start."""
+"""What the processes that make products share; set before they start, and None when they have ended."""
 
 
 def _make_all(
@@ -159,15 +168,18 @@ def _make_all(
     """The products in order, whatever the number of processes."""
     global _WORK  # the processes inherit it
     _WORK = sources, held, seed
-    if processes == 1 or "fork" not in multiprocessing.get_all_start_methods():
-        yield from map(_make, range(attempts))
-        return
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
-        yield from pool.map(_make, range(attempts), chunksize=100)
+    try:
+        if processes == 1 or "fork" not in multiprocessing.get_all_start_methods():
+            yield from map(_make, range(attempts))
+            return
+        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
+            yield from pool.map(_make, range(attempts), chunksize=100)
+    finally:
+        _WORK = None
 
 
 def _make(number: int) -> Composed | None:
-    """The product of an attempt; None where the recipe found nothing, or its motion does not show what it says."""
+    """The product of an attempt; None where the recipe found nothing fit, or made what is held back or refuted."""
     assert _WORK is not None
     clips, held, seed = _WORK
     rng = np.random.default_rng([seed, number])

@@ -11,7 +11,7 @@ from lead.motion.heading import facing, forward_to_half_yaw, turn
 from lead.motion.processing.edit import bone_directions
 from lead.motion.processing.ik import two_bone_ik
 from lead.motion.rotations import normalize
-from lead.motion.skeleton import bone_lengths, place_bones
+from lead.motion.skeleton import L_SHOULDER, bone_lengths, place_bones
 
 LIMBS: tuple[tuple[int, tuple[int, ...]], ...] = (
     (0, (16, 18, 20)),
@@ -52,30 +52,43 @@ def crawl(
         target[:, 1] = floor + (0.04 if is_arm else 0.05) + lift
         target[:, 2] += along
         if is_arm:
-            shoulder, elbow, wrist = chain
-            across = 1.0 if chain[0] == 16 else -1.0
-            to = target - joints[:, shoulder]
-            distance = np.linalg.norm(to, axis=-1)
-            direction = normalize(to)
-            pole = (
-                np.array([0.6 * across, 0.0, -1.0])
-                - direction * (direction @ np.array([0.6 * across, 0.0, -1.0]))[:, None]
-            )
-            most = 0.985 * (lengths[elbow] + lengths[wrist])
-            joints[:, elbow], joints[:, wrist] = two_bone_ik(
-                joints[:, shoulder],
-                direction,
-                np.minimum(distance, most),
-                normalize(pole),
-                lengths[elbow],
-                lengths[wrist],
-            )
+            _reach_with_hand(joints, chain, target, lengths)
         else:
-            hip, knee, ankle, toe = chain
-            joints[:, knee] = joints[:, hip] + lengths[knee] * normalize(target - joints[:, hip])
-            raised = lift[:, None] * [0.0, 1.5, 0.0]
-            shin = normalize(np.array([0.0, 0.03, -1.0]) + raised)
-            joints[:, ankle] = joints[:, knee] + lengths[ankle] * shin
-            joints[:, toe] = joints[:, ankle] + lengths[toe] * normalize(np.array([0.0, -0.25, -1.0]))
-    turned: np.ndarray = joints
-    return turned
+            _rest_on_knee(joints, chain, target, lift, lengths)
+    crawled: np.ndarray = joints
+    return crawled
+
+
+def _reach_with_hand(
+    joints: Float[np.ndarray, "frames 22 3"],
+    chain: tuple[int, ...],
+    target: Float[np.ndarray, "frames 3"],
+    lengths: Float[np.ndarray, "22"],
+) -> None:
+    """Sets elbow and wrist, so that the wrist is at its target; the elbow points back and out."""
+    shoulder, elbow, wrist = chain
+    back = np.array([0.6 if shoulder == L_SHOULDER else -0.6, 0.0, -1.0])
+    to = target - joints[:, shoulder]
+    distance = np.linalg.norm(to, axis=-1)
+    direction = normalize(to)
+    pole = normalize(back - direction * (direction @ back)[:, None])
+    most = 0.985 * (lengths[elbow] + lengths[wrist])
+    joints[:, elbow], joints[:, wrist] = two_bone_ik(
+        joints[:, shoulder], direction, np.minimum(distance, most), pole, lengths[elbow], lengths[wrist]
+    )
+
+
+def _rest_on_knee(
+    joints: Float[np.ndarray, "frames 22 3"],
+    chain: tuple[int, ...],
+    target: Float[np.ndarray, "frames 3"],
+    lift: Float[np.ndarray, " frames"],
+    lengths: Float[np.ndarray, "22"],
+) -> None:
+    """Sets knee, ankle and toe: the thigh points at the knee's target, the shin trails, raised as the knee is."""
+    hip, knee, ankle, toe = chain
+    joints[:, knee] = joints[:, hip] + lengths[knee] * normalize(target - joints[:, hip])
+    raised = lift[:, None] * [0.0, 1.5, 0.0]
+    shin = normalize(np.array([0.0, 0.03, -1.0]) + raised)
+    joints[:, ankle] = joints[:, knee] + lengths[ankle] * shin
+    joints[:, toe] = joints[:, ankle] + lengths[toe] * normalize(np.array([0.0, -0.25, -1.0]))

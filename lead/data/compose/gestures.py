@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lead.data.compose.kitchen import ARMS, FPS, LONGEST, Kitchen, Product, draw_walk, ping_pong
+from lead.data.compose.kitchen import ARMS, FPS, LONGEST, Kitchen, Product, draw_walk
 from lead.data.compose.sources import Joints, Source
 from lead.data.compose.travel import circle, in_place, walk_backward
-from lead.motion.processing.edit import UPPER_BODY, replace_bones
+from lead.motion.processing.edit import UPPER_BODY, ping_pong, replace_bones
 from lead.motion.processing.join import change_tempo, join, pose_distance
 
 GESTURES = (
@@ -74,9 +74,9 @@ def gesture_while(kitchen: Kitchen) -> Product | None:
     if below is None:
         return None
     joints, meaning = below
-    arms = _core(gesture)
+    arms = _cut_core(gesture)
     if gesture.meaning.action in HELD_UP and kitchen.one_in(2):  # the arms stay where the gesture has brought them
-        arms = _held(arms, len(joints))
+        arms = _hold_peak(arms, len(joints))
     joints = replace_bones(joints[:LONGEST], arms, ARMS if kitchen.rng.random() < 0.7 else UPPER_BODY)
     plain = replace(meaning, ways=tuple(way for way in meaning.ways if way != "normally"))
     if kind == "stand":
@@ -91,10 +91,10 @@ def _draw_below(kitchen: Kitchen, kind: str) -> Product | None:
     if kind in MOVING:
         return MOVING[kind](kitchen)
     source = kitchen.sources.pick(kind)
-    return (ping_pong(source.joints, kitchen.frames(2.0, 7.0)), source.meaning) if source else None
+    return (ping_pong(source.joints, kitchen.draw_frames(2.0, 7.0)), source.meaning) if source else None
 
 
-def _core(source: Source) -> Joints:
+def _cut_core(source: Source) -> Joints:
     """The part of a gesture in which the arms are not at rest."""
     rest = source.joints[:1]
     apart = pose_distance(source.joints, np.repeat(rest, len(source.joints), axis=0))
@@ -102,16 +102,11 @@ def _core(source: Source) -> Joints:
     return source.joints[max(active[0] - 4, 0) : active[-1] + 5] if len(active) else source.joints
 
 
-def _held(arms: Joints, frames: int) -> Joints:
+def _hold_peak(arms: Joints, frames: int) -> Joints:
     """To the gesture's farthest pose, and there to the end."""
     apart = pose_distance(arms, np.repeat(arms[:1], len(arms), axis=0))
     peak = int(apart.argmax())
-    arms = arms[: peak + 1]
-    return (
-        np.concatenate([arms, np.repeat(arms[-1:], max(frames - len(arms), 0), axis=0)])[:frames]
-        if frames > len(arms)
-        else arms
-    )
+    return np.concatenate([arms[: peak + 1], np.repeat(arms[peak : peak + 1], max(frames - peak - 1, 0), axis=0)])
 
 
 def tempo_of_act(kitchen: Kitchen) -> Product | None:

@@ -16,8 +16,10 @@ FPS = 20.0
 LONGEST = 197
 """Frames of joints that make the longest features of a batch."""
 ARMS = (13, 14, 16, 17, 18, 19, 20, 21)
+"""Joints of both arms, from the collar on."""
 
 Product = tuple[Joints, Meaning]
+"""What a recipe makes, before it is measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,26 +29,24 @@ class Kitchen:
     sources: Sources
     rng: np.random.Generator
 
-    def frames(self, least: float, most: float) -> int:
+    def draw_frames(self, least: float, most: float) -> int:
         """A number of frames for a duration between so many seconds."""
         return round(float(self.rng.uniform(least, most)) * FPS)
 
-    def side(self) -> str:
+    def draw_side(self) -> str:
         return str(self.rng.choice(["left", "right"]))
 
     def one_in(self, n: int) -> bool:
         return bool(self.rng.integers(n) == 0)
 
-    def pick_plain(self, *actions: str, **how: object) -> Source | None:
-        """A source; three times in five one in no style."""
-        if self.rng.random() < 0.6:
-            plain = self.sources.pick(*actions, fits=lambda s: is_plain(s), **how)  # type: ignore[arg-type]
-            if plain:
-                return plain
-        return self.sources.pick(*actions, **how)  # type: ignore[arg-type]
+    def pick_plain(self, *actions: str) -> Source | None:
+        """A source; three times in five one in no style, if there is one."""
+        plain = self.sources.pick(*actions, fits=is_plain) if self.rng.random() < 0.6 else None
+        return plain or self.sources.pick(*actions)
 
 
 def is_plain(source: Source) -> bool:
+    """Whether a source is in no style."""
     return not set(source.meaning.ways) - {"normally"}
 
 
@@ -59,7 +59,7 @@ def cut_steady(joints: Joints) -> Joints:
 
 
 def draw_walk(kitchen: Kitchen, *actions: str, seconds: tuple[float, float] = (2.0, 9.8)) -> Product | None:
-    """A steady walk or run of about so many seconds."""
+    """A steady walk or run straight ahead, of about so many seconds; a shorter clip's cycle is repeated."""
     rng = kitchen.rng
     plain = rng.random() < 0.6
 
@@ -70,13 +70,7 @@ def draw_walk(kitchen: Kitchen, *actions: str, seconds: tuple[float, float] = (2
     source = kitchen.sources.pick(*actions, place="forward", fits=fits)
     if source is None:
         return None
-    frames = kitchen.frames(*seconds)
+    frames = kitchen.draw_frames(*seconds)
     joints = repeat_cycle(cut_steady(source.joints), frames, FPS)
     start = int(rng.integers(max(len(joints) - frames, 0) + 1))
     return joints[start : start + frames], source.meaning
-
-
-def ping_pong(joints: Joints, frames: int) -> Joints:
-    """Forward and back as often as it takes."""
-    index = np.arange(frames) % max(2 * len(joints) - 2, 1)
-    return joints[np.minimum(index, 2 * len(joints) - 2 - index)]

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from lead.data.compose.kitchen import ARMS, FPS, LONGEST, Kitchen, Product, is_plain, ping_pong
+from lead.data.compose.kitchen import ARMS, FPS, LONGEST, Kitchen, Product, is_plain
 from lead.data.compose.sources import Joints
 from lead.motion import measures as m
-from lead.motion.processing.edit import UPPER_BODY, replace_bones
+from lead.motion.processing.edit import UPPER_BODY, ping_pong, replace_bones
 from lead.motion.processing.join import change_tempo, cross_fade, hold, place_after, reverse
 from lead.text.synthesis import Meaning
 
@@ -29,13 +29,12 @@ def stay(kitchen: Kitchen) -> Product | None:
     if source is None:
         return None
     joints = source.joints
-    frames = kitchen.frames(2.0, 9.8)
+    frames = kitchen.draw_frames(2.0, 9.8)
     if len(joints) < frames:
-        joints = (
-            hold(ping_pong(joints, frames), frames - len(joints), kitchen.rng, FPS)
-            if len(joints) < 24
-            else ping_pong(joints, frames)
-        )
+        short = len(joints)
+        joints = ping_pong(joints, frames)
+        if short < 24:
+            joints = hold(joints, frames - short, kitchen.rng, FPS)
     start = int(kitchen.rng.integers(max(len(joints) - frames, 0) + 1))
     joints = joints[start : start + frames]
     return _straighten(kitchen, joints) if source.meaning.action == "kneel" else joints, source.meaning
@@ -66,8 +65,8 @@ def down_or_up(kitchen: Kitchen) -> Product | None:
     if action in swaps and kitchen.one_in(2):
         joints, action = reverse(joints), swaps[action]
     joints = change_tempo(joints, float(kitchen.rng.uniform(0.7, 1.2)), FPS)
-    joints = _with_idle_arms(kitchen, joints) if source.meaning.action == "sit-stand" else joints
-    joints = hold(joints, kitchen.frames(0.0, 3.0), kitchen.rng, FPS)[:LONGEST]
+    joints = _rest_arms(kitchen, joints) if source.meaning.action == "sit-stand" else joints
+    joints = hold(joints, kitchen.draw_frames(0.0, 3.0), kitchen.rng, FPS)[:LONGEST]
     return joints, Meaning(
         action, source.meaning.place, tuple(w for w in source.meaning.ways if w not in ("correct", "poor"))
     )
@@ -79,7 +78,7 @@ def _straighten(kitchen: Kitchen, joints: Joints) -> Joints:
     return replace_bones(joints, idle.joints, UPPER_BODY) if idle else joints
 
 
-def _with_idle_arms(kitchen: Kitchen, joints: Joints) -> Joints:
+def _rest_arms(kitchen: Kitchen, joints: Joints) -> Joints:
     """The same with the arms of someone who stands."""
     idle = kitchen.sources.pick("stand", fits=is_plain)
     return replace_bones(joints, idle.joints, ARMS) if idle else joints
@@ -92,15 +91,15 @@ def go_down(kitchen: Kitchen) -> Product | None:
     if stand is None or pose is None:
         return None
     names = {"sit": ("sit-down", "stand-up"), "kneel": ("kneel-down", "get-up"), "crouch": ("crouch", "stand-up")}
-    frames = kitchen.frames(1.0, 1.8)
-    before = ping_pong(stand.joints, frames + kitchen.frames(0.1, 0.8))
+    frames = kitchen.draw_frames(1.0, 1.8)
+    before = ping_pong(stand.joints, frames + kitchen.draw_frames(0.1, 0.8))
     held = _straighten(kitchen, pose.joints) if pose.meaning.action == "kneel" else pose.joints
-    after = place_after(before[-1], ping_pong(held, frames + kitchen.frames(0.2, 3.0)))
+    after = place_after(before[-1], ping_pong(held, frames + kitchen.draw_frames(0.2, 3.0)))
     faded = _keep_feet(cross_fade(before[-frames:], after[:frames]))
     joints = np.concatenate([before[:-frames], faded, after[frames:]])
     down = pose.meaning.action == "crouch" or kitchen.rng.random() < 0.65
     name = names[pose.meaning.action][0 if down else 1]
-    return (joints if down else reverse(joints))[:LONGEST], Meaning(name, "", ())
+    return (joints if down else reverse(joints))[:LONGEST], Meaning(name)
 
 
 def _keep_feet(joints: Joints) -> Joints:

@@ -29,8 +29,8 @@ from lead.data.compose.travel import (
 Recipe = Callable[[Kitchen], Product | None]
 
 RECIPES: dict[Recipe, float] = {
-    walk_on: 6, walk_backward: 6, circle: 7, curve: 4, corner: 5, turn_back: 5, slow_or_quick: 5, stairs: 5, sidestep: 6,
-    other_travel: 4, crawl_on_all_fours: 2, in_place: 2, turn_in_place: 8, stay: 9, down_or_up: 6, go_down: 6, both_sides: 2, gesture_while: 11,
-    tempo_of_act: 4, repeat: 5, on_its_own: 16, then: 16, stop: 3,
+    walk_on: 6, walk_backward: 6, circle: 7, curve: 4, corner: 5, turn_back: 5, slow_or_quick: 5, stairs: 5,
+    sidestep: 6, other_travel: 4, crawl_on_all_fours: 2, in_place: 2, turn_in_place: 8, stay: 9, down_or_up: 6,
+    go_down: 6, both_sides: 2, gesture_while: 11, tempo_of_act: 4, repeat: 5, on_its_own: 16, then: 16, stop: 3,
 }  # fmt: skip
 """How often each recipe is tried, relative to the others."""

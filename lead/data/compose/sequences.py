@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain, ping_pong
-from lead.data.compose.sources import Joints
+from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain
 from lead.data.compose.postures import down_or_up, go_down
+from lead.data.compose.sources import Joints
 from lead.data.compose.travel import bend_within, turn_in_place
+from lead.motion.processing.edit import ping_pong
 from lead.motion.processing.join import change_tempo, hold, join, pose_distance, reverse
 from lead.motion.processing.path import bend_path
 from lead.text.synthesis import Meaning
@@ -54,17 +55,18 @@ STAYING = ("stand", "sit", "lie", "kneel", "walk", "run", "jog", "sprint", "clim
 
 def on_its_own(kitchen: Kitchen) -> Product | None:
     """One action as it is, hurried into two seconds, again and again, or with standing before and after."""
-    source = kitchen.sources.pick(kitchen.sources.draw_action(STAYING))
+    action = kitchen.sources.draw_action(STAYING)
+    source = kitchen.sources.pick(action) if action else None
     if source is None:
         return None
     joints, meaning = source.joints, source.meaning
     plain = tuple(way for way in meaning.ways if way not in ("slowly", "quickly", "twice", "three times", "once"))
     meaning = replace(meaning, ways=plain)
-    way, frames = kitchen.rng.random(), kitchen.frames(2.5, 9.8)
+    way, frames = kitchen.rng.random(), kitchen.draw_frames(2.5, 9.8)
     if way < 0.25:
         return joints[:LONGEST], source.meaning
     if way < 0.45:
-        tempo = len(joints) / kitchen.frames(1.5, 2.2)
+        tempo = len(joints) / kitchen.draw_frames(1.5, 2.2)
         return (change_tempo(joints, tempo, FPS), meaning) if 1 < tempo < 1.9 else None
     if way < 0.7 and pose_distance(joints[-1], joints[0]) < 0.15:
         made = joints
@@ -80,7 +82,7 @@ def _stand_around(kitchen: Kitchen, joints: Joints, frames: int) -> Joints:
     if stand is None or len(joints) >= frames:
         return joints[:frames]
     idle = ping_pong(stand.joints, frames)
-    before = kitchen.frames(0.3, 1.5)
+    before = kitchen.draw_frames(0.3, 1.5)
     if pose_distance(idle[before], joints[0]) < 0.25 and kitchen.one_in(2):
         joints = join(idle[: before + 6], joints, FPS)
     if pose_distance(joints[-1], idle[0]) < 0.25:
@@ -92,8 +94,8 @@ def _stand_around(kitchen: Kitchen, joints: Joints, frames: int) -> Joints:
 
 def then(kitchen: Kitchen) -> Product | None:
     """One action and then another."""
-    first = _unit(kitchen, opening=True)
-    second = _unit(kitchen, opening=False, first=first)
+    first = _draw_unit(kitchen)
+    second = _draw_unit(kitchen, first) if first else None
     if first is None or second is None:
         return None
     if pose_distance(first[0][-1], second[0][0]) > 0.3:
@@ -101,15 +103,17 @@ def then(kitchen: Kitchen) -> Product | None:
     joints = join(first[0], second[0], FPS)
     if not 40 <= len(joints) <= LONGEST + 40:
         return None
-    plain = tuple(
-        replace(m_, ways=tuple(w for w in m_.ways if w in ("slowly", "quickly"))) for m_ in (first[1], second[1])
-    )
-    return joints[:LONGEST], replace(plain[0], then=plain[1])
+    return joints[:LONGEST], replace(_drop_style(first[1]), then=_drop_style(second[1]))
 
 
-def _unit(kitchen: Kitchen, opening: bool, first: Product | None = None) -> Product | None:
-    rng = kitchen.rng
-    draw = rng.random()
+def _drop_style(meaning: Meaning) -> Meaning:
+    """Of the ways, the tempo alone."""
+    return replace(meaning, ways=tuple(way for way in meaning.ways if way in ("slowly", "quickly")))
+
+
+def _draw_unit(kitchen: Kitchen, first: Product | None = None) -> Product | None:
+    """An action to begin a sequence with, or the one after `first`."""
+    draw = kitchen.rng.random()
     if draw < 0.45:
         if first is not None and first[1].action in ("walk", "run", "jog") and first[1].place == "forward":
             actions: tuple[str, ...] = ("run", "jog") if first[1].action == "walk" else ("walk",)
@@ -119,33 +123,33 @@ def _unit(kitchen: Kitchen, opening: bool, first: Product | None = None) -> Prod
         if made and kitchen.one_in(5):
             return reverse(made[0]), replace(made[1], place="backward")
         if made and kitchen.one_in(4):
-            side = kitchen.side()
+            side = kitchen.draw_side()
             angle = bend_within(kitchen, len(made[0]), 90.0, (0.8, 1.3)) * (1 if side == "left" else -1)
             return bend_path(made[0], angle, FPS), replace(made[1], place=f"turn-{side}")
         return made
     if draw < 0.62:
         made = (down_or_up if kitchen.one_in(2) else go_down)(kitchen)
         ups = ("stand-up", "get-up")
-        return made if made and (made[1].action in ups) == opening else None
+        return made if made and (made[1].action in ups) == (first is None) else None
     if draw < 0.72:
         return turn_in_place(kitchen)
     source = kitchen.pick_plain(*UNITS)
     if source is None:
         return None
-    joints = source.joints[: kitchen.frames(1.5, 3.0)] if source.meaning.action in ("stand", "dance") else source.joints
+    joints = source.joints
+    if source.meaning.action in ("stand", "dance"):
+        joints = joints[: kitchen.draw_frames(1.5, 3.0)]
     return (joints, source.meaning) if len(joints) <= 90 else None
 
 
 def stop(kitchen: Kitchen) -> Product | None:
     """A walk or run that ends in standing, or begins from it."""
-    made, stand = (
-        draw_walk(kitchen, "walk", "walk", "run", "jog", seconds=(1.5, 4.0)),
-        kitchen.sources.pick("stand", fits=is_plain),
-    )
+    made = draw_walk(kitchen, "walk", "walk", "run", "jog", seconds=(1.5, 4.0))
+    stand = kitchen.sources.pick("stand", fits=is_plain)
     if made is None or stand is None:
         return None
     joints, meaning = made
-    still = stand.joints[: kitchen.frames(1.2, 3.5)]
+    still = stand.joints[: kitchen.draw_frames(1.2, 3.5)]
     if kitchen.one_in(3):
         return join(still, joints, FPS)[:LONGEST], replace(Meaning("stand"), then=replace(meaning, ways=()))
     if kitchen.one_in(2):

@@ -67,15 +67,14 @@ class Sources:
         *actions: str,
         place: str | Sequence[str] | None = None,
         fits: Callable[[Source], bool] | None = None,
-        mirror: bool = True,
     ) -> Source | None:
-        """A clip that shows one of the actions: each action as likely as another, mirrored half of the time.
+        """A clip that shows one of the actions, mirrored half of the time; an action named twice is twice as likely.
 
-        `fits` is asked of the clip as it is returned. None where no clip does.
+        `fits` is asked of the clip as it is returned, for twelve clips of an action at most. None where none fits.
         """
         places = None if place is None else {place} if isinstance(place, str) else set(place)
         for action in self.rng.permutation(list(actions)):
-            candidates = list(self._candidates(str(action), places, mirror))
+            candidates = list(self._candidates(str(action), places))
             for index in self.rng.permutation(len(candidates))[:12]:
                 clip, flipped = candidates[index]
                 source: Source = clip.mirror() if flipped else clip
@@ -83,18 +82,23 @@ class Sources:
                     return source
         return None
 
-    def draw_action(self, without: Collection[str]) -> str:
-        """One of the actions that clips show by themselves; one with four times as many clips twice as often."""
+    def draw_action(self, without: Collection[str]) -> str | None:
+        """One of the actions that clips show by themselves; one with four times as many clips twice as often.
+
+        None where there is no other action than those of `without`.
+        """
         counts = Counter(s.meaning.action for s in self.clips if not s.meaning.then and not s.meaning.meanwhile)
         names = sorted(set(counts) - set(without))
+        if not names:
+            return None
         weights = np.array([counts[name] ** 0.5 for name in names])
         return str(self.rng.choice(names, p=weights / weights.sum()))
 
-    def _candidates(self, action: str, places: set[str] | None, mirror: bool) -> Iterator[tuple[Source, bool]]:
+    def _candidates(self, action: str, places: set[str] | None) -> Iterator[tuple[Source, bool]]:
         for source in self.clips:
             if source.meaning.action != action or source.meaning.then or source.meaning.meanwhile:
                 continue
-            for flipped in (False, True) if mirror else (False,):
+            for flipped in (False, True):
                 place = swap_sides(source.meaning.place) if flipped else source.meaning.place
                 if places is None or place in places:
                     yield source, flipped

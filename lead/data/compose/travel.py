@@ -40,7 +40,7 @@ def circle(kitchen: Kitchen) -> Product | None:
     smallest = 0.55 if meaning.action == "walk" else 1.2
     turns = float(kitchen.rng.uniform(0.9, 1.4))
     radius = max(float(way[-1]) / (2 * np.pi * turns), smallest)
-    side = kitchen.side()
+    side = kitchen.draw_side()
     angle = way / radius * (1 if side == "left" else -1)
     named = "counterclockwise" if side == "left" else "clockwise"
     return bend_path(joints, angle, FPS), replace(meaning, place=named if kitchen.one_in(2) else "circle")
@@ -52,7 +52,7 @@ def curve(kitchen: Kitchen) -> Product | None:
     if made is None:
         return None
     joints, meaning = made
-    side, degrees = kitchen.side(), float(kitchen.rng.uniform(40, 110))
+    side, degrees = kitchen.draw_side(), float(kitchen.rng.uniform(40, 110))
     angle = np.radians(degrees) * np.linspace(0, 1, len(joints)) * (1 if side == "left" else -1)
     return bend_path(joints, angle, FPS), replace(meaning, place=f"curve-{side}")
 
@@ -63,7 +63,7 @@ def corner(kitchen: Kitchen) -> Product | None:
     if made is None:
         return None
     joints, meaning = made
-    side, degrees = kitchen.side(), float(kitchen.rng.uniform(75, 105))
+    side, degrees = kitchen.draw_side(), float(kitchen.rng.uniform(75, 105))
     angle = bend_within(kitchen, len(joints), degrees, (0.8, 1.5)) * (1 if side == "left" else -1)
     return bend_path(joints, angle, FPS), replace(meaning, place=f"turn-{side}")
 
@@ -84,7 +84,7 @@ def bend_within(
     kitchen: Kitchen, frames: int, degrees: float, seconds: tuple[float, float], middle: float | None = None
 ) -> Float[np.ndarray, " frames"]:
     """Angles that rise from 0 to `degrees` (in radians) around the middle, given as a share of the frames."""
-    width = kitchen.frames(*seconds)
+    width = kitchen.draw_frames(*seconds)
     center = (middle if middle is not None else float(kitchen.rng.uniform(0.35, 0.65))) * frames
     u = np.clip((np.arange(frames) - center) / max(width, 1) + 0.5, 0, 1)
     angles: np.ndarray = np.radians(degrees) * u * u * (3 - 2 * u)
@@ -104,7 +104,7 @@ def slow_or_quick(kitchen: Kitchen) -> Product | None:
         return None
     joints = change_tempo(joints, tempo, FPS)
     if len(joints) < 40:
-        joints = repeat_cycle(joints, kitchen.frames(2.0, 5.0), FPS)
+        joints = repeat_cycle(joints, kitchen.draw_frames(2.0, 5.0), FPS)
     ways = tuple(way for way in meaning.ways if way not in ("slowly", "quickly", "normally"))[:1]
     return joints[:LONGEST], replace(meaning, ways=("slowly" if slow else "quickly", *ways))
 
@@ -132,7 +132,7 @@ def sidestep(kitchen: Kitchen) -> Product | None:
     joints = cut_steady(source.joints)
     if kitchen.one_in(2):
         joints = reverse(joints)
-    joints = repeat_cycle(joints, kitchen.frames(1.5, 8.0), FPS)[:LONGEST]
+    joints = repeat_cycle(joints, kitchen.draw_frames(1.5, 8.0), FPS)[:LONGEST]
     joints = change_tempo(joints, float(kitchen.rng.uniform(0.85, 1.25)), FPS)[:LONGEST]
     side = "left" if m.travel(joints)[1] > 0 else "right"
     return joints, Meaning("walk", f"side-{side}", source.meaning.ways)
@@ -152,10 +152,10 @@ def other_travel(kitchen: Kitchen) -> Product | None:
     joints = cut_steady(source.joints) if source.meaning.action not in ("hop", "jump") else source.joints
     if len(joints) < 16:
         return None
-    joints = repeat_cycle(joints, kitchen.frames(2.0, 9.0), FPS)[:LONGEST]
+    joints = repeat_cycle(joints, kitchen.draw_frames(2.0, 9.0), FPS)[:LONGEST]
     meaning = replace(source.meaning, place="forward")
     if kitchen.one_in(3) and m.path_length(joints) > 1.5:
-        side, degrees = kitchen.side(), float(kitchen.rng.uniform(50, 110))
+        side, degrees = kitchen.draw_side(), float(kitchen.rng.uniform(50, 110))
         angle = np.radians(degrees) * np.linspace(0, 1, len(joints)) * (1 if side == "left" else -1)
         return bend_path(joints, angle, FPS), replace(meaning, place=f"curve-{side}")
     return joints, meaning
@@ -170,10 +170,10 @@ def crawl_on_all_fours(kitchen: Kitchen) -> Product | None:
     if not poses:
         return None
     pose = poses[int(kitchen.rng.integers(len(poses)))]
-    joints = crawl(pose, kitchen.frames(2.0, 9.5), FPS, kitchen.rng)
+    joints = crawl(pose, kitchen.draw_frames(2.0, 9.5), FPS, kitchen.rng)
     if not kitchen.one_in(3):
         return joints, Meaning("crawl", "forward")
-    side = kitchen.side()
+    side = kitchen.draw_side()
     angle = np.linspace(0, np.radians(float(kitchen.rng.uniform(40, 90))), len(joints)) * (1 if side == "left" else -1)
     return bend_path(joints, angle, FPS), Meaning("crawl", f"curve-{side}")
 
@@ -189,7 +189,7 @@ def in_place(kitchen: Kitchen) -> Product | None:
     source = kitchen.sources.pick("step-in-place", "jog-in-place")
     if source is None:
         return None
-    joints = repeat_cycle(source.joints, kitchen.frames(2.0, 9.5), FPS)[:LONGEST]
+    joints = repeat_cycle(source.joints, kitchen.draw_frames(2.0, 9.5), FPS)[:LONGEST]
     return joints, source.meaning
 
 

@@ -1,4 +1,4 @@
-"""Edits of clips: sides exchanged, bones of another clip. Bone lengths stay. Meters, Y up."""
+"""Edits of clips: sides exchanged, bones of another clip, played to and fro. Bone lengths stay. Meters, Y up."""
 
 from collections.abc import Sequence
 
@@ -36,13 +36,21 @@ def replace_bones(
 
     The other clip is played forward and back as often as the first one lasts.
     """
-    frames = np.arange(len(joints)) % max(2 * len(other) - 2, 1)
-    other = other[np.minimum(frames, 2 * len(other) - 2 - frames)]
+    other = ping_pong(other, len(joints))
     half_yaw = smooth_half_yaw(joints)
     mine, theirs = turn(half_yaw, joints), turn(smooth_half_yaw(other), other)
     directions = bone_directions(mine)
     directions[:, list(bones)] = bone_directions(theirs)[:, list(bones)]
     return turn(-half_yaw, place_bones(mine[:, 0], directions, bone_lengths(joints[0])))
+
+
+def ping_pong(
+    joints: Float[np.ndarray, "frames 22 3"], frames: int
+) -> Float[np.ndarray, "{frames} 22 3"]:
+    """So many frames of a clip that is played forward and back, again and again."""
+    index = np.arange(frames) % max(2 * len(joints) - 2, 1)
+    played: np.ndarray = joints[np.minimum(index, 2 * len(joints) - 2 - index)]
+    return played
 
 
 def smooth_half_yaw(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames"]:

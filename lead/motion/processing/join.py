@@ -36,8 +36,7 @@ def pose_distance(
     a: Float[np.ndarray, "*batch 22 3"], b: Float[np.ndarray, "*batch 22 3"]
 ) -> Float[np.ndarray, "*batch"]:
     """The mean distance of joints, both poses relative to their pelvis on the floor and their heading."""
-    distance: np.ndarray = np.linalg.norm(_local(a) - _local(b), axis=-1).mean(axis=-1)
-    return distance
+    return np.asarray(np.linalg.norm(_local(a) - _local(b), axis=-1).mean(axis=-1))
 
 
 def place_after(pose: Float[np.ndarray, "22 3"], joints: Joints) -> Joints:
@@ -73,19 +72,27 @@ def cross_fade(
 
 
 def find_cycle(joints: Joints, fps: float, shortest: float = 0.6) -> tuple[int, int]:
-    """The first and the last frame of the stretch whose ends are most alike in pose and in its change."""
+    """The first and the last frame of the stretch whose ends are most alike in pose and in its change.
+
+    It has `shortest` seconds at least; a motion that is shorter is the stretch as a whole.
+    """
     local = _local(joints)
     motion = np.gradient(local, axis=0) * fps * 0.1  # tenths of a second weigh as much as places
     numbers = np.concatenate([local, motion], axis=-1).reshape(len(joints), -1)
     squares = (numbers**2).sum(axis=1)
     apart = squares[:, None] + squares[None] - 2 * numbers @ numbers.T
     first, last = np.triu_indices(len(joints), max(round(shortest * fps), 2))
-    best = int(apart[first, last].argmin()) if len(first) else 0
-    return (int(first[best]), int(last[best])) if len(first) else (0, len(joints) - 1)
+    if not len(first):
+        return 0, len(joints) - 1
+    best = int(apart[first, last].argmin())
+    return int(first[best]), int(last[best])
 
 
 def repeat_cycle(joints: Joints, frames: int, fps: float) -> Joints:
-    """The motion made at least `frames` long: its cycle is repeated before it goes on to its end."""
+    """The motion made about `frames` long or longer: its cycle is repeated before it goes on to its end.
+
+    Up to five frames may be missing, those of the last cross-fade. A motion that is long enough stays as it is.
+    """
     if len(joints) >= frames:
         return joints
     first, last = find_cycle(joints, fps)
@@ -100,7 +107,7 @@ def repeat_cycle(joints: Joints, frames: int, fps: float) -> Joints:
 
 
 def hold(joints: Joints, frames: int, rng: np.random.Generator, fps: float) -> Joints:
-    """The motion with its last pose held for `frames` more; the body breathes a little."""
+    """The motion with its last pose held for `frames` more: feet and pelvis stay, trunk and arms sway a little."""
     if frames < 1:
         return joints
     directions = np.repeat(bone_directions(joints[-1:]), frames, axis=0)

@@ -30,9 +30,9 @@ def bend_path(
     weight = gaussian_smooth(weight / weight.sum(axis=1, keepdims=True), PIVOT_SECONDS * fps)
     middle = weight[:-1] / 2 + weight[1:] / 2  # the same point of the body in both frames of a step
     before, after = ((middle[..., None] * part).sum(axis=1) for part in (toes[:-1], toes[1:]))
-    arms = np.stack([before - joints[:-1, 0], after - joints[1:, 0]], axis=1)  # from the root to the pivot
-    turned_before = turn(angles[:-1] / 2, arms[:, :1])[:, 0]
-    turned_after = turn(angles[1:] / 2, arms[:, 1:])[:, 0]
+    to_pivot = np.stack([before - joints[:-1, 0], after - joints[1:, 0]], axis=1)  # from the root
+    turned_before = turn(angles[:-1] / 2, to_pivot[:, :1])[:, 0]
+    turned_after = turn(angles[1:] / 2, to_pivot[:, 1:])[:, 0]
     moved = turn((angles[:-1] + angles[1:]) / 4, (after - before)[:, None])[:, 0]
     steps = turned_before - turned_after + moved
     root = joints[:, 0].copy()
