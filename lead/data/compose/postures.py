@@ -23,6 +23,7 @@ def stay(kitchen: Kitchen) -> Product | None:
         "hands-hips-stand",
         "cross-arms",
         "hand-face",
+        "face",
         "shift-weight",
         "look-around",
     )

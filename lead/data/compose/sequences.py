@@ -114,7 +114,7 @@ def _drop_style(meaning: Meaning) -> Meaning:
 def _draw_unit(kitchen: Kitchen, first: Product | None = None) -> Product | None:
     """An action to begin a sequence with, or the one after `first`."""
     draw = kitchen.rng.random()
-    if draw < 0.45:
+    if draw < 0.38:
         if first is not None and first[1].action in ("walk", "run", "jog") and first[1].place == "forward":
             actions: tuple[str, ...] = ("run", "jog") if first[1].action == "walk" else ("walk",)
         else:
@@ -127,11 +127,11 @@ def _draw_unit(kitchen: Kitchen, first: Product | None = None) -> Product | None
             angle = bend_within(kitchen, len(made[0]), 90.0, (0.8, 1.3)) * (1 if side == "left" else -1)
             return bend_path(made[0], angle, FPS), replace(made[1], place=f"turn-{side}")
         return made
-    if draw < 0.62:
+    if draw < 0.6:
         made = (down_or_up if kitchen.one_in(2) else go_down)(kitchen)
         ups = ("stand-up", "get-up")
         return made if made and (made[1].action in ups) == (first is None) else None
-    if draw < 0.72:
+    if draw < 0.7:
         return turn_in_place(kitchen)
     source = kitchen.pick_plain(*UNITS)
     if source is None:

@@ -185,12 +185,16 @@ def _is_on_all_fours(pose: Float[np.ndarray, "22 3"]) -> bool:
 
 
 def in_place(kitchen: Kitchen) -> Product | None:
-    """Steps on the spot, for longer."""
+    """Steps on the spot, for longer; a jog on the spot at half its tempo is a march."""
     source = kitchen.sources.pick("step-in-place", "jog-in-place")
     if source is None:
         return None
-    joints = repeat_cycle(source.joints, kitchen.draw_frames(2.0, 9.5), FPS)[:LONGEST]
-    return joints, source.meaning
+    joints, meaning = source.joints, source.meaning
+    if meaning.action == "jog-in-place" and kitchen.one_in(2):
+        joints = change_tempo(joints, float(kitchen.rng.uniform(0.5, 0.65)), FPS)
+        meaning = Meaning("step-in-place", "", meaning.ways)
+    joints = repeat_cycle(joints, kitchen.draw_frames(2.0, 9.5), FPS)[:LONGEST]
+    return joints, meaning
 
 
 def turn_in_place(kitchen: Kitchen) -> Product | None:

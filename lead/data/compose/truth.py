@@ -234,11 +234,11 @@ def _stays(joints: Joints) -> bool:
 
 
 CHECKS: dict[str, Callable[[Meaning, Joints], bool]] = {
-    "turn": _turns(45, 135),
-    "turn-around-to": _turns(140, 225),
-    "turn-around": _turns(140, 225),
-    "full-turn": _turns(300, 430),
-    "full-turn-to": _turns(300, 430),
+    "turn": _turns(45.0, 135.0),
+    "turn-around-to": _turns(140.0, 225.0),
+    "turn-around": _turns(140.0, 225.0),
+    "full-turn": _turns(300.0, 430.0),
+    "full-turn-to": _turns(300.0, 430.0),
     "stand": lambda _, j: _stays(j) and _stands(j, ALL),
     "sit-down": lambda _, j: _stands(j, START) and _sits(j, END),
     "stand-up": lambda _, j: not _stands(j, START) and _level(j, START) < 0.82 and _stands(j, END),
@@ -262,6 +262,7 @@ CHECKS: dict[str, Callable[[Meaning, Joints], bool]] = {
     "clap": _claps,
     "kick": _kicks,
     "raise-leg": _kicks,
+    "raise-knee": lambda meaning, j: all(m.knee_lift(j, side).max() > -0.45 for side in _sides(meaning)),
     "punch": _punches,
     "jump-up": _jumps,
     "jacks": lambda _, j: (
