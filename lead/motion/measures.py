@@ -309,8 +309,9 @@ def knee_lift(joints: Joints, side: Side) -> Series:
 
 
 def airborne(joints: Joints, least: float = 0.05) -> Bool[np.ndarray, " frames"]:
-    """Frames in which both feet are `least` meters or more off the floor."""
-    off: np.ndarray = (foot_height(joints, "left") > least) & (foot_height(joints, "right") > least)
+    """Frames in which both feet are `least` meters or more higher than the lower foot mostly is."""
+    lower = np.minimum(foot_height(joints, "left"), foot_height(joints, "right"))
+    off: np.ndarray = lower > least + np.clip(np.percentile(lower, 30), 0.0, 0.06)
     return off
 
 
