@@ -52,7 +52,7 @@ train() { # stage [steps lr]: what is finished stays
 train text 900 7e-4
 train vae 3200 3e-4
 train decoder 1600 4e-4
-train diffusion 5000 4e-4
+train diffusion 4500 4e-4
 train projector 1500 5e-4
 train evaluator
 

@@ -77,6 +77,15 @@ def both_sides(kitchen: Kitchen) -> Product | None:
     return replace_bones(source.joints, other.joints, bones), replace(source.meaning, place="both")
 
 
+def pick_up(kitchen: Kitchen) -> Product | None:
+    """Something put down on the floor: the body moves as it does to pick something up."""
+    source = kitchen.sources.pick("put-down")
+    if source is None:
+        return None
+    joints = change_tempo(source.joints, float(kitchen.rng.uniform(0.75, 1.25)), FPS)
+    return joints[:LONGEST], replace(source.meaning, action="pick-up")
+
+
 def lift_leg(kitchen: Kitchen) -> Product | None:
     """A thigh raised to about level from standing, and lowered again, or held: a lifted knee, a stand on one leg."""
     stand = kitchen.sources.pick("stand", "hands-hips-stand", "cross-arms", fits=is_plain)

@@ -47,7 +47,9 @@ def read_meaning(captions: Sequence[str], joints: Joints) -> Meaning | None:
     """What most captions say, if the joints show it or no measure can tell; None where it is unclear or untrue."""
     found = [meaning for caption in captions if (meaning := parse(caption))]
     acts = Counter((meaning.action, meaning.place, meaning.then, meaning.meanwhile) for meaning in found)
-    for act, _ in acts.most_common():
+    for act, _ in sorted(
+        acts.items(), key=lambda act: (-act[1], bool(act[0][2]) + bool(act[0][3]))
+    ):  # simple ones first
         same = [m for m in found if (m.action, m.place, m.then, m.meanwhile) == act]
         ways = Counter(way for meaning in same for way in set(meaning.ways))
         meaning = replace(same[0], ways=tuple(sorted(way for way, n in ways.items() if 2 * n >= len(same)))[:2])
