@@ -52,6 +52,9 @@ ROWS = {"real": "real motion", "vae": "VAE reconstruction", "mld": "MLD (realign
 CHUNK = 512
 """Motions whose features are in memory at once."""
 
+FEWEST = 2
+"""Clips that FID and Diversity can compare; R-precision needs `metrics.GROUP`, and is left out of smaller splits."""
+
 Evaluation = dict[str, dict[str, Estimate]]
 """Row -> figure -> mean with interval; keys as in ROWS and COLUMNS."""
 Features = Float[np.ndarray, "_ feats"]
@@ -169,17 +172,17 @@ def load_captioned_clips(data: str | Path, split: str) -> list[Clip]:
     Each is cut to a multiple of UNIT frames and one, as its joints give one row of features less.
 
     Raises:
-        LeadError: there are fewer than R-precision's 32.
+        LeadError: there are fewer than two, and nothing to compare.
     """
     clips = []
     for clip in load_in_own_units(Path(data), split):
         frames = min(len(clip.features) - 1, MAX_FRAMES) // UNIT * UNIT
         if clip.captions and frames >= MIN_FRAMES:
             clips.append(replace(clip, features=clip.features[: frames + 1]))
-    if len(clips) < metrics.GROUP:
+    if len(clips) < FEWEST:
         raise LeadError(
             f"{data} has {len(clips)} captioned clips of at least {MIN_FRAMES + 1} frames in its split "
-            f"{split!r}: R-precision needs {metrics.GROUP}. Choose a larger split."
+            f"{split!r}: expected {FEWEST} or more, as figures compare clips. Choose a larger split."
         )
     return sorted(clips, key=lambda clip: len(clip.features))
 
@@ -317,19 +320,25 @@ def score(
     real: Float[np.ndarray, "clips d"],
     rng: np.random.Generator,
 ) -> dict[str, float]:
-    """One replication's figures without MModality; FID is that of the embeddings `compared` to the `real` ones."""
-    r1, r2, r3 = metrics.r_precision(text, motions.embeddings, rng).tolist()
+    """One replication's figures without MModality; FID is that of the embeddings `compared` to the `real` ones.
+
+    R-precision is left out where there are fewer clips than its groups have.
+    """
     fid = {} if compared is None else {"fid": metrics.frechet_distance(compared, real)}
-    return fid | {
-        "r1": r1,
-        "r2": r2,
-        "r3": r3,
-        "mm_dist": metrics.mm_dist(text, motions.embeddings),
-        "diversity": metrics.diversity(motions.embeddings, rng),
-        "skate": motions.skate,
-        "jitter": motions.jitter,
-        **motions.extra,
-    }
+    ranks = {}
+    if len(text) >= metrics.GROUP:
+        ranks = dict(zip(("r1", "r2", "r3"), metrics.r_precision(text, motions.embeddings, rng).tolist(), strict=True))
+    return (
+        fid
+        | ranks
+        | {
+            "mm_dist": metrics.mm_dist(text, motions.embeddings),
+            "diversity": metrics.diversity(motions.embeddings, rng),
+            "skate": motions.skate,
+            "jitter": motions.jitter,
+            **motions.extra,
+        }
+    )
 
 
 def estimate(replications: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
@@ -345,14 +354,24 @@ def to_table_rows(evaluation: Evaluation, columns: Sequence[str] = tuple(COLUMNS
     ]
 
 
-def explain_protocol(protocol: Protocol) -> str:
-    """What a reader of the table needs to know."""
+def is_small(evaluation: Evaluation) -> bool:
+    """Whether the split was too small for R-precision."""
+    return "r1" not in evaluation["real"]
+
+
+def explain_protocol(protocol: Protocol, small: bool = False) -> str:
+    """What a reader of the table needs to know; `small` says that a split has fewer clips than R-precision needs."""
+    left_out = (
+        f" R-precision needs {metrics.GROUP} clips and is left out (-) of a smaller split; there FID and Diversity say "
+        "little, too."
+    )
     generated = "anew in each replication" if protocol.published else "once"
     return (
         f"Means of {protocol.replications} replications with 95 % intervals. FID: against the split's real motion; "
         "real motion's own is the training split's against it, the floor. MModality: "
         f"{protocol.multimodal_texts} texts of {protocol.multimodal_samples} (or all texts of a smaller split), "
         f"generated {generated}. Skate: the share of steps in which a foot on the floor slides. Jitter: m/s³."
+        f"{left_out if small else ''}"
     )
 
 

@@ -22,6 +22,7 @@ from lead.eval.protocol import (
     evaluate,
     explain_protocol,
     generate_rows,
+    is_small,
     load_captioned_clips,
     to_table_rows,
 )
@@ -242,8 +243,21 @@ def test_clips_are_whole_units_and_one_frame_sorted_by_length(data):
     assert {length % 4 for length in lengths} == {1}
     assert lengths[0] == 17
     assert len(lengths) == CLIPS
-    with pytest.raises(LeadError, match=r"3 captioned clips .* 'val'"):
+    assert len(load_captioned_clips(data, "val")) == 3
+    (data / "val.txt").write_text("0\n")
+    with pytest.raises(LeadError, match=r"1 captioned clips .* 'val': expected 2 or more"):
         load_captioned_clips(data, "val")
+
+
+def test_a_split_too_small_for_r_precision_has_the_other_figures(data):
+    evaluation = evaluate(FakeBase(), evaluator(data), data, "val", PROTOCOL)
+    assert is_small(evaluation)
+    assert set(evaluation["lead"]) == set(COLUMNS) - {"r1", "r2", "r3"}
+    assert all(np.isfinite(figure.mean) for figures in evaluation.values() for figure in figures.values())
+    assert to_table_rows(evaluation)[0][2:5] == ("-", "-", "-")
+    assert "needs 32 clips" in explain_protocol(PROTOCOL, small=True)
+    assert "needs 32 clips" not in explain_protocol(PROTOCOL)
+    assert not is_small(evaluate(FakeBase(), evaluator(data), data, protocol=PROTOCOL))
 
 
 def test_both_rows_are_decoded_from_the_same_latents_and_no_caption_is_encoded_twice():
