@@ -1,11 +1,12 @@
-"""Motions that tests share: a simple synthetic walk, and standing with swinging arms."""
+"""Motions that tests share: simple synthetic walks, and standing with swinging arms."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from lead.motion import Motion
-from lead.motion.skeleton import tpose
+from lead.motion.processing.ik import LEGS, two_bone_ik
+from lead.motion.skeleton import bone_lengths, tpose
 
 
 def synthesize_walk(seconds: float = 3.0, fps: float = 20.0, sway: float = 0.0, seed: int = 0) -> Motion:
@@ -40,3 +41,31 @@ def _pitch(offset: np.ndarray, angle: np.ndarray) -> np.ndarray:
     cos, sin = np.cos(angle), np.sin(angle)
     x, y, z = offset
     return np.stack([np.full_like(angle, x), cos * y - sin * z, sin * y + cos * z], axis=-1)
+
+
+def synthesize_steps(seconds: float = 3.0, speed: float = 0.9, fps: float = 20.0) -> Motion:
+    """A walk along +Z in which feet stand: each for 0.6 s of a second, without a slide; bone lengths stay true."""
+    rest = tpose()
+    times = np.arange(int(seconds * fps)) / fps
+    joints = np.repeat(rest[None], len(times), axis=0)
+    joints[:, :, 2] += speed * times[:, None]
+    lengths = bone_lengths(rest)
+    drop = rest[1, 1] - rest[7, 1] - 0.94 * (lengths[4] + lengths[7])
+    joints[..., 1] -= drop
+    for foot, (hip, knee, ankle, toe) in enumerate(LEGS):
+        step, phase = np.divmod(times + 0.5 * foot, 1.0)
+        swing = np.clip((phase - 0.6) / 0.4, 0, 1)
+        eased = swing * swing * (3 - 2 * swing)
+        target = np.repeat(rest[None, ankle], len(times), axis=0)
+        target[:, 1] += 0.1 * np.sin(np.pi * swing)
+        target[:, 2] += speed * (step + eased + 0.3 - 0.5 * foot)
+        to = target - joints[:, hip]
+        reach = np.linalg.norm(to, axis=1)
+        along = to / reach[:, None]
+        pole = np.array([0.0, 0.0, 1.0]) - along * along[:, 2:]
+        pole /= np.linalg.norm(pole, axis=1, keepdims=True)
+        joints[:, knee], joints[:, ankle] = two_bone_ik(
+            joints[:, hip], along, reach, pole, lengths[knee], lengths[ankle]
+        )
+        joints[:, toe] = joints[:, ankle] + rest[toe] - rest[ankle]
+    return Motion(joints.astype(np.float32), fps, name="steps")

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
+from walks import synthesize_steps
 
 from cli import base
 from lead import Lead, Motion
@@ -115,6 +116,35 @@ def test_vary_adds_variations(source: Path, tmp_path: Path) -> None:
     assert json.loads(result.stdout)["clips"]["train_varied"] > 0
 
 
+def test_compose_adds_clips(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(3):
+        synthesize_steps(3.0 + number).save(source / f"w{number}.npy")
+        (source / f"w{number}.txt").write_text("a person walks forward")
+    run("data", "prepare", source, tmp_path / "data")
+    (tmp_path / "data" / "train.txt").write_text("w0\nw1\nw2\n")
+    options = ["--attempts", 20, "--processes", 1, "--seed", 4]
+    result = run("data", "compose", tmp_path / "data", *options, "--json")
+    assert result.exit_code == 0, result.output
+    counts = json.loads(result.stdout)["clips"]
+    assert sum(counts.values()) == len((tmp_path / "data" / "train_composed.txt").read_text().split()) > 0
+    result = run("data", "compose", tmp_path / "data", *options)
+    for recipe, count in {**counts, "all": sum(counts.values())}.items():
+        assert f"{recipe.replace('_', ' ')} " in result.stdout and f" {count}" in result.stdout
+
+
+def test_compose_says_what_it_needs(source: Path, tmp_path: Path) -> None:
+    result = run("data", "compose", tmp_path / "nowhere")
+    assert result.exit_code == 1 and "nowhere" in result.stderr
+    for path in source.iterdir():
+        if path.name == "captions.jsonl":
+            path.write_text(path.read_text().replace("a person walks", "xyzzy").replace("walking", "xyzzy"))
+    run("data", "prepare", source, tmp_path / "data")
+    result = run("data", "compose", tmp_path / "data", "--attempts", 5)
+    assert result.exit_code == 1 and "no training caption says an action" in result.stderr
+
+
 def test_eval_prints_a_table_a_split_in_100_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from lead import model
     from lead.eval import evaluator
@@ -165,7 +195,9 @@ def test_eval_asks_for_all_that_the_published_evaluator_needs(tmp_path: Path, op
     assert message in result.stderr
 
 
-@pytest.mark.parametrize("command", [["data", "prepare"], ["data", "vary"], ["train"], ["assemble"], ["eval"]])
+@pytest.mark.parametrize(
+    "command", [["data", "prepare"], ["data", "compose"], ["data", "vary"], ["train"], ["assemble"], ["eval"]]
+)
 def test_help_teaches_by_example(command: list[str]) -> None:
     result = run(*command, "--help")
     assert result.exit_code == 0

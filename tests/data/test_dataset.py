@@ -69,6 +69,20 @@ def test_variations_carry_captions_and_style_parameters(data):
     assert {clip.id for clip in load(data, "val")} == {"w4", "w5"}  # only training clips are varied
 
 
+def test_a_clip_shows_what_composition_found_or_what_its_first_caption_says(data):
+    assert {clip.meaning for clip in load(data, "train")} == {"a person walks."}
+    (data / "meanings.json").write_text(json.dumps({"w0": "walk forward; slowly", "w1": "stand"}))
+    try:
+        found = {clip.id: (clip.meaning, clip.action) for split in ("train", "train_varied", "train_mirrored")
+                 for clip in load(data, split)}  # fmt: skip
+    finally:
+        (data / "meanings.json").unlink()
+    assert found["w0"] == ("walk forward; slowly", "walk forward") and found["w1"] == ("stand", "stand")
+    assert found["V0_w0"] == ("walk forward; slowly; V0_w0", "walk forward") == (found["V0_w0"][0], found["M1_w0"][1])
+    assert found["w2"][0] == "a person walks." and found["M1_w2"][0] == "M1_w2"
+    assert Clip("a", np.ones((30, 263), np.float32), ("x",)).action == ""
+
+
 def test_mirrors_say_only_what_training_says(tmp_path):
     said = {
         "w0": ("train", "A person turns left."), "w1": ("train", "a person turns right."), "w2": ("val", "a person."),

@@ -239,7 +239,7 @@ def test_shares_means_are_the_batchs():
 
 
 def test_an_epoch_has_every_clip_once(data):
-    clips = train_module.load_training_clips(data, train_module.Stats.read(data), ("train_varied",), repeat=1)
+    clips, _ = train_module.load_training_clips(data, train_module.Stats.read(data))
     config = TrainConfig(batch=3)
     batches = ClipBatches(clips, config)
     seen = [clip.id for step in range(batches.groups) for clip in batches.draw(step).clips]

@@ -157,3 +157,42 @@ def test_restart_forgets_the_checkpoint(tmp_path: Path, monkeypatch: pytest.Monk
         checkpoint.touch()
         assert run("vae", tmp_path, "-o", checkpoint.parent, "--device", "cpu", *options).exit_code == 0
         assert checkpoint.exists() == left
+
+
+def test_a_run_goes_on_from_a_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, trained = [], []
+    monkeypatch.setattr("lead.train.warm_start.begin_from", lambda *args: begun.append(args))
+    monkeypatch.setattr("lead.train.vae.train_vae", lambda *args, **_: trained.append(args))
+    (tmp_path / "base.safetensors").touch()
+    for start in ("embedded", tmp_path / "base.safetensors"):
+        assert run("vae", tmp_path, "-o", tmp_path / "run", "--from", start, "--device", "cpu").exit_code == 0
+    assert begun == [(None, tmp_path / "run"), (tmp_path / "base.safetensors", tmp_path / "run")]
+    assert len(trained) == 2
+
+
+def test_the_processes_of_a_run_find_the_base_in_its_folder(
+    tmp_path: Path, launched: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+    monkeypatch.setattr("lead.train.warm_start.begin_from", lambda *args: begun.append(args))
+    assert run("all", tmp_path, "-o", tmp_path / "run", "--from", "embedded", "--device", "cpu").exit_code == 0
+    assert len(begun) == 1 and not any("--from" in words for words, _ in launched)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--from", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["--from", "embedded", "--preset", "mld"], "leave --preset out"),
+    ],
+)
+def test_bases_that_training_cannot_go_on_from(options: list[str], told: str, tmp_path: Path) -> None:
+    result = run("vae", tmp_path, "-o", tmp_path / "run", "--device", "cpu", *options)
+    assert result.exit_code == 1 and told in result.stderr and not (tmp_path / "run").exists()
+
+
+def test_a_run_stays_with_its_base(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "vae.safetensors").touch()
+    result = run("vae", tmp_path, "-o", tmp_path / "run", "--device", "cpu", "--from", "embedded")
+    assert result.exit_code == 1 and "give another run folder" in result.stderr
