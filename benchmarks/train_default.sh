@@ -11,6 +11,7 @@
 #     SCALE      a whole number that multiplies the steps of a run that goes on from it
 #     STEPS      the steps of every stage, the evaluator too
 #     ATTEMPTS   how often composition tries a recipe
+#     NO_DISTILL any text: train the text stage without its teacher
 #     DEVICE     auto, cpu, cuda, ...
 #     RUNS       the folder of the data set and of the run (runs); OUT, of the two files that are written (lead/weights)
 #     LEAD       the command `lead` (.venv/bin/lead), such as "python -m cli.base"; PYTHON, the interpreter
@@ -47,6 +48,7 @@ train() { # stage [steps lr]: what is finished stays
     elif [ -n "${STEPS:-}" ]; then
         options+=(--steps "$STEPS")
     fi
+    if [ "$stage" = text ] && [ -n "${NO_DISTILL:-}" ]; then options+=(--no-distill); fi
     "${lead[@]}" train "$stage" "$data" --output "$run" "${options[@]}"
 }
 train text 900 7e-4

@@ -33,6 +33,8 @@ from lead.train.stage import TrainConfig
 from lead.train.vae import balance, subsample, to_tensors
 from lead.train.warm_start import read_stats
 
+MADE_CAPTIONS = 4
+"""Captions of a composed or varied clip that are drawn; there are tens of thousands of such clips."""
 GROUP = 8
 """Batches whose rows are drawn at once."""
 SHARES = {"train": 0.3, COMPOSED: 0.5, VARIED: 0.2, MIRRORED: 0.3}
@@ -226,6 +228,8 @@ def _encode_data(
     packed: dict[str, Tensor] = {}
     for split in (*find_splits(data, SHARES), VALIDATION):
         clips = motion_data.load_captioned(data, stats) if split == "train" else motion_data.load(data, split, stats)
+        if split in (COMPOSED, VARIED):
+            clips = [replace(clip, captions=_thin(clip.captions)) for clip in clips]
         encoded = encode_clips(vae, subsample(clips) if split == VALIDATION else clips, captions)
         texts = torch.tensor([row for rows in encoded.texts for row in rows], dtype=torch.long)
         counts = torch.tensor([len(rows) for rows in encoded.texts])
@@ -233,6 +237,11 @@ def _encode_data(
         named["shares"] = encoded.shares
         packed |= {f"{split}.{name}": tensor for name, tensor in named.items()}
     return {**packed, "table": captions.encode(tower, style_tokens)}
+
+
+def _thin(captions: Sequence[str], most: int = MADE_CAPTIONS) -> tuple[str, ...]:
+    """At most so many captions, evenly spread over all."""
+    return tuple(captions[:: -(-len(captions) // most)]) if captions else ()
 
 
 def _unpack(packed: dict[str, Tensor], split: str, vae: AnyVAE) -> LatentClips:
