@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.pack import has_pack, main, pack_rows, read_joints, write_folder
+from benchmarks.pack import has_pack, main, pack_rows, pack_segments, read_joints, training_rows, write_folder
+from benchmarks.pack_captions import PLAIN, plain_captions
 from lead.errors import LeadError
 
 needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
@@ -56,3 +57,36 @@ def test_the_written_folder_holds_the_same_clips(tmp_path):
     assert lines[0]["meta"] == {"source": "bandai", "content": "walk", "style": rows[0]["style"]}
     np.testing.assert_array_equal(np.load(tmp_path / lines[0]["clip"]), read_joints(rows[0]["id"]))
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_plain_caption_says_label_and_style():
+    assert plain_captions("bandai", "bow", "") == ["a person bows"]
+    assert plain_captions("bandai", "bow", "normal") == ["a person bows", "a person bows normally"]
+    assert plain_captions("bandai", "bow", "happy") == ["a person bows in a happy way"]
+    assert plain_captions("uiprmd", "deep squat", "incorrect") == ["a person squats with poor form"]
+    assert plain_captions("segments", "kick+jump", "") == ["a person kicks"]
+    assert plain_captions("bandai", "punch", "") == plain_captions("nowhere", "walk", "") == []
+    assert all(caption.startswith("a person ") for captions in PLAIN.values() for caption in captions.values())
+
+
+@needs_pack
+def test_segments_are_parts_of_training_clips(tmp_path):
+    clips = {row["id"]: row for row in pack_rows()}
+    segments = pack_segments()
+    assert len(segments) > 100 and len({row["id"] for row in segments}) == len(segments)
+    for row in segments:
+        assert 0 <= row["start"] < row["end"] <= clips[row["clip"]]["frames"] and row["captions"]
+        assert row["frames"] == row["end"] - row["start"] and row["split"] in ("train", "val")
+    write_folder(tmp_path, segments[:2])
+    for row in segments[:2]:
+        part = read_joints(row["clip"])[row["start"] : row["end"]]
+        np.testing.assert_array_equal(np.load(tmp_path / f"{row['id']}.npy"), part)
+
+
+@needs_pack
+def test_long_training_clips_give_way_to_their_segments():
+    rows = training_rows()
+    ids, cut = {row["id"] for row in rows}, {row["clip"] for row in pack_segments()}
+    assert len(ids) == len(rows)
+    assert not [row for row in pack_rows("train") if row["id"] in cut and row["seconds"] > 9.8 and row["id"] in ids]
+    assert {row["id"] for row in pack_rows("newstyle_eval")} <= ids  # splits for judging stay whole

@@ -57,7 +57,7 @@ def folder(data, tmp_path) -> Path:
 def composed(data, tmp_path_factory) -> Path:
     """The data set, composed by one process; treat it as read-only."""
     folder = Path(shutil.copytree(data, tmp_path_factory.mktemp("composed") / "data"))
-    counts = compose.compose_data(folder, attempts=48, seed=1, processes=1)
+    counts = compose.compose_data(folder, attempts=36, seed=1, processes=1)
     assert sum(counts.values()) == len(read_split(folder / "train_composed.txt")) > 8
     assert counts.keys() <= {recipe.__name__ for recipe in RECIPES} and len(counts) > 3
     return folder
@@ -73,18 +73,19 @@ def read_files(data: Path) -> dict[str, bytes]:
 
 
 def test_a_seed_makes_the_same_clips_in_any_number_of_processes(composed, folder):
-    compose.compose_data(folder, attempts=48, seed=1, processes=2)
+    compose.compose_data(folder, attempts=36, seed=1, processes=2)
     assert read_files(folder) == read_files(composed)
 
 
 def test_another_seed_makes_other_clips(composed, folder):
-    compose.compose_data(folder, attempts=48, seed=2, processes=1)
-    assert read_split(folder / "train_composed.txt") != read_split(composed / "train_composed.txt")
+    compose.compose_data(folder, attempts=15, seed=2, processes=1)
+    first = [name for name in read_split(composed / "train_composed.txt") if name < "C000015"]
+    assert read_split(folder / "train_composed.txt") != first
 
 
 def test_composing_again_changes_nothing(composed, tmp_path):
     again = Path(shutil.copytree(composed, tmp_path / "data"))
-    compose.compose_data(again, attempts=48, seed=1, processes=1)
+    compose.compose_data(again, attempts=36, seed=1, processes=1)
     assert read_files(again) == read_files(composed)
 
 
@@ -133,11 +134,11 @@ def test_what_is_held_back_is_not_made(folder, monkeypatch):
     happily = parse(CLIPS["held"][1])
     assert compose.find_held(folder) == {("walk", "backward", way) for way in happily.ways}
     monkeypatch.setattr(compose, "RECIPES", {walk_backward: 1.0})
-    made = compose.compose_data(folder, attempts=40, processes=1)
+    made = compose.compose_data(folder, attempts=24, processes=1)
     composed = [read_meanings(folder)[name] for name in read_split(folder / "train_composed.txt")]
     assert made["walk_backward"] > 5 and set(composed) == {"walk backward"}
     (folder / "compositional.txt").unlink()
-    compose.compose_data(folder, attempts=40, processes=1)
+    compose.compose_data(folder, attempts=24, processes=1)
     composed = [read_meanings(folder)[name] for name in read_split(folder / "train_composed.txt")]
     assert set(composed) == {"walk backward", compose.name_meaning(happily)}
 
