@@ -53,8 +53,8 @@ def compose(
 ) -> JsonObject:
     """Make new training clips from old: reversed, bent into circles, two at once, one after another, and so on.
 
-    A clip is used if its caption says what it shows and its joints agree. Each product is measured: what does not show
-    what its caption says is dropped. Training clips get further captions, and training draws by action.
+    A clip is used if we understand its captions and its joints do not refute them. What a measure of the joints refutes
+    is dropped. Training clips get further captions, and training draws by action.
 
     \b
     lead data compose data/

@@ -1,4 +1,7 @@
-"""Poses of the arms that hold for a while, found by measures in whatever clip has them: hands on the hips, and so on."""
+"""Poses of the arms that hold for a while, found by measures in whatever clip has them.
+
+Joints are at 20 fps, in meters. Knows nothing of captions.
+"""
 
 from collections.abc import Callable, Iterator
 

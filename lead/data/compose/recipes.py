@@ -31,6 +31,7 @@ Recipe = Callable[[Kitchen], Product | None]
 RECIPES: dict[Recipe, float] = {
     walk_on: 6, walk_backward: 6, circle: 7, curve: 4, corner: 5, turn_back: 5, slow_or_quick: 5, stairs: 5,
     sidestep: 6, other_travel: 4, crawl_on_all_fours: 5, in_place: 4, turn_in_place: 8, stay: 9, down_or_up: 6,
-    go_down: 6, both_sides: 2, gesture_while: 20, lift_leg: 5, pick_up: 2, tempo_of_act: 4, repeat: 5, on_its_own: 22, then: 34, stop: 4,
+    go_down: 6, both_sides: 2, gesture_while: 20, lift_leg: 5, pick_up: 2, tempo_of_act: 4, repeat: 5,
+    on_its_own: 22, then: 34, stop: 4,
 }  # fmt: skip
 """How often each recipe is tried, relative to the others."""
