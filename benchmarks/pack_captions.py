@@ -128,7 +128,11 @@ STYLES = {
 """What a style adds to the plain caption; others add "in a <style> way"."""
 
 
+def article(word: str) -> str:
+    return "an" if word[:1] in "aeiou" else "a"
+
+
 def plain_captions(source: str, content: str, style: str) -> list[str]:
     """The plain captions of a clip, by its labels; none where its label has none."""
     caption = PLAIN.get(source, {}).get(content) or PLAIN.get(source, {}).get(content.partition("+")[0])
-    return [caption + way for way in STYLES.get(style, (f" in a {style} way",))] if caption else []
+    return [caption + way for way in STYLES.get(style, (f" in {article(style)} {style} way",))] if caption else []

@@ -103,11 +103,15 @@ def compose_data(
 
 
 def name_meaning(meaning: Meaning) -> str:
-    """A meaning as `meanings.json` has it: the actions, then their ways behind a semicolon."""
-    parts = [meaning, meaning.meanwhile, meaning.then]
-    acts = [f"{part.action} {part.place}".strip() for part in parts if part]
-    ways = sorted({way for part in parts if part for way in part.ways} - {"normally"})
-    return "; ".join([" + ".join(acts), *ways])
+    """A meaning as `meanings.json` has it: "walk forward + wave left, sit-down; slowly", the ways of all parts last."""
+    both = f"{_name_act(meaning)} + {_name_act(meaning.meanwhile)}" if meaning.meanwhile else _name_act(meaning)
+    acts = f"{both}, {_name_act(meaning.then)}" if meaning.then else both
+    parts = [part for part in (meaning, meaning.meanwhile, meaning.then) if part]
+    return "; ".join([acts, *sorted({way for part in parts for way in part.ways} - {"normally"})])
+
+
+def _name_act(meaning: Meaning) -> str:
+    return f"{meaning.action} {meaning.place}".strip()
 
 
 def word(meaning: Meaning, count: int, seed: str) -> list[str]:

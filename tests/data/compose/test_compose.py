@@ -192,7 +192,7 @@ def test_meanings_have_names():
     walk = Meaning("walk", "forward", ("normally",), meanwhile=wave)
     assert compose.name_meaning(wave) == "wave left; slowly"
     assert compose.name_meaning(walk) == "walk forward + wave left; slowly"
-    assert compose.name_meaning(Meaning("stand", then=Meaning("jump-up"))) == "stand + jump-up"
+    assert compose.name_meaning(Meaning("stand", then=Meaning("jump-up"))) == "stand, jump-up"
 
 
 def test_wordings_follow_from_the_seed():
