@@ -8,6 +8,7 @@ from lead import Motion
 from lead.eval.metrics import foot_skate_ratio
 from lead.motion.kit import features_to_clip, features_to_toe_contacts
 from lead.motion.processing.foot_cleanup import clean_feet
+from lead.motion.processing.floor import settle
 from lead.motion.processing.foot_lock import lock_feet
 from lead.motion.processing.foot_path import correct_foot_path
 from lead.motion.processing.rigid import is_rigid, make_rigid
@@ -77,7 +78,7 @@ def test_kit_mls_features_come_on_the_same_skeleton():
         assert is_rigid(motion.joints)
 
 
-def test_the_finish_has_four_steps_in_order(tiny_base):
+def test_the_finish_has_five_steps_in_order(tiny_base):
     options = {"seconds": 2.0, "steps": 2, "seed": 1}
     features = catch_features(tiny_base, options)
     contacts = features_to_toe_contacts(features)
@@ -86,7 +87,7 @@ def test_the_finish_has_four_steps_in_order(tiny_base):
     (clean,) = tiny_base.generate(["a person walks"], **options)
     (raw,) = tiny_base.generate(["a person walks"], clean_feet=False, **options)
     np.testing.assert_array_equal(raw.joints, make_rigid(whole).astype(np.float32))
-    locked = lock_feet(make_rigid(path).astype(np.float32), 20.0).astype(np.float32)
+    locked = lock_feet(settle(make_rigid(path), 20.0).astype(np.float32), 20.0).astype(np.float32)
     np.testing.assert_array_equal(clean.joints, locked)
     assert np.abs(clean.joints - raw.joints).max() > 0
 
