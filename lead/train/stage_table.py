@@ -62,6 +62,8 @@ class StageRequest:
     device: str
     weights: str | None = None
     """CLIP's, for the text stage of the preset mld: open_clip's name, or a file."""
+    teacher: bool = True
+    """Whether the text stage has a teacher, the sentence encoder of the extra `distill`."""
 
 
 class _StageModule(Protocol):

@@ -52,10 +52,10 @@ def run_stage(request: StageRequest) -> None:
     """The stage as a user asks for it: with `weights` CLIP's tower is taken as it is, else a tower is trained."""
     if request.weights:
         import_clip(request.run, request.weights)
-    else:
-        train_text(
-            request.data, request.run, train=replace(TEXT_TRAIN, **request.options), device=request.device
-        )
+        return
+    train = replace(TEXT_TRAIN, **request.options)
+    weights = TextLoss() if request.teacher else TextLoss(distil=0.0)
+    train_text(request.data, request.run, train=train, weights=weights, device=request.device)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,10 @@ def train_text(
     device: str = "cpu",
     teacher: Teacher | None = None,
 ) -> TextTower:
-    """Trains a tower into `run/text.safetensors`; the teacher is MiniLM unless another is given."""
+    """Trains a tower into `run/text.safetensors`; the teacher is MiniLM unless another is given.
+
+    Where `distil` weighs nothing there is no teacher: captions say the same where they are the same.
+    """
     run = Path(run)
     clips, shares = load_text_clips(Path(data))
     start = load_start(run)

