@@ -21,11 +21,13 @@ def begin_from(base: Path | None, run: Path) -> None:
     start = run / START
     if start.is_file():
         if start.read_bytes() != path.read_bytes():
-            raise LeadError(f"{run} began from another base than {path}; give another run folder")
+            raise LeadError(f"{run} began from another base than {path}; give another run folder with --output")
         return
     Lead.load(path)  # a file that is no base is refused before anything is written
     if any(run.glob("*.safetensors")):
-        raise LeadError(f"{run} has parts that were trained without a base to go on from; give another run folder")
+        raise LeadError(
+            f"{run} has parts that were trained without a base to go on from; give another run folder with --output"
+        )
     run.mkdir(parents=True, exist_ok=True)
     with atomic_write(start) as partial:
         shutil.copyfile(path, partial)
@@ -42,12 +44,16 @@ def read_stats(data: Path, run: Path) -> Stats:
 
     Raises LeadError where the data has features of another skeleton than the base.
     """
-    start, own = load_start(run), Stats.read(Path(data))
-    if start is None:
-        return own
+    start = load_start(run)
+    return match_stats(data, start, f"the base that {run} goes on from") if start else Stats.read(Path(data))
+
+
+def match_stats(data: Path, start: Lead, what: str) -> Stats:
+    """The statistics of a base, which errors call `what`; LeadError where the data has features of another skeleton."""
+    own = Stats.read(Path(data))
     if own.mean.shape != start.stats.mean.shape:
         raise LeadError(
-            f"{data} has {len(own.mean)} features a frame, the base that {run} goes on from {len(start.stats.mean)}; "
-            "give a data set of the same features"
+            f"{data} has {len(own.mean)} features a frame, {what} {len(start.stats.mean)}; give a data set of the same "
+            "features"
         )
     return start.stats

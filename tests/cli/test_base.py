@@ -196,7 +196,8 @@ def test_eval_asks_for_all_that_the_published_evaluator_needs(tmp_path: Path, op
 
 
 @pytest.mark.parametrize(
-    "command", [["data", "prepare"], ["data", "compose"], ["data", "vary"], ["train"], ["assemble"], ["eval"]]
+    "command",
+    [["data", "prepare"], ["data", "compose"], ["data", "vary"], ["train"], ["finetune"], ["assemble"], ["eval"]],
 )
 def test_help_teaches_by_example(command: list[str]) -> None:
     result = run(*command, "--help")
