@@ -5,6 +5,7 @@ data set's rate. Knows nothing of models.
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +43,10 @@ class Clip:
 
     @property
     def action(self) -> str:
-        """The meaning without the ways: what training is balanced by."""
-        return self.meaning.partition(";")[0]
+        """What training is balanced by: the meaning without the ways, and of several actions the first."""
+        acts = self.meaning.partition(";")[0]
+        first = re.split(r" \+ |, ", acts, maxsplit=1)[0]
+        return acts if first == acts else f"{first} and more"
 
 
 @dataclass(frozen=True, eq=False)
