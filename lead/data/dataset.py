@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 MAX_FRAMES, UNIT = 196, 4
 """Frames of features that a batch takes at most, and that lengths are multiples of."""
+PACES = ("slowly", "quickly")
+"""Ways that are as rare as an action, and as different."""
 MIN_FRAMES = 16
 """The shortest motion, in frames of features, that is encoded or generated."""
 
@@ -43,10 +45,11 @@ class Clip:
 
     @property
     def action(self) -> str:
-        """What training is balanced by: the meaning without the ways, and of several actions the first."""
-        acts = self.meaning.partition(";")[0]
+        """What training is balanced by: the meaning without the ways, but with its pace; of several actions the first."""
+        acts, *ways = self.meaning.split("; ")
         first = re.split(r" \+ |, ", acts, maxsplit=1)[0]
-        return acts if first == acts else f"{first} and more"
+        name = acts if first == acts else f"{first} and more"
+        return " ".join([name, *(way for way in ways if way in PACES)])
 
 
 @dataclass(frozen=True, eq=False)

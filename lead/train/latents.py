@@ -37,7 +37,7 @@ MADE_CAPTIONS = 4
 """Captions of a composed or varied clip that are drawn; there are tens of thousands of such clips."""
 GROUP = 8
 """Batches whose rows are drawn at once."""
-SHARES = {"train": 0.3, COMPOSED: 0.5, VARIED: 0.2, MIRRORED: 0.3}
+SHARES = {"train": 0.3, COMPOSED: 0.55, VARIED: 0.15, MIRRORED: 0.3}
 """How much of a batch each split has, relative to the others that are drawn from."""
 CAPTIONED, VALIDATION = ("train", COMPOSED, VARIED), "val"
 """The splits whose clips have captions, which the denoiser learns from; and the one to validate on."""

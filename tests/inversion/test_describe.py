@@ -19,7 +19,7 @@ def test_a_generated_motion_is_described_by_its_prompt(base, squats):
     captions = ["a person sits", "a person squats", "a person runs"]
     found = describe(base, encode_clips(base, squats), captions=captions, count=2)
     assert found.captions[0].text == "a person squats" and len(found.captions) == 2
-    assert found.words[0].text == "squat" and found.words[0].similarity > found.words[1].similarity
+    assert found.words[0].text in ("squat", "squats") and found.words[0].similarity > found.words[1].similarity
     assert found.known and "squats" in found.caption and found.concepts == ()
 
 
