@@ -10,6 +10,7 @@ from cli.base_commands.evaluate import evaluate
 from cli.base_commands.finetune import finetune
 from cli.base_commands.import_mld import import_mld
 from cli.base_commands.train import train
+from cli.base_commands.vocabulary import vocabulary
 from cli.command import make_app, run_script
 
 ABOUT = """
@@ -23,7 +24,14 @@ lead eval data/ --base my-base.safetensors
 
 app = make_app(
     ABOUT,
-    {"train": train, "finetune": finetune, "assemble": assemble, "import-mld": import_mld, "eval": evaluate},
+    {
+        "train": train,
+        "finetune": finetune,
+        "assemble": assemble,
+        "import-mld": import_mld,
+        "eval": evaluate,
+        "vocabulary": vocabulary,
+    },
 )
 data_app = make_app(
     "Make and check data sets of captioned motion.",

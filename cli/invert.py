@@ -20,6 +20,7 @@ from cli.commands.share import pull, push
 from cli.commands.show import show
 from cli.commands.verify import verify
 from cli.commands.view import view
+from cli.commands.vocabulary import vocabulary
 
 ABOUT = """
 Teach a text-to-motion model a new word from a few clips, and make new motions with it.
@@ -28,6 +29,7 @@ Teach a text-to-motion model a new word from a few clips, and make new motions w
 lead-invert check clips/
 lead-invert learn clips/ --token "<elderly>" --kind style
 lead-invert generate "a person walks in <elderly> style"
+lead-invert vocabulary
 lead-invert evaluate "<elderly>" --clips other-takes/
 lead-invert list
 lead-invert verify elderly.safetensors
@@ -42,6 +44,7 @@ app = make_app(
         "check": check,
         "learn": learn,
         "generate": generate,
+        "vocabulary": vocabulary,
         "evaluate": evaluate,
         "describe": describe,
         "blend": blend,

@@ -51,7 +51,9 @@ from lead.networks.denoiser import DenoiserConfig
 from lead.networks.projector import Projector, ProjectorConfig
 from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.networks.vae import VAEConfig
+from lead.text.main_words import leave_out_tokens
 from lead.text.tower import TextConfig, TextTower
+from lead.text.vocabulary import Notice, Vocabulary
 
 FORMAT = "lead/1"
 EMBEDDED = Path(__file__).parent / "weights" / "lead-small.safetensors"
@@ -102,6 +104,8 @@ class Lead(nn.Module):
         self.diffusion = Diffusion(config.diffusion)
         self.register_buffer("mean", torch.zeros(config.vae.features))
         self.register_buffer("std", torch.ones(config.vae.features))
+        self.vocabulary: Vocabulary | None = None
+        """What it can do, where its file says it."""
         self._fingerprints: tuple[list[tuple[int, int]], list[Tensor], dict[str, str]] | None = None
         self.requires_grad_(False).eval()
 
@@ -159,20 +163,11 @@ class Lead(nn.Module):
         `plain` leaves its networks as they are written down, to be trained; else kernels make them fast.
         """
         path = Path(path) if path else EMBEDDED
-        if not path.is_file():
-            raise LeadError(f"{path} does not exist; give a checkpoint of `lead train`, or none for the embedded base")
-        try:
-            with safe_open(path, "pt") as file:
-                metadata = file.metadata() or {}
-                stored = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no dict
-        except SafetensorError as error:
-            raise LeadError(f"{path} is not a readable safetensors file ({error})") from error
-        if metadata.get("format") != FORMAT:
-            raise LeadError(
-                f"{path} has format {metadata.get('format', 'none')!r}; expected {FORMAT!r}, a LEAD base model"
-            )
+        metadata, stored = _read_file(path)
         config, tensors = parse_json(metadata.get("config", ""), str(path)), from_file_names(decompress(stored))
         base = build(lambda values: cls(_config_from_json(values)), config, tensors, str(path)).to(device)
+        if "vocabulary" in metadata:
+            base.vocabulary = Vocabulary.from_json(metadata["vocabulary"], str(path), base.config.text.d_text)
         return base if plain else optimize(base)
 
     def save(self, path: str | Path, compact: bool = False) -> Path:
@@ -184,14 +179,31 @@ class Lead(nn.Module):
         path = Path(path)
         tensors = {key: value.detach().cpu().float().contiguous() for key, value in self.state_dict().items()}
         tensors = to_file_names(compress(tensors) if compact else tensors)
-        config = json.dumps(to_file_names(asdict(self.config)))
+        metadata = {"format": FORMAT, "config": json.dumps(to_file_names(asdict(self.config)))}
+        if self.vocabulary is not None:
+            metadata["vocabulary"] = self.vocabulary.to_json()
         with atomic_write(path) as partial:
-            save_file(tensors, partial, metadata={"format": FORMAT, "config": config})
+            save_file(tensors, partial, metadata=metadata)
         return path
 
     def encode_text(self, prompts: Sequence[str], words: Words | None = None) -> Float[Tensor, "batch d_text"]:
         """tau(prompt) for each prompt; gradients flow to the words' vectors."""
         return self.text.encode(prompts, words)
+
+    @torch.no_grad()
+    def find_unknown(self, prompts: Sequence[str], batch: int = 256) -> list[Notice | None]:
+        """For each prompt a notice where it is outside what the base was trained on; none where the base cannot tell.
+
+        Learned tokens say nothing: a concept brings its own motion.
+        """
+        if self.vocabulary is None:
+            return [None] * len(prompts)
+        found: dict[str, Notice | None] = dict.fromkeys(prompts)
+        for start in range(0, len(found), batch):
+            part = list(found)[start : start + batch]
+            features = self.encode_text([leave_out_tokens(prompt) for prompt in part]).float().cpu().numpy()
+            found |= zip(part, map(self.vocabulary.judge, part, features), strict=True)
+        return [found[prompt] for prompt in prompts]
 
     def encode_motion(
         self, motions: Sequence[Motion]
@@ -341,6 +353,34 @@ class Lead(nn.Module):
             if not shortest <= s <= longest:
                 raise LeadError(f"{s:g} s cannot be generated; this base makes {shortest:g} to {longest:g} s")
         return [round(s * self.skeleton.fps / UNIT) * UNIT for s in each]
+
+
+def _read_file(path: Path, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata and, with `tensors`, the tensors of a base's file; LeadError where it is none."""
+    if not path.is_file():
+        raise LeadError(f"{path} does not exist; give a checkpoint of `lead train`, or none for the embedded base")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            stored = {key: file.get_tensor(key) for key in (file.keys() if tensors else ())}
+    except SafetensorError as error:
+        raise LeadError(f"{path} is not a readable safetensors file ({error})") from error
+    if metadata.get("format") != FORMAT:
+        raise LeadError(f"{path} has format {metadata.get('format', 'none')!r}; expected {FORMAT!r}, a LEAD base model")
+    return metadata, stored
+
+
+def read_vocabulary(path: Path | None = None) -> tuple[Vocabulary | None, str]:
+    """What a base (default: the embedded one) can do, where its file says it, and its name; reads no tensor."""
+    path = path or EMBEDDED
+    metadata, _ = _read_file(path, tensors=False)
+    try:
+        config = parse_json(metadata.get("config", ""), str(path))
+        name, d_text = str(config["name"]), int(config["text"]["d_text"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise LeadError(f"{path}: its config has no {error}; get the file again") from None
+    text = metadata.get("vocabulary")
+    return (None if text is None else Vocabulary.from_json(text, str(path), d_text)), name
 
 
 def _config_from_json(values: Mapping[str, Any]) -> LeadConfig:

@@ -1,5 +1,8 @@
 """The embedded default does what its card says, on a small scale."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,6 +45,16 @@ def test_turns_go_the_right_way(base):
     prompts = ["a person walks forward and turns left", "a person walks forward and turns right"]
     left, right = (m.joints for m in base.generate(prompts, seconds=5.0, seed=2))
     assert left[-1, 0, 0] > 0.5 > -0.5 > right[-1, 0, 0]  # the left is at +X
+
+
+def test_examples_in_docs_and_help_are_prompts_that_the_base_knows(base):
+    root = Path(__file__).parents[1]
+    pages = [root / "README.md", *(root / "docs").glob("*.md"), *(root / "cli").rglob("*.py"), root / "examples/run.sh"]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    lines = [line for text in texts for line in re.findall(r"lead-invert generate (.*)", text) if "--base" not in line]
+    prompts = [prompt for line in lines for prompt in re.findall(r'"([^"]+)"', line) if "{" not in prompt]
+    assert len(prompts) > 10
+    assert [notice.message for notice in base.find_unknown(prompts) if notice] == []
 
 
 def test_real_clips_survive_encoding(base, pack):

@@ -34,7 +34,7 @@ MAY_IMPORT = {  # the longest matching prefix rules; a room may import itself
     "lead.kernels": {"lead.networks", "lead.text", *_LEAD_GROUND},
     "lead.data": _LEAD_GROUND,
     "lead.data.compose": {"lead.data", "lead.text", *_LEAD_GROUND},
-    "lead.eval": {"lead.data", "lead.model", *_LEAD_GROUND},
+    "lead.eval": {"lead.data", "lead.model", "lead.text", *_LEAD_GROUND},
     "lead.train": {"lead.data", "lead.eval", "lead.kernels", "lead.model", "lead.networks", "lead.text", *_LEAD_GROUND},
     "lead": {"lead"},
     "concepts": {"concepts"},

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from cli.base_commands.vocabulary import Suite
 from cli.command import JsonObject, accept_device, command
-from cli.console import print_table
+from cli.console import print_table, spinner
 from cli.options import DataSet, Json, require_path
 from lead.choices import Sampler
 
@@ -30,20 +31,24 @@ def assemble(
         int | None, typer.Option(min=1, metavar="N", help="Sampling steps (default: the denoiser's own).")
     ] = None,
     guidance: Annotated[float | None, typer.Option(metavar="G", help="Guidance (default: the denoiser's own).")] = None,
+    suite: Suite = None,
     as_json: Json = False,
 ) -> JsonObject:
-    """Join the trained stages into one base model file for --base.
+    """Join the trained stages into one base model file for --base, with what it can do, as `lead vocabulary` finds it.
 
     \b
     lead assemble data/ run/ my-base.safetensors --name my-base
     lead assemble data/ run/ my-base.safetensors --name my-base --license "CC BY-NC-SA 4.0" --compact
     """
+    from lead.eval.vocabulary import build_vocabulary
     from lead.train.assemble import assemble as assemble_base
 
     assembled = assemble_base(
         require_path(data, "DATA"), require_path(run, "RUN"), name, license,
         sampler=sampler, steps=steps, guidance=guidance,
     )  # fmt: skip
+    with spinner("reading captions"):
+        assembled.vocabulary = build_vocabulary(assembled, data, suite and require_path(suite, "--suite"))
     path = assembled.save(output, compact=compact)
     size = path.stat().st_size
     if not as_json:

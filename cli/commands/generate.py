@@ -17,6 +17,7 @@ from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
 from cli.load_models import check_base, load_base, load_concepts_for, preview_motions
 from cli.options import BaseOptions, Device, Json, OnRig, OutputFolder, RigMap, Seed
+from cli.unknown_prompts import find_notices, warn_of_all, warn_of_each
 from cli.write_outputs import DATA_FORMATS, VIEW_FORMATS, parse_formats, read_rig, write_motions
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Sources:
     """Those given with --concept."""
     base: BaseOptions
     device: str
+    strict: bool
+    """Whether a prompt that is outside of what the base was trained on is an error."""
 
 
 @command
@@ -92,6 +95,9 @@ def generate(
     ] = None,
     motion: MotionOptions = MotionOptions(),
     files: FileOptions = FileOptions(),
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at a prompt that is outside of what the base was trained on.")
+    ] = False,
     base: BaseOptions = BaseOptions(),
     output: OutputFolder = Path("out"),
     device: Device = "auto",
@@ -101,7 +107,8 @@ def generate(
 
     A word in angle brackets is a concept's token. Concepts come from the files given with --concept, else from the
     library. Each motion becomes a file of each data format. Views (a contact sheet, a page that plays, a video) show
-    all motions together, beside an exemplar of each concept.
+    all motions together, beside an exemplar of each concept. A prompt that is outside of what the base was trained on
+    gets a warning; `lead-invert vocabulary` lists what the base can do.
 
     With --prompts the motions go into shards: folders of 64, each with an index.jsonl. After a stop, run
     the same command again: it resumes. The processes of a launcher share the work.
@@ -120,7 +127,7 @@ def generate(
     if bool(prompts) == bool(prompts_file):
         raise UsageError('give either prompts, as "a person walks", or a file of prompts with --prompts.')
     check_writable(output)
-    sources = Sources(concept or [], base, device)
+    sources = Sources(concept or [], base, device, strict)
     if prompts_file:
         return _generate_file(prompts_file, motion, files, sources, output, as_json)
     return _generate_prompts(prompts or [], motion, files, sources, output, as_json)
@@ -139,6 +146,8 @@ def _generate_prompts(
     rig = read_rig(files.rig, formats, files.rig_map)
     _check_number(prompts, options.number)
     model, concepts = _load(prompts, sources, sources.device)
+    notices = find_notices(model, prompts, sources.strict)
+    warn_of_each(notices)
     every = [prompt for prompt in prompts for _ in range(options.number)]
     started = time.perf_counter()
     motions = _generate(model, every, _merge_words(concepts), options)
@@ -153,6 +162,7 @@ def _generate_prompts(
             for motion, prompt, group in zip(motions, every, groups, strict=True)
         ],
         "views": [str(path) for path in views],
+        "notices": [asdict(notice) for notice in notices],
         "seed": options.seed,
         "seconds": round(spent, 3),
     }
@@ -169,15 +179,19 @@ def _generate_file(
     rig = read_rig(files.rig, formats, files.rig_map)
     jobs = read_jobs(prompts_file, options.number, options.seconds, options.seed)
     device = Ranks.from_environment().device(sources.device)
-    model, concepts = _load(list(dict.fromkeys(job.prompt for job in jobs)), sources, device)
+    prompts = list(dict.fromkeys(job.prompt for job in jobs))
+    model, concepts = _load(prompts, sources, device)
+    notices = find_notices(model, prompts, sources.strict)
+    warn_of_all(notices, len(prompts))
     rig_sha256 = hash_files(*filter(None, (files.rig, files.rig_map)))
     settings = Settings(model.fingerprints, options.steps, options.guidance, options.lock_feet, formats, rig_sha256)
     vectors = _merge_words(concepts)
     words = {one.token: Word(vectors[one.token], hash_files(path)) for path, one in concepts.items()}
-    summary = generate_batch(model, jobs, words, settings, output, rig)
+    said = {notice.prompt: notice.message for notice in notices}
+    summary = generate_batch(model, jobs, words, settings, output, rig, said)
     if not as_json:
         print_summary(summary)
-    return asdict(summary)
+    return {**asdict(summary), "notices": [asdict(notice) for notice in notices]}
 
 
 def _load(prompts: Sequence[str], sources: Sources, device: str) -> "tuple[Lead, dict[Path, Concept]]":

@@ -1,7 +1,7 @@
 """`lead-invert generate --prompts`: any number of motions in bounded memory, in folders of SHARD motions each.
 
     OUTPUT/settings.json                    how all of them are generated
-    OUTPUT/shard-00000/index.jsonl          a line a motion: prompt, seconds, seed, its concepts' sha256, files
+    OUTPUT/shard-00000/index.jsonl          a line a motion: prompt, seconds, seed, its concepts' sha256, files, notice
     OUTPUT/shard-00000/000000-<prompt>-seed<seed>.bvh ...
 
 A shard is the unit of all work. One process computes it in one batch, so that its bytes are the same in any number of
@@ -18,7 +18,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from cli.console import count_noun, echo, print_table, progress_bar
 from cli.errors import UsageError
@@ -68,6 +69,8 @@ class IndexLine(TypedDict):
     words: dict[str, str]
     """Token -> sha256 of the concept file."""
     files: list[str]
+    notice: NotRequired[str]
+    """Why the prompt may be outside of what the base was trained on; a resumed job does not compare it."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,12 @@ def generate_batch(
     settings: Settings,
     output: Path,
     rig: "Rig | None" = None,
+    notices: Mapping[str, str] = MappingProxyType({}),
 ) -> Summary:
-    """Generate this process's share of the shards; complete ones are left as they are."""
+    """Generate this process's share of the shards; complete ones are left as they are.
+
+    `notices`, by prompt, are noted in the index.
+    """
     ranks, started = Ranks.from_environment(), time.perf_counter()
     _check_jobs(jobs, model, words)
     _write_or_check_settings(output, settings)
@@ -121,7 +128,8 @@ def generate_batch(
         with progress_bar(f"generating {count_noun(total, 'motion')}") as progress:
             for number in missing:
                 part = jobs[number * SHARD : (number + 1) * SHARD]
-                _write_shard(model, part, plans[number], words, settings, _folder(output, number), rig)
+                lines = [_add_notice(line, notices) for line in plans[number]]
+                _write_shard(model, part, lines, words, settings, _folder(output, number), rig)
                 done += len(part)
                 progress(done, total)
     share = sum(map(len, plans.values()))
@@ -175,6 +183,11 @@ def _plan_shard(jobs: Sequence[Job], number: int, words: Mapping[str, Word], set
     return lines
 
 
+def _add_notice(line: IndexLine, notices: Mapping[str, str]) -> IndexLine:
+    notice = notices.get(line["prompt"])
+    return {**line, "notice": notice} if notice else line
+
+
 def _is_complete(folder: Path, plan: Sequence[IndexLine]) -> bool:
     """Whether a shard is there as planned; UsageError where its folder holds other motions.
 
@@ -182,9 +195,11 @@ def _is_complete(folder: Path, plan: Sequence[IndexLine]) -> bool:
     """
     try:
         found = [json.loads(line) for line in (folder / INDEX).read_text(encoding="utf-8").split("\n") if line]
+        for line in found:
+            line.pop("notice", None)
     except FileNotFoundError:
         return False
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
         raise UsageError(f"{folder / INDEX}: not an index of motions ({error}); choose another --output.") from None
     if found != plan[: len(found)]:
         raise UsageError(
