@@ -33,7 +33,7 @@ if [ ! -f "$data/Mean.npy" ]; then
     "${lead[@]}" data prepare "$runs/clips" "$data"
 fi
 [ -f "$data/train_varied.txt" ] || "${lead[@]}" data vary "$data" --copies 4
-[ -f "$data/meanings.json" ] || "${lead[@]}" data compose "$data" --attempts "${ATTEMPTS:-28000}"
+[ -f "$data/meanings.json" ] || "${lead[@]}" data compose "$data" --attempts "${ATTEMPTS:-44000}"
 if [ -z "${SCRATCH:-}" ] && [ ! -f "$start" ]; then
     git show "$second" > "$start.partial"
     mv "$start.partial" "$start"
@@ -54,7 +54,7 @@ train() { # stage [steps lr]: what is finished stays
 train text 900 7e-4
 train vae 3200 3e-4
 train decoder 1600 4e-4
-train diffusion 4500 4e-4
+train diffusion 9700 4e-4
 train projector 1500 5e-4
 train evaluator
 
