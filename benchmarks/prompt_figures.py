@@ -28,7 +28,8 @@ def write_page(before: Mapping[str, Any], after: Mapping[str, Any], page: Path =
         rows.append((f"at {float(seconds):g} s", f"{before['lengths'][seconds]['mean']:.3f}", f"{score['mean']:.3f}"))
     parts = [
         "# The prompt suite's figures\n\nMade by `python -m benchmarks.prompt_figures`: "
-        f"{after['samples']} motions a prompt and length (before: {before['samples']}), the bases' own defaults. Before is the second edition of the "
+        f"{after['samples']} motions a prompt and length (before: {before['samples']}), the bases' own defaults. "
+        "Before is the second edition of the "
         "embedded base, after the third. [The prompt suite](prompt-suite.md) explains the checks.\n\n"
         "![Twenty plain prompts, one motion each](prompt-sheet.png)",
         _table(("", "before", "after"), rows),

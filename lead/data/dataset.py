@@ -45,7 +45,7 @@ class Clip:
 
     @property
     def action(self) -> str:
-        """What training is balanced by: the meaning without the ways, but with its pace; of several actions the first."""
+        """What training is balanced by: the meaning without ways, but with its pace; of several actions the first."""
         acts, *ways = self.meaning.split("; ")
         first = re.split(r" \+ |, ", acts, maxsplit=1)[0]
         name = acts if first == acts else f"{first} and more"

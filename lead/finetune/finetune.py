@@ -15,6 +15,7 @@ import torch
 
 from lead.checkpoint import save_part
 from lead.data.dataset import Clip
+from lead.eval.vocabulary import extend_vocabulary
 from lead.finetune.inputs import Inputs
 from lead.finetune.replay import FILE, Progress, Replay, draw_prompts, sample_replay
 from lead.model import Lead
@@ -71,7 +72,7 @@ def finetune(
         ("manners", start.style_tokens, start.config.style_tokens),
     ):
         save_part(run / f"{part}.safetensors", module, part, config)
-    known = sample_replay(Lead.load(inputs.path, device), draw_prompts(replay), run, progress)
+    known = sample_replay(Lead.load(run / START, device), draw_prompts(replay), run, progress)
     latents = gather_latents(inputs, known)
     if not _is_trained(run, "diffusion", denoiser, latents):
         fit_denoiser(
@@ -86,6 +87,8 @@ def finetune(
         inputs.data, run, name, start.license,
         sampler=sampling.sampler, steps=sampling.sampling_steps, guidance=sampling.guidance,
     )  # fmt: skip
+    if start.vocabulary is not None:
+        base.vocabulary = extend_vocabulary(base, start.vocabulary, inputs.data)
     return Finetuned(base, known)
 
 

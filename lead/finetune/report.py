@@ -30,8 +30,8 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """How like the user's clips the motions are that are generated from their captions; mean cosines."""
+class Similarity:
+    """How similar motions that are generated from captions are to the clips; mean cosines."""
 
     clips: int
     held_out: bool
@@ -43,15 +43,17 @@ class Likeness:
 
 
 @torch.no_grad()
-def compare_captions(old: Lead, new: Lead, inputs: Inputs, replay: Replay, samples: int = 2, seed: int = 0) -> Likeness:
-    """The likeness of both bases' motions to the clips whose captions they are generated from."""
+def compare_captions(
+    old: Lead, new: Lead, inputs: Inputs, replay: Replay, samples: int = 2, seed: int = 0
+) -> Similarity:
+    """The similarity of both bases' motions to the clips whose captions they are generated from."""
     clips = subsample(inputs.held_out or inputs.clips, CLIPS)
     clips = [clip for clip in clips if len(clip.features) >= MIN_FRAMES]
     own = _embed_clips(new, clips)
     rows = torch.linspace(0, len(replay.prompts) - 1, min(OTHERS, len(replay.prompts))).round().long()
     others = _embed(new, replay.z[rows].to(new.device), replay.lengths[rows].to(new.device))
     before, after = (_measure(base, new, clips, own, samples, seed) for base in (old, new))
-    return Likeness(len(clips), bool(inputs.held_out), float((own @ others.T).mean()), before, after)
+    return Similarity(len(clips), bool(inputs.held_out), float((own @ others.T).mean()), before, after)
 
 
 def _measure(

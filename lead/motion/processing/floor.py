@@ -14,7 +14,7 @@ from lead.motion.processing.foot_path import soft_step
 from lead.motion.smoothing import gaussian_smooth
 
 LOWEST = 10
-"""The percentile of each frame's lowest joint, over frames in which the body is not low, that is taken for the floor."""
+"""The percentile of each frame's lowest joint, over frames in which the body is not low, that is taken as floor."""
 HEIGHT = 0.03
 """Meters: the lowest joint of a body on the floor is at most so high; recorded toes are."""
 LOW, LOW_EDGE = 0.52, 0.04

@@ -7,8 +7,8 @@ from walks import synthesize_walk
 from lead import Motion
 from lead.eval.metrics import foot_skate_ratio
 from lead.motion.kit import features_to_clip, features_to_toe_contacts
-from lead.motion.processing.foot_cleanup import clean_feet
 from lead.motion.processing.floor import settle
+from lead.motion.processing.foot_cleanup import clean_feet
 from lead.motion.processing.foot_lock import lock_feet
 from lead.motion.processing.foot_path import correct_foot_path
 from lead.motion.processing.rigid import is_rigid, make_rigid
