@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lead.eval.prompt_suite import SuiteResult
     from lead.finetune.inputs import Inputs
     from lead.finetune.replay import Replay
-    from lead.finetune.report import Likeness
+    from lead.finetune.report import Similarity
 
 BADLY = 6.0
 """From this error of the autoencoder on, in cm, its movements are new to the base, and training it is worth a hint."""
@@ -63,6 +63,7 @@ def finetune(
     from lead.finetune.finetune import finetune as train
     from lead.finetune.inputs import read_inputs
     from lead.finetune.report import measure_autoencoder
+    from lead.train.warm_start import START
 
     inputs = read_inputs(data, require_path(base, "--base") if base else None, where)
     run = output.with_name(output.name + ".run")
@@ -79,7 +80,7 @@ def finetune(
     if not as_json:
         echo(f"{path}: {name}, {count_noun(len(inputs.clips), 'clip')}")
     if samples:
-        old, new = Lead.load(inputs.path, where), Lead.load(path, where)
+        old, new = Lead.load(run / START, where), Lead.load(path, where)  # the first may have been replaced meanwhile
         result |= _judge(old, new, inputs, made.replay, samples, seed, as_json)
     if not as_json and error >= BADLY:
         hint(
@@ -121,8 +122,8 @@ def _judge(
     return {"own_captions": asdict(own), "suite": suite}
 
 
-def _show(own: "Likeness", before: "SuiteResult", after: "SuiteResult", changes: dict[str, float]) -> None:
-    which = f"likeness to your clips ({own.clips}, {'held out' if own.held_out else 'trained on'})"
+def _show(own: "Similarity", before: "SuiteResult", after: "SuiteResult", changes: dict[str, float]) -> None:
+    which = f"similarity to your clips ({own.clips}, {'held out' if own.held_out else 'trained on'})"
     rows = [
         ("motions of your captions", f"{own.before:.2f}", f"{own.after:.2f}"),
         ("motions of other prompts", f"{own.others:.2f}", ""),

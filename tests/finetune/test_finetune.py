@@ -12,6 +12,7 @@ from walks import synthesize_walk
 
 from lead.data.prepare import prepare_data
 from lead.errors import LeadError
+from lead.eval.vocabulary import build_vocabulary, put_vocabulary
 from lead.finetune import finetune as module
 from lead.finetune.finetune import FINETUNE_DENOISER, FINETUNE_PROJECTOR, Finetuned, finetune, forget
 from lead.finetune.inputs import Inputs, read_inputs
@@ -22,6 +23,7 @@ from lead.motion.skeleton import KIT
 from lead.networks.mld import MldDenoiserConfig, MldVAEConfig
 from lead.networks.projector import ProjectorConfig
 from lead.text.tower import TextConfig
+from lead.text.vocabulary import Vocabulary
 from lead.train.diffusion import fit_denoiser
 from lead.train.latents import draw_latent_batch
 from lead.train.projector import fit_projector
@@ -81,6 +83,19 @@ def test_text_and_vae_stay_and_the_denoiser_learns(tuned, tiny_base, tmp_path):
     for part, same in (("text", True), ("vae", True), ("denoiser", False), ("projector", False)):
         assert (loaded.fingerprints[part] == tiny_base.fingerprints[part]) == same, part
     assert loaded.generate(["a person frobs"], seconds=2.0)[0].joints.shape == (40, 22, 3)
+
+
+def test_what_the_clips_show_joins_the_vocabulary(data, tiny_base, tmp_path):
+    before = build_vocabulary(tiny_base, data)
+    kinds = tuple(kind for kind in before.kinds if "frob" not in kind.name)
+    rows = [before.kinds.index(kind) for kind in kinds]
+    terms = frozenset(term for term in before.terms if not term.startswith("frob"))
+    path = tiny_base.save(tmp_path / "base.safetensors")
+    put_vocabulary(path, Vocabulary(kinds, terms, before.known[rows], before.unknown))
+    assert Lead.load(path).vocabulary.find_foreign("a person frobs")
+    made = tune(read_inputs(data, path), tmp_path / "run").base.save(tmp_path / "mine.safetensors")
+    after = Lead.load(made).vocabulary
+    assert not after.find_foreign("a person frobs") and after.kinds[-1].examples[0] == "frobbing"
 
 
 def test_the_same_seed_gives_the_same_file(tuned, inputs, tmp_path):
@@ -200,7 +215,7 @@ def test_clips_to_judge_by(data, base, inputs, tmp_path):
     assert measure_autoencoder(few) > 0
 
 
-def test_likeness_is_highest_where_motions_are_the_clips(inputs, tiny_base, tuned, monkeypatch):
+def test_similarity_is_highest_where_motions_are_the_clips(inputs, tiny_base, tuned, monkeypatch):
     replay = tuned[0].replay
     found = compare_captions(tiny_base, tuned[0].base, inputs, replay, samples=1)
     assert found.clips == 2 and found.held_out

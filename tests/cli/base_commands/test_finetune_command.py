@@ -54,7 +54,7 @@ def test_a_base_is_written_and_judged(data: Path, base_path: Path, tune) -> None
     result = tune(data, "-o", "mine.safetensors", "--name", "mine", "--steps", 2, "--samples", 1)
     assert result.exit_code == 0, result.output
     for words in (
-        "mine.safetensors: mine, 3 clips", "likeness to your clips (1, held out)", "motions of other prompts",
+        "mine.safetensors: mine, 3 clips", "similarity to your clips (1, held out)", "motions of other prompts",
         "plain prompts whose motions show what they say", "arms", "25%", "75%", "claps: gained 100%",
     ):  # fmt: skip
         assert words in result.stdout
@@ -102,3 +102,21 @@ def test_what_cannot_be_used_is_told_before_anything_is_written(
     fails(tune(data, "--base", tmp_path / "odd.safetensors"), "not a readable safetensors file")
     (tmp_path / "folder.safetensors").mkdir()
     fails(tune(data, "-o", tmp_path / "folder.safetensors"), "is a folder")
+
+
+def test_before_is_the_base_that_training_began_with(data: Path, base_path: Path, tune, monkeypatch) -> None:
+    """Also where its file is replaced while training runs, as the embedded one by an update."""
+    began, judged, fit = Lead.load(base_path), [], finetune.fit_projector
+
+    def replace_base(*args: object, **options: object) -> object:
+        other = Lead.load(base_path, plain=True)
+        other.denoiser.requires_grad_(False)
+        for parameter in other.denoiser.parameters():
+            parameter.zero_()
+        other.save(base_path)
+        return fit(*args, **options)
+
+    monkeypatch.setattr(finetune, "fit_projector", replace_base)
+    monkeypatch.setattr(report, "run_suite", lambda base, **given: judged.append(base.fingerprints) or judge(base, 1))
+    assert tune(data, "-o", "mine.safetensors", "--steps", 2, "--samples", 1).exit_code == 0
+    assert judged == [began.fingerprints, Lead.load("mine.safetensors").fingerprints]
