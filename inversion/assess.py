@@ -38,14 +38,14 @@ OFF_FLOOR = 0.25
 """Meters of the lowest joint above the clip's floor in most frames. Among real clips only climbing has more."""
 COPY_CM = 0.5
 """Consecutive takes of one actor differ by 0.6 and more, cut or resampled copies by 0.0 to 0.5."""
-UNCLEAR, CLEAR, PLAIN = 0.3, 0.55, 0.82
+UNCLEAR, CLEAR, PLAIN = 0.3, 0.55, 0.55
 """Cosines of a clip and its action, medians: .91 (.86 to .93) for trained actions in no style, .59 for acted styles,
 trained or not, .70 to .79 for exercises and everyday actions, .37 to .78 for new actions."""
 KNOWN_MEANING, KNOWN_POSTURE, KNOWN_DIVERSITIES, LOOSEST = 6.0, 3.3, 1.9, 4.8
 """A caption is known where its generations are at most this far from the clips in both spaces: in posture 3.3, or 1.9
 times the clips' own diversity and at most 4.8.
 
-Measured on cells of five clips each. Of acted actions and styles that the base was trained on, the meaning is 2.4 to 6.0
+Measured on cells of five clips each. Of acted actions and styles that the base was trained on the meaning is 2.4 to 6.0
 away and the posture 1.6 to 4.6; of nine unseen styles and actions 6.2 to 13 and 4.8 to 14. Everyday clips without style
 may be farther than either limit, and then count as unknown.
 """

@@ -1,5 +1,6 @@
 """`lead assemble`: the trained stages together, as one base model file."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -40,14 +41,14 @@ def assemble(
     lead assemble data/ run/ my-base.safetensors --name my-base
     lead assemble data/ run/ my-base.safetensors --name my-base --license "CC BY-NC-SA 4.0" --compact
     """
-    from lead.eval.vocabulary import build_vocabulary
+    from lead.eval.vocabulary import NoCaptionsError, build_vocabulary
     from lead.train.assemble import assemble as assemble_base
 
     assembled = assemble_base(
         require_path(data, "DATA"), require_path(run, "RUN"), name, license,
         sampler=sampler, steps=steps, guidance=guidance,
     )  # fmt: skip
-    with spinner("reading captions"):
+    with spinner("reading captions"), suppress(NoCaptionsError):  # such a base has no vocabulary
         assembled.vocabulary = build_vocabulary(assembled, data, suite and require_path(suite, "--suite"))
     path = assembled.save(output, compact=compact)
     size = path.stat().st_size

@@ -356,7 +356,7 @@ def to_table_rows(evaluation: Evaluation, columns: Sequence[str] = tuple(COLUMNS
 
 def is_small(evaluation: Evaluation) -> bool:
     """Whether the split was too small for R-precision."""
-    return "r1" not in evaluation["real"]
+    return bool(evaluation) and "r1" not in evaluation["real"]
 
 
 def explain_protocol(protocol: Protocol, small: bool = False) -> str:

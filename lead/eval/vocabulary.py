@@ -66,6 +66,10 @@ class Training:
         return all(action in self.clips or action in WALKS for action in list_actions(meaning))
 
 
+class NoCaptionsError(LeadError):
+    """A data set without captions, of which no vocabulary can be made."""
+
+
 def build_vocabulary(base: Lead, data: Path, suite: Path | None = None) -> Vocabulary:
     """The vocabulary of a base that was trained on a data set; `suite` is the JSON of `lead eval --prompts`."""
     training, shown = read_training(Path(data)), read_shown(suite) if suite else {}
@@ -132,7 +136,7 @@ def read_training(data: Path) -> Training:
     for name in _spread(list(_list_clips(data, (VARIED,))), MOST_VARIED):
         training.terms.update(_find_styles(read_texts(data, name)))
     if not training.terms:
-        raise LeadError(f"{data}: no training clip has a caption; give the data set that the base was trained on")
+        raise NoCaptionsError(f"{data}: no training clip has a caption; give the data set that the base was trained on")
     return training
 
 

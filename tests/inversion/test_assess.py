@@ -25,7 +25,7 @@ def test_a_known_motion_needs_no_word(pack, base):
     assert hands.known and hands.caption.startswith("a person raises both hands")
     assert hands.hints == (f'you may not need a word: try "{hands.caption}"',)
     walks = assess(base, take(pack, "test", content="walk", style="feminine"), "style")
-    assert walks.known and walks.caption.endswith("in a feminine way")
+    assert walks.caption_gap < 2 and "feminine" in walks.caption
 
 
 @pytest.mark.parametrize(
