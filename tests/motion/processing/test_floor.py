@@ -11,21 +11,26 @@ from lead.motion.skeleton import BONE_LENGTHS, bone_lengths, tpose
 FPS = 20.0
 
 
+def lift(height: float) -> np.ndarray:
+    """What is added to joints to move them up."""
+    return np.array([0.0, height, 0.0])
+
+
 def _lying(frames: int, height: float) -> np.ndarray:
     pose = tpose()[:, [0, 2, 1]]
     pose[:, 1] -= pose[:, 1].min()
-    return [*np.repeat(pose[None], frames, axis=0), 0.0, height, 0.0]
+    return np.repeat(pose[None], frames, axis=0) + lift(height)
 
 
 @given(st.floats(-1.0, 1.0))
 def test_a_standing_body_is_moved_to_the_floor_as_a_whole(height: float) -> None:
-    standing = [*np.repeat(tpose()[None], 40, axis=0), 0.0, height, 0.0]
+    standing = np.repeat(tpose()[None], 40, axis=0) + lift(height)
     lowest = settle(standing, FPS)[..., 1].min(axis=1)
     assert (lowest > -1e-9).all() and (lowest < HEIGHT + 1e-9).all()
 
 
 def test_a_body_on_the_floor_stays() -> None:
-    standing = [*np.repeat(tpose()[None], 40, axis=0), 0.0, 0.5 * HEIGHT, 0.0]
+    standing = np.repeat(tpose()[None], 40, axis=0) + lift(0.5 * HEIGHT)
     assert np.abs(settle(standing, FPS) - standing).max() < 1e-9
 
 
@@ -52,7 +57,7 @@ def test_what_is_below_the_floor_is_lifted() -> None:
 
 
 def test_someone_who_stood_above_the_floor_and_lies_below_it_does_both_on_it() -> None:
-    standing = [*np.repeat(tpose()[None], 30, axis=0), 0.0, 0.2, 0.0]
+    standing = np.repeat(tpose()[None], 30, axis=0) + lift(0.2)
     settled = settle(np.concatenate([standing, _lying(30, -0.5)]), FPS)
     lowest = settled[..., 1].min(axis=1)
     assert lowest[:24].max() < 0.05 and abs(lowest[40:]).max() < 0.05
