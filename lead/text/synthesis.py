@@ -101,9 +101,9 @@ def canonical(meaning: Meaning) -> Meaning:
 def draw(rng: random.Random) -> Meaning:
     """A random meaning."""
     meaning = replace(_draw_action(rng), ways=_draw_ways(rng))
-    if rng.random() < 0.05:
+    if rng.random() < 0.1:
         meaning = _draw_two(rng)
-    if rng.random() < 0.08:
+    if rng.random() < 0.15:
         then = replace(_draw_action(rng), ways=_draw_ways(rng) if rng.random() < 0.3 else ())
         meaning = replace(meaning, then=then)
     return canonical(meaning)
@@ -167,8 +167,16 @@ def contrast(meaning: Meaning, rng: random.Random) -> Meaning:
     if meaning.meanwhile:
         options += [replace(meaning, meanwhile=contrast(meaning.meanwhile, rng))] * 3
         options.append(replace(meaning, meanwhile=None))
+    if meaning.then:
+        options += [_swap_order(meaning)] * 3 + [replace(meaning, then=contrast(meaning.then, rng))] * 2
     options = [option for option in map(canonical, options) if option != meaning]
     return rng.choice(options) if options else Meaning("stand")
+
+
+def _swap_order(meaning: Meaning) -> Meaning:
+    """The second action first."""
+    assert meaning.then
+    return replace(meaning.then, then=replace(meaning, then=meaning.then.then))
 
 
 def say(meaning: Meaning, rng: random.Random) -> str:

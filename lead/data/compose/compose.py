@@ -51,6 +51,15 @@ Held = frozenset[tuple[str, str, str]]
 WORDINGS = 8
 """Captions of a composed clip, and those added to a training clip."""
 
+WITHOUT_SIDE = {
+    "drink-hand": "drink",
+    "throw-hand": "throw",
+    "sword-hand": "sword",
+    "phone-hand": "phone",
+    "face": "hand-face",
+}
+"""Actions of one side, and what they are called where the side is not told."""
+
 
 @dataclass(frozen=True, eq=False)
 class Composed:
@@ -117,13 +126,23 @@ def _name_act(meaning: Meaning) -> str:
 def word(meaning: Meaning, count: int, seed: str) -> list[str]:
     """At most so many wordings of a meaning, each once."""
     rng = random.Random(seed)
-    return list(dict.fromkeys(say(_leave_side_out(meaning, rng), rng) for _ in range(count)))
+    return list(dict.fromkeys(say(_leave_sides_out(meaning, rng), rng) for _ in range(count)))
+
+
+def _leave_sides_out(meaning: Meaning, rng: random.Random) -> Meaning:
+    """The same of all parts of a meaning."""
+    first = _leave_side_out(meaning, rng)
+    then, other = (part and _leave_sides_out(part, rng) for part in (meaning.then, meaning.meanwhile))
+    both_sides = then is not None and then.action == first.action  # left, then right: that must be said
+    return replace(meaning if both_sides else first, then=meaning.then if both_sides else then, meanwhile=other)
 
 
 def _leave_side_out(meaning: Meaning, rng: random.Random) -> Meaning:
-    """In three wordings of ten a gesture of one side does not say which: "a person kicks"."""
-    sided = meaning.action in LEXICON.unsided and meaning.place in ("left", "right")
-    return replace(meaning, place="") if sided and rng.random() < 0.3 else meaning
+    """In three wordings of ten an action of one side does not say which: "a person kicks"."""
+    may = meaning.action in LEXICON.unsided or meaning.action in WITHOUT_SIDE
+    if meaning.place not in ("left", "right") or not may or rng.random() >= 0.3:
+        return meaning
+    return replace(meaning, action=WITHOUT_SIDE.get(meaning.action, meaning.action), place="")
 
 
 def _read_sources(found: Packed) -> Iterator[Source]:

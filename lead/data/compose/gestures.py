@@ -3,16 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
 
-from lead.data.compose.kitchen import ARMS, FPS, LONGEST, Kitchen, Product, draw_walk, is_plain
+from lead.data.compose.kitchen import ARMS, FPS, LONGEST, Kitchen, Product, draw_walk
 from lead.data.compose.sources import Joints, Source
-from lead.data.compose.travel import circle, in_place, walk_backward
-from lead.motion.heading import turn
-from lead.motion.processing.edit import UPPER_BODY, bone_directions, ping_pong, replace_bones, smooth_half_yaw
+from lead.data.compose.travel import circle, in_place, turn_in_place, walk_backward
+from lead.motion.processing.edit import UPPER_BODY, ping_pong, replace_bones
 from lead.motion.processing.join import change_tempo, join, pose_distance
-from lead.motion.rotations import normalize
-from lead.motion.skeleton import bone_lengths, place_bones
 from lead.text.synthesis import Meaning
 
 GESTURES = (
@@ -51,7 +47,9 @@ GESTURES = (
 )
 """Actions that the legs take no part in."""
 CALM_GESTURES = tuple(name for name in GESTURES if name not in ("punch", "throw", "throw-hand", "sword", "sword-hand"))
-HELD_UP = ("raise-arm", "side-arm", "front-arm", "cross-arms", "hands-hips-stand", "hand-face", "face")
+COMMON_GESTURES = ("wave", "wave", "wave", "raise-arm", "raise-arm", "clap", "clap", "drink-hand", "face", "cross-arms")
+"""Drawn more often than the others."""
+HELD_UP = ("raise-arm", "side-arm", "front-arm", "cross-arms", "hands-hips-stand", "hand-face", "face", "head")
 """Gestures that can be held."""
 AS_WAYS = {
     "raise-arm both": "arms-up",
@@ -61,8 +59,11 @@ AS_WAYS = {
     "hands-hips-stand": "hands-hips",
 }
 """Poses of the arms that are a way to walk."""
-BELOW = ("walk", "walk", "walk", "run", "stand", "sit", "kneel", "backward", "crouch", "place", "circle")
-MOVING = {"backward": walk_backward, "circle": circle, "place": in_place}
+BELOW = (
+    *("walk",) * 4, "run", "stand", "sit", "sit", "kneel", "backward", "backward", "crouch", "place", "circle", "turn",
+    "turn",
+)  # fmt: skip
+MOVING = {"backward": walk_backward, "circle": circle, "place": in_place, "turn": turn_in_place}
 
 
 def both_sides(kitchen: Kitchen) -> Product | None:
@@ -86,47 +87,13 @@ def pick_up(kitchen: Kitchen) -> Product | None:
     return joints[:LONGEST], replace(source.meaning, action="pick-up")
 
 
-def lift_leg(kitchen: Kitchen) -> Product | None:
-    """A thigh raised to about level from standing, and lowered again, or held: a lifted knee, a stand on one leg."""
-    stand = kitchen.sources.pick("stand", "hands-hips-stand", "cross-arms", fits=is_plain)
-    if stand is None:
-        return None
-    side, held = kitchen.draw_side(), kitchen.one_in(2)
-    share = _rise_and_fall(kitchen, held)[:, None]
-    joints = ping_pong(stand.joints, len(share))
-    half_yaw = smooth_half_yaw(joints)
-    local = turn(half_yaw, joints)
-    directions = bone_directions(local)
-    knee, ankle, toe = (4, 7, 10) if side == "left" else (5, 8, 11)
-    outward = 1 if side == "left" else -1
-    thigh = np.array([0.08 * outward, float(kitchen.rng.uniform(-0.35, 0.15)), 1.0])
-    shin = np.array([0.0, -1.0, float(kitchen.rng.uniform(-0.35, 0.1))])
-    for bone, target in ((knee, thigh), (ankle, shin), (toe, np.array([0.0, -0.45, 0.9]))):
-        directions[:, bone] = normalize(directions[:, bone] * (1 - share) + normalize(target) * share)
-    moved = local[:, 0] - np.array([0.05 * outward, 0.0, 0.0]) * share  # over the leg that stands
-    lifted = place_bones(moved, directions, bone_lengths(local[0]))
-    standing = "right" if side == "left" else "left"
-    meaning = Meaning("stand-leg", standing) if held and kitchen.one_in(2) else Meaning("raise-knee", side)
-    return turn(-half_yaw, lifted), meaning
-
-
-def _rise_and_fall(kitchen: Kitchen, held: bool) -> Float[np.ndarray, " frames"]:
-    """From 0 to 1 and back, smoothly; `held` stays at 1 for seconds."""
-    rise, top = kitchen.draw_frames(0.4, 0.9), kitchen.draw_frames(*((1.5, 7.0) if held else (0.0, 0.5)))
-    before, after = kitchen.draw_frames(0.1, 0.8), kitchen.draw_frames(0.1, 1.5)
-    up = np.linspace(0, 1, rise)
-    shape = np.concatenate([np.zeros(before), up, np.ones(top), up[::-1], np.zeros(after)])[:LONGEST]
-    smooth: np.ndarray = shape * shape * (3 - 2 * shape)
-    return smooth
-
-
 def gesture_while(kitchen: Kitchen) -> Product | None:
     """Legs and path of one clip, the arms (or the upper body) of another."""
-    gesture = kitchen.sources.pick(*CALM_GESTURES, "wave", "wave", "raise-arm")
+    gesture = kitchen.sources.pick(*CALM_GESTURES, *COMMON_GESTURES)
     if gesture is None:
         return None
     kind = str(kitchen.rng.choice(BELOW))
-    below = _draw_below(kitchen, kind)
+    below = draw_below(kitchen, kind)
     if below is None:
         return None
     joints, meaning = below
@@ -137,14 +104,20 @@ def gesture_while(kitchen: Kitchen) -> Product | None:
     joints = replace_bones(joints[:LONGEST], arms, ARMS if kitchen.rng.random() < 0.7 else UPPER_BODY)
     plain = replace(meaning, ways=tuple(way for way in meaning.ways if way != "normally"))
     if kind == "stand":
-        return joints, replace(gesture.meaning, ways=())
+        return joints, _name_held(kitchen, gesture.meaning, held)
     way = AS_WAYS.get(f"{gesture.meaning.action} {gesture.meaning.place}".strip())
     if way and held and kitchen.one_in(2):
         return joints, replace(plain, ways=(way, *plain.ways)[:2])
-    return joints, replace(plain, meanwhile=replace(gesture.meaning, ways=()))
+    return joints, replace(plain, meanwhile=_name_held(kitchen, gesture.meaning, held))
 
 
-def _draw_below(kitchen: Kitchen, kind: str) -> Product | None:
+def _name_held(kitchen: Kitchen, gesture: Meaning, held: bool) -> Meaning:
+    """The gesture without ways; a hand that stays at the head may hold a phone."""
+    phone = held and gesture.action in ("face", "head") and gesture.place in ("left", "right") and kitchen.one_in(2)
+    return replace(gesture, action="phone-hand" if phone else gesture.action, ways=())
+
+
+def draw_below(kitchen: Kitchen, kind: str) -> Product | None:
     """What the legs do while the arms do something else."""
     if kind in ("walk", "run"):
         return draw_walk(kitchen, kind, seconds=(2.0, 8.0))

@@ -47,8 +47,16 @@ UNITS = (
     "fall",
     "sit-stand",
 )
-
-
+COMMON_UNITS = (
+    "raise-arm", "wave", "wave", "clap", "kick", "kick", "punch", "punch", "squat", "bow", "jump-up", "jump-forward",
+    "pick-up", "bend", "turn-around", "put-down",
+)  # fmt: skip
+"""What people ask for most; half of the units are among these."""
+LASTING = (
+    "stand", "dance", "wave", "goodbye", "clap", "box", "look-around", "step-in-place", "jog-in-place", "laugh",
+    "guide", "drink", "drink-hand",
+)  # fmt: skip
+"""Units that are shown by a part of them."""
 STAYING = ("stand", "sit", "lie", "kneel", "walk", "run", "jog", "sprint", "climb", "climb-down", "hang", "dangle")
 """What `on_its_own` leaves to other recipes, and what cannot begin and end in standing."""
 
@@ -133,12 +141,12 @@ def _draw_unit(kitchen: Kitchen, first: Product | None = None) -> Product | None
         return made if made and (made[1].action in ups) == (first is None) else None
     if draw < 0.7:
         return turn_in_place(kitchen)
-    source = kitchen.pick_plain(*UNITS)
+    source = kitchen.pick_plain(*(COMMON_UNITS if kitchen.one_in(2) else UNITS))
     if source is None:
         return None
     joints = source.joints
-    if source.meaning.action in ("stand", "dance"):
-        joints = joints[: kitchen.draw_frames(1.5, 3.0)]
+    if source.meaning.action in LASTING:
+        joints = joints[: kitchen.draw_frames(1.5, 3.5)]
     return (joints, source.meaning) if len(joints) <= 90 else None
 
 

@@ -164,6 +164,10 @@ def _kneels(joints: Joints, where: slice) -> bool:
 ALL = slice(None)
 
 
+def _sits_on_floor(joints: Joints) -> bool:
+    return bool(np.median(m.torso_pitch(joints)[END]) < 50)
+
+
 def _hand_low(joints: Joints, side: Side) -> float:
     return float(m.heights(joints, m.of_side(m.L_WRIST, side)).min())
 
@@ -217,6 +221,14 @@ def _punches(meaning: Meaning, joints: Joints) -> bool:
     return punches(meaning.place) if meaning.place in BOTH else any(punches(side) for side in BOTH)
 
 
+def _boxes(_: Meaning, joints: Joints) -> bool:
+    """Two punches or more in three seconds, the fists up."""
+    ahead = {side: m.hand_position(joints, side)[:, 2] for side in BOTH}
+    punches = sum(m.swings(ahead[side], 0.18) // 2 for side in BOTH if ahead[side].max() > 0.38)
+    up = np.median([m.hand_over_shoulder(joints, side) for side in BOTH]) > -0.4
+    return bool(up and punches >= max(2, len(joints) // 30))
+
+
 def _bends(meaning: Meaning, joints: Joints) -> bool:
     return bool(m.torso_lean(joints)[0].max() > 35)
 
@@ -227,6 +239,11 @@ def _jumps(meaning: Meaning, joints: Joints) -> bool:
 
 def _picks(meaning: Meaning, joints: Joints) -> bool:
     return min(_hand_low(joints, side) for side in _sides(meaning)) < 0.42 and _stands(joints, END)
+
+
+def _steps_here(joints: Joints) -> bool:
+    """Feet clearly lifted three times or more, more often in a longer clip, on the spot."""
+    return m.net_distance(joints) < 0.6 and m.step_count(joints, 0.065) >= max(3, len(joints) // 30)
 
 
 def _stays(joints: Joints) -> bool:
@@ -243,6 +260,7 @@ CHECKS: dict[str, Callable[[Meaning, Joints], bool]] = {
     "sit-down": lambda _, j: _stands(j, START) and _sits(j, END),
     "stand-up": lambda _, j: not _stands(j, START) and _level(j, START) < 0.82 and _stands(j, END),
     "sit-stand": lambda _, j: _stands(j, START) and _stands(j, END) and float(m.pelvis_height(j).min()) < 0.82,
+    "sit-floor": lambda _, j: _stands(j, START) and _level(j, END) < 0.4 and _sits_on_floor(j),
     "sit": lambda _, j: _sits(j, START) and _sits(j, END) and _sits(j, ALL),
     "lie-down": lambda _, j: _level(j, START) > 0.8 and _lies(j, END),
     "lie": lambda _, j: _lies(j, ALL) and _lies(j, START),
@@ -264,12 +282,14 @@ CHECKS: dict[str, Callable[[Meaning, Joints], bool]] = {
     "raise-leg": _kicks,
     "raise-knee": lambda meaning, j: all(m.knee_lift(j, side).max() > -0.45 for side in _sides(meaning)),
     "punch": _punches,
+    "box": _boxes,
     "jump-up": _jumps,
     "jacks": lambda _, j: (
         m.flights(j, 0.02, 1) != [] and bool(np.min([m.hand_over_shoulder(j, s).max() for s in BOTH]) > 0)
     ),
-    "step-in-place": lambda _, j: m.net_distance(j) < 0.7 and m.step_count(j) >= 3,
-    "jog-in-place": lambda _, j: m.net_distance(j) < 0.7 and m.step_count(j) >= 3,
+    "jump-forward": lambda meaning, j: _jumps(meaning, j) and m.travel(j)[0] > 0.4,
+    "step-in-place": lambda _, j: _steps_here(j),
+    "jog-in-place": lambda _, j: _steps_here(j),
     "reach-up": lambda meaning, j: any(m.hand_over_shoulder(j, side).max() > 0.1 for side in _sides(meaning)),
 }
 """By action; each gets the meaning, for its side, and the joints."""

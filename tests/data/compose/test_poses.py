@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from lead.data.compose.gestures import lift_leg, pick_up
+from lead.data.compose.gestures import pick_up
 from lead.data.compose.kitchen import Kitchen
+from lead.data.compose.posed import lift_leg
 from lead.data.compose.poses import SHORTEST, find_poses
 from lead.data.compose.sources import Source, Sources
 from lead.data.compose.truth import holds
