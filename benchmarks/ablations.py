@@ -43,7 +43,7 @@ from lead.errors import LeadError
 from lead.eval.evaluator import Evaluator
 from lead.networks.projector import Projector, ProjectorConfig
 from lead.train.assemble import assemble
-from lead.train.projector import PROJECTOR_TRAIN, Frozen, ProjectorLoss, fit_projector, load_frozen, match_config
+from lead.train.stages.projector import PROJECTOR_TRAIN, Frozen, ProjectorLoss, fit_projector, load_frozen, match_config
 
 RUNS = REPOSITORY / "runs"
 ALIGN = 0.1

@@ -23,10 +23,11 @@ from lead.networks.projector import alignment_loss
 from lead.networks.vae import MotionVAE
 from lead.text.tower import TextTower
 from lead.train.assemble import load_diffusion, load_tower, load_vae
-from lead.train.diffusion import DIFFUSION_TRAIN, fit_denoiser
+from lead.train.clips import ClipBatches, subsample, to_tensors
 from lead.train.latents import VALIDATION, Captions, LatentClips, Latents, encode_clips
 from lead.train.stage import Stage, TrainConfig
-from lead.train.vae import ClipBatches, VAELoss, load_training_clips, subsample, to_tensors, unit_scale, vae_loss
+from lead.train.stages.diffusion import DIFFUSION_TRAIN, fit_denoiser
+from lead.train.stages.vae import VAELoss, load_training_clips, unit_scale, vae_loss
 from lead.train.warm_start import read_stats
 
 FINE_TUNE = TrainConfig(steps=600, batch=64, lr=1e-4, warmup=50, ema=0.99, keep="last", save_every=100)

@@ -34,7 +34,7 @@ from lead import Lead, LeadError, Motion
 from lead.data.dataset import MAX_FRAMES
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import pairwise_distances
-from lead.train.evaluator import group_by_caption
+from lead.train.stages.evaluator import group_by_caption
 
 TOP = (1, 5)
 WAYS = ("describe", "evaluator")

@@ -256,7 +256,7 @@ def train(data: Path, run: Path) -> None:
     def stage(as_json: Json = False) -> dict[str, Any]:
         from lead.networks.vae import VAEConfig
         from lead.train.stage import TrainConfig
-        from lead.train.vae import train_vae
+        from lead.train.stages.vae import train_vae
 
         config = VAEConfig(width=32, layers=1, heads=2, ff=64, d_latent=8)
         train = TrainConfig(steps=60, batch=2, warmup=2, report_every=10, save_every=5, val_every=20, precision="no")

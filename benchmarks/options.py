@@ -33,9 +33,9 @@ from lead.eval.metrics import frechet_distance, r_precision
 from lead.eval.protocol import draw_captions, embed_items, judge_items, load_captioned_clips, to_items
 from lead.text.tower import TextTower
 from lead.train.assemble import assemble, load_denoiser
-from lead.train.diffusion import DIFFUSION_TRAIN, fit_denoiser
 from lead.train.latents import Latents
-from lead.train.projector import load_frozen
+from lead.train.stages.diffusion import DIFFUSION_TRAIN, fit_denoiser
+from lead.train.stages.projector import load_frozen
 
 GUIDANCE = 1.5
 COLUMNS = ("FID", "R@3", "content", "style", "comp. content", "comp. style")

@@ -18,13 +18,14 @@ def train(stage: str, data: Path, run: Path, **options):
     from lead.networks.projector import ProjectorConfig
     from lead.networks.vae import VAEConfig
     from lead.text.tower import TextConfig
-    from lead.train.decoder import train_decoder
-    from lead.train.diffusion import train_diffusion
-    from lead.train.evaluator import train_evaluator
-    from lead.train.projector import train_projector
     from lead.train.stage import TrainConfig
-    from lead.train.text import TextLoss, train_text
-    from lead.train.vae import train_vae
+    from lead.train.stages.decoder import train_decoder
+    from lead.train.stages.diffusion import train_diffusion
+    from lead.train.stages.evaluator import train_evaluator
+    from lead.train.stages.language import LanguageLoss, train_language
+    from lead.train.stages.projector import train_projector
+    from lead.train.stages.text import TextLoss, train_text
+    from lead.train.stages.vae import train_vae
 
     quick = TrainConfig(steps=6, batch=4, warmup=2, report_every=2, save_every=2, val_every=2, precision="no")
     train = replace(quick, **options)
@@ -39,6 +40,8 @@ def train(stage: str, data: Path, run: Path, **options):
             return train_decoder(data, run, train, seam_width=4)
         case "diffusion":
             return train_diffusion(data, run, DenoiserConfig(8, 24, 32, 3, 2, 64), train)
+        case "language":
+            return train_language(data, run, train, LanguageLoss(meanings=4))
         case "projector":
             return train_projector(data, run, ProjectorConfig(8, 24, **SMALL), train)
         case "evaluator":

@@ -20,13 +20,13 @@ from lead.finetune.inputs import Inputs
 from lead.finetune.replay import FILE, Progress, Replay, draw_prompts, sample_replay
 from lead.model import Lead
 from lead.train.assemble import assemble, load_denoiser
-from lead.train.diffusion import DIFFUSION_TRAIN, fit_denoiser
+from lead.train.clips import subsample
 from lead.train.latents import Captions, LatentClips, Latents, encode_clips
 from lead.train.logs import fingerprint, read_result
-from lead.train.projector import PROJECTOR_TRAIN, Frozen, fit_projector
 from lead.train.stage import TrainConfig
 from lead.train.stage_table import STAGES, StageName, is_finished
-from lead.train.vae import subsample
+from lead.train.stages.diffusion import DIFFUSION_TRAIN, fit_denoiser
+from lead.train.stages.projector import PROJECTOR_TRAIN, Frozen, fit_projector
 from lead.train.warm_start import START, begin_from
 
 FINETUNE_DENOISER = replace(

@@ -18,7 +18,8 @@ from lead.eval.prompt_suite import SuiteResult, run_suite
 from lead.finetune.inputs import Inputs
 from lead.finetune.replay import Replay
 from lead.model import Lead
-from lead.train.vae import reconstruction_error, subsample, to_tensors
+from lead.train.clips import subsample, to_tensors
+from lead.train.stages.vae import reconstruction_error
 
 CLIPS, OTHERS = 48, 96
 """At most so many of the user's clips, and of the old base's samples, are compared."""

@@ -1,1 +1,1 @@
-"""Training of a base model, stage by stage."""
+"""Training of a base model, stage by stage: what the stages share; they are in `stages`."""

@@ -5,7 +5,7 @@ Knows nothing of how the parts were trained.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +17,15 @@ from lead.diffusion import Diffusion, DiffusionConfig, Sampler
 from lead.errors import LeadError
 from lead.kernels import optimize
 from lead.model import Lead, LeadConfig
-from lead.networks.build import AnyDenoiser, AnyVAE, build_denoiser, build_vae, denoiser_config, vae_config
+from lead.networks.build import (
+    AnyDenoiser,
+    AnyDenoiserConfig,
+    AnyVAE,
+    build_denoiser,
+    build_vae,
+    denoiser_config,
+    vae_config,
+)
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig
 from lead.networks.projector import Projector, ProjectorConfig
 from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
@@ -30,7 +38,26 @@ SCHEDULE = ("steps", "beta_start", "beta_end", "schedule", "prediction")
 """The fields of a DiffusionConfig that training fixes."""
 
 
-def load_tower(run: Path) -> TextTower:
+@dataclass(frozen=True)
+class SpeakerConfig:
+    text: TextConfig
+    denoiser: AnyDenoiserConfig
+
+
+class Speaker(nn.Module):
+    """A text tower and a denoiser that are trained together (`lead.train.stages.language`)."""
+
+    def __init__(self, config: SpeakerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.tower = TextTower(config.text)
+        self.denoiser = build_denoiser(config.denoiser)
+
+
+def load_tower(run: Path, spoken: bool = True) -> TextTower:
+    """The text tower; where the language stage was run, that stage's, unless `spoken` is False."""
+    if spoken and (speaker := _load_speaker(run)):
+        return speaker.tower
     tower = _load(Path(run) / "text.safetensors", "text", lambda config: TextTower(TextConfig(**config)))
     return tower.eval().requires_grad_(False)
 
@@ -42,11 +69,26 @@ def load_vae(run: Path, polished: bool = True) -> AnyVAE:
     return vae.eval().requires_grad_(False)
 
 
-def load_denoiser(run: Path) -> AnyDenoiser:
+def load_denoiser(run: Path, spoken: bool = True) -> AnyDenoiser:
+    """The denoiser; where the language stage was run, that stage's, unless `spoken` is False."""
+    if spoken and (speaker := _load_speaker(run)):
+        return speaker.denoiser
     denoiser: AnyDenoiser = _load(
         Path(run) / "denoiser.safetensors", "denoiser", lambda config: build_denoiser(denoiser_config(config))
     )
     return denoiser.eval().requires_grad_(False)
+
+
+def _load_speaker(run: Path) -> Speaker | None:
+    """What the language stage made; None where it was not run."""
+    path = Path(run) / "language.safetensors"
+    if not path.is_file():
+        return None
+
+    def make(config: Mapping[str, Any]) -> Speaker:
+        return Speaker(SpeakerConfig(TextConfig(**config["text"]), denoiser_config(config["denoiser"])))
+
+    return _load(path, "language", make).eval().requires_grad_(False)
 
 
 def load_style_tokens(run: Path) -> StyleTokens:

@@ -1,14 +1,14 @@
 """What the latent stages train on: posteriors of clips and features of their captions, and batches of them.
 
 In a caption, STYLE_TOKEN stands for the token embeddings that follow from the clip's style parameters. Latents are
-scaled to unit spread. They are encoded once and kept in the run folder as `latents-<fingerprint>.safetensors`; the
-fingerprint is of the data set and of the weights that encode. They are float32, so that nothing depends on whether
-they were just encoded or read. Knows nothing of losses.
+scaled to unit spread. Both are encoded once and kept in the run folder, as `latents-<fingerprint>.safetensors` and
+`captions-<fingerprint>.safetensors`; the fingerprints are of the data set and of the weights that encode. They are
+float32, so that nothing depends on whether they were just encoded or read. Knows nothing of losses.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +27,10 @@ from lead.motion.features import Stats
 from lead.networks.build import AnyVAE
 from lead.networks.style_tokens import StyleTokens
 from lead.text.tower import TextTower
+from lead.train.clips import balance, subsample, to_tensors
 from lead.train.logs import fingerprint
 from lead.train.processes import main_process_first
 from lead.train.stage import TrainConfig
-from lead.train.vae import balance, subsample, to_tensors
 from lead.train.warm_start import read_stats
 
 MADE_CAPTIONS = 4
@@ -54,7 +54,7 @@ class LatentClips:
     texts: tuple[tuple[int, ...], ...]
     """For each clip, its captions' rows in the table of text features."""
     shares: Float[Tensor, " clips"]
-    """How often each is drawn: actions with many clips share their draws (`lead.train.vae.balance`)."""
+    """How often each is drawn: actions with many clips share their draws (`lead.train.stages.vae.balance`)."""
     frames_per_latent: int
     split: str = "train"
 
@@ -73,6 +73,8 @@ class Latents:
     table: Float[Tensor, "captions d_text"]
     """Features of all captions; row 0 is the empty prompt's."""
     fingerprint: str
+    captions: "Captions" = field(default_factory=lambda: Captions())
+    """The table's sentences."""
 
     @property
     def captioned(self) -> tuple[LatentClips, ...]:
@@ -85,16 +87,25 @@ class LatentBatch:
     z: Float[Tensor, "batch latents d_latent"]
     lengths: Int[Tensor, " batch"]
     text: Float[Tensor, "batch d_text"]
-    captioned: Bool[Tensor, " batch"]
-    """False where the clip has no caption and the text is the empty prompt."""
+    rows: Int[Tensor, " batch"]
+    """The texts' rows in the table; 0, the empty prompt's, where the clip has no caption."""
+
+    @property
+    def captioned(self) -> Bool[Tensor, " batch"]:
+        """False where the clip has no caption."""
+        return self.rows > 0
 
 
 class Captions:
-    """Every caption that training may draw, each encoded once; row 0 is the empty prompt."""
+    """Every caption that training may draw, each once; row 0 is the empty prompt.
+
+    STYLE_TOKEN stands for the embeddings of the clip's style parameters.
+    """
 
     def __init__(self, style_tokens: bool = True) -> None:
         self._style_tokens = style_tokens
         self._rows: dict[tuple[str, str], int] = {("", ""): 0}
+        self.sentences = [""]
         self._style_params: list[StyleVector | None] = [None]
 
     def add(self, clip: Clip) -> tuple[int, ...]:
@@ -107,24 +118,53 @@ class Captions:
         for key in keys:
             if key not in self._rows:
                 self._rows[key] = len(self._rows)
+                self.sentences.append(" ".join(key[0].split()))
                 self._style_params.append(clip.style_params if key[1] else None)
         return tuple(self._rows[key] for key in keys)
 
     @torch.no_grad()
     def encode(self, tower: TextTower, style_tokens: StyleTokens, batch: int = 256) -> Float[Tensor, "captions d_text"]:
-        """The table of text features; STYLE_TOKEN stands for the embeddings of the clip's style parameters."""
-        prompts = [caption for caption, _ in self._rows]
-        order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-        table = torch.zeros(len(prompts), tower.d_text)
+        """The table of text features."""
+        sentences = self.sentences
+        order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
+        table = torch.zeros(len(sentences), tower.d_text)
         for start in range(0, len(order), batch):
             part = order[start : start + batch]
-            params = [(row, found) for row in part if (found := self._style_params[row]) is not None]
-            named = [f"<m{row}>" for row, _ in params]
-            vectors = style_tokens(torch.from_numpy(np.stack([found for _, found in params]))) if params else ()
-            texts = [prompts[row].replace(STYLE_TOKEN, f"<m{row}>") for row in part]
             with torch.autocast(tower.device.type, torch.bfloat16):
-                table[part] = tower.encode(texts, dict(zip(named, vectors, strict=True))).float().cpu()
+                table[part] = self.encode_rows(part, tower, style_tokens).float().cpu()
         return table
+
+    def encode_rows(
+        self, rows: Sequence[int], tower: TextTower, style_tokens: StyleTokens
+    ) -> Float[Tensor, "rows d_text"]:
+        """Features of these captions, with gradients to the tower's weights."""
+        params = {row: found for row in rows if (found := self._style_params[row]) is not None}
+        words = {}
+        if params:
+            vectors = style_tokens(torch.from_numpy(np.stack(list(params.values()))))
+            words = {f"<m{row}>": of_row for row, of_row in zip(params, vectors, strict=True)}
+        return tower.encode([self.sentences[row].replace(STYLE_TOKEN, f"<m{row}>") for row in rows], words)
+
+    def pack(self) -> dict[str, Tensor]:
+        """Everything in tensors."""
+        text = "\n".join(self.sentences).encode()
+        styled = [(row, params) for row, params in enumerate(self._style_params) if params is not None]
+        params = np.stack([params for _, params in styled]) if styled else np.zeros((0, 0), dtype=np.float32)
+        return {
+            "sentences": torch.frombuffer(bytearray(text), dtype=torch.uint8),
+            "styled": torch.tensor([row for row, _ in styled], dtype=torch.long),
+            "style_params": torch.from_numpy(params),
+        }
+
+    @classmethod
+    def unpack(cls, packed: Mapping[str, Tensor]) -> "Captions":
+        """The inverse; nothing can be added to it."""
+        captions = cls()
+        captions.sentences = packed["sentences"].numpy().tobytes().decode().split("\n")
+        captions._style_params = [None] * len(captions.sentences)
+        for row, params in zip(packed["styled"].tolist(), packed["style_params"].numpy(), strict=True):
+            captions._style_params[row] = params
+        return captions
 
 
 def draw_latent_batch(
@@ -152,7 +192,7 @@ def draw_validation_batch(latents: Latents) -> LatentBatch:
     val, rng = latents.val, np.random.default_rng(0)
     z = val.mu + val.std * torch.from_numpy(rng.standard_normal(val.mu.shape, dtype=np.float32))
     texts = torch.tensor([options[0] if options else 0 for options in val.texts])
-    return LatentBatch(z, val.lengths, latents.table[texts], texts > 0)
+    return LatentBatch(z, val.lengths, latents.table[texts], texts)
 
 
 def _draw_rows(
@@ -169,7 +209,7 @@ def _draw_rows(
     z = mu + std * torch.from_numpy(rng.standard_normal(mu.shape, dtype=np.float32))
     options = [source.texts[row] for source, rows in pairs for row in rows]
     texts = torch.tensor([of_clip[rng.integers(len(of_clip))] if of_clip else 0 for of_clip in options])
-    return LatentBatch(z, lengths, table[texts], texts > 0)
+    return LatentBatch(z, lengths, table[texts], texts)
 
 
 @torch.no_grad()
@@ -205,26 +245,43 @@ def load_latents(
 
     Among several processes the main one encodes, and the others read.
     """
-    made_of = [fingerprint(data), *map(_hash_weights, (vae, tower, style_tokens))]
-    key = hashlib.sha256("".join(made_of).encode()).hexdigest()[:16]
-    path = Path(run) / f"latents-{key}.safetensors"
+    made_of, styles = fingerprint(data), str(style_tokens.config.vectors > 0)
+    latents_key = _digest(made_of, _hash_weights(vae), styles)
+    captions_key = _digest(latents_key, _hash_weights(tower), _hash_weights(style_tokens))
     with main_process_first(device):
-        if not path.is_file():
-            packed = _encode_data(data, read_stats(data, run), optimize(vae.to(device)), tower.to(device), style_tokens)
-            for stale in path.parent.glob("latents-*.safetensors"):
-                stale.unlink()
-            with atomic_write(path) as partial:
-                save_file(packed, partial)
-    packed = load_file(path)
+        packed = _make_once(
+            Path(run),
+            "latents",
+            latents_key,
+            lambda: _encode_data(data, read_stats(data, run), optimize(vae.to(device)), styles == "True"),
+        )
+        captions = Captions.unpack(packed)
+        made = _make_once(
+            Path(run), "captions", captions_key, lambda: {"table": captions.encode(tower.to(device), style_tokens)}
+        )
     sources = [_unpack(packed, split, vae) for split in SHARES if f"{split}.mu" in packed]
-    return Latents(tuple(sources), _unpack(packed, VALIDATION, vae), packed["table"], key)
+    return Latents(tuple(sources), _unpack(packed, VALIDATION, vae), made["table"], captions_key, captions)
 
 
-def _encode_data(
-    data: Path, stats: Stats, vae: AnyVAE, tower: TextTower, style_tokens: StyleTokens
-) -> dict[str, Tensor]:
+def _digest(*made_of: str) -> str:
+    return hashlib.sha256("".join(made_of).encode()).hexdigest()[:16]
+
+
+def _make_once(run: Path, name: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors of `<name>-<key>.safetensors`; where that is missing they are made, and older ones removed."""
+    path = run / f"{name}-{key}.safetensors"
+    if not path.is_file():
+        made = make()
+        for stale in run.glob(f"{name}-*.safetensors"):
+            stale.unlink()
+        with atomic_write(path) as partial:
+            save_file(made, partial)
+    return load_file(path)
+
+
+def _encode_data(data: Path, stats: Stats, vae: AnyVAE, style_tokens: bool) -> dict[str, Tensor]:
     """Everything in named tensors; clips' caption rows stand one after another, `counts` says how many each has."""
-    captions = Captions(style_tokens=style_tokens.config.vectors > 0)
+    captions = Captions(style_tokens)
     packed: dict[str, Tensor] = {}
     for split in (*find_splits(data, SHARES), VALIDATION):
         clips = motion_data.load_captioned(data, stats) if split == "train" else motion_data.load(data, split, stats)
@@ -236,7 +293,7 @@ def _encode_data(
         named = {"mu": encoded.mu, "std": encoded.std, "lengths": encoded.lengths, "texts": texts, "counts": counts}
         named["shares"] = encoded.shares
         packed |= {f"{split}.{name}": tensor for name, tensor in named.items()}
-    return {**packed, "table": captions.encode(tower, style_tokens)}
+    return {**packed, **captions.pack()}
 
 
 def _thin(captions: Sequence[str], most: int = MADE_CAPTIONS) -> tuple[str, ...]:

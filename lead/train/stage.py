@@ -80,6 +80,7 @@ class Stage(Generic[M]):
     """One stage's model, optimizer, average and place in its run folder.
 
     `inputs` names what the stage trains on by fingerprints; a checkpoint of other inputs or configs is refused.
+    `rates` multiplies the learning rate of parts of the model, by the name of a child module.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Stage(Generic[M]):
         train: TrainConfig,
         device: str = "cpu",
         inputs: Mapping[str, str] | None = None,
+        rates: Mapping[str, float] | None = None,
         **configs: "DataclassInstance",
     ):
         self.name, self.run, self.train = name, Path(run), train
@@ -104,7 +106,11 @@ class Stage(Generic[M]):
         self.model: M = self._broadcast(model.to(self.device))
         self.average: M = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), train.lr, weight_decay=train.weight_decay, betas=(0.9, 0.99), fused=True
+            _group_parameters(self.model, train.lr, rates or {}),
+            train.lr,
+            weight_decay=train.weight_decay,
+            betas=(0.9, 0.99),
+            fused=True,
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: self._scale_rate(step))
         self.step = 0
@@ -371,6 +377,14 @@ class Stage(Generic[M]):
         finally:
             with suppress(ValueError):
                 signal.signal(signal.SIGINT, before)
+
+
+def _group_parameters(model: nn.Module, lr: float, rates: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The parameters by their learning rate."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        groups.setdefault(rates.get(name.partition(".")[0], 1.0), []).append(parameter)
+    return [{"params": of_rate, "lr": lr * rate} for rate, of_rate in groups.items()]
 
 
 def _list_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -56,12 +56,13 @@ def test_prepare_says_what_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stage", "place", "default"),
     [
-        ("text", "lead.train.text.train_text", "lead.train.text.TEXT_TRAIN"),
-        ("vae", "lead.train.vae.train_vae", "lead.train.vae.VAE_TRAIN"),
-        ("decoder", "lead.train.decoder.train_decoder", "lead.train.decoder.DECODER_TRAIN"),
-        ("diffusion", "lead.train.diffusion.train_diffusion", "lead.train.diffusion.DIFFUSION_TRAIN"),
-        ("projector", "lead.train.projector.train_projector", "lead.train.projector.PROJECTOR_TRAIN"),
-        ("evaluator", "lead.train.evaluator.train_evaluator", "lead.train.evaluator.EVALUATOR_TRAIN"),
+        ("text", "lead.train.stages.text.train_text", "lead.train.stages.text.TEXT_TRAIN"),
+        ("vae", "lead.train.stages.vae.train_vae", "lead.train.stages.vae.VAE_TRAIN"),
+        ("decoder", "lead.train.stages.decoder.train_decoder", "lead.train.stages.decoder.DECODER_TRAIN"),
+        ("diffusion", "lead.train.stages.diffusion.train_diffusion", "lead.train.stages.diffusion.DIFFUSION_TRAIN"),
+        ("language", "lead.train.stages.language.train_language", "lead.train.stages.language.LANGUAGE_TRAIN"),
+        ("projector", "lead.train.stages.projector.train_projector", "lead.train.stages.projector.PROJECTOR_TRAIN"),
+        ("evaluator", "lead.train.stages.evaluator.train_evaluator", "lead.train.stages.evaluator.EVALUATOR_TRAIN"),
     ],
 )
 def test_train_calls_the_stage(

@@ -35,7 +35,7 @@ from lead.networks.projector import ProjectorConfig
 from lead.networks.style_tokens import StyleTokenConfig
 from lead.networks.vae import VAEConfig
 from lead.text.tower import TextConfig
-from lead.train.evaluator import EVALUATOR_TRAIN, train_evaluator
+from lead.train.stages.evaluator import EVALUATOR_TRAIN, train_evaluator
 
 CLIPS = 40
 PROTOCOL = Protocol(replications=2, multimodal_texts=3, multimodal_samples=4, batch=16)

@@ -24,10 +24,10 @@ from lead.networks.mld import MldDenoiserConfig, MldVAEConfig
 from lead.networks.projector import ProjectorConfig
 from lead.text.tower import TextConfig
 from lead.text.vocabulary import Vocabulary
-from lead.train.diffusion import fit_denoiser
 from lead.train.latents import draw_latent_batch
-from lead.train.projector import fit_projector
 from lead.train.stage import Stage, TrainConfig
+from lead.train.stages.diffusion import fit_denoiser
+from lead.train.stages.projector import fit_projector
 
 QUICK = {"steps": 4, "batch": 4, "warmup": 2, "save_every": 1, "val_every": 2, "precision": "no"}
 DENOISER, PROJECTOR = replace(FINETUNE_DENOISER, **QUICK), replace(FINETUNE_PROJECTOR, **QUICK)

@@ -24,9 +24,9 @@ from lead.text.openclip import transformers_to_open_clip
 from lead.text.tower import PRESETS, TextConfig, TextTower, clip_tower
 from lead.train.assemble import assemble, load_tower
 from lead.train.import_mld import build_denoiser, build_vae, import_mld, read_checkpoint
-from lead.train.projector import train_projector
 from lead.train.stage import TrainConfig
-from lead.train.vae import train_vae
+from lead.train.stages.projector import train_projector
+from lead.train.stages.vae import train_vae
 
 TOWER = TextConfig(width=32, layers=1, heads=2, d_text=24, merges=300)
 SMALL = {"d_latent": 16, "layers": 3, "heads": 4, "ff": 32, "positions": 300}

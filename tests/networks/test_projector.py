@@ -12,8 +12,15 @@ from lead.networks.denoiser import Denoiser, DenoiserConfig
 from lead.networks.projector import Projector, ProjectorConfig, alignment_loss, contrastive_loss
 from lead.networks.vae import MotionVAE, VAEConfig
 from lead.train.latents import LatentClips, Latents
-from lead.train.projector import Frozen, ProjectorLoss, estimate_latents, fit_projector, match_config, projector_loss
 from lead.train.stage import TrainConfig
+from lead.train.stages.projector import (
+    Frozen,
+    ProjectorLoss,
+    estimate_latents,
+    fit_projector,
+    match_config,
+    projector_loss,
+)
 
 TINY = ProjectorConfig(d_latent=8, d_text=12, width=32, layers=1, heads=2, ff=64)
 LENGTHS = torch.tensor([64, 16, 33])

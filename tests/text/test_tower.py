@@ -21,8 +21,8 @@ from lead.text.tower import PRESETS, TextConfig, TextTower, openclip
 from lead.train.assemble import load_tower
 from lead.train.losses import info_nce
 from lead.train.stage import Stage, TrainConfig
-from lead.train.text import TextLoss, find_paraphrases, train_text
-from lead.train.text_corpus import embed_once
+from lead.train.stages.text import TextLoss, find_paraphrases, train_text
+from lead.train.stages.text_corpus import embed_once
 
 TINY = TextConfig(width=32, layers=2, heads=2, d_text=16, merges=1500)
 SENTENCES = [
@@ -181,9 +181,7 @@ def test_one_string_is_one_prompt(tower):
 
 
 def test_unknown_words_are_listed(tower, words):
-    with pytest.raises(
-        LeadError, match=r"names <elderley>.*loaded: <elderly>, <moon-walk>, <moon>.*mean <elderly>\?"
-    ):
+    with pytest.raises(LeadError, match=r"names <elderley>.*loaded: <elderly>, <moon-walk>, <moon>.*mean <elderly>\?"):
         tower.encode(["walks like <elderley>"], words)
     with pytest.raises(LeadError, match=r"names <\(\.\*\)>, which is not loaded; give its concept file"):
         tower.encode(["walks like <(.*)>"])
@@ -319,9 +317,7 @@ def test_a_teachers_kept_answers_belong_to_their_sentences(tmp_path):
         ["dddd", "eee", "eee", "ddddd", "a"],
         ["ddddd", "eee"],
     ):
-        assert torch.equal(
-            embed_once(fake_teacher, sentences, tmp_path), fake_teacher(sentences).half().float()
-        )
+        assert torch.equal(embed_once(fake_teacher, sentences, tmp_path), fake_teacher(sentences).half().float())
 
 
 def test_training_needs_no_teacher(data, tmp_path):

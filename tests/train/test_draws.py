@@ -9,11 +9,12 @@ import torch
 
 from lead.data.dataset import Clip
 from lead.errors import LeadError
-from lead.train import latents, text_corpus, vae
+from lead.train import latents
+from lead.train.clips import ClipBatches, balance
 from lead.train.latents import LatentClips, draw_latent_batch
 from lead.train.stage import TrainConfig
-from lead.train.text import TextLoss, draw_text_batch
-from lead.train.vae import ClipBatches, balance
+from lead.train.stages import text_corpus, vae
+from lead.train.stages.text import TextLoss, draw_text_batch
 
 STATS = vae.Stats(np.zeros(263, np.float32), np.ones(263, np.float32))
 ACTIONS = ["walk"] * 16 + ["wave"] * 4 + ["fall"]

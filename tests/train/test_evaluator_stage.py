@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from lead.eval.evaluator import Evaluator, EvaluatorConfig
 from lead.motion.features import Stats
-from lead.train.evaluator import (
+from lead.train.stages.evaluator import (
     EVALUATOR_TRAIN,
     contrastive_loss,
     draw_like_lengths,

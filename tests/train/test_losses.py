@@ -8,8 +8,8 @@ from lead.motion.features import Stats
 from lead.motion.processing.rigid import make_rigid
 from lead.motion.skeleton import SYMMETRIC_LENGTHS, tpose
 from lead.networks.vae import MotionVAE, VAEConfig
-from lead.train.decoder import DecoderLoss, decoder_loss
 from lead.train.losses import bone_lengths, rigid_joints
+from lead.train.stages.decoder import DecoderLoss, decoder_loss
 
 
 def draw_joints(walk, noise: float, seed: int = 0) -> np.ndarray:

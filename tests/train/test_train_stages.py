@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from tiny_training import train
 from walks import synthesize_walk
 
-import lead.train.vae as train_module
+import lead.train.stages.vae as train_module
 from lead.checkpoint import load_part, save_part
 from lead.data.prepare import prepare_data
 from lead.data.vary import vary_data
@@ -26,15 +26,16 @@ from lead.model import Lead
 from lead.networks.denoiser import DenoiserConfig
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
 from lead.train import latents
-from lead.train.assemble import assemble, load_style_tokens, load_tower, load_vae
-from lead.train.diffusion import train_diffusion
+from lead.train.assemble import assemble, load_denoiser, load_style_tokens, load_tower, load_vae
+from lead.train.clips import ClipBatches
 from lead.train.logs import read_result
 from lead.train.losses import mean_of_share
 from lead.train.processes import launch
 from lead.train.stage import Stage, TrainConfig
-from lead.train.vae import VAE_PRESETS, ClipBatches, train_vae
+from lead.train.stages.diffusion import train_diffusion
+from lead.train.stages.vae import VAE_PRESETS, train_vae
 
-STAGES = ("text", "vae", "decoder", "diffusion", "projector", "evaluator")
+STAGES = ("text", "vae", "decoder", "diffusion", "language", "projector", "evaluator")
 PROGRAM = [sys.executable, str(Path(__file__).parents[1] / "tiny_training.py")]
 
 
@@ -272,7 +273,7 @@ def test_the_best_by_validation_is_kept(data, tmp_path, monkeypatch):
 
 
 def test_latents_are_made_once_and_kept(data, run, tmp_path, monkeypatch):
-    assert len(list(run.glob("latents-*.safetensors"))) == 1
+    assert len(list(run.glob("latents-*.safetensors"))) == len(list(run.glob("captions-*.safetensors"))) == 1
     folder = copy_parts(run, tmp_path / "run")
     parts = (load_vae(run), load_tower(run), load_style_tokens(run))
     made = latents.load_latents(data, folder, *parts, "cpu")
@@ -287,7 +288,30 @@ def test_latents_are_made_once_and_kept(data, run, tmp_path, monkeypatch):
     other = latents.load_latents(data, folder, *parts, "cpu")
     assert other.fingerprint != made.fingerprint
     torch.testing.assert_close(other.val.mu, 2 * made.val.mu)
-    assert [path.name for path in folder.glob("latents-*")] == [f"latents-{other.fingerprint}.safetensors"]
+    assert [path.name for path in folder.glob("captions-*")] == [f"captions-{other.fingerprint}.safetensors"]
+    assert len(list(folder.glob("latents-*"))) == 1
+
+
+def test_captions_come_back_from_their_tensors_and_encode_row_by_row(data, run):
+    tower, tokens = load_tower(run), load_style_tokens(run)
+    kept = latents.load_latents(data, run, load_vae(run), tower, tokens, "cpu")
+    captions = latents.Captions.unpack(kept.captions.pack())
+    assert captions.sentences == kept.captions.sentences and captions.sentences[0] == ""
+    styled = [row for row, text in enumerate(captions.sentences) if latents.STYLE_TOKEN in text]
+    rows = [0, *styled[:2], 1]
+    assert styled
+    torch.testing.assert_close(captions.encode_rows(rows, tower, tokens), kept.table[rows], rtol=0, atol=0.05)
+
+
+def test_the_language_stage_moves_tower_and_denoiser_and_the_base_has_both(data, run):
+    before, after = load_tower(run, spoken=False), load_tower(run)
+    assert not torch.equal(before.encode(["a person walks"]), after.encode(["a person walks"]))
+    base = assemble(data, run, "tiny", "Apache-2.0")
+    assert_equal(after, base.text)
+    moved = [a.ne(b).any() for a, b in zip(
+        load_denoiser(run, spoken=False).parameters(), load_denoiser(run).parameters(), strict=True
+    )]  # fmt: skip
+    assert any(moved)
 
 
 def test_a_latent_batch_follows_from_its_step(data, run):

@@ -15,11 +15,11 @@ from lead.model import EMBEDDED
 from lead.motion.features import Stats
 from lead.motion.skeleton import KIT
 from lead.train.assemble import assemble
-from lead.train.diffusion import train_diffusion
-from lead.train.projector import train_projector
 from lead.train.stage import TrainConfig
-from lead.train.text import TextLoss, train_text
-from lead.train.vae import train_vae
+from lead.train.stages.diffusion import train_diffusion
+from lead.train.stages.projector import train_projector
+from lead.train.stages.text import TextLoss, train_text
+from lead.train.stages.vae import train_vae
 from lead.train.warm_start import begin_from, load_start, read_stats
 
 

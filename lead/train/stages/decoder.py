@@ -22,11 +22,12 @@ from lead.motion.features import Stats
 from lead.motion.skeleton import HUMANML3D, skeleton_of
 from lead.networks.vae import MotionVAE
 from lead.train.assemble import load_vae
+from lead.train.clips import ClipBatches, subsample, to_tensors
 from lead.train.logs import fingerprint
 from lead.train.losses import bone_lengths, denormalize, features_to_joints, mean_of_share, rigid_joints
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import StageRequest
-from lead.train.vae import ClipBatches, load_training_clips, reconstruction_error, subsample, to_tensors
+from lead.train.stages.vae import load_training_clips, reconstruction_error
 from lead.train.warm_start import read_stats
 
 DECODER_TRAIN = TrainConfig(steps=2000, batch=64, lr=5e-4, warmup=100, ema=0.998)

@@ -39,9 +39,7 @@ def run_stage(request: StageRequest) -> None:
     """The stage as a user asks for it."""
     config, default, diffusion = DIFFUSION_PRESETS[request.preset]
     train = replace(default, **request.options)
-    train_diffusion(
-        request.data, request.run, config=config, train=train, diffusion=diffusion, device=request.device
-    )
+    train_diffusion(request.data, request.run, config=config, train=train, diffusion=diffusion, device=request.device)
 
 
 def train_diffusion(
@@ -56,7 +54,7 @@ def train_diffusion(
 
     The config's sizes of latents and text are the run's VAE's and text tower's.
     """
-    tower, vae = load_tower(run), load_vae(run, polished=False)  # latents do not depend on the decoder
+    tower, vae = load_tower(run, spoken=False), load_vae(run, polished=False)  # as they were before later stages
     if isinstance(config, MldDenoiserConfig) and not isinstance(vae, MldVAE):
         raise LeadError(f"MLD's denoiser needs MLD's VAE, {run} has another: train that with --preset mld as well")
     config = replace(config, d_latent=vae.config.d_latent, d_text=tower.d_text)

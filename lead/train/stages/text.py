@@ -33,13 +33,20 @@ from lead.motion.skeleton import skeleton_of
 from lead.networks.layers import Block, lengths_to_mask, sinusoid
 from lead.text.synthesis import Meaning, say
 from lead.text.tower import PRESETS, TextConfig, TextTower, clip_tower
+from lead.train.clips import subsample
 from lead.train.logs import fingerprint
 from lead.train.losses import info_nce
 from lead.train.processes import main_process_first
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import StageRequest
-from lead.train.text_corpus import Corpus, Teacher, build_corpus, embed_once, load_sentence_encoder, load_text_clips
-from lead.train.vae import subsample
+from lead.train.stages.text_corpus import (
+    Corpus,
+    Teacher,
+    build_corpus,
+    embed_once,
+    load_sentence_encoder,
+    load_text_clips,
+)
 from lead.train.warm_start import load_start
 
 TEXT_TRAIN = TrainConfig(
@@ -200,7 +207,7 @@ def text_loss(
     """The loss of a batch and its parts; each process encodes its rows, and all compare the whole."""
     words = batch.word_rows
     sentences = [*batch.first, *batch.second, *(corpus.words[i] for i in words)]
-    encoded = _encode(model.tower, [sentences[i] for i in stage.list_rows(len(sentences))])
+    encoded = encode_sorted(model.tower, [sentences[i] for i in stage.list_rows(len(sentences))])
     features = normalize(stage.gather(encoded, len(sentences)), dim=-1)
     text, again, bare = torch.split(features, [len(batch.first), len(batch.second), len(words)])
     device, count = features.device, len(batch.clip_rows)
@@ -290,7 +297,7 @@ def _scale_features(tower: TextTower, captions: Sequence[str]) -> None:
     tower.transformer.text_projection.div_(tower.encode(captions).square().mean().sqrt())
 
 
-def _encode(tower: TextTower, sentences: Sequence[str], size: int = 96) -> Tensor:
+def encode_sorted(tower: TextTower, sentences: Sequence[str], size: int = 96) -> Tensor:
     """`tower.encode`, sentences of like length together, so that little is computed behind their ends."""
     order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
     chunks = [order[start : start + size] for start in range(0, len(order), size)]

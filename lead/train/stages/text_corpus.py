@@ -20,13 +20,13 @@ from torch.nn.functional import normalize
 
 from lead.checkpoint import atomic_write
 from lead.data.dataset import Clip, load, load_captioned
-from lead.data.layout import COMPOSED, VARIED, find_splits
+from lead.data.layout import COMPOSED, VARIED
 from lead.errors import LeadError
 from lead.text import openclip
 from lead.text.prompts import TOKEN
 from lead.text.synthesis import Meaning, contrast, draw, say, single_words
 from lead.text.tower import TextConfig, TextTower
-from lead.train.vae import balance
+from lead.train.clips import load_by_shares
 
 SHARES = {"train": 0.4, COMPOSED: 0.4, VARIED: 0.2}
 """The share of a batch's clips that each split has; of those that there are."""
@@ -56,18 +56,15 @@ def load_text_clips(data: Path, most: int = 4000) -> tuple[list[Clip], Float[np.
     Of a split with twice as many clips as `most`, or more, every second one is taken, and so on. Captions with a
     learned token are left out: the tower reads such tokens, but is not trained on them.
     """
-    clips: list[Clip] = []
-    shares: list[Float[np.ndarray, " _"]] = []
-    for split in find_splits(data, SHARES):
+
+    def load_some(split: str) -> Sequence[Clip]:
         found = _drop_token_captions(load_captioned(data) if split == "train" else load(data, split))
-        found = found[:: max(len(found) // most, 1)]
-        if found:
-            clips += found
-            shares.append(SHARES[split] * balance(found))
+        return found[:: max(len(found) // most, 1)]
+
+    clips, shares = load_by_shares(data, SHARES, load_some)
     if not clips:
         raise LeadError(f"{data} has no training clip with a caption in plain words; the text stage needs such clips")
-    weights = np.concatenate(shares)
-    return clips, weights / weights.sum()
+    return clips, shares
 
 
 def _drop_token_captions(clips: Sequence[Clip]) -> list[Clip]:

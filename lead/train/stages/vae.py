@@ -4,7 +4,6 @@ Reads a data set (`lead.data.dataset`), writes into a run folder (`lead.train.st
 in meters. Means are over real frames only (MLD's own run over padding).
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +15,15 @@ from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from lead.data import dataset as motion_data
-from lead.data.dataset import MAX_FRAMES, Batch, Clip
-from lead.data.layout import COMPOSED, MIRRORED, VARIED, find_splits
+from lead.data.dataset import Clip
+from lead.data.layout import COMPOSED, MIRRORED, VARIED
 from lead.errors import LeadError
 from lead.motion.features import Stats
 from lead.networks.build import AnyVAE, AnyVAEConfig, build_vae
 from lead.networks.layers import lengths_to_mask
 from lead.networks.mld import MldVAEConfig
 from lead.networks.vae import MotionVAE, VAEConfig
+from lead.train.clips import ClipBatches, load_by_shares, subsample, to_tensors
 from lead.train.logs import fingerprint
 from lead.train.losses import denormalize, features_to_joints, mean_of_share
 from lead.train.stage import Stage, TrainConfig
@@ -54,8 +54,6 @@ VAE_PRESETS: dict[Preset, tuple[AnyVAEConfig, TrainConfig, VAELoss]] = {
 """`mld` has MLD's loss and learning rate; it was trained for far more steps than a machine without a GPU can take."""
 SHARES = {"train": 0.4, COMPOSED: 0.3, VARIED: 0.15, MIRRORED: 0.15}
 """The share of the draws that each split has; of those that there are."""
-VAL_CLIPS = 256
-"""How many clips of val, spread over it, a stage validates on."""
 
 
 def run_stage(request: StageRequest) -> None:
@@ -102,6 +100,11 @@ def train_vae(
     if isinstance(average, MotionVAE) and not start:
         average.latent_scale.copy_(unit_scale(average, clips))
     return stage.finish("vae", config)
+
+
+def load_training_clips(data: Path, stats: Stats) -> tuple[list[Clip], Float[np.ndarray, " clips"]]:
+    """All training clips, those made from old ones too, and the share of the draws that each has."""
+    return load_by_shares(data, SHARES, lambda split: motion_data.load(data, split, stats))
 
 
 def _draw_windows(
@@ -170,74 +173,3 @@ def reconstruction_error(vae: AnyVAE, clips: Sequence[Clip], stats: Stats, size:
         total += float(((joints - target).norm(dim=-1).mean(-1) * mask).sum())
         count += float(mask.sum())
     return total / count
-
-
-def load_training_clips(data: Path, stats: Stats) -> tuple[list[Clip], Float[np.ndarray, " clips"]]:
-    """All training clips, those made from old ones too, and the share of the draws that each has.
-
-    The splits share the draws as SHARES says, the clips of a split as `balance` does.
-    """
-    clips: list[Clip] = []
-    shares: list[Float[np.ndarray, " _"]] = []
-    for split in find_splits(data, SHARES):
-        found = motion_data.load(data, split, stats)
-        clips += found
-        shares.append(SHARES[split] * balance(found))
-    weights = np.concatenate(shares)
-    return clips, weights / weights.sum()
-
-
-def balance(clips: Sequence[Clip]) -> Float[np.ndarray, " clips"]:
-    """Each clip's share of the draws: an action with four times as many clips as another is drawn twice as often."""
-    counts = Counter(clip.action for clip in clips)
-    weights = np.array([counts[clip.action] ** -0.5 for clip in clips])
-    balanced: np.ndarray = weights / weights.sum()
-    return balanced
-
-
-class ClipBatches:
-    """A training batch for every step: clips by their shares, those of like length together.
-
-    An epoch has as many draws as whole batches of clips, and each clip in it as often as its share says, rounded up or
-    down; without shares, once at most. An epoch's order depends on the seed and the epoch, a batch's crops on the seed
-    and the step.
-    """
-
-    def __init__(
-        self,
-        clips: Sequence[Clip],
-        train: TrainConfig,
-        shares: Float[np.ndarray, " clips"] | None = None,
-        pool: int = 16,
-    ):
-        self.clips, self.seed, self.size, self.pool = clips, train.seed, train.batch, pool
-        self.shares = np.full(len(clips), 1 / len(clips)) if shares is None else shares
-        self.lengths = np.array([min(len(clip.features), MAX_FRAMES) for clip in clips])
-        self.groups = max(len(clips) // train.batch, 1)
-        self._epoch, self._order = -1, np.zeros((0, 0), dtype=int)
-
-    def draw(self, step: int) -> Batch:
-        epoch, place = divmod(step, self.groups)
-        if epoch != self._epoch:
-            self._epoch, self._order = epoch, self._order_epoch(np.random.default_rng([self.seed, epoch]))
-        rng = np.random.default_rng([self.seed, step, 1])
-        return motion_data.collate([self.clips[i] for i in self._order[place]], rng)
-
-    def _order_epoch(self, rng: np.random.Generator) -> Int[np.ndarray, "groups batch"]:
-        """Clips drawn into pools of a few batches, each pool sorted by length, and the batches shuffled."""
-        draws = self.groups * self.size
-        at = (np.arange(draws) + rng.random()) / draws  # systematic draws: each clip as often as its share says
-        order = rng.permutation(np.searchsorted(np.cumsum(self.shares), at).clip(max=len(self.clips) - 1))
-        pools = np.split(order, range(self.pool * self.size, len(order), self.pool * self.size))
-        ordered = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
-        return rng.permutation(ordered.reshape(self.groups, self.size))
-
-
-def subsample(clips: Sequence[Clip], most: int = VAL_CLIPS) -> list[Clip]:
-    """At most so many clips, evenly spread over all."""
-    return [clips[i] for i in np.linspace(0, len(clips) - 1, min(most, len(clips))).round().astype(int)]
-
-
-def to_tensors(batch: Batch, device: torch.device) -> tuple[Float[Tensor, "batch frames feats"], Int[Tensor, " batch"]]:
-    """Features and lengths."""
-    return torch.from_numpy(batch.features).to(device), torch.from_numpy(batch.lengths).to(device)

@@ -15,7 +15,7 @@ from lead.errors import LeadError
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
 from lead.train import processes
 from lead.train.stage_table import STAGES, StageName
-from lead.train.text_corpus import load_sentence_encoder
+from lead.train.stages.text_corpus import load_sentence_encoder
 
 PARTS = {name: info.part for name, info in STAGES.items()}
 FINISHED = {"step": 7, "finished": True, "minutes": 1.5, "peak_memory_gb": 0.75, "val_loss": 0.125, "best_step": 6}
@@ -67,7 +67,7 @@ def test_all_skips_what_is_finished_and_goes_on_with_the_rest(tmp_path: Path, la
         finish(tmp_path / "run", stage)
     (tmp_path / "run" / "vae.checkpoint").touch()
     result = run("all", tmp_path, "-o", tmp_path / "run", "--device", "cpu")
-    assert [words[1] for words, _ in launched] == ["vae", "decoder", "diffusion", "projector", "evaluator"]
+    assert [words[1] for words, _ in launched] == ["vae", "decoder", "diffusion", "language", "projector", "evaluator"]
     assert "text: finished before" in result.stdout
     result = run("all", tmp_path, "-o", tmp_path / "run", "--restart", "--device", "cpu", "--json")
     assert [words[1] for words, _ in launched[5:]] == list(STAGES)
@@ -82,7 +82,7 @@ def test_processes_are_the_same_command_again(tmp_path: Path, launched: list, mo
     ((words, count),) = launched
     assert count == 2 and "--processes" not in words
     calls = []
-    monkeypatch.setattr("lead.train.vae.train_vae", lambda *args, **given: calls.append((args, given)))
+    monkeypatch.setattr("lead.train.stages.vae.train_vae", lambda *args, **given: calls.append((args, given)))
     again = CliRunner().invoke(base.app, words)
     assert again.exit_code == 0, again.output
     ((args, given),) = calls
@@ -130,7 +130,9 @@ def test_clip_is_the_text_tower_of_mld(tmp_path: Path, monkeypatch: pytest.Monke
     assert result.exit_code == 1 and "--weights FILE" in result.stderr
     result = run("vae", tmp_path, "--weights", "openai", "--device", "cpu")
     assert result.exit_code == 1 and "--weights" in result.stderr
-    monkeypatch.setattr("lead.train.text.import_clip", lambda *args: finish(args[0], "text") or calls.append(args))
+    monkeypatch.setattr(
+        "lead.train.stages.text.import_clip", lambda *args: finish(args[0], "text") or calls.append(args)
+    )
     calls: list[tuple] = []
     result = run("text", tmp_path, "-o", tmp_path / "r", "--preset", "mld", "--weights", "a.pt", "--device", "cpu")
     assert result.exit_code == 0, result.output
@@ -139,7 +141,9 @@ def test_clip_is_the_text_tower_of_mld(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_preset_mld_reaches_the_diffusion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = SimpleNamespace()
-    monkeypatch.setattr("lead.train.diffusion.train_diffusion", lambda *_, **options: given.__dict__.update(options))
+    monkeypatch.setattr(
+        "lead.train.stages.diffusion.train_diffusion", lambda *_, **options: given.__dict__.update(options)
+    )
     assert run("diffusion", tmp_path, "--preset", "mld", "--device", "cpu").exit_code == 0
     assert isinstance(given.config, MldDenoiserConfig) and given.diffusion == MLD_DIFFUSION and given.train.lr == 1e-4
 
@@ -153,7 +157,7 @@ def test_gpus_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_restart_forgets_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lead.train.vae.train_vae", lambda *_, **__: None)
+    monkeypatch.setattr("lead.train.stages.vae.train_vae", lambda *_, **__: None)
     checkpoint = tmp_path / "run" / "vae.checkpoint"
     for options, left in (((), True), (("--restart",), False)):
         checkpoint.parent.mkdir(exist_ok=True)
@@ -165,7 +169,7 @@ def test_restart_forgets_the_checkpoint(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_run_goes_on_from_a_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, trained = [], []
     monkeypatch.setattr("lead.train.warm_start.begin_from", lambda *args: begun.append(args))
-    monkeypatch.setattr("lead.train.vae.train_vae", lambda *args, **_: trained.append(args))
+    monkeypatch.setattr("lead.train.stages.vae.train_vae", lambda *args, **_: trained.append(args))
     (tmp_path / "base.safetensors").touch()
     for start in ("embedded", tmp_path / "base.safetensors"):
         assert run("vae", tmp_path, "-o", tmp_path / "run", "--from", start, "--device", "cpu").exit_code == 0
@@ -204,9 +208,11 @@ def test_a_run_stays_with_its_base(tmp_path: Path) -> None:
 def test_the_text_stage_trains_without_its_teacher(tmp_path: Path, launched: list, monkeypatch) -> None:
     result = run("all", tmp_path, "-o", tmp_path / "run", "--no-distill", "--device", "cpu")
     assert result.exit_code == 0, result.output
-    assert ["--no-distill" in words for words, _ in launched] == [True] + [False] * 5
+    assert ["--no-distill" in words for words, _ in launched] == [True] + [False] * 6
     weights = []
-    monkeypatch.setattr("lead.train.text.train_text", lambda *_, **given: weights.append(given["weights"].distil))
+    monkeypatch.setattr(
+        "lead.train.stages.text.train_text", lambda *_, **given: weights.append(given["weights"].distil)
+    )
     assert CliRunner().invoke(base.app, launched[0][0]).exit_code == 0
     assert run("text", tmp_path, "-o", tmp_path / "run", "--device", "cpu").exit_code == 0
     assert weights == [0.0, 4.0]

@@ -1,0 +1,1 @@
+"""The stages of training, a module each; `lead.train.stage_table` lists them."""
