@@ -6,7 +6,8 @@
 Both are trained together (`lead.train.stages.evaluator`), apart from the base model and its text tower, so that the
 base does not judge itself. Embeddings are not normalized: the loss trains Euclidean distance, and the metrics use it.
 It reads all features (263, or KIT-ML's 251) but the last four: contacts are left out, as in the field's usual
-evaluator (`lead.eval.t2m_evaluator`). Knows nothing of how motions are generated; the protocol is `lead.eval.protocol`'s.
+evaluator (`lead.eval.t2m_evaluator`). Knows nothing of how motions are generated; the protocol is
+`lead.eval.protocol`'s.
 Source: Guo et al., CVPR 2022, appendix (the co-embedding).
 """
 

@@ -2,7 +2,7 @@
 
     L = denoising + meaning + anchor
     denoising  the diffusion stage's loss, with features that the tower computes anew
-    meaning    InfoNCE between two wordings of one generated meaning, half of a batch minimal pairs, as in the text stage
+    meaning    InfoNCE between two wordings of one generated meaning, half of them minimal pairs, as in the text stage
     anchor     squared distance of features of generated sentences from those of the tower before this stage
 
 Before this stage the tower knows how sentences compare, but hardly what matters to a motion: "turns right" and "turns
@@ -12,7 +12,6 @@ formats.
 """
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,7 +54,9 @@ class LanguageLoss:
     anchor: float = 0.1
     temperature: float = 0.05
     meanings: int = 24
-    """Generated meanings a batch, each in two wordings."""
+    """Generated meanings that are compared at once, each in two wordings."""
+    every: int = 4
+    """Steps from one such comparison to the next."""
     tower_rate: float = 0.3
     """The tower's learning rate, relative to the denoiser's."""
 
@@ -87,11 +88,13 @@ def train_language(
     val = draw_validation_batch(latents)
     for step in stage.steps():
         batch = draw_latent_batch(latents.captioned, latents.table, train, step)
-        meanings = draw_meanings(random.Random(f"{train.seed}/{step}"), weights.meanings)
         with stage.accelerator.autocast(), sdpa_kernel(SDPBackend.MATH):
-            denoising = _denoise(stage, latents.captions, batch, schedule, vae, style_tokens)
-            parts = {"denoising": denoising, **_compare_wordings(stage, meanings, tower, weights, step)}
-            loss = denoising + weights.meaning * parts["meaning"] + weights.anchor * parts["anchor"]
+            loss = _denoise(stage, latents.captions, batch, schedule, vae, style_tokens)
+            parts = {"denoising": loss}
+            if step % weights.every == 0:
+                compared = _compare_wordings(stage, tower, weights, step)
+                loss = loss + weights.every * sum(getattr(weights, name) * value for name, value in compared.items())
+                parts |= compared
         stage.update(loss, parts)
         stage.validate(lambda model: {"val_loss": _validate(model, latents, val, schedule, vae, style_tokens)})
     average = stage.select_model()
@@ -137,10 +140,11 @@ def _encode_captions(
 
 
 def _compare_wordings(
-    stage: Stage[Speaker], meanings: Sequence[Meaning], before: TextTower, weights: LanguageLoss, step: int
+    stage: Stage[Speaker], before: TextTower, weights: LanguageLoss, step: int
 ) -> dict[str, Float[Tensor, ""]]:
     """The losses on generated sentences; each process encodes its rows, and all compare the whole."""
-    rng = random.Random(f"{stage.train.seed}/{step}/wordings")
+    rng = random.Random(f"{stage.train.seed}/{step}")
+    meanings = draw_meanings(rng, weights.meanings)
     sentences = [say(meaning, rng) for _ in range(2) for meaning in meanings]
     own = [sentences[i] for i in stage.list_rows(len(sentences))]
     encoded = encode_sorted(stage.model.tower, own)
