@@ -41,7 +41,8 @@ def train(stage: str, data: Path, run: Path, **options):
         case "diffusion":
             return train_diffusion(data, run, DenoiserConfig(8, 24, 32, 3, 2, 64), train)
         case "language":
-            return train_language(data, run, train, LanguageLoss(meanings=4))
+            denoiser = DenoiserConfig(8, 24, 32, 3, 2, 64)
+            return train_language(data, run, denoiser, train, weights=LanguageLoss(meanings=4))
         case "projector":
             return train_projector(data, run, ProjectorConfig(8, 24, **SMALL), train)
         case "evaluator":

@@ -91,8 +91,8 @@ def train(
     lead train text data/ --output run/
     lead train vae data/ --output run/
     lead train decoder data/ --output run/         # smooths the vae's decoder; may be left out
-    lead train diffusion data/ --output run/       # needs text and vae
     lead train language data/ --output run/        # text tower and denoiser together; may be left out
+    lead train diffusion data/ --output run/       # needs text and vae
     lead train projector data/ --output run/       # needs text, vae and diffusion
     lead train evaluator data/ --output run/       # the judge of `lead eval`, apart from the base
 

@@ -45,7 +45,7 @@ class SpeakerConfig:
 
 
 class Speaker(nn.Module):
-    """A text tower and a denoiser that are trained together (`lead.train.stages.language`)."""
+    """A text tower and a denoiser that learn together (`lead.train.stages.language`)."""
 
     def __init__(self, config: SpeakerConfig) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Speaker(nn.Module):
 
 def load_tower(run: Path, spoken: bool = True) -> TextTower:
     """The text tower; where the language stage was run, that stage's, unless `spoken` is False."""
-    if spoken and (speaker := _load_speaker(run)):
+    if spoken and (speaker := load_speaker(run)):
         return speaker.tower
     tower = _load(Path(run) / "text.safetensors", "text", lambda config: TextTower(TextConfig(**config)))
     return tower.eval().requires_grad_(False)
@@ -69,17 +69,14 @@ def load_vae(run: Path, polished: bool = True) -> AnyVAE:
     return vae.eval().requires_grad_(False)
 
 
-def load_denoiser(run: Path, spoken: bool = True) -> AnyDenoiser:
-    """The denoiser; where the language stage was run, that stage's, unless `spoken` is False."""
-    if spoken and (speaker := _load_speaker(run)):
-        return speaker.denoiser
+def load_denoiser(run: Path) -> AnyDenoiser:
     denoiser: AnyDenoiser = _load(
         Path(run) / "denoiser.safetensors", "denoiser", lambda config: build_denoiser(denoiser_config(config))
     )
     return denoiser.eval().requires_grad_(False)
 
 
-def _load_speaker(run: Path) -> Speaker | None:
+def load_speaker(run: Path) -> Speaker | None:
     """What the language stage made; None where it was not run."""
     path = Path(run) / "language.safetensors"
     if not path.is_file():

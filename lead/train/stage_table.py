@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol, TypedDict, cast
 
-StageName = Literal["text", "vae", "decoder", "diffusion", "language", "projector", "evaluator"]
+StageName = Literal["text", "vae", "decoder", "language", "diffusion", "projector", "evaluator"]
 Preset = Literal["small", "mld"]
 """The networks of the embedded base, or MLD's as published."""
 Precision = Literal["no", "bf16"]
@@ -33,8 +33,8 @@ STAGES: dict[StageName, StageInfo] = {  # in the order in which they are trained
     "text": StageInfo("lead.train.stages.text", "text", whole_batch=True),
     "vae": StageInfo("lead.train.stages.vae", "vae"),
     "decoder": StageInfo("lead.train.stages.decoder", "decoder", presets=("small",)),
-    "diffusion": StageInfo("lead.train.stages.diffusion", "denoiser"),
     "language": StageInfo("lead.train.stages.language", "language", whole_batch=True, presets=("small",)),
+    "diffusion": StageInfo("lead.train.stages.diffusion", "denoiser"),
     "projector": StageInfo("lead.train.stages.projector", "projector", whole_batch=True),
     "evaluator": StageInfo("lead.train.stages.evaluator", "evaluator", whole_batch=True),
 }

@@ -1,6 +1,7 @@
 """The diffusion stage: trains the denoiser on latents drawn from the posteriors, each under one of its captions.
 
-Needs the text and the VAE stage. Source: MLD (arXiv 2212.04048), section 3.2. Knows nothing of file formats.
+Needs the text and the VAE stage; where the language stage was run, it goes on from that one's denoiser.
+Source: MLD (arXiv 2212.04048), section 3.2. Knows nothing of file formats.
 """
 
 from dataclasses import replace
@@ -18,7 +19,7 @@ from lead.networks.denoiser import DenoiserConfig
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAE
 from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
 from lead.text.tower import TextTower
-from lead.train.assemble import load_tower, load_vae
+from lead.train.assemble import Speaker, load_speaker, load_style_tokens, load_tower, load_vae
 from lead.train.latents import LatentBatch, Latents, draw_latent_batch, draw_validation_batch, load_latents
 from lead.train.losses import mean_of_share
 from lead.train.processes import main_process_first
@@ -54,20 +55,40 @@ def train_diffusion(
 
     The config's sizes of latents and text are the run's VAE's and text tower's.
     """
-    tower, vae = load_tower(run, spoken=False), load_vae(run, polished=False)  # as they were before later stages
+    tower, vae = load_tower(run), load_vae(run, polished=False)  # latents do not depend on the decoder
+    speaker = load_speaker(run)
+    config, begun = begin_denoiser(run, config, vae, tower, speaker)
+    style_tokens = load_style_tokens(run) if speaker else begin_style_tokens(run, tower, train.seed, device)
+    latents = load_latents(data, run, vae, tower, style_tokens, device)
+    return fit_denoiser(latents, vae, run, config, train, diffusion, device, begun)
+
+
+def begin_denoiser(
+    run: Path, config: AnyDenoiserConfig, vae: AnyVAE, tower: TextTower, speaker: Speaker | None = None
+) -> tuple[AnyDenoiserConfig, AnyDenoiser | None]:
+    """What a run's denoiser begins with: the speaker's, the one of the base that the run goes on from, or nothing.
+
+    With its config, which without either is the given one, with the sizes of these latents and this text space.
+    """
     if isinstance(config, MldDenoiserConfig) and not isinstance(vae, MldVAE):
         raise LeadError(f"MLD's denoiser needs MLD's VAE, {run} has another: train that with --preset mld as well")
+    if speaker:
+        return speaker.config.denoiser, speaker.denoiser
+    if start := load_start(run):
+        return start.config.denoiser, start.denoiser
     config = replace(config, d_latent=vae.config.d_latent, d_text=tower.d_text)
     if isinstance(config, DenoiserConfig):
         config = replace(config, frames_per_latent=vae.config.frames_per_latent)
+    return config, None
+
+
+def begin_style_tokens(run: Path, tower: TextTower, seed: int, device: str) -> StyleTokens:
+    """The style tokens of the base that the run goes on from, or drawn ones; saved in the run folder."""
     start = load_start(run)
-    if start:
-        config = start.config.denoiser
-    style_tokens = start.style_tokens if start else draw_style_tokens(tower, train.seed)
+    style_tokens = start.style_tokens if start else draw_style_tokens(tower, seed)
     with main_process_first(device):
         save_part(Path(run) / "manners.safetensors", style_tokens, "manners", style_tokens.config)
-    latents = load_latents(data, run, vae, tower, style_tokens, device)
-    return fit_denoiser(latents, vae, run, config, train, diffusion, device, start.denoiser if start else None)
+    return style_tokens
 
 
 def fit_denoiser(

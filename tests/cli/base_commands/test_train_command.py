@@ -56,7 +56,7 @@ def test_all_runs_the_stages_in_order(tmp_path: Path, launched: list) -> None:
     result = run("all", tmp_path, "-o", tmp_path / "run", "--steps", 7, "--accumulate", 2, "--device", "cpu")
     assert result.exit_code == 0, result.output
     assert [words[1] for words, _ in launched] == list(STAGES)
-    assert ["--accumulate" in words for words, _ in launched] == [False, True, True, True, False, False]
+    assert ["--accumulate" in words for words, _ in launched] == [False, True, True, False, True, False, False]
     assert all(words[words.index("--steps") + 1] == "7" and words[-1] == "--json" for words, _ in launched)
     for words in ("evaluator", "denoiser.safetensors", "1.5", "0.75", "loss 0.125, best_step 6", "lead assemble"):
         assert words in result.stdout
@@ -67,10 +67,10 @@ def test_all_skips_what_is_finished_and_goes_on_with_the_rest(tmp_path: Path, la
         finish(tmp_path / "run", stage)
     (tmp_path / "run" / "vae.checkpoint").touch()
     result = run("all", tmp_path, "-o", tmp_path / "run", "--device", "cpu")
-    assert [words[1] for words, _ in launched] == ["vae", "decoder", "diffusion", "language", "projector", "evaluator"]
+    assert [words[1] for words, _ in launched] == ["vae", "decoder", "language", "diffusion", "projector", "evaluator"]
     assert "text: finished before" in result.stdout
     result = run("all", tmp_path, "-o", tmp_path / "run", "--restart", "--device", "cpu", "--json")
-    assert [words[1] for words, _ in launched[5:]] == list(STAGES)
+    assert [words[1] for words, _ in launched[6:]] == list(STAGES)
     rows = json.loads(result.stdout)["stages"]
     assert [row["stage"] for row in rows] == list(STAGES) and rows[0]["val"] == {"val_loss": 0.125, "best_step": 6}
 
