@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from lead.data.compose.kitchen import FPS, LONGEST, Kitchen
 from lead.data.compose.poses import find_poses
-from lead.data.compose.recipes import RECIPES
+from lead.data.compose.recipes import RECIPES, Recipe
 from lead.data.compose.sources import Source, Sources, mirror_meaning, read_meaning
 from lead.data.compose.truth import holds
 from lead.data.layout import (
@@ -212,14 +212,18 @@ def _make_all(
         _WORK = None
 
 
+def draw_recipe(seed: int, number: int) -> tuple[Recipe, np.random.Generator]:
+    """The recipe of an attempt, and the numbers that it draws from."""
+    rng = np.random.default_rng([seed, number])
+    recipes, weights = list(RECIPES), np.array(list(RECIPES.values()))
+    return recipes[int(rng.choice(len(recipes), p=weights / weights.sum()))], rng
+
+
 def _make(number: int) -> Composed | None:
     """The product of an attempt; None where the recipe found nothing fit, or made what is held back or refuted."""
     assert _WORK is not None
     clips, held, seed = _WORK
-    rng = np.random.default_rng([seed, number])
-    recipes = list(RECIPES)
-    weights = np.array(list(RECIPES.values()))
-    recipe = recipes[int(rng.choice(len(recipes), p=weights / weights.sum()))]
+    recipe, rng = draw_recipe(seed, number)
     made = recipe(Kitchen(Sources(clips, rng), rng))
     if made is None:
         return None
