@@ -106,3 +106,6 @@ def _check_phrases(what: str, phrases: object) -> tuple[str, ...]:
     if not isinstance(phrases, list) or not phrases or not all(isinstance(phrase, str) for phrase in phrases):
         raise ValueError(f"{what}: expected a list of phrases, found {phrases!r:.80}")
     return tuple(phrases)
+
+
+LEXICON = read_lexicon()

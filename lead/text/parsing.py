@@ -10,14 +10,14 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from lead.text.inflection import conjugate
+from lead.text.lexicon import LEXICON
 from lead.text.synthesis import (
     ADJECTIVES,
-    LEXICON,
     LIGHT_VERBS,
     WAYS,
     Meaning,
     canonical,
-    conjugate,
     may_be_simultaneous,
 )
 

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lead.motion.processing.style_augment import ATTRIBUTES
-from lead.text.lexicon import Lexicon, read_lexicon
+from lead.text.inflection import conjugate
+from lead.text.lexicon import LEXICON, Lexicon
 
 SIDES = ("left", "right", "both")
-LEXICON = read_lexicon()
 
 
 def _join_ways(lexicon: Lexicon) -> dict[str, tuple[str, ...]]:
@@ -371,42 +371,6 @@ def _word_limb(name: str, side: str, rng: random.Random) -> str:
         return f"{rng.choice(('the', 'the', 'the', 'their', 'his', 'her'))} {side} {limb}"
     plural = {"foot": "feet"}.get(limb, limb + "s")
     return rng.choice((f"both {plural}", f"the two {plural}", f"both of the {plural}"))
-
-
-def conjugate(text: str, form: str) -> str:
-    """Every `*verb` in the form: third (walks), gerund (walking), progressive (is walking), base (walk)."""
-    first = True
-
-    def inflect(match: re.Match[str]) -> str:
-        nonlocal first
-        verb = match[1]
-        if form == "third":
-            return third_person(verb)
-        if form == "base":
-            return verb
-        prefix = "is " if form == "progressive" and first else ""
-        first = False
-        return "is" if prefix and verb == "be" else prefix + gerund(verb)
-
-    return re.sub(r"\*([a-z-]+)", inflect, text)
-
-
-def third_person(verb: str) -> str:
-    """walk -> walks, reach -> reaches, carry -> carries."""
-    if verb in ("be", "have"):
-        return {"be": "is", "have": "has"}[verb]
-    if re.search(r"(s|sh|ch|x|z|o)$", verb):
-        return verb + "es"
-    return verb[:-1] + "ies" if re.search(r"[^aeiou]y$", verb) else verb + "s"
-
-
-def gerund(verb: str) -> str:
-    """walk -> walking, raise -> raising, run -> running, lie -> lying, tiptoe -> tiptoeing."""
-    if verb.endswith("ie"):
-        return verb[:-2] + ("ieing" if verb == "boogie" else "ying")
-    if verb.endswith("e") and not verb.endswith(("ee", "oe")) and verb != "be":
-        return verb[:-1] + "ing"
-    return verb + verb[-1] + "ing" if verb in LEXICON.doubled else verb + "ing"
 
 
 def single_words(vocabulary: Mapping[str, int], rng: random.Random, count: int) -> list[str]:

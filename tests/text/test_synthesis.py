@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from lead.text.synthesis import ADJECTIVES, LEXICON, SIDES, WAYS, Meaning, canonical, contrast, draw, gerund, say
-from lead.text.synthesis import third_person as third
+from lead.text.inflection import gerund
+from lead.text.inflection import third_person as third
+from lead.text.lexicon import LEXICON
+from lead.text.synthesis import ADJECTIVES, SIDES, WAYS, Meaning, canonical, contrast, draw, say
 
 WAVE = Meaning("wave", "left")
 

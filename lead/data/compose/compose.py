@@ -41,8 +41,9 @@ from lead.motion.features import features_to_joints, joints_to_features
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_lock import lock_feet
 from lead.motion.skeleton import HUMANML3D
+from lead.text.lexicon import LEXICON
 from lead.text.parsing import parse
-from lead.text.synthesis import LEXICON, Meaning, say
+from lead.text.synthesis import Meaning, say
 
 Progress = Callable[[int, int], None]
 """Called with the number of attempts done and of all."""
