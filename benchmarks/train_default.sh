@@ -13,6 +13,7 @@
 #     ATTEMPTS   how often composition tries a recipe
 #     NO_DISTILL any text: train the text stage without its teacher
 #     DEVICE     auto, cpu, cuda, ...
+#     PROCESSES  how many processes share each batch (1); on two cores, 2 halves the time of language and diffusion
 #     RUNS       the folder of the data set and of the run (runs); OUT, of the two files that are written (lead/weights)
 #     LEAD       the command `lead` (.venv/bin/lead), such as "python -m cli.base"; PYTHON, the interpreter
 #
@@ -23,7 +24,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 read -r -a lead <<< "${LEAD:-.venv/bin/lead}"
 read -r -a python <<< "${PYTHON:-.venv/bin/python}"
-runs=${RUNS:-runs} out=${OUT:-lead/weights} device=${DEVICE:-auto} scale=${SCALE:-1}
+runs=${RUNS:-runs} out=${OUT:-lead/weights} device=${DEVICE:-auto} scale=${SCALE:-1} processes=${PROCESSES:-1}
 data=$runs/data run=$runs/base start=$runs/second.safetensors
 second=8880180:lead/weights/lead-small.safetensors
 
@@ -33,14 +34,14 @@ if [ ! -f "$data/Mean.npy" ]; then
     "${lead[@]}" data prepare "$runs/clips" "$data"
 fi
 [ -f "$data/train_varied.txt" ] || "${lead[@]}" data vary "$data" --copies 4
-[ -f "$data/meanings.json" ] || "${lead[@]}" data compose "$data" --attempts "${ATTEMPTS:-44000}"
+[ -f "$data/meanings.json" ] || "${lead[@]}" data compose "$data" --attempts "${ATTEMPTS:-60000}"
 if [ -z "${SCRATCH:-}" ] && [ ! -f "$start" ]; then
     git show "$second" > "$start.partial"
     mv "$start.partial" "$start"
 fi
 
 train() { # stage [steps lr]: what is finished stays
-    local stage=$1 part=$1 options=(--device "$device")
+    local stage=$1 part=$1 options=(--device "$device" --processes "$processes")
     [ "$stage" = diffusion ] && part=denoiser
     if [ -f "$run/$part.safetensors" ] && [ ! -f "$run/$stage.checkpoint" ]; then return; fi
     if [ -z "${SCRATCH:-}" ] && [ $# -eq 3 ]; then
@@ -54,7 +55,8 @@ train() { # stage [steps lr]: what is finished stays
 train text 900 7e-4
 train vae 3200 3e-4
 train decoder 1600 4e-4
-train diffusion 9700 4e-4
+train language 4500 4e-4
+train diffusion 17000 4e-4
 train projector 1500 5e-4
 train evaluator
 
