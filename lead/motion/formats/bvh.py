@@ -8,7 +8,7 @@ Knows nothing of meters, of up, or of which joint is a knee: see `lead.motion.ri
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,13 @@ from jaxtyping import Float
 
 from lead.motion.atomic import write_atomically
 from lead.motion.errors import MotionError, name_file_in_errors
+from lead.motion.formats.bvh_text import (
+    convert_commas,
+    convert_to_ascii_bytes,
+    guess_encoding,
+    remove_comments,
+    split_statements,
+)
 from lead.motion.formats.decimals import format_numbers, parse_numbers
 from lead.motion.formats.joint_tree import list_children
 from lead.motion.formats.limits import MAX_JOINTS, MAX_VALUE, read_bytes
@@ -25,11 +32,19 @@ from lead.motion.rotations import turn_columns
 
 MAX_HEADER_BYTES = 1 << 20
 
-_CHANNELS = {f"{axis.lower()}{kind}": f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
+_KINDS = ("position", "rotation", "scale")
+_CHANNELS = {f"{axis.lower()}{kind}": f"{axis}{kind}" for axis in "XYZ" for kind in _KINDS}
 """Lower-case spelling -> the spelling that we write."""
+_SKIP = rb"(?:\s|(?://|#)[^\r\n]*)*"
+"""Blanks and comments."""
+_START = re.compile(_SKIP + rb"HIERARCHY\b", re.IGNORECASE)
 _MOTION = re.compile(rb"(?<=[\r\n}])\s*MOTION\b", re.IGNORECASE)
-_FRAMES = re.compile(rb"\s*Frames?\s*:\s*(\S+)\s+Frame\s*Time\s*:\s*(\S+)", re.IGNORECASE)
+_FRAMES = re.compile(
+    _SKIP + rb"Frames?\s*:\s*(\S+)(?:" + _SKIP + rb"Frame\s*Time\s*:\s*([^\s/#]+))?", re.IGNORECASE
+)
 
+_SCALE = 0.01
+"""The most by which a scale channel may differ from 1."""
 Offset = tuple[float, float, float]
 _END_SITE = -1
 
@@ -51,6 +66,8 @@ class Bvh:
     """Seconds."""
     notes: tuple[str, ...] = ()
     """Faults of the file that did not prevent reading, in words."""
+    encoding: str = "utf-8"
+    """Of the names in the file."""
 
     @property
     def fps(self) -> float:
@@ -69,7 +86,7 @@ class Bvh:
             tuple(self.names[joint] for joint in keep), tuple(place[self.parents[joint]] for joint in keep),
             self.offsets[keep], tuple(self.channels[joint] for joint in keep),
             tuple((place[owner], offset) for owner, offset in self.end_sites if owner in place),
-            self.values[:, self.list_columns(keep)], self.frame_time, self.notes,
+            self.values[:, self.list_columns(keep)], self.frame_time, self.notes, self.encoding,
         )  # fmt: skip
 
     def list_columns(self, joints: Sequence[int]) -> list[int]:
@@ -110,7 +127,7 @@ class Bvh:
             for column, channel in enumerate(channels, start):
                 if channel.endswith("position"):
                     positions[joint, "XYZ".index(channel[0])] = columns[column]
-                else:
+                elif channel.endswith("rotation"):
                     turn_columns(rotations[joint], channel[0], np.radians(columns[column]))
             start += len(channels)
             if chain:
@@ -138,24 +155,31 @@ def parse_bvh(text: bytes, fps: float | None = None) -> Bvh:
     """The `Bvh` in the text of a BVH file; `fps` replaces its frame time."""
     if not text.strip():
         raise MotionError("the file is empty; expected a BVH file.")
-    text = text.removeprefix(b"\xef\xbb\xbf")
-    if text.lstrip()[:9].upper() != b"HIERARCHY":
+    text = convert_to_ascii_bytes(text)
+    if _START.match(text) is None:
         start = text.lstrip()[:20].decode("ascii", "replace")
         raise MotionError(f"not a BVH file: it starts with {start!r}, expected 'HIERARCHY'.")
     motion = _MOTION.search(text, 0, MAX_HEADER_BYTES)
     if motion is None:
         raise MotionError("no MOTION section after the HIERARCHY: the file is truncated; export it again.")
-    hierarchy = _parse_hierarchy(text[: motion.start()])
+    header = text[: motion.start()]
+    encoding = guess_encoding(header)
+    hierarchy = _parse_hierarchy(header.decode(encoding))
     head = _FRAMES.match(text, motion.end())
     if head is None:
         raise MotionError("expected 'Frames: <count>' and 'Frame Time: <seconds>' after MOTION.")
-    stated = head[2] if fps is None else repr(1.0 / fps).encode()
+    if head[2] is None and fps is None:
+        raise MotionError("no 'Frame Time: <seconds>' after 'Frames:'; state the frames a second yourself.")
+    stated = convert_commas(head[2]) if fps is None else repr(1.0 / fps).encode()
     frames, frame_time = _parse_counts(head[1].decode("ascii", "replace"), stated.decode("ascii", "replace"))
-    values, notes = _parse_values(text[head.end() :], frames, sum(map(len, hierarchy.channels)))
-    return Bvh(
+    numbers = convert_commas(remove_comments(text[head.end() :]))
+    values, notes = _parse_values(numbers, frames, sum(map(len, hierarchy.channels)))
+    bvh = Bvh(
         tuple(hierarchy.names), tuple(hierarchy.parents), np.array(hierarchy.offsets), tuple(hierarchy.channels),
-        tuple(hierarchy.end_sites), values, frame_time, notes,
+        tuple(hierarchy.end_sites), values, frame_time, notes, encoding,
     )  # fmt: skip
+    _check_scales(bvh)
+    return bvh
 
 
 def _parse_counts(frames: str, frame_time: str) -> tuple[int, float]:
@@ -188,6 +212,21 @@ def _parse_values(text: bytes, frames: int, width: int) -> tuple[Float[np.ndarra
             "repair or cut that frame."
         )
     return values.reshape(frames, width), notes
+
+
+def _check_scales(bvh: Bvh) -> None:
+    """MotionError if a channel scales a joint: bones have one length here."""
+    column = 0
+    for name, channels in zip(bvh.names, bvh.channels, strict=True):
+        for channel in channels:
+            scales = bvh.values[:, column]
+            column += 1
+            if channel.endswith("scale") and len(scales) and np.abs(scales - 1).max() > _SCALE:
+                frame = int(np.abs(scales - 1).argmax())
+                raise MotionError(
+                    f"{channel} of joint {name!r} is {scales[frame]:g} in frame {frame}; expected 1, for bones keep "
+                    "their length. Export the file without scale."
+                )
 
 
 def _count_rows(text: bytes, frames: int, width: int) -> int:
@@ -233,7 +272,7 @@ class _Hierarchy:
         match words[0].upper():
             case "ROOT" | "JOINT" as keyword:
                 self._add_joint(keyword, " ".join(words[1:]))
-            case "END":
+            case "END" | "ENDSITE":
                 self.announced = _END_SITE
             case "{":
                 if self.announced is None:
@@ -284,27 +323,17 @@ class _Hierarchy:
             raise MotionError("no joint has CHANNELS; expected at least the root's.")
 
 
-def _parse_hierarchy(text: bytes) -> _Hierarchy:
+def _parse_hierarchy(text: str) -> _Hierarchy:
     hierarchy = _Hierarchy()
-    for words in _split_lines(text):
+    for words in split_statements(text):
         hierarchy.read_line(words)
     hierarchy.check_complete()
     return hierarchy
 
 
-def _split_lines(text: bytes) -> Iterator[list[str]]:
-    """The words of each line of the HIERARCHY; a brace always gets a line of its own."""
-    lines = text.decode("utf-8", "replace").replace("\r", "\n").split("\n")
-    for line in lines:
-        for part in re.split(r"([{}])", line):
-            words = part.split()
-            if words and words[0].upper() != "HIERARCHY":
-                yield words
-
-
 def _parse_offset(words: list[str]) -> Offset:
     try:
-        x, y, z = (float(word) for word in words)
+        x, y, z = (float(word) for word in convert_commas(" ".join(words).encode()).split())
     except ValueError:
         raise MotionError(f"OFFSET {' '.join(words)[:60]!r}: expected three numbers.") from None
     if not all(abs(value) < MAX_VALUE for value in (x, y, z)):
@@ -317,7 +346,7 @@ def _parse_channels(words: list[str], name: str) -> tuple[str, ...]:
     if words[:1] != [str(len(found))] or "" in found or len(set(found)) != len(found):
         raise MotionError(
             f"CHANNELS {' '.join(words)[:80]!r} of joint {name!r}: expected their count, then as "
-            "many different names of the form Xposition or Zrotation."
+            "many different names of the form Xposition, Zrotation or Yscale."
         )
     return found
 
@@ -357,5 +386,5 @@ def _format_offset(offset: Sequence[float]) -> str:
 
 
 def write_bvh(bvh: Bvh, path: str | os.PathLike[str]) -> Path:
-    """Write a BVH file atomically."""
-    return write_atomically(Path(path), format_bvh(bvh).encode("utf-8"))
+    """Write a BVH file atomically, its names in the encoding of the file that they came from."""
+    return write_atomically(Path(path), format_bvh(bvh).encode(bvh.encoding))

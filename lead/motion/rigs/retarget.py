@@ -192,7 +192,8 @@ def _pose_rig(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> 
     if above >= 0:
         moved = np.einsum("fji,fj->fi", turned[above], positions[carrier] - positions[above])
     values = _format_channels(rig, local, moved, carrier)
-    return Bvh(rig.names, rig.parents, rig.offsets, rig.channels, rig.end_sites, values, 1.0 / rig.fps)
+    skeleton = (rig.names, rig.parents, rig.offsets, rig.channels, rig.end_sites)
+    return Bvh(*skeleton, values, 1.0 / rig.fps, encoding=rig.encoding)
 
 
 def _find_carrier(rig: Rig) -> int:
@@ -358,6 +359,8 @@ def _format_channels(
         for channel in channels:
             if channel.endswith("rotation"):
                 columns.append(angles[joint][:, orders[joint].index(channel[0])])
+            elif channel.endswith("scale"):
+                columns.append(np.ones(len(moved)))
             elif joint == carrier:
                 columns.append(moved[:, "XYZ".index(channel[0])])
             else:

@@ -62,6 +62,8 @@ class Rig:
     """Height of the lowest joint in the clip that the rig came from (meters)."""
     notes: tuple[str, ...] = ()
     """What was guessed about it and may be wrong, in words."""
+    encoding: str = "utf-8"
+    """Of the names in the file."""
 
     def to_world(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
         """File coordinates to meters, Y up."""
@@ -106,6 +108,7 @@ def read_rig(bvh: Bvh, options: ReadOptions = ReadOptions()) -> tuple[Rig, Float
     rig = Rig(
         bvh.names, bvh.parents, bvh.offsets, bvh.channels, bvh.end_sites, bvh.fps, unit, up, tuple(nodes.parents),
         nodes.translations, nodes.rotations, tuple(ours), np.zeros((22, 3)), 0.0, (*notes, *up_notes, *unit_notes),
+        bvh.encoding,
     )  # fmt: skip
     joints = _place_joints(rig, *world)
     floor = float(joints[..., 1].min()) if len(joints) else 0.0
