@@ -13,16 +13,16 @@ from typing import Protocol, cast
 import numpy as np
 from jaxtyping import Float
 
+from lead.motion.bodies.joint_arrays import find_joints, read_joints
 from lead.motion.bodies.smpl_poses import SMPL_KEYS, has_poses, read_smpl
 from lead.motion.errors import MotionError, name_file_in_errors
 from lead.motion.formats.arrays import WANTED, read_npy, read_npz
 from lead.motion.formats.bvh import Bvh
 from lead.motion.kit import features_to_clip
-from lead.motion.read_options import UNITS, ReadOptions
+from lead.motion.read_options import ReadOptions
 from lead.motion.rigs.frame_rate import doubt_rate
 from lead.motion.rigs.leading_tpose import SPAN, count_lead_in, measure_rest_turns
 from lead.motion.rigs.rig import Rig, read_rig
-from lead.motion.rigs.units import UP_TO_WORLD
 from lead.motion.skeleton import FPS, HUMANML3D, KIT
 from lead.motion.suffixes import READS, SKELETON_FORMATS
 
@@ -30,6 +30,8 @@ LEAD_IN = "of a T-pose or rest pose at the start cut"
 """How the note about frames that were cut ends."""
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
 """The names of frames a second in NPZ files."""
+_JOINT_KEYS = ("joints", "posed_joints", "motion", "features")
+"""The names of joints and features in NPZ files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +83,18 @@ def _read_rigged(path: Path, options: ReadOptions) -> Clip:
 
 
 def _read_npz(path: Path, options: ReadOptions) -> Clip:
-    npz = read_npz(path, {*SMPL_KEYS, *_RATE_KEYS, "joints", "features"})
+    npz = read_npz(path, {*SMPL_KEYS, *_RATE_KEYS, *_JOINT_KEYS})
     fps = options.fps or _find_frame_rate(npz.arrays)
     if has_poses(npz.arrays):
         return _smpl_to_clip(npz.arrays, fps, options)
-    only = tuple(npz.arrays) if len(npz.arrays) == 1 else ()
-    for name in ("joints", "features", *only):
+    only = tuple(npz.arrays) if len(npz.members) == 1 else ()
+    for name in (*_JOINT_KEYS, *only):
         if name in npz.arrays:
-            return _array_to_clip(npz.arrays[name], fps, options)
+            clip = _array_to_clip(npz.arrays[name], fps, options)
+            if name == "posed_joints" and fps is None:
+                note = f"no rate: {clip.fps:g} frames a second were assumed; state the rate"
+                return replace(clip, notes=(*clip.notes, note))
+            return clip
     raise MotionError(f"an NPZ with {', '.join(npz.members[:20]) or 'no arrays'}; expected {WANTED}.")
 
 
@@ -118,13 +124,17 @@ def _smpl_to_clip(arrays: dict[str, np.ndarray], fps: float | None, options: Rea
 def _array_to_clip(array: Float[np.ndarray, "..."], fps: float | None, options: ReadOptions) -> Clip:
     """Joints or features, told apart by their shape."""
     fps = options.fps or fps
-    if array.ndim == 3 and array.shape[1:] == (22, 3):
-        joints = array @ (UNITS[options.unit or "m"] * UP_TO_WORLD[options.up or "Y"].T)
-        return Clip(joints, FPS if fps is None else fps)
-    if array.ndim == 2 and array.shape[1] in (HUMANML3D.features, KIT.features):
-        joints, own_fps = features_to_clip(array)
+    rows = array[0] if array.ndim == 3 and len(array) == 1 else array
+    if rows.ndim == 2 and rows.shape[1] in (HUMANML3D.features, KIT.features):
+        joints, own_fps = features_to_clip(rows)
         return Clip(joints, own_fps if fps is None else fps)
-    raise MotionError(f"an array of shape {array.shape}; expected {WANTED}.")
+    motions = find_joints(array)
+    if motions is None or not len(motions):
+        raise MotionError(f"an array of shape {array.shape}; expected {WANTED}.")
+    joints, notes = read_joints(motions[0], options)
+    if len(motions) > 1:
+        notes = (f"{len(motions)} motions in one array: only the first was read; save each in its own file", *notes)
+    return Clip(joints, FPS if fps is None else fps, notes=notes)
 
 
 def _list_rate_notes(joints: Float[np.ndarray, "frames 22 3"], fps: float, options: ReadOptions) -> tuple[str, ...]:

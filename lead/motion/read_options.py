@@ -13,8 +13,9 @@ from lead.motion.errors import MotionError
 LengthUnit = Literal["m", "cm", "mm", "inch"]
 UNITS: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
 """The units that a user can state, in meters."""
-UpAxis = Literal["X", "Y", "Z"]
-UPS = get_args(UpAxis)
+UpAxis = Literal["X", "Y", "Z", "-X", "-Y", "-Z"]
+"""The axes that can point up: "-Y" where Y points down, as in a camera's space."""
+UPS: tuple[UpAxis, ...] = get_args(UpAxis)
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class ReadOptions:
     unit: str | None = None
     """The unit of lengths: "m", "cm", "mm" or "inch"."""
     up: str | None = None
-    """The axis that points up: "X", "Y" or "Z"."""
+    """The axis that points up: one of UPS."""
     rig_map: Mapping[str, str] | None = None
     """Our joint's name -> the rig's. An empty name: the rig has no such joint. Joints left out are found as usual."""
     trim: bool = True

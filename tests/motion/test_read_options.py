@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 from benchmarks.pack import has_pack, pack_folder, read_joints
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh, format_bvh, write_bvh
+from lead.motion.read_options import UPS
 from lead.motion.rigs.frame_rate import doubt_rate
 from lead.motion.rigs.leading_tpose import count_lead_in
+from lead.motion.rigs.retarget import motion_to_rig
 from lead.motion.rigs.rig import read_rig
+from lead.motion.rigs.units import UP_TO_WORLD, nearest_axis
+from lead.motion.rotations import matrix_to_euler
 from lead.motion.skeleton import tpose
 
 needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
@@ -35,7 +39,7 @@ def replace_values(bvh: Bvh, values: np.ndarray) -> Bvh:
         ({"fps": 0.0}, "0.0 frames a second"),
         ({"fps": float("nan")}, "nan frames a second"),
         ({"unit": "foot"}, "unit 'foot'; expected one of m, cm, mm, inch"),
-        ({"up": "W"}, "up axis 'W'; expected one of X, Y, Z"),
+        ({"up": "W"}, "up axis 'W'; expected one of X, Y, Z, -X, -Y, -Z"),
         ({"rig_map": {"left_paw": "x"}}, "a rig map with 'left_paw'; expected names among pelvis"),
     ],
 )
@@ -91,8 +95,41 @@ def test_a_lying_person_does_not_change_the_up_axis(mixamo):
     rig, joints = read_rig(replace_values(mixamo, values))
     assert (rig.up, rig.notes) == ("Y", ())
     assert np.ptp(joints[..., 1]) < 1.2
-    values[:, 1], values[:, 4] = 90, 180
-    assert "upside down if Y points up" in read_rig(replace_values(mixamo, values))[0].notes[0]
+
+
+def test_a_body_on_its_head_throughout_turns_the_up_axis_but_a_handstand_does_not(mixamo, tmp_path):
+    values = mixamo.values.copy()
+    values[:, 1:3] *= -1
+    values[:, 4] = 180
+    rig, joints = read_rig(replace_values(mixamo, values))
+    assert (rig.up, rig.notes) == ("-Y", ("the person stands along -Y, not along Y: -Y was taken to point up",))
+    np.testing.assert_allclose(joints, read_rig(mixamo)[1], atol=1e-9)
+    back = read_rig(motion_to_rig(joints, rig, same_body=True))[1]
+    np.testing.assert_allclose(back, joints, atol=1e-6)
+    stated, upright = read_rig(replace_values(mixamo, values), ReadOptions(up="-Y"))
+    assert (stated.up, stated.notes) == ("-Y", ())
+    np.testing.assert_array_equal(upright, joints)
+    arms = [mixamo.names.index(f"mixamorig:{side}Arm") for side in ("Left", "Right")]
+    values[:, mixamo.list_columns(arms)] = [85, 0, 0, -85, 0, 0]  # both arms up beside the head
+    rig, _ = read_rig(replace_values(mixamo, values))
+    assert (rig.up, len(rig.notes)) == ("Y", 1)
+    assert "upside down if Y points up" in rig.notes[0]
+
+
+@pytest.mark.parametrize("up", UPS)
+def test_every_axis_can_be_stated_and_is_written_back(up, mixamo, tmp_path):
+    plain = read_rig(mixamo)[1]
+    turn = UP_TO_WORLD[up].T  # from Y up to this axis up
+    angles = np.degrees(matrix_to_euler(turn, "ZXY"))
+    values = mixamo.values.copy()
+    values[:, :3], values[:, 3:6] = values[:, :3] @ turn.T, angles
+    rig, joints = read_rig(replace_values(mixamo, values), ReadOptions(up=up))
+    np.testing.assert_allclose(joints, plain, atol=1e-6)
+    back = read_rig(motion_to_rig(joints, rig, same_body=True), ReadOptions(up=up))[1]
+    np.testing.assert_allclose(back, plain, atol=1e-6)
+    np.save(tmp_path / "clip.npy", plain @ turn.T)
+    np.testing.assert_allclose(Motion.read(tmp_path / "clip.npy", ReadOptions(up=up)).joints, plain, atol=1e-6)
+    assert nearest_axis(turn[:, 1]) == up
 
 
 def test_a_rest_pose_before_the_motion_is_cut(tmp_path, mixamo):

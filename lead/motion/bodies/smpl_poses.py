@@ -3,7 +3,8 @@
 Conventions: the arrays come from an NPZ of any writer. Either `poses` of axis-angle numbers, 66 or more a frame (SMPL
 72, SMPL-H 156, SMPL-X 165; the first 22 joints are the same in all of them and in ours), or `root_orient` and
 `pose_body` (AMASS's SMPL-X; smplx calls them `global_orient` and `body_pose`). With them `trans` or `transl`. AMASS's Z
-is up; where a clip's body stands along Y, Y is up.
+is up; where a clip's body stands along another axis, that one is up. AIST++ states by `smpl_scaling` how many of its
+units of length are one of SMPL's.
 Knows nothing of body models. Poses are set on a rest pose of our own, so that no model has to be licensed; joints come
 out within some centimeters of SMPL's.
 """
@@ -23,8 +24,11 @@ _WHOLE = ("poses", "smpl_poses", "fullpose")
 _ROOT = ("root_orient", "global_orient")
 _BODY = ("pose_body", "body_pose")
 _PATH = ("trans", "transl", "smpl_trans")
-SMPL_KEYS = (*_WHOLE, *_ROOT, *_BODY, *_PATH)
+_SCALING = "smpl_scaling"
+SMPL_KEYS = (*_WHOLE, *_ROOT, *_BODY, *_PATH, _SCALING)
 _WANTED = "poses [frames, 66 or more], or root_orient [frames, 3] and pose_body [frames, 63], of axis-angle numbers"
+_LYING = (-0.05, 0.35)
+"""Meters: the height of the lowest joint of a body that lies or crawls on a floor at zero."""
 
 SMPL_REST: Float[np.ndarray, "22 3"] = normalize(np.array([
     [0, 0, 0], [0.6, -0.8, -0.1], [-0.6, -0.8, -0.1], [0, 1, -0.3], [0.1, -1, 0], [-0.1, -1, 0], [0, 1, 0.2],
@@ -51,12 +55,32 @@ def read_smpl(
         trans = np.zeros((len(poses), 3))
     if trans.shape != (len(poses), 3):
         raise MotionError(f"trans of shape {trans.shape}; expected {(len(poses), 3)} as there are {len(poses)} poses.")
-    joints = smpl_to_joints(poses, trans * UNITS[reading.unit or "m"])
+    joints = smpl_to_joints(poses, trans * (UNITS[reading.unit or "m"] / _read_scaling(arrays)))
     up = reading.up
     if up is None:
-        up, guessed = standing_axis(joints[:, [7, 8]], joints[:, 12], "Z")
+        floating = _is_floating(joints)
+        up, guessed = standing_axis(joints[:, [7, 8]], joints[:, [20, 21]], joints[:, 12], "Z", floating)
         notes = (*notes, *guessed)
     return joints @ UP_TO_WORLD[up].T, notes
+
+
+def _read_scaling(arrays: Mapping[str, np.ndarray]) -> float:
+    """Units of the path in a meter of the body."""
+    scaling = arrays.get(_SCALING, np.ones(1))
+    if scaling.size != 1 or not scaling.item() > 0:
+        raise MotionError(f"{_SCALING!r} of shape {scaling.shape}; expected one number above 0.")
+    return float(scaling.item())
+
+
+def _is_floating(joints: Float[np.ndarray, "frames 22 3"]) -> bool:
+    """Whether no floor at Z = 0 is known: the root stays in one place, or the body is far above or below it.
+
+    So are poses that were found in pictures: their root is centered, or in the camera's space.
+    """
+    if not len(joints):
+        return False
+    low, high = _LYING
+    return not np.ptp(joints[:, 0], axis=0).any() or not low < np.median(joints[..., 2].min(axis=1)) < high
 
 
 def _first(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray | None:

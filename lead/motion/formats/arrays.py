@@ -22,8 +22,15 @@ from lead.motion.atomic import write_atomically
 from lead.motion.errors import MotionError
 from lead.motion.formats.limits import MAX_ARRAY_BYTES, MAX_VALUE
 
-WANTED = "joints [frames, 22, 3] in meters, features [frames, 263] or [frames, 251], or SMPL's poses and trans"
+WANTED = (
+    "joints [frames, 22, 3] (24, 52 or 55 of SMPL's family too), [frames, 66] or [motions, 22, 3, frames], features "
+    "[frames, 263] or [frames, 251], or SMPL's poses and trans"
+)
 """What a motion file of arrays should hold, for messages."""
+_UNPICKLE = (
+    'python -c "import numpy as np; '
+    "np.save('motion.npy', np.load('results.npy', allow_pickle=True).item()['motion'])\""
+)
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
 """What `zipfile` raises for an archive that it cannot read."""
 _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -98,7 +105,10 @@ def _read_header(file: IO[bytes] | io.BufferedIOBase, name: str) -> tuple[tuple[
 def _check_claim(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
     """MotionError unless the header describes numbers that fit into memory."""
     if dtype.hasobject or dtype.kind not in "fiu":
-        raise MotionError(f"{name} holds {dtype}, not numbers; pickled objects are never loaded. Save a plain array.")
+        raise MotionError(
+            f"{name} holds {dtype}, not numbers; pickled objects are never loaded. Save a plain array; of MDM's "
+            f"results, if you trust them, by {_UNPICKLE}"
+        )
     count = math.prod(shape)
     if min(shape, default=0) < 0 or max(count * dtype.itemsize, count * 4) > MAX_ARRAY_BYTES:
         raise MotionError(f"{name} claims the shape {shape}; at most {MAX_ARRAY_BYTES} bytes are read.")

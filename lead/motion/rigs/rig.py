@@ -47,7 +47,7 @@ class Rig:
     scale: float
     """Meters in a unit of the file."""
     up: str
-    """The file's up axis: "X", "Y" or "Z"."""
+    """The file's up axis, one of `read_options.UPS`."""
     node_parents: tuple[int, ...]
     """The joint that each node hangs from: the joints' parents, then the owners of the tips."""
     translations: Float[np.ndarray, "nodes 3"]
@@ -239,14 +239,16 @@ def _find_up_axes(
 
     Without a standing rest pose, both are the clip's.
     """
-    head = found.get("neck", found.get("head", 0))
-    feet = positions[:, [found["left_ankle"], found["right_ankle"]]]
+    head = positions[:, found.get("neck", found.get("head", 0))]
+    feet, hands = (positions[:, [found[f"{s}_{end}"] for s in ("left", "right")]] for end in ("ankle", "wrist"))
     if rest is None:
-        up = stated or nearest_axis(normalize(positions[:, head] - feet.mean(axis=1)).mean(axis=0))
-        return up, up, ()
+        nearest = nearest_axis(normalize(head - feet.mean(axis=1)).mean(axis=0))
+        expected = "Y" if nearest.startswith("-") else nearest
+        up, notes = standing_axis(feet, hands, head, expected) if stated is None else (stated, ())
+        return up, up, notes
     rest_up = nearest_axis(normalize(_hips_to_neck(rest[None], found))[0])
-    up, note = standing_axis(feet, positions[:, head], rest_up)
-    return rest_up, stated or up, note if stated is None else ()
+    up, notes = standing_axis(feet, hands, head, rest_up) if stated is None else (stated, ())
+    return rest_up, up, notes
 
 
 def _measure_leg(positions: Sequence[Float[np.ndarray, "3"]] | Float[np.ndarray, "22 3"]) -> float:

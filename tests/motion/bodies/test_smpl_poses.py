@@ -96,3 +96,34 @@ def test_what_is_missing_is_named(read, tmp_path, arrays, says):
     with pytest.raises(MotionError, match=says) as caught:
         read(**arrays)
     assert str(caught.value).startswith(str(tmp_path / "clip.npz"))
+
+
+def test_poses_without_a_floor_stand_along_the_axis_that_the_body_does(read):
+    """As estimators of poses write them: the root in one place, Y up; or in a camera's space, Y down."""
+    values, _ = poses(z_up=False)
+    reference = read(ReadOptions(up="Y"), poses=values, trans=np.tile([0, -0.2, 0], (FRAMES, 1)), fps=30)
+    centered = read(poses=values, trans=np.tile([0, -0.2, 0], (FRAMES, 1)), fps=30)
+    assert centered.notes == ("the person stands along Y, not along Z: Y was taken to point up",)
+    np.testing.assert_array_equal(centered.joints, reference.joints)
+    values[:, :3] = [np.pi, 0, 0]
+    for trans in (np.tile([0, 0.2, 4.0], (FRAMES, 1)), np.linspace([0, 0.2, 4.0], [0.5, 0.2, 3.0], FRAMES)):
+        camera = read(poses=values, trans=trans, fps=30)
+        assert camera.notes == ("the person stands along -Y, not along Z: -Y was taken to point up",)
+        shapes = [joints - joints[:, :1] for joints in (camera.joints, reference.joints)]
+        np.testing.assert_allclose(*shapes, atol=1e-6)
+        np.testing.assert_allclose(camera.joints[:, 0], trans * [1, -1, -1], atol=1e-6)
+
+
+def test_the_path_of_aist_is_divided_by_its_scaling(read):
+    values, trans = poses(72)
+    reference = read(smpl_poses=values, smpl_trans=trans, fps=60)
+    scaled = read(smpl_poses=values, smpl_trans=94 * trans, smpl_scaling=np.array([94.0]), fps=60)
+    np.testing.assert_allclose(scaled.joints, reference.joints, atol=1e-6)
+    for scaling in (np.zeros(1), np.ones(2)):
+        with pytest.raises(MotionError, match=r"'smpl_scaling' of shape .*; expected one number above 0"):
+            read(smpl_poses=values, smpl_trans=trans, smpl_scaling=scaling, fps=60)
+
+
+def test_other_names_are_listed(read):
+    with pytest.raises(MotionError, match="an NPZ with cam_trans, fps, smpl_thetas; expected joints"):
+        read(smpl_thetas=np.zeros((4, 72)), cam_trans=np.zeros((4, 3)), fps=30)

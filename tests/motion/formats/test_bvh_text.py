@@ -11,8 +11,8 @@ from lead.motion.formats.bvh_text import convert_commas, guess_encoding, split_s
 from lead.motion.rigs.rig import read_rig
 
 JAPANESE = (
-    *("センター", "左足", "右足", "上半身", "左ひざ", "右ひざ", "上半身2", "左足首", "右足首", "ボーン", "マ", "ダミー"),
-    *("首", "左肩", "右肩", "頭", "左腕", "右腕", "左ひじ", "右ひじ", "左手首", "右手首"),
+    *("センター", "左足", "右足", "上半身", "左ひざ", "右ひざ", "上半身2", "左足首", "右足首", "ボーン"),
+    *("マ", "ダミー", "首", "左肩", "右肩", "頭", "左腕", "右腕", "左ひじ", "右ひじ", "左手首", "右手首"),
 )
 """Three of them have a brace as the second byte of a character in Shift-JIS."""
 GERMAN = ("Hüfte", "Oberschenkel L", "Oberschenkel R", "Rücken", "Knie L", "Knie R", "Wirbelsäule", "Fuß L", "Fuß R",
