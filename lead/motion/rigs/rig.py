@@ -27,6 +27,8 @@ from lead.motion.skeleton import BONE_LENGTHS, JOINTS
 
 LIMBS = ((1, 4, 7), (2, 5, 8), (16, 18, 20), (17, 19, 21))
 """Hip, knee, ankle; shoulder, elbow, wrist."""
+_HEAD = 0.18
+"""Meters of the head above the shoulders, for a leg of LEG."""
 _BENT = 0.15
 """A limb whose bend has at least this mean sine tells its hinge."""
 _COINCIDENT = 0.01
@@ -103,8 +105,8 @@ def read_rig(bvh: Bvh, options: ReadOptions = ReadOptions()) -> tuple[Rig, Float
     if not leg > 1e-6:
         raise MotionError("the rig's legs have no length: its OFFSETs are zero. Export the skeleton with its offsets.")
     unit, unit_notes = guess_unit(leg, options.unit)
-    ours = _assign_nodes(found, nodes.positions, leg, nodes.parents, options.rig_map or {})
-    _add_tips(nodes, ours, leg, UP_TO_WORLD[rest_up])
+    ours = _assign_nodes(found, nodes.positions, leg, bvh.parents, options.rig_map or {})
+    _add_tips(nodes, found, ours, leg, UP_TO_WORLD[rest_up])
     rig = Rig(
         bvh.names, bvh.parents, bvh.offsets, bvh.channels, bvh.end_sites, bvh.fps, unit, up, tuple(nodes.parents),
         nodes.translations, nodes.rotations, tuple(ours), np.zeros((22, 3)), 0.0, (*notes, *up_notes, *unit_notes),
@@ -138,13 +140,18 @@ def _build_nodes(bvh: Bvh, found: dict[str, int]) -> _Nodes:
     return _Nodes(parents, translations, rotations, positions, orientations, standing)
 
 
-def _add_tips(nodes: _Nodes, ours: list[int], leg: float, to_world: Float[np.ndarray, "3 3"]) -> None:
+def _add_tips(
+    nodes: _Nodes, found: dict[str, int], ours: list[int], leg: float, to_world: Float[np.ndarray, "3 3"]
+) -> None:
     """Find the feet and the head that the rig lacks, or build them; in place."""
+    arms = {*path_to_root(ours[16], nodes.parents), *path_to_root(ours[17], nodes.parents)}
     for joint, before in ((10, 7), (11, 8), (15, 12)):
         if ours[joint] >= 0:
             continue
-        owner, given = ours[before], range(len(nodes.positions))
-        ends = [n for n in given if nodes.parents[n] == owner and n not in nodes.parents]
+        owner = found.get(JOINTS[joint], ours[before])
+        owner = owner if owner >= 0 else found["neck"]  # in one place with the chest
+        hang = [node for node in range(len(nodes.positions)) if nodes.parents[node] == owner and node not in arms]
+        ends = hang if joint == 15 else [node for node in hang if node not in nodes.parents]
         tip = _find_tip(joint, ours, owner, ends, nodes.positions, to_world, leg)
         if isinstance(tip, np.ndarray):
             nodes.translations = np.concatenate([nodes.translations, [nodes.orientations[owner].T @ tip]])
@@ -284,13 +291,25 @@ def _assign_nodes(
     chest = nodes[9] if nodes[9] >= 0 else nodes[0]
     if nodes[12] >= 0 and not are_apart(nodes[12], chest):
         # in CMU's files Neck lies in Spine1, and the neck begins at Neck1
-        between = path_to_root(nodes[15], parents) if nodes[15] >= 0 else []
-        between = between[1 : between.index(nodes[12])] if nodes[12] in between else []
-        nodes[12] = next((j for j in reversed(between) if are_apart(j, chest)), -1)
+        above = _list_neck(nodes[12], nodes[15], [nodes[16], nodes[17]], parents)
+        nodes[12] = next((joint for joint in above if are_apart(joint, chest)), -1)
+    for end, before in ((10, nodes[7]), (11, nodes[8]), (15, nodes[12] if nodes[12] >= 0 else chest)):
+        if nodes[end] >= 0 and not are_apart(nodes[end], before):
+            nodes[end] = -1
     for collar, shoulder in ((13, 16), (14, 17)):
         if nodes[collar] >= 0 and not (are_apart(nodes[collar], chest) and are_apart(nodes[collar], nodes[shoulder])):
             nodes[collar] = -1
     return [found.get(name, -1) if name in rig_map else node for name, node in zip(JOINTS, nodes, strict=True)]
+
+
+def _list_neck(neck: int, head: int, shoulders: Sequence[int], parents: Sequence[int]) -> list[int]:
+    """The joints between neck and head, lowest first; without a head, all above the neck but the arms."""
+    if head >= 0:
+        up = path_to_root(head, parents)
+        return up[up.index(neck) - 1 : 0 : -1] if neck in up else []
+    arms = {joint for shoulder in shoulders for joint in path_to_root(shoulder, parents)}
+    paths = [path_to_root(joint, parents) for joint in range(neck + 1, len(parents))]
+    return [path[0] for path in paths if neck in path and not arms.intersection(path[: path.index(neck)])]
 
 
 def _find_tip(
@@ -305,6 +324,9 @@ def _find_tip(
     across = positions[nodes[1]] - positions[nodes[2]] + positions[nodes[16]] - positions[nodes[17]]
     forward = normalize(np.cross(across, up))
     length = BONE_LENGTHS[joint] * leg / LEG
+    if joint == 15 and nodes[12] < 0:
+        shoulders = (positions[nodes[16]] + positions[nodes[17]]) / 2
+        length = max(float((shoulders - positions[owner]) @ up), 0.0) + _HEAD * leg / LEG
     ahead, built = (up, up) if joint == 15 else (forward, normalize(0.9 * forward - 0.4 * up))
     reach, end = max(((float((positions[end] - positions[owner]) @ ahead), end) for end in ends), default=(0.0, -1))
     return end if reach > 0.4 * length else built * length

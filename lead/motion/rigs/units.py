@@ -58,7 +58,8 @@ def standing_axis(
 ) -> tuple[str, tuple[str, ...]]:
     """The axis along which a clip's body stands, and a note if it is not the expected one.
 
-    Another axis is taken only if the body stands along it on average and the feet keep to a floor there. A person who
+    Another axis is taken only if the body stands along it on average, never along the expected one, and the feet keep
+    to a floor there. A person who
     lies or crawls stands along no axis. Of a `floating` body, whose height over a floor is unknown, the feet do not
     count. The opposite axis is taken if the body is upside down throughout, but not on its hands.
     """
@@ -69,8 +70,8 @@ def standing_axis(
     cosines = {axis: normalize(body) @ rotation[1] for axis, rotation in UP_TO_WORLD.items()}
     opposite = expected[1:] or f"-{expected}"
     for axis, cosine in cosines.items():
-        if axis == expected or cosine.mean() < _UPRIGHT:
-            continue
+        if axis == expected or cosine.mean() < _UPRIGHT or np.percentile(cosines[expected], 95) > _UPRIGHT:
+            continue  # who stands along the expected axis for a while has fallen
         up = UP_TO_WORLD[axis][1]
         if axis == opposite:
             above = ((hands - head[:, None]) @ up).max(axis=1)

@@ -278,3 +278,54 @@ def test_recorded_clips_come_back_on_their_own_rigs(pattern):
         assert distances(again, joints).max() < 0.002, path
         own = read_rig(write_and_parse(motion_to_bvh(joints, rig.fps)))[1]
         assert distances(own, joints).max() < 0.001, path
+
+
+def put_in_parent(bvh: Bvh, *joints: str) -> Bvh:
+    offsets = bvh.offsets.copy()
+    offsets[[bvh.names.index(f"mixamorig:{joint}") for joint in joints]] = 0
+    return replace(bvh, offsets=offsets)
+
+
+@pytest.mark.parametrize(
+    ("end", "head"),
+    [((0.0, 30.0, 0.0), 0.30), ((0.0, 2.0, 0.0), 0.18), (None, 0.18)],
+    ids=["an End Site above", "an End Site too low", "none"],
+)
+@pytest.mark.parametrize("leave", [(15,), ()], ids=["no head", "the head too"])
+def test_a_neck_in_the_chest_leads_to_no_hand(end, head, leave, schemes, make_rig_bvh):
+    """The head is above the shoulders, whether the joints above the chest lie in it or are not there."""
+    bvh = put_in_parent(make_rig_bvh(schemes["Mixamo"], leave=leave), "Neck", *([] if leave else ["Head"]))
+    owner = bvh.names.index(f"mixamorig:{'Neck' if leave else 'Head'}")
+    ends = tuple((joint, (0.0, 0.0, 9.0)) for joint, name in enumerate(bvh.names) if name.endswith(("Hand", "ToeBase")))
+    rig, joints = read_rig(replace(bvh, end_sites=(*ends, *([(owner, end)] if end else []))))
+    full = read_rig(make_rig_bvh(schemes["Mixamo"]))[1]
+    above = joints[:, 15] - joints[:, [16, 17]].mean(axis=1)
+    shoulders = bvh.offsets[bvh.names.index("mixamorig:LeftArm"), 1] / 100
+    assert np.median(above[:, 1]) == pytest.approx(head - shoulders * bool(end and head > 0.2), abs=0.03)
+    assert np.abs(above[:, [0, 2]]).max() < 0.12
+    np.testing.assert_allclose(joints[:, 12], (joints[:, 9] + joints[:, 15]) / 2, atol=1e-9)
+    np.testing.assert_allclose(np.delete(joints, [12, 15], axis=1), np.delete(full, [12, 15], axis=1), atol=1e-9)
+    back = read_rig(write_and_parse(motion_to_rig(joints, rig, same_body=True)))[1]
+    assert distances(back, joints).max() < 0.001
+
+
+def test_the_joint_above_a_neck_in_the_chest_is_the_neck(schemes, make_rig_bvh):
+    bvh = make_rig_bvh(schemes["Mixamo"])
+    plain = read_rig(bvh)[1]
+    neck, head = bvh.names.index("mixamorig:Neck"), bvh.names.index("mixamorig:Head")
+    offsets, names = bvh.offsets.copy(), list(bvh.names)
+    offsets[head], names[head] = offsets[neck] + [0, 0, 1], "Neck1"
+    offsets[neck] = 0
+    end = ((head, (0.0, 12.0, 0.0)),)
+    rig, joints = read_rig(replace(bvh, names=tuple(names), offsets=offsets, end_sites=end))
+    assert (rig.names[rig.nodes[12]], rig.nodes[15]) == ("Neck1", len(names))
+    assert (joints[:, 15, 1] > joints[:, 12, 1] + 0.1).all()
+    assert (joints[:, 12, 1] > joints[:, [16, 17], 1].max(axis=1) + 0.1).all()
+    np.testing.assert_allclose(np.delete(joints, [12, 15], axis=1), np.delete(plain, [12, 15], axis=1), atol=1e-9)
+
+
+def test_a_foot_in_the_ankle_is_built_ahead(schemes, make_rig_bvh):
+    rig, joints = read_rig(put_in_parent(make_rig_bvh(schemes["Mixamo"]), "LeftToeBase"))
+    assert rig.nodes[10] >= len(rig.names)
+    lengths = bone_lengths(joints).mean(axis=0)
+    assert lengths[10] == pytest.approx(lengths[11], rel=0.05)
