@@ -9,18 +9,24 @@ from dataclasses import dataclass
 
 PREFIX = (
     r"^(?:(?:mixamorig\d*|valvebiped|bip\d+|character\d+|cc_base|robot)[ ._-]*"
-    r"|(?:j_(?:bip|adj|sec)(?:_c)?|[mf]_avg|avatar|def|org|skel|b)[ ._-]+)(?=[A-Za-z])"
+    r"|(?:j_(?:bip|adj|sec)(?:_c)?|[mf]_avg|avatar|def|org|skel|b)[ ._-]+|(?-i:m(?=[A-Z])))"
+    r"(?=[A-Za-z])"
 )
 """A pattern of what stands before joints' names."""
 SIDES = {"left": "left_", "l": "left_", "lft": "left_", "right": "right_", "r": "right_", "rgt": "right_"}
 FILLERS = {"joint", "jnt", "jt", "bone", "bind"}
 """Words that say nothing."""
 
+OTHER_LIMBS = {"hind", "wing", "wings", "tail", "prop", "weapon", "camera", "ik", "pole", "target", "effector"}
+"""Words of joints that are no person's limb, nor is any joint below them."""
+TWISTS = {"twist", "roll"}
+"""Words of joints that turn within a limb and are none of its three."""
+
 LIMBS: dict[str, tuple[str, ...]] = {
     "hip": ("upleg", "upperleg", "thigh", "hip", "femur", "thighbend"),
     "knee": ("lowleg", "lowerleg", "shin", "calf", "knee", "tibia", "leg"),
     "ankle": ("ankle", "foot"),
-    "foot": ("toebase", "toes", "toe", "toe0", "ball", "toebase0", "forefoot", "foot"),
+    "foot": ("foot", "toebase", "toes", "toe", "toe0", "ball", "toebase0", "forefoot"),
     "shoulder": ("upperarm", "uparm", "arm", "shldr", "shldrbend", "humerus", "shoulder"),
     "elbow": ("forearm", "lowerarm", "lowarm", "elbow", "forearmbend", "radius"),
     "wrist": ("wrist", "hand"),
@@ -31,6 +37,8 @@ LIMBS: dict[str, tuple[str, ...]] = {
 A joint that is already matched is not matched again. So "LeftShoulder" is a collar beside "LeftArm", and a shoulder
 beside "LeftCollar".
 """
+ABOVE = {"knee": "hip", "ankle": "knee", "foot": "ankle", "elbow": "shoulder", "wrist": "elbow"}
+"""A limb's joint -> the one that it hangs from."""
 MIDDLE: dict[str, tuple[str, ...]] = {
     "pelvis": ("hips", "hip", "pelvis", "spinebase"),
     "neck": ("neck", "neck0", "neck1", "lowerneck", "upperneck"),
@@ -66,6 +74,10 @@ MAKERS = (
           "J_Bip_C_Chest J_Bip_L_Foot J_Bip_R_Foot J_Bip_C_UpperChest J_Bip_L_ToeBase J_Bip_R_ToeBase "
           "J_Bip_C_Neck J_Bip_L_Shoulder J_Bip_R_Shoulder J_Bip_C_Head J_Bip_L_UpperArm J_Bip_R_UpperArm "
           "J_Bip_L_LowerArm J_Bip_R_LowerArm J_Bip_L_Hand J_Bip_R_Hand"),
+    Maker("Second Life", r"m(?:Hip|Knee|Ankle|Collar|Shoulder|Elbow|Wrist)(?:Left|Right)$", 8,
+          "mPelvis mHipLeft mHipRight mTorso mKneeLeft mKneeRight - mAnkleLeft mAnkleRight mChest mFootLeft "
+          "mFootRight mNeck mCollarLeft mCollarRight mHead mShoulderLeft mShoulderRight mElbowLeft mElbowRight "
+          "mWristLeft mWristRight", others="mHindLimb1Left mWing1Left mTail1"),
     Maker("3ds Max Biped", r"(?:ValveBiped\.)?Bip\d+", 5,
           "Bip01_Pelvis Bip01_L_Thigh Bip01_R_Thigh Bip01_Spine Bip01_L_Calf Bip01_R_Calf Bip01_Spine1 "
           "Bip01_L_Foot Bip01_R_Foot Bip01_Spine2 Bip01_L_Toe0 Bip01_R_Toe0 Bip01_Neck Bip01_L_Clavicle "

@@ -6,11 +6,12 @@ Knows nothing of positions. Joints of a spine are told apart by where arms and l
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from lead.motion.errors import MotionError
 from lead.motion.formats.joint_tree import common_ancestor, path_to_root
-from lead.motion.rigs.joint_names import FILLERS, LIMBS, MAKERS, MIDDLE, PREFIX, SIDES
+from lead.motion.rigs.joint_names import ABOVE, FILLERS, LIMBS, MAKERS, MIDDLE, PREFIX, SIDES
 
 _PREFIX = re.compile(PREFIX, re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -23,17 +24,22 @@ def match_names(names: Sequence[str], parents: Sequence[int], given: Mapping[str
 
     `given` joints, by index or -1 for none, are taken as they are.
     """
+    below = Counter(above for joint in range(len(names)) for above in path_to_root(joint, parents))
     plain: dict[str, int] = {}
     for joint, name in enumerate(names):
-        plain.setdefault(simplify_name(name), joint)
+        same = plain.setdefault(simplify_name(name), joint)
+        if below[joint] > below[same]:  # a control has the name of a joint, but nothing hangs from it
+            plain[simplify_name(name)] = joint
     found = dict(given or {})
     spellings = {side + limb: [side + name for name in known] for side in ("left_", "right_")
                  for limb, known in LIMBS.items()}  # fmt: skip
     for ours, known in (*spellings.items(), *MIDDLE.items()):
         taken = set(found.values())
         free = [plain[name] for name in known if name in plain and plain[name] not in taken]
-        if free:
-            found.setdefault(ours, free[0])
+        side, _, limb = ours.rpartition("_")
+        above = found.get(f"{side}_{ABOVE.get(limb)}", -1)
+        if free:  # an IK target hangs elsewhere
+            found.setdefault(ours, next((joint for joint in free if above in path_to_root(joint, parents)), free[0]))
     found = {ours: joint for ours, joint in found.items() if joint >= 0}
     if "left_hip" in found and "right_hip" in found and "pelvis" not in (given or {}):
         legs_meet = common_ancestor(found["left_hip"], found["right_hip"], parents)
@@ -70,11 +76,7 @@ def guess_maker(names: Sequence[str]) -> str:
 
 def simplify_name(name: str) -> str:
     """A joint's name without namespace, prefix, case and separators, its side in front: "left_upleg"."""
-    name = re.split(r"[:|]", name)[-1].strip()
-    stripped = _PREFIX.sub("", name)
-    while stripped != name:
-        name, stripped = stripped, _PREFIX.sub("", stripped)
-    words = [word.lower() for word in _WORDS.findall(name)]
+    words = split_name(name)
     side = next((SIDES[word] for word in words if word in SIDES), "")
     if side:
         words.remove(next(word for word in words if word in SIDES))
@@ -86,6 +88,15 @@ def simplify_name(name: str) -> str:
             if rest != plain and any(rest in known for known in LIMBS.values()):
                 return its_side + rest
     return side + plain
+
+
+def split_name(name: str) -> list[str]:
+    """The words of a joint's name, without namespace, prefix and case."""
+    name = re.split(r"[:|]", name)[-1].strip()
+    stripped = _PREFIX.sub("", name)
+    while stripped != name:
+        name, stripped = stripped, _PREFIX.sub("", stripped)
+    return [word.lower() for word in _WORDS.findall(name)]
 
 
 def find_spine(found: Mapping[str, int], parents: Sequence[int]) -> tuple[list[int], int]:

@@ -5,10 +5,11 @@ on the arms' side. A limb is three joints whose two bones are long and of simila
 never bends (a twist bone, a hip in one place with the pelvis) is not one of the three. The left side is the one that a
 mark in the names says; without marks, it is left of where feet or knees point.
 Conventions: positions are the file's own, of a few frames; any axis up, right-handed.
-Knows nothing of names but their side marks (`match_names.simplify_name`).
+Knows nothing of names but their side marks (`match_names.simplify_name`) and words such as "wing" (`joint_names`).
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.formats.joint_tree import common_ancestor, list_children, path_to_root
-from lead.motion.rigs.match_names import simplify_name
+from lead.motion.rigs.joint_names import OTHER_LIMBS, TWISTS
+from lead.motion.rigs.match_names import simplify_name, split_name
 from lead.motion.rotations import normalize
 
 _LEAST_SIDE_RATIO = 0.88
@@ -65,14 +67,27 @@ def match_shape(
     `parents` and `positions` also have the End Sites, after the joints that `names` has.
     """
     lengths = _measure_bones(parents, positions)
-    children = list_children(parents)
-    pairs = _find_pairs(len(names), children, lengths, positions)
+    children = _list_limbs(names, parents)
+    twists = {joint for joint, name in enumerate(names) if TWISTS.intersection(split_name(name))}
+    pairs = _find_pairs(len(names), twists, children, lengths, positions)
     for legs, arms in _list_bodies(pairs):
         head = _find_head(legs, arms, children, lengths, parents, positions)
         head = [joint for joint in _drop_coincident(head, lengths) if joint < len(names)]
         if head and _is_upright(legs, arms, positions):
             return _name_joints(names, legs, arms, head, positions)
     return {}
+
+
+def _list_limbs(names: Sequence[str], parents: Sequence[int]) -> list[list[int]]:
+    """For each node its children, without those whose names say that they and what is below are no person's limb."""
+    below = Counter(above for node in range(len(parents)) for above in path_to_root(node, parents))
+    barred: set[int] = set()
+    for node, parent in enumerate(parents):
+        told = node < len(names) and OTHER_LIMBS.intersection(split_name(names[node]))
+        if parent in barred or (told and below[node] < len(parents) / 2):
+            barred.add(node)
+    children = list_children(parents)
+    return [[child for child in some if child not in barred] for some in children]
 
 
 def _measure_bones(parents: Sequence[int], positions: Positions) -> Lengths:
@@ -102,14 +117,14 @@ def _measure_reach(children: Sequence[Sequence[int]], lengths: Lengths) -> list[
 
 
 def _find_pairs(
-    joints: int, children: Sequence[Sequence[int]], lengths: Lengths, positions: Positions
+    joints: int, twists: set[int], children: Sequence[Sequence[int]], lengths: Lengths, positions: Positions
 ) -> list[_Pair]:
     """All pairs of limbs that are long enough to be legs or arms, longest first."""
     found = []
     for branch in range(joints):
         for one, other in itertools.combinations(children[branch], 2):
             chains = _follow_chain(one, children, lengths), _follow_chain(other, children, lengths)
-            bare = [_drop_coincident([node for node in chain if node < joints], lengths) for chain in chains]
+            bare = [_drop_coincident([node for node in chain if node < joints and node not in twists], lengths) for chain in chains]
             bends = [_find_bends(chain, children, positions) for chain in bare]
             if len(bare[0]) == len(bare[1]):  # what bends on one side is a joint on the other
                 bends = [[a or b for a, b in zip(*bends, strict=True)]] * 2

@@ -9,7 +9,7 @@ Knows nothing of features: slice 67:193 is never used, for its twist is undefine
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh
 from lead.motion.formats.joint_tree import path_to_root
 from lead.motion.rigs.rig import LIMBS, Rig, interpolate_joints
+from lead.motion.rigs.units import UP_TO_WORLD
 from lead.motion.rotations import (
     axis_angle_to_matrix,
     cross,
@@ -174,6 +175,8 @@ def _pose_rig(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> 
             positions[joint] = rig.translations[joint]
         if joint == carrier:
             positions[joint] = targets[:, 0] - prior @ _carrier_to_pelvis(rig, carrier)
+        elif joint in rig.carriers:
+            positions[joint] += _carry(rig, joint, targets[:, 0] - prior @ _carrier_to_pelvis(rig, joint) - positions[joint])
         turned[joint] = prior
         if (source := sources[joint]) >= 0:
             led = _list_targets(rig, joint, sources)
@@ -187,11 +190,12 @@ def _pose_rig(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> 
                 normal = _bend_normal(targets, source) if rig.hinges[source].any() else None
                 turned[joint] = _point_bone(prior, led[0].rest, bones[0], rig.hinges[source], normal)
         local[joint] = before.swapaxes(-1, -2) @ turned[joint]
-    above = rig.parents[carrier]
-    moved = positions[carrier]
-    if above >= 0:
-        moved = np.einsum("fji,fj->fi", turned[above], positions[carrier] - positions[above])
-    values = _format_channels(rig, local, moved, carrier)
+    moved = {}
+    for joint in {carrier, *rig.carriers} - {-1}:
+        above = rig.parents[joint]
+        way = positions[joint] - positions[above] if above >= 0 else positions[joint]
+        moved[joint] = np.einsum("fji,fj->fi", turned[above], way) if above >= 0 else way
+    values = _format_channels(rig, local, moved)
     skeleton = (rig.names, rig.parents, rig.offsets, rig.channels, rig.end_sites)
     return Bvh(*skeleton, values, 1.0 / rig.fps, encoding=rig.encoding)
 
@@ -205,6 +209,14 @@ def _find_carrier(rig: Rig) -> int:
         f"the rig cannot move: neither {rig.names[rig.nodes[0]]!r} nor a joint above it has "
         "Xposition Yposition Zposition channels. Export it with a moving root."
     )
+
+
+def _carry(rig: Rig, joint: int, way: Float[np.ndarray, "frames 3"]) -> Float[np.ndarray, "frames 3"]:
+    """What a joint above the hips carries of the way that they go: that over the ground, the height, or both."""
+    up = UP_TO_WORLD[rig.up][1]
+    height = (way @ up)[:, None] * up
+    ground, lift = (joint == carrier for carrier in rig.carriers)
+    return ground * (way - height) + lift * height
 
 
 def _carrier_to_pelvis(rig: Rig, carrier: int) -> Float[np.ndarray, "3"]:
@@ -347,9 +359,10 @@ def _angle_about(
 
 
 def _format_channels(
-    rig: Rig, local: Float[np.ndarray, "joints frames 3 3"], moved: Float[np.ndarray, "frames 3"], carrier: int
+    rig: Rig, local: Float[np.ndarray, "joints frames 3 3"], moved: Mapping[int, Float[np.ndarray, "frames 3"]]
 ) -> Float[np.ndarray, "frames channels"]:
-    """The channels' values: the carrier's translations, reference translations elsewhere, angles in degrees."""
+    """The channels' values: translations of joints that move, reference translations elsewhere, angles in degrees."""
+    frames = local.shape[1]
     columns, orders = [], [_list_rotation_axes(channels) for channels in rig.channels]
     angles = np.empty(local.shape[:-1])
     for axes in set(orders):
@@ -360,11 +373,11 @@ def _format_channels(
             if channel.endswith("rotation"):
                 columns.append(angles[joint][:, orders[joint].index(channel[0])])
             elif channel.endswith("scale"):
-                columns.append(np.ones(len(moved)))
-            elif joint == carrier:
-                columns.append(moved[:, "XYZ".index(channel[0])])
+                columns.append(np.ones(frames))
+            elif joint in moved:
+                columns.append(moved[joint][:, "XYZ".index(channel[0])])
             else:
-                columns.append(np.full(len(moved), rig.translations[joint]["XYZ".index(channel[0])]))
+                columns.append(np.full(frames, rig.translations[joint]["XYZ".index(channel[0])]))
     return np.stack(columns, axis=-1)
 
 

@@ -31,6 +31,8 @@ _HEAD = 0.18
 """Meters of the head above the shoulders, for a leg of LEG."""
 _BENT = 0.15
 """A limb whose bend has at least this mean sine tells its hinge."""
+_CARRIES = 0.05
+"""A joint above the hips carries the path if it moves farther than this times the leg."""
 _COINCIDENT = 0.01
 """A bone shorter than this times the leg does not count as one: its joints are in one place."""
 
@@ -66,6 +68,8 @@ class Rig:
     """What was guessed about it and may be wrong, in words."""
     encoding: str = "utf-8"
     """Of the names in the file."""
+    carriers: tuple[int, int] = (-1, -1)
+    """The joints above the hips that move over the ground, and up and down, in the clip; -1 where the hips do."""
 
     def to_world(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
         """File coordinates to meters, Y up."""
@@ -114,7 +118,8 @@ def read_rig(bvh: Bvh, options: ReadOptions = ReadOptions()) -> tuple[Rig, Float
     )  # fmt: skip
     joints = _place_joints(rig, *world)
     floor = float(joints[..., 1].min()) if len(joints) else 0.0
-    return replace(rig, hinges=_find_hinges(rig, *world), floor=floor), joints
+    carriers = _find_carriers(rig, world[0])
+    return replace(rig, hinges=_find_hinges(rig, *world), floor=floor, carriers=carriers), joints
 
 
 @dataclass(eq=False)
@@ -173,6 +178,30 @@ def _place_joints(
             ours[:, joint] = positions[:, node]
     interpolate_joints(ours, [joint for joint in range(22) if rig.nodes[joint] < 0])
     return rig.to_world(ours)
+
+
+def _find_carriers(rig: Rig, positions: Float[np.ndarray, "frames joints 3"]) -> tuple[int, int]:
+    """The joints above the pelvis that carry it over the ground, and up and down; -1 for none.
+
+    A root joint often has the path alone. It carries what it moves farther than the pelvis moves from there.
+    """
+    movable = [
+        joint for joint in path_to_root(rig.nodes[0], rig.parents)[1:]
+        if sum(channel.endswith("position") for channel in rig.channels[joint]) == 3
+    ]  # fmt: skip
+    if not len(positions) or not movable:
+        return -1, -1
+    world = rig.to_world(positions)
+    carriers = []
+    for axes in ([0, 2], [1]):
+        own, rest = {}, {}
+        for joint in movable:
+            above = world[:, rig.parents[joint]] if rig.parents[joint] >= 0 else 0.0
+            own[joint] = float(np.linalg.norm(np.ptp((world[:, joint] - above)[:, axes], axis=0)))
+            rest[joint] = float(np.linalg.norm(np.ptp((world[:, rig.nodes[0]] - world[:, joint])[:, axes], axis=0)))
+        carrying = [joint for joint in movable if own[joint] > max(rest[joint], _CARRIES * rig.leg)]
+        carriers.append(max(carrying, key=own.__getitem__, default=-1))
+    return carriers[0], carriers[1]
 
 
 def _find_hinges(

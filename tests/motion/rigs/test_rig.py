@@ -329,3 +329,35 @@ def test_a_foot_in_the_ankle_is_built_ahead(schemes, make_rig_bvh):
     assert rig.nodes[10] >= len(rig.names)
     lengths = bone_lengths(joints).mean(axis=0)
     assert lengths[10] == pytest.approx(lengths[11], rel=0.05)
+
+
+def add_root(bvh: Bvh, carried: str, up: str = "Y") -> Bvh:
+    """With a joint above the hips that has their path: over the ground, all of it, or none."""
+    axes = {"nothing": "", "the ground": "XZ" if up == "Y" else "XY", "everything": "XYZ"}[carried]
+    taken = np.isin(list("XYZ"), list(axes))
+    root = np.concatenate([bvh.values[:, :3] * taken, np.zeros((len(bvh.values), 3))], axis=1)
+    hips = bvh.values[:, :3] * ~taken
+    return Bvh(
+        ("root", *bvh.names), (-1, *(parent + 1 for parent in bvh.parents)),
+        np.concatenate([np.zeros((1, 3)), bvh.offsets]), (bvh.channels[0], *bvh.channels), (),
+        np.concatenate([root, hips, bvh.values[:, 3:]], axis=1), bvh.frame_time,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("up", ["Y", "Z"])
+@pytest.mark.parametrize("carried", ["nothing", "the ground", "everything"])
+def test_what_carries_the_path_in_the_rigs_clip_carries_it_again(carried, up, schemes, make_rig_bvh, make_walk):
+    bvh = make_rig_bvh(schemes["Mixamo"], up=up)
+    bvh.values[:, 1 if up == "Y" else 2] += 12 * np.sin(np.arange(60) / 5)  # a bob, so that the height has a carrier
+    rooted = add_root(bvh, carried, up)
+    rig, joints = read_rig(rooted)
+    np.testing.assert_allclose(joints, read_rig(bvh)[1], atol=1e-9)
+    back = motion_to_rig(joints, rig, same_body=True)
+    np.testing.assert_allclose(back.values[:, :9], rooted.values[:, :9], atol=1e-4)
+    np.testing.assert_allclose(read_rig(back)[1], joints, atol=1e-4)
+    away = motion_to_rig(make_walk(60, heading=1.0), rig)  # to another side than the rig's clip
+    ground = [0, 2] if up == "Y" else [0, 1]
+    still = away.values[:, :3] if carried == "nothing" else away.values[:, 6:9]
+    assert np.ptp(still[:, ground], axis=0).max() < 1e-6
+    plain = motion_to_rig(make_walk(60, heading=1.0), read_rig(bvh)[0])
+    np.testing.assert_allclose(read_rig(away)[1], read_rig(plain)[1], atol=1e-3)
