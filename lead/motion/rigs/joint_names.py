@@ -75,7 +75,7 @@ MAKERS = (
           "J_Bip_C_Neck J_Bip_L_Shoulder J_Bip_R_Shoulder J_Bip_C_Head J_Bip_L_UpperArm J_Bip_R_UpperArm "
           "J_Bip_L_LowerArm J_Bip_R_LowerArm J_Bip_L_Hand J_Bip_R_Hand"),
     Maker("Second Life", r"m(?:Hip|Knee|Ankle|Collar|Shoulder|Elbow|Wrist)(?:Left|Right)$", 8,
-          "mPelvis mHipLeft mHipRight mTorso mKneeLeft mKneeRight - mAnkleLeft mAnkleRight mChest mFootLeft "
+          "mPelvis mHipLeft mHipRight mTorso mKneeLeft mKneeRight mSpine3 mAnkleLeft mAnkleRight mChest mFootLeft "
           "mFootRight mNeck mCollarLeft mCollarRight mHead mShoulderLeft mShoulderRight mElbowLeft mElbowRight "
           "mWristLeft mWristRight", others="mHindLimb1Left mWing1Left mTail1"),
     Maker("3ds Max Biped", r"(?:ValveBiped\.)?Bip\d+", 5,

@@ -174,3 +174,62 @@ def test_broken_rig_maps(tmp_path, text, says):
     assert str(caught.value).startswith(f"{path}: ")
     with pytest.raises(MotionError, match="cannot be read"):
         read_rig_map(tmp_path / "absent.toml")
+
+
+def grow_limbs(bvh: Bvh, parent: str, name: str, bone: float) -> Bvh:
+    """Add a pair of limbs of three bones each, that hang from one joint."""
+    for side, x in (("Left", 1.0), ("Right", -1.0)):
+        above = parent
+        for n, offset in enumerate(([9 * x, -3, -8], [2 * x, -bone, 0], [0, -bone, 5], [0, -6, 12]), start=1):
+            bvh = add_bone(bvh, bvh.names.index(above), np.array(offset, dtype=float), f"{name}{n}{side}")
+            above = f"{name}{n}{side}"
+    return bvh
+
+
+@pytest.mark.parametrize("legs", ["Hip", "Bone"])
+def test_hind_limbs_wings_and_tails_are_no_legs_and_arms(legs, schemes, make_rig_bvh):
+    """Also where names do not tell, and the hind limbs are longer and better legs than the legs."""
+    plain = make_rig_bvh(schemes["Second Life"] if legs == "Hip" else [f"Bone{n}" for n in range(22)])
+    pelvis, chest = plain.names[0], plain.names[9]
+    bvh = grow_limbs(grow_limbs(plain, pelvis, "mHindLimb", 55), chest, "mWing", 60)
+    for n in range(1, 5):
+        bvh = add_bone(bvh, bvh.names.index(f"mTail{n - 1}" if n > 1 else pelvis), np.array([0, -2.0, -25]), f"mTail{n}")
+    rig, joints = read_rig(bvh)
+    named, expected = read_rig(plain)
+    assert [rig.names[node] for node in rig.nodes] == [named.names[node] for node in named.nodes]
+    np.testing.assert_allclose(joints, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["LeftKnee", "LeftAnkle", "LeftWrist", "LeftFoot", "IK_LeftFoot", "LeftFootIK", "LeftFoot_end", "LeftForeArmTwist",
+     "LeftHandProp", "LeftArmRoll", "camera", "Hips", "Neck0"],
+)  # fmt: skip
+def test_targets_and_helpers_are_no_limbs(target, schemes, make_rig_bvh):
+    """Above the hips beside a whole skeleton, and before it."""
+    plain = make_rig_bvh([name.removeprefix("mixamorig:") for name in schemes["Mixamo"]])
+    expected = read_rig(plain)[1]
+    above = Bvh(("world", *plain.names), (-1, *(parent + 1 for parent in plain.parents)),
+                np.concatenate([np.zeros((1, 3)), plain.offsets]), ((), *plain.channels), (), plain.values,
+                plain.frame_time)  # fmt: skip
+    rig, joints = read_rig(add_bone(above, 0, np.array([20.0, 40, 30]), target))
+    names = [rig.names[node] for node in rig.nodes]
+    assert names == list(plain.names)
+    assert not [note for note in rig.notes if "shape" in note]
+    np.testing.assert_allclose(joints, expected, atol=1e-9)
+
+
+def test_a_hand_alone_is_no_person():
+    rng = np.random.default_rng(0)
+    names, parents, offsets = ["LeftHand"], [-1], [[0.0, 0, 0]]
+    for n, finger in enumerate(("Thumb", "Index", "Middle", "Ring", "Pinky")):
+        for bone in range(4):
+            parents.append(len(names) - 1 if bone else 0)
+            names.append(f"LeftHand{finger}{bone + 1}")
+            offsets.append([4 - 2 * n, 8 if not bone else 3, 0])
+    turns = ("Zrotation", "Xrotation", "Yrotation")
+    bvh = Bvh(tuple(names), tuple(parents), np.array(offsets, dtype=float), (turns,) * 21, (),
+              20 * np.sin(np.arange(60)[:, None] / 9 + rng.normal(size=63)), 1 / 30)  # fmt: skip
+    for one in (bvh, remove_names(bvh)):
+        with pytest.raises(MotionError, match="an unknown rig"):
+            read_rig(one)
