@@ -29,6 +29,15 @@ UPRIGHT = 0.5
 """Meters from the ankles up to the head, the median over frames: real clips 1.08 and more; lying down: up to .47."""
 TALL = (1.2, 2.2)
 """Meters of a person."""
+POSSIBLE = (0.4, 5.0)
+"""Meters of the smallest and the largest body that a unit is right for."""
+_MISFIT = {
+    "the two legs": 1.6, "the two arms": 1.6, "thigh and shin": 3.0, "upper arm and forearm": 3.0, "arm and leg": 4.0,
+    "torso and leg": 5.0,
+}  # fmt: skip
+"""How many times as long the one may be as the other. People and hand-keyed figures: 1.1, 1.2, 1.4, 1.7, 2.0, 2.7."""
+_SUNK = 0.06
+"""Of the height: a head so far below the shoulders of a body that stands is another joint."""
 _LEG = 0.491
 """Of a person's height: hip to knee to ankle (Drillis and Contini 1966)."""
 
@@ -78,7 +87,7 @@ def check_clip(motion: Motion) -> Check:
     reasons = [note for note in motion.notes if not note.endswith(LEAD_IN)]
     if rows >= MIN_FRAMES:
         reasons += _find_oddities(joints, height, skate, spikes)
-    unusable = _find_faults(joints, rows)
+    unusable = _find_faults(joints, height, rows)
     return Check(
         len(motion.joints), motion.fps, motion.seconds, motion.rig.maker if motion.rig else "", matched, height, floor,
         float(np.degrees(np.arctan2(ahead[0], ahead[2]))), skate, spikes,
@@ -92,10 +101,40 @@ def refuse_clip(reason: str) -> Check:
     return Check(matched=0, pieces=0, verdict="red", reasons=(reason,))
 
 
-def _find_faults(joints: Float[np.ndarray, "frames 22 3"], rows: int) -> list[str]:
+def _find_faults(joints: Float[np.ndarray, "frames 22 3"], height: float, rows: int) -> list[str]:
+    """Why nothing can be learned from a clip."""
     if rows < MIN_FRAMES:
         return [f"too short: {(rows + 1) / FPS:.2f} s, at least {(MIN_FRAMES + 1) / FPS:.2f} s are needed"]
-    return ["the person is upside down: state the axis that points up"] if rise(joints) < -UPRIGHT else []
+    faults = []
+    if not POSSIBLE[0] < height < POSSIBLE[1]:
+        faults.append(f"a person of {height:.5g} m: the unit is wrong; state it")
+    if rise(joints) < -UPRIGHT * height / 1.7:
+        faults.append("the person is upside down: state the axis that points up, -Y for instance")
+    if misfit := find_misfit(joints):
+        faults.append(f"{misfit}: joints are taken for others; say which is which in a rig map")
+    return faults
+
+
+def find_misfit(joints: Float[np.ndarray, "frames 22 3"]) -> str:
+    """What cannot be a person's in a body's proportions, in words; empty if nothing is."""
+    lengths = bone_lengths(joints).mean(axis=0)
+    legs, arms = ([lengths[list(limb)].sum() for limb in limbs] for limbs in (((4, 7), (5, 8)), ((18, 20), (19, 21))))
+    torso = np.linalg.norm(joints[:, 12] - joints[:, 0], axis=-1).mean()
+    pairs = (
+        ("the two legs", *legs), ("the two arms", *arms), ("thigh and shin", lengths[4], lengths[7]),
+        ("thigh and shin", lengths[5], lengths[8]), ("upper arm and forearm", lengths[18], lengths[20]),
+        ("upper arm and forearm", lengths[19], lengths[21]), ("arm and leg", sum(arms) / 2, sum(legs) / 2),
+        ("torso and leg", torso, sum(legs) / 2),
+    )  # fmt: skip
+    for name, one, other in pairs:
+        if not max(one, other) < _MISFIT[name] * min(one, other):
+            return f"{name} of {one:.2f} and {other:.2f} m"
+    spine = joints[:, 9] - joints[:, 0]
+    stands = spine[:, 1] > 0.7 * np.linalg.norm(spine, axis=-1)
+    above = joints[stands, 15, 1] - joints[stands][:, [16, 17], 1].mean(axis=1)
+    if stands.any() and np.median(above) < -_SUNK * _measure_height(joints):
+        return f"the head is {-np.median(above):.2f} m below the shoulders of a body that stands"
+    return ""
 
 
 def _find_oddities(

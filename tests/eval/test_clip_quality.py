@@ -47,13 +47,25 @@ def slide_feet(joints: np.ndarray) -> np.ndarray:
     return still
 
 
+def place(joints: np.ndarray, joint: int, there: int) -> np.ndarray:
+    """With a joint that lies in another one."""
+    moved = joints.copy()
+    moved[:, joint] = moved[:, there]
+    return moved
+
+
 @pytest.mark.parametrize(
     ("spoil", "verdict", "says"),
     [
         (lambda joints: joints[:15], "red", "too short: 0.75 s, at least 0.85 s are needed"),
-        (lambda joints: joints * [1, -1, 1], "red", "upside down: state the axis that points up"),
+        (lambda joints: joints * [1, -1, 1], "red", "upside down: state the axis that points up, -Y for instance"),
         (lambda joints: joints[..., [1, 0, 2]], "amber", "lies or crawls: state the axis"),
         (lambda joints: joints * 2.54, "amber", "a person of 4.2. m: state the unit"),
+        (lambda joints: joints * 1000, "red", "a person of 16.* m: the unit is wrong; state it"),
+        (lambda joints: joints * 0.01, "red", "a person of 0.016.* m: the unit is wrong; state it"),
+        (lambda joints: place(joints, 15, 20), "red", "the head is 0.*below the shoulders of a body that stands"),
+        (lambda joints: place(joints, 18, 16), "red", "upper arm and forearm of 0.00 .* m: joints are taken for others"),
+        (lambda joints: place(joints, 4, 1), "red", "thigh and shin of 0.00 and"),
         (slide_feet, "amber", "feet slide in 100% of the steps"),
         (make_jump, "amber", "a joint jumps at 0.95, 2.20 s"),
         (shake, "amber", "it shakes"),

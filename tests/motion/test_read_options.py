@@ -226,6 +226,18 @@ def test_a_rate_at_which_bodies_fall_too_fast(fps):
     assert note.endswith(f"at {2 * fps:g} frames a second: {fps:g} may be the true rate")
 
 
+def test_a_rate_whose_half_nobody_records_at_is_not_doubted(make_walk):
+    for stated in (20.0, 24.0, 30.0):
+        assert doubt_rate(make_hops(stated / 2), stated) == ""
+    assert doubt_rate(make_hops(20.0), 40.0) != ""
+
+
+@needs_pack
+def test_hand_keyed_jumps_are_not_doubted_at_their_own_rate():
+    for clip in ("hk_k_jump", "hk_q_hop", "cmu_05_16"):
+        assert doubt_rate(read_joints(clip), 20.0) == "", clip
+
+
 @needs_pack
 def test_rates_of_recorded_motion():
     runs = ("dataset-2_run_normal_001", "dataset-1_dash_happy_001", "cmu_13_19")
