@@ -31,6 +31,8 @@ TALL = (1.2, 2.2)
 """Meters of a person."""
 POSSIBLE = (0.4, 5.0)
 """Meters of the smallest and the largest body that a unit is right for."""
+_FAR = 10.0
+"""Meters: a floor so far from zero comes from a path in another unit than the body's."""
 _MISFIT = {
     "the two legs": 1.6, "the two arms": 1.6, "thigh and shin": 3.0, "upper arm and forearm": 3.0, "arm and leg": 4.0,
     "torso and leg": 5.0,
@@ -85,6 +87,8 @@ def check_clip(motion: Motion) -> Check:
     matched = 22 if motion.rig is None else sum(0 <= node < len(motion.rig.names) for node in motion.rig.nodes)
     skate = foot_skate_ratio(joints)
     reasons = [note for note in motion.notes if not note.endswith(LEAD_IN)]
+    if abs(floor) > _FAR:
+        reasons.append(f"the floor is at {floor:.0f} m: state the unit if that is wrong")
     if rows >= MIN_FRAMES:
         reasons += _find_oddities(joints, height, skate, spikes)
     unusable = _find_faults(joints, height, rows)

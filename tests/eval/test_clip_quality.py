@@ -64,7 +64,7 @@ def place(joints: np.ndarray, joint: int, there: int) -> np.ndarray:
         (lambda joints: joints * 1000, "red", "a person of 16.* m: the unit is wrong; state it"),
         (lambda joints: joints * 0.01, "red", "a person of 0.016.* m: the unit is wrong; state it"),
         (lambda joints: place(joints, 15, 20), "red", "the head is 0.*below the shoulders of a body that stands"),
-        (lambda joints: place(joints, 18, 16), "red", "upper arm and forearm of 0.00 .* m: joints are taken for others"),
+        (lambda joints: place(joints, 18, 16), "red", "upper arm and forearm of 0.00 .* taken for others"),
         (lambda joints: place(joints, 4, 1), "red", "thigh and shin of 0.00 and"),
         (slide_feet, "amber", "feet slide in 100% of the steps"),
         (make_jump, "amber", "a joint jumps at 0.95, 2.20 s"),

@@ -243,7 +243,7 @@ def test_rates_of_recorded_motion():
     runs = ("dataset-2_run_normal_001", "dataset-1_dash_happy_001", "cmu_13_19")
     for clip in runs:
         assert doubt_rate(read_joints(clip), 20.0) == "", clip
-        assert "falls" in doubt_rate(read_joints(clip), 40.0), clip
+        assert doubt_rate(read_joints(clip), 40.0).endswith("20 may be the true rate"), clip
     walk = read_joints("dataset-1_walk_angry_001")
     assert doubt_rate(walk, 20.0) == ""
     assert "walking steps a second at 40 frames a second: 20 may" in doubt_rate(walk, 40.0)

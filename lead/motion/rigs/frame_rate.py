@@ -3,8 +3,8 @@
 Two tests use that places do not scale with time. First: the body's center falls faster than gravity allows (runs,
 jumps). Second: a person takes the short steps of a walk more often than a sprinter (walks).
 Only a rate is doubted whose half is one at which people record: a file at 20 or 30 frames a second never is.
-On 784 recorded clips of nine data sets, most of them runs and jumps, taken to 60 frames a second, there are 4 alarms; on
-128 hand-keyed ones, whose gravity is the animator's, 11. At twice the rate there are 253 by falls and 146 by steps.
+On 784 recorded clips of nine data sets, most of them runs and jumps, taken to 60 frames a second, there are 4 alarms;
+on 128 hand-keyed ones, whose gravity is the animator's, 11. At twice the rate there are 253 by falls and 146 by steps.
 Conventions: meters, seconds, Y up.
 """
 

@@ -68,8 +68,8 @@ def match_shape(
     """
     lengths = _measure_bones(parents, positions)
     children = _list_limbs(names, parents)
-    twists = {joint for joint, name in enumerate(names) if TWISTS.intersection(split_name(name))}
-    pairs = _find_pairs(len(names), twists, children, lengths, positions)
+    eligible = {joint for joint, name in enumerate(names) if not TWISTS.intersection(split_name(name))}
+    pairs = _find_pairs(eligible, children, lengths, positions)
     for legs, arms in _list_bodies(pairs):
         head = _find_head(legs, arms, children, lengths, parents, positions)
         head = [joint for joint in _drop_coincident(head, lengths) if joint < len(names)]
@@ -117,14 +117,14 @@ def _measure_reach(children: Sequence[Sequence[int]], lengths: Lengths) -> list[
 
 
 def _find_pairs(
-    joints: int, twists: set[int], children: Sequence[Sequence[int]], lengths: Lengths, positions: Positions
+    eligible: set[int], children: Sequence[Sequence[int]], lengths: Lengths, positions: Positions
 ) -> list[_Pair]:
-    """All pairs of limbs that are long enough to be legs or arms, longest first."""
+    """All pairs of limbs of eligible joints that are long enough to be legs or arms, longest first."""
     found = []
-    for branch in range(joints):
+    for branch in range(len(children)):
         for one, other in itertools.combinations(children[branch], 2):
             chains = _follow_chain(one, children, lengths), _follow_chain(other, children, lengths)
-            bare = [_drop_coincident([node for node in chain if node < joints and node not in twists], lengths) for chain in chains]
+            bare = [_drop_coincident([node for node in chain if node in eligible], lengths) for chain in chains]
             bends = [_find_bends(chain, children, positions) for chain in bare]
             if len(bare[0]) == len(bare[1]):  # what bends on one side is a joint on the other
                 bends = [[a or b for a, b in zip(*bends, strict=True)]] * 2

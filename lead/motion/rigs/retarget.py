@@ -176,7 +176,8 @@ def _pose_rig(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> 
         if joint == carrier:
             positions[joint] = targets[:, 0] - prior @ _carrier_to_pelvis(rig, carrier)
         elif joint in rig.carriers:
-            positions[joint] += _carry(rig, joint, targets[:, 0] - prior @ _carrier_to_pelvis(rig, joint) - positions[joint])
+            place = targets[:, 0] - prior @ _carrier_to_pelvis(rig, joint)
+            positions[joint] += _carry(rig, joint, place - positions[joint])
         turned[joint] = prior
         if (source := sources[joint]) >= 0:
             led = _list_targets(rig, joint, sources)
@@ -216,7 +217,7 @@ def _carry(rig: Rig, joint: int, way: Float[np.ndarray, "frames 3"]) -> Float[np
     up = UP_TO_WORLD[rig.up][1]
     height = (way @ up)[:, None] * up
     ground, lift = (joint == carrier for carrier in rig.carriers)
-    return ground * (way - height) + lift * height
+    return np.asarray(ground * (way - height) + lift * height)
 
 
 def _carrier_to_pelvis(rig: Rig, carrier: int) -> Float[np.ndarray, "3"]:

@@ -193,7 +193,8 @@ def test_hind_limbs_wings_and_tails_are_no_legs_and_arms(legs, schemes, make_rig
     pelvis, chest = plain.names[0], plain.names[9]
     bvh = grow_limbs(grow_limbs(plain, pelvis, "mHindLimb", 55), chest, "mWing", 60)
     for n in range(1, 5):
-        bvh = add_bone(bvh, bvh.names.index(f"mTail{n - 1}" if n > 1 else pelvis), np.array([0, -2.0, -25]), f"mTail{n}")
+        above = f"mTail{n - 1}" if n > 1 else pelvis
+        bvh = add_bone(bvh, bvh.names.index(above), np.array([0, -2.0, -25]), f"mTail{n}")
     rig, joints = read_rig(bvh)
     named, expected = read_rig(plain)
     assert [rig.names[node] for node in rig.nodes] == [named.names[node] for node in named.nodes]
