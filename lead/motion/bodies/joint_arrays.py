@@ -54,5 +54,6 @@ def read_joints(
     unit, notes = guess_unit(leg, options.unit)
     up, up_notes = options.up, tuple[str, ...]()
     if up is None:
-        up, up_notes = standing_axis(array[:, [7, 8]], array[:, [20, 21]], array[:, 12], "Y")
+        centered = not np.ptp(array[:, 0], axis=0).any()
+        up, up_notes = standing_axis(array[:, [7, 8]], array[:, [20, 21]], array[:, 12], "Y", floating=centered)
     return array @ (unit * UP_TO_WORLD[up].T), (*notes, *up_notes)

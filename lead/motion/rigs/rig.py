@@ -353,9 +353,9 @@ def _find_tip(
     across = positions[nodes[1]] - positions[nodes[2]] + positions[nodes[16]] - positions[nodes[17]]
     forward = normalize(np.cross(across, up))
     length = BONE_LENGTHS[joint] * leg / LEG
-    if joint == 15 and nodes[12] < 0:
-        shoulders = (positions[nodes[16]] + positions[nodes[17]]) / 2
-        length = max(float((shoulders - positions[owner]) @ up), 0.0) + _HEAD * leg / LEG
+    sunk = float(((positions[nodes[16]] + positions[nodes[17]]) / 2 - positions[owner]) @ up)
+    if joint == 15 and (nodes[12] < 0 or sunk > 0):
+        length = max(sunk, 0.0) + _HEAD * leg / LEG
     ahead, built = (up, up) if joint == 15 else (forward, normalize(0.9 * forward - 0.4 * up))
     reach, end = max(((float((positions[end] - positions[owner]) @ ahead), end) for end in ends), default=(0.0, -1))
     return end if reach > 0.4 * length else built * length

@@ -8,6 +8,8 @@ import pytest
 
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.bodies.joint_arrays import COUNTS, find_joints
+from lead.motion.read_options import UPS
+from lead.motion.rigs.units import UP_TO_WORLD
 
 
 def extend(walk: np.ndarray, count: int) -> np.ndarray:
@@ -88,6 +90,17 @@ def test_a_camera_whose_y_points_down_and_a_floor_with_z_up(make_walk, tmp_path)
     motion = Motion.read(tmp_path / "clip.npy")
     assert motion.notes == ("the person stands along Z, not along Y: Z was taken to point up",)
     np.testing.assert_allclose(motion.joints, walk, atol=1e-5)
+
+
+@pytest.mark.parametrize("up", UPS)
+def test_a_centered_body_stands_along_any_axis(up, make_walk, tmp_path):
+    walk = make_walk(40)
+    walk -= walk[:, :1]
+    np.save(tmp_path / "clip.npy", walk @ UP_TO_WORLD[up])
+    motion = Motion.read(tmp_path / "clip.npy")
+    np.testing.assert_allclose(motion.joints, walk, atol=1e-5)
+    note = f"the person stands along {up}, not along Y: {up} was taken to point up"
+    assert motion.notes == (() if up == "Y" else (note,))
 
 
 def test_angles_are_not_taken_for_joints(tmp_path):
