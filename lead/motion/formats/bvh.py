@@ -40,7 +40,7 @@ _SKIP = rb"(?:\s|(?://|#)[^\r\n]*)*"
 _START = re.compile(_SKIP + rb"HIERARCHY\b", re.IGNORECASE)
 _MOTION = re.compile(rb"(?<=[\r\n}])\s*MOTION\b", re.IGNORECASE)
 _FRAMES = re.compile(
-    _SKIP + rb"Frames?\s*:\s*(\S+)(?:" + _SKIP + rb"Frame\s*Time\s*:\s*([^\s/#]+))?", re.IGNORECASE
+    _SKIP + rb"Frames?\s*:\s*(\S+)(?:" + _SKIP + rb"Frame\s*Time\s*:[ \t]*([^\s/#]+)?)?", re.IGNORECASE
 )
 
 _SCALE = 0.01
@@ -272,7 +272,7 @@ class _Hierarchy:
         match words[0].upper():
             case "ROOT" | "JOINT" as keyword:
                 self._add_joint(keyword, " ".join(words[1:]))
-            case "END" | "ENDSITE":
+            case "END" | "ENDSITE" | "END_SITE":
                 self.announced = _END_SITE
             case "{":
                 if self.announced is None:

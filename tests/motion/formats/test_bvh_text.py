@@ -55,10 +55,11 @@ def add_scales(text: str, scale: str = "1.0") -> str:
         lambda text: text.encode("utf-16-be"),
         lambda text: add_comments(text).encode(),
         lambda text: text.replace("End Site", "EndSite").encode(),
+        lambda text: text.replace("End Site", "End_Site").encode(),
         lambda text: join_header(text).encode(),
         lambda text: add_scales(text).encode(),
     ],
-    ids=["decimal commas", "commas between", "UTF-16", "LE", "BE", "comments", "EndSite", "one line", "scale"],
+    ids=["decimal commas", "commas between", "UTF-16", "LE", "BE", "comments", "EndSite", "End_Site", "one line", "scale"],
 )  # fmt: skip
 def test_every_spelling_is_read_as_the_plain_file(spell, bvh):
     text = format_bvh(bvh).replace("CHANNELS 3 Zrotation Xrotation Yrotation\n", "CHANNELS 3 Zrotation Xrotation "
@@ -84,9 +85,10 @@ def test_scales_that_change_bones_are_refused_and_others_are_written(bvh, tmp_pa
     np.testing.assert_allclose(Motion.read(tmp_path / "back.bvh").joints, motion.joints, atol=1e-5)
 
 
-def test_a_missing_frame_time_is_no_error_where_the_rate_is_stated(bvh, tmp_path):
+@pytest.mark.parametrize("line", ["", "Frame Time:\n"])
+def test_a_missing_frame_time_is_no_error_where_the_rate_is_stated(line, bvh, tmp_path):
     path = tmp_path / "clip.bvh"
-    path.write_text(format_bvh(bvh).replace("Frame Time: 0.0333333333\n", ""))
+    path.write_text(format_bvh(bvh).replace("Frame Time: 0.0333333333\n", line))
     assert Motion.read(path, ReadOptions(fps=60.0)).fps == 60
     with pytest.raises(MotionError, match=r"no 'Frame Time: <seconds>' after 'Frames:'; state the frames a second"):
         Motion.read(path)
