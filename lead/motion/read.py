@@ -83,11 +83,11 @@ def _read_rigged(path: Path, options: ReadOptions) -> Clip:
 
 
 def _read_npz(path: Path, options: ReadOptions) -> Clip:
-    npz = read_npz(path, {*SMPL_KEYS, *_RATE_KEYS, *_JOINT_KEYS})
+    npz = read_npz(path, {*SMPL_KEYS, *_JOINT_KEYS}, beside=_RATE_KEYS)
     fps = options.fps or _find_frame_rate(npz.arrays)
     if has_poses(npz.arrays):
         return _smpl_to_clip(npz.arrays, fps, options)
-    only = tuple(npz.arrays) if len(npz.members) == 1 else ()
+    only = [name for name in npz.arrays if name not in (*SMPL_KEYS, *_RATE_KEYS)]
     for name in (*_JOINT_KEYS, *only):
         if name in npz.arrays:
             clip = _array_to_clip(npz.arrays[name], fps, options)

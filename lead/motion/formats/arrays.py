@@ -52,13 +52,15 @@ def read_npy(path: Path) -> Float[np.ndarray, "..."]:
     return check_magnitude(array, "the array")
 
 
-def read_npz(path: Path, wanted: Collection[str]) -> Npz:
-    """The wanted arrays of an NPZ file; if it has none of them, its only array."""
+def read_npz(path: Path, wanted: Collection[str], beside: Collection[str] = ()) -> Npz:
+    """The wanted arrays of an NPZ file and those beside them; if it has none of the wanted, its only other array."""
     arrays: dict[str, np.ndarray] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
-            names = set(wanted) & set(members) or (set(members) if len(members) == 1 else set())
+            extra = set(members) & set(beside)
+            names = set(wanted) & set(members) or set(members) - extra
+            names = extra | (names if len(names) == 1 or names <= set(wanted) else set())
             for name in sorted(names):
                 with archive.open(members[name]) as file:
                     array = read_array(file, members[name].file_size, repr(name))

@@ -42,6 +42,17 @@ def test_every_layout_is_the_same_clip(save, make_walk, tmp_path):
         np.testing.assert_array_equal(Motion.read(tmp_path / "clip.npz").joints, walk)
 
 
+def test_an_array_of_any_name_beside_a_rate(make_walk, tmp_path):
+    walk = make_walk(40).astype(np.float32)
+    np.savez(tmp_path / "clip.npz", walk, fps=30)
+    motion = Motion.read(tmp_path / "clip.npz")
+    np.testing.assert_array_equal(motion.joints, walk)
+    assert motion.fps == 30
+    np.savez(tmp_path / "clip.npz", fps=30)
+    with pytest.raises(MotionError, match="an NPZ with fps; expected joints"):
+        Motion.read(tmp_path / "clip.npz")
+
+
 @pytest.mark.parametrize("save", [lambda batch: batch, lambda batch: batch.transpose(0, 2, 3, 1)])
 def test_of_several_motions_the_first_is_read_and_that_is_said(save, make_walk, tmp_path):
     walk = make_walk(40).astype(np.float32)
