@@ -9,7 +9,8 @@ from collections.abc import Iterator
 _BLANK = " \t\r\n\f\v"
 """What separates words: ASCII only, for a name may have a wide space or a byte 0x85."""
 _STATEMENT = re.compile(
-    r"(?:ROOT|JOINT)(?![^ \t]).*|[^ \t].*?(?=[ \t]+(?:ROOT|JOINT|END|ENDSITE|END_SITE|OFFSET|CHANNELS)(?![^ \t])|[ \t]*$)",
+    r"(?:ROOT|JOINT)(?![^ \t]).*"
+    r"|[^ \t].*?(?=[ \t]+(?:ROOT|JOINT|END|ENDSITE|END_SITE|OFFSET|CHANNELS)(?![^ \t])|[ \t]*$)",
     re.IGNORECASE,
 )
 """A name goes on to the brace or the end of the line, whatever its words are."""

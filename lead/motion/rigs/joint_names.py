@@ -19,8 +19,8 @@ FILLERS = {"joint", "jnt", "jt", "bone", "bind"}
 
 OTHER_LIMBS = {"hind", "wing", "wings", "tail", "prop", "weapon", "camera", "ik", "pole", "target", "effector"}
 """Words of joints that are no person's limb, nor is any joint below them."""
-TWISTS = {"twist", "roll"}
-"""Words of joints that turn within a limb and are none of its three."""
+PARTS = {"twist", "roll", "thumb", "index", "middle", "ring", "pinky", "little", "finger"}
+"""Words of joints that are within a limb or a hand, but none of a limb's three."""
 
 LIMBS: dict[str, tuple[str, ...]] = {
     "hip": ("upleg", "upperleg", "thigh", "hip", "femur", "thighbend"),

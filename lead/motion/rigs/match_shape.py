@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.formats.joint_tree import common_ancestor, list_children, path_to_root
-from lead.motion.rigs.joint_names import OTHER_LIMBS, TWISTS
+from lead.motion.rigs.joint_names import OTHER_LIMBS, PARTS
 from lead.motion.rigs.match_names import simplify_name, split_name
 from lead.motion.rotations import normalize
 
@@ -68,7 +68,7 @@ def match_shape(
     """
     lengths = _measure_bones(parents, positions)
     children = _list_limbs(names, parents)
-    eligible = {joint for joint, name in enumerate(names) if not TWISTS.intersection(split_name(name))}
+    eligible = {joint for joint, name in enumerate(names) if not PARTS.intersection(split_name(name))}
     pairs = _find_pairs(eligible, children, lengths, positions)
     for legs, arms in _list_bodies(pairs):
         head = _find_head(legs, arms, children, lengths, parents, positions)

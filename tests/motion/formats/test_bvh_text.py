@@ -59,7 +59,8 @@ def add_scales(text: str, scale: str = "1.0") -> str:
         lambda text: join_header(text).encode(),
         lambda text: add_scales(text).encode(),
     ],
-    ids=["decimal commas", "commas between", "UTF-16", "LE", "BE", "comments", "EndSite", "End_Site", "one line", "scale"],
+    ids=["decimal commas", "commas between", "UTF-16", "LE", "BE", "comments", "EndSite", "End_Site", "one line",
+         "scale"],
 )  # fmt: skip
 def test_every_spelling_is_read_as_the_plain_file(spell, bvh):
     text = format_bvh(bvh).replace("CHANNELS 3 Zrotation Xrotation Yrotation\n", "CHANNELS 3 Zrotation Xrotation "
