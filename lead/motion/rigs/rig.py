@@ -31,6 +31,8 @@ _HEAD = 0.18
 """Meters of the head above the shoulders, for a leg of LEG."""
 _BENT = 0.15
 """A limb whose bend has at least this mean sine tells its hinge."""
+_RISING = 0.8
+"""Cosine to the trunk of a neck's direction; hair and jaws point elsewhere."""
 _CARRIES = 0.05
 """A joint above the hips carries the path if it moves farther than this times the leg."""
 _COINCIDENT = 0.01
@@ -321,7 +323,10 @@ def _assign_nodes(
     if nodes[12] >= 0 and not are_apart(nodes[12], chest):
         # in CMU's files Neck lies in Spine1, and the neck begins at Neck1
         above = _list_neck(nodes[12], nodes[15], [nodes[16], nodes[17]], parents)
-        nodes[12] = next((joint for joint in above if are_apart(joint, chest)), -1)
+        trunk = positions[[nodes[16], nodes[17]]].mean(axis=0) - positions[[nodes[1], nodes[2]]].mean(axis=0)
+        rises = normalize(positions[above] - positions[chest]) @ normalize(trunk)
+        apart = [joint for joint, rise in zip(above, rises, strict=True) if rise > _RISING and are_apart(joint, chest)]
+        nodes[12] = apart[0] if apart else -1
     for end, before in ((10, nodes[7]), (11, nodes[8]), (15, nodes[12] if nodes[12] >= 0 else chest)):
         if nodes[end] >= 0 and not are_apart(nodes[end], before):
             nodes[end] = -1

@@ -324,6 +324,19 @@ def test_the_joint_above_a_neck_in_the_chest_is_the_neck(schemes, make_rig_bvh):
     np.testing.assert_allclose(np.delete(joints, [12, 15], axis=1), np.delete(plain, [12, 15], axis=1), atol=1e-9)
 
 
+def test_hair_and_jaw_are_no_neck(schemes, make_rig_bvh):
+    """On a neck in the chest of a rig without a head."""
+    bvh = put_in_parent(make_rig_bvh(schemes["Mixamo"], leave=(15,)), "Neck")
+    neck = bvh.names.index("mixamorig:Neck")
+    grown = Bvh(
+        (*bvh.names, "Hair", "Jaw"), (*bvh.parents, neck, neck), np.concatenate([bvh.offsets, [[0, 5, -9], [0, 3, 8]]]),
+        (*bvh.channels, (), ()), (), bvh.values, bvh.frame_time,
+    )  # fmt: skip
+    rig, joints = read_rig(grown)
+    assert rig.nodes[12] == -1
+    np.testing.assert_array_equal(joints, read_rig(bvh)[1])
+
+
 def test_a_foot_in_the_ankle_is_built_ahead(schemes, make_rig_bvh):
     rig, joints = read_rig(put_in_parent(make_rig_bvh(schemes["Mixamo"]), "LeftToeBase"))
     assert rig.nodes[10] >= len(rig.names)
