@@ -52,7 +52,7 @@ def test_a_table_and_the_reasons(check: Check, mixed: Path) -> None:
     assert result.exit_code == 0, result.output
     for words in ("walk.bvh", "walk.glb", "22/22", "SMPL", "5 green, 1 amber, 2 red"):
         assert words in result.stdout
-    for reason in ("too short: 0.45 s", "no MOTION section", "lies or crawls"):
+    for reason in ("too short: 0.45 s", "no MOTION section", "Y was taken to point up"):
         assert reason in result.stdout
     assert "their suffixes are not of motion files: notes.txt" in result.stderr
     assert not left_behind()
