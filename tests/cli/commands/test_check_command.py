@@ -76,7 +76,7 @@ def test_strict_makes_red_an_error(check: Check, mixed: Path) -> None:
 
 def test_options_reach_the_files(check: Check, mixed: Path) -> None:
     clip = json.loads(check(mixed / "walk.bvh", "--fps", 60, "--unit", "mm", "--up", "y", "--json").stdout)["clips"][0]
-    assert (clip["fps"], clip["verdict"]) == (60, "amber")
+    assert (clip["fps"], clip["verdict"]) == (60, "red")
     assert clip["height"] == pytest.approx(0.17, abs=0.01)
     fails(check(mixed / "walk.bvh", "--fps", 0), "0.0 frames a second")
     fails(check(mixed / "walk.bvh", "--rig-map", "absent.toml"), "absent.toml does not exist; it was given")
