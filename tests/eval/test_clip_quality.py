@@ -66,7 +66,7 @@ def place(joints: np.ndarray, joint: int, there: int) -> np.ndarray:
         (lambda joints: place(joints, 15, 20), "red", "the head is 0.*below the shoulders of a body that stands"),
         (lambda joints: place(joints, 18, 16), "red", "upper arm and forearm of 0.00 .* taken for others"),
         (lambda joints: place(joints, 4, 1), "red", "thigh and shin of 0.00 and"),
-        (lambda joints: joints + [0, 90, 0], "amber", "the floor is at 90 m: state the unit"),
+        (lambda joints: joints + np.array([0, 90, 0]), "amber", "the floor is at 90 m: state the unit"),
         (slide_feet, "amber", "feet slide in 100% of the steps"),
         (make_jump, "amber", "a joint jumps at 0.95, 2.20 s"),
         (shake, "amber", "it shakes"),
