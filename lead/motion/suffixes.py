@@ -3,7 +3,10 @@
 Imports nothing, so that help texts can name the formats at no cost.
 """
 
-SKELETON_FORMATS = {".bvh": "bvh", ".fbx": "fbx", ".glb": "gltf", ".gltf": "gltf"}
+SCENE_FORMATS = {".fbx": "fbx", ".glb": "gltf", ".gltf": "gltf", ".vrm": "gltf", ".vrma": "gltf"}
+"""The suffix of files that hold nodes and animations -> the module of `lead.motion.formats` whose `read_scene` reads
+them."""
+SKELETON_FORMATS = {".bvh": "bvh", **SCENE_FORMATS}
 """The suffix of files that hold a skeleton -> the module of `lead.motion.formats` whose `read_skeleton` reads them."""
 SKELETONS = tuple(SKELETON_FORMATS)
 ARRAYS = (".npz", ".npy")
