@@ -6,6 +6,7 @@ Conventions: what is returned is in meters with Y up.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -32,6 +33,8 @@ from lead.motion.suffixes import READS, SCENE_FORMATS, SKELETON_FORMATS
 
 LEAD_IN = "of a T-pose or rest pose at the start cut"
 """How the note about frames that were cut ends."""
+_UNSAFE = re.compile(r"[^\w.-]+")
+"""What a file's name should not hold."""
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
 """The names of frames a second in NPZ files."""
 
@@ -79,7 +82,7 @@ def read_clip(path: Path, options: ReadOptions = ReadOptions()) -> Clip:
 def read_clips(path: Path, options: ReadOptions = ReadOptions()) -> Iterator[tuple[str, Clip | MotionError]]:
     """Every animation of a file that may hold several: a name for it, and the clip or why the animation is passed over.
 
-    The name is the file's, with number and name of the animation if it has several. The animation that the options name
+    The name is the file's, with number and name of the animation if it has several, and safe as a file's name. The animation that the options name
     does not matter. Raises MotionError naming the file if it cannot be read at all.
     """
     options = replace(options, animation=None)
@@ -92,7 +95,7 @@ def read_clips(path: Path, options: ReadOptions = ReadOptions()) -> Iterator[tup
         yield path.stem, read_clip(path, options)
         return
     for number, person in read_persons(scene, options):
-        name = "-".join(filter(None, (path.stem, str(number + 1), scene.animations[number].title)))
+        name = f"{path.stem}-{number + 1}-{_UNSAFE.sub('_', scene.animations[number].title)[:60]}".rstrip("-_. ")
         yield name, MotionError(f"{path}: {person}") if isinstance(person, MotionError) else _person_to_clip(person)
 
 

@@ -174,7 +174,7 @@ def _read_nodes(
 ) -> tuple[list[_Node], list[int], dict[Property, int]]:
     """The nodes, parents first, the place of each one's parent, and the place of each by its identity.
 
-    A Model is linked to other objects too, such as the clusters of a skin. Its parent is the Model that it is linked to.
+    A Model is linked to other objects too, as to the clusters of a skin. Its parent is the Model that it is linked to.
     """
     models = {record.properties[0]: record for record in objects.find_all("Model")}
     if not 0 < len(models) <= MAX_NODES:

@@ -106,7 +106,7 @@ class Scene:
             return moving
         posed = [number for number in range(count) if self.select_skeleton(number)]
         if not posed:
-            raise MotionError(f"{count} animations, and none moves a joint; export the skeleton with its motion, baked.")
+            raise MotionError(f"none of {count} animations moves a joint; export the skeleton with its motion, baked.")
         return posed[:1]
 
     def list_titles(self, numbers: Iterable[int]) -> str:

@@ -5,7 +5,7 @@ The skeleton is made of the file's joints and of what moves. If that is no perso
 may stand still and be in no skin.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -90,7 +90,7 @@ def read_persons(scene: Scene, options: ReadOptions = ReadOptions()) -> Iterator
             yield number, person
 
 
-def _list_notes(scene: Scene, chosen: int, others: "tuple[int, ...] | list[int]") -> tuple[str, ...]:
+def _list_notes(scene: Scene, chosen: int, others: Sequence[int]) -> tuple[str, ...]:
     """What a user has to know of a file's other animations."""
     count = len(scene.animations)
     if count == 1:
