@@ -2,11 +2,11 @@
 
 import base64
 import json
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from gltf_files import join_glb, read_accessor, split_glb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,18 +21,6 @@ from lead.motion.skeleton import JOINTS
 @pytest.fixture(scope="module")
 def glb(make_walk) -> bytes:
     return format_glb(motion_to_bvh(make_walk(30), 30.0))
-
-
-def split_glb(glb: bytes) -> tuple[dict, bytes]:
-    length = struct.unpack_from("<I", glb, 12)[0]
-    return json.loads(glb[20 : 20 + length]), glb[28 + length :]
-
-
-def join_glb(document: dict, binary: bytes) -> bytes:
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    body = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
 
 
 def test_a_walk_comes_back_from_every_container(tmp_path, glb, make_walk):
@@ -95,12 +83,6 @@ def resample_keys(document: dict, binary: bytes, how: str) -> tuple[dict, bytes]
             binary += values.astype("<f4").tobytes()
     document["buffers"][0]["byteLength"] = len(binary)
     return document, binary
-
-
-def read_accessor(document: dict, binary: bytes, accessor: dict) -> np.ndarray:
-    view = document["bufferViews"][accessor["bufferView"]]
-    width = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}[accessor["type"]]
-    return np.frombuffer(binary, "<f4", accessor["count"] * width, view["byteOffset"]).reshape(-1, width).astype(float)
 
 
 @pytest.mark.parametrize(("how", "off"), [("LINEAR", 0.02), ("CUBICSPLINE", 0.004), ("STEP", 0.0)])
