@@ -5,13 +5,14 @@ from importlib import import_module
 import pytest
 
 from lead.motion import Motion
-from lead.motion.suffixes import ARRAYS, READS, SKELETON_FORMATS, SKELETONS, WRITES
+from lead.motion.suffixes import ARRAYS, READS, SCENE_FORMATS, SKELETON_FORMATS, SKELETONS, WRITES
 
 
 @pytest.mark.parametrize("suffix", SKELETONS)
 def test_every_skeleton_has_a_reader(suffix: str) -> None:
     module = import_module(f"lead.motion.formats.{SKELETON_FORMATS[suffix]}")
     assert callable(module.read_skeleton)
+    assert callable(getattr(module, "read_scene", None)) == (suffix in SCENE_FORMATS)
 
 
 @pytest.mark.parametrize("suffix", WRITES)

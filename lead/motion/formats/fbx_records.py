@@ -23,7 +23,7 @@ MAX_DEPTH = 32
 _SINGLE = {b"Y": "<h", b"C": "<?", b"I": "<i", b"F": "<f", b"D": "<d", b"L": "<q"}
 _ARRAYS = {b"f": "<f4", b"d": "<f8", b"l": "<i8", b"i": "<i4", b"b": "u1"}
 
-_CONVERTER = "open it in Blender 4.5 or newer, which is free, and export it from there as FBX or glTF"
+_CONVERTER = "open it in Blender 4.5 or newer, which is free, and export it from there as glTF (.glb)"
 
 
 @dataclass(frozen=True, eq=False)
