@@ -204,8 +204,8 @@ def _require_length(path: Path, motion: "Motion", least: int) -> "Motion":
     frames = len(motion.resample(_RATE).joints)
     if frames < least:
         raise UsageError(
-            f"{name_clip(path, motion)}: {len(motion.joints)} frames at {motion.fps:g} fps ({frames} at {_RATE:g} fps) are too "
-            f"few; at least {least} frames at {_RATE:g} fps ({least / _RATE:g} s) are needed. "
+            f"{name_clip(path, motion)}: {len(motion.joints)} frames at {motion.fps:g} fps ({frames} at {_RATE:g} fps) "
+            f"are too few; at least {least} frames at {_RATE:g} fps ({least / _RATE:g} s) are needed. "
             "Give a longer clip."
         )
     return motion

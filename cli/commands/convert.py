@@ -87,8 +87,9 @@ def convert(
 ) -> JsonObject:
     """Convert motion files from any readable format to any writable format.
 
-    A file keeps its name; with --animation all, number and name of the animation follow. BVH is written on our 22 joints, or on the skeleton of --rig at that clip's rate; obj and ply
-    are a body in one frame, trail is a GLB of eight poses. Either all files are written or none.
+    A file keeps its name; with --animation all, number and name of the animation follow. BVH is written on our 22
+    joints, or on the skeleton of --rig at that clip's rate; obj and ply are a body in one frame, trail is a GLB of
+    eight poses. Either all files are written or none.
 
     \b
     lead-invert convert takes/ --to amass,npz

@@ -23,7 +23,7 @@ from lead.motion.formats.bvh import Bvh
 from lead.motion.formats.scene import Scene
 from lead.motion.kit import features_to_clip
 from lead.motion.read_options import ALL, UNITS, ReadOptions
-from lead.motion.rigs.animations import Person, choose_person, read_persons
+from lead.motion.rigs.animations import Person, choose_person, choose_skeleton, read_persons
 from lead.motion.rigs.frame_rate import doubt_rate
 from lead.motion.rigs.leading_tpose import SPAN, count_lead_in, measure_rest_turns
 from lead.motion.rigs.rig import Rig, read_rig
@@ -82,8 +82,8 @@ def read_clip(path: Path, options: ReadOptions = ReadOptions()) -> Clip:
 def read_clips(path: Path, options: ReadOptions = ReadOptions()) -> Iterator[tuple[str, Clip | MotionError]]:
     """Every animation of a file that may hold several: a name for it, and the clip or why the animation is passed over.
 
-    The name is the file's, with number and name of the animation if it has several, and safe as a file's name. The animation that the options name
-    does not matter. Raises MotionError naming the file if it cannot be read at all.
+    The name is the file's, with number and name of the animation if it has several, and safe as a file's name. The
+    animation that the options name does not matter. Raises MotionError naming the file if it cannot be read at all.
     """
     options = replace(options, animation=None)
     if _find_suffix(path) not in SCENE_FORMATS:
@@ -111,7 +111,10 @@ def list_animations(path: str | os.PathLike[str]) -> tuple[str, ...]:
 
 
 def read_skeleton(path: Path, options: ReadOptions = ReadOptions()) -> Bvh:
-    """The skeleton and channels of a file that has them, before its joints are matched; raises MotionError."""
+    """The skeleton and channels of a file that has them, whether or not it is a person's; raises MotionError."""
+    if path.suffix.lower() in SCENE_FORMATS:
+        with name_file_in_errors(path):
+            return choose_skeleton(_read_scene(path, options), options)
     module = import_module(f"lead.motion.formats.{SKELETON_FORMATS[path.suffix.lower()]}")
     return cast(_SkeletonFormat, module).read_skeleton(path, options)
 

@@ -21,7 +21,6 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.errors import MotionError, name_file_in_errors
-from lead.motion.formats.bvh import Bvh
 from lead.motion.formats.fbx_records import PackedArray, Property, Record, parse_records
 from lead.motion.formats.key_times import Times
 from lead.motion.formats.limits import MAX_NODES, MAX_SAMPLES, read_bytes
@@ -112,16 +111,6 @@ class _Track(Track):
         for axis, curve in self.curves.items():
             values[:, axis] = np.interp(times, curve.unpack_times(), curve.values.unpack())
         return values
-
-
-def read_skeleton(path: Path, options: ReadOptions = ReadOptions()) -> Bvh:
-    """The skeleton of an FBX file in the animation that the options name, or in the first that moves it.
-
-    Raises MotionError naming the file and what is wrong with it.
-    """
-    with name_file_in_errors(path):
-        scene = read_scene(path, options)
-        return scene.to_bvh(scene.list_candidates(options.animation)[0], options.fps)
 
 
 def read_scene(path: Path, options: ReadOptions = ReadOptions()) -> Scene:
@@ -246,10 +235,12 @@ def _read_track(node: _Node, name: str, axes: Mapping[int, Record]) -> _Track:
 
 def _read_axes(settings: Settings) -> Float[np.ndarray, "3 3"]:
     """What turns the file's axes to Y up and Z to the front."""
-    up, front = (
-        np.eye(3)[int(_read_number(settings, f"{axis}Axis", float(n))) % 3] * _read_number(settings, f"{axis}AxisSign", 1.0)
-        for n, axis in ((1, "Up"), (2, "Front"))
-    )
+
+    def read_axis(name: str, usual: float) -> Float[np.ndarray, "3"]:
+        number, sign = _read_number(settings, f"{name}Axis", usual), _read_number(settings, f"{name}AxisSign", 1.0)
+        return np.eye(3)[int(number) % 3] * sign
+
+    up, front = read_axis("Up", 1.0), read_axis("Front", 2.0)
     return np.array([np.cross(up, front), up, front])
 
 

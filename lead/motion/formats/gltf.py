@@ -22,7 +22,6 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from lead.motion.errors import MotionError, name_file_in_errors
-from lead.motion.formats.bvh import Bvh
 from lead.motion.formats.key_times import Times
 from lead.motion.formats.limits import MAX_FILE_BYTES, MAX_KEYS, MAX_NODES, read_bytes
 from lead.motion.formats.scene import Animation, Scene, Track, Values, make_names_unique, report_damage
@@ -51,16 +50,6 @@ _VRM_BONES = {
 """VRM's names of bones -> our joints. Those of the spine are told apart by the tree."""
 
 
-def read_skeleton(path: Path, options: ReadOptions = ReadOptions()) -> Bvh:
-    """The skeleton of a glTF file in the animation that the options name, or in the first that moves it.
-
-    Raises MotionError naming the file and what is wrong with it.
-    """
-    with name_file_in_errors(path):
-        scene = read_scene(path, options)
-        return scene.to_bvh(scene.list_candidates(options.animation)[0], options.fps)
-
-
 def read_scene(path: Path, options: ReadOptions = ReadOptions()) -> Scene:
     """The nodes of a glTF file and its animations. Raises MotionError naming the file and what is wrong with it."""
     with name_file_in_errors(path), report_damage("glTF"):
@@ -81,6 +70,8 @@ class _Document:
         self._folder, self._binary = path.parent, binary
         self._buffers: dict[int, bytes] = {}
         self._accessors: dict[int, Num[np.ndarray, "count width"]] = {}
+        self.changing: dict[tuple[int, str], bool] = {}
+        """Whether the values of an accessor, interpolated in this way, change."""
 
     def measure_accessor(self, number: int) -> int:
         """How many numbers an accessor claims to have."""
@@ -295,6 +286,12 @@ class _Track(Track):
         return [times if times.dtype.kind == "f" else to_floats(times)]
 
     def changes(self) -> bool:
+        known = self._document.changing
+        if (self._output, self._how) not in known:
+            known[self._output, self._how] = self._compare_values()
+        return known[self._output, self._how]
+
+    def _compare_values(self) -> bool:
         values = self._keys[1]
         spread = np.abs(to_floats(values.max(axis=0)) - to_floats(values.min(axis=0)))
         slopes = np.abs(to_floats(values[:, ::2])) if self._how == "CUBICSPLINE" else np.zeros(1)

@@ -20,6 +20,8 @@ from lead.motion.rigs.rig import Rig, read_rig
 
 PASSED_OVER = "passed over"
 """How the note about animations ends that are none."""
+_TRIES = 24
+"""Animations that move something and are tried until one shows a person."""
 _CHOOSE = "choose one with --animation NAME or N, in Python ReadOptions(animation=...)"
 
 
@@ -41,16 +43,20 @@ def read_person(scene: Scene, number: int, options: ReadOptions = ReadOptions())
     options = replace(options, rig_map={**scene.joint_map, **(options.rig_map or {})})
     bvh = scene.to_bvh(number, options.fps)
     try:
-        rig, joints = read_rig(bvh, options)
-    except MotionError as error:
-        if len(scene.select_skeleton(number, whole=True)) <= len(bvh.names):
+        return Person(number, bvh, *read_rig(bvh, options), options)
+    except MotionError:
+        if len(scene.select_skeleton(number, whole=True)) == len(bvh.names):
             raise
-        bvh = scene.to_bvh(number, options.fps, whole=True)
-        try:
-            rig, joints = read_rig(bvh, options)
-        except MotionError:
-            raise error from None
-    return Person(number, bvh, rig, joints, options)
+    whole = scene.to_bvh(number, options.fps, whole=True)
+    return Person(number, whole, *read_rig(whole, options), options)
+
+
+def choose_skeleton(scene: Scene, options: ReadOptions = ReadOptions()) -> Bvh:
+    """The skeleton that `choose_person` takes; if none is a person's, all nodes around the one that moves first."""
+    try:
+        return choose_person(scene, options)[0].bvh
+    except MotionError:
+        return scene.to_bvh(scene.list_candidates(options.animation)[0], options.fps, whole=True)
 
 
 def choose_person(scene: Scene, options: ReadOptions = ReadOptions()) -> tuple[Person, tuple[str, ...]]:
@@ -61,7 +67,7 @@ def choose_person(scene: Scene, options: ReadOptions = ReadOptions()) -> tuple[P
     candidates = scene.list_candidates(options.animation)
     posed: Person | None = None
     errors: list[MotionError] = []
-    for place, number in enumerate(candidates):
+    for place, number in enumerate(candidates[:_TRIES]):
         try:
             person = read_person(scene, number, options)
         except MotionError as error:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh
-from lead.motion.formats.fbx import read_skeleton
+from lead.motion.read import read_skeleton
 from lead.motion.rigs.retarget import motion_to_bvh
 from lead.motion.rotations import euler_to_matrix, matrix_to_euler, unwrap_euler
 

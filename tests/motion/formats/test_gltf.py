@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.bodies.glb import format_glb
-from lead.motion.formats.gltf import read_skeleton
+from lead.motion.read import read_skeleton
 from lead.motion.rigs.retarget import motion_to_bvh
 from lead.motion.rotations import axis_angle_to_matrix, matrix_to_quaternion
 from lead.motion.skeleton import JOINTS
