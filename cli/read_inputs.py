@@ -206,7 +206,7 @@ def _require_length(path: Path, motion: "Motion", least: int) -> "Motion":
         raise UsageError(
             f"{name_clip(path, motion)}: {len(motion.joints)} frames at {motion.fps:g} fps ({frames} at {_RATE:g} fps) "
             f"are too few; at least {least} frames at {_RATE:g} fps ({least / _RATE:g} s) are needed. "
-            "Give a longer clip."
+            f"Give a longer clip.{''.join(f' ({note})' for note in motion.notes if '--animation' in note)}"
         )
     return motion
 

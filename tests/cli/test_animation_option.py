@@ -66,6 +66,8 @@ def test_a_folder_with_other_files(pack: Path) -> None:
 def test_what_cannot_be_used(pack: Path) -> None:
     with pytest.raises(ValueError, match="no animation 'Jump': it has 1 'Bind', 2 'Walk'"):
         read_clips([pack], print, ReadingOptions(animation="Jump"))
+    with pytest.raises(UsageError, match=r"Give a longer clip. \(4 animations: 2 'Walk' was read.*--animation"):
+        read_clips([pack], print, least=1000)
     with pytest.raises(UsageError, match="more than 1 clips"):
         read_clips([pack], print, EVERY, most=1)
     with pytest.raises(UsageError, match=r"no clip that can be used.*3 other animations cannot be used either"):

@@ -2,7 +2,8 @@
 
 Recordings are baked: their keys lie on a grid of frames. But single curves may have keys between the frames, and curves
 may lack the keys that a straight line replaces. So the rate is the lowest one among those of the curves, and the one
-that the file states, whose grid holds the keys of most curves.
+that the file states, whose grid holds the keys of most curves. A rate above the one that the file states has to have
+keys in most of the time.
 Conventions: seconds.
 """
 
@@ -66,8 +67,10 @@ def _choose_rate(steps: Sequence[Float[np.ndarray, "_"]], stated: float | None) 
     rates = {rate for rate, _ in Counter(dense).most_common(_RATES)} | ({stated} if stated else set())
     for rate in sorted(rates):
         if np.mean([_holds(rate, one) for one in steps]) >= _MOST:
-            return rate
-    return float(np.percentile(dense, 50, method="lower"))
+            every = np.concatenate(steps) * rate
+            baked = every[np.abs(every - 1) < _OFF].sum() >= _MOST * every.sum()
+            return stated if stated and rate > stated and not baked else rate
+    return stated or float(np.percentile(dense, 50, method="lower"))
 
 
 def _round_rate(rate: float) -> float:

@@ -351,6 +351,8 @@ RNG = np.random.default_rng(0)
         ([np.arange(90) * 1001 / 30000] * 5, 30 / 1.001, 30 / 1.001),
         ([np.arange(0, 90, step) / 30 for step in (1, 2, 3, 3, 3, 2, 89)], None, 30),  # keys that lie on lines are gone
         ([np.arange(0, 90, step) / 60 for step in (2, 3, 2, 3)], 60.0, 60),
+        ([np.sort(np.append(np.arange(90) / 30, 0.1 + np.arange(20) / 300))] * 5, None, 30),
+        ([np.sort(np.append(np.arange(90) / 30, 0.1 + np.arange(300) / 300))] * 5, 30.0, 30),
         ([np.array([0.0, 1.0, 2.5])] * 3, 24.0, 24),  # set by hand
         ([np.array([0.0, 1.0, 2.5])] * 3, None, 30),
         ([np.array([0.5])], None, 30),
