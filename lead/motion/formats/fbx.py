@@ -238,7 +238,7 @@ def _read_axes(settings: Settings) -> Float[np.ndarray, "3 3"]:
 
     def read_axis(name: str, usual: float) -> Float[np.ndarray, "3"]:
         number, sign = _read_number(settings, f"{name}Axis", usual), _read_number(settings, f"{name}AxisSign", 1.0)
-        return np.eye(3)[int(number) % 3] * sign
+        return np.asarray(np.eye(3)[int(number) % 3] * sign)
 
     up, front = read_axis("Up", 1.0), read_axis("Front", 2.0)
     return np.array([np.cross(up, front), up, front])
