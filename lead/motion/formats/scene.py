@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh
 from lead.motion.formats.key_times import Times, list_frame_times
-from lead.motion.formats.limits import MAX_JOINTS, MAX_KEYS, MAX_SAMPLES, MAX_VALUE
+from lead.motion.formats.limits import MAX_ANIMATIONS, MAX_JOINTS, MAX_KEYS, MAX_SAMPLES, MAX_VALUE
 from lead.motion.rotations import matrix_to_euler, normalize, unwrap_euler
 
 _MOVES = 1e-4
@@ -87,6 +87,10 @@ class Scene:
     """Frames a second, if the file states them."""
     joint_map: Mapping[str, str] = field(default_factory=dict)
     """Our joint's name -> the node's, if the file states it."""
+
+    def __post_init__(self) -> None:
+        if len(self.animations) > MAX_ANIMATIONS:
+            raise MotionError(f"{len(self.animations)} animations; at most {MAX_ANIMATIONS} are read. Split the file.")
 
     def list_candidates(self, wanted: str | int | None = None) -> list[int]:
         """The animations to read, first come first: the wanted one, or those that move the skeleton.

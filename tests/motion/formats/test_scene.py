@@ -128,6 +128,11 @@ def test_a_pose_can_be_chosen_and_an_absent_animation_lists_what_is_there(pack, 
         ReadOptions(animation=" ")
 
 
+def test_no_more_animations_than_are_read(save):
+    with pytest.raises(MotionError, match="1025 animations; at most 1024 are read"):
+        Motion.read(save(lambda d: d["animations"].extend(1024 * [{"channels": []}])))
+
+
 def test_all_animations_that_move_are_read(pack, walk, tmp_path):
     walked, waved = Motion.read_all(pack)
     assert (walked.name, waved.name) == ("pack-4-walk", "pack-5-Body_Wave")
