@@ -8,7 +8,7 @@ import typer
 
 from cli.command import OptionGroup
 from cli.errors import UsageError
-from lead.motion.read_options import LengthUnit, UpAxis
+from lead.motion.read_options import ALL, LengthUnit, UpAxis
 
 if TYPE_CHECKING:
     from lead.motion import ReadOptions
@@ -89,17 +89,26 @@ class ReadingOptions(OptionGroup):
         ),
     ] = None
     rig_map: RigMap = None
+    animation: Annotated[
+        str | None,
+        typer.Option(
+            "--animation",
+            metavar="NAME|N",
+            help="Which animation of FBX and glTF files: a name, a number, or all (default: the first that moves).",
+        ),
+    ] = None
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at a file that cannot be used, even inside a folder.")
     ] = False
 
     def to_read_options(self) -> "ReadOptions":
-        """The options as `ReadOptions`. Reads the rig map from its file."""
+        """The options as `ReadOptions`, without an animation for ALL. Reads the rig map from its file."""
         from lead.motion.read_options import ReadOptions
         from lead.motion.rigs.rig_map import read_rig_map
 
         rig_map = read_rig_map(require_path(self.rig_map, "--rig-map")) if self.rig_map else None
-        return ReadOptions(fps=self.fps, unit=self.unit, up=self.up, rig_map=rig_map)
+        animation = None if self.animation == ALL else self.animation
+        return ReadOptions(fps=self.fps, unit=self.unit, up=self.up, rig_map=rig_map, animation=animation)
 
 
 def require_path(path: Path, option: str) -> Path:

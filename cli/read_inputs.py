@@ -8,6 +8,7 @@ clips.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from cli.console import count_noun, ignore_progress, limit_lines, progress_bar
 from cli.errors import UsageError
 from cli.options import ReadingOptions, require_path
 from lead.data.caption_files import LISTING
+from lead.motion.read_options import ALL
 from lead.motion.suffixes import READS
 
 if TYPE_CHECKING:
@@ -39,15 +41,18 @@ def read_clips(
     warn: Callable[[str], None],
     options: ReadingOptions = ReadingOptions(),
     least: int = LEAST_FRAMES,
+    most: int | None = None,
 ) -> tuple[list[Path], "list[Motion]"]:
-    """The paths of all clips in files and folders, and their motions.
+    """The paths of all clips in files and folders, and their motions; a path as often as its file has clips.
 
     `warn` is called for each file that was skipped, and for what was guessed, corrected or cut in the others. Clips
-    have at least `least` frames at 20 fps.
+    have at least `least` frames at 20 fps. Raises UsageError for more than `most` clips.
     """
     listing = list_clips(places)
     with file_progress("reading", listing) as progress:
-        clips = list(iterate_clips(listing, warn, options, least, progress))
+        clips = list(islice(iterate_clips(listing, warn, options, least, progress), most and most + 1))
+    if most and len(clips) > most:
+        raise UsageError(f"--animation {options.animation}: more than {most:,} clips. Choose animations one by one.")
     return [path for path, _ in clips], [motion for _, motion in clips]
 
 
@@ -105,7 +110,7 @@ def iterate_clips(
 ) -> "Iterator[tuple[Path, Motion]]":
     """`read_clips` one by one, so that any number of them takes the memory of one."""
     count, done = count_files(listing), 0
-    reading = options.to_read_options()
+    reading, every = options.to_read_options(), options.animation == ALL
 
     def with_progress(files: Sequence[Path]) -> Iterator[Path]:
         nonlocal done
@@ -116,42 +121,49 @@ def iterate_clips(
 
     with limit_lines(warn, "`lead-invert check` tells them all") as warn_or_count:
         for place, files in listing:
-            if place.is_dir():
-                clips = _read_folder(place, with_progress(files), warn_or_count, reading, options.strict, least)
+            if place.is_dir() or every:
+                clips = _read_usable(place, with_progress(files), warn_or_count, reading, options.strict, least, every)
             else:
                 clips = ((path, read_clip(path, reading, least)) for path in with_progress(files))
             for path, motion in clips:
                 yield path, motion
                 for note in motion.notes:
-                    warn_or_count(f"{path}: {note}")
+                    warn_or_count(f"{name_clip(path, motion)}: {note}")
 
 
-def _read_folder(
-    folder: Path,
+def _read_usable(
+    place: Path,
     files: Iterable[Path],
     warn: Callable[[str], None],
     reading: "ReadOptions",
     strict: bool,
     least: int,
+    every: bool,
 ) -> "Iterator[tuple[Path, Motion]]":
-    """The clips of a folder that can be used; then `warn` is called for the others."""
+    """The clips of a folder, or with `every` the animations of a file, that can be used.
+
+    Then `warn` is called for the others.
+    """
     from lead.motion.errors import MotionError
 
     found, reasons = 0, []
     for path in files:
         try:
-            motion = read_clip(path, reading, least)
+            for motion in _read_every(path, reading, least) if every else [read_clip(path, reading, least)]:
+                if isinstance(motion, Exception):
+                    reasons.append(str(motion))
+                    continue
+                found += 1
+                yield path, motion
         except (MotionError, UsageError, OSError) as error:
             if strict:
                 raise UsageError(f"--strict: {error}") from None
             reasons.append(str(error))
-            continue
-        found += 1
-        yield path, motion
     if not found:
-        rest = f" ({count_noun(len(reasons) - 1, 'other file')} cannot be used either)" if len(reasons) > 1 else ""
-        deeper = " Subfolders are not searched." if any(path.is_dir() for path in folder.iterdir()) else ""
-        raise UsageError(f"{folder}: no clip that can be used. {reasons[0]}{rest}{deeper}")
+        kind = "animation" if every else "file"
+        rest = f" ({count_noun(len(reasons) - 1, f'other {kind}')} cannot be used either)" if len(reasons) > 1 else ""
+        deeper = " Subfolders are not searched." if place.is_dir() and any(map(Path.is_dir, place.iterdir())) else ""
+        raise UsageError(f"{place}: no clip that can be used. {reasons[0]}{rest}{deeper}")
     for reason in reasons:
         warn(f"skipped {reason}")
 
@@ -160,16 +172,41 @@ def read_clip(path: Path, reading: "ReadOptions | None" = None, least: int = LEA
     """A motion of at least `least` frames at 20 fps; UsageError or MotionError where a file holds none."""
     from lead.motion import Motion, ReadOptions
 
+    _check_type(path)
+    return _require_length(path, Motion.read(path, reading or ReadOptions()), least)
+
+
+def name_clip(path: Path, motion: "Motion") -> str:
+    """A clip's file, and which of its animations it is if several of them are read."""
+    return str(path) if motion.name == path.stem else f"{path} [{motion.name}]"
+
+
+def _read_every(path: Path, reading: "ReadOptions", least: int) -> "Iterator[Motion | Exception]":
+    """`read_clip` for each animation of a file; for one that cannot be used, the error that says why."""
+    from lead.motion import Motion
+
+    _check_type(path)
+    for motion in Motion.iterate_all(path, reading):
+        try:
+            yield _require_length(path, motion, least) if isinstance(motion, Motion) else motion
+        except UsageError as error:
+            yield error
+
+
+def _check_type(path: Path) -> None:
     if path.suffix.lower() not in READS:
         kind = f"a file of type {path.suffix}" if path.suffix else "a file without a type"
         raise UsageError(f"{path}: {kind} is not a motion; expected one of {', '.join(READS)}.")
-    motion = Motion.read(path, reading or ReadOptions())
+
+
+def _require_length(path: Path, motion: "Motion", least: int) -> "Motion":
+    """The motion itself; UsageError if it has fewer than `least` frames at 20 fps."""
     frames = len(motion.resample(_RATE).joints)
     if frames < least:
         raise UsageError(
-            f"{path}: {len(motion.joints)} frames at {motion.fps:g} fps ({frames} at {_RATE:g} fps) are too "
-            f"few; at least {least} frames at {_RATE:g} fps ({least / _RATE:g} s) are needed. "
-            "Give a longer clip."
+            f"{name_clip(path, motion)}: {len(motion.joints)} frames at {motion.fps:g} fps ({frames} at {_RATE:g} fps) "
+            f"are too few; at least {least} frames at {_RATE:g} fps ({least / _RATE:g} s) are needed. "
+            f"Give a longer clip.{''.join(f' ({note})' for note in motion.notes if '--animation' in note)}"
         )
     return motion
 

@@ -4,7 +4,7 @@ Knows nothing of models: a file is judged by itself.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,8 @@ from cli.command import JsonObject, command
 from cli.console import count_noun, echo, print_table, warn
 from cli.errors import UsageError
 from cli.options import Json, ReadingOptions
-from cli.read_inputs import file_progress, list_clips
+from cli.read_inputs import file_progress, list_clips, name_clip
+from lead.motion.read_options import ALL
 from lead.motion.suffixes import READS, SKELETONS
 
 if TYPE_CHECKING:
@@ -45,19 +46,20 @@ def check(
     person's height, the floor, and the direction faced first (degrees, 0 is +Z, 90 is +X); the share of steps in which
     feet slide; the number of joint jumps; and the number of pieces that a base cuts the clip into. Green clips are
     fine. Amber clips can be used, but something is in doubt. Red clips cannot be used. With --strict a red clip is an
-    error.
+    error. With --animation all each animation of a file has a row.
 
     \b
     lead-invert check takes/
     lead-invert check takes/ --json
     lead-invert check strange.bvh --draft-rig-map strange.toml
     lead-invert check strange.bvh --rig-map strange.toml
+    lead-invert check pack.glb --animation all
     """
     options = reading.to_read_options()
     paths = _list_motions(places)
     if draft_rig_map is not None:
         _write_draft(paths, draft_rig_map, options)
-    checks = _check_clips(paths, options)
+    checks = _check_clips(paths, options, reading.animation == ALL)
     verdicts = Counter(one.verdict for _, one in checks)
     if not as_json:
         _print_checks(checks, verdicts)
@@ -67,7 +69,7 @@ def check(
         path, one = next((path, one) for path, one in checks if one.verdict == "red")
         raise UsageError(f"--strict: {count_noun(verdicts['red'], 'clip')} cannot be used, as {path}: {one.reasons[0]}")
     return {
-        "clips": [{"file": str(path), **asdict(one)} for path, one in checks],
+        "clips": [{"file": name, **asdict(one)} for name, one in checks],
         "verdicts": {color: verdicts[color] for color in COLORS},
         "draft": draft_rig_map and str(draft_rig_map),
     }
@@ -86,11 +88,12 @@ def _list_motions(places: Sequence[Path]) -> list[Path]:
     return paths
 
 
-def _check_clips(paths: Sequence[Path], options: "ReadOptions") -> "list[tuple[Path, Check]]":
-    checks: list[tuple[Path, Check]] = []
+def _check_clips(paths: Sequence[Path], options: "ReadOptions", every: bool) -> "list[tuple[str, Check]]":
+    """A check of each file, or with `every` of each animation of it, by name."""
+    checks: list[tuple[str, Check]] = []
     with file_progress("checking", [(path, [path]) for path in paths]) as progress:
         for done, path in enumerate(paths, start=1):
-            checks.append((path, _check_clip(path, options)))
+            checks += _check_animations(path, options) if every else [(str(path), _check_clip(path, options))]
             progress(done, len(paths))
     return checks
 
@@ -105,7 +108,21 @@ def _check_clip(path: Path, options: "ReadOptions") -> "Check":
         return refuse_clip(str(error).removeprefix(f"{path}: "))
 
 
-def _print_checks(checks: "Sequence[tuple[Path, Check]]", verdicts: Counter[str]) -> None:
+def _check_animations(path: Path, options: "ReadOptions") -> "Iterator[tuple[str, Check]]":
+    from lead.eval.clip_quality import check_clip, refuse_clip
+    from lead.motion import Motion, MotionError
+
+    try:
+        for motion in Motion.iterate_all(path, options):
+            if isinstance(motion, Motion):
+                yield name_clip(path, motion), check_clip(motion)
+            else:
+                yield str(path), refuse_clip(str(motion).removeprefix(f"{path}: "))
+    except MotionError as error:
+        yield str(path), refuse_clip(str(error).removeprefix(f"{path}: "))
+
+
+def _print_checks(checks: "Sequence[tuple[str, Check]]", verdicts: Counter[str]) -> None:
     print_table([(path, *_cells(one)) for path, one in checks], COLUMNS)
     for path, one in checks:
         for reason in one.reasons:

@@ -87,8 +87,9 @@ def convert(
 ) -> JsonObject:
     """Convert motion files from any readable format to any writable format.
 
-    A file keeps its name. BVH is written on our 22 joints, or on the skeleton of --rig at that clip's rate; obj and ply
-    are a body in one frame, trail is a GLB of eight poses. Either all files are written or none.
+    A file keeps its name; with --animation all, number and name of the animation follow. BVH is written on our 22
+    joints, or on the skeleton of --rig at that clip's rate; obj and ply are a body in one frame, trail is a GLB of
+    eight poses. Either all files are written or none.
 
     \b
     lead-invert convert takes/ --to amass,npz
@@ -118,9 +119,9 @@ def _convert_clips(listing: Listing, reading: ReadingOptions, conversion: Conver
     converted, quiet = [], count_files(listing) >= MANY
     with atomic_folder(output) as folder, file_progress("converting", listing) as progress:
         for path, clip in iterate_clips(listing, warn, reading, least=1, progress=progress):
-            _check_name(path, conversion.formats, output, taken, inputs)
+            _check_name(path, clip.name, conversion.formats, output, taken, inputs)
             motion = clip if conversion.rate is None else clip.resample(conversion.rate)
-            files = [output / file.name for file in _write_formats(motion, folder / path.stem, conversion, quiet)]
+            files = [output / file.name for file in _write_formats(motion, folder / clip.name, conversion, quiet)]
             seconds = round(motion.seconds, 3)
             names = [str(file) for file in files]
             converted.append(Converted(str(path), names, len(motion.joints), motion.fps, seconds, list(motion.notes)))
@@ -145,14 +146,16 @@ def _check_body_model(path: Path | None, formats: Sequence[str]) -> None:
         require_path(path, "--body-model")
 
 
-def _check_name(path: Path, formats: Sequence[str], output: Path, taken: dict[str, Path], inputs: set[Path]) -> None:
+def _check_name(
+    path: Path, name: str, formats: Sequence[str], output: Path, taken: dict[str, Path], inputs: set[Path]
+) -> None:
     """UsageError where a clip's files would have another clip's names, or overwrite an input; adds it to `taken`."""
-    other = taken.setdefault(path.stem, path)
+    other = taken.setdefault(name, path)
     if other is not path:
         raise UsageError(
-            f"{path} and {other} would both be written as {path.stem}; convert them into different folders."
+            f"{path} and {other} would both be written as {name}; convert them into different folders."
         )
     for form in formats:
-        target = output / f"{path.stem}{ending_of(form)}"
+        target = output / f"{name}{ending_of(form)}"
         if target.resolve() in inputs:
             raise UsageError(f"{target} is one of the clips that are read; name another folder with --output.")

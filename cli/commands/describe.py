@@ -77,7 +77,7 @@ def _is_concept(place: Path) -> bool:
 
 def _read_motions(places: Sequence[Path], reading: ReadingOptions) -> "list[Motion]":
     check_clip_count(places, MOST_CLIPS, "They are described by what they have in common: name those of one kind.")
-    return read_clips(places, warn, reading)[1]
+    return read_clips(places, warn, reading, most=MOST_CLIPS)[1]
 
 
 def _load_others(

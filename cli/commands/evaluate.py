@@ -57,7 +57,7 @@ def evaluate(
 
     word = load_concept(concept)
     check_clip_count(clips, MOST_CLIPS, "FID settles with some hundred: name so many.")
-    paths, motions = read_clips(clips, warn, reading)
+    paths, motions = read_clips(clips, warn, reading, most=MOST_CLIPS)
     texts = read_captions(paths, captions)
     model = load_base(base.base, device)
     word = check_base(word, concept, model, base.allow_base_mismatch)

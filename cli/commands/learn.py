@@ -151,7 +151,7 @@ def learn(
     destination = Destination.choose(check_token(token), output, replace)
     destination.check_writable()
     check_clip_count(clips, MOST_CLIPS, _CHOOSE)
-    paths, motions = read_clips(clips, warn, reading)
+    paths, motions = read_clips(clips, warn, reading, most=MOST_CLIPS)
     captions = read_captions(paths, options.captions)
     stated = credits.to_credits(ask=not as_json)
     model = load_base(base, device)

@@ -59,10 +59,11 @@ def view(
     check_clip_count(
         places, MOST_SEEN, "Name some of them, or draw each by itself with `lead-invert convert --to png`."
     )
-    paths, motions = read_clips(places, warn, reading, least=1)
+    paths, motions = read_clips(places, warn, reading, least=1, most=MOST_SEEN)
+    titles = titles_of([path.with_name(motion.name + path.suffix) for path, motion in zip(paths, motions, strict=True)])
     target = output or Path(tempfile.mkdtemp(prefix="lead-invert-")) / f"{paths[0].stem}.html"
     with atomic_folder(target.parent) as folder:
-        write_view(motions, titles_of(paths), folder / target.stem, form)
+        write_view(motions, titles, folder / target.stem, form)
     opened = (output is None if open_it is None else open_it) and webbrowser.open(target.resolve().as_uri())
     if not as_json:
         advice = "" if opened or output else "; open it in a browser"

@@ -15,6 +15,7 @@ from lead.eval.metrics import foot_skate_ratio, jitter
 from lead.motion import Motion
 from lead.motion.heading import facing
 from lead.motion.read import LEAD_IN
+from lead.motion.rigs.animations import PASSED_OVER
 from lead.motion.skeleton import FPS, bone_lengths
 
 # Limits from 5,195 real clips of four data sets; clips beyond them are bad recordings, or ballet.
@@ -86,7 +87,7 @@ def check_clip(motion: Motion) -> Check:
     height = _measure_height(joints)
     matched = 22 if motion.rig is None else sum(0 <= node < len(motion.rig.names) for node in motion.rig.nodes)
     skate = foot_skate_ratio(joints)
-    reasons = [note for note in motion.notes if not note.endswith(LEAD_IN)]
+    reasons = [note for note in motion.notes if not note.endswith((LEAD_IN, PASSED_OVER))]
     if abs(floor) > _FAR:
         reasons.append(f"the floor is at {floor:.0f} m: state the unit if that is wrong")
     if rows >= MIN_FRAMES:

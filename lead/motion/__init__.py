@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lead.motion.features import Stats, features_to_joints, joints_to_features
     from lead.motion.formats.bvh import Bvh, read_bvh, write_bvh
     from lead.motion.motion import Motion
+    from lead.motion.read import list_animations
     from lead.motion.read_options import ReadOptions
     from lead.motion.rigs.rig import Rig
     from lead.motion.suffixes import WRITES
@@ -29,6 +30,7 @@ __all__ = [
     "Stats",
     "features_to_joints",
     "joints_to_features",
+    "list_animations",
     "read_bvh",
     "write_bvh",
 ]
@@ -46,6 +48,7 @@ __getattr__, __dir__ = lazy_names(
         "Stats": "lead.motion.features",
         "features_to_joints": "lead.motion.features",
         "joints_to_features": "lead.motion.features",
+        "list_animations": "lead.motion.read",
         "read_bvh": "lead.motion.formats.bvh",
         "write_bvh": "lead.motion.formats.bvh",
     },

@@ -5,6 +5,7 @@ Drawing (`lead.motion.render`) is imported where it is used. NumPy only; knows n
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from jaxtyping import Float
 
 from lead.motion.bodies.amass import write_amass
 from lead.motion.bodies.glb import write_glb
-from lead.motion.errors import MotionError
+from lead.motion.errors import MotionError, name_file_in_errors
 from lead.motion.features import joints_to_features
 from lead.motion.formats.arrays import write_joints
 from lead.motion.formats.bvh import write_bvh
@@ -22,7 +23,7 @@ from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_cleanup import clean_feet as clean_feet_of
 from lead.motion.processing.rigid import is_rigid, make_rigid, move_to_rigid
 from lead.motion.processing.seams import mend_seams
-from lead.motion.read import read_clip
+from lead.motion.read import read_clip, read_clips
 from lead.motion.read_options import ReadOptions
 from lead.motion.resample import resample
 from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
@@ -69,16 +70,40 @@ class Motion:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], reading: ReadOptions = ReadOptions()) -> "Motion":
-        """A clip from .bvh, .glb, .gltf, .fbx (skeletons), .npz (SMPL, joints, features) or .npy (joints, features).
+        """A clip from .bvh, .fbx, .glb, .gltf, .vrma (skeletons), .npz (SMPL, joints, features) or .npy.
 
-        Raises MotionError that names the file, what is wrong with it and what was expected.
+        Of several animations in a file it is the one that `reading` names, or the first that moves; a note lists the
+        others. Raises MotionError that names the file, what is wrong with it and what was expected.
         """
         path = Path(path)
         clip = read_clip(path, reading)
-        try:
+        with name_file_in_errors(path):
             return cls(clip.joints, clip.fps, clip.rig, path.stem, clip.notes)
-        except MotionError as error:
-            raise MotionError(f"{path}: {error}") from None
+
+    @classmethod
+    def read_all(cls, path: str | os.PathLike[str], reading: ReadOptions = ReadOptions()) -> "list[Motion]":
+        """A clip from each animation of a file that moves a person; of a file with one motion, that one.
+
+        Raises MotionError that names the file if there is none.
+        """
+        read = list(cls.iterate_all(path, reading))
+        motions = [motion for motion in read if isinstance(motion, Motion)]
+        if not motions:
+            raise next(error for error in read if isinstance(error, MotionError))
+        return motions
+
+    @classmethod
+    def iterate_all(
+        cls, path: str | os.PathLike[str], reading: ReadOptions = ReadOptions()
+    ) -> "Iterator[Motion | MotionError]":
+        """`read_all` one by one; for an animation that is passed over the error that says why."""
+        path = Path(path)
+        for name, clip in read_clips(path, reading):
+            if isinstance(clip, MotionError):
+                yield clip
+                continue
+            with name_file_in_errors(path):
+                yield cls(clip.joints, clip.fps, clip.rig, name, clip.notes)
 
     def save(self, path: str | os.PathLike[str], rig: Rig | None = None) -> Path:
         """Write a file by its suffix: .bvh, .glb (a mannequin that moves), .npz or .npy (joints).

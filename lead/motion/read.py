@@ -5,6 +5,9 @@ about what was guessed. A new format of files with a skeleton needs no change he
 Conventions: what is returned is in meters with Y up.
 """
 
+import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -18,16 +21,20 @@ from lead.motion.bodies.smpl_poses import SMPL_KEYS, has_poses, read_smpl
 from lead.motion.errors import MotionError, name_file_in_errors
 from lead.motion.formats.arrays import WANTED, read_npy, read_npz
 from lead.motion.formats.bvh import Bvh
+from lead.motion.formats.scene import Scene
 from lead.motion.kit import features_to_clip
-from lead.motion.read_options import ReadOptions
+from lead.motion.read_options import ALL, ReadOptions
+from lead.motion.rigs.animations import Person, choose_person, choose_skeleton, read_persons
 from lead.motion.rigs.frame_rate import doubt_rate
 from lead.motion.rigs.leading_tpose import SPAN, count_lead_in, measure_rest_turns
 from lead.motion.rigs.rig import Rig, read_rig
 from lead.motion.skeleton import FPS, HUMANML3D, KIT
-from lead.motion.suffixes import READS, SKELETON_FORMATS
+from lead.motion.suffixes import READS, SCENE_FORMATS, SKELETON_FORMATS
 
 LEAD_IN = "of a T-pose or rest pose at the start cut"
 """How the note about frames that were cut ends."""
+_UNSAFE = re.compile(r"[^\w.-]+")
+"""What a file's name should not hold."""
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
 """The names of frames a second in NPZ files."""
 _JOINT_KEYS = ("joints", "posed_joints", "motion", "features")
@@ -51,28 +58,90 @@ class _SkeletonFormat(Protocol):
     def read_skeleton(self, path: Path, options: ReadOptions) -> Bvh: ...
 
 
+class _SceneFormat(Protocol):
+    """A module of `lead.motion.formats` for files with several animations."""
+
+    def read_scene(self, path: Path, options: ReadOptions) -> Scene: ...
+
+
 def read_clip(path: Path, options: ReadOptions = ReadOptions()) -> Clip:
     """Read a motion file by its suffix; raises MotionError naming the file."""
+    if options.animation == ALL:
+        raise MotionError(f"{path}: one animation is read here, and {ALL!r} stands for several; use Motion.read_all.")
+    suffix = _find_suffix(path)
+    with name_file_in_errors(path):
+        if suffix in SCENE_FORMATS:
+            person, notes = choose_person(_read_scene(path, options), options)
+            return _person_to_clip(person, notes)
+        if options.animation not in (None, 1, "1"):
+            raise MotionError(f"one motion without a name, so there is no animation {options.animation!r}; state none.")
+        if suffix in SKELETON_FORMATS:
+            bvh = read_skeleton(path, options)
+            return _rig_to_clip(bvh, *read_rig(bvh, options), options)
+        return _read_npz(path, options) if suffix == ".npz" else _array_to_clip(read_npy(path), None, options)
+
+
+def read_clips(path: Path, options: ReadOptions = ReadOptions()) -> Iterator[tuple[str, Clip | MotionError]]:
+    """Every animation of a file that may hold several: a name for it, and the clip or why the animation is passed over.
+
+    The name is the file's, with number and name of the animation if it has several, and safe as a file's name. The
+    animation that the options name does not matter. Raises MotionError naming the file if it cannot be read at all.
+    """
+    options = replace(options, animation=None)
+    if _find_suffix(path) not in SCENE_FORMATS:
+        yield path.stem, read_clip(path, options)
+        return
+    with name_file_in_errors(path):
+        scene = _read_scene(path, options)
+    if len(scene.animations) < 2:
+        yield path.stem, read_clip(path, options)
+        return
+    for number, person in read_persons(scene, options):
+        name = f"{path.stem}-{number + 1}-{_UNSAFE.sub('_', scene.animations[number].title)[:60]}".rstrip("-_. ")
+        yield name, MotionError(f"{path}: {person}") if isinstance(person, MotionError) else _person_to_clip(person)
+
+
+def list_animations(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The names of a file's animations, in its order; none for files that hold one motion without a name.
+
+    Raises MotionError naming the file if it cannot be read.
+    """
+    path = Path(path)
+    if _find_suffix(path) not in SCENE_FORMATS:
+        return ()
+    return tuple(one.title for one in _read_scene(path, ReadOptions()).animations)
+
+
+def read_skeleton(path: Path, options: ReadOptions = ReadOptions()) -> Bvh:
+    """The skeleton and channels of a file that has them, whether or not it is a person's; raises MotionError."""
+    if path.suffix.lower() in SCENE_FORMATS:
+        with name_file_in_errors(path):
+            return choose_skeleton(_read_scene(path, options), options)
+    module = import_module(f"lead.motion.formats.{SKELETON_FORMATS[path.suffix.lower()]}")
+    return cast(_SkeletonFormat, module).read_skeleton(path, options)
+
+
+def _find_suffix(path: Path) -> str:
+    """The suffix in lower case; MotionError if it is none that is read, or there is no such file."""
     suffix = path.suffix.lower()
     if suffix not in READS:
         raise MotionError(f"{path}: {path.suffix or 'no suffix'}: expected a file ending in {', '.join(READS)}.")
     if not path.is_file():
         raise MotionError(f"{path}: no such file.")
-    with name_file_in_errors(path):
-        if suffix in SKELETON_FORMATS:
-            return _read_rigged(path, options)
-        return _read_npz(path, options) if suffix == ".npz" else _array_to_clip(read_npy(path), None, options)
+    return suffix
 
 
-def read_skeleton(path: Path, options: ReadOptions = ReadOptions()) -> Bvh:
-    """The skeleton and channels of a file that has them, before its joints are matched; raises MotionError."""
-    module = import_module(f"lead.motion.formats.{SKELETON_FORMATS[path.suffix.lower()]}")
-    return cast(_SkeletonFormat, module).read_skeleton(path, options)
+def _read_scene(path: Path, options: ReadOptions) -> Scene:
+    module = import_module(f"lead.motion.formats.{SCENE_FORMATS[path.suffix.lower()]}")
+    return cast(_SceneFormat, module).read_scene(path, options)
 
 
-def _read_rigged(path: Path, options: ReadOptions) -> Clip:
-    bvh = read_skeleton(path, options)
-    rig, joints = read_rig(bvh, options)
+def _person_to_clip(person: Person, notes: tuple[str, ...] = ()) -> Clip:
+    clip = _rig_to_clip(person.bvh, person.rig, person.joints, person.options)
+    return replace(clip, notes=(*notes, *clip.notes))
+
+
+def _rig_to_clip(bvh: Bvh, rig: Rig, joints: Float[np.ndarray, "frames 22 3"], options: ReadOptions) -> Clip:
     notes = bvh.notes
     if options.trim:
         cut = count_lead_in(joints, bvh.fps, measure_rest_turns(bvh, int(2 * SPAN * bvh.fps)))

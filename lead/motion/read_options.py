@@ -16,6 +16,8 @@ UNITS: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
 UpAxis = Literal["X", "Y", "Z", "-X", "-Y", "-Z"]
 """The axes that can point up: "-Y" where Y points down, as in a camera's space."""
 UPS: tuple[UpAxis, ...] = get_args(UpAxis)
+ALL = "all"
+"""Stands for every animation of a file."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class ReadOptions:
     """Our joint's name -> the rig's. An empty name: the rig has no such joint. Joints left out are found as usual."""
     trim: bool = True
     """Whether to cut a T-pose or rest pose at the start."""
+    animation: str | int | None = None
+    """Which animation of an FBX or glTF file: its name, or its number counted from 1. Left out: the first that moves
+    and is no T-pose. `ALL` is for `Motion.read_all`."""
 
     def __post_init__(self) -> None:
         from lead.motion.skeleton import JOINTS  # here, so that the command line can offer the choices without NumPy
@@ -42,6 +47,8 @@ class ReadOptions:
             raise MotionError(f"unit {self.unit!r}; expected one of {', '.join(UNITS)}.")
         if self.up is not None and self.up not in UPS:
             raise MotionError(f"up axis {self.up!r}; expected one of {', '.join(UPS)}.")
+        if self.animation is not None and not str(self.animation).strip():
+            raise MotionError("an animation without a name; expected a name, or a number counted from 1.")
         unknown = [joint for joint in self.rig_map or {} if joint not in JOINTS]
         if unknown:
             raise MotionError(

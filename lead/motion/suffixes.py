@@ -3,9 +3,12 @@
 Imports nothing, so that help texts can name the formats at no cost.
 """
 
-SKELETON_FORMATS = {".bvh": "bvh", ".fbx": "fbx", ".glb": "gltf", ".gltf": "gltf"}
-"""The suffix of files that hold a skeleton -> the module of `lead.motion.formats` whose `read_skeleton` reads them."""
-SKELETONS = tuple(SKELETON_FORMATS)
+SCENE_FORMATS = {".fbx": "fbx", ".glb": "gltf", ".gltf": "gltf", ".vrm": "gltf", ".vrma": "gltf"}
+"""The suffix of files that may hold several animations -> the module of `lead.motion.formats` whose `read_scene` reads
+them."""
+SKELETON_FORMATS = {".bvh": "bvh"}
+"""The suffix of files that hold one motion of a skeleton -> the module whose `read_skeleton` reads them."""
+SKELETONS = (*SKELETON_FORMATS, *SCENE_FORMATS)
 ARRAYS = (".npz", ".npy")
 """Files of joints, features or SMPL poses."""
 READS = (*SKELETONS, *ARRAYS)

@@ -53,13 +53,18 @@ def skeleton_fbx(
     names: Sequence[str],
     parents: Sequence[int],
     settings: Sequence[Mapping[str, Sequence[float]]],
-    curves: Mapping[tuple[int, str], np.ndarray],
-    times: np.ndarray,
+    curves: Mapping[tuple[int, str], np.ndarray] | Sequence[Mapping[tuple[int, str], np.ndarray]],
+    times: np.ndarray | Mapping[tuple[int, str], np.ndarray],
     scene: Mapping[str, float] | None = None,
     version: int = 7400,
     stacks: Sequence[str] = ("Take 001",),
+    skin: bool = False,
 ) -> bytes:
-    """Limb nodes with Properties70, and curves [frames, 3] by node and property, all on the last of the stacks."""
+    """Limb nodes with Properties70, and curves [frames, 3] by node and property on the last of the stacks.
+
+    `curves` may be several of these: the last stacks have one each. `times` may be given by node and property. With
+    `skin` there is a mesh too, to whose clusters each node is linked, half of them before the link to the parent.
+    """
 
     def table(values: Mapping[str, Sequence[float]]) -> Fields:
         rows = [record("P", [name, "", "", "A", *map(float, value)]) for name, value in values.items()]
@@ -73,17 +78,30 @@ def skeleton_fbx(
         objects.append(record("AnimationStack", [10 + n, f"{stack}\x00\x01AnimStack", ""]))
         objects.append(record("AnimationLayer", [20 + n, "Base\x00\x01AnimLayer", ""]))
         links.append(("OO", 20 + n, 10 + n))
-    layer = 20 + len(stacks) - 1
-    for n, ((node, kind), values) in enumerate(curves.items()):
+    if skin:
+        objects += [record("Geometry", [9000, "Body\x00\x01Geometry", "Mesh"]),
+                    record("Model", [9001, "Body\x00\x01Model", "Mesh"]),
+                    record("Deformer", [9002, "\x00\x01Deformer", "Skin"])]  # fmt: skip
+        links += [("OO", 9001, 0), ("OO", 9000, 9001), ("OO", 9002, 9000)]
+        for n, name in enumerate(names):
+            objects.append(record("Deformer", [9100 + n, f"{name}\x00\x01SubDeformer", "Cluster"]))
+            links += [("OO", 9100 + n, 9002)]
+            links.insert(0 if n % 2 else len(links), ("OO", 100 + n, 9100 + n))
+    animations = [curves] if isinstance(curves, Mapping) else curves
+    layers = range(20 + len(stacks) - len(animations), 20 + len(stacks))
+    every = [(layer, target, values) for layer, its in zip(layers, animations, strict=True)
+             for target, values in its.items()]  # fmt: skip
+    for n, (layer, (node, kind), values) in enumerate(every):
+        when = times[node, kind] if isinstance(times, Mapping) else times
         objects.append(record("AnimationCurveNode", [1000 + n, "T\x00\x01AnimCurveNode", ""]))
         links += [("OO", 1000 + n, layer), ("OP", 1000 + n, 100 + node, kind)]
         for axis in range(3):
             number = 5000 + 3 * n + axis
-            keys = [record("KeyTime", [np.round(times * TICKS).astype(np.int64)]),
+            keys = [record("KeyTime", [np.round(when * TICKS).astype(np.int64)]),
                     record("KeyValueFloat", [values[:, axis].astype(np.float32)]),
                     record("KeyAttrFlags", [np.array([4], dtype=np.int32)]),
                     record("KeyAttrDataFloat", [np.zeros(4, dtype=np.float32)]),
-                    record("KeyAttrRefCount", [np.array([len(times)], dtype=np.int32)])]  # fmt: skip
+                    record("KeyAttrRefCount", [np.array([len(when)], dtype=np.int32)])]  # fmt: skip
             objects.append(record("AnimationCurve", [number, "\x00\x01AnimCurve", ""], keys))
             links.append(("OP", number, 1000 + n, f"d|{'XYZ'[axis]}"))
     settings_table = {name: [value] for name, value in (scene or {}).items()}

@@ -208,7 +208,7 @@ def test_other_files_are_refused_by_name(tmp_path):
     (tmp_path / "notes.txt").write_text("walk")
     (tmp_path / "folder.bvh").mkdir()
     expected = {
-        "notes.txt": "expected a file ending in .bvh, .fbx, .glb, .gltf, .npz, .npy",
+        "notes.txt": "expected a file ending in .bvh, .fbx, .glb, .gltf, .vrm, .vrma, .npz, .npy",
         "folder.bvh": "no such file",
         "absent.npy": "no such file",
     }

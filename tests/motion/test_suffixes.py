@@ -5,13 +5,15 @@ from importlib import import_module
 import pytest
 
 from lead.motion import Motion
-from lead.motion.suffixes import ARRAYS, READS, SKELETON_FORMATS, SKELETONS, WRITES
+from lead.motion.suffixes import ARRAYS, READS, SCENE_FORMATS, SKELETON_FORMATS, SKELETONS, WRITES
 
 
 @pytest.mark.parametrize("suffix", SKELETONS)
 def test_every_skeleton_has_a_reader(suffix: str) -> None:
-    module = import_module(f"lead.motion.formats.{SKELETON_FORMATS[suffix]}")
-    assert callable(module.read_skeleton)
+    if suffix in SCENE_FORMATS:
+        assert callable(import_module(f"lead.motion.formats.{SCENE_FORMATS[suffix]}").read_scene)
+    else:
+        assert callable(import_module(f"lead.motion.formats.{SKELETON_FORMATS[suffix]}").read_skeleton)
 
 
 @pytest.mark.parametrize("suffix", WRITES)

@@ -28,6 +28,9 @@ _ROUNDS = 4
 """Times that weights are averaged with those of a vertex's neighbors."""
 LEG = 0.82
 """Meters: the length of leg that the radii below fit. Other bodies are in proportion."""
+MOST_REACH = 4.0
+"""Meters from end to end of a body with such legs. A body that reaches farther for its legs gets thicker limbs, so that
+the grid around a body is bounded, whatever its size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,7 @@ class Part:
 def mannequin(rest: Float[np.ndarray, "22 3"]) -> Mesh:
     """The mannequin of a body whose joints at rest are these."""
     legs = sum(float(np.linalg.norm(rest[a] - rest[b])) for a, b in ((1, 4), (4, 7), (2, 5), (5, 8))) / 2
-    size = float(np.clip(legs / LEG, 0.2, 5.0))
+    size = max(legs / LEG, float(np.ptp(rest, axis=0).max()) / MOST_REACH, 1e-3)
     parts = _parts(rest, size)
     vertices, triangles = _extract_surface(parts, CELL * size)
     level, normals = _level(parts, vertices, 1e-4 * size)

@@ -1,14 +1,15 @@
 """The records of a binary FBX file (version 7): named nodes with properties and children.
 
 Conventions: little-endian; a record states its end, its name and its number of properties. What a file claims is
-checked against its size before memory is taken. Records that the caller does not want are skipped unread.
+checked against its size before memory is taken. Records that the caller does not want are skipped unread. Arrays stay
+packed until they are asked for.
 Knows nothing of what the records mean: see `fbx`.
 """
 
 import struct
 import zlib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,16 +23,45 @@ MAX_DEPTH = 32
 _SINGLE = {b"Y": "<h", b"C": "<?", b"I": "<i", b"F": "<f", b"D": "<d", b"L": "<q"}
 _ARRAYS = {b"f": "<f4", b"d": "<f8", b"l": "<i8", b"i": "<i4", b"b": "u1"}
 
-Property = int | float | bool | str | np.ndarray
+_CONVERTER = "open it in Blender 4.5 or newer, which is free, and export it from there as glTF (.glb)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class PackedArray:
+    """An array as it is in the file."""
+
+    dtype: np.dtype
+    count: int
+    content: memoryview
+    packed: bool
+
+    def __len__(self) -> int:
+        return self.count
+
+    def unpack(self) -> np.ndarray:
+        """Its values. Raises MotionError if they are not as many as it claims."""
+        raw: bytes | memoryview = self.content
+        size = self.count * self.dtype.itemsize
+        if self.packed:
+            try:
+                raw = zlib.decompressobj().decompress(raw, size)
+            except zlib.error as error:
+                raise MotionError(f"an array that cannot be unpacked ({error}): the file is damaged.") from None
+        if len(raw) != size:
+            raise MotionError(f"an array with {len(raw)} of {size} bytes: the file is truncated.")
+        return np.frombuffer(raw, self.dtype)
+
+
+Property = int | float | bool | str | PackedArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """One node of the file."""
 
     name: str
     properties: tuple[Property, ...]
-    children: list["Record"] = field(default_factory=list)
+    children: tuple["Record", ...] = ()
 
     def find_all(self, name: str) -> Iterator["Record"]:
         """The children of this name."""
@@ -49,10 +79,10 @@ def parse_records(content: bytes, skip: Collection[str] = ()) -> Record:
     """
     if not content.startswith(MAGIC):
         text = content[:200].lstrip().startswith(b";") or b"FBXHeaderExtension" in content[:2000]
-        raise MotionError("FBX as text; export it as binary FBX." if text else "not an FBX file.")
+        raise MotionError(f"FBX as text, which is not read; {_CONVERTER}." if text else "not an FBX file.")
     version = struct.unpack_from("<I", content, 23)[0] if len(content) >= 27 else 0
     if not 7000 <= version < 8000:
-        raise MotionError(f"FBX of version {version / 1000:g}; export it as FBX 2011 or newer (7.1 to 7.7).")
+        raise MotionError(f"FBX of version {version / 1000:g}; expected 7.0 to 7.9. If it is older, {_CONVERTER}.")
     return Record("", (), _Parser(content, version >= 7500, frozenset(skip)).read_records(27, len(content), 0))
 
 
@@ -63,7 +93,7 @@ class _Parser:
         self._content, self._skip, self._count = content, skip, 0
         self._head = struct.Struct("<QQQB" if wide else "<IIIB")
 
-    def read_records(self, place: int, end: int, depth: int) -> list[Record]:
+    def read_records(self, place: int, end: int, depth: int) -> tuple[Record, ...]:
         """The records from `place` on, up to the empty record that ends a list."""
         found: list[Record] = []
         if depth > MAX_DEPTH:
@@ -81,7 +111,7 @@ class _Parser:
                 values = self._read_properties(start, start + length, properties)
                 found.append(Record(name, values, self.read_records(start + length, stop, depth + 1)))
             place = stop
-        return found
+        return tuple(found)
 
     def _read_properties(self, place: int, end: int, count: int) -> tuple[Property, ...]:
         values: list[Property] = []
@@ -104,18 +134,11 @@ class _Parser:
             raise MotionError("a property reaches beyond its record: the file is damaged.")
         return tuple(values)
 
-    def _read_array(self, dtype: np.dtype, place: int) -> tuple[np.ndarray, int]:
+    def _read_array(self, dtype: np.dtype, place: int) -> tuple[PackedArray, int]:
         count, packed, length = struct.unpack_from("<III", self._content, place)
         place += 12
         size = count * dtype.itemsize
         if size > MAX_ARRAY_BYTES or packed not in (0, 1):
             raise MotionError(f"an array that claims {size} bytes: the file is damaged.")
-        raw = self._content[place : place + (length if packed else size)]
-        if packed:
-            try:
-                raw = zlib.decompressobj().decompress(raw, size)
-            except zlib.error as error:
-                raise MotionError(f"an array that cannot be unpacked ({error}): the file is damaged.") from None
-        if len(raw) != size:
-            raise MotionError(f"an array with {len(raw)} of {size} bytes: the file is truncated.")
-        return np.frombuffer(raw, dtype), place + (length if packed else size)
+        end = place + (length if packed else size)
+        return PackedArray(dtype, count, memoryview(self._content)[place:end], bool(packed)), end

@@ -10,8 +10,11 @@ MAX_ARRAY_BYTES = 1 << 29
 MAX_JOINTS = 1024
 MAX_NODES = 1 << 14
 """Nodes of a scene, joints included."""
+MAX_ANIMATIONS = 1 << 10
 MAX_SAMPLES = 1 << 21
 """Nodes times frames of a scene."""
+MAX_KEYS = 1 << 25
+"""Numbers in the keys of one animation of a scene: those of MAX_SAMPLES with translations, rotations and scales."""
 MAX_VALUE = 1e9
 """The largest number, in degrees, meters or units of the file."""
 

@@ -20,6 +20,8 @@ _REST_TURN = 3.0
 _LEAP, _LEAP_SPEED = 1.5, 8.0
 """A leap is faster than the first times the clip's fast movements, and than the second in m/s. Hands that fall from a
 T-pose in six frames at 120 fps reach 26 m/s, a punch 10."""
+_STATUE = 2e-3
+"""Meters: a person who lives moves some joint by more."""
 _HELD, _STILL = 0.4, 0.3
 """A T-pose is held for at least these seconds, below this speed in m/s."""
 
@@ -49,6 +51,11 @@ def count_lead_in(
         return min(max(end, int(leaps[-1]) + 1), len(joints) // 2)
     still = speed[: max(hold - 1, 1)].mean() < _STILL and bool(_find_tposes(joints[:hold]).all())
     return hold if hold >= _HELD * fps and still else 0
+
+
+def is_one_pose(joints: Float[np.ndarray, "frames 22 3"]) -> bool:
+    """Whether a clip holds a T-pose in all frames, or stands still as a statue: a pose of reference, no motion."""
+    return bool(np.ptp(joints, axis=0).max() < _STATUE or _find_tposes(joints).all())
 
 
 def measure_rest_turns(bvh: Bvh, frames: int) -> Float[np.ndarray, "first"]:

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -124,6 +125,26 @@ def test_the_skin_holds(tmp_path, make_walk):
     accessor = glb.document["accessors"][glb.document["meshes"][0]["primitives"][0]["attributes"]["POSITION"]]
     np.testing.assert_allclose(accessor["min"], positions.min(axis=0))
     np.testing.assert_allclose(accessor["max"], positions.max(axis=0))
+
+
+@pytest.mark.parametrize("scale", [100.0, 1e4, 0.01])
+def test_a_body_in_another_unit_costs_no_more(scale):
+    usual, other = mannequin(tpose()), mannequin(scale * tpose())
+    assert len(other.vertices) == pytest.approx(len(usual.vertices), rel=0.02)
+    assert np.ptp(other.vertices, axis=0) == pytest.approx(scale * np.ptp(usual.vertices, axis=0), rel=0.02)
+
+
+@pytest.mark.parametrize("reach", [3.0, 300.0])
+def test_the_grid_is_bounded_for_any_proportions(tmp_path, make_walk, reach):
+    walk = make_walk(3)
+    walk[:, [20, 21]] += reach * (walk[:, [20, 21]] - walk[:, [18, 19]])
+    tracemalloc.start()
+    try:
+        path = Motion(walk).save(tmp_path / "clip.glb")
+        assert tracemalloc.get_traced_memory()[1] < 192 << 20
+    finally:
+        tracemalloc.stop()
+    assert path.stat().st_size < 1 << 20
 
 
 @pytest.mark.parametrize("rest", [tpose(), 0.6 * tpose() * [1.3, 1.0, 1.0]], ids=["usual", "small and wide"])

@@ -2,17 +2,17 @@
 
 import base64
 import json
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from gltf_files import join_glb, read_accessor, split_glb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.bodies.glb import format_glb
-from lead.motion.formats.gltf import read_gltf
+from lead.motion.read import read_skeleton
 from lead.motion.rigs.retarget import motion_to_bvh
 from lead.motion.rotations import axis_angle_to_matrix, matrix_to_quaternion
 from lead.motion.skeleton import JOINTS
@@ -21,18 +21,6 @@ from lead.motion.skeleton import JOINTS
 @pytest.fixture(scope="module")
 def glb(make_walk) -> bytes:
     return format_glb(motion_to_bvh(make_walk(30), 30.0))
-
-
-def split_glb(glb: bytes) -> tuple[dict, bytes]:
-    length = struct.unpack_from("<I", glb, 12)[0]
-    return json.loads(glb[20 : 20 + length]), glb[28 + length :]
-
-
-def join_glb(document: dict, binary: bytes) -> bytes:
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    body = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
 
 
 def test_a_walk_comes_back_from_every_container(tmp_path, glb, make_walk):
@@ -64,8 +52,8 @@ def test_scaled_turned_and_nested_scenes(tmp_path, glb, make_walk):
         nodes = [*document["nodes"], {"name": "Armature", "children": [0], **armature}]
         path = tmp_path / "clip.glb"
         path.write_bytes(join_glb({**document, "nodes": nodes}, binary))
-        assert read_gltf(path).names == read_gltf(path).select_tree(0).names
-        assert set(read_gltf(path).names) == set(JOINTS)
+        assert read_skeleton(path).names == read_skeleton(path).select_tree(0).names
+        assert set(read_skeleton(path).names) == set(JOINTS)
         motion = Motion.read(path)
         assert (motion.rig.scale, motion.rig.up) == (0.01, "Z")
         np.testing.assert_allclose(motion.joints, make_walk(30), atol=2e-4)
@@ -97,12 +85,6 @@ def resample_keys(document: dict, binary: bytes, how: str) -> tuple[dict, bytes]
     return document, binary
 
 
-def read_accessor(document: dict, binary: bytes, accessor: dict) -> np.ndarray:
-    view = document["bufferViews"][accessor["bufferView"]]
-    width = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}[accessor["type"]]
-    return np.frombuffer(binary, "<f4", accessor["count"] * width, view["byteOffset"]).reshape(-1, width).astype(float)
-
-
 @pytest.mark.parametrize(("how", "off"), [("LINEAR", 0.02), ("CUBICSPLINE", 0.004), ("STEP", 0.0)])
 def test_keys_are_joined_as_the_file_says(tmp_path, glb, make_walk, how, off):
     path = tmp_path / "clip.glb"
@@ -112,8 +94,9 @@ def test_keys_are_joined_as_the_file_says(tmp_path, glb, make_walk, how, off):
     assert motion.fps == 15
     np.testing.assert_allclose(motion.joints, walk[::2], atol=5e-4)
     document, binary = resample_keys(*split_glb(glb), how)
-    extra = {"sampler": len(document["animations"][0]["samplers"]), "target": {"node": 0, "path": "scale"}}
-    document["animations"][0]["channels"].append(extra)
+    sampler = len(document["animations"][0]["samplers"])
+    channels = [{"sampler": sampler, "target": {"node": node, "path": "scale"}} for node in range(22)]
+    document["animations"][0]["channels"].append(channels[0])
     times = (np.arange(29) / 30)[:, None]
     for values, kind in ((times, "SCALAR"), (np.ones((29, 3)), "VEC3")):
         document["bufferViews"].append({"buffer": 0, "byteOffset": len(binary), "byteLength": 4 * values.size})
@@ -124,7 +107,10 @@ def test_keys_are_joined_as_the_file_says(tmp_path, glb, make_walk, how, off):
     document["animations"][0]["samplers"].append({"input": count - 2, "output": count - 1})
     document["buffers"][0]["byteLength"] = len(binary)
     path.write_bytes(join_glb(document, binary))
-    between = Motion.read(path)  # a denser track sets the rate; the others are sampled between their keys
+    np.testing.assert_array_equal(Motion.read(path).joints, motion.joints)  # a single denser track sets no rate
+    document["animations"][0]["channels"] += channels[1:]
+    path.write_bytes(join_glb(document, binary))
+    between = Motion.read(path)  # half of the tracks do; the others are sampled between their keys
     assert between.fps == 30
     expected = np.repeat(walk[::2], 2, axis=0)[:29] if how == "STEP" else walk[:29]
     in_place = (between.joints[:29] - between.joints[:29, :1], expected - expected[:, :1])
@@ -139,7 +125,8 @@ def test_several_animations_and_unrelated_nodes(tmp_path, glb, make_walk):
     path = tmp_path / "clip.glb"
     path.write_bytes(join_glb(document, binary))
     motion = Motion.read(path)
-    assert motion.notes == ("2 animations: the first, 'motion', was read",)
+    choose = "choose one with --animation NAME or N, in Python ReadOptions(animation=...)"
+    assert motion.notes == (f"2 animations: 1 'motion' was read; {choose}: 2 'another'",)
     np.testing.assert_allclose(motion.joints, make_walk(30), atol=2e-4)
     del document["skins"]  # nodes that move, no mesh
     path.write_bytes(join_glb(document, binary))
@@ -150,17 +137,19 @@ def test_several_animations_and_unrelated_nodes(tmp_path, glb, make_walk):
     ("change", "says"),
     [
         (lambda d: d.pop("animations"), "no animation in it"),
-        (lambda d: d["animations"][0].update(channels=[]), "moves no node"),
+        (lambda d: d["animations"][0].update(channels=[]), "no animation of its skeleton"),
         (lambda d: d["asset"].update(version="1.0"), "not glTF 2.0"),
-        (lambda d: d.update(extensionsRequired=["EXT_meshopt_compression"]), "without compression"),
+        (lambda d: compress(d, "EXT_meshopt_compression"), "free program gltfpack"),
+        (lambda d: compress(d, "KHR_meshopt_compression"), "free program gltfpack"),
         (lambda d: d["nodes"][3]["children"].append(0), "circle"),
         (lambda d: d["nodes"][3]["children"].append(5), "two parents"),
         (lambda d: d["nodes"][3]["children"].append(99), "not a valid glTF file"),
         (lambda d: d["nodes"][3]["children"].append(-1), "not a valid glTF file"),
         (lambda d: d.update(nodes={}), "0 nodes"),
-        (lambda d: d["accessors"][-1].update(count=10**9), "reaches beyond its buffer"),
+        (lambda d: d["accessors"][-1].update(count=10**9), "an animation of [0-9]* numbers; at most"),
+        (lambda d: d["accessors"][-1].update(count=10**6), "reaches beyond its buffer"),
         (lambda d: d["accessors"][-1].update(count=-1), "sizes that cannot be"),
-        (lambda d: d["accessors"][-1].update(sparse={}), "sparse"),
+        (lambda d: d["accessors"][-1].update(sparse={}), "not a valid glTF file"),
         (lambda d: d["accessors"][-1].update(type="MAT4"), "not a valid glTF file"),
         (lambda d: d["bufferViews"][-1].update(byteLength=10**9), "reaches beyond its buffer"),
         (lambda d: d["buffers"][0].update(uri="../secret.bin"), "not in its folder"),
@@ -179,6 +168,12 @@ def test_broken_files_give_one_clear_error(tmp_path, glb, change, says):
     with pytest.raises(MotionError, match=says) as caught:
         Motion.read(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def compress(document: dict, extension: str) -> None:
+    """Say that the last buffer view is compressed."""
+    document["extensionsRequired"] = [extension]
+    document["bufferViews"][-1]["extensions"] = {extension: {"buffer": 0}}
 
 
 def error_of(path: Path) -> str:
