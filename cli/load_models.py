@@ -1,7 +1,6 @@
 """Bases and concepts as the commands of `lead-invert` load them, and whether they fit each other."""
 
 import difflib
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,18 +25,25 @@ def load_base(path: Path | None, device: str) -> "Lead":
         return Lead.load(path and require_path(path, "--base"), device=resolve_device(device))
 
 
+def to_token(name: str) -> str:
+    """A token, given with its brackets (which a shell wants in quotes), with one of them, or without."""
+    from concepts import check_token
+
+    return check_token(f"<{name.strip().removeprefix('<').removesuffix('>').strip()}>")
+
+
 def is_token(place: Path) -> bool:
-    """Whether a concept is given by its token, not as a file."""
-    return str(place).startswith("<")
+    """Whether a concept is given by its token or name, not as a file."""
+    return str(place).startswith("<") or not (place.exists() or place.suffix or len(place.parts) > 1)
 
 
 def find_concept(place: Path) -> Path:
-    """A concept's file, given as such or by the token of a concept in the library."""
+    """A concept's file, given as such or by the token or name of a concept in the library."""
     if not is_token(place):
         return require_path(place, "a concept")
     from concepts import Library
 
-    return Library().locate(str(place))
+    return Library().locate(to_token(str(place)))
 
 
 def load_concept(place: Path) -> "Concept":
@@ -55,6 +61,7 @@ def load_concepts_for(prompts: Sequence[str], files: Sequence[Path]) -> "dict[Pa
 
     concepts = {path: load_concept(path) for path in map(find_concept, files)}
     library, loaded = Library(), {concept.token for concept in concepts.values()}
+    hint_at_plain_names(prompts, {*loaded, *library})
     for prompt in prompts:
         for token in find_tokens(prompt):
             if token in loaded:
@@ -64,28 +71,20 @@ def load_concepts_for(prompts: Sequence[str], files: Sequence[Path]) -> "dict[Pa
                 raise UsageError(_unknown_token(prompt, token, loaded, library))
             concepts[path] = library.load(token)
             loaded.add(token)
-    _hint_at_plain_words(prompts, {*loaded, *library})
     return concepts
 
 
-def _hint_at_plain_words(prompts: Sequence[str], tokens: set[str]) -> None:
-    """Hints where a prompt has a bracket without its other half, or a learned word without its brackets."""
-    from concepts.text import TOKEN
+def hint_at_plain_names(prompts: Sequence[str], tokens: Iterable[str]) -> None:
+    """Hints where a prompt has a learned word without its brackets, or a bracket without its other half."""
+    from lead.text.prompts import TOKEN, find_plain_names
 
-    plain: dict[str, str] = {}
-    broken = ""
+    found = find_plain_names(prompts, tokens)
+    for token, (name, prompt) in sorted(found.items()):
+        hint(f"{name!r} in {prompt!r} is plain text; did you mean the learned word? Then write {token}")
     for prompt in prompts:
-        lower = prompt.lower()
-        text = TOKEN.sub(" ", lower)
-        broken = broken or (prompt if {"<", ">"} & set(text) else "")
-        for word in re.findall(r"[\w-]+", text):
-            if f"<{word}>" not in lower:
-                plain.setdefault(word, prompt)
-    if broken:
-        hint(f"the prompt {broken!r} has a bracket without its other half; a learned word is written as <name>")
-    for token in sorted(tokens):
-        if found := plain.get(token[1:-1]):
-            hint(f"{token[1:-1]!r} in {found!r} is a plain word; for the learned word, write {token}")
+        if {"<", ">"} & set(TOKEN.sub(" ", prompt)):
+            hint(f"the prompt {prompt!r} has a bracket without its other half; a learned word is written as <name>")
+            break
 
 
 def _unknown_token(prompt: str, token: str, loaded: set[str], library: "Library") -> str:

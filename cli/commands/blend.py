@@ -10,11 +10,10 @@ import typer
 
 from cli.atomic_folder import atomic_folder
 from cli.command import JsonObject, OptionGroup, command
-from cli.commands.library import to_token
 from cli.console import count_noun, echo, print_table, spinner
 from cli.destination import Destination
 from cli.errors import UsageError
-from cli.load_models import check_base, encode_probe, find_concept, load_base, load_concept
+from cli.load_models import check_base, encode_probe, find_concept, load_base, load_concept, to_token
 from cli.options import BaseOptions, ConceptOutput, Device, Json, Replace, Seed
 from cli.write_outputs import write_view
 

@@ -148,6 +148,7 @@ def learn(
         raise UsageError(
             'the new word has no name. Give it one with --token "<name>", or name words after folders with --each.'
         )
+    _check_init(options.init)
     destination = Destination.choose(check_token(token), output, replace)
     destination.check_writable()
     check_clip_count(clips, MOST_CLIPS, _CHOOSE)
@@ -164,6 +165,21 @@ def learn(
     if not as_json:
         _print_result(learned, destination, len(paths), options.kind)
     return _to_json(learned, destination, paths, assessment, options)
+
+
+def _check_init(init: str | None) -> None:
+    """UsageError for a learned word in `--init`; a hint where a plain word there is also the name of one."""
+    from concepts import Library
+    from lead.text.prompts import TOKEN, find_plain_names
+
+    if init is None:
+        return
+    found = find_plain_names([init], Library())
+    if "<" in init or ">" in init or TOKEN.search(init):
+        named = f", not the learned word {min(found)}" if found else ""
+        raise UsageError(f'--init {init!r}: expected plain words that the base knows, as "walks backward"{named}.')
+    for token, (name, _) in found.items():
+        hint(f"{name!r} in --init is a plain word of the base, not the learned word {token}")
 
 
 def _check_each(token: str | None, options: LearnOptions) -> None:

@@ -9,18 +9,11 @@ import typer
 from cli.command import JsonObject, command
 from cli.console import count_noun, echo, print_table, warn
 from cli.errors import UsageError
-from cli.load_models import suggest_prompt
+from cli.load_models import suggest_prompt, to_token
 from cli.options import Json, NewName, Replace, require_path
 
 if TYPE_CHECKING:
     from concepts import Library
-
-
-def to_token(name: str) -> str:
-    """A token, given with its brackets (which a shell wants in quotes) or without."""
-    from concepts import check_token
-
-    return check_token(name if name.startswith("<") else f"<{name}>")
 
 
 @command

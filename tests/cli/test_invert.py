@@ -247,7 +247,10 @@ def test_invalid_prompts_and_numbers_are_refused_before_the_base_is_loaded(run: 
     ("prompt", "hint"),
     [
         ("a person walks in Limp style", "write <limp>"),
+        ("a person walks in <limp style", "did you mean the learned word? Then write <limp>"),
         ("a person walks in <limp style", "without its other half"),
+        ("a person walks in < Limp > style", "write <limp>"),
+        ("a person walks in (limp:0.6) style", "write <limp>"),
         ("limping, a person walks in <limp> style", ""),
     ],
 )
@@ -256,6 +259,36 @@ def test_a_learned_word_without_brackets_is_pointed_out(run: Run, concept_path: 
     result = run("generate", prompt, "--format", "npz", "--seconds", 1)
     assert result.exit_code == 0
     assert hint in " ".join(result.stderr.split()) and ("hint:" in result.stderr) == bool(hint)
+
+
+@pytest.mark.parametrize("name", ["limp", "<limp>", "< limp >", "<limp", "limp>"])
+def test_a_word_is_named_with_or_without_brackets(run: Run, concept_path: Path, clips: Path, name: str) -> None:
+    assert run("add", concept_path).exit_code == 0
+    commands = {
+        "show": (), "verify": (), "card": ("-o", "README.md"), "describe": (), "negate": ("-o", "not.safetensors"),
+        "evaluate": ("--clips", clips), "blend": (name, "-o", "twice.safetensors"), "export": ("--to", "diffusers"),
+    }  # fmt: skip
+    for command, options in commands.items():
+        result = run(command, name, *options)
+        assert result.exit_code == 0, (command, result.output, result.stderr)
+    assert run("generate", "a person does <limp>", "--concept", name, "--format", "npz").exit_code == 0
+
+
+def test_a_name_that_no_word_has(run: Run, concept_path: Path) -> None:
+    assert run("add", concept_path).exit_code == 0
+    for command in ("show", "describe", "card", "verify"):
+        fails(run(command, "limb"), "the library has no <limb>; it has <limp>; did you mean <limp>?")
+        fails(run(command, "Limp"), 'write it as "<limp>"')
+
+
+def test_a_learned_word_in_init_is_pointed_out(run: Run, concept_path: Path, clips: Path) -> None:
+    assert run("add", concept_path).exit_code == 0
+    options = ("--token", "<x>", "--steps", 1, "--quality", "fast", "--init")
+    for init in ("<limp>", "< limp >", "<limp", "limp>"):
+        fails(run("learn", clips, *options, init), "--init", "limp", "expected plain words that the base knows")
+    result = run("learn", clips, *options, "limp")
+    assert result.exit_code == 0
+    assert "not the learned word <limp>" in " ".join(result.stderr.split())
 
 
 def test_a_word_that_is_not_loaded(run: Run) -> None:
