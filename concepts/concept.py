@@ -26,7 +26,7 @@ from concepts.errors import ConceptError, name_file_in_errors
 from concepts.kinds import Kind
 from concepts.provenance import Credits, Exemplar, combine_licenses
 from concepts.schedule import VERSION_1, StyleSchedule
-from concepts.tensors import ConceptTensors, adapter_layers, check_tensors, to_read_only
+from concepts.tensors import LARGEST, ConceptTensors, adapter_layers, check_size, check_tensors, to_read_only
 from concepts.text import (
     as_count,
     as_fps,
@@ -125,6 +125,9 @@ class Concept:
         arrays = {name: to_read_only(name, array) for name, array in given.items()}
         check_tensors(arrays)
         put("schedule", _as_schedule(self.schedule, "direction" in arrays))
+        if self.schedule is not None:
+            scaled = self.schedule.direction_scale * arrays["direction"].astype(np.float64)
+            check_size("tensor direction, times the schedule's direction_scale,", scaled, LARGEST["direction"])
         put("token_embedding", arrays.pop("token_embedding"))
         put("tensors", arrays)
 

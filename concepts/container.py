@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from concepts.errors import ConceptError
-from concepts.tensors import DROPPED, DTYPES, check_finite, check_forms, check_tensors, require_form, tensor_form
+from concepts.tensors import DROPPED, DTYPES, check_forms, check_numbers, check_tensors, require_form, tensor_form
 from concepts.text import quote
 
 FORMAT_VERSION = (2, 0)
@@ -108,8 +108,8 @@ def unpack(data: bytes, report: Report = report_nothing) -> tuple[dict[str, str]
     tensors = {name: _view_array(name, header[name], body[slice(*spans[name])]) for name in known}
     check_forms(tensors)
     report(f"{len(tensors)} tensors, all known, token_embedding {list(tensors['token_embedding'].shape)}")
-    check_finite(tensors)
-    report(f"{sum(tensor.size for tensor in tensors.values())} numbers, all finite")
+    check_numbers(tensors)
+    report(f"{sum(tensor.size for tensor in tensors.values())} numbers, all finite and of a size that a base can mean")
     return metadata, tensors
 
 

@@ -28,8 +28,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
+from lead.errors import LeadError
 from lead.networks.lora import LoRA, apply_lora
+from lead.text.prompts import find_tokens
 from lead.text.tower import NEUTRAL, TextTower, WordTensors
+
+LARGEST_LATENTS = 20.0
+"""The greatest root mean square of a motion's latents, which have unit spread."""
 
 
 @runtime_checkable
@@ -139,6 +144,21 @@ def add_directions(
         if concept.direction is not None:
             z = z + (concept.strengths * concept.direction_share)[part, None, None] * concept.direction
     return z
+
+
+def check_latents(z: Float[Tensor, "batch latents d_latent"], prompts: Sequence[str]) -> None:
+    """LeadError for a prompt whose latents are NaN or far beyond those of any motion; it names the tokens in it."""
+    sizes = z.square().mean(dim=(1, 2)).sqrt()
+    for prompt, size in zip(prompts, sizes.tolist(), strict=True):
+        if not size <= LARGEST_LATENTS:
+            found = f"latents of {size:.3g} in the mean, where motions have about 1"
+            if tokens := find_tokens(prompt):
+                names = " and ".join(tokens)
+                raise LeadError(
+                    f"{names} in {prompt!r} means nothing that a body can do ({found}): give it a smaller strength, as in "
+                    f"({next(iter(tokens))}:0.5), or learn it again"
+                )
+            raise LeadError(f"{prompt!r} gives no motion ({found}): less guidance may help, or another base model")
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from lead.conditioning import (
     Words,
     activate_concepts,
     add_directions,
+    check_latents,
     schedule_adapters,
     select_adapters,
 )
@@ -323,6 +324,7 @@ class Lead(nn.Module):
             adapters = select_adapters(active, part)
             z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler, adapters)
             z = add_directions(z, active, part)
+            check_latents(z, prompts[part])
             if realign:
                 z = self.projector.realign(z, lengths[part].to(self.device))
             motions += self.decode(z, lengths[part].to(self.device), clean_feet=clean_feet)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from stand_in_concept import StandInConcept
 from walks import synthesize_walk
 
 from lead import Lead, LeadError
@@ -137,3 +138,21 @@ def test_each_prompt_may_have_its_own_seed(tiny_base):
         np.testing.assert_allclose(motion.joints, alone.joints, atol=1e-5)
     with pytest.raises(LeadError, match="1 seeds for 2 prompts; give one, or one a prompt"):
         tiny_base.generate(prompts, seed=[5])
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e4])
+def test_a_word_that_no_body_can_do_is_named(tiny_base, number):
+    vectors = np.ones((1, 32), np.float32)
+    words = {"<far>": StandInConcept(vectors, direction=np.full(8, number, np.float32)), "<near>": vectors}
+    assert tiny_base.generate(["a person does <near>"], words=words)
+    said = "^<far> in 'a person does <far>' means nothing that a body can do .* a smaller strength"
+    with pytest.raises(LeadError, match=said):
+        tiny_base.generate(["a person does <near>", "a person does <far>"], words=words)
+    if not np.isfinite(number):
+        with pytest.raises(LeadError, match="^<x> and <near> in '.*' means nothing"):
+            tiny_base.generate(["<x> like <near>"], words=words | {"<x>": number * vectors})
+
+
+def test_a_prompt_that_gives_nothing_is_named(tiny_base):
+    with pytest.raises(LeadError, match="'a person walks' gives no motion .*: less guidance may help"):
+        tiny_base.generate(["a person walks"], guidance=1e30)
