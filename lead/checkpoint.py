@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 _UNQUESTIONED = 1024
 """A number in a config that is larger than this has to be the size of some tensor."""
-_MAY_BE_ZERO = ("merges", "seam_width", "dropout", "guidance", "beta_start")
+_MAY_BE_ZERO = ("merges", "seam_width", "params", "vectors", "d_token", "dropout", "guidance", "beta_start")
 """Numbers of a config for which 0 is a choice; all others count something that has to be there."""
 _CONSTRUCTOR_ERRORS = (
     KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, ArithmeticError, AssertionError,

@@ -20,6 +20,7 @@ Knows nothing of concept files: a concept comes as `ConceptTensors` by its token
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -187,6 +188,9 @@ def schedule_adapters(
 def _activate(
     text: TextTower, prompts: Sequence[str], token: str, concept: ConceptTensors, strengths: Float[Tensor, " batch"]
 ) -> ActiveConcept:
+    parts = [*([] if concept.direction is None else [concept.direction]), *chain(*concept.adapter.values())]
+    if not all(torch.as_tensor(part).isfinite().all() for part in parts):
+        raise LeadError(f"{token} has NaN or infinite numbers and means nothing: learn it again")
     lora = LoRA.from_layers(concept.adapter).to(text.device) if concept.adapter else None
     schedule, t_max, share = concept.schedule, torch.ones_like(strengths), torch.ones_like(strengths)
     if concept.direction is None:
