@@ -20,11 +20,13 @@ import gc
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
+from typer.core import TyperGroup
 
-from cli.console import discard_output, escape_unprintable, flush_output, print_error, print_json
+from cli.console import discard_output, escape_controls, escape_unprintable, flush_output, print_error, print_json
 from cli.errors import user_errors
 
 JsonObject = dict[str, object]
@@ -106,9 +108,33 @@ def accept_device(function: Callable[..., Mapping[str, object]]) -> Callable[...
     return _with_parameters(run, parameters)
 
 
+class _Group(TyperGroup):
+    """A program whose own messages, too, echo nothing that acts on a terminal."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with _escape_in_messages():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _escape_in_messages():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _escape_in_messages() -> Iterator[None]:
+    """Within the block, the message of an error of typer's is escaped."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = escape_controls(message, lines=True)  # type: ignore[attr-defined]  # of typer's errors
+        raise
+
+
 def make_app(help: str, commands: Mapping[str, Command]) -> typer.Typer:
     """A program, or a group of its commands, from a table of commands by name."""
     app = typer.Typer(
+        cls=_Group,
         help=inspect.cleandoc(help),
         no_args_is_help=True,
         rich_markup_mode=None,

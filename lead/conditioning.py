@@ -156,8 +156,8 @@ def check_latents(z: Float[Tensor, "batch latents d_latent"], prompts: Sequence[
             if tokens := find_tokens(prompt):
                 names = " and ".join(tokens)
                 raise LeadError(
-                    f"{names} in {prompt!r} means nothing that a body can do ({found}): give it a smaller strength, as in "
-                    f"({next(iter(tokens))}:0.5), or learn it again"
+                    f"{names} in {prompt!r} means nothing that a body can do ({found}): give it a smaller strength, as "
+                    f"in ({next(iter(tokens))}:0.5), or learn it again"
                 )
             raise LeadError(f"{prompt!r} gives no motion ({found}): less guidance may help, or another base model")
 

@@ -16,7 +16,7 @@ import typer
 from cli.command import JsonObject, command
 from cli.commands.card import card_files
 from cli.commands.library import add_files
-from cli.console import count_noun, echo, print_table, spinner, warn
+from cli.console import count_noun, echo, escape_controls, print_table, spinner, warn
 from cli.errors import UsageError
 from cli.load_models import find_concept
 from cli.options import FileOrToken, Json, NewName, Replace
@@ -159,7 +159,7 @@ def _confirm(sent: "Parcel", public: bool, yes: bool) -> bool:
             "nothing was sent: this is no terminal to confirm in. Add --yes, or --dry-run to see what would be sent."
         )
     files, size = count_noun(len(sent.files), "file"), sum(map(len, sent.files.values())) / 1024
-    return typer.confirm(f"Send {files}, {size:.1f} KB, to {_place(sent, public)}?", err=True)
+    return typer.confirm(f"Send {files}, {size:.1f} KB, to {escape_controls(_place(sent, public))}?", err=True)
 
 
 def _is_interactive() -> bool:

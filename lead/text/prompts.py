@@ -69,7 +69,7 @@ def find_tokens(prompt: str) -> dict[str, float]:
 def find_plain_names(prompts: Iterable[str], tokens: Iterable[str]) -> dict[str, tuple[str, str]]:
     """By token: its name as plain text in some prompt that does not name the token, and that prompt.
 
-    `limp`, `Limp`, `(limp:0.6)`, `<limp` and `< limp >` are the name of <limp>; `old man` and `old_man` that of <old-man>.
+    `limp`, `Limp`, `(limp:0.6)`, `<limp` and `< limp >` are the name of <limp>; `old man` and `old_man` are <old-man>'s.
     """
     phrases = {phrase: token for token in tokens for phrase in (token[1:-1], token[1:-1].replace("-", " "))}
     longest = max((phrase.count(" ") + 1 for phrase in phrases), default=0)
@@ -92,8 +92,8 @@ def _scale(parts: Sequence[str | Slot], strength: str) -> list[str | Slot]:
     how = f"expected a number from 0 to {STRONGEST:g}, as in (<name>:0.6)"
     if not any(isinstance(part, Slot) for part in parts):
         raise LeadError(
-            f"({inside}:{strength}) has no learned word in it, and only those have strengths: write the word in brackets, "
-            "as in (<name>:0.6), or leave the parentheses out"
+            f"({inside}:{strength}) has no learned word in it, and only those have strengths: write the word in "
+            "brackets, as in (<name>:0.6), or leave the parentheses out"
         )
     if not _NUMBER.fullmatch(strength):
         raise LeadError(f"the strength in ({inside}:{strength}) is {strength!r}; {how}")
