@@ -19,6 +19,8 @@ import functools
 import gc
 import inspect
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -81,7 +83,8 @@ def command(function: Callable[..., Mapping[str, object]]) -> Command:
                 print_json(result)
             flush_output()
         except KeyboardInterrupt as stop:
-            _fail(str(stop) or "stopped; what was not finished is not kept", as_json, STOPPED)
+            with _ignore_interrupts():
+                _fail(str(stop) or "stopped; what was not finished is not kept", as_json, STOPPED)
         except BrokenPipeError:  # the reader of a pipe has read enough
             discard_output()
             raise typer.Exit(1) from None
@@ -158,7 +161,21 @@ def run_script(app: Callable[[], None]) -> None:
     try:
         app()
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends now in any case
         gc.freeze()
+
+
+@contextmanager
+def _ignore_interrupts() -> Iterator[None]:
+    """Within the block a further Ctrl-C does nothing: the first one is being answered."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _let_threads_sleep() -> None:
@@ -217,5 +234,6 @@ def _fail(message: str, as_json: bool, code: int) -> None:
 def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}"
+        advice = "; free some space, or name another with TMPDIR" if "temporary directory" in error.strerror else ""
+        return f"{place}{error.strerror}{advice}"
     return str(error)

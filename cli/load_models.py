@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.console import hint, spinner, warn
 from cli.errors import UsageError
-from cli.options import require_path, resolve_device
+from cli.options import require_file, require_path, resolve_device
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,7 @@ def load_base(path: Path | None, device: str) -> "Lead":
     from lead import Lead
 
     with spinner("loading the base model"):
-        return Lead.load(path and require_path(path, "--base"), device=resolve_device(device))
+        return Lead.load(path and require_file(path, "--base", "a base model's file"), device=resolve_device(device))
 
 
 def to_token(name: str) -> str:

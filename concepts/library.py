@@ -38,7 +38,10 @@ def library_folder() -> Path:
     """LEAD_CONCEPTS, or `concepts` in the user's data folder of this system."""
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError:  # Python's for a user that does not exist
+            raise ConceptError(f"{FOLDER_VARIABLE} is {chosen!r}, and this machine has no such user") from None
     from platformdirs import user_data_path
 
     return user_data_path("lead-invert", appauthor=False) / "concepts"

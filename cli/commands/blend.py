@@ -14,7 +14,7 @@ from cli.console import count_noun, echo, print_table, spinner
 from cli.destination import Destination
 from cli.errors import UsageError
 from cli.load_models import check_base, encode_probe, find_concept, load_base, load_concept, to_token
-from cli.options import BaseOptions, ConceptOutput, Device, Json, Replace, Seed
+from cli.options import BaseOptions, ConceptOutput, Device, Json, Replace, Seed, check_unicode
 from cli.write_outputs import write_view
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ def _draw_sweep(
 
 def _template(prompt: str | None, concept: "Concept") -> str:
     """The prompt with {} for the token; the concept's own where none is given."""
+    check_unicode(prompt or "", "--prompt")
     template = prompt or concept.probe_prompt.replace(concept.token, "{}")
     if template.count("{}") != 1:
         raise UsageError(f'--prompt {template!r}: expected one {{}} for the word, as "a person waves in {{}} style".')

@@ -1,7 +1,9 @@
 """`lead-invert` from end to end on a tiny base: what it writes, and one message for each wrong input."""
 
+import errno
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -289,6 +291,23 @@ def test_a_learned_word_in_init_is_pointed_out(run: Run, concept_path: Path, cli
     result = run("learn", clips, *options, "limp")
     assert result.exit_code == 0
     assert "not the learned word <limp>" in " ".join(result.stderr.split())
+
+
+def test_half_a_character_in_a_prompt(run: Run) -> None:
+    fails(run("generate", "a person \ud800", "--base", "nowhere"), r"the prompt: found '\ud800' in 'a person \ud800'")
+
+
+def test_a_library_of_a_user_that_does_not_exist(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAD_CONCEPTS", "~nobody-of-that-name/words")
+    for command in (["list"], ["show", "<limp>"], ["generate", "a person does <limp>"], ["remove", "limp"]):
+        fails(run(*command), "LEAD_CONCEPTS is '~nobody-of-that-name/words', and this machine has no such user")
+
+
+def test_no_temporary_folder(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda *_: (_ for _ in ()).throw(
+        FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")))  # fmt: skip
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    fails(run("view", clips), "No usable temporary directory found in ['/tmp']; free some space, or name another with")
 
 
 def test_a_word_that_is_not_loaded(run: Run) -> None:
