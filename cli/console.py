@@ -25,6 +25,8 @@ _ACTS = re.compile(
 """Characters that act on a terminal or hide there; U+200C and U+200D join letters and stay."""
 _CONTROL_BYTES = re.compile("[\udc80-\udc9f]")
 """Bytes of file names that are 8-bit control characters, as Python has them."""
+LONG = 500
+"""Rows beyond which a table is printed without rich, which takes half a millisecond a row."""
 FOLDED = 20
 """Characters a line that a table's widest column is folded to at the least."""
 
@@ -139,17 +141,36 @@ def print_table(rows: Sequence[Sequence[object]], columns: Sequence[str], title:
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
     if sum(widths) - max(max(widths) - FOLDED, 0) + 2 * len(widths) > console.width:
         for first, *others in cells:
-            console.print(first)
             pairs = [f"{name} {cell}".strip() for name, cell in zip(columns[1:], others, strict=True) if cell]
-            console.print(Padding("  ".join(pairs), (0, 0, 0, 2), expand=False))
+            if len(rows) > LONG:
+                print(first, "  " + "  ".join(pairs), sep="\n")
+            else:
+                console.print(first)
+                console.print(Padding("  ".join(pairs), (0, 0, 0, 2), expand=False))
+        return
+    if len(rows) > LONG:
+        head, *lines = (" " + "  ".join(map(_pad, row, widths)).rstrip() for row in (columns, *cells))
+        print(*filter(None, [escape_controls(title)]), head, " " + "─" * len(head), *lines, sep="\n")
         return
     table = Table(
-        *columns, title=escape_controls(title) or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+        *columns,
+        title=escape_controls(title) or None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
     )
     for row in cells:
         table.add_row(*row)
     table.columns[0].overflow = "fold"
     console.print(table)
+
+
+def _pad(cell: str, width: int) -> str:
+    """A cell with spaces up to a width on the terminal, where some characters take two places."""
+    from rich.cells import cell_len
+
+    return cell + " " * (width - cell_len(cell))
 
 
 @contextmanager

@@ -30,7 +30,8 @@ class Destination:
     @classmethod
     def choose(cls, token: str, output: Path | None, replace: bool) -> "Destination":
         """The library or, where `output` is given, that file. Refuses before the work what cannot be saved after it."""
-        from concepts import Library, token_slug
+        from concepts import Library
+        from concepts.text import token_stem
 
         if output is None:
             library = Library()
@@ -38,7 +39,7 @@ class Destination:
                 library.refuse_taken(token)
             return cls(token, library.path(token), library, replace)
         if output.suffix != ".safetensors" or output.is_dir():
-            example = f"{token_slug(token)}.safetensors"
+            example = f"{token_stem(token)}.safetensors"
             raise UsageError(f"--output {output}: expected a file name that ends in .safetensors, as {example}.")
         return cls(token, output, None, replace)
 

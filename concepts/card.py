@@ -10,7 +10,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from concepts.concept import SUFFIX, Concept
+from concepts.concept import Concept
 from concepts.provenance import is_noncommercial, split_licenses
 
 HUB_LICENSES = {
@@ -102,7 +102,7 @@ def _usage(concept: Concept, file: str) -> list[str]:
     harmless = re.fullmatch(r"[\w<>,.' -]+", concept.probe_prompt)  # it will be pasted into a shell
     prompt = concept.probe_prompt if harmless else f"a person {concept.token}"
     if not file.isprintable() or "`" in file or file.startswith("-"):  # it would end the block, or be an option
-        file = f"{concept.slug}{SUFFIX}"
+        file = concept.file_name
     name = shlex.quote(file)
     shell = f'lead-invert verify {name}\nlead-invert generate "{prompt}" --concept {name}'
     python = f"""from concepts import Concept

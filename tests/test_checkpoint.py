@@ -63,7 +63,7 @@ def test_heads_that_do_not_divide_the_width_are_refused(tiny_base, tmp_path, par
 
 
 def test_noise_beyond_all_is_refused():
-    with pytest.raises(LeadError, match="found beta_start 0.1 and beta_end 5, expected numbers between 0 and 1"):
+    with pytest.raises(LeadError, match=r"found beta_start 0.1 and beta_end 5, expected numbers between 0 and 1"):
         Diffusion(DiffusionConfig(beta_start=0.1, beta_end=5.0))
 
 

@@ -144,7 +144,7 @@ def test_a_word_that_no_body_can_do_is_named(tiny_base):
     vectors = np.ones((1, 32), np.float32)
     words = {"<far>": StandInConcept(vectors, direction=np.full(8, 1e4, np.float32)), "<near>": vectors}
     assert tiny_base.generate(["a person does <near>"], words=words)
-    said = "^<far> in 'a person does <far>' means nothing that a body can do .* a smaller strength"
+    said = r"^<far> in 'a person does <far>' means nothing that a body can do .* a smaller strength"
     with pytest.raises(LeadError, match=said):
         tiny_base.generate(["a person does <near>", "a person does <far>"], words=words)
 
@@ -153,12 +153,12 @@ def test_a_word_that_no_body_can_do_is_named(tiny_base):
 def test_a_word_of_numbers_that_are_none_is_named(tiny_base, number):
     vectors, direction = np.ones((1, 32), np.float32), np.full(8, number, np.float32)
     words = {"<far>": StandInConcept(vectors, direction=direction), "<near>": vectors, "<x>": number * vectors}
-    with pytest.raises(LeadError, match="^<far> has NaN or infinite numbers and means nothing: learn it again"):
+    with pytest.raises(LeadError, match=r"^<far> has NaN or infinite numbers and means nothing: learn it again"):
         tiny_base.generate(["a person does <near>", "a person does <far>"], words=words)
-    with pytest.raises(LeadError, match="^<x> and <near> in '.*' means nothing"):
+    with pytest.raises(LeadError, match=r"^<x> and <near> in '.*' means nothing"):
         tiny_base.generate(["<x> like <near>"], words=words)
 
 
 def test_a_prompt_that_gives_nothing_is_named(tiny_base):
-    with pytest.raises(LeadError, match="'a person walks' gives no motion .*: less guidance may help"):
+    with pytest.raises(LeadError, match=r"'a person walks' gives no motion .*: less guidance may help"):
         tiny_base.generate(["a person walks"], guidance=1e30)

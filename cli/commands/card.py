@@ -38,10 +38,10 @@ def card(
     lead-invert card elderly.safetensors -o upload/README.md --page
     """
     concept = load_concept(file)
-    target = output or Path(concept.slug) / CARD
+    target = output or Path(concept.file_name).with_suffix("") / CARD
     if target.suffix.lower() != ".md":
         raise UsageError(f"--output {target}: expected a file name that ends in .md, as {CARD}.")
-    files = card_files(concept, f"{concept.slug}.safetensors" if is_token(file) else file.name, page)
+    files = card_files(concept, concept.file_name if is_token(file) else file.name, page)
     files = {target.name: files.pop(CARD), **files}
     with atomic_folder(target.parent) as folder:
         for name, data in files.items():

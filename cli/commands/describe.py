@@ -93,13 +93,14 @@ def _load_others(
 
 def _load_library(model: "Lead") -> "list[Concept]":
     """The library's concepts that fit the base; warns of the others."""
-    from concepts import ConceptError, Library
+    from concepts import Concept, ConceptError, Library
 
-    library, fitting = Library(), []
-    for token in library:
+    fitting, prints = [], model.fingerprints
+    for token, concept in Library().read_each(Concept.load):
         try:
-            concept = library.load(token)
-            concept.check_base(model.fingerprints, model.name)
+            if isinstance(concept, ConceptError):
+                raise concept
+            concept.check_base(prints, model.name)
         except ConceptError as error:
             warn(f"not compared with {token}: {error}")
             continue

@@ -108,7 +108,7 @@ def _card_of(path: Path) -> dict[str, bytes]:
     from concepts import Concept
 
     concept = Concept.load(path)
-    return card_files(concept, f"{concept.slug}.safetensors")
+    return card_files(concept, concept.file_name)
 
 
 def _print_parcel(sent: "Parcel", public: bool) -> None:

@@ -78,12 +78,13 @@ def _read_line(line: str, place: str) -> Fields:
         try:
             found = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"{place}: not a JSON object ({str(error):.80}): {line[:80]!r}.") from None
+            raise UsageError(f"{place}: not a JSON object ({error!s:.80}): {line[:80]!r}.") from None
     if unknown := [key for key in found if key not in KEYS]:
         raise UsageError(f"{place}: unknown {', '.join(map(repr, unknown)):.80}; expected {', '.join(KEYS)}.")
     prompt, seconds, seed = (found.get(key) for key in KEYS)
     if not isinstance(prompt, str) or not prompt.strip():
-        raise UsageError(f'{place}: found prompt {repr(prompt)[:80]}, expected a text, as {{"prompt": "a person walks"}}.')
+        found_prompt = repr(prompt)[:60]
+        raise UsageError(f'{place}: found prompt {found_prompt}, expected a text, as {{"prompt": "a person walks"}}.')
     check_unicode(prompt, place)
     fields = Fields(prompt=prompt)
     if "seconds" in found:
@@ -92,7 +93,8 @@ def _read_line(line: str, place: str) -> Fields:
         fields["seconds"] = seconds
     if "seed" in found:
         if not (isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed <= LARGEST_SEED):
-            raise UsageError(f"{place}: found seed {repr(seed)[:40]}, expected a whole number from 0 to {LARGEST_SEED}.")
+            found_seed = repr(seed)[:40]
+            raise UsageError(f"{place}: found seed {found_seed}, expected a whole number from 0 to {LARGEST_SEED}.")
         fields["seed"] = seed
     try:
         find_tokens(prompt)

@@ -69,7 +69,7 @@ def find_tokens(prompt: str) -> dict[str, float]:
 def find_plain_names(prompts: Iterable[str], tokens: Iterable[str]) -> dict[str, tuple[str, str]]:
     """By token: its name as plain text in some prompt that does not name the token, and that prompt.
 
-    `limp`, `Limp`, `(limp:0.6)`, `<limp` and `< limp >` are the name of <limp>; `old man` and `old_man` are <old-man>'s.
+    `limp`, `Limp`, `(limp:0.6)`, `<limp` and `< limp >` are the name of <limp>; `old man` that of <old-man>.
     """
     phrases = {phrase: token for token in tokens for phrase in (token[1:-1], token[1:-1].replace("-", " "))}
     longest = max((phrase.count(" ") + 1 for phrase in phrases), default=0)

@@ -125,7 +125,8 @@ def test_control_bytes_of_file_names_are_escaped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["list", EVIL], [EVIL], ["list", f"--{EVIL}"], ["show", EVIL], ["learn", "x", "--kind", EVIL], ["view", EVIL]]
+    "words",
+    [["list", EVIL], [EVIL], ["list", f"--{EVIL}"], ["show", EVIL], ["learn", "x", "--kind", EVIL], ["view", EVIL]],
 )
 def test_what_a_user_typed_is_escaped_in_messages(words: list[str]) -> None:
     result = CliRunner().invoke(app, words)
