@@ -25,7 +25,7 @@ class Destination:
     library: "Library | None"
     """None for a file of the user's choice."""
     replace: bool
-    """Whether a concept of the same name in the library is replaced."""
+    """Whether a concept of the same name in the library, or the file, is replaced."""
 
     @classmethod
     def choose(cls, token: str, output: Path | None, replace: bool) -> "Destination":
@@ -41,6 +41,8 @@ class Destination:
         if output.suffix != ".safetensors" or output.is_dir():
             example = f"{token_stem(token)}.safetensors"
             raise UsageError(f"--output {output}: expected a file name that ends in .safetensors, as {example}.")
+        if output.exists() and not replace:
+            raise UsageError(f"--output {output} exists already: name another file, or add --replace.")
         return cls(token, output, None, replace)
 
     def prepare_folder(self) -> None:

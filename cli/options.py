@@ -49,7 +49,7 @@ OnRig = Annotated[
 ]
 OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")]
 NewName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="A new name for the word.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Replace the word or file of the same name.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace a word or files of the same name.")]
 ConceptOutput = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file (default: into the library).")
 ]

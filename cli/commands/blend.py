@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.atomic_folder import atomic_folder
+from cli.atomic_folder import atomic_folder, name_anew
 from cli.command import JsonObject, OptionGroup, command
 from cli.console import count_noun, echo, print_table, spinner
 from cli.destination import Destination
@@ -136,7 +136,8 @@ def _draw_sweep(
     titles = [f"{1 - weight:.0%} {a.token}, {weight:.0%} {b.token}" for weight in weights]
     with atomic_folder(options.views) as folder:
         paths = [write_view(motions, titles, folder / f"{new.slug}-sweep", form) for form in ("png", "html")]
-    return [options.views / path.name for path in paths]
+        names = name_anew(folder, options.views)
+    return [options.views / names[path.name] for path in paths]
 
 
 def _template(prompt: str | None, concept: "Concept") -> str:

@@ -30,6 +30,7 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: ./<name>-<program>.safetensors")
     ] = None,
+    replace: Replace = False,
     as_json: Json = False,
 ) -> JsonObject:
     """Write a word for another program.
@@ -49,6 +50,8 @@ def export(
     target = output or Path(f"{concept.slug}-{to}.safetensors")
     if target.exists() and target.samefile(path):
         raise UsageError(f"--output {target} is the concept file itself; name another file.")
+    if target.exists() and not replace:
+        raise UsageError(f"{target} exists already: name another file with --output, or add --replace.")
     left_behind = export_vectors(concept, target)
     vectors, d_token = concept.token_embedding.shape
     if not as_json:

@@ -16,7 +16,7 @@ from cli.atomic_folder import atomic_folder, check_writable
 from cli.command import JsonObject, command
 from cli.console import count_noun, echo, warn
 from cli.errors import UsageError
-from cli.options import Json, ReadingOptions
+from cli.options import Json, ReadingOptions, Replace
 from cli.read_inputs import check_clip_count, read_clips
 from cli.write_outputs import VIEW_FORMATS, write_view
 
@@ -37,6 +37,7 @@ def view(
         bool | None,
         typer.Option("--open/--no-open", help="Open the result (default: only without --output)."),
     ] = None,
+    replace: Replace = False,
     reading: ReadingOptions = ReadingOptions(),
     as_json: Json = False,
 ) -> JsonObject:
@@ -61,7 +62,7 @@ def view(
     )
     paths, motions = read_clips(places, warn, reading, least=1)
     target = output or Path(tempfile.mkdtemp(prefix="lead-invert-")) / f"{paths[0].stem}.html"
-    with atomic_folder(target.parent) as folder:
+    with atomic_folder(target.parent, replace) as folder:
         write_view(motions, titles_of(paths), folder / target.stem, form)
     opened = (output is None if open_it is None else open_it) and webbrowser.open(target.resolve().as_uri())
     if not as_json:

@@ -361,3 +361,58 @@ def test_help_teaches_by_example(command: str) -> None:
     assert result.output.count(f"lead-invert {command} ") >= 2
     for option in ("--json", "--device"):
         assert option in result.output
+
+
+def test_generated_files_are_numbered_not_overwritten(run: Run) -> None:
+    def files(*options: object) -> list[str]:
+        result = run("generate", "a person walks", "--format", "npy,png", "--steps", 1, "--json", *options)
+        assert result.exit_code == 0, result.stderr
+        said = json.loads(result.stdout)
+        return [Path(path).name for path in (*said["motions"][0]["files"], *said["views"])]
+
+    first = ["a-person-walks-seed0-01.npy", "a-person-walks-seed0.png"]
+    assert files("--seconds", 1) == first
+    before = {path: path.read_bytes() for path in left_behind() if path.is_file()}
+    assert files("--seconds", 1) == first  # the same motion
+    assert files("--seconds", 2) == ["a-person-walks-seed0-01-2.npy", "a-person-walks-seed0-2.png"]
+    assert files("--seconds", 2, "--no-foot-lock") == ["a-person-walks-seed0-01-3.npy", "a-person-walks-seed0-3.png"]
+    assert files("--seconds", 2) == ["a-person-walks-seed0-01-2.npy", "a-person-walks-seed0-2.png"]
+    assert all(path.read_bytes() == data for path, data in before.items()) and len(left_behind()) == 7
+
+
+def test_ctrl_c_while_a_gif_is_drawn_keeps_the_motions(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lead.motion.render import video
+
+    def stop(motions: object, path: Path, *rest: object) -> None:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(video, "write_video", stop)
+    result = run("generate", "a person walks", "--format", "npz,html,gif", "--seconds", 1)
+    assert result.exit_code == 130
+    assert "what was finished is in out: a-person-walks-seed0-01.npz, a-person-walks-seed0.html" in result.stderr
+    assert [path.name for path in left_behind()] == ["out", "a-person-walks-seed0-01.npz", "a-person-walks-seed0.html"]
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("view", "{clips}", "--output", "page.html"), "page.html"),
+        (("convert", "{clips}/take-0.bvh", "--to", "npz", "--output", "."), "take-0.npz"),
+        (("check", "{clips}/take-0.bvh", "--draft-rig-map", "map.toml"), "map.toml"),
+        (("export", "{concept}", "--to", "diffusers"), "limp-diffusers.safetensors"),
+        (("negate", "{concept}", "-o", "not.safetensors"), "not.safetensors"),
+        (("learn", "{clips}", "--token", "<x>", "--steps", 1, "-o", "x.safetensors"), "x.safetensors"),
+    ],
+)
+def test_nothing_is_overwritten_unasked(
+    run: Run, clips: Path, concept_path: Path, command: tuple[object, ...], name: str
+) -> None:
+    Path(name).write_text("mine")
+    words = [str(word).format(clips=clips, concept=concept_path) for word in command]
+    result = run(*words)
+    assert result.exit_code == 1
+    assert f"{name} exists already" in result.stderr and "--replace" in result.stderr
+    assert [path.name for path in left_behind()] == [name] and Path(name).read_text() == "mine"
+    assert run(*words, "--replace").exit_code == 0
+    assert Path(name).read_bytes() != b"mine"
