@@ -19,8 +19,11 @@ from itertools import count
 from pathlib import Path
 
 from cli.errors import UsageError
+from lead.motion.suffixes import WRITES
 
 PREFIX = ".lead-invert"
+ENDINGS = (*WRITES, ".png", ".html", ".mp4", ".gif")
+"""Endings of files that commands write, with which nobody names a folder."""
 FOREIGN_SECONDS = 86_400.0
 """The age from which the free lock of another machine counts as left behind."""
 
@@ -30,6 +33,9 @@ def check_writable(output: Path, option: str = "--output") -> None:
     place = output
     while not place.exists() and place != place.parent:
         place = place.parent
+    if place.is_dir() and not output.exists() and output.suffix.lower() in ENDINGS:
+        form = output.suffix.lower().removeprefix(".")
+        raise UsageError(f"{option} {output}: expected a folder; for files of this type add --format {form}.")
     if not place.is_dir():
         raise UsageError(f"{place} is a file; expected a folder to write into. Name another one with {option}.")
     if not os.access(place, os.W_OK | os.X_OK):

@@ -141,13 +141,29 @@ def make_app(help: str, commands: Mapping[str, Command]) -> typer.Typer:
         help=inspect.cleandoc(help),
         no_args_is_help=True,
         rich_markup_mode=None,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name, function in commands.items():
         app.command(name)(function)
+    app.callback()(_offer_version)
     return app
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        from lead.version import __version__
+
+        typer.echo(f"lead-invert {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+def _offer_version(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None: ...
 
 
 def run_script(app: Callable[[], None]) -> None:

@@ -51,7 +51,8 @@ OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", hel
 NewName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="A new name for the word.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace a word or files of the same name.")]
 ConceptOutput = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file (default: into the library).")
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write this file, or into this folder (default: the library)."),
 ]
 DataSet = Annotated[
     Path, typer.Argument(metavar="DATA", help="A data set: HumanML3D, KIT-ML, or one made by `lead data prepare`.")

@@ -155,6 +155,9 @@ class Concept:
         put("token_embedding", arrays.pop("token_embedding"))
         put("tensors", arrays)
 
+    def __repr__(self) -> str:
+        return f"Concept({self.token}, {self.kind}, of {self.base!r}, from {len(self.exemplars)} clips)"
+
     @property
     def words(self) -> dict[str, ConceptTensors]:
         """What the base model takes in a prompt: the token -> all that acts at generation, as writable copies."""

@@ -70,6 +70,10 @@ class ConceptTensors:
     training_prompts: tuple[str, ...]
     """Prompts that the concept was trained on, each with `{}` in the token's place."""
 
+    def __repr__(self) -> str:
+        parts = [f"{len(self.token_embedding)} vectors", *(["a direction"] if self.direction is not None else [])]
+        return f"ConceptTensors({', '.join(parts)}, an adapter of {len(self.adapter)} layers)"
+
 
 def tensor_form(name: str) -> tuple[str, Shape] | None:
     """A tensor's dtype and shape by its name; None where a concept has no such tensor.

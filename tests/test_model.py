@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -162,3 +163,15 @@ def test_a_word_of_numbers_that_are_none_is_named(tiny_base, number):
 def test_a_prompt_that_gives_nothing_is_named(tiny_base):
     with pytest.raises(LeadError, match=r"'a person walks' gives no motion .*: less guidance may help"):
         tiny_base.generate(["a person walks"], guidance=1e30)
+
+
+def test_a_text_is_one_prompt(tiny_base):
+    one, other = tiny_base.generate("a person walks"), tiny_base.generate(["a person walks"])
+    assert len(one) == 1 and np.array_equal(one[0].joints, other[0].joints)
+    assert tiny_base.find_unknown("a person walks") == [None]
+
+
+def test_reprs_are_short(tiny_base):
+    assert re.fullmatch(r"Lead\('tiny', 0\.\d million weights, cpu\)", repr(tiny_base))
+    walk = synthesize_walk()
+    assert repr(walk) == f"Motion('walk-0', {len(walk.joints)} frames at 20 fps, {walk.seconds:.2f} s)"

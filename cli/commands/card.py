@@ -23,7 +23,10 @@ CARD, PICTURE, PAGE = "README.md", "preview.png", "preview.html"
 def card(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A concept file, or a word in the library.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="README.md", help="Default: ./<name>/README.md")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A file ending in .md, or a folder (default: ./<name>/README.md)."
+        ),
     ] = None,
     page: Annotated[bool, typer.Option("--page", help=f"Also write a page that plays the preview, {PAGE}.")] = False,
     replace: Replace = False,
@@ -40,6 +43,7 @@ def card(
     """
     concept = load_concept(file)
     target = output or Path(concept.file_name).with_suffix("") / CARD
+    target = target / CARD if target.is_dir() else target
     if target.suffix.lower() != ".md":
         raise UsageError(f"--output {target}: expected a file name that ends in .md, as {CARD}.")
     files = card_files(concept, concept.file_name if is_token(file) else file.name, page)

@@ -68,6 +68,7 @@ def convert(
     formats: Annotated[
         str,
         typer.Option(
+            "--format",
             "--to",
             metavar="LIST",
             help=f"Any of {','.join(DATA_FORMATS)} (data), {','.join(VIEW_FORMATS)} (views), "
@@ -95,11 +96,11 @@ def convert(
     content is not overwritten without --replace.
 
     \b
-    lead-invert convert takes/ --to amass,npz
-    lead-invert convert walk.npz --to bvh --rig my-character.bvh
-    lead-invert convert walk.bvh --to glb,mp4 --output exports
+    lead-invert convert takes/ --format amass,npz
+    lead-invert convert walk.npz --format bvh --rig my-character.bvh
+    lead-invert convert walk.bvh --format glb,mp4 --output exports
     """
-    wanted = parse_formats(formats, "--to", BODY_FORMATS)
+    wanted = parse_formats(formats, "--format (--to)", BODY_FORMATS)
     check_writable(output)
     target_rig = read_rig(rig, wanted, reading.rig_map)
     _check_body_model(body_model, [form for form in wanted if form in BODY_FORMATS])

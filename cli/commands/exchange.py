@@ -28,7 +28,10 @@ def export(
     file: FileOrToken,
     to: Annotated[Program, typer.Option(help="The other program. diffusers loads one tensor, named by the token.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: ./<name>-<program>.safetensors")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A file or a folder (default: ./<name>-<program>.safetensors)."
+        ),
     ] = None,
     replace: Replace = False,
     as_json: Json = False,
@@ -47,7 +50,8 @@ def export(
 
     path = find_concept(file)
     concept = Concept.load(path)
-    target = output or Path(f"{concept.slug}-{to}.safetensors")
+    name = f"{concept.slug}-{to}.safetensors"
+    target = output / name if output and output.is_dir() else output or Path(name)
     if target.exists() and target.samefile(path):
         raise UsageError(f"--output {target} is the concept file itself; name another file.")
     if target.exists() and not replace:

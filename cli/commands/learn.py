@@ -110,7 +110,7 @@ def learn(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write this file; with --each: write into this folder (default: the library).",
+            help="Write this file, or into this folder (default: the library).",
         ),
     ] = None,
     replace: Replace = False,

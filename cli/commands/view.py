@@ -30,7 +30,10 @@ def view(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Keep the result: a .html page, a .png sheet, or an .mp4 or .gif."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Keep the result: a .html page, a .png sheet, an .mp4 or .gif; or a folder.",
         ),
     ] = None,
     open_it: Annotated[
@@ -51,6 +54,8 @@ def view(
     lead-invert view takes/ --output takes.html
     lead-invert view exemplar.bvh generated.bvh --output beside.mp4
     """
+    if output is not None and output.is_dir():
+        output = output / f"{places[0].resolve().stem}.html"
     form = "html" if output is None else output.suffix.lower().removeprefix(".")
     if form not in VIEW_FORMATS:
         endings = ", ".join(view.ending for view in VIEW_FORMATS.values())
@@ -60,7 +65,7 @@ def view(
     check_clip_count(
         places, MOST_SEEN, "Name some of them, or draw each by itself with `lead-invert convert --to png`."
     )
-    paths, motions = read_clips(places, warn, reading, least=1)
+    paths, motions = read_clips(places, _warn_of_others, reading, least=1)
     target = output or Path(tempfile.mkdtemp(prefix="lead-invert-")) / f"{paths[0].stem}.html"
     with atomic_folder(target.parent, replace) as folder:
         write_view(motions, titles_of(paths), folder / target.stem, form)
@@ -76,6 +81,12 @@ def view(
             for path, motion in zip(paths, motions, strict=True)
         ],
     }
+
+
+def _warn_of_others(text: str) -> None:
+    """Warn of what cannot be shown, but for the pictures and pages that commands put beside motions."""
+    if not any(f"a file of type {view.ending} is not" in text for view in VIEW_FORMATS.values()):
+        warn(text)
 
 
 def titles_of(paths: Sequence[Path]) -> list[str]:

@@ -3,16 +3,19 @@
 import errno
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from commands import fails, left_behind
 from typer.testing import CliRunner, Result
 
-from cli import invert
+import lead
+from cli import base, invert
 from cli.load_models import preview_motions
 from concepts import Concept
 from lead import Lead, Motion
@@ -416,3 +419,48 @@ def test_nothing_is_overwritten_unasked(
     assert [path.name for path in left_behind()] == [name] and Path(name).read_text() == "mine"
     assert run(*words, "--replace").exit_code == 0
     assert Path(name).read_bytes() != b"mine"
+
+
+def test_an_output_is_a_file_or_a_folder(run: Run, clips: Path, concept_path: Path) -> None:
+    Path("to").mkdir()
+    for command in (
+        ("learn", clips, "--token", "<x>", "--steps", 1, "--quality", "fast"),
+        ("negate", concept_path),
+        ("card", concept_path),
+        ("export", concept_path, "--to", "diffusers"),
+        ("view", clips),
+    ):
+        assert run(*command, "-o", "to").exit_code == 0, command
+    assert {path.name for path in Path("to").iterdir()} == {
+        "x.safetensors", "not-limp.safetensors", "README.md", "preview.png", "limp-diffusers.safetensors", "clips.html"
+    }  # fmt: skip
+    shutil.rmtree("to")
+    for name, form in (("walk.bvh", "bvh"), ("walk.GIF", "gif")):
+        said = f"--output {name}: expected a folder; for files of this type add --format {form}"
+        fails(run("generate", "a person walks", "-o", name), said)
+        fails(run("convert", clips, "--format", "npz", "-o", name), said)
+
+
+def test_convert_has_one_option_for_formats(run: Run, clips: Path) -> None:
+    for option in ("--format", "--to"):
+        assert run("convert", clips, option, "npz").exit_code == 0
+    fails_with = run("convert", clips, "--format", "doc", "-o", "other")
+    assert fails_with.exit_code == 1 and "--format (--to) doc: unknown doc" in fails_with.stderr
+
+
+def test_view_passes_its_own_pictures_by(run: Run) -> None:
+    assert run("generate", "a person walks", "--seconds", 1, "--format", "npz,png,html,gif").exit_code == 0
+    Path("out/notes.doc").touch()
+    result = run("view", "out", "-o", "all.html")
+    assert result.exit_code == 0
+    assert result.stderr.count("warning:") == 1 and "notes.doc" in result.stderr
+
+
+@pytest.mark.parametrize("program", [invert.app, base.app], ids=["lead-invert", "lead"])
+def test_the_version_and_completion(program: typer.Typer) -> None:
+    result = CliRunner().invoke(program, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"lead-invert {lead.__version__}\n")
+    assert re.match(r"\d+\.\d+", lead.__version__)
+    environment = {"_TOOL_COMPLETE": "complete_bash", "COMP_WORDS": "tool --ver", "COMP_CWORD": "1"}
+    result = CliRunner().invoke(program, [], prog_name="tool", env=environment)
+    assert result.stdout.strip() == "--version"

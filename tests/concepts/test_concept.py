@@ -238,3 +238,8 @@ def test_public_names_are_those_of_their_modules():
     assert all(getattr(concepts, name) is not None for name in concepts.__all__)
     with pytest.raises(AttributeError, match="module 'concepts' has no attribute 'nothing'"):
         getattr(concepts, "nothing")  # noqa: B009 - what is not there cannot be written as an attribute
+
+
+def test_reprs_are_short(concept):
+    assert repr(concept) == f"Concept(<elderly>, style, of 'lead-small', from {len(concept.exemplars)} clips)"
+    assert len(repr(concept.words)) < 120
