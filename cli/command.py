@@ -83,7 +83,7 @@ def command(function: Callable[..., Mapping[str, object]]) -> Command:
                 print_json(result)
             flush_output()
         except KeyboardInterrupt as stop:
-            with _ignore_interrupts():
+            with ignore_interrupts():
                 _fail(str(stop) or "stopped; what was not finished is not kept", as_json, STOPPED)
         except BrokenPipeError:  # the reader of a pipe has read enough
             discard_output()
@@ -182,8 +182,8 @@ def run_script(app: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _ignore_interrupts() -> Iterator[None]:
-    """Within the block a further Ctrl-C does nothing: the first one is being answered."""
+def ignore_interrupts() -> Iterator[None]:
+    """Within the block Ctrl-C does nothing: an earlier one is being answered, or a result saved."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -150,7 +150,17 @@ def preview_motions(concepts: "Iterable[Concept]") -> "list[Motion]":
     return [motion.on_one_skeleton() for motion in previews if motion is not None]
 
 
+def usual_prompt(concept: "Concept") -> str:
+    """A prompt of the form that suits the concept's kind."""
+    return {
+        "action": f"a person does {concept.token}",
+        "style": f"a person walks in {concept.token} style",
+        "persona": f"a person walks like {concept.token}",
+    }[concept.kind]
+
+
 def suggest_prompt(concept: "Concept", file: Path | None = None, prompt: str = "") -> str:
     """A line that tells how to generate with a concept; `file` is its file where it is not in the library."""
     place = f" --concept {file}" if file else ""
-    return f'Try: lead-invert generate "{prompt or concept.probe_prompt}"{place}'
+    prompt = prompt or (concept.probe_prompt if concept.templates else usual_prompt(concept))
+    return f'Try: lead-invert generate "{prompt}"{place}'

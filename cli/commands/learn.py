@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.command import JsonObject, OptionGroup, command
+from cli.command import JsonObject, OptionGroup, command, ignore_interrupts
 from cli.console import count_noun, echo, hint, print_table, progress_bar, spinner, warn
 from cli.credits import CreditOptions, add_credits, describe_license
 from cli.destination import Destination
 from cli.errors import UsageError
 from cli.jobs.learn_each import learn_each
 from cli.jobs.ranks import Ranks
-from cli.load_models import load_base
+from cli.load_models import load_base, usual_prompt
 from cli.options import Base, Captions, Device, Json, ReadingOptions, Replace, Seed
 from cli.read_inputs import check_clip_count, read_captions, read_clips
 from concepts.kinds import Kind
@@ -248,12 +248,17 @@ def _learn_and_save(
     destination.prepare_folder()
     with destination.reserve():
         concept, steps_asked = _search(model, encoded, destination, options, seed)
-        concept, seconds = add_credits(concept, credits), time.perf_counter() - started
-        destination.save(concept)
+        with ignore_interrupts():
+            concept, seconds = add_credits(concept, credits), time.perf_counter() - started
+            destination.save(concept)
     report = None
     if options.quality != "fast":
-        report, concept = _report(model, concept, encoded)
-        destination.save(concept, replace=True)
+        try:
+            report, concept = _report(model, concept, encoded)
+        except KeyboardInterrupt:
+            warn(f"stopped before the report; {concept.token} is saved without it")
+        else:
+            destination.save(concept, replace=True)
     return Learned(concept, steps_asked, round(seconds, 3), report)
 
 
@@ -287,7 +292,7 @@ def _search(
                 f"{checkpoint} cannot be written: the disk may be full. Free some space and try again."
             ) from error
     if not concept.steps:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"stopped before the first step; nothing of {token} is kept")
     return concept, steps_asked or concept.steps
 
 
@@ -308,8 +313,7 @@ def _print_result(learned: Learned, destination: Destination, clips: int, kind: 
     for sentence in learned.report.sentences if learned.report else ():
         echo(sentence)
     echo(describe_license(concept))
-    prompts = {"action": f"a person does {token}", "style": f"a person walks in {token} style"}
-    echo(destination.suggest_prompt(concept, prompts.get(kind, concept.probe_prompt)))
+    echo(destination.suggest_prompt(concept, "" if kind == "persona" else usual_prompt(concept)))
 
 
 def _to_json(
