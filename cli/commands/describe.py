@@ -119,7 +119,7 @@ def _print_description(found: "Description", what: str) -> None:
     for noun, near in (("word", found.words), ("caption", found.captions), ("concept", found.concepts)):
         if near:
             rows = [(f"{one.similarity:.2f}", one.text) for one in near]
-            print_table(rows, ("similarity", noun), f"{noun}s nearest to {what}")
+            print_table(rows, ("similarity", f"{noun}s nearest to {what}"))
     far = f"comes nearest, and is {found.caption_gap:.1f} times too far to do it"
     does = "does this already" if found.known else far
     echo(f'Of all captions "{found.caption}" {does}.')

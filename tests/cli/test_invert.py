@@ -16,8 +16,10 @@ from typer.testing import CliRunner, Result
 
 import lead
 from cli import base, invert
-from cli.load_models import preview_motions
-from concepts import Concept
+from cli.commands import describe
+from cli.load_models import preview_motions, suggest_prompt
+from concepts import Concept, StyleSchedule
+from inversion.describe import Description, Near
 from lead import Lead, Motion
 from lead.motion.processing.rigid import is_rigid
 from lead.motion.skeleton import bone_lengths
@@ -464,3 +466,28 @@ def test_the_version_and_completion(program: typer.Typer) -> None:
     environment = {"_TOOL_COMPLETE": "complete_bash", "COMP_WORDS": "tool --ver", "COMP_CWORD": "1"}
     result = CliRunner().invoke(program, [], prog_name="tool", env=environment)
     assert result.stdout.strip() == "--version"
+
+
+@pytest.mark.parametrize(
+    ("kind", "prompt"),
+    [
+        ("action", "a person does <limp>"),
+        ("style", "a person walks in <limp> style"),
+        ("persona", "a person walks like <limp>"),
+    ],
+)
+def test_a_suggested_sentence_suits_the_kind(kind: str, prompt: str) -> None:
+    tensors = {"direction": np.zeros(8)} if kind != "action" else {}
+    schedule = StyleSchedule() if kind != "action" else None
+    word = Concept(
+        token="<limp>", token_embedding=np.ones((2, 32)), kind=kind, base="tiny", fingerprints={"text": "0" * 8},
+        tensors=tensors, schedule=schedule,
+    )  # fmt: skip
+    assert suggest_prompt(word) == f'Try: lead-invert generate "{prompt}"'
+
+
+def test_a_description_names_what_it_describes(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Description((Near("walk", 0.5),), (), (Near("<limp>", 0.25),), "a person walks", 0.5)
+    describe._print_description(found, describe._name_clips([Path("takes")], 5))
+    said = capsys.readouterr().out
+    assert "words nearest to takes (5 clips)" in said and "concepts nearest to takes (5 clips)" in said
