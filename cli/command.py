@@ -19,12 +19,16 @@ import functools
 import gc
 import inspect
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
+from typer.core import TyperGroup
 
-from cli.console import discard_output, escape_unprintable, flush_output, print_error, print_json
+from cli.console import discard_output, escape_controls, escape_unprintable, flush_output, print_error, print_json
 from cli.errors import user_errors
 
 JsonObject = dict[str, object]
@@ -79,7 +83,8 @@ def command(function: Callable[..., Mapping[str, object]]) -> Command:
                 print_json(result)
             flush_output()
         except KeyboardInterrupt as stop:
-            _fail(str(stop) or "stopped; what was not finished is not kept", as_json, STOPPED)
+            with ignore_interrupts():
+                _fail(str(stop) or "stopped; what was not finished is not kept", as_json, STOPPED)
         except BrokenPipeError:  # the reader of a pipe has read enough
             discard_output()
             raise typer.Exit(1) from None
@@ -106,19 +111,59 @@ def accept_device(function: Callable[..., Mapping[str, object]]) -> Callable[...
     return _with_parameters(run, parameters)
 
 
+class _Group(TyperGroup):
+    """A program whose own messages, too, echo nothing that acts on a terminal."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with _escape_in_messages():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _escape_in_messages():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _escape_in_messages() -> Iterator[None]:
+    """Within the block, the message of an error of typer's is escaped."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = escape_controls(message, lines=True)  # type: ignore[attr-defined]  # of typer's errors
+        raise
+
+
 def make_app(help: str, commands: Mapping[str, Command]) -> typer.Typer:
     """A program, or a group of its commands, from a table of commands by name."""
     app = typer.Typer(
+        cls=_Group,
         help=inspect.cleandoc(help),
         no_args_is_help=True,
         rich_markup_mode=None,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name, function in commands.items():
         app.command(name)(function)
+    app.callback()(_offer_version)
     return app
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        from lead.version import __version__
+
+        typer.echo(f"lead-invert {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+def _offer_version(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None: ...
 
 
 def run_script(app: Callable[[], None]) -> None:
@@ -132,7 +177,21 @@ def run_script(app: Callable[[], None]) -> None:
     try:
         app()
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends now in any case
         gc.freeze()
+
+
+@contextmanager
+def ignore_interrupts() -> Iterator[None]:
+    """Within the block Ctrl-C does nothing: an earlier one is being answered, or a result saved."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _let_threads_sleep() -> None:
@@ -191,5 +250,6 @@ def _fail(message: str, as_json: bool, code: int) -> None:
 def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}"
+        advice = "; free some space, or name another with TMPDIR" if "temporary directory" in error.strerror else ""
+        return f"{place}{error.strerror}{advice}"
     return str(error)

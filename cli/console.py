@@ -8,14 +8,25 @@ import codecs
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_ACTS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+    "|[\U000e0000-\U000e007f]"
+)
+"""Characters that act on a terminal or hide there; U+200C and U+200D join letters and stay."""
+_CONTROL_BYTES = re.compile("[\udc80-\udc9f]")
+"""Bytes of file names that are 8-bit control characters, as Python has them."""
+LONG = 500
+"""Rows beyond which a table is printed without rich, which takes half a millisecond a row."""
 FOLDED = 20
 """Characters a line that a table's widest column is folded to at the least."""
 
@@ -35,9 +46,23 @@ def escape_unprintable() -> None:
             stream.reconfigure(errors="lead_invert")
 
 
+def escape_controls(text: str, lines: bool = False) -> str:
+    """The text with everything that could act on a terminal as an escape, such as \\x1b; with `lines` line ends stay.
+
+    That is control characters, invisible and bidirectional ones (Unicode's Cc and Cf but for joiners), and line ends.
+    """
+    return _ACTS.sub(lambda match: match[0] if lines and match[0] == "\n" else _to_escape(match[0]), text)
+
+
+def _to_escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
 def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
     """The bytes of a file name that is in no encoding; else escapes."""
     try:
+        if isinstance(error, UnicodeEncodeError) and _CONTROL_BYTES.search(error.object[error.start : error.end]):
+            return codecs.lookup_error("backslashreplace")(error)
         return codecs.lookup_error("surrogateescape")(error)
     except UnicodeError:
         return codecs.lookup_error("backslashreplace")(error)
@@ -57,6 +82,7 @@ def discard_output() -> None:
 def print_json(result: Mapping[str, object]) -> None:
     """Print one object, in ASCII where standard output is not in UTF-8 or a name is in no encoding."""
     text = json.dumps(result, indent=2, ensure_ascii=False, default=str)
+    text = _ACTS.sub(lambda match: match[0] if match[0] == "\n" else json.dumps(match[0])[1:-1], text)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
@@ -66,22 +92,22 @@ def print_json(result: Mapping[str, object]) -> None:
 
 def echo(text: str) -> None:
     """Print a line on standard output."""
-    _console().print(text)
+    _console().print(escape_controls(text))
 
 
 def warn(text: str) -> None:
     """Print a warning on standard error: something was left out or is not as asked."""
-    _console(stderr=True).print(f"warning: {text}", style="yellow")
+    _console(stderr=True).print(f"warning: {escape_controls(text)}", style="yellow")
 
 
 def hint(text: str) -> None:
     """Print a hint on standard error: something that may spare work."""
-    _console(stderr=True).print(f"hint: {text}", style="cyan")
+    _console(stderr=True).print(f"hint: {escape_controls(text)}", style="cyan")
 
 
 def print_error(text: str) -> None:
     """Print the message with which a command fails on standard error."""
-    _console(stderr=True).print(f"error: {text}", style="bold red")
+    _console(stderr=True).print(f"error: {escape_controls(text)}", style="bold red")
 
 
 @contextmanager
@@ -110,21 +136,41 @@ def print_table(rows: Sequence[Sequence[object]], columns: Sequence[str], title:
     from rich.padding import Padding
     from rich.table import Table
 
-    console, cells = _console(), [[str(cell) for cell in row] for row in rows]
+    console, columns = _console(), [escape_controls(name) for name in columns]
+    cells = [[escape_controls(str(cell), lines=not isinstance(cell, Path)) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
     if sum(widths) - max(max(widths) - FOLDED, 0) + 2 * len(widths) > console.width:
         for first, *others in cells:
-            console.print(first)
             pairs = [f"{name} {cell}".strip() for name, cell in zip(columns[1:], others, strict=True) if cell]
-            console.print(Padding("  ".join(pairs), (0, 0, 0, 2), expand=False))
+            if len(rows) > LONG:
+                print(first, "  " + "  ".join(pairs), sep="\n")
+            else:
+                console.print(first)
+                console.print(Padding("  ".join(pairs), (0, 0, 0, 2), expand=False))
+        return
+    if len(rows) > LONG:
+        head, *lines = (" " + "  ".join(map(_pad, row, widths)).rstrip() for row in (columns, *cells))
+        print(*filter(None, [escape_controls(title)]), head, " " + "─" * len(head), *lines, sep="\n")
         return
     table = Table(
-        *columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+        *columns,
+        title=escape_controls(title) or None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
     )
     for row in cells:
         table.add_row(*row)
     table.columns[0].overflow = "fold"
     console.print(table)
+
+
+def _pad(cell: str, width: int) -> str:
+    """A cell with spaces up to a width on the terminal, where some characters take two places."""
+    from rich.cells import cell_len
+
+    return cell + " " * (width - cell_len(cell))
 
 
 @contextmanager
@@ -134,14 +180,14 @@ def progress_bar(text: str) -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
         TextColumn("{task.fields[figures]}"),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=_console(stderr=True)) as bar:
-        task = bar.add_task(text, total=1, figures="")
+        task = bar.add_task(escape_controls(text), total=1, figures="")
 
         def advance(done: int, total: int, loss: float | None = None, score: float | None = None) -> None:
             named = (("loss", loss), ("score", score))
@@ -158,7 +204,9 @@ def ignore_progress(done: int, total: int, loss: float | None = None, score: flo
 @contextmanager
 def spinner(text: str) -> Iterator[None]:
     """A spinner on standard error while the block runs."""
-    with _console(stderr=True).status(text):
+    from rich.text import Text
+
+    with _console(stderr=True).status(Text(escape_controls(text))):
         yield
 
 

@@ -25,21 +25,31 @@ class Destination:
     library: "Library | None"
     """None for a file of the user's choice."""
     replace: bool
-    """Whether a concept of the same name in the library is replaced."""
+    """Whether a concept of the same name in the library, or the file, is replaced."""
 
     @classmethod
     def choose(cls, token: str, output: Path | None, replace: bool) -> "Destination":
-        """The library or, where `output` is given, that file. Refuses before the work what cannot be saved after it."""
-        from concepts import Library, token_slug
+        """The library or, where `output` is given, that file or a file in that folder.
+
+        Refuses before the work what cannot be saved after it.
+        """
+        from concepts import Library
+        from concepts.text import token_stem
 
         if output is None:
             library = Library()
             if not replace:
                 library.refuse_taken(token)
             return cls(token, library.path(token), library, replace)
+        example = f"{token_stem(token)}.safetensors"
+        output = output / example if output.is_dir() else output
         if output.suffix != ".safetensors" or output.is_dir():
-            example = f"{token_slug(token)}.safetensors"
-            raise UsageError(f"--output {output}: expected a file name that ends in .safetensors, as {example}.")
+            raise UsageError(
+                f"--output {output}: expected a file name that ends in .safetensors, as {example}, or a folder that is "
+                "there."
+            )
+        if output.exists() and not replace:
+            raise UsageError(f"--output {output} exists already: name another file, or add --replace.")
         return cls(token, output, None, replace)
 
     def prepare_folder(self) -> None:

@@ -34,7 +34,7 @@ lead-invert evaluate "<elderly>" --clips other-takes/
 lead-invert list
 lead-invert verify elderly.safetensors
 lead-invert card elderly.safetensors
-lead-invert convert takes/ --to bvh,glb
+lead-invert convert takes/ --format bvh,glb
 lead-invert view takes/
 """
 

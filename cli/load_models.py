@@ -1,14 +1,13 @@
 """Bases and concepts as the commands of `lead-invert` load them, and whether they fit each other."""
 
 import difflib
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.console import hint, spinner, warn
 from cli.errors import UsageError
-from cli.options import require_path, resolve_device
+from cli.options import require_file, require_path, resolve_device
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,21 +22,28 @@ def load_base(path: Path | None, device: str) -> "Lead":
     from lead import Lead
 
     with spinner("loading the base model"):
-        return Lead.load(path and require_path(path, "--base"), device=resolve_device(device))
+        return Lead.load(path and require_file(path, "--base", "a base model's file"), device=resolve_device(device))
+
+
+def to_token(name: str) -> str:
+    """A token, given with its brackets (which a shell wants in quotes), with one of them, or without."""
+    from concepts import check_token
+
+    return check_token(f"<{name.strip().removeprefix('<').removesuffix('>').strip()}>")
 
 
 def is_token(place: Path) -> bool:
-    """Whether a concept is given by its token, not as a file."""
-    return str(place).startswith("<")
+    """Whether a concept is given by its token or name, not as a file."""
+    return str(place).startswith("<") or not (place.exists() or place.suffix or len(place.parts) > 1)
 
 
 def find_concept(place: Path) -> Path:
-    """A concept's file, given as such or by the token of a concept in the library."""
+    """A concept's file, given as such or by the token or name of a concept in the library."""
     if not is_token(place):
         return require_path(place, "a concept")
     from concepts import Library
 
-    return Library().locate(str(place))
+    return Library().locate(to_token(str(place)))
 
 
 def load_concept(place: Path) -> "Concept":
@@ -55,6 +61,7 @@ def load_concepts_for(prompts: Sequence[str], files: Sequence[Path]) -> "dict[Pa
 
     concepts = {path: load_concept(path) for path in map(find_concept, files)}
     library, loaded = Library(), {concept.token for concept in concepts.values()}
+    hint_at_plain_names(prompts, {*loaded, *library})
     for prompt in prompts:
         for token in find_tokens(prompt):
             if token in loaded:
@@ -64,28 +71,20 @@ def load_concepts_for(prompts: Sequence[str], files: Sequence[Path]) -> "dict[Pa
                 raise UsageError(_unknown_token(prompt, token, loaded, library))
             concepts[path] = library.load(token)
             loaded.add(token)
-    _hint_at_plain_words(prompts, {*loaded, *library})
     return concepts
 
 
-def _hint_at_plain_words(prompts: Sequence[str], tokens: set[str]) -> None:
-    """Hints where a prompt has a bracket without its other half, or a learned word without its brackets."""
-    from concepts.text import TOKEN
+def hint_at_plain_names(prompts: Sequence[str], tokens: Iterable[str]) -> None:
+    """Hints where a prompt has a learned word without its brackets, or a bracket without its other half."""
+    from lead.text.prompts import TOKEN, find_plain_names
 
-    plain: dict[str, str] = {}
-    broken = ""
+    found = find_plain_names(prompts, tokens)
+    for token, (name, prompt) in sorted(found.items()):
+        hint(f"{name!r} in {prompt!r} is plain text; did you mean the learned word? Then write {token}")
     for prompt in prompts:
-        lower = prompt.lower()
-        text = TOKEN.sub(" ", lower)
-        broken = broken or (prompt if {"<", ">"} & set(text) else "")
-        for word in re.findall(r"[\w-]+", text):
-            if f"<{word}>" not in lower:
-                plain.setdefault(word, prompt)
-    if broken:
-        hint(f"the prompt {broken!r} has a bracket without its other half; a learned word is written as <name>")
-    for token in sorted(tokens):
-        if found := plain.get(token[1:-1]):
-            hint(f"{token[1:-1]!r} in {found!r} is a plain word; for the learned word, write {token}")
+        if {"<", ">"} & set(TOKEN.sub(" ", prompt)):
+            hint(f"the prompt {prompt!r} has a bracket without its other half; a learned word is written as <name>")
+            break
 
 
 def _unknown_token(prompt: str, token: str, loaded: set[str], library: "Library") -> str:
@@ -151,7 +150,17 @@ def preview_motions(concepts: "Iterable[Concept]") -> "list[Motion]":
     return [motion.on_one_skeleton() for motion in previews if motion is not None]
 
 
+def usual_prompt(concept: "Concept") -> str:
+    """A prompt of the form that suits the concept's kind."""
+    return {
+        "action": f"a person does {concept.token}",
+        "style": f"a person walks in {concept.token} style",
+        "persona": f"a person walks like {concept.token}",
+    }[concept.kind]
+
+
 def suggest_prompt(concept: "Concept", file: Path | None = None, prompt: str = "") -> str:
     """A line that tells how to generate with a concept; `file` is its file where it is not in the library."""
     place = f" --concept {file}" if file else ""
-    return f'Try: lead-invert generate "{prompt or concept.probe_prompt}"{place}'
+    prompt = prompt or (concept.probe_prompt if concept.templates else usual_prompt(concept))
+    return f'Try: lead-invert generate "{prompt}"{place}'

@@ -49,9 +49,10 @@ OnRig = Annotated[
 ]
 OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")]
 NewName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="A new name for the word.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Replace the word or file of the same name.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace a word or files of the same name.")]
 ConceptOutput = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file (default: into the library).")
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write this file, or into this folder (default: the library)."),
 ]
 DataSet = Annotated[
     Path, typer.Argument(metavar="DATA", help="A data set: HumanML3D, KIT-ML, or one made by `lead data prepare`.")
@@ -106,7 +107,7 @@ class ReadingOptions(OptionGroup):
         from lead.motion.read_options import ReadOptions
         from lead.motion.rigs.rig_map import read_rig_map
 
-        rig_map = read_rig_map(require_path(self.rig_map, "--rig-map")) if self.rig_map else None
+        rig_map = read_rig_map(require_file(self.rig_map, "--rig-map", "a TOML file")) if self.rig_map else None
         animation = None if self.animation == ALL else self.animation
         return ReadOptions(fps=self.fps, unit=self.unit, up=self.up, rig_map=rig_map, animation=animation)
 
@@ -116,6 +117,22 @@ def require_path(path: Path, option: str) -> Path:
     if not path.exists():
         raise UsageError(f"{path} does not exist; it was given as {option}. Check the name and the folder.")
     return path
+
+
+def require_file(path: Path, option: str, expected: str) -> Path:
+    """The path itself; UsageError if it is not a regular file. A device or pipe may never end."""
+    if not require_path(path, option).is_file():
+        found = "a folder" if path.is_dir() else "a device or a pipe"
+        raise UsageError(f"{option} {path}: found {found}, expected {expected}.")
+    return path
+
+
+def check_unicode(text: str, what: str) -> None:
+    """UsageError, starting with `what`, where a text has half of a character, which no file can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{what}: found {text[error.start]!r} in {text[:80]!r}, which is no character.") from None
 
 
 def resolve_device(name: str) -> str:

@@ -5,12 +5,13 @@ several. Views show one or more motions side by side. A new format is a function
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.atomic_folder import atomic_folder
+from cli.atomic_folder import atomic_folder, name_anew
 from cli.console import Progress, ignore_progress, progress_bar
 from cli.errors import UsageError
 from cli.options import ReadingOptions, require_path
@@ -187,8 +188,9 @@ def write_motions(
 ) -> tuple[list[list[Path]], list[Path]]:
     """Write generated motions: the files of each, and the views that show them all beside the exemplars.
 
-    Names are `<prompt>-seed<seed>-<number>`: the same command writes the same names again, another seed never
-    overwrites.
+    Names are `<prompt>-seed<seed>-<number>`. The same command writes the same files again. Where files of these names
+    have another content, as with other words or seconds, all new files get a further number. Ctrl-C while views are
+    drawn leaves the motions and the views that are finished.
     """
     assert len(motions) == len(prompts), f"{len(prompts)} prompts for {len(motions)} motions"
     stems = _stems(prompts, seed)
@@ -197,8 +199,19 @@ def write_motions(
             [write_data(motion, folder / stem, form, Target(rig)) for form in formats if form in DATA_FORMATS]
             for motion, stem in zip(motions, stems, strict=True)
         ]
-        views = _write_views(motions, prompts, formats, folder, seed, exemplars)
-    return [[output / path.name for path in group] for group in groups], [output / path.name for path in views]
+        views: list[Path] = []
+        stopped = False
+        try:
+            for path in _write_views(motions, prompts, formats, folder, seed, exemplars):
+                views.append(path)
+        except KeyboardInterrupt:
+            stopped = True
+            for path in {*folder.iterdir()} - {*views, *chain(*groups)}:
+                path.unlink()
+        names = name_anew(folder, output)
+    if stopped:
+        raise KeyboardInterrupt(f"stopped; what was finished is in {output}: {', '.join(sorted(names.values())[:10])}")
+    return [[output / names[path.name] for path in group] for group in groups], [output / names[p.name] for p in views]
 
 
 def slug(prompt: str) -> str:
@@ -225,13 +238,12 @@ def _write_views(
     folder: Path,
     seed: int,
     exemplars: "Sequence[Motion]",
-) -> list[Path]:
-    """Contact sheets and videos of at most TOGETHER motions each, and one page that plays all of them."""
+) -> Iterator[Path]:
+    """Contact sheets and videos of at most TOGETHER motions each, and one page that plays all; each when written."""
     others = len(set(prompts)) - 1
     stem = slug(prompts[0]) + (f"-and-{others}-more" if others else "") + f"-seed{seed}"
     repeated = len(set(prompts)) < len(prompts)
     titles = [f"{number}. {prompt}" if repeated else prompt for number, prompt in enumerate(prompts, start=1)]
-    paths = []
     for form in (form for form in formats if form in VIEW_FORMATS):
         size = len(motions) if VIEW_FORMATS[form].holds_any_number else TOGETHER
         starts = range(0, len(motions), size)
@@ -239,5 +251,4 @@ def _write_views(
             shown = [*exemplars, *motions[start : start + size]]
             names = [*(motion.name for motion in exemplars), *titles[start : start + size]]
             name = stem if len(starts) == 1 else f"{stem}-sheet{sheet}"
-            paths.append(write_view(shown, names, folder / name, form))
-    return paths
+            yield write_view(shown, names, folder / name, form)

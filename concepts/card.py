@@ -100,7 +100,10 @@ def _head(concept: Concept, picture: str, page: str) -> list[str]:
 
 def _usage(concept: Concept, file: str) -> list[str]:
     harmless = re.fullmatch(r"[\w<>,.' -]+", concept.probe_prompt)  # it will be pasted into a shell
-    prompt, name = concept.probe_prompt if harmless else f"a person {concept.token}", shlex.quote(file)
+    prompt = concept.probe_prompt if harmless else f"a person {concept.token}"
+    if not file.isprintable() or "`" in file or file.startswith("-"):  # it would end the block, or be an option
+        file = concept.file_name
+    name = shlex.quote(file)
     shell = f'lead-invert verify {name}\nlead-invert generate "{prompt}" --concept {name}'
     python = f"""from concepts import Concept
 from lead import Lead
@@ -110,6 +113,7 @@ motions = Lead.load().generate(["{prompt}"], words=words)
 motions[0].save("out.bvh")"""
     return [
         "## Use",
+        "In the folder of the file:",
         f"```\n{shell}\n```",
         f"```python\n{python}\n```",
         "The file is safetensors: it is checked when it is read, and nothing in it is ever run.",

@@ -16,17 +16,27 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, get_args, no_type_check
+from typing import Any, cast, get_args, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32
 
-from concepts.container import Report, pack, parse_json, read_bytes, read_version, report_nothing, unpack, write_bytes
+from concepts.container import (
+    Report,
+    pack,
+    parse_json,
+    read_bytes,
+    read_metadata,
+    read_version,
+    report_nothing,
+    unpack,
+    write_bytes,
+)
 from concepts.errors import ConceptError, name_file_in_errors
 from concepts.kinds import Kind
 from concepts.provenance import Credits, Exemplar, combine_licenses
 from concepts.schedule import VERSION_1, StyleSchedule
-from concepts.tensors import ConceptTensors, adapter_layers, check_tensors, to_read_only
+from concepts.tensors import LARGEST, ConceptTensors, adapter_layers, check_size, check_tensors, to_read_only
 from concepts.text import (
     as_count,
     as_fps,
@@ -38,6 +48,7 @@ from concepts.text import (
     is_path,
     quote,
     token_slug,
+    token_stem,
 )
 from concepts.thumbnail import check_thumbnail
 
@@ -54,6 +65,19 @@ denoiser alone is enough to fix the space of latents."""
 MODELSPEC_TEXTS = ("title", "author", "description", "license", "date", "thumbnail")
 TEXT_LIMITS = {"title": 200, "author": 200, "description": 20_000, "license": 2000, "date": 40, "init": 200,
                "objective": 40, "skeleton": 40, "base": 200}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a concept file says of itself, for lists of many."""
+
+    token: str
+    title: str
+    kind: Kind
+    base: str
+    license: str
+    date: str
+    clips: int
 
 
 @no_type_check  # at run time: the constructor checks values of any type itself, and raises ConceptError
@@ -125,8 +149,14 @@ class Concept:
         arrays = {name: to_read_only(name, array) for name, array in given.items()}
         check_tensors(arrays)
         put("schedule", _as_schedule(self.schedule, "direction" in arrays))
+        if self.schedule is not None:
+            scaled = self.schedule.direction_scale * arrays["direction"].astype(np.float64)
+            check_size("tensor direction, times the schedule's direction_scale,", scaled, LARGEST["direction"])
         put("token_embedding", arrays.pop("token_embedding"))
         put("tensors", arrays)
+
+    def __repr__(self) -> str:
+        return f"Concept({self.token}, {self.kind}, of {self.base!r}, from {len(self.exemplars)} clips)"
 
     @property
     def words(self) -> dict[str, ConceptTensors]:
@@ -146,8 +176,13 @@ class Concept:
 
     @property
     def slug(self) -> str:
-        """The token without brackets, fit for a file name."""
+        """The token without brackets."""
         return token_slug(self.token)
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file in a library: the slug and `SUFFIX`, on every system a name that a file may have."""
+        return token_stem(self.token) + SUFFIX
 
     @property
     def probe_prompt(self) -> str:
@@ -212,7 +247,7 @@ class Concept:
         """Write the file under a temporary name and move it into place; returns its path."""
         path = Path(path)
         if path.suffix != SUFFIX:
-            raise ConceptError(f"{path}: a concept file's name ends in {SUFFIX}, as in {self.slug}{SUFFIX}")
+            raise ConceptError(f"{path}: a concept file's name ends in {SUFFIX}, as in {self.file_name}")
         with name_file_in_errors(path):
             write_bytes(path, self.to_bytes())
         return path
@@ -225,6 +260,25 @@ class Concept:
         """
         with name_file_in_errors(path):
             return cls.from_bytes(read_bytes(Path(path)))
+
+    @classmethod
+    def read_summary(cls, path: str | Path) -> Summary:
+        """What a file's header says of itself; its tensors are neither read nor checked, as `load` does.
+
+        ConceptError, which names the file, where it is none by its header and its size.
+        """
+        with name_file_in_errors(path):
+            metadata = read_metadata(Path(path))
+            record = as_mapping(parse_json(metadata.get(RECORD_KEY, ""), RECORD_KEY), RECORD_KEY)
+            token, kind, base = check_token(record.get("token")), record.get("kind"), record.get("base")
+            if kind not in get_args(Kind):
+                raise ConceptError(f"kind is {quote(kind)}, expected one of {', '.join(get_args(Kind))}")
+            texts = {name: as_text(metadata.get(f"modelspec.{name}", ""), name, TEXT_LIMITS[name])
+                     for name in ("title", "license", "date")}  # fmt: skip
+            clips = len(as_list(record.get("exemplars", []), "exemplars", 1024))
+            texts["title"] = texts["title"] or token_slug(token)
+            base = as_text(base, "base", TEXT_LIMITS["base"])
+            return Summary(token, kind=cast(Kind, kind), base=base, clips=clips, **texts)
 
     def with_credits(self, credits: Credits) -> "Concept":
         """The concept with these credits; until then its license is its base model's alone."""

@@ -18,14 +18,14 @@ import re
 import secrets
 import stat
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from concepts.errors import ConceptError
-from concepts.tensors import DROPPED, DTYPES, check_finite, check_forms, check_tensors, require_form, tensor_form
+from concepts.tensors import DROPPED, DTYPES, check_forms, check_numbers, check_tensors, require_form, tensor_form
 from concepts.text import quote
 
 FORMAT_VERSION = (2, 0)
@@ -108,8 +108,8 @@ def unpack(data: bytes, report: Report = report_nothing) -> tuple[dict[str, str]
     tensors = {name: _view_array(name, header[name], body[slice(*spans[name])]) for name in known}
     check_forms(tensors)
     report(f"{len(tensors)} tensors, all known, token_embedding {list(tensors['token_embedding'].shape)}")
-    check_finite(tensors)
-    report(f"{sum(tensor.size for tensor in tensors.values())} numbers, all finite")
+    check_numbers(tensors)
+    report(f"{sum(tensor.size for tensor in tensors.values())} numbers, all finite and of a size that a base can mean")
     return metadata, tensors
 
 
@@ -143,6 +143,13 @@ def parse_json(text: str, what: str) -> Any:
 
 def read_bytes(path: Path) -> bytes:
     """A regular file's bytes, at most MAX_FILE_BYTES of them."""
+    with _open_file(path) as (file, _):
+        return file.read(MAX_FILE_BYTES)
+
+
+@contextlib.contextmanager
+def _open_file(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """A regular file of at most MAX_FILE_BYTES, and its size; ConceptError where it cannot be read."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -152,11 +159,23 @@ def read_bytes(path: Path) -> bytes:
                 f"{status.st_size} bytes, and a concept has at most {MAX_FILE_BYTES}: perhaps a whole model"
             )
         with path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES)
+            yield file, status.st_size
     except FileNotFoundError:
         raise ConceptError("there is no such file: check the name, or learn the concept first") from None
     except OSError as error:
         raise ConceptError(f"cannot be read: {error.strerror}") from None
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """A file's metadata, checked as `unpack` does from its header and its size; the tensors are not read."""
+    with _open_file(path) as (file, size):
+        start = file.read(8)
+        (length,) = struct.unpack("<Q", start.ljust(8, b"\0"))
+        text, _ = _split_file(start + file.read(min(length, MAX_HEADER_BYTES)))
+    header, metadata = _parse_header(text)
+    read_version(metadata)
+    _check_offsets({name: _check_entry(name, entry) for name, entry in header.items()}, size - 8 - length)
+    return metadata
 
 
 def write_bytes(path: Path, data: bytes) -> None:

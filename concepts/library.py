@@ -15,16 +15,17 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from concepts.concept import SUFFIX, Concept
+from concepts.concept import SUFFIX, Concept, Summary
 from concepts.container import read_bytes, write_bytes
 from concepts.errors import ConceptError, name_file_in_errors
 from concepts.lock import hold_lock
-from concepts.text import TOKEN, check_token, token_slug
+from concepts.text import check_token, stem_to_token, token_slug, token_stem
 
 FOLDER_VARIABLE = "LEAD_CONCEPTS"
 LOCK = ".lock"
@@ -32,13 +33,17 @@ _MARKER = re.compile(r"\.rename\.([a-z0-9-]+)\.([a-z0-9-]+)")
 LEFTOVER_SECONDS = 60.0
 """A temporary file as old as this belongs to a process that was killed."""
 _SHOWN = 20
+Read = TypeVar("Read", Concept, Summary)
 
 
 def library_folder() -> Path:
     """LEAD_CONCEPTS, or `concepts` in the user's data folder of this system."""
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError:  # Python's for a user that does not exist
+            raise ConceptError(f"{FOLDER_VARIABLE} is {chosen!r}, and this machine has no such user") from None
     from platformdirs import user_data_path
 
     return user_data_path("lead-invert", appauthor=False) / "concepts"
@@ -61,8 +66,8 @@ class Library:
                 f"{self.folder}: cannot be read as a library: {error.strerror}; name another with {FOLDER_VARIABLE}"
             ) from None
         gone = {f"<{match[1]}>" for match in map(_MARKER.fullmatch, listed) if match and self._is_moved(match)}
-        tokens = (f"<{name.removesuffix(SUFFIX)}>" for name in listed if name.endswith(SUFFIX))
-        return sorted(token for token in tokens if TOKEN.fullmatch(token) and token not in gone)
+        tokens = (stem_to_token(name.removesuffix(SUFFIX)) for name in listed if name.endswith(SUFFIX))
+        return sorted(token for token in tokens if token and token not in gone)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
@@ -74,7 +79,7 @@ class Library:
 
     def path(self, token: str) -> Path:
         """Where a concept's file lies or would lie."""
-        return self.folder / f"{token_slug(token)}{SUFFIX}"
+        return self.folder / f"{token_stem(token)}{SUFFIX}"
 
     def locate(self, token: str) -> Path:
         """A concept's file; a ConceptError that lists what the library has where it lacks this one."""
@@ -85,14 +90,30 @@ class Library:
 
     def load(self, token: str) -> Concept:
         """Load a concept and verify it like any other file."""
-        path = self.locate(token)
-        concept = Concept.load(path)
-        if concept.token != token:
+        self.locate(token)
+        return self._read(token, Concept.load)
+
+    def read_each(self, read: Callable[[Path], Read]) -> Iterator[tuple[str, Read | ConceptError]]:
+        """Every token with what `read` gives for its file, or the error; the folder is listed once.
+
+        `read` is `Concept.load`, or the much faster `Concept.read_summary`.
+        """
+        for token in self.names():
+            try:
+                yield token, self._read(token, read)
+            except ConceptError as error:
+                yield token, error
+
+    def _read(self, token: str, read: Callable[[Path], Read]) -> Read:
+        """What is read from a token's file; ConceptError where that holds another token."""
+        path = self.path(token)
+        found = read(path)
+        if found.token != token:
             raise ConceptError(
-                f"{path}: the file holds {concept.token}: give it the name {concept.slug}{SUFFIX}, or move it away and "
-                f"add it with `lead-invert add`"
+                f"{path}: the file holds {found.token}: give it the name {token_stem(found.token)}{SUFFIX}, or move it "
+                "away and add it with `lead-invert add`"
             )
-        return concept
+        return found
 
     def add(self, concept: Concept, replace: bool = False) -> Path:
         """Add a concept; ConceptError where the library has its token already, unless `replace`."""

@@ -60,7 +60,7 @@ def prepare_parcel(path: str | Path, target: str, beside: Mapping[str, bytes] | 
     data = _read_named(path)
     with name_file_in_errors(path):
         concept, metadata = Concept.from_bytes(data), unpack(data)[0]
-    name = f"{concept.slug}{SUFFIX}"
+    name = concept.file_name
     if target.startswith(SCHEME):
         if HubPlace.parse(target).file:
             raise ConceptError(f"{quote(target)} names a file: give the repository, the file will be {name} there")

@@ -43,6 +43,11 @@ MAX_SIZES = {
     "in": 16384,
     "out": 16384,
 }
+LARGEST = {"token_embedding": 10.0, "init": 10.0, "direction": 10.0, "probe.cond": 100.0, "preview.joints": 1000.0}
+"""The greatest root mean square of a vector of each tensor; of joints, in meters. A base's latents have about 1, its
+embeddings less."""
+LARGEST_ADAPTER = 10.0
+"""The same for the numbers of up x down, which are added to a layer's weights; these have about 0.1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +69,10 @@ class ConceptTensors:
     """Where there is a direction, and only there."""
     training_prompts: tuple[str, ...]
     """Prompts that the concept was trained on, each with `{}` in the token's place."""
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self.token_embedding)} vectors", *(["a direction"] if self.direction is not None else [])]
+        return f"ConceptTensors({', '.join(parts)}, an adapter of {len(self.adapter)} layers)"
 
 
 def tensor_form(name: str) -> tuple[str, Shape] | None:
@@ -90,7 +99,7 @@ def require_form(name: str) -> tuple[str, Shape]:
 def to_read_only(name: str, array: object) -> np.ndarray:
     """A read-only copy of anything that NumPy can read, in the dtype that the tensor has in a file.
 
-    A number that float16 cannot hold becomes infinite, which `check_finite` refuses.
+    A number that float16 cannot hold becomes infinite, which `check_numbers` refuses.
     """
     form = tensor_form(name)
     dtype = DTYPES[form[0]] if form else np.dtype("<f4")
@@ -112,16 +121,34 @@ def adapter_layers(tensors: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndar
 
 
 def check_tensors(tensors: Mapping[str, np.ndarray]) -> None:
-    """ConceptError unless names and shapes are those of `TENSORS`, sizes agree and every number is finite."""
+    """ConceptError unless names and shapes are those of `TENSORS`, sizes agree and a base can mean every number."""
     check_forms(tensors)
-    check_finite(tensors)
+    check_numbers(tensors)
 
 
-def check_finite(tensors: Mapping[str, np.ndarray]) -> None:
-    """ConceptError where a number is NaN or infinite."""
+def check_numbers(tensors: Mapping[str, np.ndarray]) -> None:
+    """ConceptError where a number is NaN or infinite, and where a tensor is larger than any base means (`LARGEST`)."""
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
             raise ConceptError(f"tensor {name} has NaN or infinite numbers: learn the concept again")
+        if name in LARGEST:
+            check_size(f"tensor {name}", tensor, LARGEST[name])
+    for layer, (down, up) in adapter_layers(tensors).items():
+        down, up = down.astype(np.float64), up.astype(np.float64)
+        size = np.sqrt(max(np.vdot(down @ down.T, up.T @ up), 0.0) / (down.shape[1] * len(up)))
+        if size > LARGEST_ADAPTER:
+            raise ConceptError(_describe_size(f"tensors {ADAPTER}{layer}, up x down,", size, LARGEST_ADAPTER))
+
+
+def check_size(what: str, tensor: np.ndarray, largest: float) -> None:
+    """ConceptError, starting with `what`, where a vector's root mean square is above `largest`."""
+    size = float(np.sqrt(np.square(tensor, dtype=np.float64).mean(axis=-1)).max())
+    if size > largest:
+        raise ConceptError(_describe_size(what, size, largest))
+
+
+def _describe_size(what: str, size: float, largest: float) -> str:
+    return f"{what} has numbers of {size:.3g} in the mean, expected at most {largest:g}: learn the concept again"
 
 
 def check_forms(tensors: Mapping[str, np.ndarray]) -> None:

@@ -19,6 +19,8 @@ from concepts.errors import ConceptError
 
 TOKEN = re.compile(r"<[a-z0-9][a-z0-9-]{0,62}>")
 """A token: 1 to 63 small ASCII letters, digits and hyphens in angle brackets; a letter or digit comes first."""
+_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")
+"""Names that Windows reserves, whatever ending a file has."""
 
 # CSI, string commands (OSC, DCS, SOS, PM, APC) up to their end, and two-character escapes (ECMA-48).
 _ESCAPE_SEQUENCE = re.compile(
@@ -50,6 +52,8 @@ def clean_text(text: str, lines: bool = False) -> str:
 
     With `lines` line ends become a newline, otherwise a space. Tabs become a space. Cleaning twice gives the same text.
     """
+    if text.isascii() and text.isprintable():
+        return text.strip()
     text = _ESCAPE_SEQUENCE.sub("", text)
     text = _LINE_END.sub("\n" if lines else " ", text).replace("\t", " ")
     return "".join(
@@ -90,8 +94,20 @@ def slugify(text: str) -> str:
 
 
 def token_slug(token: str) -> str:
-    """The token without its brackets, fit for a file name: `<moonwalk>` gives `moonwalk`."""
+    """The token without its brackets: `<moonwalk>` gives `moonwalk`."""
     return check_token(token)[1:-1]
+
+
+def token_stem(token: str) -> str:
+    """The name of a token's file, without its ending: `moonwalk`; `con_` for <con>, a device of Windows."""
+    slug = token_slug(token)
+    return f"{slug}_" if _DEVICE.fullmatch(slug) else slug
+
+
+def stem_to_token(stem: str) -> str | None:
+    """The token whose file has this name; None where no token's has. The inverse of `token_stem`."""
+    token = f"<{stem.removesuffix('_')}>"
+    return token if TOKEN.fullmatch(token) and token_stem(token) == stem else None
 
 
 def as_text(value: object, name: str, limit: int, lines: bool = False) -> str:

@@ -48,6 +48,7 @@ def check_thumbnail(thumbnail: object) -> str:
 def _check_png(png: bytes) -> None:
     """ConceptError unless the bytes are whole chunks of a picture of at most MAX_SIDE x MAX_SIDE, and no others."""
     names: list[bytes] = []
+    sizes: list[int] = []
     position = len(_SIGNATURE)
     while png.startswith(_SIGNATURE) and names[-1:] != [b"IEND"] and position + 12 <= len(png):
         (length,) = struct.unpack(">I", png[position : position + 4])
@@ -55,11 +56,14 @@ def _check_png(png: bytes) -> None:
         if png[end - 4 : end] != struct.pack(">I", zlib.crc32(chunk)):
             break
         names.append(chunk[:4])
+        sizes.append(length)
         position = end
     if names[:1] != [b"IHDR"] or names[-1] != b"IEND" or b"IDAT" not in names or position != len(png):
         raise ConceptError("the thumbnail is not exactly one whole PNG: leave it out, or make it again")
     if unknown := [name for name in names if name not in _CHUNKS]:
         raise ConceptError(f"the thumbnail has a PNG chunk {unknown[0]!r}, which no picture needs: save it without")
+    if names.count(b"IHDR") != 1 or sizes[0] != 13 or sizes[-1] != 0:
+        raise ConceptError("the thumbnail has not exactly one IHDR of 13 bytes and an empty IEND: make it again")
     width, height = struct.unpack(">II", png[16:24])
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise ConceptError(f"the thumbnail has {width} x {height} pixels, expected 1 to {MAX_SIDE} a side: scale it")

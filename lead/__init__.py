@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from lead.model import Lead
     from lead.motion.errors import MotionError
     from lead.motion.motion import Motion
+    from lead.version import __version__
 
-__all__ = ["Lead", "LeadError", "Motion", "MotionError"]
+__all__ = ["Lead", "LeadError", "Motion", "MotionError", "__version__"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -22,5 +23,6 @@ __getattr__, __dir__ = lazy_names(
         "LeadError": "lead.errors",
         "Motion": "lead.motion.motion",
         "MotionError": "lead.motion.errors",
+        "__version__": "lead.version",
     },
 )

@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 _UNQUESTIONED = 1024
 """A number in a config that is larger than this has to be the size of some tensor."""
+_MAY_BE_ZERO = ("merges", "seam_width", "params", "vectors", "d_token", "dropout", "guidance", "beta_start")
+"""Numbers of a config for which 0 is a choice; all others count something that has to be there."""
 _CONSTRUCTOR_ERRORS = (
     KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, ArithmeticError, AssertionError,
 )  # fmt: skip
@@ -70,9 +72,7 @@ def build(make: Callable[[Mapping[str, Any]], M], config: object, tensors: Mappi
     try:
         if not isinstance(config, Mapping):
             raise TypeError(f"expected a table, found {config!r:.40}")
-        largest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
-        if odd := [n for n in _iterate_numbers(config) if abs(n) > max(largest, _UNQUESTIONED)]:
-            raise ValueError(f"{odd[0]!r:.40} is larger than any size in the file")
+        _check_numbers(config, max((size for tensor in tensors.values() for size in tensor.shape), default=0))
         with torch.device("meta"), _SkipInitialization(), warnings.catch_warnings(action="ignore"):
             shapes = {name: tensor.shape for name, tensor in make(config).state_dict().items()}
     except _CONSTRUCTOR_ERRORS as error:
@@ -171,12 +171,25 @@ def _rename_parts(values: Mapping[str, T], names: Mapping[str, str]) -> dict[str
     return {rename(key): value for key, value in values.items()}
 
 
-def _iterate_numbers(config: object) -> Iterator[float]:
-    if isinstance(config, Mapping | list | tuple):
-        for value in config.values() if isinstance(config, Mapping) else config:
-            yield from _iterate_numbers(value)
-    elif isinstance(config, int | float):
-        yield config
+def _check_numbers(config: Mapping[str, Any], largest: int) -> None:
+    """ValueError for a number above `largest` and `_UNQUESTIONED`, one that is 0 or below, and NaN."""
+    for name, number in _iterate_numbers(config):
+        if abs(number) > max(largest, _UNQUESTIONED):
+            raise ValueError(f"{name} {number!r:.40} is larger than any size in the file")
+        if not number >= 0 or (number == 0 and name not in _MAY_BE_ZERO):
+            raise ValueError(f"{name} is {number!r}, expected more than 0")
+
+
+def _iterate_numbers(config: object, name: str = "a number") -> Iterator[tuple[str, float]]:
+    """All numbers, each with the name of its field; truth values are none."""
+    if isinstance(config, Mapping):
+        for key, value in config.items():
+            yield from _iterate_numbers(value, str(key))
+    elif isinstance(config, list | tuple):
+        for value in config:
+            yield from _iterate_numbers(value, name)
+    elif isinstance(config, int | float) and not isinstance(config, bool):
+        yield name, config
 
 
 def _get_shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size | None:

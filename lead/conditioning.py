@@ -20,6 +20,7 @@ Knows nothing of concept files: a concept comes as `ConceptTensors` by its token
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -28,8 +29,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
+from lead.errors import LeadError
 from lead.networks.lora import LoRA, apply_lora
+from lead.text.prompts import find_tokens
 from lead.text.tower import NEUTRAL, TextTower, WordTensors
+
+LARGEST_LATENTS = 20.0
+"""The greatest root mean square of a motion's latents, which have unit spread."""
 
 
 @runtime_checkable
@@ -141,6 +147,21 @@ def add_directions(
     return z
 
 
+def check_latents(z: Float[Tensor, "batch latents d_latent"], prompts: Sequence[str]) -> None:
+    """LeadError for a prompt whose latents are NaN or far beyond those of any motion; it names the tokens in it."""
+    sizes = z.square().mean(dim=(1, 2)).sqrt()
+    for prompt, size in zip(prompts, sizes.tolist(), strict=True):
+        if not size <= LARGEST_LATENTS:
+            found = f"latents of {size:.3g} in the mean, where motions have about 1"
+            if tokens := find_tokens(prompt):
+                names = " and ".join(tokens)
+                raise LeadError(
+                    f"{names} in {prompt!r} means nothing that a body can do ({found}): give it a smaller strength, as "
+                    f"in ({next(iter(tokens))}:0.5), or learn it again"
+                )
+            raise LeadError(f"{prompt!r} gives no motion ({found}): less guidance may help, or another base model")
+
+
 @contextmanager
 def schedule_adapters(
     network: nn.Module, adapters: Sequence[ScheduledLoRA], timesteps: int
@@ -167,6 +188,9 @@ def schedule_adapters(
 def _activate(
     text: TextTower, prompts: Sequence[str], token: str, concept: ConceptTensors, strengths: Float[Tensor, " batch"]
 ) -> ActiveConcept:
+    parts = [*([] if concept.direction is None else [concept.direction]), *chain(*concept.adapter.values())]
+    if not all(torch.as_tensor(part).isfinite().all() for part in parts):
+        raise LeadError(f"{token} has NaN or infinite numbers and means nothing: learn it again")
     lora = LoRA.from_layers(concept.adapter).to(text.device) if concept.adapter else None
     schedule, t_max, share = concept.schedule, torch.ones_like(strengths), torch.ones_like(strengths)
     if concept.direction is None:

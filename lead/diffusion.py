@@ -51,6 +51,9 @@ class Diffusion:
     def __init__(self, config: DiffusionConfig):
         self.config = config
         betas = _cosine_betas(config) if config.schedule == "cosine" else _scaled_linear_betas(config)
+        if not ((betas > 0) & (betas < 1)).all():
+            found = f"beta_start {config.beta_start:g} and beta_end {config.beta_end:g}"
+            raise LeadError(f"found {found}, expected numbers between 0 and 1: they are shares of noise")
         self.alpha_bar = torch.cumprod(1 - betas, dim=0).float()
 
     def scales(self, t: Int[Tensor, "batch"]) -> tuple[Float[Tensor, "batch 1 1"], Float[Tensor, "batch 1 1"]]:

@@ -35,6 +35,7 @@ from lead.conditioning import (
     Words,
     activate_concepts,
     add_directions,
+    check_latents,
     schedule_adapters,
     select_adapters,
 )
@@ -108,6 +109,10 @@ class Lead(nn.Module):
         """What it can do, where its file says it."""
         self._fingerprints: tuple[list[tuple[int, int]], list[Tensor], dict[str, str]] | None = None
         self.requires_grad_(False).eval()
+
+    def __repr__(self) -> str:
+        millions = sum(x.numel() for x in self.parameters()) / 1e6
+        return f"Lead({self.name!r}, {millions:.1f} million weights, {self.device})"
 
     @property
     def name(self) -> str:
@@ -191,11 +196,12 @@ class Lead(nn.Module):
         return self.text.encode(prompts, words)
 
     @torch.no_grad()
-    def find_unknown(self, prompts: Sequence[str], batch: int = 256) -> list[Notice | None]:
+    def find_unknown(self, prompts: str | Sequence[str], batch: int = 256) -> list[Notice | None]:
         """For each prompt a notice where it is outside what the base was trained on; none where the base cannot tell.
 
         Learned tokens say nothing: a concept brings its own motion.
         """
+        prompts = [prompts] if isinstance(prompts, str) else prompts
         if self.vocabulary is None:
             return [None] * len(prompts)
         found: dict[str, Notice | None] = dict.fromkeys(prompts)
@@ -287,7 +293,7 @@ class Lead(nn.Module):
     @torch.no_grad()
     def generate(
         self,
-        prompts: Sequence[str],
+        prompts: str | Sequence[str],
         *,
         seconds: float | Sequence[float] = 4.0,
         words: Words | None = None,
@@ -300,7 +306,7 @@ class Lead(nn.Module):
         batch: int = 32,
         progress: Progress | None = None,
     ) -> list[Motion]:
-        """A motion a prompt, at the base's rate; the same seed gives the same motions.
+        """A motion a prompt (a text is one prompt), at the base's rate; the same seed gives the same motions.
 
         `seconds` (0.8 to 9.8 at 20 fps) is rounded to UNIT frames. `words` gives concepts by token, as `Concept.words`
         has them, or plain token embeddings. They act on the prompts that name them, and on no others.
@@ -309,6 +315,7 @@ class Lead(nn.Module):
         Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it; with
         a list of seeds, one a prompt, each is the motion that its prompt gives alone.
         """
+        prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         if not isinstance(seed, int) and len(seed) != len(prompts):
             raise LeadError(f"{len(seed)} seeds for {len(prompts)} prompts; give one, or one a prompt")
         if batch < 1:
@@ -323,6 +330,7 @@ class Lead(nn.Module):
             adapters = select_adapters(active, part)
             z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler, adapters)
             z = add_directions(z, active, part)
+            check_latents(z, prompts[part])
             if realign:
                 z = self.projector.realign(z, lengths[part].to(self.device))
             motions += self.decode(z, lengths[part].to(self.device), clean_feet=clean_feet)

@@ -1,16 +1,20 @@
 """Networks in files: tensors that do not fit are refused before memory is taken, and files are written whole."""
 
+import json
 import os
 import resource
 import signal
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
 from lead.checkpoint import atomic_write, build, load_part, parse_json, save_part
+from lead.diffusion import Diffusion, DiffusionConfig
 from lead.errors import LeadError
+from lead.model import Lead
 from lead.networks.vae import MotionVAE, VAEConfig
 
 CONFIG = {"inputs": 3, "outputs": 2}
@@ -32,6 +36,9 @@ def test_a_network_comes_back():
         ({"inputs": 2**40, "outputs": 2}, "does not know .*1099511627776 is larger than any size"),
         ({"inputs": 1024, "outputs": 1024}, r"bias is \[2\], expected \[1024\]"),
         ({"inputs": -3, "outputs": 2}, "it has a config that this version does not know"),
+        ({"inputs": 3, "outputs": 0}, "outputs is 0, expected more than 0"),
+        ({"inputs": 3, "outputs": 2, "guidance": float("nan")}, "guidance is nan, expected more than 0"),
+        ({"inputs": 3, "outputs": 2, "part": {"sizes": [1, -2]}}, "sizes is -2, expected more than 0"),
         ({"inputs": 3}, "it has a config that this version does not know .*outputs"),
         ([3, 2], "expected a table"),
     ],
@@ -39,6 +46,25 @@ def test_a_network_comes_back():
 def test_tensors_that_do_not_fit_are_named(config, message):
     with pytest.raises(LeadError, match=message):
         build(made, config, {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}, "it")
+
+
+@pytest.mark.parametrize("part", ["text", "vae", "denoiser", "projector"])
+@pytest.mark.parametrize("heads", [0, -1, -4, 3, 512])
+def test_heads_that_do_not_divide_the_width_are_refused(tiny_base, tmp_path, part, heads):
+    """0 ended the process by SIGFPE; negative ones gave what lay in memory."""
+    path = tiny_base.save(tmp_path / "base.safetensors")
+    with safe_open(path, "pt") as file:
+        config = json.loads(file.metadata()["config"])
+        tensors, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
+    config[part]["heads"] = heads
+    save_file(tensors, path, metadata | {"config": json.dumps(config)})
+    with pytest.raises(LeadError, match=r"base\.safetensors has a config that this version does not know \(.*heads"):
+        Lead.load(path)
+
+
+def test_noise_beyond_all_is_refused():
+    with pytest.raises(LeadError, match=r"found beta_start 0.1 and beta_end 5, expected numbers between 0 and 1"):
+        Diffusion(DiffusionConfig(beta_start=0.1, beta_end=5.0))
 
 
 def test_missing_and_unknown_tensors_are_named():

@@ -1,12 +1,14 @@
 import copy
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from stand_in_concept import StandInConcept
 from walks import synthesize_walk
 
 from lead import Lead, LeadError
@@ -137,3 +139,39 @@ def test_each_prompt_may_have_its_own_seed(tiny_base):
         np.testing.assert_allclose(motion.joints, alone.joints, atol=1e-5)
     with pytest.raises(LeadError, match="1 seeds for 2 prompts; give one, or one a prompt"):
         tiny_base.generate(prompts, seed=[5])
+
+
+def test_a_word_that_no_body_can_do_is_named(tiny_base):
+    vectors = np.ones((1, 32), np.float32)
+    words = {"<far>": StandInConcept(vectors, direction=np.full(8, 1e4, np.float32)), "<near>": vectors}
+    assert tiny_base.generate(["a person does <near>"], words=words)
+    said = r"^<far> in 'a person does <far>' means nothing that a body can do .* a smaller strength"
+    with pytest.raises(LeadError, match=said):
+        tiny_base.generate(["a person does <near>", "a person does <far>"], words=words)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_word_of_numbers_that_are_none_is_named(tiny_base, number):
+    vectors, direction = np.ones((1, 32), np.float32), np.full(8, number, np.float32)
+    words = {"<far>": StandInConcept(vectors, direction=direction), "<near>": vectors, "<x>": number * vectors}
+    with pytest.raises(LeadError, match=r"^<far> has NaN or infinite numbers and means nothing: learn it again"):
+        tiny_base.generate(["a person does <near>", "a person does <far>"], words=words)
+    with pytest.raises(LeadError, match=r"^<x> and <near> in '.*' means nothing"):
+        tiny_base.generate(["<x> like <near>"], words=words)
+
+
+def test_a_prompt_that_gives_nothing_is_named(tiny_base):
+    with pytest.raises(LeadError, match=r"'a person walks' gives no motion .*: less guidance may help"):
+        tiny_base.generate(["a person walks"], guidance=1e30)
+
+
+def test_a_text_is_one_prompt(tiny_base):
+    one, other = tiny_base.generate("a person walks"), tiny_base.generate(["a person walks"])
+    assert len(one) == 1 and np.array_equal(one[0].joints, other[0].joints)
+    assert tiny_base.find_unknown("a person walks") == [None]
+
+
+def test_reprs_are_short(tiny_base):
+    assert re.fullmatch(r"Lead\('tiny', 0\.\d million weights, cpu\)", repr(tiny_base))
+    walk = synthesize_walk()
+    assert repr(walk) == f"Motion('walk-0', {len(walk.joints)} frames at 20 fps, {walk.seconds:.2f} s)"

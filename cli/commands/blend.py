@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.atomic_folder import atomic_folder
+from cli.atomic_folder import atomic_folder, name_anew
 from cli.command import JsonObject, OptionGroup, command
-from cli.commands.library import to_token
 from cli.console import count_noun, echo, print_table, spinner
 from cli.destination import Destination
 from cli.errors import UsageError
-from cli.load_models import check_base, encode_probe, find_concept, load_base, load_concept
-from cli.options import BaseOptions, ConceptOutput, Device, Json, Replace, Seed
+from cli.load_models import check_base, encode_probe, find_concept, load_base, load_concept, to_token
+from cli.options import BaseOptions, ConceptOutput, Device, Json, Replace, Seed, check_unicode
 from cli.write_outputs import write_view
 
 if TYPE_CHECKING:
@@ -137,11 +136,13 @@ def _draw_sweep(
     titles = [f"{1 - weight:.0%} {a.token}, {weight:.0%} {b.token}" for weight in weights]
     with atomic_folder(options.views) as folder:
         paths = [write_view(motions, titles, folder / f"{new.slug}-sweep", form) for form in ("png", "html")]
-    return [options.views / path.name for path in paths]
+        names = name_anew(folder, options.views)
+    return [options.views / names[path.name] for path in paths]
 
 
 def _template(prompt: str | None, concept: "Concept") -> str:
     """The prompt with {} for the token; the concept's own where none is given."""
+    check_unicode(prompt or "", "--prompt")
     template = prompt or concept.probe_prompt.replace(concept.token, "{}")
     if template.count("{}") != 1:
         raise UsageError(f'--prompt {template!r}: expected one {{}} for the word, as "a person waves in {{}} style".')

@@ -10,8 +10,8 @@ from cli.atomic_folder import atomic_folder
 from cli.command import JsonObject, command
 from cli.console import echo, warn
 from cli.errors import UsageError
-from cli.load_models import is_token, load_concept, preview_motion
-from cli.options import Json
+from cli.load_models import find_concept, is_token, load_concept, preview_motion
+from cli.options import Json, Replace
 
 if TYPE_CHECKING:
     from concepts import Concept
@@ -23,27 +23,34 @@ CARD, PICTURE, PAGE = "README.md", "preview.png", "preview.html"
 def card(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A concept file, or a word in the library.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="README.md", help="Default: ./<name>/README.md")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A file ending in .md, or a folder (default: ./<name>/README.md)."
+        ),
     ] = None,
     page: Annotated[bool, typer.Option("--page", help=f"Also write a page that plays the preview, {PAGE}.")] = False,
+    replace: Replace = False,
     as_json: Json = False,
 ) -> JsonObject:
     """Write a concept's card: a README in the form that concept hubs use.
 
     It says what the word is, how it was learned, its figures, its license and that of its recordings, its limits and
-    how to use it, all from the file itself. A preview picture is put beside it.
+    how to use it, all from the file itself. A preview picture is put beside it, and the file of a word in the library.
 
     \b
     lead-invert card elderly.safetensors
     lead-invert card elderly.safetensors -o upload/README.md --page
     """
     concept = load_concept(file)
-    target = output or Path(concept.slug) / CARD
+    target = output or Path(concept.file_name).with_suffix("") / CARD
+    target = target / CARD if target.is_dir() else target
     if target.suffix.lower() != ".md":
         raise UsageError(f"--output {target}: expected a file name that ends in .md, as {CARD}.")
-    files = card_files(concept, f"{concept.slug}.safetensors" if is_token(file) else file.name, page)
+    files = card_files(concept, concept.file_name if is_token(file) else file.name, page)
     files = {target.name: files.pop(CARD), **files}
-    with atomic_folder(target.parent) as folder:
+    if is_token(file):  # the card's instructions are for the folder that the file is in
+        files[concept.file_name] = find_concept(file).read_bytes()
+    with atomic_folder(target.parent, replace) as folder:
         for name, data in files.items():
             (folder / name).write_bytes(data)
     paths = [target.parent / name for name in files]

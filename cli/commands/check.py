@@ -37,6 +37,7 @@ def check(
         Path | None,
         typer.Option(metavar="FILE.toml", help="Write a draft of this clip's rig map, for you to correct."),
     ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the draft of the same name.")] = False,
     reading: ReadingOptions = ReadingOptions(),
     as_json: Json = False,
 ) -> JsonObject:
@@ -58,6 +59,8 @@ def check(
     options = reading.to_read_options()
     paths = _list_motions(places)
     if draft_rig_map is not None:
+        if draft_rig_map.exists() and not replace:
+            raise UsageError(f"--draft-rig-map {draft_rig_map} exists already: name another file, or add --replace.")
         _write_draft(paths, draft_rig_map, options)
     checks = _check_clips(paths, options, reading.animation == ALL)
     verdicts = Counter(one.verdict for _, one in checks)

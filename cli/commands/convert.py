@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.atomic_folder import atomic_folder, check_writable
+from cli.atomic_folder import atomic_folder, check_writable, refuse_overwriting
 from cli.command import JsonObject, command
 from cli.console import count_noun, echo, print_table, warn
 from cli.errors import UsageError
-from cli.options import Json, OnRig, OutputFolder, ReadingOptions, require_path
+from cli.options import Json, OnRig, OutputFolder, ReadingOptions, Replace, require_path
 from cli.read_inputs import MANY, Listing, count_files, file_progress, iterate_clips, list_clips
 from cli.write_outputs import (
     BODY_FORMATS,
@@ -40,6 +40,8 @@ class Conversion:
     target: Target
     rate: float | None
     """Frames a second of what is written; None for the clip's own."""
+    replace: bool
+    """Whether files of another content are overwritten."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def convert(
     formats: Annotated[
         str,
         typer.Option(
+            "--format",
             "--to",
             metavar="LIST",
             help=f"Any of {','.join(DATA_FORMATS)} (data), {','.join(VIEW_FORMATS)} (views), "
@@ -82,6 +85,7 @@ def convert(
     ] = None,
     frame: Annotated[int, typer.Option(metavar="N", help="The frame to write as obj or ply.")] = 0,
     output: OutputFolder = Path("out"),
+    replace: Replace = False,
     reading: ReadingOptions = ReadingOptions(),
     as_json: Json = False,
 ) -> JsonObject:
@@ -89,18 +93,18 @@ def convert(
 
     A file keeps its name; with --animation all, number and name of the animation follow. BVH is written on our 22
     joints, or on the skeleton of --rig at that clip's rate; obj and ply are a body in one frame, trail is a GLB of
-    eight poses. Either all files are written or none.
+    eight poses. Either all files are written or none. A file of another content is not overwritten without --replace.
 
     \b
-    lead-invert convert takes/ --to amass,npz
-    lead-invert convert walk.npz --to bvh --rig my-character.bvh
-    lead-invert convert walk.bvh --to glb,mp4 --output exports
+    lead-invert convert takes/ --format amass,npz
+    lead-invert convert walk.npz --format bvh --rig my-character.bvh
+    lead-invert convert walk.bvh --format glb,mp4 --output exports
     """
-    wanted = parse_formats(formats, "--to", BODY_FORMATS)
+    wanted = parse_formats(formats, "--format (--to)", BODY_FORMATS)
     check_writable(output)
     target_rig = read_rig(rig, wanted, reading.rig_map)
     _check_body_model(body_model, [form for form in wanted if form in BODY_FORMATS])
-    conversion = Conversion(wanted, Target(target_rig, body_model, frame), rate)
+    conversion = Conversion(wanted, Target(target_rig, body_model, frame), rate, replace)
     clips = _convert_clips(list_clips(places), reading, conversion, output)
     if not as_json:
         rows = [
@@ -117,11 +121,14 @@ def _convert_clips(listing: Listing, reading: ReadingOptions, conversion: Conver
     inputs = {path.resolve() for _, files in listing for path in files}
     taken: dict[str, Path] = {}
     converted, quiet = [], count_files(listing) >= MANY
-    with atomic_folder(output) as folder, file_progress("converting", listing) as progress:
+    with atomic_folder(output, conversion.replace) as folder, file_progress("converting", listing) as progress:
         for path, clip in iterate_clips(listing, warn, reading, least=1, progress=progress):
             _check_name(path, clip.name, conversion.formats, output, taken, inputs)
             motion = clip if conversion.rate is None else clip.resample(conversion.rate)
-            files = [output / file.name for file in _write_formats(motion, folder / clip.name, conversion, quiet)]
+            written = _write_formats(motion, folder / clip.name, conversion, quiet)
+            files = [output / file.name for file in written]
+            for file, target in zip(written, files, strict=True):
+                refuse_overwriting(file, target, conversion.replace)
             seconds = round(motion.seconds, 3)
             names = [str(file) for file in files]
             converted.append(Converted(str(path), names, len(motion.joints), motion.fps, seconds, list(motion.notes)))

@@ -65,7 +65,7 @@ def describe(
         encoded = encode_clips(model, generate_examples(model, described) if described else motions)
         found = describe_motions(model, encoded, others, count=count)
     if not as_json:
-        _print_description(found)
+        _print_description(found, described.token if described else _name_clips(places, len(motions)))
     if found.known and not described:
         hint(f'you may not need a word: try "{found.caption}"')
     return {"described": [str(place) for place in places], **asdict(found), "known": found.known}
@@ -93,13 +93,14 @@ def _load_others(
 
 def _load_library(model: "Lead") -> "list[Concept]":
     """The library's concepts that fit the base; warns of the others."""
-    from concepts import ConceptError, Library
+    from concepts import Concept, ConceptError, Library
 
-    library, fitting = Library(), []
-    for token in library:
+    fitting, prints = [], model.fingerprints
+    for token, concept in Library().read_each(Concept.load):
         try:
-            concept = library.load(token)
-            concept.check_base(model.fingerprints, model.name)
+            if isinstance(concept, ConceptError):
+                raise concept
+            concept.check_base(prints, model.name)
         except ConceptError as error:
             warn(f"not compared with {token}: {error}")
             continue
@@ -107,10 +108,18 @@ def _load_library(model: "Lead") -> "list[Concept]":
     return fitting
 
 
-def _print_description(found: "Description") -> None:
+def _name_clips(places: Sequence[Path], motions: int) -> str:
+    """`takes (5 clips)`, or the one clip's name."""
+    names = ", ".join(str(place) for place in places[:3]) + (" and others" if len(places) > 3 else "")
+    return names if motions == 1 else f"{names} ({motions} clips)"
+
+
+def _print_description(found: "Description", what: str) -> None:
+    """A table of the nearest words, captions and concepts each; `what` is what they are near to."""
     for noun, near in (("word", found.words), ("caption", found.captions), ("concept", found.concepts)):
         if near:
-            print_table([(f"{one.similarity:.2f}", one.text) for one in near], ("similarity", noun))
+            rows = [(f"{one.similarity:.2f}", one.text) for one in near]
+            print_table(rows, ("similarity", f"{noun}s nearest to {what}"))
     far = f"comes nearest, and is {found.caption_gap:.1f} times too far to do it"
     does = "does this already" if found.known else far
     echo(f'Of all captions "{found.caption}" {does}.')

@@ -28,8 +28,12 @@ def export(
     file: FileOrToken,
     to: Annotated[Program, typer.Option(help="The other program. diffusers loads one tensor, named by the token.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: ./<name>-<program>.safetensors")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A file or a folder (default: ./<name>-<program>.safetensors)."
+        ),
     ] = None,
+    replace: Replace = False,
     as_json: Json = False,
 ) -> JsonObject:
     """Write a word for another program.
@@ -46,9 +50,12 @@ def export(
 
     path = find_concept(file)
     concept = Concept.load(path)
-    target = output or Path(f"{concept.slug}-{to}.safetensors")
+    name = f"{concept.slug}-{to}.safetensors"
+    target = output / name if output and output.is_dir() else output or Path(name)
     if target.exists() and target.samefile(path):
         raise UsageError(f"--output {target} is the concept file itself; name another file.")
+    if target.exists() and not replace:
+        raise UsageError(f"{target} exists already: name another file with --output, or add --replace.")
     left_behind = export_vectors(concept, target)
     vectors, d_token = concept.token_embedding.shape
     if not as_json:

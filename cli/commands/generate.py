@@ -16,7 +16,7 @@ from cli.errors import UsageError
 from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
 from cli.load_models import check_base, load_base, load_concepts_for, preview_motions
-from cli.options import BaseOptions, Device, Json, OnRig, OutputFolder, RigMap, Seed
+from cli.options import BaseOptions, Device, Json, OnRig, OutputFolder, RigMap, Seed, check_unicode
 from cli.unknown_prompts import find_notices, warn_of_all, warn_of_each
 from cli.write_outputs import DATA_FORMATS, VIEW_FORMATS, parse_formats, read_rig, write_motions
 
@@ -220,6 +220,8 @@ def _generate(
 
 def _check_number(prompts: Sequence[str], number: int) -> None:
     """UsageError for an empty prompt, and for more motions than are held in memory at once."""
+    for prompt in prompts:
+        check_unicode(prompt, "the prompt")
     if not all(map(str.strip, prompts)):
         raise UsageError('a prompt is empty; say what the person does, as "a person walks".')
     if len(prompts) * number > MOST_AT_ONCE:

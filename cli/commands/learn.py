@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.command import JsonObject, OptionGroup, command
+from cli.command import JsonObject, OptionGroup, command, ignore_interrupts
 from cli.console import count_noun, echo, hint, print_table, progress_bar, spinner, warn
 from cli.credits import CreditOptions, add_credits, describe_license
 from cli.destination import Destination
 from cli.errors import UsageError
 from cli.jobs.learn_each import learn_each
 from cli.jobs.ranks import Ranks
-from cli.load_models import load_base
+from cli.load_models import load_base, usual_prompt
 from cli.options import Base, Captions, Device, Json, ReadingOptions, Replace, Seed
 from cli.read_inputs import check_clip_count, read_captions, read_clips
 from concepts.kinds import Kind
@@ -110,7 +110,7 @@ def learn(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write this file; with --each: write into this folder (default: the library).",
+            help="Write this file, or into this folder (default: the library).",
         ),
     ] = None,
     replace: Replace = False,
@@ -148,6 +148,7 @@ def learn(
         raise UsageError(
             'the new word has no name. Give it one with --token "<name>", or name words after folders with --each.'
         )
+    _check_init(options.init)
     destination = Destination.choose(check_token(token), output, replace)
     destination.check_writable()
     check_clip_count(clips, MOST_CLIPS, _CHOOSE)
@@ -164,6 +165,21 @@ def learn(
     if not as_json:
         _print_result(learned, destination, len(paths), options.kind)
     return _to_json(learned, destination, paths, assessment, options)
+
+
+def _check_init(init: str | None) -> None:
+    """UsageError for a learned word in `--init`; a hint where a plain word there is also the name of one."""
+    from concepts import Library
+    from lead.text.prompts import TOKEN, find_plain_names
+
+    if init is None:
+        return
+    found = find_plain_names([init], Library())
+    if "<" in init or ">" in init or TOKEN.search(init):
+        named = f", not the learned word {min(found)}" if found else ""
+        raise UsageError(f'--init {init!r}: expected plain words that the base knows, as "walks backward"{named}.')
+    for token, (name, _) in found.items():
+        hint(f"{name!r} in --init is a plain word of the base, not the learned word {token}")
 
 
 def _check_each(token: str | None, options: LearnOptions) -> None:
@@ -232,12 +248,17 @@ def _learn_and_save(
     destination.prepare_folder()
     with destination.reserve():
         concept, steps_asked = _search(model, encoded, destination, options, seed)
-        concept, seconds = add_credits(concept, credits), time.perf_counter() - started
-        destination.save(concept)
+        with ignore_interrupts():
+            concept, seconds = add_credits(concept, credits), time.perf_counter() - started
+            destination.save(concept)
     report = None
     if options.quality != "fast":
-        report, concept = _report(model, concept, encoded)
-        destination.save(concept, replace=True)
+        try:
+            report, concept = _report(model, concept, encoded)
+        except KeyboardInterrupt:
+            warn(f"stopped before the report; {concept.token} is saved without it")
+        else:
+            destination.save(concept, replace=True)
     return Learned(concept, steps_asked, round(seconds, 3), report)
 
 
@@ -271,7 +292,7 @@ def _search(
                 f"{checkpoint} cannot be written: the disk may be full. Free some space and try again."
             ) from error
     if not concept.steps:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"stopped before the first step; nothing of {token} is kept")
     return concept, steps_asked or concept.steps
 
 
@@ -292,8 +313,7 @@ def _print_result(learned: Learned, destination: Destination, clips: int, kind: 
     for sentence in learned.report.sentences if learned.report else ():
         echo(sentence)
     echo(describe_license(concept))
-    prompts = {"action": f"a person does {token}", "style": f"a person walks in {token} style"}
-    echo(destination.suggest_prompt(concept, prompts.get(kind, concept.probe_prompt)))
+    echo(destination.suggest_prompt(concept, "" if kind == "persona" else usual_prompt(concept)))
 
 
 def _to_json(

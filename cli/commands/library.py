@@ -9,18 +9,11 @@ import typer
 from cli.command import JsonObject, command
 from cli.console import count_noun, echo, print_table, warn
 from cli.errors import UsageError
-from cli.load_models import suggest_prompt
+from cli.load_models import suggest_prompt, to_token
 from cli.options import Json, NewName, Replace, require_path
 
 if TYPE_CHECKING:
     from concepts import Library
-
-
-def to_token(name: str) -> str:
-    """A token, given with its brackets (which a shell wants in quotes) or without."""
-    from concepts import check_token
-
-    return check_token(name if name.startswith("<") else f"<{name}>")
 
 
 @command
@@ -28,7 +21,8 @@ def list_words(as_json: Json = False) -> JsonObject:
     """List the words in the library.
 
     `learn` puts words there, and `generate` finds those that a prompt names. The library is a folder in your user
-    data; the environment variable LEAD_CONCEPTS names another one.
+    data; the environment variable LEAD_CONCEPTS names another one. Only the start of each file is read; `verify` checks
+    all of it.
 
     \b
     lead-invert list
@@ -39,9 +33,9 @@ def list_words(as_json: Json = False) -> JsonObject:
 
     library = Library()
     words, faults = _list_concepts(library)
-    tokens = set(library)
+    files = {library.path(token) for token in library}
     for path in sorted(library.folder.glob("*.safetensors")):
-        if f"<{path.stem}>" not in tokens:
+        if path not in files:
             warn(f"{path} is ignored: its name is not a word's name. Add it with `lead-invert add`")
     if not as_json:
         if words:
@@ -71,19 +65,16 @@ class Listed:
 
 def _list_concepts(library: "Library") -> tuple[list[Listed], list[dict[str, str]]]:
     """The library's concepts, and the tokens and errors of those that cannot be read, with a warning for each."""
-    from concepts import ConceptError
+    from concepts import Concept, ConceptError
 
     found, faults = [], []
-    for token in library:
-        try:
-            concept = library.load(token)
-        except ConceptError as error:
-            faults.append({"token": token, "error": str(error)})
-            warn(str(error))
+    for token, summary in library.read_each(Concept.read_summary):
+        if isinstance(summary, ConceptError):
+            faults.append({"token": token, "error": str(summary)})
+            warn(str(summary))
             continue
         path = library.path(token)
-        about = (concept.token, concept.title, concept.kind, concept.base, concept.license, concept.date)
-        found.append(Listed(*about, len(concept.exemplars), path.stat().st_size, str(path)))
+        found.append(Listed(**vars(summary), bytes=path.stat().st_size, file=str(path)))
     return found, faults
 
 

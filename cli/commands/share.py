@@ -16,7 +16,7 @@ import typer
 from cli.command import JsonObject, command
 from cli.commands.card import card_files
 from cli.commands.library import add_files
-from cli.console import count_noun, echo, print_table, spinner, warn
+from cli.console import count_noun, echo, escape_controls, print_table, spinner, warn
 from cli.errors import UsageError
 from cli.load_models import find_concept
 from cli.options import FileOrToken, Json, NewName, Replace
@@ -39,12 +39,16 @@ def push(
     replace: Replace = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Send without being asked.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show every entry that would be sent, as --dry-run does.")
+    ] = False,
     as_json: Json = False,
 ) -> JsonObject:
     """Give a concept file to others: on a model hub, or in any folder.
 
-    The command shows exactly what it would send, and sends it after you confirm. On the hub it creates the repository
-    if there is none, private unless --public, and each push is a commit. Log in once with `hf auth login`.
+    The command shows a summary of what it would send (with -v or --dry-run every entry), and sends it after you
+    confirm. On the hub it creates the repository if there is none, private unless --public, and each push is a commit.
+    Log in once with `hf auth login`.
 
     \b
     lead-invert push "<elderly>" hf://me/elderly --dry-run
@@ -57,7 +61,7 @@ def push(
     path = find_concept(file)
     sent = prepare_parcel(path, target, _card_of(path) if card and target.startswith("hf://") else None)
     if not as_json:
-        _print_parcel(sent, public)
+        _print_parcel(sent, public, verbose or dry_run)
     place = None
     if not dry_run and _confirm(sent, public, yes):
         with spinner(f"sending to {sent.target}"):
@@ -108,15 +112,29 @@ def _card_of(path: Path) -> dict[str, bytes]:
     from concepts import Concept
 
     concept = Concept.load(path)
-    return card_files(concept, f"{concept.slug}.safetensors")
+    return card_files(concept, concept.file_name)
 
 
-def _print_parcel(sent: "Parcel", public: bool) -> None:
-    """Everything that would be sent. Long lists are shown by their length; --json has them in full."""
+def _print_parcel(sent: "Parcel", public: bool, verbose: bool) -> None:
+    """The files that would be sent and what they hold in a few words, or with `verbose` each entry."""
+    rows = [(name, len(data), _sha256(data) if verbose else _sha256(data)[:12]) for name, data in sent.files.items()]
+    print_table(rows, ("file", "bytes", "sha256"), f"to {_place(sent, public)}")
+    one = sent.concept
+    if verbose:
+        _print_entries(sent)
+    else:
+        about = [f"{one.token}, {one.kind} of {one.base}", count_noun(len(one.exemplars), "recording")]
+        about += [f"{name} {text}" for name, text in (("author", one.author), ("license", one.license)) if text]
+        echo(f"{'; '.join(about)}. Each entry: -v or --dry-run")
+    preview = one.tensors.get("preview.joints")
+    if preview is not None:
+        warn(f"preview.joints shows a motion of {len(preview) / one.fps:.1f} s, which may be of a recording")
+
+
+def _print_entries(sent: "Parcel") -> None:
+    """Every entry that would be sent. Long lists are shown by their length; --json has them in full."""
     from concepts.concept import RECORD_KEY
 
-    rows = [(name, len(data), _sha256(data)) for name, data in sent.files.items()]
-    print_table(rows, ("file", "bytes", "sha256"), f"to {_place(sent, public)}")
     record = sent.concept.record()
     exemplars, losses = record.pop("exemplars"), record.pop("loss")
     entries: dict[str, object] = {key: text for key, text in sent.metadata.items() if key != RECORD_KEY}
@@ -129,9 +147,6 @@ def _print_parcel(sent: "Parcel", public: bool) -> None:
     if len(shown) < len(tensors):
         shown.append(("adapter", f"{len(tensors) - len(shown)} small matrices"))
     print_table(shown, ("tensor", "numbers"))
-    preview = sent.concept.tensors.get("preview.joints")
-    if preview is not None:
-        warn(f"preview.joints shows a motion of {len(preview) / sent.concept.fps:.1f} s, which may be of a recording")
 
 
 def _shorten(value: object, longest: int = 160) -> str:
@@ -159,7 +174,7 @@ def _confirm(sent: "Parcel", public: bool, yes: bool) -> bool:
             "nothing was sent: this is no terminal to confirm in. Add --yes, or --dry-run to see what would be sent."
         )
     files, size = count_noun(len(sent.files), "file"), sum(map(len, sent.files.values())) / 1024
-    return typer.confirm(f"Send {files}, {size:.1f} KB, to {_place(sent, public)}?", err=True)
+    return typer.confirm(f"Send {files}, {size:.1f} KB, to {escape_controls(_place(sent, public))}?", err=True)
 
 
 def _is_interactive() -> bool:

@@ -16,7 +16,7 @@ from cli.atomic_folder import atomic_folder, check_writable
 from cli.command import JsonObject, command
 from cli.console import count_noun, echo, warn
 from cli.errors import UsageError
-from cli.options import Json, ReadingOptions
+from cli.options import Json, ReadingOptions, Replace
 from cli.read_inputs import check_clip_count, read_clips
 from cli.write_outputs import VIEW_FORMATS, write_view
 
@@ -30,13 +30,17 @@ def view(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Keep the result: a .html page, a .png sheet, or an .mp4 or .gif."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Keep the result: a .html page, a .png sheet, an .mp4 or .gif; or a folder.",
         ),
     ] = None,
     open_it: Annotated[
         bool | None,
         typer.Option("--open/--no-open", help="Open the result (default: only without --output)."),
     ] = None,
+    replace: Replace = False,
     reading: ReadingOptions = ReadingOptions(),
     as_json: Json = False,
 ) -> JsonObject:
@@ -50,6 +54,8 @@ def view(
     lead-invert view takes/ --output takes.html
     lead-invert view exemplar.bvh generated.bvh --output beside.mp4
     """
+    if output is not None and output.is_dir():
+        output = output / f"{places[0].resolve().stem}.html"
     form = "html" if output is None else output.suffix.lower().removeprefix(".")
     if form not in VIEW_FORMATS:
         endings = ", ".join(view.ending for view in VIEW_FORMATS.values())
@@ -59,10 +65,10 @@ def view(
     check_clip_count(
         places, MOST_SEEN, "Name some of them, or draw each by itself with `lead-invert convert --to png`."
     )
-    paths, motions = read_clips(places, warn, reading, least=1, most=MOST_SEEN)
+    paths, motions = read_clips(places, _warn_of_others, reading, least=1, most=MOST_SEEN)
     titles = titles_of([path.with_name(motion.name + path.suffix) for path, motion in zip(paths, motions, strict=True)])
     target = output or Path(tempfile.mkdtemp(prefix="lead-invert-")) / f"{paths[0].stem}.html"
-    with atomic_folder(target.parent) as folder:
+    with atomic_folder(target.parent, replace) as folder:
         write_view(motions, titles, folder / target.stem, form)
     opened = (output is None if open_it is None else open_it) and webbrowser.open(target.resolve().as_uri())
     if not as_json:
@@ -76,6 +82,12 @@ def view(
             for path, motion in zip(paths, motions, strict=True)
         ],
     }
+
+
+def _warn_of_others(text: str) -> None:
+    """Warn of what cannot be shown, but for the pictures and pages that commands put beside motions."""
+    if not any(f"a file of type {view.ending} is not" in text for view in VIEW_FORMATS.values()):
+        warn(text)
 
 
 def titles_of(paths: Sequence[Path]) -> list[str]:

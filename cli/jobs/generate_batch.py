@@ -199,7 +199,7 @@ def _is_complete(folder: Path, plan: Sequence[IndexLine]) -> bool:
             line.pop("notice", None)
     except FileNotFoundError:
         return False
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise UsageError(f"{folder / INDEX}: not an index of motions ({error}); choose another --output.") from None
     if found != plan[: len(found)]:
         raise UsageError(
@@ -219,7 +219,7 @@ def _write_or_check_settings(output: Path, settings: Settings) -> None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         differing = [name for name in wanted if found.get(name) != wanted[name]]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise UsageError(f"{path}: not the settings of a `generate --prompts`; choose another --output.") from None
     if differing:
         changes = [f"{name} was {_format(found.get(name))}, is {_format(wanted[name])}" for name in differing]
@@ -229,7 +229,7 @@ def _write_or_check_settings(output: Path, settings: Settings) -> None:
 
 
 def _format(value: object) -> str:
-    return "another" if isinstance(value, dict) else repr(value)
+    return "another" if isinstance(value, dict | list) else f"{value!r:.40}"
 
 
 def _write_shard(

@@ -26,7 +26,7 @@ from cli.console import count_noun, echo, print_json, print_table, progress_bar,
 from cli.errors import UsageError
 from cli.jobs.ranks import VARIABLES, Ranks, threads_per_process
 from cli.options import require_path
-from concepts.text import slugify, token_slug
+from concepts.text import slugify, token_stem
 
 _WARNING = re.compile(r"^warning: (.+(?:\n(?!\w+: |learning ).+)*)", re.MULTILINE)
 """A warning on the standard error of a command, which folds lines at its width."""
@@ -128,7 +128,7 @@ def _concept_file(token: str, output: Path | None) -> Path:
     """The file of a concept, in `output` or in the library."""
     from concepts import Library
 
-    return output / f"{token_slug(token)}.safetensors" if output else Library().path(token)
+    return output / f"{token_stem(token)}.safetensors" if output else Library().path(token)
 
 
 @dataclass(frozen=True)

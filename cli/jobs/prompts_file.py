@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from cli.errors import UsageError
-from cli.options import LARGEST_SEED, require_path
+from cli.options import LARGEST_SEED, check_unicode, require_file
 
 KEYS = ("prompt", "seconds", "seed")
 MOST = 1_000_000
@@ -41,9 +41,7 @@ def read_jobs(path: Path, number: int, seconds: float, seed: int) -> list[Job]:
 
     Seeds count up from `seed` through all motions; a line that states its own seed counts up from that one.
     """
-    require_path(path, "--prompts")
-    if path.is_dir():
-        raise UsageError(f"--prompts {path}: found a folder, expected a text file with a prompt a line.")
+    require_file(path, "--prompts", "a text file with a prompt a line")
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
@@ -79,13 +77,15 @@ def _read_line(line: str, place: str) -> Fields:
     if line.startswith("{"):
         try:
             found = json.loads(line)
-        except ValueError as error:
-            raise UsageError(f"{place}: not a JSON object ({error}): {line[:80]!r}.") from None
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{place}: not a JSON object ({error!s:.80}): {line[:80]!r}.") from None
     if unknown := [key for key in found if key not in KEYS]:
-        raise UsageError(f"{place}: unknown {', '.join(map(repr, unknown))}; expected {', '.join(KEYS)}.")
+        raise UsageError(f"{place}: unknown {', '.join(map(repr, unknown)):.80}; expected {', '.join(KEYS)}.")
     prompt, seconds, seed = (found.get(key) for key in KEYS)
     if not isinstance(prompt, str) or not prompt.strip():
-        raise UsageError(f'{place}: found prompt {prompt!r}, expected a text, as {{"prompt": "a person walks"}}.')
+        found_prompt = repr(prompt)[:60]
+        raise UsageError(f'{place}: found prompt {found_prompt}, expected a text, as {{"prompt": "a person walks"}}.')
+    check_unicode(prompt, place)
     fields = Fields(prompt=prompt)
     if "seconds" in found:
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not abs(seconds) < MOST_SECONDS:
@@ -93,7 +93,8 @@ def _read_line(line: str, place: str) -> Fields:
         fields["seconds"] = seconds
     if "seed" in found:
         if not (isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed <= LARGEST_SEED):
-            raise UsageError(f"{place}: found seed {seed!r}, expected a whole number from 0 to {LARGEST_SEED}.")
+            found_seed = repr(seed)[:40]
+            raise UsageError(f"{place}: found seed {found_seed}, expected a whole number from 0 to {LARGEST_SEED}.")
         fields["seed"] = seed
     try:
         find_tokens(prompt)

@@ -97,10 +97,10 @@ def read_kinds(path: Path = PROMPTS_FILE) -> tuple[Kind, ...]:
     """
     try:
         rows = tomllib.loads(path.read_text(encoding="utf-8"))["kinds"]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RecursionError) as error:
         raise LeadError(f"{path}: no table of prompts ({error}); expected [[kinds]] entries in TOML.") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise LeadError(f"{path}: expected [[kinds]] entries, found kinds = {rows!r}.")
+        raise LeadError(f"{path}: expected [[kinds]] entries, found kinds = {rows!r:.80}.")
     kinds = tuple(_to_kind(row, path) for row in rows)
     names = [kind.name for kind in kinds]
     if twice := sorted({name for name in names if names.count(name) > 1}):

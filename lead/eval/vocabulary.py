@@ -174,7 +174,7 @@ def read_shown(suite: Path) -> dict[str, float]:
     try:
         kinds = json.loads(Path(suite).read_text(encoding="utf-8"))["kinds"]
         return {str(name): round(float(score["mean"]), 3) for name, score in kinds.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise LeadError(f"{suite}: expected what `lead eval --prompts --json` prints ({error!r:.80})") from None
 
 

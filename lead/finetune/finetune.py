@@ -132,6 +132,6 @@ def _is_trained(run: Path, stage: StageName, train: TrainConfig, latents: Latent
     try:
         told = json.loads((run / f"{stage}.json").read_text(encoding="utf-8"))
         same: bool = {key: told[key] for key in asked} == json.loads(json.dumps(asked))
-    except (OSError, ValueError, KeyError, TypeError):  # a damaged description says nothing
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # a damaged description says nothing
         return False
     return same

@@ -71,12 +71,12 @@ class Call(Structure):
     )
 
 
-LAYOUT = 1
-"""The version of the structures, as in `stack.h`."""
+LAYOUT = 2
+"""The version of the structures and functions, as in `stack.h`."""
 
 
 def _load_library() -> Any:
-    """The extension; None if it is missing or was built from sources with other structures."""
+    """The extension; None if it is missing or was built from other sources."""
     found = find_spec("lead.kernels._native")
     if found is None or found.origin is None:
         return None
@@ -92,7 +92,7 @@ def _load_library() -> Any:
         "lead_evaluate": [c_int64, POINTER(Stack), POINTER(Call)],
     }.items():
         getattr(library, function).argtypes = arguments
-        getattr(library, function).restype = c_int64 if function in ("lead_level", "lead_packed_size") else None
+        getattr(library, function).restype = None if function in ("lead_pack", "lead_map") else c_int64
     return library
 
 
@@ -126,7 +126,9 @@ def address_of(tensor: Tensor | None) -> int | None:
 def multiply(
     matrix: Matrix, x: Float[Tensor, "*batch inputs"], gelu: bool, plus: Float[Tensor, "*batch outputs"] | None
 ) -> Float[Tensor, "*batch outputs"]:
-    """W x + b, with `gelu` its GELU, and `plus` added."""
+    """W x + b, with `gelu` its GELU, and `plus` added; ValueError where the sizes do not fit."""
+    if x.shape[-1] != matrix.inputs or (plus is not None and plus.shape != (*x.shape[:-1], matrix.outputs)):
+        raise ValueError(f"{list(x.shape)} for a matrix of {matrix.inputs} inputs and {matrix.outputs} outputs")
     if x.ndim != 2 or x.stride(1) != 1:  # rows of a matrix may overlap
         x = x.contiguous()
     plus = None if plus is None else plus.contiguous()
@@ -138,8 +140,16 @@ def multiply(
 
 
 def evaluate(stack: Stack, call: Call, read: object) -> None:
-    """Compute the call's outputs; `read` keeps the tensors alive that the call reads."""
-    _LIBRARY.lead_evaluate(LEVEL, byref(stack), byref(call))
+    """Compute the call's outputs; `read` keeps the tensors alive that the call reads.
+
+    Raises ValueError, and computes nothing, where sizes do not fit: heads divide the width, each matrix continues the
+    one before it, and the pieces are all tokens.
+    """
+    if not _LIBRARY.lead_evaluate(LEVEL, byref(stack), byref(call)):
+        raise ValueError(
+            f"{stack.count} layers of width {stack.width} with {stack.heads} heads, and a call of {call.tokens} tokens "
+            f"of which {call.wanted} are wanted from {call.start} on: the sizes do not fit"
+        )
 
 
 def allocate(sizes: Iterable[int]) -> list[Float[Tensor, " _"]]:

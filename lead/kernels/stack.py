@@ -167,6 +167,11 @@ class PackedStack:
         """
         batch, tokens, width = len(pieces[0]), sum(piece.shape[1] for piece in pieces), pieces[0].shape[2]
         start, stop, _ = wanted.indices(tokens)
+        if width != self.stack.width:
+            raise ValueError(f"tokens of {width} numbers for a stack of width {self.stack.width}")
+        for given, shape in ((mask, (batch, tokens)), (memory, (batch, width))):
+            if given is not None and given.shape != shape:
+                raise ValueError(f"found a mask or memory {list(given.shape)}, expected {list(shape)}")
         pieces = [piece if piece.stride()[1:] == (width, 1) else piece.contiguous() for piece in pieces]
         y = pieces[0].new_empty(batch, stop - start, width)
         mask, memory = (None if given is None else given.contiguous() for given in (mask, memory))

@@ -63,6 +63,10 @@ class Motion:
             raise MotionError(f"{self.fps} frames a second; expected 0.1 to 10000.")
         object.__setattr__(self, "joints", joints)
 
+    def __repr__(self) -> str:
+        name, rig = f"{self.name!r}, " if self.name else "", ", on a rig" if self.rig else ""
+        return f"Motion({name}{len(self.joints)} frames at {self.fps:g} fps, {self.seconds:.2f} s{rig})"
+
     @property
     def seconds(self) -> float:
         """The duration: the number of frames over the rate."""

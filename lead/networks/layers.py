@@ -47,11 +47,13 @@ class Sinusoid(nn.Module):
 class Attention(nn.Module):
     """softmax(q k^T / sqrt(d) + bias) v for each head of d numbers, then a linear map.
 
-    `bias` is 0 for keys that may be seen and far below 0 for all others.
+    `bias` is 0 for keys that may be seen and far below 0 for all others. ValueError unless the heads divide the width.
     """
 
     def __init__(self, width: int, heads: int):
         super().__init__()
+        if heads < 1 or width % heads:
+            raise ValueError(f"found {heads} heads, expected a number that divides the width {width}")
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)

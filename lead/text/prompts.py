@@ -11,9 +11,9 @@ tokens. Knows neither a vocabulary nor models.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 from lead.errors import LeadError
 
@@ -22,6 +22,7 @@ TOKEN = re.compile(r"<[^<>\s]+>")
 STRONGEST = 2.0
 _PIECES = re.compile(rf"({TOKEN.pattern}|\(|\)|:[^():<>]*\))")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_SEPARATOR = re.compile(r"[^\w-]+|_")
 _LOOSE = re.compile(r"[\s)]*:\s*[-+.0-9]\S*")
 
 
@@ -65,13 +66,34 @@ def find_tokens(prompt: str) -> dict[str, float]:
     return found
 
 
+def find_plain_names(prompts: Iterable[str], tokens: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """By token: its name as plain text in some prompt that does not name the token, and that prompt.
+
+    `limp`, `Limp`, `(limp:0.6)`, `<limp` and `< limp >` are the name of <limp>; `old man` that of <old-man>.
+    """
+    phrases = {phrase: token for token in tokens for phrase in (token[1:-1], token[1:-1].replace("-", " "))}
+    longest = max((phrase.count(" ") + 1 for phrase in phrases), default=0)
+    found: dict[str, tuple[str, str]] = {}
+    for prompt in prompts:
+        lower = prompt.lower()
+        for text in TOKEN.split(lower):
+            words = _SEPARATOR.sub(" ", text).split()
+            for start, count in product(range(len(words)), range(1, longest + 1)):
+                phrase = " ".join(words[start : start + count])
+                token = phrases.get(phrase)
+                if token is not None and token not in lower:
+                    found.setdefault(token, (phrase, prompt))
+    return found
+
+
 def _scale(parts: Sequence[str | Slot], strength: str) -> list[str | Slot]:
     """The parts in parentheses with their strengths multiplied; spaces take the places of the parentheses."""
     inside = " ".join("".join(part if isinstance(part, str) else part.token for part in parts).split())
     how = f"expected a number from 0 to {STRONGEST:g}, as in (<name>:0.6)"
     if not any(isinstance(part, Slot) for part in parts):
         raise LeadError(
-            f"({inside}:{strength}) has no learned word in it, and only those have strengths: leave the parentheses out"
+            f"({inside}:{strength}) has no learned word in it, and only those have strengths: write the word in "
+            "brackets, as in (<name>:0.6), or leave the parentheses out"
         )
     if not _NUMBER.fullmatch(strength):
         raise LeadError(f"the strength in ({inside}:{strength}) is {strength!r}; {how}")

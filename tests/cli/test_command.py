@@ -2,6 +2,10 @@
 
 import gc
 import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +18,8 @@ from cli.command import RARELY, JsonObject, OptionGroup, accept_device, command,
 from cli.commands.learn import LearnOptions
 from cli.credits import CreditOptions
 from cli.options import Json, ReadingOptions
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -104,3 +110,36 @@ def test_a_script_has_threads_sleep_and_seldom_searches_for_garbage(monkeypatch,
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+INTERRUPTED = """
+import os, signal, time
+import typer
+from cli.command import command, make_app, run_script
+
+@command
+def wait(as_json: bool = False):
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    finally:
+        os.kill(os.getpid(), signal.SIGINT)
+
+@command
+def other(as_json: bool = False): ...
+
+run_script(make_app("", {"wait": wait, "other": other}))
+"""
+
+
+def test_ctrl_c_three_times_is_one_message() -> None:
+    program = [sys.executable, "-c", INTERRUPTED, "wait"]
+    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+        for _ in range(3):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+        complaints = process.communicate()[1]
+    assert process.returncode == 130
+    assert complaints == "error: stopped; what was not finished is not kept\n"

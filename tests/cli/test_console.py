@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from cli import console
+from cli.invert import app
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["plain", "über 走る", os.fsdecode(b"of no encoding \xff")]
@@ -94,3 +96,39 @@ def test_a_table_that_is_too_wide_becomes_lines_of_names_and_values(
     assert "figure-8" not in said
     console.print_table([("a", "long " * 30)], ("name", "text"))
     assert "name" in capsys.readouterr().out.splitlines()[1]  # one long text is folded
+
+
+EVIL = "\x1b]0;owned\x07\x9b31m\r\u202e\n\tx"
+ESCAPED = r"\x1b]0;owned\x07\x9b31m\r\u202e\n\tx"
+
+
+def test_nothing_that_is_printed_acts_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for say in (console.echo, console.warn, console.hint, console.print_error):
+        say(EVIL)
+        said = "".join(capsys.readouterr())
+        assert ESCAPED in said and not console._ACTS.search(said.replace("\n", ""))
+    console.print_table([(Path(EVIL), "two\nlines")], (EVIL, "b"), title=EVIL)
+    with console.progress_bar(f"[red]{EVIL}[/]") as advance, console.spinner(f"[/x]{EVIL}"):
+        advance(1, 1)
+    said = "".join(capsys.readouterr())
+    assert said.count(ESCAPED) >= 3 and not console._ACTS.search(said.replace("\n", ""))
+    console.print_json({EVIL: EVIL})
+    said = capsys.readouterr().out
+    assert json.loads(said) == {EVIL: EVIL} and not console._ACTS.search(said.replace("\n", ""))
+
+
+def test_control_bytes_of_file_names_are_escaped(tmp_path: Path) -> None:
+    with listed(os.fsdecode(bytes(tmp_path) + b"/\x9b31m \xff"), stdout=subprocess.PIPE) as process:
+        said, complaints = process.communicate()
+    assert process.returncode == 0, complaints
+    assert b"\\udc9b31m \xff" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["list", EVIL], [EVIL], ["list", f"--{EVIL}"], ["show", EVIL], ["learn", "x", "--kind", EVIL], ["view", EVIL]],
+)
+def test_what_a_user_typed_is_escaped_in_messages(words: list[str]) -> None:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code
+    assert "owned" in result.stderr and not console._ACTS.search(result.stderr.replace("\n", ""))

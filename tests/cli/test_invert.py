@@ -1,18 +1,25 @@
 """`lead-invert` from end to end on a tiny base: what it writes, and one message for each wrong input."""
 
+import errno
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from commands import fails, left_behind
 from typer.testing import CliRunner, Result
 
-from cli import invert
-from cli.load_models import preview_motions
-from concepts import Concept
+import lead
+from cli import base, invert
+from cli.commands import describe
+from cli.load_models import preview_motions, suggest_prompt
+from concepts import Concept, StyleSchedule
+from inversion.describe import Description, Near
 from lead import Lead, Motion
 from lead.motion.processing.rigid import is_rigid
 from lead.motion.skeleton import bone_lengths
@@ -247,7 +254,10 @@ def test_invalid_prompts_and_numbers_are_refused_before_the_base_is_loaded(run: 
     ("prompt", "hint"),
     [
         ("a person walks in Limp style", "write <limp>"),
+        ("a person walks in <limp style", "did you mean the learned word? Then write <limp>"),
         ("a person walks in <limp style", "without its other half"),
+        ("a person walks in < Limp > style", "write <limp>"),
+        ("a person walks in (limp:0.6) style", "write <limp>"),
         ("limping, a person walks in <limp> style", ""),
     ],
 )
@@ -256,6 +266,53 @@ def test_a_learned_word_without_brackets_is_pointed_out(run: Run, concept_path: 
     result = run("generate", prompt, "--format", "npz", "--seconds", 1)
     assert result.exit_code == 0
     assert hint in " ".join(result.stderr.split()) and ("hint:" in result.stderr) == bool(hint)
+
+
+@pytest.mark.parametrize("name", ["limp", "<limp>", "< limp >", "<limp", "limp>"])
+def test_a_word_is_named_with_or_without_brackets(run: Run, concept_path: Path, clips: Path, name: str) -> None:
+    assert run("add", concept_path).exit_code == 0
+    commands = {
+        "show": (), "verify": (), "card": ("-o", "README.md"), "describe": (), "negate": ("-o", "not.safetensors"),
+        "evaluate": ("--clips", clips), "blend": (name, "-o", "twice.safetensors"), "export": ("--to", "diffusers"),
+    }  # fmt: skip
+    for command, options in commands.items():
+        result = run(command, name, *options)
+        assert result.exit_code == 0, (command, result.output, result.stderr)
+    assert run("generate", "a person does <limp>", "--concept", name, "--format", "npz").exit_code == 0
+
+
+def test_a_name_that_no_word_has(run: Run, concept_path: Path) -> None:
+    assert run("add", concept_path).exit_code == 0
+    for command in ("show", "describe", "card", "verify"):
+        fails(run(command, "limb"), "the library has no <limb>; it has <limp>; did you mean <limp>?")
+        fails(run(command, "Limp"), 'write it as "<limp>"')
+
+
+def test_a_learned_word_in_init_is_pointed_out(run: Run, concept_path: Path, clips: Path) -> None:
+    assert run("add", concept_path).exit_code == 0
+    options = ("--token", "<x>", "--steps", 1, "--quality", "fast", "--init")
+    for init in ("<limp>", "< limp >", "<limp", "limp>"):
+        fails(run("learn", clips, *options, init), "--init", "limp", "expected plain words that the base knows")
+    result = run("learn", clips, *options, "limp")
+    assert result.exit_code == 0
+    assert "not the learned word <limp>" in " ".join(result.stderr.split())
+
+
+def test_half_a_character_in_a_prompt(run: Run) -> None:
+    fails(run("generate", "a person \ud800", "--base", "nowhere"), r"the prompt: found '\ud800' in 'a person \ud800'")
+
+
+def test_a_library_of_a_user_that_does_not_exist(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAD_CONCEPTS", "~nobody-of-that-name/words")
+    for command in (["list"], ["show", "<limp>"], ["generate", "a person does <limp>"], ["remove", "limp"]):
+        fails(run(*command), "LEAD_CONCEPTS is '~nobody-of-that-name/words', and this machine has no such user")
+
+
+def test_no_temporary_folder(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda *_: (_ for _ in ()).throw(
+        FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")))  # fmt: skip
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    fails(run("view", clips), "No usable temporary directory found in ['/tmp']; free some space, or name another with")
 
 
 def test_a_word_that_is_not_loaded(run: Run) -> None:
@@ -309,3 +366,128 @@ def test_help_teaches_by_example(command: str) -> None:
     assert result.output.count(f"lead-invert {command} ") >= 2
     for option in ("--json", "--device"):
         assert option in result.output
+
+
+def test_generated_files_are_numbered_not_overwritten(run: Run) -> None:
+    def files(*options: object) -> list[str]:
+        result = run("generate", "a person walks", "--format", "npy,png", "--steps", 1, "--json", *options)
+        assert result.exit_code == 0, result.stderr
+        said = json.loads(result.stdout)
+        return [Path(path).name for path in (*said["motions"][0]["files"], *said["views"])]
+
+    first = ["a-person-walks-seed0-01.npy", "a-person-walks-seed0.png"]
+    assert files("--seconds", 1) == first
+    before = {path: path.read_bytes() for path in left_behind() if path.is_file()}
+    assert files("--seconds", 1) == first  # the same motion
+    assert files("--seconds", 2) == ["a-person-walks-seed0-01-2.npy", "a-person-walks-seed0-2.png"]
+    assert files("--seconds", 2, "--no-foot-lock") == ["a-person-walks-seed0-01-3.npy", "a-person-walks-seed0-3.png"]
+    assert files("--seconds", 2) == ["a-person-walks-seed0-01-2.npy", "a-person-walks-seed0-2.png"]
+    assert all(path.read_bytes() == data for path, data in before.items()) and len(left_behind()) == 7
+
+
+def test_ctrl_c_while_a_gif_is_drawn_keeps_the_motions(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lead.motion.render import video
+
+    def stop(motions: object, path: Path, *rest: object) -> None:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(video, "write_video", stop)
+    result = run("generate", "a person walks", "--format", "npz,html,gif", "--seconds", 1)
+    assert result.exit_code == 130
+    assert "what was finished is in out: a-person-walks-seed0-01.npz, a-person-walks-seed0.html" in result.stderr
+    assert [path.name for path in left_behind()] == ["out", "a-person-walks-seed0-01.npz", "a-person-walks-seed0.html"]
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("view", "{clips}", "--output", "page.html"), "page.html"),
+        (("convert", "{clips}/take-0.bvh", "--to", "npz", "--output", "."), "take-0.npz"),
+        (("check", "{clips}/take-0.bvh", "--draft-rig-map", "map.toml"), "map.toml"),
+        (("export", "{concept}", "--to", "diffusers"), "limp-diffusers.safetensors"),
+        (("negate", "{concept}", "-o", "not.safetensors"), "not.safetensors"),
+        (("learn", "{clips}", "--token", "<x>", "--steps", 1, "-o", "x.safetensors"), "x.safetensors"),
+    ],
+)
+def test_nothing_is_overwritten_unasked(
+    run: Run, clips: Path, concept_path: Path, command: tuple[object, ...], name: str
+) -> None:
+    Path(name).write_text("mine")
+    words = [str(word).format(clips=clips, concept=concept_path) for word in command]
+    result = run(*words)
+    assert result.exit_code == 1
+    assert f"{name} exists already" in result.stderr and "--replace" in result.stderr
+    assert [path.name for path in left_behind()] == [name] and Path(name).read_text() == "mine"
+    assert run(*words, "--replace").exit_code == 0
+    assert Path(name).read_bytes() != b"mine"
+
+
+def test_an_output_is_a_file_or_a_folder(run: Run, clips: Path, concept_path: Path) -> None:
+    Path("to").mkdir()
+    for command in (
+        ("learn", clips, "--token", "<x>", "--steps", 1, "--quality", "fast"),
+        ("negate", concept_path),
+        ("card", concept_path),
+        ("export", concept_path, "--to", "diffusers"),
+        ("view", clips),
+    ):
+        assert run(*command, "-o", "to").exit_code == 0, command
+    assert {path.name for path in Path("to").iterdir()} == {
+        "x.safetensors", "not-limp.safetensors", "README.md", "preview.png", "limp-diffusers.safetensors", "clips.html"
+    }  # fmt: skip
+    shutil.rmtree("to")
+    for name, form in (("walk.bvh", "bvh"), ("walk.GIF", "gif")):
+        said = f"--output {name}: expected a folder; for files of this type add --format {form}"
+        fails(run("generate", "a person walks", "-o", name), said)
+        fails(run("convert", clips, "--format", "npz", "-o", name), said)
+
+
+def test_convert_has_one_option_for_formats(run: Run, clips: Path) -> None:
+    for option in ("--format", "--to"):
+        assert run("convert", clips, option, "npz").exit_code == 0
+    fails_with = run("convert", clips, "--format", "doc", "-o", "other")
+    assert fails_with.exit_code == 1 and "--format (--to) doc: unknown doc" in fails_with.stderr
+
+
+def test_view_passes_its_own_pictures_by(run: Run) -> None:
+    assert run("generate", "a person walks", "--seconds", 1, "--format", "npz,png,html,gif").exit_code == 0
+    Path("out/notes.doc").touch()
+    result = run("view", "out", "-o", "all.html")
+    assert result.exit_code == 0
+    assert result.stderr.count("warning:") == 1 and "notes.doc" in result.stderr
+
+
+@pytest.mark.parametrize("program", [invert.app, base.app], ids=["lead-invert", "lead"])
+def test_the_version_and_completion(program: typer.Typer) -> None:
+    result = CliRunner().invoke(program, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"lead-invert {lead.__version__}\n")
+    assert re.match(r"\d+\.\d+", lead.__version__)
+    environment = {"_TOOL_COMPLETE": "complete_bash", "COMP_WORDS": "tool --ver", "COMP_CWORD": "1"}
+    result = CliRunner().invoke(program, [], prog_name="tool", env=environment)
+    assert result.stdout.strip() == "--version"
+
+
+@pytest.mark.parametrize(
+    ("kind", "prompt"),
+    [
+        ("action", "a person does <limp>"),
+        ("style", "a person walks in <limp> style"),
+        ("persona", "a person walks like <limp>"),
+    ],
+)
+def test_a_suggested_sentence_suits_the_kind(kind: str, prompt: str) -> None:
+    tensors = {"direction": np.zeros(8)} if kind != "action" else {}
+    schedule = StyleSchedule() if kind != "action" else None
+    word = Concept(
+        token="<limp>", token_embedding=np.ones((2, 32)), kind=kind, base="tiny", fingerprints={"text": "0" * 8},
+        tensors=tensors, schedule=schedule,
+    )  # fmt: skip
+    assert suggest_prompt(word) == f'Try: lead-invert generate "{prompt}"'
+
+
+def test_a_description_names_what_it_describes(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Description((Near("walk", 0.5),), (), (Near("<limp>", 0.25),), "a person walks", 0.5)
+    describe._print_description(found, describe._name_clips([Path("takes")], 5))
+    said = capsys.readouterr().out
+    assert "words nearest to takes (5 clips)" in said and "concepts nearest to takes (5 clips)" in said

@@ -124,6 +124,19 @@ EDITS = {
     "NaN": (lambda d: put(d, "token_embedding", struct.pack("<f", np.nan)), "token_embedding has NaN or infinite"),
     "infinity": (lambda d: put(d, "probe.cond", struct.pack("<f", np.inf)), "probe.cond has NaN or infinite"),
     "half infinity": (lambda d: put(d, "preview.joints", b"\x00\x7c"), "preview.joints has NaN or infinite"),
+    "enormous embedding": (
+        lambda d: put(d, "token_embedding", struct.pack("<f", 1e30)),
+        "tensor token_embedding has numbers of",
+    ),
+    "enormous probe": (lambda d: put(d, "probe.cond", struct.pack("<f", 1e30)), "tensor probe.cond has numbers of"),
+    "enormous direction": (
+        lambda d: put_direction(d, np.full(6, 1e4), **asdict(StyleSchedule())),
+        "tensor direction has numbers of 1e+04 in the mean, expected at most 10",
+    ),
+    "enormous scaled direction": (
+        lambda d: put_direction(d, np.full(6, 9.0), **asdict(StyleSchedule(direction_scale=9.0))),
+        "tensor direction, times the schedule's direction_scale, has numbers of 81",
+    ),
     "wrong checksum": (metadata(HASH_KEY, "0x00"), "do not have the checksum"),
     "metadata of numbers": (metadata("a", 3), "not a table of texts"),
     "metadata is a list": (lambda d: d.header.update(__metadata__=[]), "__metadata__ is [], not a table of texts"),

@@ -163,6 +163,6 @@ def test_words_that_cannot_be_blended_are_refused(pair):
         blend(a, replace(b, token_embedding=np.ones((3, 256))))
     with pytest.raises(ConceptError, match="direction of <elderly> and of <proud> differ in size"):
         blend(a, replace(b, tensors={"direction": np.ones(9)}))
-    wide = {f"{LAYER}/down": np.ones((40, 6)), f"{LAYER}/up": np.ones((5, 40))}
+    wide = {f"{LAYER}/down": np.full((40, 6), 0.1), f"{LAYER}/up": np.full((5, 40), 0.1)}
     with pytest.raises(ConceptError, match="adapter would have rank 80, at most 64"):
         blend(*(replace(word, tensors=wide, schedule=None) for word in pair))

@@ -109,3 +109,12 @@ def test_any_unicode_gives_a_card_that_can_be_read(honest, title, description, l
     assert (told["base_model"], told["instance_prompt"]) == (odd.base, odd.probe_prompt)
     assert text.count("\n## ") == 5
     assert isinstance(odd, Concept)
+
+
+@pytest.mark.parametrize(
+    "name", ["a\n```\n# Owned\n.safetensors", "`x`.safetensors", "-o.safetensors", "\x1b[31m.safetensors"]
+)
+def test_a_file_name_stays_in_its_block(concept, name):
+    text = concept_to_card(concept, name)
+    assert "lead-invert verify elderly.safetensors\n" in text and "Owned" not in text
+    assert text.count("```") == 4 and "\x1b" not in text

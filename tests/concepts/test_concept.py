@@ -121,6 +121,14 @@ def test_arrays_are_copies_that_cannot_be_changed(fields):
             "vectors is 0 in tensor token_embedding, expected 1 to 64",
         ),
         ({"token_embedding": np.zeros(8)}, "expected [vectors, d_token]"),
+        ({"token_embedding": np.full((2, 256), 11)}, "has numbers of 11 in the mean, expected at most 10"),
+        ({"tensors": {"init": np.full((2, 256), -1e30)}}, r"tensor init has numbers of 1e\+30 in the mean"),
+        ({"tensors": {"probe.cond": np.full(8, 1e4)}}, r"tensor probe.cond has numbers of 1e\+04 in the mean"),
+        ({"tensors": {"preview.joints": np.full((5, 22, 3), 6e4)}}, "preview.joints has numbers of 6e"),
+        (
+            {"tensors": {"adapter.a/down": np.full((2, 6), 6e4), "adapter.a/up": np.full((5, 2), 6e4)}},
+            "tensors adapter.a, up x down, has numbers of",
+        ),
         ({"token_embedding": np.full((2, 256), np.nan)}, "token_embedding has NaN or infinite"),
         ({"token_embedding": "abc"}, "tensor 'token_embedding' is not an array of numbers"),
         (
@@ -230,3 +238,8 @@ def test_public_names_are_those_of_their_modules():
     assert all(getattr(concepts, name) is not None for name in concepts.__all__)
     with pytest.raises(AttributeError, match="module 'concepts' has no attribute 'nothing'"):
         getattr(concepts, "nothing")  # noqa: B009 - what is not there cannot be written as an attribute
+
+
+def test_reprs_are_short(concept):
+    assert repr(concept) == f"Concept(<elderly>, style, of 'lead-small', from {len(concept.exemplars)} clips)"
+    assert len(repr(concept.words)) < 120

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,44 @@ def test_of_five_who_add_the_same_name_one_does(tmp_path: Path) -> None:
     assert told.count(added) == 1
     assert sum("has <same> already" in line for line in told) == 4
     assert Library(tmp_path).load("<same>").seed == told.index(added)
+
+
+def test_names_that_windows_reserves_are_safe_file_names(concept, tmp_path):
+    library = Library(tmp_path / "words")
+    tokens = ["<aux>", "<com1>", "<con>", "<con-1>", "<lpt9>", "<nul>", "<prn>"]
+    for token in tokens:
+        library.add(replace(concept, token=token))
+    stems = {path.stem for path in library.folder.glob("*.safetensors")}
+    assert stems == {"aux_", "com1_", "con_", "con-1", "lpt9_", "nul_", "prn_"}
+    assert library.names() == sorted(tokens) and library.load("<con>").token == "<con>"
+    assert library.rename("<nul>", "<con-2>").name == "con-2.safetensors"
+    library.remove("<con>")
+    assert library.find("<con>") is None and replace(concept, token="<prn>").file_name == "prn_.safetensors"
+
+
+def test_a_summary_is_what_the_whole_file_says(concept, tmp_path):
+    path = concept.save(tmp_path / concept.file_name)
+    summary = Concept.read_summary(path)
+    loaded = Concept.load(path)
+    for name, value in vars(summary).items():
+        assert value == (len(loaded.exemplars) if name == "clips" else getattr(loaded, name))
+
+
+def test_a_walk_through_the_library_lists_the_folder_once(concept, tmp_path, monkeypatch):
+    library = Library(tmp_path / "words")
+    for number in range(40):
+        library.add(replace(concept, token=f"<w-{number}>"))
+    path = library.path("<w-7>")
+    path.write_bytes(path.read_bytes()[:-1])
+    path.replace(library.path("<w-8>"))
+    library.path("<w-9>").replace(path)
+    listed = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda place: listed.append(place) or listdir(place))
+    for read in (Concept.read_summary, Concept.load):
+        found = dict(library.read_each(read))
+        faults = {token: str(error) for token, error in found.items() if isinstance(error, ConceptError)}
+        assert len(found) == 39 and set(faults) == {"<w-7>", "<w-8>"}
+        assert "the file holds <w-9>: give it the name w-9.safetensors" in faults["<w-7>"]
+        assert f"{library.path('<w-8>')}: cut off: the tensors need" in faults["<w-8>"]
+    assert len(listed) == 2

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import hostile
 import numpy as np
@@ -40,3 +42,21 @@ def test_limits_are_named_in_messages():
         png_to_thumbnail(to_png(Image.fromarray(noise)))
     with pytest.raises(ConceptError, match="starts with data:image/png;base64,"):
         check_thumbnail(3)
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def test_one_header_and_an_empty_end():
+    png = hostile.png()
+    header, rest, end = png[8:33], png[33:-12], png[-12:]
+    size = header[8:21]
+    for parts in (
+        (header, chunk(b"IHDR", struct.pack(">II", 60_000, 60_000) + size[8:]), rest, end),
+        (chunk(b"IHDR", size + b"more"), rest, end),
+        (chunk(b"IHDR", size[:8]), rest, end),
+        (header, rest, chunk(b"IEND", b"more")),
+    ):
+        with pytest.raises(ConceptError, match="exactly one IHDR of 13 bytes and an empty IEND"):
+            png_to_thumbnail(png[:8] + b"".join(parts))

@@ -323,3 +323,32 @@ def test_a_prepared_call_reads_what_its_pieces_hold_now(kind):
         own.mul_(0.5)
         whole = torch.cat([shared.expand(3, -1, -1), own], dim=1)
         assert torch.equal(evaluate(), packed.prepare([whole], mask, slice(1, 5))())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("heads", 0), ("heads", -4), ("heads", 3), ("width", 0), ("width", 128), ("hidden", 10_000), ("count", 0),
+     ("count", -1), ("joins", 9), ("joins", -1)],
+)  # fmt: skip
+@torch.no_grad()
+def test_the_extension_refuses_sizes_that_do_not_fit(field, value):
+    transformer = network("plain")
+    x, _ = inputs("plain", 2, 3)
+    packed = transformer.pack(x)
+    evaluate = packed.prepare([x], None)
+    evaluate()
+    setattr(packed.stack, field, value)
+    with pytest.raises(ValueError, match="the sizes do not fit"):
+        evaluate()
+
+
+@torch.no_grad()
+def test_the_extension_refuses_tensors_that_do_not_fit():
+    packed = network("plain").pack(torch.zeros(2, 3, 64))
+    with pytest.raises(ValueError, match="tokens of 32 numbers for a stack of width 64"):
+        packed.prepare([torch.zeros(2, 3, 32)], None)
+    with pytest.raises(ValueError, match=r"found a mask or memory \[2, 4\], expected \[2, 3\]"):
+        packed.prepare([torch.zeros(2, 3, 64)], torch.ones(2, 4, dtype=torch.bool))
+    matrix = native.pack(torch.zeros(4, 8), None, torch.empty(native.packed_size(8, 4)))
+    with pytest.raises(ValueError, match=r"\[2, 9\] for a matrix of 8 inputs and 4 outputs"):
+        native.multiply(matrix, torch.zeros(2, 9), False, None)

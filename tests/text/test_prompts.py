@@ -14,7 +14,7 @@ from stand_in_concept import StandInConcept
 
 from lead import LeadError
 from lead.networks.lora import LoRA
-from lead.text.prompts import Slot, find_tokens, parse_prompt
+from lead.text.prompts import Slot, find_plain_names, find_tokens, parse_prompt
 
 DOCS = Path(__file__).parents[2] / "docs" / "prompts.md"
 
@@ -196,3 +196,22 @@ def test_several_words_add_up(tiny_base, acting_word):
     both = tiny_base.generate(["a person (<x><y>:0.5)"], words=words)[0].joints
     one = tiny_base.generate(["a person <x>(<y>:0)"], words=words)[0].joints
     np.testing.assert_allclose(both, one, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "names"),
+    [
+        ("a person walks in limp style.", {"<limp>": "limp"}),
+        ("Limp!", {"<limp>": "limp"}),
+        ("(limp:0.6)", {"<limp>": "limp"}),
+        ("< limp > and <limp ", {"<limp>": "limp"}),
+        ("[limp] {old man} old_man like <ann>", {"<limp>": "limp", "<old-man>": "old man"}),
+        ("an old-man", {"<old-man>": "old-man"}),
+        ("< old man >", {"<old-man>": "old man"}),
+        ("limp and <limp>", {}),
+        ("limping, half-limp, <limp-2>, old <ann> man", {}),
+    ],
+)
+def test_names_without_brackets_are_found(prompt, names):
+    found = find_plain_names(["a person walks", prompt], ["<limp>", "<old-man>", "<ann>"])
+    assert found == {token: (name, prompt) for token, name in names.items()}

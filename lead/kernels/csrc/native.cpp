@@ -52,6 +52,43 @@ namespace avx2 {
 }
 END_TARGET
 
+// Whether a matrix maps so many inputs to so many outputs.
+static bool maps(const Matrix &matrix, int64_t inputs, int64_t outputs) {
+    const bool low = matrix.rank == 0 || (matrix.rank > 0 && matrix.down && matrix.up && matrix.strengths);
+    return matrix.panels && matrix.inputs == inputs && matrix.outputs == outputs && low;
+}
+
+static bool norms(const Norm &norm) { return norm.gain && norm.shift; }
+
+// Whether heads divide the width, and every matrix has the sizes that the stack states.
+static bool is_sound(const Stack &stack, bool memory) {
+    const int64_t width = stack.width;
+    if (!stack.layers || stack.count < 1 || stack.joins < 0 || 2 * stack.joins > stack.count) return false;
+    if (width < 1 || stack.hidden < 1 || stack.heads < 1 || width % stack.heads) return false;
+    for (int64_t index = 0; index < stack.count; ++index) {
+        const Layer &layer = stack.layers[index];
+        if (index >= stack.count - stack.joins && !maps(layer.join, 2 * width, width)) return false;
+        if (!maps(layer.qkv, width, 3 * width) || !maps(layer.out, width, width)) return false;
+        if (!maps(layer.first, width, stack.hidden) || !maps(layer.second, stack.hidden, width)) return false;
+        if (!norms(layer.norm_1) || !norms(layer.norm_2)) return false;
+        if (memory && !(maps(layer.value, width, width) && maps(layer.put, width, width) && norms(layer.norm_memory)))
+            return false;
+    }
+    return !stack.last || norms(*stack.last);
+}
+
+// Whether the pieces are all tokens, and the wanted tokens are among them.
+static bool is_sound(const Call &call) {
+    if (call.batch < 0 || call.tokens < 1 || call.threads < 1 || !call.y || !call.pieces) return false;
+    if (call.from < 0 || call.wanted < 0 || call.from > call.tokens - call.wanted) return false;
+    int64_t tokens = 0;
+    for (const Piece *piece = call.pieces; piece < call.pieces + call.count; ++piece) {
+        if (!piece->at || piece->tokens < 0 || piece->stride < 0) return false;
+        tokens += piece->tokens;
+    }
+    return tokens == call.tokens;
+}
+
 extern "C" {
 
 int64_t lead_layout() { return LAYOUT; }
@@ -79,8 +116,11 @@ void lead_map(
     (level == 512 ? avx512::map : avx2::map)(*matrix, x, rows, stride, plus, y, gelu, threads);
 }
 
-void lead_evaluate(int64_t level, const Stack *stack, const Call *call) {
+// Whether the stack and the call are sound; if they are not, nothing is computed.
+int64_t lead_evaluate(int64_t level, const Stack *stack, const Call *call) {
+    if (!is_sound(*stack, call->memory) || !is_sound(*call)) return 0;
     (level == 512 ? avx512::evaluate : avx2::evaluate)(*stack, *call);
+    return 1;
 }
 
 }

@@ -7,8 +7,8 @@
 
 extern "C" {
 
-// The version of these structures; a library with another version is not used.
-constexpr int64_t LAYOUT = 1;
+// The version of these structures and of the functions; a library with another version is not used.
+constexpr int64_t LAYOUT = 2;
 
 // y = W x + b; if `rank` is not 0, also the low-rank addition of `lead.networks.lora`: y += up (strength * (down x)).
 struct Matrix {

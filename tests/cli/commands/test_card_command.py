@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,6 +40,36 @@ def test_a_card_of_a_word_in_the_library_names_the_file_that_others_get(run: Run
     assert run("card", "<limp>").exit_code == 0
     text = Path("limp/README.md").read_text(encoding="utf-8")
     assert 'Concept.load("limp.safetensors")' in text and "verify limp.safetensors" in text
+
+
+def test_what_a_card_of_a_word_in_the_library_says_runs(
+    run: Run, concept_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert run("add", concept_path).exit_code == 0
+    assert run("card", "<limp>").exit_code == 0
+    monkeypatch.setenv("LEAD_CONCEPTS", str(tmp_path / "another"))
+    monkeypatch.chdir("limp")
+    text = Path("README.md").read_text(encoding="utf-8")
+    lines = [line for line in text.split("\n") if line.startswith("lead-invert")]
+    assert len(lines) == 2
+    for line in lines:
+        result = run(*shlex.split(line)[1:])
+        assert result.exit_code == 0, (line, result.output)
+
+
+def test_a_card_is_not_overwritten_unasked(run: Run, concept_path: Path) -> None:
+    assert run("card", concept_path, "-o", "README.md").exit_code == 0
+    assert run("card", concept_path, "-o", "README.md").exit_code == 0  # nothing changes
+    before = {path: path.read_bytes() for path in left_behind()}
+    Path("README.md").write_text("mine")
+    result = run("card", concept_path, "-o", "README.md")
+    assert result.exit_code == 1
+    assert "README.md exists already, with another content: name another place, or add --replace" in " ".join(
+        result.stderr.split()
+    )
+    assert Path("README.md").read_text() == "mine"
+    assert run("card", concept_path, "-o", "README.md", "--replace").exit_code == 0
+    assert before == {path: path.read_bytes() for path in left_behind()}
 
 
 def test_a_preview_on_another_skeleton_is_not_drawn(run: Run, concept_path: Path) -> None:

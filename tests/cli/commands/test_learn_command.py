@@ -295,3 +295,28 @@ def test_evaluate_warns_of_clips_that_were_learned_from(run: Run, concept_path: 
 def test_evaluate_names_missing_files(run: Run, concept_path: Path, tmp_path: Path) -> None:
     fails(run("evaluate", concept_path, "--clips", tmp_path / "nowhere"), "nowhere")
     fails(run("evaluate", tmp_path / "no.safetensors", "--clips", tmp_path), "no.safetensors")
+
+
+def test_ctrl_c_in_the_report_keeps_the_word(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import inversion.report
+
+    def stop(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inversion.report, "report", stop)
+    result = run("learn", clips, "--token", "<limp>", "--steps", 1, "-o", "limp.safetensors")
+    assert result.exit_code == 0
+    assert "stopped before the report; <limp> is saved without it" in " ".join(result.stderr.split())
+    assert Concept.load("limp.safetensors").steps == 1
+
+
+def test_ctrl_c_before_the_first_step_says_so(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import inversion.optimize
+
+    def stop(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inversion.optimize, "_backpropagate", stop)
+    result = run("learn", clips, "--token", "<limp>", "--steps", 1, "-o", "limp.safetensors")
+    assert result.exit_code == 130 and "error: stopped" in result.stderr
+    assert not Path("limp.safetensors").exists()

@@ -58,7 +58,10 @@ def test_push_shows_what_it_sends_and_asks_first(
         assert said in dry.stdout
     assert "preview.joints shows a motion of 1.0 s" in dry.stderr
     fails(run(*command), "nothing was sent", "--yes", "--dry-run")
-    assert "nothing was sent" in asked(monkeypatch, "n\n", *command).stdout
+    shown = asked(monkeypatch, "n\n", *command).stdout
+    assert "nothing was sent" in shown and "report.travels" not in shown
+    assert "<limp>, style of tiny; 1 recording; author Ann; license" in " ".join(shown.split())
+    assert "report.travels 0.8765" in asked(monkeypatch, "n\n", *command, "-v").stdout
     assert not hub.requests
     sent = asked(monkeypatch, "y\n", *command)
     assert "Send 3 files" in sent.stderr and "sent: http://127.0.0.1" in sent.stdout

@@ -10,6 +10,7 @@ import pytest
 from commands import fails
 from typer.testing import Result
 
+from cli.errors import UsageError
 from cli.jobs import generate_batch as batch
 from lead import Lead, Motion
 
@@ -151,3 +152,15 @@ def test_other_mistakes(run: Run, prompts: Path) -> None:
     fails(run("generate", "--prompts", prompts, "-n", number), "0,000 motions, at most 1,000,000", "several files")
     prompts.write_bytes(b"\xff\xfe\x00walks")
     fails(run("generate", "--prompts", prompts), "not a text file in UTF-8")
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"base":' * 100_000, "3", '{"steps": ' + "9" * 400 + "}"])
+def test_settings_of_a_stranger(tmp_path: Path, text: str) -> None:
+    (tmp_path / "settings.json").write_text(text)
+    settings = batch.Settings({}, None, None, True, ["npy"], "")
+    with pytest.raises(UsageError) as found:
+        batch._write_or_check_settings(tmp_path, settings)
+    assert "settings" in str(found.value) and len(str(found.value)) < 500
+    (tmp_path / "index.jsonl").write_text(text)
+    with pytest.raises(UsageError, match=r"not an index of motions|holds motions of other prompts"):
+        batch._is_complete(tmp_path, [])
