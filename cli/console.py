@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +94,12 @@ def print_json(result: Mapping[str, object]) -> None:
 def echo(text: str) -> None:
     """Print a line on standard output."""
     _console().print(escape_controls(text))
+
+
+def echo_paragraph(text: str, width: int = 100) -> None:
+    """Print a text in lines of so many characters at most."""
+    for line in textwrap.wrap(text, width):
+        echo(line)
 
 
 def warn(text: str) -> None:

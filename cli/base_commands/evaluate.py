@@ -2,13 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.command import JsonObject, command
-from cli.console import echo, print_table, progress_bar
+from cli.console import echo_paragraph, print_table, progress_bar
 from cli.errors import UsageError
 from cli.options import Device, Json, Seed, require_path, resolve_device
 from lead.choices import Sampler
@@ -104,7 +103,7 @@ def evaluate(
             cells = [[cell.replace(" ±", "\n±") for cell in row] for row in to_table_rows(evaluation)]
             print_table(cells, ("", *COLUMNS.values()), title=f"{model.name} on {data}, split {name}")
     if not as_json:
-        echo(fill(explain_protocol(protocol, small), 100))
+        echo_paragraph(explain_protocol(protocol, small))
     return {"base": model.name, "data": str(data), "protocol": asdict(protocol), "splits": splits}
 
 
@@ -148,7 +147,7 @@ def _print_suite(result: "SuiteResult", rows: bool) -> None:
         f"Shown: the share of motions ({result.samples} a prompt and length) in which a check finds what the prompt "
         "says, the mean over prompts."
     )
-    echo(fill(text, 100))
+    echo_paragraph(text)
 
 
 def _to_cells(name: str, score: "Score") -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def test_one_frame_is_enough(walk: Motion, tmp_path: Path) -> None:
 
 
 def test_wrong_uses_leave_nothing(clips: Path, tmp_path: Path) -> None:
-    fails(run("convert", clips, "--to", "mov"), "--to mov", "bvh, npz, amass")
+    fails(run("convert", clips, "--to", "mov"), "mov", "bvh, npz, amass")
     fails(run("convert", clips / "none.bvh", "--to", "npz"), "none.bvh", "does not exist")
     fails(run("convert", clips, clips / "take-0.bvh", "--to", "npz"), "both be written as take-0", "different folders")
     fails(run("convert", clips, "--to", "npz,bvh", "-o", clips), "take-0.bvh", "clips that are read", "--output")

@@ -67,9 +67,11 @@ def test_learn_reads_files_and_passes_over_what_it_cannot_use(
     assert "broken.bvh" in result.stderr
 
 
-def test_a_second_learn_replaces_the_file_and_a_failed_one_keeps_it(run: Run, clips: Path) -> None:
-    for seed in (0, 1):
-        assert run("learn", clips, "--token", "<limp>", "--seed", seed, *QUICK).exit_code == 0
+def test_a_second_learn_asks_for_replace_and_a_failed_one_keeps_the_file(run: Run, clips: Path) -> None:
+    assert run("learn", clips, "--token", "<limp>", *QUICK).exit_code == 0
+    fails(run("learn", clips, "--token", "<limp>", "--seed", 1, *QUICK), "limp.safetensors", "--replace")
+    assert Concept.load("limp.safetensors").seed == 0
+    assert run("learn", clips, "--token", "<limp>", "--seed", 1, "--replace", *QUICK).exit_code == 0
     before = Path("limp.safetensors").read_bytes()
     assert Concept.load("limp.safetensors").seed == 1
     assert run("learn", clips / "nothing.bvh", "--token", "<limp>").exit_code == 1
@@ -149,7 +151,7 @@ def test_captions_from_a_listing_and_from_beside_the_clips(run: Run, clips: Path
     assert "hops" in Concept.load("limp.safetensors").templates[0]
     for number in range(2):
         (clips / f"take-{number}.txt").write_text("\na person limps\nanother one\n")
-    result = run("learn", clips, "--token", "<limp>", *QUICK)
+    result = run("learn", clips, "--token", "<limp>", "--replace", *QUICK)
     assert "showing: limps" in result.stdout
     assert "skipped" not in result.stderr
 
@@ -229,7 +231,7 @@ def test_a_crash_leaves_a_state_from_which_the_same_command_goes_on(
     import inversion
     from inversion.optimize import CHECK_EVERY
 
-    command = ("learn", clips, "--token", "<limp>", "--steps", CHECK_EVERY + 2, "--quality", "fast", *HERE)
+    command = ("learn", clips, "--token", "<limp>", "--steps", CHECK_EVERY + 2, "--quality", "fast", "--replace", *HERE)
     assert run(*command).exit_code == 0
     whole = Path("limp.safetensors").read_bytes()
     learn = inversion.learn

@@ -51,7 +51,7 @@ def test_list_shows_the_words_and_the_folder(run: Run, word: Concept) -> None:
 def test_add_rename_and_remove(run: Run, word: Concept, file: Path) -> None:
     result = run("add", file)
     assert result.exit_code == 0, result.output
-    assert 'lead-invert generate "a person <limp>"' in result.stdout
+    assert 'lead-invert generate "a person walks in <limp> style"' in result.stdout
     fails(run("add", file), "<limp> already", "--replace")
     assert run("add", file, "--as", "hobble").exit_code == 0
     assert run("add", file, "--replace").exit_code == 0
