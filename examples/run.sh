@@ -9,7 +9,7 @@ python3 -m venv .venv
 
 .venv/bin/python examples/make_concept.py out/zombie-march
 .venv/bin/lead-invert learn out/zombie-march --token "<zombie>" --kind style --license "CC0 1.0" \
-    --output out/zombie.safetensors
+    --output out/zombie.safetensors --replace
 .venv/bin/lead-invert generate "a person walks in <zombie> style" "a person raises both hands in <zombie> style" \
     "a person walks forward and turns left in <zombie> style" \
     --concept out/zombie.safetensors --seconds 5 --format bvh,png,html --output out/generated
