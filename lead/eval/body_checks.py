@@ -94,7 +94,8 @@ def stand(joints: Joints) -> bool:
 
 def stand_still(joints: Joints) -> bool:
     """The person stands upright and hardly moves."""
-    spread = np.percentile(joints, 95, axis=0) - np.percentile(joints, 5, axis=0)
+    seen = body.facing_ahead(joints)
+    spread = np.percentile(seen, 95, axis=0) - np.percentile(seen, 5, axis=0)
     return stand(joints) and measures.stillness(joints) < 0.15 and float(spread.max()) < 0.25
 
 
@@ -105,7 +106,7 @@ def look_around(joints: Joints) -> bool:
 
 def shift_weight(joints: Joints) -> bool:
     """The person stands, and the hips move over the feet by 4 cm or more."""
-    path = measures.ground_path(joints)
+    path = measures.ground_path(body.facing_ahead(joints))
     return body.stays_up(joints) and body.hands_rest(joints) and float(np.ptp(path, axis=0).max()) > 0.04
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from lead.motion import measures
+from lead.motion import heading, measures
 from lead.motion.measures import Joints, Side
 from lead.motion.skeleton import FPS, L_ANKLE, L_HIP, L_KNEE, L_SHOULDER, MIRROR
 
@@ -41,6 +41,12 @@ def at_end(values: Float[np.ndarray, " frames"]) -> float:
 
 def share_at_end(flags: Bool[np.ndarray, " frames"]) -> float:
     return float(flags[-max(round(0.25 * FPS), 1) :].mean())
+
+
+def facing_ahead(joints: Joints) -> Joints:
+    """The motion turned as a whole, so that its first frame faces +Z."""
+    half_yaw = heading.forward_to_half_yaw(heading.facing(joints[:1]))
+    return heading.turn(np.full(len(joints), half_yaw[0]), joints)
 
 
 def moves(joints: Joints, way: Way) -> bool:

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from lead.errors import LeadError
 from lead.motion.features import Stats
+from lead.text import inflection
 from lead.text import synthesis as phrases
+from lead.text.lexicon import LEXICON
 from lead.text.tokenizer import CLIP_MERGES, Slot, Tokenizer
 from lead.text.tower import PRESETS, TextConfig, TextTower, openclip
 from lead.train.assemble import load_tower
@@ -230,10 +232,10 @@ def test_the_small_preset_has_the_size_it_should():
 
 
 def test_inflections():
-    assert [phrases.third_person(v) for v in ("walk", "reach", "carry", "sway")] == [
+    assert [inflection.third_person(v) for v in ("walk", "reach", "carry", "sway")] == [
         "walks", "reaches", "carries", "sways",
     ]  # fmt: skip
-    assert [phrases.gerund(v) for v in ("walk", "raise", "run", "lie", "flee")] == [
+    assert [inflection.gerund(v) for v in ("walk", "raise", "run", "lie", "flee")] == [
         "walking", "raising", "running", "lying", "fleeing",
     ]  # fmt: skip
 
@@ -250,7 +252,7 @@ def test_sentences_are_complete_and_contrasts_differ():
 
 
 def test_every_opposite_is_something_that_can_be_said():
-    words = phrases.LEXICON
+    words = LEXICON
     kinds = (words.travel, words.sided, words.actions, words.directions, phrases.WAYS, phrases.SIDES)
     known = {key for kind in kinds for key in kind}
     assert set(words.opposites) <= known
