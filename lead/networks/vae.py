@@ -80,9 +80,11 @@ class MotionVAE(nn.Module):
     @torch.no_grad()
     def start_from_components(self, windows: Float[Tensor, "windows values"]) -> None:
         """Set the linear maps to the whitened principal components of windows of `frames_per_latent` frames."""
+        windows = windows.double()  # in which rounding, which depends on the number of threads, decides nothing
         mean = windows.mean(dim=0)
         _, spread, axes = torch.svd_lowrank(windows - mean, q=self.config.d_latent + 8, niter=4)
         spread, axes = (x[..., : self.config.d_latent] for x in (spread / len(windows) ** 0.5, axes))
+        axes = axes * (spread > 1e-7 * spread[0])  # in which nothing varies: any axis would do
         spread = spread.clamp(min=1e-3 * float(spread[0]))  # few clips vary in few directions
         self.linear_in.weight.copy_((axes / spread).T)
         self.linear_in.bias.copy_(-mean @ (axes / spread))
