@@ -245,15 +245,15 @@ def load_latents(
 
     Among several processes the main one encodes, and the others read.
     """
-    made_of, styles = fingerprint(data), str(style_tokens.config.vectors > 0)
-    latents_key = _digest(made_of, _hash_weights(vae), styles)
+    made_of, styled = fingerprint(data), style_tokens.config.vectors > 0
+    latents_key = _digest(made_of, _hash_weights(vae), str(styled))
     captions_key = _digest(latents_key, _hash_weights(tower), _hash_weights(style_tokens))
     with main_process_first(device):
         packed = _make_once(
             Path(run),
             "latents",
             latents_key,
-            lambda: _encode_data(data, read_stats(data, run), optimize(vae.to(device)), styles == "True"),
+            lambda: _encode_data(data, read_stats(data, run), optimize(vae.to(device)), styled),
         )
         captions = Captions.unpack(packed)
         made = _make_once(

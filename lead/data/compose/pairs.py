@@ -8,6 +8,7 @@ from jaxtyping import Float
 from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain
 from lead.data.compose.postures import down_or_up, go_down
 from lead.data.compose.sources import Joints
+from lead.data.mirror_captions import swap_sides
 from lead.motion.processing.edit import ping_pong
 from lead.motion.processing.join import change_tempo, hold, join, pose_distance, reverse
 from lead.text.synthesis import Meaning
@@ -34,7 +35,6 @@ SIDED = (
     "turn",
 )
 """Actions of one side that the other side may follow."""
-OTHER = {"left": "right", "right": "left"}
 
 
 def down_and_up(kitchen: Kitchen) -> Product | None:
@@ -63,7 +63,7 @@ def one_side_then_other(kitchen: Kitchen) -> Product | None:
     first = kitchen.sources.pick(*SIDED, place=side)
     if first is None:
         return None
-    second = first.mirror() if kitchen.one_in(2) else kitchen.sources.pick(first.meaning.action, place=OTHER[side])
+    second = first.mirror() if kitchen.one_in(2) else kitchen.sources.pick(first.meaning.action, place=swap_sides(side))
     if second is None or pose_distance(first.joints[-1], second.joints[0]) > 0.25:
         return None
     longest = kitchen.draw_frames(2.0, 4.5)
@@ -71,7 +71,7 @@ def one_side_then_other(kitchen: Kitchen) -> Product | None:
     most = kitchen.draw_frames(3.0, 9.8)
     if len(joints) > most:  # both faster, as in a shorter motion
         joints = change_tempo(joints, min(len(joints) / most, 1.6), FPS)
-    plain = Meaning(first.meaning.action, OTHER[side])
+    plain = Meaning(first.meaning.action, swap_sides(side))
     return joints[:LONGEST], replace(plain, place=side, then=plain)
 
 
