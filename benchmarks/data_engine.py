@@ -32,9 +32,18 @@ from lead.train.stages.diffusion import DIFFUSION_TRAIN, fit_denoiser
 
 PARTS = {
     "reversal": ("walk_backward", "down_or_up", "down_and_up", "forth_and_back"),
-    "bending": ("circle", "curve", "corner", "turn_back", "turn_in_place", "stairs"),
-    "halves": ("gesture_while", "both_sides", "stretch_arms"),
-    "joins": ("then", "stop", "repeat", "on_its_own", "down_and_up", "one_side_then_other", "forth_and_back"),
+    "bending": ("circle", "curve", "corner", "turn_back", "turn_in_place", "jump_turn", "stairs"),
+    "halves": ("gesture_while", "both_sides", "stretch_arms", "box"),
+    "joins": (
+        "then",
+        "two_acts",
+        "stop",
+        "repeat",
+        "on_its_own",
+        "down_and_up",
+        "one_side_then_other",
+        "forth_and_back",
+    ),
 }
 """The recipes that a part of the engine makes possible."""
 ROWS = {

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from lead.data.compose.kitchen import ARMS, FPS, LONGEST, Kitchen, Product, draw_walk
-from lead.data.compose.sources import Joints, Source
+from lead.data.compose.sources import Joints
 from lead.data.compose.travel import circle, in_place, turn_in_place, walk_backward
-from lead.motion.processing.edit import UPPER_BODY, ping_pong, replace_bones
+from lead.motion import measures as m
+from lead.motion.processing.edit import UPPER_BODY, mirror_joints, ping_pong, replace_bones
 from lead.motion.processing.join import change_tempo, join, pose_distance
 from lead.text.synthesis import Meaning
 
@@ -47,7 +48,10 @@ GESTURES = (
 )
 """Actions that the legs take no part in."""
 CALM_GESTURES = tuple(name for name in GESTURES if name not in ("punch", "throw", "throw-hand", "sword", "sword-hand"))
-COMMON_GESTURES = ("wave", "wave", "wave", "raise-arm", "raise-arm", "clap", "clap", "drink-hand", "face", "cross-arms")
+COMMON_GESTURES = (
+    "wave", "wave", "wave", "raise-arm", "raise-arm", "clap", "clap", "clap", "drink-hand", "face", "cross-arms",
+    "hands-hips-stand",
+)  # fmt: skip
 """Drawn more often than the others."""
 HELD_UP = ("raise-arm", "side-arm", "front-arm", "cross-arms", "hands-hips-stand", "hand-face", "face", "head")
 """Gestures that can be held."""
@@ -61,7 +65,7 @@ AS_WAYS = {
 """Poses of the arms that are a way to walk."""
 BELOW = (
     *("walk",) * 4, "run", "stand", "sit", "sit", "kneel", "backward", "backward", "crouch", "place", "circle", "turn",
-    "turn",
+    "turn", "turn",
 )  # fmt: skip
 MOVING = {"backward": walk_backward, "circle": circle, "place": in_place, "turn": turn_in_place}
 
@@ -97,7 +101,7 @@ def gesture_while(kitchen: Kitchen) -> Product | None:
     if below is None:
         return None
     joints, meaning = below
-    arms = _cut_core(gesture)
+    arms = cut_act(gesture.joints)
     held = gesture.meaning.action in HELD_UP and kitchen.one_in(2)
     if held:  # the arms stay where the gesture has brought them
         arms = _hold_peak(arms, len(joints))
@@ -127,12 +131,11 @@ def draw_below(kitchen: Kitchen, kind: str) -> Product | None:
     return (ping_pong(source.joints, kitchen.draw_frames(2.0, 7.0)), source.meaning) if source else None
 
 
-def _cut_core(source: Source) -> Joints:
-    """The part of a gesture in which the arms are not at rest."""
-    rest = source.joints[:1]
-    apart = pose_distance(source.joints, np.repeat(rest, len(source.joints), axis=0))
-    active = np.flatnonzero(apart > 0.35 * apart.max())
-    return source.joints[max(active[0] - 4, 0) : active[-1] + 5] if len(active) else source.joints
+def cut_act(joints: Joints, least: float = 0.35) -> Joints:
+    """The part in which the body is farther from its first pose than this share of the farthest, with its edges."""
+    apart = pose_distance(joints, np.repeat(joints[:1], len(joints), axis=0))
+    active = np.flatnonzero(apart > least * apart.max())
+    return joints[max(active[0] - 4, 0) : active[-1] + 5] if len(active) else joints
 
 
 def _hold_peak(arms: Joints, frames: int) -> Joints:
@@ -209,3 +212,24 @@ def repeat(kitchen: Kitchen) -> Product | None:
     words = {2: "twice", 3: "three times"}.get(times, "repeatedly")
     ways = tuple(way for way in source.meaning.ways if way not in ("once", "normally"))[:1]
     return joints, replace(source.meaning, ways=(words, *ways))
+
+
+def box(kitchen: Kitchen) -> Product | None:
+    """Punches of both fists in turn, the same one mirrored, over legs that stay in one stance."""
+    source = kitchen.sources.pick("punch", place=("left", "right"))
+    if source is None:
+        return None
+    joints, peak = source.joints, int(m.hand_position(source.joints, _side(source.meaning))[:, 2].argmax())
+    one = joints[max(peak - 9, 0) : peak + 9]
+    other = mirror_joints(one)
+    if len(one) < 14 or pose_distance(one[-1], other[0]) > 0.25:
+        return None
+    made = one
+    for number in range(round(kitchen.draw_frames(1.5, 9.5) / 12)):
+        made = join(made, (other, one)[number % 2], FPS)
+    boxed = replace_bones(ping_pong(one, len(made)), made, UPPER_BODY)
+    return change_tempo(boxed, float(kitchen.rng.uniform(0.8, 1.2)), FPS)[:LONGEST], Meaning("box")
+
+
+def _side(meaning: Meaning) -> m.Side:
+    return "left" if meaning.place == "left" else "right"

@@ -9,7 +9,8 @@ import numpy as np
 
 from lead.data.compose.sources import Joints, Source, Sources
 from lead.motion import measures as m
-from lead.motion.processing.join import repeat_cycle
+from lead.motion.processing.edit import ping_pong
+from lead.motion.processing.join import hold, join, pose_distance, repeat_cycle
 from lead.text.synthesis import Meaning
 
 FPS = 20.0
@@ -30,8 +31,10 @@ class Kitchen:
     rng: np.random.Generator
 
     def draw_frames(self, least: float, most: float) -> int:
-        """A number of frames for a duration between so many seconds."""
-        return round(float(self.rng.uniform(least, most)) * FPS)
+        """A number of frames for a duration between so many seconds; from a second on, short ones as often as long."""
+        if least < 1.0:
+            return round(float(self.rng.uniform(least, most)) * FPS)
+        return round(float(np.exp(self.rng.uniform(np.log(least), np.log(most)))) * FPS)
 
     def draw_side(self) -> str:
         return str(self.rng.choice(["left", "right"]))
@@ -74,3 +77,19 @@ def draw_walk(kitchen: Kitchen, *actions: str, seconds: tuple[float, float] = (2
     joints = repeat_cycle(cut_steady(source.joints), frames, FPS)
     start = int(rng.integers(max(len(joints) - frames, 0) + 1))
     return joints[start : start + frames], source.meaning
+
+
+def stand_around(kitchen: Kitchen, joints: Joints, frames: int) -> Joints:
+    """The motion with standing before and after it, where it begins and ends near to that; else its end is held."""
+    stand = kitchen.sources.pick("stand", fits=is_plain)
+    if stand is None or len(joints) >= frames:
+        return joints[:frames]
+    idle = ping_pong(stand.joints, frames)
+    before = kitchen.draw_frames(0.3, 0.3 + 0.5 * (frames - len(joints)) / FPS)
+    if pose_distance(idle[before], joints[0]) < 0.25 and kitchen.one_in(2):
+        joints = join(idle[: before + 6], joints, FPS)
+    if pose_distance(joints[-1], idle[0]) < 0.25:
+        joints = join(joints, idle, FPS)
+    else:
+        joints = hold(joints, frames - len(joints), kitchen.rng, FPS)
+    return joints[: min(frames, LONGEST)]

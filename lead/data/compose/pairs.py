@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain
+from lead.data.compose.gestures import cut_act
+from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain, stand_around
 from lead.data.compose.postures import down_or_up, go_down
-from lead.data.compose.sources import Joints
+from lead.data.compose.sources import Joints, Source
 from lead.data.mirror_captions import swap_sides
 from lead.motion.processing.edit import ping_pong
 from lead.motion.processing.join import change_tempo, hold, join, pose_distance, reverse
@@ -35,6 +36,42 @@ SIDED = (
     "turn",
 )
 """Actions of one side that the other side may follow."""
+
+ACTS = (
+    "bow", "bow", "bow", "wave", "wave", "wave", "clap", "clap", "clap", "punch", "punch", "punch", "kick", "kick",
+    "kick", "raise-arm", "raise-arm", "squat", "squat", "jump-up", "jump-up", "pick-up", "put-down", "bend", "reach-up",
+    "reach-forward", "throw-hand", "side-arm", "drink-hand", "box", "cheer", "turn-around", "turn", "goodbye",
+    "raise-leg", "raise-knee", "side-lunge", "jump-forward", "nod", "shake-head", "salute", "sword-hand", "sit-stand",
+)  # fmt: skip
+"""Acts that begin and end in standing; those that people ask for most stand here more than once."""
+REPEATED = ("wave", "clap", "box", "goodbye", "nod", "shake-head", "jump-up", "jump-forward", "drink-hand", "punch")
+"""Acts that are shown by a part of their clip."""
+
+
+def two_acts(kitchen: Kitchen) -> Product | None:
+    """One act in standing and then another, with a short rest between them or none; some with standing around them."""
+    first = kitchen.pick_plain(*ACTS)
+    second = first and kitchen.pick_plain(*(act for act in ACTS if act != first.meaning.action))
+    if first is None or second is None:
+        return None
+    a, b = _cut(kitchen, first), _cut(kitchen, second)
+    if pose_distance(a[-1], b[0]) > 0.3:
+        return None
+    rest = kitchen.draw_frames(0.0, 0.6) if kitchen.one_in(2) else 0
+    joints = join(hold(a, rest, kitchen.rng, FPS), b, FPS)
+    most = kitchen.draw_frames(3.0, 9.8)
+    if len(joints) > most:
+        joints = change_tempo(joints, min(len(joints) / most, 1.5), FPS)
+    elif kitchen.one_in(2):
+        joints = stand_around(kitchen, joints, most)
+    meaning, later = (Meaning(source.meaning.action, source.meaning.place) for source in (first, second))
+    return joints[:LONGEST], replace(meaning, then=later)
+
+
+def _cut(kitchen: Kitchen, source: Source) -> Joints:
+    """The act without the standing around it; of one that is shown by a part, a part."""
+    act = cut_act(source.joints, 0.15)
+    return act[: kitchen.draw_frames(1.5, 4.0)] if source.meaning.action in REPEATED else act
 
 
 def down_and_up(kitchen: Kitchen) -> Product | None:

@@ -1,4 +1,4 @@
-"""Recipes that set limbs where they are wanted: a lifted knee, arms stretched out, a look around."""
+"""Recipes that set limbs where they are wanted: a lifted knee, arms stretched out, a look around, a nod."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.data.compose.gestures import AS_WAYS, draw_below
-from lead.data.compose.kitchen import LONGEST, Kitchen, Product, is_plain
+from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, is_plain
 from lead.data.compose.sources import Joints
 from lead.motion.heading import turn
 from lead.motion.processing.edit import bone_directions, ping_pong, smooth_half_yaw
@@ -22,6 +22,10 @@ ARM_BONES = {"left": (18, 20), "right": (19, 21)}
 UNDER_STRETCHED = ("walk", "walk", "walk", "run", "stand", "stand", "sit", "backward", "circle")
 LOOKING = {6: 0.25, 9: 0.45, 12: 0.6, 13: 0.6, 14: 0.6, 15: 1.3, 16: 0.6, 17: 0.6, 18: 0.55, 19: 0.55, 20: 0.5, 21: 0.5}
 """How much of a look to the side each bone takes part in; the head turns furthest."""
+
+NODDING = {12: 0.35, 15: 1.0}
+SHAKING = {12: 0.3, 15: 1.0}
+"""How much of a nod, or of a shake of the head, neck and head take part in."""
 
 
 def lift_leg(kitchen: Kitchen) -> Product | None:
@@ -136,3 +140,53 @@ def _looks(kitchen: Kitchen, frames: int) -> Float[np.ndarray, " frames"]:
         angles = np.concatenate([angles, last + (target - last) * u * u * (3 - 2 * u), rest])
         side = side if ahead else -side
     return gaussian_smooth(angles[:frames, None], 1.5)[:, 0]
+
+
+def move_head(kitchen: Kitchen) -> Product | None:
+    """The head nodded or shaken again and again by someone who stands or sits, with rests now and then."""
+    below = kitchen.sources.pick("stand", "stand", "stand", "hands-hips-stand", "cross-arms", "sit", fits=is_plain)
+    if below is None:
+        return None
+    frames, nods = kitchen.draw_frames(1.6, 9.5), kitchen.one_in(2)
+    joints = ping_pong(below.joints, frames)
+    half_yaw = smooth_half_yaw(joints)
+    local = turn(half_yaw, joints)
+    directions = bone_directions(local)
+    angle = np.radians(float(kitchen.rng.uniform(12, 26) if nods else kitchen.rng.uniform(18, 35))) * _beat(
+        kitchen, frames
+    )
+    for bone, share in NODDING.items() if nods else SHAKING.items():
+        directions[:, bone] = (
+            _pitch(directions[:, bone], share * angle) if nods else _yaw(directions[:, bone], share * angle)
+        )
+    moved = turn(-half_yaw, place_bones(local[:, 0], directions, bone_lengths(local[0])))
+    meaning = Meaning("nod" if nods else "shake-head")
+    if below.meaning.action != "sit":
+        return moved, meaning
+    return moved, Meaning("sit", meanwhile=meaning)
+
+
+def _beat(kitchen: Kitchen, frames: int) -> Float[np.ndarray, " frames"]:
+    """To and fro between -1 and 1 in bouts of some beats, with short rests between; the last beats may be cut off."""
+    parts = [np.zeros(kitchen.draw_frames(0.0, 0.3))]
+    while sum(map(len, parts)) < frames:
+        times = np.arange(round(kitchen.rng.integers(2, 7) * FPS / kitchen.rng.uniform(1.0, 1.9))) / FPS
+        rate = float(kitchen.rng.uniform(1.0, 1.9))
+        parts += [np.sin(2 * np.pi * rate * times), np.zeros(kitchen.draw_frames(0.0, 0.8))]
+    return gaussian_smooth(np.concatenate(parts)[:frames, None], 0.7)[:, 0]
+
+
+def _pitch(
+    directions: Float[np.ndarray, "frames 3"], angle: Float[np.ndarray, " frames"]
+) -> Float[np.ndarray, "frames 3"]:
+    """Tipped forward by an angle in radians, as seen by a body that faces +Z."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, y, z = directions.T
+    return np.stack([x, y * cos - z * sin, y * sin + z * cos], axis=-1)
+
+
+def _yaw(
+    directions: Float[np.ndarray, "frames 3"], angle: Float[np.ndarray, " frames"]
+) -> Float[np.ndarray, "frames 3"]:
+    """Turned to the left by an angle in radians."""
+    return turn(-0.5 * angle, directions[:, None])[:, 0]

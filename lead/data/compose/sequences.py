@@ -2,12 +2,10 @@
 
 from dataclasses import replace
 
-from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain
+from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain, stand_around
 from lead.data.compose.postures import down_or_up, go_down
-from lead.data.compose.sources import Joints
-from lead.data.compose.travel import bend_within, turn_in_place
-from lead.motion.processing.edit import ping_pong
-from lead.motion.processing.join import change_tempo, hold, join, pose_distance, reverse
+from lead.data.compose.travel import bend_within, spin
+from lead.motion.processing.join import change_tempo, join, pose_distance, reverse
 from lead.motion.processing.path import bend_path
 from lead.text.synthesis import Meaning
 
@@ -81,23 +79,7 @@ def on_its_own(kitchen: Kitchen) -> Product | None:
         while len(made) < frames:
             made = join(made, joints, FPS)
         return made[:LONGEST], meaning
-    return _stand_around(kitchen, joints, frames), meaning
-
-
-def _stand_around(kitchen: Kitchen, joints: Joints, frames: int) -> Joints:
-    """The motion with standing before and after it, where it begins and ends near to that; else its end is held."""
-    stand = kitchen.sources.pick("stand", fits=is_plain)
-    if stand is None or len(joints) >= frames:
-        return joints[:frames]
-    idle = ping_pong(stand.joints, frames)
-    before = kitchen.draw_frames(0.3, 1.5)
-    if pose_distance(idle[before], joints[0]) < 0.25 and kitchen.one_in(2):
-        joints = join(idle[: before + 6], joints, FPS)
-    if pose_distance(joints[-1], idle[0]) < 0.25:
-        joints = join(joints, idle, FPS)
-    else:
-        joints = hold(joints, frames - len(joints), kitchen.rng, FPS)
-    return joints[: min(frames, LONGEST)]
+    return stand_around(kitchen, joints, frames), meaning
 
 
 def then(kitchen: Kitchen) -> Product | None:
@@ -140,7 +122,7 @@ def _draw_unit(kitchen: Kitchen, first: Product | None = None) -> Product | None
         ups = ("stand-up", "get-up")
         return made if made and (made[1].action in ups) == (first is None) else None
     if draw < 0.7:
-        return turn_in_place(kitchen)
+        return spin(kitchen)
     source = kitchen.pick_plain(*(COMMON_UNITS if kitchen.one_in(2) else UNITS))
     if source is None:
         return None

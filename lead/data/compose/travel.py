@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.data.compose.crawling import crawl
-from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, cut_steady, draw_walk
+from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, cut_steady, draw_walk, stand_around
 from lead.data.compose.sources import Joints, Source
 from lead.motion import measures as m
 from lead.motion.processing.join import change_tempo, join, repeat_cycle, reverse
@@ -32,7 +32,7 @@ def walk_backward(kitchen: Kitchen) -> Product | None:
 
 def circle(kitchen: Kitchen) -> Product | None:
     """A walk or run bent into a circle, sometimes more than one."""
-    made = draw_walk(kitchen, "walk", "walk", "walk", "run", "jog", seconds=(4.0, 9.8))
+    made = draw_walk(kitchen, "walk", "walk", "run", "jog", seconds=(3.5, 9.8))
     if made is None:
         return None
     joints, meaning = made
@@ -98,7 +98,7 @@ def slow_or_quick(kitchen: Kitchen) -> Product | None:
         return None
     joints, meaning = made
     slow = kitchen.one_in(2)
-    wanted = float(kitchen.rng.uniform(0.45, 0.8) if slow else kitchen.rng.uniform(1.55, 2.1))
+    wanted = float(kitchen.rng.uniform(0.45, 0.8) if slow else kitchen.rng.uniform(1.45, 1.85))
     tempo = wanted / max(m.mean_speed(joints), 0.1)
     if not 0.45 < tempo < 1.9:
         return None
@@ -198,6 +198,14 @@ def in_place(kitchen: Kitchen) -> Product | None:
 
 
 def turn_in_place(kitchen: Kitchen) -> Product | None:
+    """A turn on the spot, in two products of three with standing before and after it."""
+    made = spin(kitchen)
+    if made is None or kitchen.one_in(3):
+        return made
+    return stand_around(kitchen, made[0], kitchen.draw_frames(2.0, 9.8)), made[1]
+
+
+def spin(kitchen: Kitchen) -> Product | None:
     """A turn on the spot, stretched to a quarter, a half or a full turn; named by what it became."""
     source = kitchen.sources.pick(
         "turn", "turn-around", "turn-around-to", "full-turn", "full-turn-to", fits=_turns_here
@@ -215,6 +223,24 @@ def turn_in_place(kitchen: Kitchen) -> Product | None:
     share = np.radians(m.heading_angles(joints) - m.heading_angles(joints)[0])
     joints = bend_path(joints, share * (wanted / own - 1), FPS)
     return joints[:LONGEST], _name_turn(kitchen, joints, source.meaning.ways)
+
+
+def jump_turn(kitchen: Kitchen) -> Product | None:
+    """A jump on the spot in which the body turns, by a quarter to a whole turn; most by a half."""
+    source = kitchen.sources.pick("jump-up", fits=lambda source: bool(m.flights(source.joints, 0.05, 3)))
+    if source is None:
+        return None
+    flights = m.flights(source.joints, 0.05, 3)
+    start, stop = flights[int(kitchen.rng.integers(len(flights)))]
+    joints, side = source.joints[max(start - 40, 0) : stop + 40], kitchen.draw_side()
+    middle, width = 0.5 * (start + stop) - max(start - 40, 0), stop - start + 10
+    u = np.clip((np.arange(len(joints)) - middle) / width + 0.5, 0, 1)
+    degrees = float(kitchen.rng.normal(*(((180, 15), (180, 15), (90, 10), (360, 20))[kitchen.rng.integers(4)])))
+    angle = np.radians(degrees) * u * u * (3 - 2 * u) * (1 if side == "left" else -1)
+    turned = bend_path(joints, angle, FPS)
+    if not kitchen.one_in(3):
+        turned = stand_around(kitchen, turned, kitchen.draw_frames(1.5, 9.8))
+    return turned, Meaning("jump-turn-to", side) if kitchen.one_in(3) else Meaning("jump-turn")
 
 
 def _turns_here(source: Source) -> bool:

@@ -92,7 +92,7 @@ def _travels(meaning: Meaning, joints: Joints) -> bool:
         return False
     if "slowly" in meaning.ways and meaning.action == "walk" and m.mean_speed(joints) >= 0.95:
         return False
-    if "quickly" in meaning.ways and meaning.action == "walk" and m.mean_speed(joints) <= 1.4:
+    if "quickly" in meaning.ways and meaning.action == "walk" and not 1.4 < m.mean_speed(joints) < 1.95:
         return False
     ahead, aside = forward / max(path, 1e-6), left / max(path, 1e-6)
     ways: dict[str, bool] = {
@@ -241,6 +241,30 @@ def _picks(meaning: Meaning, joints: Joints) -> bool:
     return min(_hand_low(joints, side) for side in _sides(meaning)) < 0.42 and _stands(joints, END)
 
 
+def _head_goes(to_side: bool, degrees: float) -> Callable[[Meaning, Joints], bool]:
+    """The head tips, or goes from side to side, three times or more."""
+
+    def check(_: Meaning, joints: Joints) -> bool:
+        direction = m.head_direction(joints)
+        angles = np.arcsin(np.clip(direction[:, 0], -1, 1)) if to_side else np.arctan2(direction[:, 2], direction[:, 1])
+        return m.swings(np.degrees(angles), degrees) >= 3
+
+    return check
+
+
+def _shifts(_: Meaning, joints: Joints) -> bool:
+    """The hips move over feet that stay."""
+    middle = joints[:, [10, 11]].mean(axis=1)
+    over = (joints[:, 0] - middle)[:, [0, 2]]
+    return bool(np.ptp(over, axis=0).max() > 0.05 and m.net_distance(joints) < 0.35)
+
+
+def _jump_turns(meaning: Meaning, joints: Joints) -> bool:
+    turned = m.heading_change(joints)
+    sided = {"left": turned, "right": -turned}.get(meaning.place, abs(turned))
+    return _jumps(meaning, joints) and 60 < sided < 420
+
+
 def _steps_here(joints: Joints) -> bool:
     """Feet clearly lifted three times or more, more often in a longer clip, on the spot."""
     return m.net_distance(joints) < 0.6 and m.step_count(joints, 0.065) >= max(3, len(joints) // 30)
@@ -284,6 +308,11 @@ CHECKS: dict[str, Callable[[Meaning, Joints], bool]] = {
     "punch": _punches,
     "box": _boxes,
     "jump-up": _jumps,
+    "jump-turn": _jump_turns,
+    "jump-turn-to": _jump_turns,
+    "nod": _head_goes(to_side=False, degrees=8.0),
+    "shake-head": _head_goes(to_side=True, degrees=4.0),
+    "shift-weight": _shifts,
     "jacks": lambda _, j: (
         m.flights(j, 0.02, 1) != [] and bool(np.min([m.hand_over_shoulder(j, s).max() for s in BOTH]) > 0)
     ),

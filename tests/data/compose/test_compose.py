@@ -57,7 +57,7 @@ def folder(data, tmp_path) -> Path:
 def composed(data, tmp_path_factory) -> Path:
     """The data set, composed by one process; treat it as read-only."""
     folder = Path(shutil.copytree(data, tmp_path_factory.mktemp("composed") / "data"))
-    counts = compose.compose_data(folder, attempts=36, seed=1, processes=1)
+    counts = compose.compose_data(folder, attempts=48, seed=1, processes=1)
     assert sum(counts.values()) == len(read_split(folder / "train_composed.txt")) > 8
     assert counts.keys() <= {recipe.__name__ for recipe in RECIPES} and len(counts) > 3
     return folder
@@ -73,7 +73,7 @@ def read_files(data: Path) -> dict[str, bytes]:
 
 
 def test_a_seed_makes_the_same_clips_in_any_number_of_processes(composed, folder):
-    compose.compose_data(folder, attempts=36, seed=1, processes=2)
+    compose.compose_data(folder, attempts=48, seed=1, processes=2)
     assert read_files(folder) == read_files(composed)
 
 
@@ -85,7 +85,7 @@ def test_another_seed_makes_other_clips(composed, folder):
 
 def test_composing_again_changes_nothing(composed, tmp_path):
     again = Path(shutil.copytree(composed, tmp_path / "data"))
-    compose.compose_data(again, attempts=36, seed=1, processes=1)
+    compose.compose_data(again, attempts=48, seed=1, processes=1)
     assert read_files(again) == read_files(composed)
 
 

@@ -4,20 +4,26 @@ import numpy as np
 import pytest
 from walks import synthesize_walk
 
-from lead.data.compose.kitchen import Kitchen, Product
-from lead.data.compose.pairs import forth_and_back, one_side_then_other
-from lead.data.compose.posed import look_around, stretch_arms
+from lead.data.compose.gestures import box
+from lead.data.compose.kitchen import FPS, Kitchen, Product, stand_around
+from lead.data.compose.pairs import forth_and_back, one_side_then_other, two_acts
+from lead.data.compose.posed import look_around, move_head, stretch_arms
 from lead.data.compose.sources import Source, Sources
+from lead.data.compose.travel import jump_turn, turn_in_place
 from lead.data.compose.truth import holds
 from lead.eval.body_states import gaze, hands_rest
+from lead.eval.limb_checks import nod, shake_head
+from lead.motion import measures
+from lead.motion.heading import turn
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.skeleton import SYMMETRIC_LENGTHS, bone_lengths, tpose
 from lead.text.synthesis import Meaning
 
 
 def stand(frames: int) -> np.ndarray:
-    """Someone who stands with hanging arms."""
+    """Someone who stands with hanging arms, the head a little forward of the neck."""
     joints = tpose(SYMMETRIC_LENGTHS)
+    joints[15] = joints[12] + SYMMETRIC_LENGTHS[15] * np.array([0.0, 0.9, np.sqrt(0.19)])
     for shoulder, elbow, wrist in ((16, 18, 20), (17, 19, 21)):
         joints[elbow] = joints[shoulder] + [0.0, -SYMMETRIC_LENGTHS[elbow], 0.0]
         joints[wrist] = joints[elbow] + [0.0, -SYMMETRIC_LENGTHS[wrist], 0.0]
@@ -32,6 +38,29 @@ def raise_left(frames: int) -> np.ndarray:
     joints[:, 18] = joints[:, 16] + SYMMETRIC_LENGTHS[18] * along
     joints[:, 20] = joints[:, 18] + SYMMETRIC_LENGTHS[20] * along
     return joints
+
+
+def punch_left(frames: int) -> np.ndarray:
+    """Someone who stands with the left fist at the shoulder, shoots it forward and draws it back."""
+    joints = stand(frames)
+    out = np.exp(-0.5 * ((np.arange(frames) - frames / 2) / 2.5) ** 2)
+    bend = 0.5 * np.pi * (1 - out)
+    joints[:, 18] = joints[:, 16] + SYMMETRIC_LENGTHS[18] * np.stack([0 * bend, -np.sin(bend), np.cos(bend)], axis=-1)
+    joints[:, 20] = joints[:, 18] + SYMMETRIC_LENGTHS[20] * np.stack([0 * bend, np.sin(bend), np.cos(bend)], axis=-1)
+    return joints
+
+
+def jump(frames: int) -> np.ndarray:
+    """Someone who jumps up once, with stiff legs."""
+    joints = stand(frames)
+    joints[:, :, 1] += np.clip(0.4 - 9.81 / 2 * ((np.arange(frames) - frames / 2) / FPS) ** 2, 0, None)[:, None]
+    return joints
+
+
+def turn_left(frames: int) -> np.ndarray:
+    """Someone who turns by 180 degrees to the left on the spot."""
+    u = np.linspace(0, 1, frames)
+    return turn(-0.5 * np.pi * u * u * (3 - 2 * u), stand(frames))
 
 
 def make_kitchen(seed: int, *clips: tuple[np.ndarray, Meaning]) -> Kitchen:
@@ -51,9 +80,7 @@ def check(made: Product | None) -> Product:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_one_arm_is_raised_and_then_the_other(seed: int) -> None:
-    joints, meaning = check(
-        one_side_then_other(make_kitchen(seed, (raise_left(50), Meaning("raise-arm", "left"))))
-    )
+    joints, meaning = check(one_side_then_other(make_kitchen(seed, (raise_left(50), Meaning("raise-arm", "left")))))
     assert meaning.then and {meaning.place, meaning.then.place} == {"left", "right"}
     first, second = meaning.place, meaning.then.place
     swapped = Meaning("raise-arm", second, then=Meaning("raise-arm", first))
@@ -85,3 +112,56 @@ def test_someone_looks_to_both_sides_with_resting_hands(seed: int) -> None:
     assert meaning == Meaning("look-around") and hands_rest(joints)
     assert np.ptp(angles) > 20
     assert_rigid(joints)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_head_is_nodded_or_shaken(seed: int) -> None:
+    joints, meaning = check(move_head(make_kitchen(seed, (stand(80), Meaning("stand")))))
+    assert (nod(joints), shake_head(joints)) == (meaning.action == "nod", meaning.action == "shake-head")
+    assert_rigid(joints)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_both_fists_punch_in_turn_over_one_stance(seed: int) -> None:
+    joints, meaning = check(box(make_kitchen(seed, (punch_left(40), Meaning("punch", "left")))))
+    ahead = {side: measures.hand_position(joints, side)[:, 2] for side in measures.SIDES}
+    assert meaning == Meaning("box")
+    assert all(measures.swings(ahead[side], 0.18) >= 1 for side in measures.SIDES)
+    assert measures.net_distance(joints) < 0.1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_body_turns_in_a_jump_to_the_named_side(seed: int) -> None:
+    joints, meaning = check(
+        jump_turn(make_kitchen(seed, (jump(60), Meaning("jump-up")), (stand(60), Meaning("stand"))))
+    )
+    assert meaning.action in ("jump-turn", "jump-turn-to")
+    assert holds(Meaning("jump-turn-to", "left"), joints) != holds(Meaning("jump-turn-to", "right"), joints)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_turn_may_have_standing_around_it(seed: int) -> None:
+    kitchen = make_kitchen(seed, (turn_left(40), Meaning("turn-around")), (stand(60), Meaning("stand")))
+    made = [
+        product for product in (turn_in_place(kitchen) for _ in range(16)) if product and holds(product[1], product[0])
+    ]
+    lengths = [len(joints) for joints, _ in made]
+    assert min(lengths) < 60 < max(lengths)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_act_follows_another(seed: int) -> None:
+    kitchen = make_kitchen(
+        seed, (raise_left(50), Meaning("raise-arm", "left")), (punch_left(40), Meaning("punch", "left"))
+    )
+    joints, meaning = check(next(filter(None, (two_acts(kitchen) for _ in range(20)))))
+    assert meaning.then and {meaning.action, meaning.then.action} <= {"raise-arm", "punch"}
+    assert holds(meaning, joints)
+
+
+def test_standing_around_an_act_leaves_it_in_one_piece() -> None:
+    kitchen = make_kitchen(0, (stand(60), Meaning("stand")))
+    made = stand_around(kitchen, raise_left(50), 160)
+    assert len(made) == 160
+    assert float(measures.hand_over_shoulder(made, "left").max()) > 0.4
+    np.testing.assert_array_equal(stand_around(kitchen, raise_left(50), 30), raise_left(50)[:30])

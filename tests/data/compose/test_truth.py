@@ -114,6 +114,8 @@ REAL = {
     "dataset-1_bow_happy_001": "bandai", "uiprmd_c_m05_s01_e01": "uiprmd", "uiprmd_c_m01_s01_e01": "uiprmd",
     "hdm05_mm_kickLFront1Reps_019": "hdm05",
 }  # fmt: skip
+
+
 @needs_pack
 @pytest.mark.parametrize("clip", REAL)
 def test_real_clips_show_their_label_and_no_other_posture(clip):
