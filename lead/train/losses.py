@@ -69,6 +69,17 @@ def bone_lengths(
     return bones
 
 
+def bone_directions(features: Float[Tensor, "batch frames feats"]) -> Float[Tensor, "batch frames bones 3"]:
+    """Unit vectors along the bones, as the body sees them: facing +Z. A short bone counts as much as a long one."""
+    batch, frames, width = features.shape
+    skeleton = skeleton_of(width)
+    positions = features[..., skeleton.slices["positions"]].reshape(batch, frames, -1, 3)
+    root = torch.zeros_like(positions[:, :, :1])
+    root[..., 1] = features[..., 3:4]
+    joints = torch.cat([root, positions], dim=-2)
+    return _unit(joints[..., 1:, :] - joints[..., skeleton.parents[1:], :])
+
+
 def rigid_joints(joints: Float[Tensor, "*batch 22 3"]) -> Float[Tensor, "*batch 22 3"]:
     """The differentiable twin of `lead.motion.processing.rigid.make_rigid`, for bones that have a length.
 

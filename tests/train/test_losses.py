@@ -61,7 +61,7 @@ def test_the_decoders_loss_is_of_rigid_joints(walk):
     vae = MotionVAE(VAEConfig(width=16, layers=1, heads=2, ff=16))
     normal = (features - torch.from_numpy(stats.mean)) / torch.from_numpy(stats.std)
     loss, parts = decoder_loss(vae, normal, lengths, stats, DecoderLoss(), lengths, torch.randn_like)
-    assert set(parts) == {"features", "joints", "speed", "acceleration", "planted", "bones"}
+    assert set(parts) == {"features", "joints", "speed", "acceleration", "planted", "bones", "directions", "turning"}
     assert parts["bones"] > 0
     loss.backward()
     gradients = [parameter.grad for parameter in vae.parameters() if parameter.grad is not None]

@@ -24,7 +24,14 @@ from lead.networks.vae import MotionVAE
 from lead.train.assemble import load_vae
 from lead.train.clips import ClipBatches, subsample, to_tensors
 from lead.train.logs import fingerprint
-from lead.train.losses import bone_lengths, denormalize, features_to_joints, mean_of_share, rigid_joints
+from lead.train.losses import (
+    bone_directions,
+    bone_lengths,
+    denormalize,
+    features_to_joints,
+    mean_of_share,
+    rigid_joints,
+)
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import StageRequest
 from lead.train.stages.vae import load_training_clips, reconstruction_error
@@ -44,7 +51,8 @@ def run_stage(request: StageRequest) -> None:
 class DecoderLoss:
     """Weights of the losses, and the noise that a latent of unit spread gets; .1 costs 1 cm of the root's path.
 
-    Joints, speed, acceleration and planted feet are those of rigid bodies; bones are the decoded joints' own.
+    Joints, speed, acceleration and planted feet are those of rigid bodies; bones are the lengths of the decoded joints'
+    own, directions theirs, and `turning` is how those change from frame to frame.
     """
 
     features: float = 1.0
@@ -53,6 +61,8 @@ class DecoderLoss:
     acceleration: float = 1.0
     planted: float = 2.0
     bones: float = 1.0
+    directions: float = 0.5
+    turning: float = 2.0
     noise: float = 0.02
 
 
@@ -108,13 +118,15 @@ def decoder_loss(
         z = z + weights.noise / vae.latent_scale * noise(z[:, :1, :1]) * noise(z)
     decoded = vae.decode(z, lengths)
     features = features[:, : decoded.shape[1]]
-    joints, target = (features_to_joints(denormalize(x, stats)) for x in (decoded, features))
+    meters = [denormalize(x, stats) for x in (decoded, features)]
+    joints, target = (features_to_joints(x) for x in meters)
+    directions, aim = (bone_directions(x) for x in meters)
     skeleton = skeleton_of(features.shape[-1])
     stretch = bone_lengths(joints, skeleton.parents) - bone_lengths(target, skeleton.parents)
     if skeleton is HUMANML3D:
         joints, target = rigid_joints(joints), rigid_joints(target)
     error = joints - target
-    contacts = denormalize(features, stats)[..., skeleton.slices["contacts"]] > 0.5
+    contacts = meters[1][..., skeleton.slices["contacts"]] > 0.5
     slip = error[:, :, list(skeleton.feet)].diff(dim=1).abs().mean(dim=-1)
     parts = {
         "features": mean_of_share(smooth_l1_loss(decoded, features, reduction="none"), lengths, whole),
@@ -122,6 +134,8 @@ def decoder_loss(
         "speed": mean_of_share(error.diff(dim=1).abs(), lengths - 1, whole - 1),
         "acceleration": mean_of_share(error.diff(n=2, dim=1).abs(), lengths - 2, whole - 2),
         "bones": mean_of_share(stretch.abs(), lengths, whole),
+        "directions": mean_of_share((directions - aim).abs(), lengths, whole),
+        "turning": mean_of_share((directions.diff(dim=1) - aim.diff(dim=1)).abs(), lengths - 1, whole - 1),
         "planted": mean_of_share(slip * (contacts[:, 1:] & contacts[:, :-1]), lengths - 1, whole - 1),
     }
     return sum(getattr(weights, key) * value for key, value in parts.items()), parts

@@ -25,7 +25,7 @@ from lead.networks.mld import MldVAEConfig
 from lead.networks.vae import MotionVAE, VAEConfig
 from lead.train.clips import ClipBatches, load_by_shares, subsample, to_tensors
 from lead.train.logs import fingerprint
-from lead.train.losses import denormalize, features_to_joints, mean_of_share
+from lead.train.losses import bone_directions, denormalize, features_to_joints, mean_of_share
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import Preset, StageRequest
 from lead.train.warm_start import load_start, read_stats
@@ -33,12 +33,14 @@ from lead.train.warm_start import load_start, read_stats
 
 @dataclass(frozen=True)
 class VAELoss:
-    """Weights of the VAE's loss."""
+    """Weights of the VAE's loss. Directions are those of bones, `turning` is how they change from frame to frame."""
 
     features: float = 1.0
     joints: float = 0.3
     joints_smooth: float = 0.0
     speed: float = 1.0
+    directions: float = 0.5
+    turning: float = 2.0
     kl: float = 2e-4
 
 
@@ -48,7 +50,7 @@ VAE_PRESETS: dict[Preset, tuple[AnyVAEConfig, TrainConfig, VAELoss]] = {
     "mld": (
         MldVAEConfig(),
         TrainConfig(steps=20000, batch=128, lr=1e-4),
-        VAELoss(features=1.0, joints=0.0, joints_smooth=1.0, speed=0.0, kl=1e-4),
+        VAELoss(features=1.0, joints=0.0, joints_smooth=1.0, speed=0.0, directions=0.0, turning=0.0, kl=1e-4),
     ),
 }
 """`mld` has MLD's loss and learning rate; it was trained for far more steps than a machine without a GPU can take."""
@@ -71,7 +73,9 @@ def train_vae(
     weights: VAELoss = VAELoss(),
     device: str = "cpu",
 ) -> AnyVAE:
-    """SmoothL1 on features, L1 on joints and on their displacement, KL to N(0, 1); means over real frames only.
+    """SmoothL1 on features, L1 on joints, on directions of bones and on how both change, KL to N(0, 1).
+
+    Means are over real frames only.
 
     The config's number of features is the data set's. A run that goes on from a base has the base's config and weights.
     """
@@ -148,13 +152,17 @@ def vae_loss(
     z = mu + (0.5 * log_variance).exp() * noise(mu)
     decoded = vae.decode(z, lengths)
     features = features[:, : decoded.shape[1]]  # a share may be shorter than its batch
-    joints, target = (features_to_joints(denormalize(x, stats)) for x in (decoded, features))
+    meters = [denormalize(x, stats) for x in (decoded, features)]
+    joints, target = (features_to_joints(x) for x in meters)
+    bones, aim = (bone_directions(x) for x in meters)
     kl = 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance)
     parts = {
         "features": mean_of_share(smooth_l1_loss(decoded, features, reduction="none"), lengths, whole),
         "joints": mean_of_share((joints - target).abs(), lengths, whole),
         "joints_smooth": mean_of_share(smooth_l1_loss(joints, target, reduction="none"), lengths, whole),
         "speed": mean_of_share((joints.diff(dim=1) - target.diff(dim=1)).abs(), lengths - 1, whole - 1),
+        "directions": mean_of_share((bones - aim).abs(), lengths, whole),
+        "turning": mean_of_share((bones.diff(dim=1) - aim.diff(dim=1)).abs(), lengths - 1, whole - 1),
         "kl": mean_of_share(kl, vae.latent_lengths(lengths), vae.latent_lengths(whole)),
     }
     return sum(getattr(weights, key) * value for key, value in parts.items()), parts
