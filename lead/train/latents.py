@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from lead.checkpoint import atomic_write
 from lead.data import dataset as motion_data
 from lead.data.dataset import MAX_FRAMES, Clip
-from lead.data.layout import COMPOSED, MIRRORED, STYLE_TOKEN, VARIED, find_splits
+from lead.data.layout import COMPOSED, MIRRORED, SAMPLED, STYLE_TOKEN, VARIED, find_splits
 from lead.data.pack import StyleVector
 from lead.kernels import optimize
 from lead.motion.features import Stats
@@ -34,12 +34,12 @@ from lead.train.stage import TrainConfig
 from lead.train.warm_start import read_stats
 
 MADE_CAPTIONS = 4
-"""Captions of a composed or varied clip that are drawn; there are tens of thousands of such clips."""
+"""Captions of a composed, sampled or varied clip that are drawn; there are tens of thousands of such clips."""
 GROUP = 8
 """Batches whose rows are drawn at once."""
-SHARES = {"train": 0.3, COMPOSED: 0.55, VARIED: 0.15, MIRRORED: 0.3}
+SHARES = {"train": 0.3, COMPOSED: 0.55, SAMPLED: 0.4, VARIED: 0.15, MIRRORED: 0.3}
 """How much of a batch each split has, relative to the others that are drawn from."""
-CAPTIONED, VALIDATION = ("train", COMPOSED, VARIED), "val"
+CAPTIONED, VALIDATION = ("train", COMPOSED, SAMPLED, VARIED), "val"
 """The splits whose clips have captions, which the denoiser learns from; and the one to validate on."""
 
 
@@ -285,7 +285,7 @@ def _encode_data(data: Path, stats: Stats, vae: AnyVAE, style_tokens: bool) -> d
     packed: dict[str, Tensor] = {}
     for split in (*find_splits(data, SHARES), VALIDATION):
         clips = motion_data.load_captioned(data, stats) if split == "train" else motion_data.load(data, split, stats)
-        if split in (COMPOSED, VARIED):
+        if split in (COMPOSED, SAMPLED, VARIED):
             clips = [replace(clip, captions=_thin(clip.captions)) for clip in clips]
         encoded = encode_clips(vae, subsample(clips) if split == VALIDATION else clips, captions)
         texts = torch.tensor([row for rows in encoded.texts for row in rows], dtype=torch.long)

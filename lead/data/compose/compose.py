@@ -27,10 +27,12 @@ from lead.data.layout import (
     MEANINGS_FILE,
     MIN_CLIP_FRAMES,
     MIRRORED,
+    SAMPLED,
     VARIED,
     read_captions,
     read_rules,
     read_split,
+    remove_split,
     write_captions,
     write_description,
     write_split,
@@ -92,6 +94,7 @@ def compose_data(
     write_description(data, rules)
     _reword(data, found, sources, seed)
     meanings = {source.clip: name_meaning(source.meaning) for source in sources if source.clip}
+    remove_split(data, COMPOSED)
     held, names, counts = find_held(data), [], Counter[str]()
     for number, made in enumerate(_make_all(sources, held, attempts, seed, processes)):
         if progress and ((number + 1) % 50 == 0 or number + 1 == attempts):
@@ -104,10 +107,8 @@ def compose_data(
         names.append(name)
         counts[made.recipe] += 1
         meanings[name] = name_meaning(made.meaning)
-    if names:
+    if names:  # an empty split could not be trained on
         write_split(data, COMPOSED, names)
-    else:  # an empty split could not be trained on
-        (data / f"{COMPOSED}.txt").unlink(missing_ok=True)
     (data / MEANINGS_FILE).write_text(json.dumps(meanings, indent=0) + "\n")
     return dict(counts)
 
@@ -175,7 +176,7 @@ def find_held(data: Path) -> Held:
     """What the captions of splits for judging say, and those of train and val do not."""
     seen: dict[bool, set[tuple[str, str, str]]] = {True: set(), False: set()}
     for path in sorted(data.glob("*.txt")):
-        if path.stem in (VARIED, MIRRORED, COMPOSED):  # made of training clips, they show no other pairs
+        if path.stem in (VARIED, MIRRORED, COMPOSED, SAMPLED):  # made of training clips, they show no other pairs
             continue
         trained = path.stem.startswith("train") or path.stem == "val"
         for name in read_split(path):

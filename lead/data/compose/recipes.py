@@ -35,7 +35,7 @@ RECIPES: dict[Recipe, float] = {
     walk_on: 6, walk_backward: 6, circle: 7, curve: 4, corner: 5, turn_back: 5, slow_or_quick: 5, stairs: 5,
     sidestep: 6, other_travel: 4, crawl_on_all_fours: 5, in_place: 6, turn_in_place: 14, jump_turn: 3, stay: 9,
     down_or_up: 6, go_down: 6, both_sides: 2, gesture_while: 26, lift_leg: 4, pick_up: 2, tempo_of_act: 4, repeat: 5,
-    box: 3, on_its_own: 26, then: 34, two_acts: 34, stop: 4, down_and_up: 8, one_side_then_other: 10,
+    box: 3, on_its_own: 30, then: 34, two_acts: 34, stop: 4, down_and_up: 8, one_side_then_other: 10,
     forth_and_back: 4, stretch_arms: 7, look_around: 5, move_head: 6,
 }  # fmt: skip
 """How often each recipe is tried, relative to the others."""

@@ -85,7 +85,7 @@ class Sources:
         return None
 
     def draw_action(self, without: Collection[str]) -> str | None:
-        """One of the actions that clips show by themselves; one with four times as many clips twice as often.
+        """One of the actions that clips show by themselves; one with sixteen times as many clips twice as often.
 
         None where there is no other action than those of `without`.
         """
@@ -93,7 +93,7 @@ class Sources:
         names = sorted(set(counts) - set(without))
         if not names:
             return None
-        weights = np.array([counts[name] ** 0.5 for name in names])
+        weights = np.array([counts[name] ** 0.25 for name in names])
         return str(self.rng.choice(names, p=weights / weights.sum()))
 
     def _candidates(self, action: str, places: set[str] | None) -> Iterator[tuple[Source, bool]]:

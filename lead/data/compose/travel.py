@@ -193,8 +193,10 @@ def in_place(kitchen: Kitchen) -> Product | None:
     if meaning.action == "jog-in-place" and kitchen.one_in(2):
         joints = change_tempo(joints, float(kitchen.rng.uniform(0.5, 0.65)), FPS)
         meaning = Meaning("step-in-place", "", meaning.ways)
-    joints = repeat_cycle(joints, kitchen.draw_frames(2.0, 9.5), FPS)[:LONGEST]
-    return joints, meaning
+    frames = kitchen.draw_frames(1.8, 9.5)
+    joints = repeat_cycle(joints, frames, FPS)
+    start = int(kitchen.rng.integers(max(len(joints) - frames, 0) + 1))
+    return joints[start : start + frames], meaning
 
 
 def turn_in_place(kitchen: Kitchen) -> Product | None:

@@ -319,6 +319,7 @@ CHECKS: dict[str, Callable[[Meaning, Joints], bool]] = {
     "jump-forward": lambda meaning, j: _jumps(meaning, j) and m.travel(j)[0] > 0.4,
     "step-in-place": lambda _, j: _steps_here(j),
     "jog-in-place": lambda _, j: _steps_here(j),
-    "reach-up": lambda meaning, j: any(m.hand_over_shoulder(j, side).max() > 0.1 for side in _sides(meaning)),
+    "reach-up": lambda meaning, j: all(m.hand_over(j, side, m.HEAD).max() > 0.05 for side in _sides(meaning)),
+    "reach-forward": _arm_goes(2, 0.7, -0.5),
 }
 """By action; each gets the meaning, for its side, and the joints."""
