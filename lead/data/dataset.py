@@ -61,8 +61,11 @@ class Batch:
     clips: tuple[Clip, ...]
 
 
-def load(data: Path, split: str, stats: Stats | None = None) -> list[Clip]:
-    """The clips of a split that count, normalized with `stats` or the data set's own; logs what is left out."""
+def load(data: Path, split: str, stats: Stats | None = None, most: int | None = None) -> list[Clip]:
+    """The clips of a split that count, normalized with `stats` or the data set's own; logs what is left out.
+
+    At most `most` of them, spread evenly: no more is held in memory.
+    """
     data = Path(data)
     found, rules = load_packed(data, split), read_rules(data, split)
     if found.left_out:
@@ -76,11 +79,19 @@ def load(data: Path, split: str, stats: Stats | None = None) -> list[Clip]:
             f"{data}: Mean.npy and Std.npy have shape {stats.mean.shape}, its features {frames.shape[1:]}; compute "
             "them again, or get the folder again"
         )
+    chosen = np.arange(len(found.ids))
+    if most and most < len(chosen):
+        chosen = np.linspace(0, len(chosen) - 1, most).round().astype(int)
+    ends = np.cumsum(found.lengths)
+    frames = np.concatenate([frames[ends[i] - found.lengths[i] : ends[i]] for i in chosen])
     frames -= stats.mean
     frames /= stats.std
-    parts = np.split(frames, np.cumsum(found.lengths)[:-1])
+    parts = np.split(frames, np.cumsum(found.lengths[chosen])[:-1])
     meanings = read_meanings(data)
-    rows = zip(found.ids, parts, found.captions, found.style_params, strict=True)
+    rows = [
+        (found.ids[i], features, found.captions[i], found.style_params[i])
+        for i, features in zip(chosen, parts, strict=True)
+    ]
     return [Clip(*row, meaning=_find_meaning(row[0], row[2], meanings), authors=rules.authors) for row in rows]
 
 

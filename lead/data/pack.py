@@ -32,7 +32,7 @@ class Packed:
     """All clips of a split, end to end."""
 
     frames: Float[np.ndarray, "frames feats"]
-    """float32, as in the files."""
+    """float32, as in the files; not to be written to, as they may be read from the cache when they are asked for."""
     lengths: Int[np.ndarray, " clips"]
     ids: tuple[str, ...]
     captions: tuple[tuple[str, ...], ...]
@@ -175,7 +175,7 @@ def _read_features(path: Path, skeleton: Skeleton) -> Num[np.ndarray, "frames fe
 def _read_cache(place: Path) -> Packed | None:
     try:
         index = json.loads(Path(f"{place}.json").read_text())
-        frames = np.load(f"{place}.npy", allow_pickle=False)
+        frames = np.load(f"{place}.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, *NOT_NPY):
         return None
     style_params = tuple(None if row is None else np.array(row, dtype=np.float32) for row in index["manners"])

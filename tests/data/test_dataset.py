@@ -84,6 +84,22 @@ def test_a_clip_shows_what_composition_found_or_what_its_first_caption_says(data
     assert Clip("a", np.ones((30, 263), np.float32), ("x",)).action == ""
 
 
+def test_at_most_so_many_clips_are_read_spread_over_all(data):
+    every, some = load(data, "train"), load(data, "train", most=2)
+    assert [clip.id for clip in some] == [every[0].id, every[-1].id]
+    for clip, whole in zip(some, (every[0], every[-1]), strict=True):
+        np.testing.assert_array_equal(clip.features, whole.features)
+        assert (clip.captions, clip.meaning) == (whole.captions, whole.meaning)
+    assert len(load(data, "train", most=99)) == len(every)
+
+
+def test_reading_twice_gives_the_same(data):
+    """What is read is normalized, what is kept for the next time is not."""
+    first, second = load(data, "train_varied"), load(data, "train_varied")
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.features, b.features)
+
+
 def test_mirrors_say_only_what_training_says(tmp_path):
     said = {
         "w0": ("train", "A person turns left."), "w1": ("train", "a person turns right."), "w2": ("val", "a person."),

@@ -69,7 +69,9 @@ def splits(monkeypatch, tmp_path) -> Path:
     for split in actions:
         (tmp_path / f"{split}.txt").touch()
     for module in (vae.motion_data, text_corpus):
-        monkeypatch.setattr(module, "load", lambda data, split, stats=None: make_clips(actions[split], split))
+        monkeypatch.setattr(
+            module, "load", lambda data, split, stats=None, most=None: make_clips(actions[split], split)
+        )
     monkeypatch.setattr(text_corpus, "load_captioned", lambda data: make_clips(ACTIONS, "train"))
     return tmp_path
 
@@ -152,4 +154,4 @@ def test_latent_batches_have_each_split_and_clip_by_its_share():
 def test_the_denoiser_learns_from_captioned_splits_alone():
     sources = tuple(make_latents(split, [1.0], 1) for split in latents.SHARES)
     found = latents.Latents(sources, sources[0], torch.zeros(2, 4), "made-up").captioned
-    assert [source.split for source in found] == ["train", "train_composed", "train_varied"]
+    assert [source.split for source in found] == ["train", "train_composed", "train_sampled", "train_varied"]

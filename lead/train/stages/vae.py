@@ -57,6 +57,9 @@ VAE_PRESETS: dict[Preset, tuple[AnyVAEConfig, TrainConfig, VAELoss]] = {
 SHARES = {"train": 0.4, COMPOSED: 0.3, VARIED: 0.15, MIRRORED: 0.15}
 """The share of the draws that each split has; of those that there are."""
 
+MOST = 24000
+"""Clips of a split that the stage reads, which is what two processes have memory for on a machine of 24 GB."""
+
 
 def run_stage(request: StageRequest) -> None:
     """The stage as a user asks for it."""
@@ -107,8 +110,8 @@ def train_vae(
 
 
 def load_training_clips(data: Path, stats: Stats) -> tuple[list[Clip], Float[np.ndarray, " clips"]]:
-    """All training clips, those made from old ones too, and the share of the draws that each has."""
-    return load_by_shares(data, SHARES, lambda split: motion_data.load(data, split, stats))
+    """Training clips, those made from old ones too, at most MOST of a split; and the share of the draws of each."""
+    return load_by_shares(data, SHARES, lambda split: motion_data.load(data, split, stats, MOST))
 
 
 def _draw_windows(
