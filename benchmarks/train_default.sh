@@ -34,7 +34,7 @@ if [ ! -f "$data/Mean.npy" ]; then
     "${lead[@]}" data prepare "$runs/clips" "$data"
 fi
 [ -f "$data/train_varied.txt" ] || "${lead[@]}" data vary "$data" --copies 4
-[ -f "$data/meanings.json" ] || "${lead[@]}" data compose "$data" --attempts "${ATTEMPTS:-60000}"
+[ -f "$data/meanings.json" ] || "${lead[@]}" data compose "$data" --attempts "${ATTEMPTS:-80000}"
 if [ -z "${SCRATCH:-}" ] && [ ! -f "$start" ]; then
     git show "$second" > "$start.partial"
     mv "$start.partial" "$start"
@@ -43,6 +43,7 @@ fi
 train() { # stage [steps lr]: what is finished stays
     local stage=$1 part=$1 options=(--device "$device" --processes "$processes")
     [ "$stage" = diffusion ] && part=denoiser
+    [ "$stage" = refine ] && part=refined
     if [ -f "$run/$part.safetensors" ] && [ ! -f "$run/$stage.checkpoint" ]; then return; fi
     if [ -z "${SCRATCH:-}" ] && [ $# -eq 3 ]; then
         options+=(--from "$start" --steps "${STEPS:-$(($2 * scale))}" --lr "$3")
@@ -58,6 +59,7 @@ train decoder 1600 4e-4
 train language 4500 4e-4
 train diffusion 17000 4e-4
 train projector 1500 5e-4
+train refine 6000 2e-4
 train evaluator
 
 "${lead[@]}" assemble "$data" "$run" "$out/lead-small.safetensors" \

@@ -5,7 +5,7 @@ so that `--help` answers at once. A new command is a module and its name in the 
 """
 
 from cli.base_commands.assemble import assemble
-from cli.base_commands.data import check, compose, prepare, sample, vary
+from cli.base_commands.data import check, compose, prepare, vary
 from cli.base_commands.evaluate import evaluate
 from cli.base_commands.finetune import finetune
 from cli.base_commands.import_mld import import_mld
@@ -35,7 +35,7 @@ app = make_app(
 )
 data_app = make_app(
     "Make and check data sets of captioned motion.",
-    {"prepare": prepare, "compose": compose, "sample": sample, "vary": vary, "check": check},
+    {"prepare": prepare, "compose": compose, "vary": vary, "check": check},
 )
 app.add_typer(data_app, name="data")
 

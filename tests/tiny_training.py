@@ -24,6 +24,7 @@ def train(stage: str, data: Path, run: Path, **options):
     from lead.train.stages.evaluator import train_evaluator
     from lead.train.stages.language import LanguageLoss, train_language
     from lead.train.stages.projector import train_projector
+    from lead.train.stages.refine import train_refine
     from lead.train.stages.text import TextLoss, train_text
     from lead.train.stages.vae import train_vae
 
@@ -45,6 +46,8 @@ def train(stage: str, data: Path, run: Path, **options):
             return train_language(data, run, denoiser, train, weights=LanguageLoss(meanings=4))
         case "projector":
             return train_projector(data, run, ProjectorConfig(8, 24, **SMALL), train)
+        case "refine":
+            return train_refine(data, run, replace(train, keep="last"))
         case "evaluator":
             config = EvaluatorConfig(("a", "person", "walks"), d_motion=16, motion_layers=1, d_text=16, text_layers=1,
                                      heads=2, d=16, dropout=0.0)  # fmt: skip

@@ -9,7 +9,7 @@ import typer
 from cli.command import JsonObject, accept_device, command
 from cli.console import print_json, print_table, progress_bar, spinner
 from cli.errors import UsageError
-from cli.options import Base, DataSet, Json, Seed, require_path
+from cli.options import DataSet, Json, Seed, require_path
 
 
 @command
@@ -69,41 +69,6 @@ def compose(
         rows = [(recipe.replace("_", " "), count) for recipe, count in sorted(counts.items(), key=lambda row: -row[1])]
         print_table([*rows, ("all", sum(counts.values()))], ("recipe", "clips"), title=f"{data}")
     return {"data": str(data), "clips": counts}
-
-
-@command
-@accept_device
-def sample(
-    data: DataSet,
-    base: Base = None,
-    attempts: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Motions that are made; those that measures confirm count.")
-    ] = 20000,
-    seed: Seed = 0,
-    as_json: Json = False,
-) -> JsonObject:
-    """Make training clips of a base's own motions: those that show what their caption says, by measures of the joints.
-
-    The data set was composed before. What the base does in some motions is tried most. Train its diffusion further on
-    the data, and it does that more often.
-
-    \b
-    lead data sample data/ --base base.safetensors
-    """
-    from lead.model import Lead
-    from lead.train.sample_clips import sample_clips
-
-    require_path(data, "DATA")
-    with progress_bar("sampling clips") as report:
-        counts = dict(
-            sample_clips(Lead.load(base and require_path(base, "--base")), data, attempts, seed, progress=report)
-        )
-    if not as_json:
-        rows = sorted(counts.items(), key=lambda row: -row[1][1])[:30]
-        print_table(
-            [(name, tried, shown) for name, (shown, tried) in rows], ("topic", "made", "count"), title=f"{data}"
-        )
-    return {"data": str(data), "topics": {name: list(pair) for name, pair in counts.items()}}
 
 
 @command

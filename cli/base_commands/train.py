@@ -94,6 +94,7 @@ def train(
     lead train language data/ --output run/        # text tower and denoiser together; may be left out
     lead train diffusion data/ --output run/       # needs text and vae
     lead train projector data/ --output run/       # needs text, vae and diffusion
+    lead train refine data/ --output run/          # from motions of its own that are right; needs composed clips
     lead train evaluator data/ --output run/       # the judge of `lead eval`, apart from the base
 
     \b
@@ -118,6 +119,10 @@ def train(
         if stage == "all" and not restart and is_finished(output, name):
             if not as_json:
                 echo(f"{name}: finished before, {output / STAGES[name].part}.safetensors")
+        elif stage == "all" and (needed := STAGES[name].needs) and not (data / needed).is_file():
+            if not as_json:
+                echo(f"{name}: left out, {data} has no {needed}")
+            continue
         elif stage == "all" or processes > 1:
             _start(name, asked)
         else:

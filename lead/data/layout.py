@@ -34,8 +34,8 @@ LARGEST_FEATURE = 1e5
 """Features are meters and radians; a larger number is no motion."""
 TOLERATED = 0.01
 """The share of a split's ids that may lack files (the authors' own KIT-ML lacks a few) before reading is refused."""
-VARIED, MIRRORED, COMPOSED, SAMPLED = "train_varied", "train_mirrored", "train_composed", "train_sampled"
-"""Splits that `lead.data.vary`, `lead.data.compose` and `lead.train.sample_clips` add: all of their clips count."""
+VARIED, MIRRORED, COMPOSED = "train_varied", "train_mirrored", "train_composed"
+"""Splits that `lead.data.vary` and `lead.data.compose` add to a folder of any kind: all of their clips count."""
 MEANINGS_FILE = "meanings.json"
 """What training clips show, by id: "walk backward; slowly" (`lead.data.compose`)."""
 STYLE_TOKEN = "<manner>"
@@ -93,7 +93,7 @@ class Caption:
 def read_rules(data: Path, split: str = "train") -> Rules:
     """The rules of a folder's split; LeadError where the folder does not say what it is."""
     skeleton = _find_skeleton(data)
-    if split in (VARIED, MIRRORED, COMPOSED, SAMPLED):
+    if split in (VARIED, MIRRORED, COMPOSED):
         return Rules("lead", skeleton, MIN_CLIP_FRAMES, None)
     description = data / DESCRIPTION
     if description.is_file():
@@ -220,11 +220,11 @@ def write_split(data: Path, split: str, ids: Iterable[str]) -> None:
 
 
 def remove_split(data: Path, split: str) -> None:
-    """Removes a split that was made from others, with its clips, which have a letter and six digits for a name."""
+    """Removes a composed split with its clips, which have C and six digits for a name."""
     listing = data / f"{split}.txt"
     if listing.is_file():
         for name in read_split(listing):
-            if re.fullmatch(r"[CS]\d{6}", name):
+            if re.fullmatch(r"C\d{6}", name):
                 (data / "new_joint_vecs" / f"{name}.npy").unlink(missing_ok=True)
                 (data / "texts" / f"{name}.txt").unlink(missing_ok=True)
         listing.unlink()

@@ -57,8 +57,9 @@ def load_packed(data: Path, split: str) -> Packed:
     place = data / ".cache" / f"{split}-{_fingerprint_files(data, rules, ids)}"
     found = _read_cache(place)
     if found is None:
-        found = _pack(data, rules, ids)
-        _write_cache(place, found)
+        packing, style_params = _pack(data, rules, ids)
+        _write_cache(place, packing, style_params)
+        found = _read_cache(place) or packing.put_end_to_end(style_params)
     return found
 
 
@@ -125,8 +126,13 @@ class _Packing:
                 first, last = (int(max(s, 0.0) * self.rules.skeleton.fps) for s in (caption.start, caption.end))
                 self.add(f"{name}#{number}", features[first:last], [caption.text], "captioned parts ")
 
+    def put_end_to_end(self, style_params: tuple[StyleVector | None, ...]) -> Packed:
+        frames = np.concatenate(self.arrays) if self.arrays else np.zeros((0, self.rules.skeleton.features), np.float32)
+        lengths = np.array([len(array) for array in self.arrays], dtype=np.int64)
+        return Packed(frames, lengths, tuple(self.names), tuple(self.captions), style_params, self.left_out)
 
-def _pack(data: Path, rules: Rules, ids: Sequence[str]) -> Packed:
+
+def _pack(data: Path, rules: Rules, ids: Sequence[str]) -> tuple[_Packing, tuple[StyleVector | None, ...]]:
     packing = _Packing(rules)
     for name in ids:
         features = _read_features(data / "new_joint_vecs" / f"{name}.npy", rules.skeleton)
@@ -138,11 +144,7 @@ def _pack(data: Path, rules: Rules, ids: Sequence[str]) -> Packed:
             packing.leave_out(name, "without a readable motion file")
         else:
             packing.add_clip(name, features, captions + extra)
-    arrays, names = packing.arrays, packing.names
-    frames = np.concatenate(arrays) if arrays else np.zeros((0, rules.skeleton.features), np.float32)
-    lengths = np.array([len(array) for array in arrays], dtype=np.int64)
-    style_params = _read_style_params(data / STYLE_PARAMS_FILE, names)
-    return Packed(frames, lengths, tuple(names), tuple(packing.captions), style_params, packing.left_out)
+    return packing, _read_style_params(data / STYLE_PARAMS_FILE, packing.names)
 
 
 def _read_style_params(path: Path, names: Sequence[str]) -> tuple[StyleVector | None, ...]:
@@ -185,20 +187,25 @@ def _read_cache(place: Path) -> Packed | None:
     )
 
 
-def _write_cache(place: Path, found: Packed) -> None:
-    """Writes the pack and removes older ones of its split; a folder that cannot be written to goes without.
+def _write_cache(place: Path, packing: _Packing, style_params: Sequence[StyleVector | None]) -> None:
+    """Writes the pack, clip by clip, and removes older ones of its split; a folder that is read-only goes without.
 
     The key `manners` is that of the file format `pack/1`.
     """
+    lengths = [len(array) for array in packing.arrays]
     index = {
-        "ids": found.ids, "lengths": found.lengths.tolist(), "captions": found.captions, "left_out": found.left_out,
-        "manners": [None if row is None else row.tolist() for row in found.style_params],
+        "ids": packing.names, "lengths": lengths, "captions": packing.captions, "left_out": packing.left_out,
+        "manners": [None if row is None else row.tolist() for row in style_params],
     }  # fmt: skip
+    header = {"descr": "<f4", "fortran_order": False, "shape": (sum(lengths), packing.rules.skeleton.features)}
     split = place.name.rpartition("-")[0]
     try:
         place.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent) as partial:
-            np.save(Path(partial) / "frames.npy", found.frames)
+            with (Path(partial) / "frames.npy").open("wb") as file:
+                np.lib.format.write_array_header_1_0(file, header)
+                for array in packing.arrays:
+                    file.write(array.astype("<f4", order="C", copy=False).tobytes())
             (Path(partial) / "index.json").write_text(json.dumps(index))
             for old in place.parent.iterdir():
                 if re.fullmatch(re.escape(split) + r"-[0-9a-f]{16}\.(npy|json)", old.name):

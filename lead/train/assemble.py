@@ -69,9 +69,11 @@ def load_vae(run: Path, polished: bool = True) -> AnyVAE:
     return vae.eval().requires_grad_(False)
 
 
-def load_denoiser(run: Path) -> AnyDenoiser:
+def load_denoiser(run: Path, refined: bool = True) -> AnyDenoiser:
+    """The denoiser; where the refine stage was run, that stage's, unless `refined` is False."""
+    part = "refined" if refined and (Path(run) / "refined.safetensors").is_file() else "denoiser"
     denoiser: AnyDenoiser = _load(
-        Path(run) / "denoiser.safetensors", "denoiser", lambda config: build_denoiser(denoiser_config(config))
+        Path(run) / f"{part}.safetensors", part, lambda config: build_denoiser(denoiser_config(config))
     )
     return denoiser.eval().requires_grad_(False)
 

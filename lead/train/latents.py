@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from lead.checkpoint import atomic_write
 from lead.data import dataset as motion_data
 from lead.data.dataset import MAX_FRAMES, Clip
-from lead.data.layout import COMPOSED, MIRRORED, SAMPLED, STYLE_TOKEN, VARIED, find_splits
+from lead.data.layout import COMPOSED, MIRRORED, STYLE_TOKEN, VARIED, find_splits
 from lead.data.pack import StyleVector
 from lead.kernels import optimize
 from lead.motion.features import Stats
@@ -34,10 +34,12 @@ from lead.train.stage import TrainConfig
 from lead.train.warm_start import read_stats
 
 MADE_CAPTIONS = 4
-"""Captions of a composed, sampled or varied clip that are drawn; there are tens of thousands of such clips."""
+"""Captions of a composed or varied clip that are drawn; there are tens of thousands of such clips."""
 GROUP = 8
 """Batches whose rows are drawn at once."""
-SHARES = {"train": 0.3, COMPOSED: 0.55, SAMPLED: 0.4, VARIED: 0.15, MIRRORED: 0.3}
+SAMPLED = "sampled"
+"""In place of a split's name: motions of the base's own (`lead.train.stages.refine`)."""
+SHARES = {"train": 0.3, COMPOSED: 0.55, SAMPLED: 0.5, VARIED: 0.15, MIRRORED: 0.3}
 """How much of a batch each split has, relative to the others that are drawn from."""
 CAPTIONED, VALIDATION = ("train", COMPOSED, SAMPLED, VARIED), "val"
 """The splits whose clips have captions, which the denoiser learns from; and the one to validate on."""
@@ -246,17 +248,17 @@ def load_latents(
     Among several processes the main one encodes, and the others read.
     """
     made_of, styled = fingerprint(data), style_tokens.config.vectors > 0
-    latents_key = _digest(made_of, _hash_weights(vae), str(styled))
-    captions_key = _digest(latents_key, _hash_weights(tower), _hash_weights(style_tokens))
+    latents_key = _digest(made_of, hash_weights(vae), str(styled))
+    captions_key = _digest(latents_key, hash_weights(tower), hash_weights(style_tokens))
     with main_process_first(device):
-        packed = _make_once(
+        packed = make_once(
             Path(run),
             "latents",
             latents_key,
             lambda: _encode_data(data, read_stats(data, run), optimize(vae.to(device)), styled),
         )
         captions = Captions.unpack(packed)
-        made = _make_once(
+        made = make_once(
             Path(run), "captions", captions_key, lambda: {"table": captions.encode(tower.to(device), style_tokens)}
         )
     sources = [_unpack(packed, split, vae) for split in SHARES if f"{split}.mu" in packed]
@@ -267,7 +269,7 @@ def _digest(*made_of: str) -> str:
     return hashlib.sha256("".join(made_of).encode()).hexdigest()[:16]
 
 
-def _make_once(run: Path, name: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+def make_once(run: Path, name: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     """The tensors of `<name>-<key>.safetensors`; where that is missing they are made, and older ones removed."""
     path = run / f"{name}-{key}.safetensors"
     if not path.is_file():
@@ -285,7 +287,7 @@ def _encode_data(data: Path, stats: Stats, vae: AnyVAE, style_tokens: bool) -> d
     packed: dict[str, Tensor] = {}
     for split in (*find_splits(data, SHARES), VALIDATION):
         clips = motion_data.load_captioned(data, stats) if split == "train" else motion_data.load(data, split, stats)
-        if split in (COMPOSED, SAMPLED, VARIED):
+        if split in (COMPOSED, VARIED):
             clips = [replace(clip, captions=_thin(clip.captions)) for clip in clips]
         encoded = encode_clips(vae, subsample(clips) if split == VALIDATION else clips, captions)
         texts = torch.tensor([row for rows in encoded.texts for row in rows], dtype=torch.long)
@@ -309,7 +311,7 @@ def _unpack(packed: dict[str, Tensor], split: str, vae: AnyVAE) -> LatentClips:
     return LatentClips(mu, std, lengths, rows, shares, vae.config.frames_per_latent, split)
 
 
-def _hash_weights(module: nn.Module) -> str:
+def hash_weights(module: nn.Module) -> str:
     """sha256 of a module's weights."""
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol, TypedDict, cast
 
-StageName = Literal["text", "vae", "decoder", "language", "diffusion", "projector", "evaluator"]
+StageName = Literal["text", "vae", "decoder", "language", "diffusion", "projector", "refine", "evaluator"]
 Preset = Literal["small", "mld"]
 """The networks of the embedded base, or MLD's as published."""
 Precision = Literal["no", "bf16"]
@@ -27,6 +27,8 @@ class StageInfo:
     whole_batch: bool = False
     """Whether its loss compares all clips of a batch, which then cannot be taken in parts."""
     presets: tuple[Preset, ...] = ("small", "mld")
+    needs: str = ""
+    """A file of the data set without which there is nothing to train."""
 
 
 STAGES: dict[StageName, StageInfo] = {  # in the order in which they are trained
@@ -36,6 +38,7 @@ STAGES: dict[StageName, StageInfo] = {  # in the order in which they are trained
     "language": StageInfo("lead.train.stages.language", "language", whole_batch=True, presets=("small",)),
     "diffusion": StageInfo("lead.train.stages.diffusion", "denoiser"),
     "projector": StageInfo("lead.train.stages.projector", "projector", whole_batch=True),
+    "refine": StageInfo("lead.train.stages.refine", "refined", presets=("small",), needs="train_composed.txt"),
     "evaluator": StageInfo("lead.train.stages.evaluator", "evaluator", whole_batch=True),
 }
 

@@ -62,6 +62,7 @@ def test_prepare_says_what_is_missing(tmp_path: Path) -> None:
         ("diffusion", "lead.train.stages.diffusion.train_diffusion", "lead.train.stages.diffusion.DIFFUSION_TRAIN"),
         ("language", "lead.train.stages.language.train_language", "lead.train.stages.language.LANGUAGE_TRAIN"),
         ("projector", "lead.train.stages.projector.train_projector", "lead.train.stages.projector.PROJECTOR_TRAIN"),
+        ("refine", "lead.train.stages.refine.train_refine", "lead.train.stages.refine.REFINE_TRAIN"),
         ("evaluator", "lead.train.stages.evaluator.train_evaluator", "lead.train.stages.evaluator.EVALUATOR_TRAIN"),
     ],
 )
@@ -81,7 +82,7 @@ def test_train_calls_the_stage(
     assert options["device"] == "cpu"
     assert (options["train"].steps, options["train"].seed) == (7, 3)
     assert (options["train"].batch, options["train"].lr) == (config.batch, config.lr)
-    assert {"diffusion": "denoiser"}.get(stage, stage) + ".safetensors" in result.stdout
+    assert {"diffusion": "denoiser", "refine": "refined"}.get(stage, stage) + ".safetensors" in result.stdout
 
 
 def test_assemble_writes_one_file(tmp_path: Path, tiny_base: Lead, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,6 @@ from lead.data.layout import (
     MEANINGS_FILE,
     MIN_CLIP_FRAMES,
     MIRRORED,
-    SAMPLED,
     VARIED,
     read_captions,
     read_rules,
@@ -176,7 +175,7 @@ def find_held(data: Path) -> Held:
     """What the captions of splits for judging say, and those of train and val do not."""
     seen: dict[bool, set[tuple[str, str, str]]] = {True: set(), False: set()}
     for path in sorted(data.glob("*.txt")):
-        if path.stem in (VARIED, MIRRORED, COMPOSED, SAMPLED):  # made of training clips, they show no other pairs
+        if path.stem in (VARIED, MIRRORED, COMPOSED):  # made of training clips, they show no other pairs
             continue
         trained = path.stem.startswith("train") or path.stem == "val"
         for name in read_split(path):

@@ -6,6 +6,7 @@ Source: MLD (arXiv 2212.04048), section 3.2. Knows nothing of file formats.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -24,7 +25,7 @@ from lead.train.latents import LatentBatch, Latents, draw_latent_batch, draw_val
 from lead.train.losses import mean_of_share
 from lead.train.processes import main_process_first
 from lead.train.stage import Stage, TrainConfig
-from lead.train.stage_table import Preset, StageRequest
+from lead.train.stage_table import STAGES, Preset, StageRequest
 from lead.train.warm_start import load_start
 
 DIFFUSION_TRAIN = TrainConfig(steps=6500, batch=128, lr=5e-4)
@@ -100,6 +101,7 @@ def fit_denoiser(
     diffusion: DiffusionConfig = DiffusionConfig(),
     device: str = "cpu",
     start: AnyDenoiser | None = None,
+    stage_name: Literal["diffusion", "refine"] = "diffusion",
 ) -> AnyDenoiser:
     """`train_diffusion` on given latents, from `start`'s weights; the denoiser and its logs go into `run`."""
     schedule, inputs = Diffusion(diffusion), {"latents": latents.fingerprint}
@@ -107,7 +109,7 @@ def fit_denoiser(
     denoiser = build_denoiser(config)
     if start:
         denoiser.load_state_dict(start.state_dict())
-    stage = Stage("diffusion", denoiser, run, train, device, inputs, config=config, diffusion=diffusion)
+    stage = Stage(stage_name, denoiser, run, train, device, inputs, config=config, diffusion=diffusion)
     val = draw_validation_batch(latents)
     for step in stage.steps():
         batch = draw_latent_batch(latents.captioned, latents.table, train, step)
@@ -120,7 +122,7 @@ def fit_denoiser(
             loss = denoising_loss(stage.model, schedule, vae, *rows)
         stage.update(loss, {})
         stage.validate(lambda denoiser: {"val_loss": validation_loss(denoiser, schedule, vae, val)})
-    return stage.finish("denoiser", config)
+    return stage.finish(STAGES[stage_name].part, config)
 
 
 def denoising_loss(

@@ -53,26 +53,35 @@ def test_every_stage_has_a_name_and_a_module() -> None:
 
 
 def test_all_runs_the_stages_in_order(tmp_path: Path, launched: list) -> None:
+    (tmp_path / "train_composed.txt").touch()
     result = run("all", tmp_path, "-o", tmp_path / "run", "--steps", 7, "--accumulate", 2, "--device", "cpu")
     assert result.exit_code == 0, result.output
     assert [words[1] for words, _ in launched] == list(STAGES)
-    assert ["--accumulate" in words for words, _ in launched] == [False, True, True, False, True, False, False]
+    assert ["--accumulate" in words for words, _ in launched] == [False, True, True, False, True, False, True, False]
     assert all(words[words.index("--steps") + 1] == "7" and words[-1] == "--json" for words, _ in launched)
     for words in ("evaluator", "denoiser.safetensors", "1.5", "0.75", "loss 0.125, best_step 6", "lead assemble"):
         assert words in result.stdout
 
 
 def test_all_skips_what_is_finished_and_goes_on_with_the_rest(tmp_path: Path, launched: list) -> None:
+    (tmp_path / "train_composed.txt").touch()
     for stage in ("text", "vae"):
         finish(tmp_path / "run", stage)
     (tmp_path / "run" / "vae.checkpoint").touch()
     result = run("all", tmp_path, "-o", tmp_path / "run", "--device", "cpu")
-    assert [words[1] for words, _ in launched] == ["vae", "decoder", "language", "diffusion", "projector", "evaluator"]
+    assert [words[1] for words, _ in launched] == list(STAGES)[1:]
     assert "text: finished before" in result.stdout
     result = run("all", tmp_path, "-o", tmp_path / "run", "--restart", "--device", "cpu", "--json")
-    assert [words[1] for words, _ in launched[6:]] == list(STAGES)
+    assert [words[1] for words, _ in launched[7:]] == list(STAGES)
     rows = json.loads(result.stdout)["stages"]
     assert [row["stage"] for row in rows] == list(STAGES) and rows[0]["val"] == {"val_loss": 0.125, "best_step": 6}
+
+
+def test_all_leaves_out_the_stage_that_needs_composed_clips(tmp_path: Path, launched: list) -> None:
+    result = run("all", tmp_path, "-o", tmp_path / "run", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert [words[1] for words, _ in launched] == [stage for stage in STAGES if stage != "refine"]
+    assert f"refine: left out, {tmp_path} has no train_composed.txt" in " ".join(result.stdout.split())
 
 
 def test_processes_are_the_same_command_again(tmp_path: Path, launched: list, monkeypatch: pytest.MonkeyPatch) -> None:
