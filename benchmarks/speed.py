@@ -1,14 +1,16 @@
 """How fast everything is on this machine, in one run: medians, their spread, and ratios to stated baselines.
 
     python -m benchmarks.speed [--rounds 5] [--threads 1 2] [--only PART ...] [--output runs/speed.json]
+    python -m benchmarks.speed --only published --mld-code motion-latent-diffusion
 
 The baseline of generation has the same weights in networks without `lead.kernels.optimize`: eager PyTorch, module by
 module, guidance as a doubled batch, at the same sampler, steps and noise. Both run in turn, so that other work on the
 machine slows both. The output names the kernels that were measured: the extension's, or oneDNN's if the extension was
 not built. Generation is measured with each number of threads, everything else with the last. "mld" is preset `mld` with
 random weights, from text features to motion features. "default" is the embedded base, from the prompt to motions as
-`generate` gives them. The figures of a command (seconds to the end, peak memory) are those of a fresh process. A spread
-is from the least to the greatest of the rounds.
+`generate` gives them. "published" has MLD's own code as the baseline (`benchmarks.published_mld`), from a checkout that
+the user gives: the same random weights and noise, from text features to joints. The figures of a command (seconds to
+the end, peak memory) are those of a fresh process. A spread is from the least to the greatest of the rounds.
 """
 
 import argparse
@@ -32,6 +34,7 @@ from rich.table import Table
 from benchmarks.base import write_json
 from benchmarks.motion_files import make_long_bvh, read_plainly
 from benchmarks.pack import REPOSITORY, pack_folder
+from benchmarks.published_mld import PublishedMld
 from concepts import StyleSchedule
 from inversion import learn
 from inversion.assess import assess
@@ -43,6 +46,7 @@ from lead import Lead, Motion
 from lead.diffusion import Diffusion, Sampler, guide, sample
 from lead.kernels import native, optimize
 from lead.motion import read_bvh, write_bvh
+from lead.motion.features import features_to_joints
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
 
 Row = dict[str, Any]
@@ -50,6 +54,8 @@ PAUSE = 0.02
 """Seconds before each measurement."""
 FRAMES = 80
 """Frames that preset `mld` generates: 4 s."""
+PUBLISHED_FRAMES = 196
+"""Frames beside MLD's own code: the longest clip of HumanML3D, 9.8 s."""
 SETTINGS: tuple[tuple[Sampler, int], ...] = (("ddim", 3), ("ddim", 5), ("ddim", 10), ("dpm++", 5), ("ddim", 50))
 CLIPS = "elderly-walk"
 COMMANDS = {
@@ -156,6 +162,34 @@ def measure_mld(rounds: int) -> list[Row]:
 
         works, few = (partial(generate, *networks), partial(generate, *fast)), max(2, rounds // 2)
         rows.append(compare(f"mld, batch {batch}, ddim 50", *works, rounds if batch == 1 else few))
+    return rows
+
+
+@torch.no_grad()
+def measure_published(rounds: int, code: Path, frames: int = PUBLISHED_FRAMES) -> list[Row]:
+    """MLD's own code beside preset `mld`: equal weights and noise, 50 DDIM steps, from text features to joints."""
+    torch.manual_seed(0)
+    vae, denoiser = MldVAE(MldVAEConfig()).eval(), MldDenoiser(MldDenoiserConfig()).eval()
+    mean, std = 0.1 * torch.randn(263), 0.1 * torch.rand(263)
+    published = PublishedMld(code, vae, denoiser, mean, std, MLD_DIFFUSION)
+    vae, denoiser, diffusion = optimize(vae), optimize(denoiser), Diffusion(MLD_DIFFUSION)
+    times, rows = diffusion.sampling_times(MLD_DIFFUSION.sampling_steps)[:-1], []
+    for batch in (1, 32):
+        text, empty, lengths = torch.randn(batch, 768), torch.randn(1, 768), [frames] * batch
+
+        def generate_theirs(text: Any = text, empty: Any = empty, lengths: Any = lengths) -> torch.Tensor:
+            torch.manual_seed(1)
+            return published.generate(text, empty, lengths)
+
+        def generate_ours(text: Any = text, empty: Any = empty, lengths: Any = lengths) -> torch.Tensor:
+            torch.manual_seed(1)
+            noise, counts = torch.randn(len(text), 1, 256), torch.tensor(lengths)
+            predict = guide(partial(denoiser.condition, times=times), text, empty, counts, MLD_DIFFUSION.guidance)
+            z = sample(diffusion, predict, noise, MLD_DIFFUSION.sampling_steps)
+            return torch.from_numpy(features_to_joints((vae.decode(z, counts) * std + mean).numpy()))
+
+        few = rounds if batch == 1 else max(2, rounds // 2)
+        rows.append(compare(f"MLD's code, batch {batch}, {frames} frames", generate_theirs, generate_ours, few))
     return rows
 
 
@@ -293,7 +327,7 @@ PARTS = {
 }  # fmt: skip
 
 
-GENERATION = ("mld", "default")
+GENERATION = ("mld", "default", "published")
 
 
 def make_table(name: str, rows: Sequence[Row]) -> Table:
@@ -320,17 +354,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description="How fast everything is.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--mld-code", type=Path, help="a checkout of MLD's published code, to compare with")
+    parser.add_argument("--only", nargs="+", choices=[*PARTS, "published"])
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "speed.json")
     options, console = parser.parse_args(arguments), Console(width=140)
+    parts: dict[str, Callable[[int], list[Row]]] = dict(PARTS)
+    if options.mld_code:
+        parts["published"] = partial(measure_published, code=options.mld_code)
+    elif options.only and "published" in options.only:
+        parser.error("published: give the place of MLD's own code with --mld-code")
     way = f"the extension, {native.LEVEL} bits" if native.LEVEL else "oneDNN (the extension was not built)"
     console.print(f"torch {torch.__version__}; ours is {way}")
     result: Row = {"torch": torch.__version__, "ours": way, "threads": options.threads, "rounds": options.rounds}
-    for name in options.only:
+    for name in options.only or parts:
         result[name] = []
         for threads in options.threads if name in GENERATION else options.threads[-1:]:
             torch.set_num_threads(threads)
-            result[name] += PARTS[name](options.rounds)
+            result[name] += parts[name](options.rounds)
         console.print(make_table(name, result[name]))
         write_json(options.output, result)
     return 0

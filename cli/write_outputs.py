@@ -132,16 +132,17 @@ def parse_formats(text: str, option: str = "--format", others: Iterable[str] = (
 
     All data formats and views can be asked for, and `others`.
     """
-    from lead.motion.render.video import check_video
-
     known = (*DATA_FORMATS, *others, *VIEW_FORMATS)
     formats = list(dict.fromkeys(part.strip().lower().removeprefix(".") for part in text.split(",") if part.strip()))
     unknown = [form for form in formats if form not in known]
     if unknown or not formats:
         found = f"unknown {', '.join(unknown)}" if unknown else "it names none"
         raise UsageError(f"{option} {text}: {found}. Choose among {', '.join(known)}, with commas between them.")
-    for form in formats:
-        check_video(f".{form}")
+    if videos := [form for form in formats if form in VIEW_FORMATS and VIEW_FORMATS[form].write is _draw_video]:
+        from lead.motion.render.video import check_video  # loads what draws, which other formats do without
+
+        for form in videos:
+            check_video(VIEW_FORMATS[form].ending)
     return formats
 
 

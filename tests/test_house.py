@@ -145,6 +145,18 @@ def test_help_loads_no_heavy_package(program: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_formats_without_pictures_load_nothing_that_draws() -> None:
+    code = (
+        "import sys\n"
+        "from cli.write_outputs import parse_formats\n"
+        "assert parse_formats('bvh,glb,npz,html') == ['bvh', 'glb', 'npz', 'html']\n"
+        "heavy = {'torch', 'numpy', 'PIL'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
 def test_data_files_are_packaged() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = settings["tool"]["setuptools"]["package-data"]

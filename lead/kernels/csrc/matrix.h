@@ -55,10 +55,13 @@ template <Vec F(Vec)> static void bend(float *y, int64_t stride, int64_t rows, i
             store_part(y + at, F(load_part(y + at, columns - at, all(0.0f))), columns - at);
 }
 
-// The products of R rows, from `row` on, with one panel.
-template <int R>
+// The products of R rows, from `row` on, with one panel.  A tile that is alone fetches the weights AHEAD of it.  Several
+// tiles share the work: tile number `turn` of `spread` fetches its part of the next panel, since the first tile alone
+// would wait for the third-level cache.
+template <int R, bool ALONE>
 static void tile(
-    const Source *sources, int count, const float *bias, int64_t panel, int64_t row, const Target &target) {
+    const Source *sources, int count, const float *bias, int64_t panel, int64_t row, const Target &target,
+    int64_t turn, int64_t spread) {
     Vec sums[R][2];
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
@@ -68,17 +71,20 @@ static void tile(
     for (const Source *source = sources; source < sources + count; ++source) {
         const int64_t stride = source->stride;
         const float *x = source->x + row * stride, *w = source->weights + panel * source->panel_stride;
-        const float *ahead = w + AHEAD;
+        const float *ahead = w + (ALONE ? AHEAD : source->panel_stride + turn * (source->inputs / spread) * PANEL);
         if (w < source->end && ahead >= source->end) ahead = source->next + (ahead - source->end);
-        for (int64_t input = 0; input < source->inputs; ++input, w += PANEL) {
+        for (int64_t input = 0; input < source->inputs;) {
             for (int line = 0; line < PANEL; line += 16) _mm_prefetch((const char *)(ahead + line), _MM_HINT_T1);
             if ((ahead += PANEL) == source->end) ahead = source->next;
-            const Vec left = load(w), right = load(w + LANES);
+            const int64_t stop = ALONE ? input + 1 : std::min(input + spread, source->inputs);
+            for (; input < stop; ++input, w += PANEL) {
+                const Vec left = load(w), right = load(w + LANES);
 #pragma GCC unroll 16
-            for (int r = 0; r < R; ++r) {
-                const Vec value = all(x[r * stride + input]);
-                sums[r][0] = fma(value, left, sums[r][0]);
-                sums[r][1] = fma(value, right, sums[r][1]);
+                for (int r = 0; r < R; ++r) {
+                    const Vec value = all(x[r * stride + input]);
+                    sums[r][0] = fma(value, left, sums[r][0]);
+                    sums[r][1] = fma(value, right, sums[r][1]);
+                }
             }
         }
     }
@@ -101,10 +107,10 @@ static void tile(
     if (target.bend) target.bend(target.y[row] + start, target.y.stride, R, columns);
 }
 
-using Tile = void (*)(const Source *, int, const float *, int64_t, int64_t, const Target &);
+using Tile = void (*)(const Source *, int, const float *, int64_t, int64_t, const Target &, int64_t, int64_t);
 
-template <int... R> static Tile tile_of(int64_t rows, std::integer_sequence<int, R...>) {
-    static const Tile tiles[] = {tile<R + 1>...};
+template <bool ALONE, int... R> static Tile tile_of(int64_t rows, std::integer_sequence<int, R...>) {
+    static const Tile tiles[] = {tile<R + 1, ALONE>...};
     return tiles[rows - 1];
 }
 
@@ -114,6 +120,8 @@ static void column(
     const int64_t tiles = cut(rows, ROWS);
     for (int64_t index = 0; index < tiles; ++index) {
         const int64_t row = index * rows / tiles, height = (index + 1) * rows / tiles - row;
-        tile_of(height, std::make_integer_sequence<int, ROWS>())(sources, count, bias, panel, row, target);
+        const auto heights = std::make_integer_sequence<int, ROWS>();
+        const Tile work = tiles == 1 ? tile_of<true>(height, heights) : tile_of<false>(height, heights);
+        work(sources, count, bias, panel, row, target, index, tiles);
     }
 }

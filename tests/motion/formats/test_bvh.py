@@ -1,5 +1,6 @@
 """BVH text: reading, refusals and their messages; writing gives back what was read."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,29 @@ def test_bytes_that_are_no_text(tmp_path):
 ), max_size=20), st.sampled_from([" ", "\n", "\t", "\r\n "]))  # fmt: skip
 def test_numbers_are_what_float_gives(words, space):
     np.testing.assert_array_equal(parse_numbers(space.join(words).encode()), [float(word) for word in words])
+
+
+@pytest.mark.parametrize("piece", [1, 5, 64])
+def test_numbers_do_not_depend_on_the_pieces_they_are_read_in(piece, monkeypatch):
+    text = b" 1.5 -2.25\n123456789012345678 1e3\t.5\n\n-0.125 +7 " * 3
+    broken = b"1 2 x 3", b"1 2 - 3", b"", b" "
+    whole, parts = parse_numbers(text), [parse_numbers(one) for one in broken]
+    monkeypatch.setattr("lead.motion.formats.decimals._PIECE", piece)
+    np.testing.assert_array_equal(parse_numbers(text), whole)
+    assert len(whole) == 21
+    for one, expected in zip(broken, parts, strict=True):
+        np.testing.assert_array_equal(parse_numbers(one), expected)
+
+
+def test_reading_numbers_takes_little_memory_beside_text_and_numbers():
+    text = b"-12.345678 " * 200_000
+    tracemalloc.start()
+    try:
+        parse_numbers(text)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * 8 * 200_000
 
 
 @st.composite
