@@ -122,7 +122,7 @@ def _show(
         part = attempts[start : start + BATCH]
         lengths = torch.tensor([attempt.frames for attempt in part])
         text = base.encode_text([attempt.captions[0] for attempt in part])
-        noise = base.noise(lengths, seeds[start : start + BATCH], start)
+        noise = base.noise(lengths, seeds, start)
         z = base.sample(text, lengths.to(base.device), noise, guidance=guidance)
         motions = base.decode(base.projector.realign(z, lengths.to(base.device)), lengths, clean_feet=True)
         counts = base.vae.latent_lengths(lengths).tolist()

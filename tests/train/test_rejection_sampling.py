@@ -76,6 +76,15 @@ def test_a_seed_gives_the_same_samples(base, composed):
     assert first.captions != other.captions
 
 
+def test_samples_do_not_depend_on_the_size_of_batches(base, composed, monkeypatch):
+    """The stand-in's motions follow from a row's place in its batch, which the sizes here leave as it is."""
+    whole = draw_samples(base, composed, attempts=32)
+    monkeypatch.setattr("lead.train.rejection_sampling.BATCH", 8)
+    parts = draw_samples(base, composed, attempts=32)
+    assert whole.captions == parts.captions
+    torch.testing.assert_close(whole.z, parts.z, rtol=1e-3, atol=1e-4)
+
+
 def test_what_is_shown_half_of_the_time_is_tried_most():
     sometimes, never, always = (Topic(frames=[40] * 4, tried=20, shown=shown) for shown in (10, 0, 20))
     assert sometimes.weight > 2 * max(never.weight, always.weight)
