@@ -450,6 +450,40 @@ def test_convert_has_one_option_for_formats(run: Run, clips: Path) -> None:
     assert fails_with.exit_code == 1 and "--format (--to) doc: unknown doc" in fails_with.stderr
 
 
+def test_views_are_titled_with_prompts(run: Run, clips: Path) -> None:
+    options = ("--seconds", 2, "--steps", 2, "--format", "bvh")
+    for prompt, number in (("a person walks", 2), ("a person runs", 1)):
+        assert run("generate", prompt, "-n", number, *options).exit_code == 0
+    result = run("view", "out", clips / "take-0.bvh", "-o", "all.html", "--loop", "--trail", "--contacts", "--json")
+    assert result.exit_code == 0, result.output
+    titles = [motion["title"] for motion in json.loads(result.stdout)["motions"]]
+    assert titles == ["a person runs", "1. a person walks", "2. a person walks", "take-0"]
+    page = Path("all.html").read_text()
+    assert '"options":{"loop":true,"trail":true,"contacts":true}' in page
+    assert "prompts.jsonl" not in result.output
+
+
+def test_views_show_the_same_seed_without_the_word_and_the_nearest_clip(
+    run: Run, clips: Path, concept_path: Path
+) -> None:
+    prompt = ("generate", "a person walks in <limp> style", "--concept", concept_path, "--seconds", 2, "--steps", 2)
+    assert run(*prompt, "-n", 2, "--format", "html", "--beside", clips, "--output", "one").exit_code == 0
+    page = next(Path("one").glob("*.html")).read_text()
+    titles = re.findall(r'"title":"([^"]*)"', page)
+    assert titles[0].startswith("nearest exemplar: take-")
+    assert titles[1:] == [
+        "without \\u003climp>, same seed: a person walks",
+        "1. a person walks in \\u003climp> style",
+        "2. a person walks in \\u003climp> style",
+    ]
+    assert run(*prompt, "--format", "html", "--no-plain", "--output", "two").exit_code == 0
+    page = next(Path("two").glob("*.html")).read_text()
+    assert re.findall(r'"title":"([^"]*)"', page)[0] == "exemplar of \\u003climp>"
+    assert "without" not in re.findall(r'"title":"([^"]*)"', page)[1]
+    result = run(*prompt, "--beside", "nowhere")
+    assert result.exit_code == 1 and "nowhere does not exist; it was given as --beside" in result.output
+
+
 def test_view_passes_its_own_pictures_by(run: Run) -> None:
     assert run("generate", "a person walks", "--seconds", 1, "--format", "npz,png,html,gif").exit_code == 0
     Path("out/notes.doc").touch()

@@ -105,7 +105,7 @@ def _across(
     radius: Float[np.ndarray, "pictures h w"],
 ) -> Float[np.ndarray, "pictures h w"]:
     """How far a pixel is from the limb's axis in x or y, in radii."""
-    across = along * -axis
+    across: np.ndarray = along * -axis
     across += at
     across /= radius
     return across
@@ -120,7 +120,7 @@ def _light(
     and `down`."""
     right *= np.float32(0.5 * DIFFUSE * LIGHT[0])
     down *= np.float32(-0.5 * DIFFUSE * LIGHT[1])
-    bright = towards * np.float32(0.5 * DIFFUSE * LIGHT[2])
+    bright: np.ndarray = towards * np.float32(0.5 * DIFFUSE * LIGHT[2])
     bright += right
     bright += down
     bright += np.float32(0.5 * DIFFUSE)

@@ -149,8 +149,9 @@ class Stage:
         for picture, target, shadow in zip(pictures, figures.targets, shadows, strict=True):
             ground = picture[:, self.first_row :]
             lines = self._lines(target)
-            seen = np.nonzero(lines)
-            ground[:, *seen] = ground_color[:, 0] + lines[seen] * (lines_color - ground_color)[:, 0] + np.float32(0.5)
+            rows, columns = np.nonzero(lines)
+            drawn = ground_color + lines[rows, columns] * (lines_color - ground_color)
+            ground[:, rows, columns] = drawn[:, 0] + np.float32(0.5)
             under = self._find_shaded(shadow)
             shaded = ground[:, *under].astype(np.float32)
             shaded += self._shadow(shadow, under) * (shadow_color - shaded)
