@@ -7,6 +7,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 RECORD, INDEX = "prompts.jsonl", "index.jsonl"
 LARGEST = 64 * 1024 * 1024
@@ -14,21 +15,24 @@ LARGEST = 64 * 1024 * 1024
 
 
 def record_prompts(output: Path, prompts: Sequence[str], groups: Sequence[Sequence[Path]], seed: int) -> None:
-    """Add the files of motions to the folder's record; lines of files that are written again are replaced."""
+    """Add the files of motions to the folder's record; a line of the same files is replaced."""
     from lead.motion.atomic import atomic_write
 
     path = output / RECORD
-    new = [
-        {"prompt": prompt, "seed": seed, "files": [file.name for file in group]}
+    lines = {_names(line): line for line in _read_lines(path)}
+    new = {
+        tuple(file.name for file in group): {"prompt": prompt, "seed": seed, "files": [file.name for file in group]}
         for prompt, group in zip(prompts, groups, strict=True)
         if group
-    ]
-    written = {str(file) for line in new for file in line["files"]}  # type: ignore[attr-defined]
-    old = [line for line in _read_lines(path) if not written & set(map(str, line["files"]))]  # type: ignore[call-overload]
+    }
     if new:
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in (*old, *new))
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in (lines | new).values())
         with atomic_write(path) as partial:
             partial.write_text(text, encoding="utf-8")
+
+
+def _names(line: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(map(str, line["files"]))
 
 
 def find_prompt(file: Path) -> str:
@@ -36,12 +40,12 @@ def find_prompt(file: Path) -> str:
     found = ""
     for name in (INDEX, RECORD):
         for line in _read_lines(file.parent / name):
-            if file.name in line["files"]:  # type: ignore[operator]
+            if file.name in _names(line):
                 found = str(line["prompt"])
     return " ".join(found.split())
 
 
-def _read_lines(path: Path) -> list[dict[str, object]]:
+def _read_lines(path: Path) -> list[dict[str, Any]]:
     """The lines that name a prompt and files; a file that is none, or a line that is no record, is passed by."""
     if not path.is_file() or path.stat().st_size > LARGEST:
         return []

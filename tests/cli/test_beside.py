@@ -81,6 +81,9 @@ def test_the_record_says_the_prompt_of_a_file(tmp_path: Path) -> None:
     assert found == ["a person walks", "a person runs", ""]
     rows = [json.loads(line) for line in (tmp_path / RECORD).read_text().splitlines()]
     assert rows[1] == {"prompt": "a person runs", "seed": 4, "files": ["b.bvh"]} and len(rows) == 2
+    before = (tmp_path / RECORD).read_bytes()
+    record_prompts(tmp_path, ["a person walks"], files[:1], 3)
+    assert (tmp_path / RECORD).read_bytes() == before
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]\nnull", '{"prompt": 3, "files": ["a.bvh"]}', "[" * 100_000, "\xff"])

@@ -31,7 +31,7 @@ def test_generate_writes_bvh_and_a_picture_by_default(run: Run) -> None:
     result = run("generate", "a person walks", "--seconds", 2, "--steps", 2)
     assert result.exit_code == 0, result.output
     assert [str(path) for path in left_behind()] == [
-        "out", "out/a-person-walks-seed0-01.bvh", "out/a-person-walks-seed0.png",
+        "out", "out/a-person-walks-seed0-01.bvh", "out/a-person-walks-seed0.png", "out/prompts.jsonl",
     ]  # fmt: skip
     assert Motion.read("out/a-person-walks-seed0-01.bvh").seconds == pytest.approx(2.0, abs=0.25)
     assert "out/a-person-walks-seed0-01.bvh" in result.stdout
@@ -49,7 +49,7 @@ def test_generate_with_a_concept_in_every_format(run: Run, concept_path: Path) -
     assert prompts == ["a person walks in <limp> style"] * 2 + ["a person sits"] * 2
     files = [path for motion in said["motions"] for path in motion["files"]] + said["views"]
     assert len(files) == len(set(files)) == 4 * 3 + 2
-    assert sorted(files) == [str(path) for path in left_behind() if path.is_file()]
+    assert sorted([*files, "made/prompts.jsonl"]) == [str(path) for path in left_behind() if path.is_file()]
     bvh, npz, npy = (Motion.read(path).joints for path in said["motions"][0]["files"])
     np.testing.assert_array_equal(npz, npy)
     hips = (joints[:, [1, 2]].mean(axis=1) for joints in (bvh, npz))  # where a BVH's body is put
@@ -379,10 +379,12 @@ def test_generated_files_are_numbered_not_overwritten(run: Run) -> None:
     assert files("--seconds", 1) == first
     before = {path: path.read_bytes() for path in left_behind() if path.is_file()}
     assert files("--seconds", 1) == first  # the same motion
+    assert all(path.read_bytes() == data for path, data in before.items())
+    del before[Path("out/prompts.jsonl")]  # which gets more lines
     assert files("--seconds", 2) == ["a-person-walks-seed0-01-2.npy", "a-person-walks-seed0-2.png"]
     assert files("--seconds", 2, "--no-foot-lock") == ["a-person-walks-seed0-01-3.npy", "a-person-walks-seed0-3.png"]
     assert files("--seconds", 2) == ["a-person-walks-seed0-01-2.npy", "a-person-walks-seed0-2.png"]
-    assert all(path.read_bytes() == data for path, data in before.items()) and len(left_behind()) == 7
+    assert all(path.read_bytes() == data for path, data in before.items()) and len(left_behind()) == 8
 
 
 def test_ctrl_c_while_a_gif_is_drawn_keeps_the_motions(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
