@@ -12,6 +12,7 @@ from lead.motion.read_options import ALL, LengthUnit, UpAxis
 
 if TYPE_CHECKING:
     from lead.motion import ReadOptions
+    from lead.motion.render.view_options import ViewOptions
 
 LARGEST_SEED = 2**40 - 1
 """Seeds that count up from this one stay within the range of random number generators."""
@@ -66,6 +67,26 @@ class BaseOptions(OptionGroup):
 
     base: Base = None
     allow_base_mismatch: AllowBaseMismatch = False
+
+
+@dataclass(frozen=True)
+class ViewSwitches(OptionGroup):
+    """What views show beside the figures."""
+
+    loop: Annotated[
+        bool,
+        typer.Option("--loop/--hold", help="Motions that end early begin again, or hold their last pose."),
+    ] = False
+    trail: Annotated[bool, typer.Option("--trail/--no-trail", help="Show the way of the root on the ground.")] = False
+    contacts: Annotated[
+        bool, typer.Option("--contacts/--no-contacts", help="Show a print under each foot that stands.")
+    ] = False
+
+    def to_view_options(self) -> "ViewOptions":
+        """The switches as pictures take them."""
+        from lead.motion.render.view_options import ViewOptions
+
+        return ViewOptions(self.loop, self.trail, self.contacts)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cli.console import count_noun, ignore_progress, limit_lines, progress_bar
 from cli.errors import UsageError
 from cli.options import ReadingOptions, require_path
+from cli.prompt_record import INDEX, RECORD
 from lead.data.caption_files import LISTING
 from lead.motion.read_options import ALL
 from lead.motion.suffixes import READS
@@ -64,10 +65,11 @@ def list_clips(places: Sequence[Path]) -> Listing:
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """The files of a folder that may be clips: no captions, no pictures and pages of clips, no parts of a .gltf."""
+    """The files of a folder that may be clips: no captions, prompts, pictures and pages of clips, parts of a .gltf."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     clips = {path.stem for path in files if path.suffix.lower() in READS}
-    files = [path for path in files if path.name != LISTING and not (path.suffix == ".txt" and path.stem in clips)]
+    files = [path for path in files if path.name not in (LISTING, RECORD, INDEX)]
+    files = [path for path in files if not (path.suffix == ".txt" and path.stem in clips)]
     if clips:
         files = [path for path in files if path.suffix.lower() not in VIEWS]
     if any(path.suffix.lower() == ".gltf" for path in files):

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 from cli.atomic_folder import atomic_folder, name_anew
 from cli.console import Progress, ignore_progress, progress_bar
 from cli.errors import UsageError
-from cli.options import ReadingOptions, require_path
+from cli.options import ReadingOptions, ViewSwitches, require_path
 from concepts.text import slugify
 from lead.motion.suffixes import SKELETONS
 
 if TYPE_CHECKING:
     from lead.motion import Motion, Rig
+    from lead.motion.render.view_options import ViewOptions
 
-TOGETHER = 8
-"""Motions that one contact sheet or video shows at most, beside the exemplars."""
+TOGETHER, PANELS = 8, 16
+"""Generated motions that one contact sheet or video shows at most; and motions in all, with what is beside them."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class ViewFormat:
     """A format that shows motions, each under its title."""
 
     ending: str
-    write: "Callable[[Sequence[Motion], Sequence[str], Path, Progress], object]"
+    write: "Callable[[Sequence[Motion], Sequence[str], Path, Progress, ViewOptions], object]"
     slow: bool = False
     """Whether writing takes long enough for a progress bar."""
     holds_any_number: bool = False
@@ -83,22 +84,28 @@ def _save_trail(motion: "Motion", path: Path, target: Target) -> Path:
     return save_mesh(pose_trail(motion, target.body_model), path)
 
 
-def _draw_sheet(motions: "Sequence[Motion]", titles: Sequence[str], path: Path, progress: Progress) -> None:
+def _draw_sheet(
+    motions: "Sequence[Motion]", titles: Sequence[str], path: Path, progress: Progress, options: "ViewOptions"
+) -> None:
     from lead.motion.render.sheets import contact_sheet
 
-    contact_sheet(motions, titles).save(path, optimize=True)
+    contact_sheet(motions, titles, options=options).save(path, optimize=True)
 
 
-def _write_page(motions: "Sequence[Motion]", titles: Sequence[str], path: Path, progress: Progress) -> None:
+def _write_page(
+    motions: "Sequence[Motion]", titles: Sequence[str], path: Path, progress: Progress, options: "ViewOptions"
+) -> None:
     from lead.motion.render.player import player_page
 
-    path.write_text(player_page(motions, titles), encoding="utf-8")
+    path.write_text(player_page(motions, titles, options), encoding="utf-8")
 
 
-def _draw_video(motions: "Sequence[Motion]", titles: Sequence[str], path: Path, progress: Progress) -> None:
+def _draw_video(
+    motions: "Sequence[Motion]", titles: Sequence[str], path: Path, progress: Progress, options: "ViewOptions"
+) -> None:
     from lead.motion.render.video import write_video
 
-    write_video(motions, path, titles, progress)
+    write_video(motions, path, titles, progress, options)
 
 
 DATA_FORMATS: Mapping[str, DataFormat] = {
@@ -166,15 +173,22 @@ def write_data(motion: "Motion", stem: Path, form: str, target: Target = Target(
     return written.write(motion, stem.with_name(stem.name + written.ending), target)
 
 
-def write_view(motions: "Sequence[Motion]", titles: Sequence[str], stem: Path, form: str, quiet: bool = False) -> Path:
+def write_view(
+    motions: "Sequence[Motion]",
+    titles: Sequence[str],
+    stem: Path,
+    form: str,
+    quiet: bool = False,
+    switches: ViewSwitches = ViewSwitches(),
+) -> Path:
     """Write one file that shows all of the motions; a slow one shows a progress bar, unless `quiet`."""
     view = VIEW_FORMATS[form]
-    path = stem.with_name(stem.name + view.ending)
+    path, options = stem.with_name(stem.name + view.ending), switches.to_view_options()
     if view.slow and not quiet:
         with progress_bar(f"drawing {path.name}") as progress:
-            view.write(motions, titles, path, progress)
+            view.write(motions, titles, path, progress, options)
     else:
-        view.write(motions, titles, path, ignore_progress)
+        view.write(motions, titles, path, ignore_progress, options)
     return path
 
 
@@ -186,8 +200,12 @@ def write_motions(
     seed: int,
     rig: "Rig | None" = None,
     exemplars: "Sequence[Motion]" = (),
+    plain: "Mapping[int, Motion] | None" = None,
+    switches: ViewSwitches = ViewSwitches(),
 ) -> tuple[list[list[Path]], list[Path]]:
     """Write generated motions: the files of each, and the views that show them all beside the exemplars.
+
+    `plain` are motions that views show before the one at a place, as the same seed without a concept.
 
     Names are `<prompt>-seed<seed>-<number>`. The same command writes the same files again. Where files of these names
     have another content, as with other words or seconds, all new files get a further number. Ctrl-C while views are
@@ -203,7 +221,7 @@ def write_motions(
         views: list[Path] = []
         stopped = False
         try:
-            for path in _write_views(motions, prompts, formats, folder, seed, exemplars):
+            for path in _write_views(motions, prompts, formats, folder, seed, exemplars, plain or {}, switches):
                 views.append(path)
         except KeyboardInterrupt:
             stopped = True
@@ -239,6 +257,8 @@ def _write_views(
     folder: Path,
     seed: int,
     exemplars: "Sequence[Motion]",
+    plain: "Mapping[int, Motion]",
+    switches: ViewSwitches,
 ) -> Iterator[Path]:
     """Contact sheets and videos of at most TOGETHER motions each, and one page that plays all; each when written."""
     others = len(set(prompts)) - 1
@@ -246,10 +266,16 @@ def _write_views(
     repeated = len(set(prompts)) < len(prompts)
     titles = [f"{number}. {prompt}" if repeated else prompt for number, prompt in enumerate(prompts, start=1)]
     for form in (form for form in formats if form in VIEW_FORMATS):
-        size = len(motions) if VIEW_FORMATS[form].holds_any_number else TOGETHER
+        room = (PANELS - len(exemplars)) // 2 if plain else PANELS - len(exemplars)
+        size = len(motions) if VIEW_FORMATS[form].holds_any_number else max(min(TOGETHER, room), 1)
         starts = range(0, len(motions), size)
         for sheet, start in enumerate(starts, start=1):
-            shown = [*exemplars, *motions[start : start + size]]
-            names = [*(motion.name for motion in exemplars), *titles[start : start + size]]
+            shown, names = list(exemplars), [motion.name for motion in exemplars]
+            for place in range(start, min(start + size, len(motions))):
+                if place in plain:
+                    shown.append(plain[place])
+                    names.append(plain[place].name)
+                shown.append(motions[place])
+                names.append(titles[place])
             name = stem if len(starts) == 1 else f"{stem}-sheet{sheet}"
-            yield write_view(shown, names, folder / name, form)
+            yield write_view(shown, names, folder / name, form, switches=switches)

@@ -304,6 +304,7 @@ class Lead(nn.Module):
         realign: bool = True,
         clean_feet: bool = True,
         batch: int = 32,
+        first: int = 0,
         progress: Progress | None = None,
     ) -> list[Motion]:
         """A motion a prompt (a text is one prompt), at the base's rate; the same seed gives the same motions.
@@ -313,7 +314,8 @@ class Lead(nn.Module):
         All motions are on one skeleton, HumanML3D's bone lengths with left equal to right. `clean_feet` holds standing
         feet in place (`lead.motion.processing.foot_cleanup`).
         Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it; with
-        a list of seeds, one a prompt, each is the motion that its prompt gives alone.
+        a list of seeds, one a prompt, each is the motion that its prompt gives alone. `first` is the place that the
+        first prompt's noise is drawn for: a prompt alone with `first=3` has the noise of the fourth of several.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         if not isinstance(seed, int) and len(seed) != len(prompts):
@@ -326,7 +328,7 @@ class Lead(nn.Module):
         motions: list[Motion] = []
         for start in range(0, len(prompts), batch):
             part = slice(start, start + batch)
-            noise = self.noise(lengths[part], seed, start)
+            noise = self.noise(lengths[part], seed, start + (first if isinstance(seed, int) else 0))
             adapters = select_adapters(active, part)
             z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler, adapters)
             z = add_directions(z, active, part)

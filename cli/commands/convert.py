@@ -14,7 +14,7 @@ from cli.atomic_folder import atomic_folder, check_writable, refuse_overwriting
 from cli.command import JsonObject, command
 from cli.console import count_noun, echo, print_table, warn
 from cli.errors import UsageError
-from cli.options import Json, OnRig, OutputFolder, ReadingOptions, Replace, require_path
+from cli.options import Json, OnRig, OutputFolder, ReadingOptions, Replace, ViewSwitches, require_path
 from cli.read_inputs import MANY, Listing, count_files, file_progress, iterate_clips, list_clips
 from cli.write_outputs import (
     BODY_FORMATS,
@@ -42,6 +42,8 @@ class Conversion:
     """Frames a second of what is written; None for the clip's own."""
     replace: bool
     """Whether files of another content are overwritten."""
+    switches: ViewSwitches
+    """What views show."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def convert(
     frame: Annotated[int, typer.Option(metavar="N", help="The frame to write as obj or ply.")] = 0,
     output: OutputFolder = Path("out"),
     replace: Replace = False,
+    switches: ViewSwitches = ViewSwitches(),
     reading: ReadingOptions = ReadingOptions(),
     as_json: Json = False,
 ) -> JsonObject:
@@ -104,7 +107,7 @@ def convert(
     check_writable(output)
     target_rig = read_rig(rig, wanted, reading.rig_map)
     _check_body_model(body_model, [form for form in wanted if form in BODY_FORMATS])
-    conversion = Conversion(wanted, Target(target_rig, body_model, frame), rate, replace)
+    conversion = Conversion(wanted, Target(target_rig, body_model, frame), rate, replace, switches)
     clips = _convert_clips(list_clips(places), reading, conversion, output)
     if not as_json:
         rows = [
@@ -140,7 +143,7 @@ def _write_formats(motion: "Motion", stem: Path, conversion: Conversion, quiet: 
     views = [form for form in conversion.formats if form in VIEW_FORMATS]
     data = [form for form in conversion.formats if form not in VIEW_FORMATS]
     written = [write_data(motion, stem, form, conversion.target) for form in data]
-    return written + [write_view([motion], [stem.name], stem, form, quiet) for form in views]
+    return written + [write_view([motion], [stem.name], stem, form, quiet, conversion.switches) for form in views]
 
 
 def _check_body_model(path: Path | None, formats: Sequence[str]) -> None:

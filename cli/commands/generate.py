@@ -10,13 +10,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.atomic_folder import check_writable
+from cli.beside import choose_exemplars, generate_plain
 from cli.command import JsonObject, OptionGroup, command
-from cli.console import count_noun, echo, print_table, progress_bar
+from cli.console import count_noun, echo, print_table, progress_bar, warn
 from cli.errors import UsageError
 from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
-from cli.load_models import check_base, load_base, load_concepts_for, preview_motions
-from cli.options import BaseOptions, Device, Json, OnRig, OutputFolder, RigMap, Seed, check_unicode
+from cli.load_models import check_base, load_base, load_concepts_for
+from cli.options import (
+    BaseOptions,
+    Device,
+    Json,
+    OnRig,
+    OutputFolder,
+    RigMap,
+    Seed,
+    ViewSwitches,
+    check_unicode,
+    require_path,
+)
+from cli.prompt_record import record_prompts
+from cli.read_inputs import read_clips
 from cli.unknown_prompts import find_notices, warn_of_all, warn_of_each
 from cli.write_outputs import DATA_FORMATS, VIEW_FORMATS, parse_formats, read_rig, write_motions
 
@@ -65,6 +79,23 @@ class FileOptions(OptionGroup):
 
 
 @dataclass(frozen=True)
+class BesideOptions(OptionGroup):
+    """What views show beside the motions of concepts."""
+
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Clips, as those a word was learned from: views show the nearest one to the motions "
+            "(default: the exemplar in the concept's file).",
+        ),
+    ] = None
+    plain: Annotated[
+        bool, typer.Option("--plain/--no-plain", help="Views also show the same seed without the learned words.")
+    ] = True
+
+
+@dataclass(frozen=True)
 class Sources:
     """What motions are generated with."""
 
@@ -74,6 +105,14 @@ class Sources:
     device: str
     strict: bool
     """Whether a prompt that is outside of what the base was trained on is an error."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """What views show."""
+
+    beside: BesideOptions
+    switches: ViewSwitches
 
 
 @command
@@ -95,6 +134,8 @@ def generate(
     ] = None,
     motion: MotionOptions = MotionOptions(),
     files: FileOptions = FileOptions(),
+    beside: BesideOptions = BesideOptions(),
+    switches: ViewSwitches = ViewSwitches(),
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at a prompt that is outside of what the base was trained on.")
     ] = False,
@@ -106,9 +147,10 @@ def generate(
     """Generate motions from prompts.
 
     A word in angle brackets is a concept's token. Concepts come from the files given with --concept, else from the
-    library. Each motion becomes a file of each data format. Views (a contact sheet, a page that plays, a video) show
-    all motions together, beside an exemplar of each concept. A prompt that is outside of what the base was trained on
-    gets a warning; `lead-invert vocabulary` lists what the base can do.
+    library. Each motion becomes a file of each data format; prompts.jsonl says the prompt of each file. Views (a
+    contact sheet, a page that plays, a video) show all motions together, beside an exemplar of each concept and the
+    same seed without the concept. A prompt that is outside of what the base was trained on gets a warning;
+    `lead-invert vocabulary` lists what the base can do.
 
     With --prompts the motions go into shards: folders of 64, each with an index.jsonl. After a stop, run
     the same command again: it resumes. The processes of a launcher share the work.
@@ -130,7 +172,7 @@ def generate(
     sources = Sources(concept or [], base, device, strict)
     if prompts_file:
         return _generate_file(prompts_file, motion, files, sources, output, as_json)
-    return _generate_prompts(prompts or [], motion, files, sources, output, as_json)
+    return _generate_prompts(prompts or [], motion, files, sources, Views(beside, switches), output, as_json)
 
 
 def _generate_prompts(
@@ -138,6 +180,7 @@ def _generate_prompts(
     options: MotionOptions,
     files: FileOptions,
     sources: Sources,
+    views_asked: Views,
     output: Path,
     as_json: bool,
 ) -> JsonObject:
@@ -145,6 +188,8 @@ def _generate_prompts(
     formats = parse_formats(files.formats or "bvh,png")
     rig = read_rig(files.rig, formats, files.rig_map)
     _check_number(prompts, options.number)
+    place = views_asked.beside.beside
+    clips = read_clips([require_path(place, "--beside")], warn)[1] if place else []
     model, concepts = _load(prompts, sources, sources.device)
     notices = find_notices(model, prompts, sources.strict)
     warn_of_each(notices)
@@ -152,8 +197,18 @@ def _generate_prompts(
     started = time.perf_counter()
     motions = _generate(model, every, _merge_words(concepts), options)
     spent = time.perf_counter() - started
-    exemplars = preview_motions(concepts.values())
-    groups, views = write_motions(motions, every, formats, output, options.seed, rig, exemplars)
+    exemplars: Sequence[Motion] = ()
+    plain: dict[int, Motion] = {}
+    if any(form in VIEW_FORMATS for form in formats) and concepts:
+        exemplars = choose_exemplars(concepts.values(), every, motions, clips)
+        if views_asked.beside.plain:
+            plain = generate_plain(
+                concepts.values(), every, lambda prompt, place: _generate_one(model, prompt, options, place)
+            )
+    groups, views = write_motions(
+        motions, every, formats, output, options.seed, rig, exemplars, plain, views_asked.switches
+    )
+    record_prompts(output, every, groups, options.seed)
     if not as_json:
         _print_files(motions, every, groups, views, formats)
     return {
@@ -216,6 +271,19 @@ def _generate(
             clean_feet=options.lock_feet,
             progress=progress,
         )
+
+
+def _generate_one(model: "Lead", prompt: str, options: MotionOptions, place: int) -> "Motion":
+    """The motion of a prompt without concepts, from the noise of a place."""
+    return model.generate(
+        [prompt],
+        seconds=options.seconds,
+        seed=options.seed,
+        steps=options.steps,
+        guidance=options.guidance,
+        clean_feet=options.lock_feet,
+        first=place,
+    )[0]
 
 
 def _check_number(prompts: Sequence[str], number: int) -> None:

@@ -112,7 +112,7 @@ def gather_latents(inputs: Inputs, replay: Replay) -> Latents:
         lengths=replay.lengths,
         texts=_add_prompts(captions, replay.prompts, inputs.clips[0]),
         shares=torch.full((len(replay.prompts),), 1 / len(replay.prompts)),
-        frames_per_latent=own.frames_per_latent,
+        counts=start.vae.latent_lengths(replay.lengths),
     )
     made_of = [fingerprint(inputs.data), *sorted(start.fingerprints.values()), *replay.prompts]
     digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]

@@ -47,14 +47,15 @@ class FastMldDenoiser(Replacement, MldDenoiser):
         packed = cast(FastStack, self.encoder).pack(text)
         if packed is None:
             return super().condition(text, lengths, times)
-        z_place, time_place, text_place = self.query_pos.pe[:3]
+        n = self.config.latents
+        z_places, (time_place, text_place) = self.query_pos.pe[:n, 0], self.query_pos.pe[n : n + 2]
         embed_time = tabulate(lambda t: self.time_embedding(t) + time_place, times)
         text_token = (self.emb_proj(text) + text_place)[:, None]
-        z, time_token = torch.empty_like(text_token), torch.empty_like(text_token[:1])
-        evaluate = packed.prepare([z, time_token.expand(len(text), -1, -1), text_token], None, slice(1))
+        z, time_token = text_token.new_empty(len(text), n, text_token.shape[2]), torch.empty_like(text_token[:1])
+        evaluate = packed.prepare([z, time_token.expand(len(text), -1, -1), text_token], None, slice(n))
 
         def network(z_t: Tensor, t: Tensor) -> Tensor:
-            torch.add(z_t, z_place, out=z)
+            torch.add(z_t, z_places, out=z)
             time_token.copy_(embed_time(t))
             return evaluate()
 

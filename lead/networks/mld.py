@@ -1,9 +1,10 @@
 """Motion Latent Diffusion's networks as published (Chen et al., arXiv 2212.04048), an alternative to our own.
 
-They are skip transformers with norms after each part and learned positions. The VAE's encoder reads two learned
-tokens, then a clip's frames; the outputs of the two tokens are the mean and the log-variance of one latent token. Its
-decoder's queries are positions alone, one per frame, and attend to that latent token. The denoiser reads
-[latent, time, text] and does not know the clip's length.
+They are skip transformers with norms after each part and learned positions. A clip has n latent tokens, whatever its
+length; n is 1 in the published models, and up to 10 in the paper (MLD-1 to MLD-10). The VAE's encoder reads 2n learned
+tokens, then a clip's frames; the outputs of the first n learned tokens are the means of the latent tokens, those of the
+last n the log-variances. Its decoder's queries are positions alone, one per frame, and attend to the latent tokens.
+The denoiser reads [latents, time, text] and does not know the clip's length.
 
 `MldVAE` and `MldDenoiser` take the places of `lead.networks.vae.MotionVAE` and `lead.networks.denoiser.Denoiser`.
 Parameters have the names of MLD's checkpoints, so `lead.train.import_mld` renames nothing. It knows nothing of files
@@ -38,11 +39,13 @@ class MldVAEConfig:
     dropout: float = 0.1
     positions: int = 500
     """The most tokens a sequence may have."""
+    latents: int = 1
+    """Latent tokens of a clip of any length."""
     architecture: Literal["mld"] = "mld"
 
     @property
     def frames_per_latent(self) -> int:
-        """More frames than a clip can have, so that a count of latent tokens gives one."""
+        """More frames than a clip can have: no latent token stands for some of them."""
         return self.positions
 
     @property
@@ -61,11 +64,13 @@ class MldDenoiserConfig:
     ff: int = 1024
     dropout: float = 0.1
     positions: int = 500
+    latents: int = 1
+    """As the VAE has."""
     architecture: Literal["mld"] = "mld"
 
 
 class MldVAE(nn.Module):
-    """Features to the posterior of one latent token (`encode`), and back (`decode`)."""
+    """Features to the posterior of n latent tokens (`encode`), and back (`decode`)."""
 
     latent_scale: Tensor
     """1: MLD does not scale its latents."""
@@ -75,7 +80,7 @@ class MldVAE(nn.Module):
         self.register_buffer("latent_scale", torch.ones(()))
         c = self.config = config
         self.skel_embedding = nn.Linear(c.features, c.d_latent)
-        self.global_motion_token = nn.Parameter(torch.randn(2, c.d_latent))
+        self.global_motion_token = nn.Parameter(torch.randn(2 * c.latents, c.d_latent))
         self.query_pos_encoder = Positions(c.positions, c.d_latent)
         self.encoder = SkipTransformer(c.d_latent, c.layers, c.heads, c.ff, c.dropout)
         self.query_pos_decoder = Positions(c.positions, c.d_latent)
@@ -83,20 +88,21 @@ class MldVAE(nn.Module):
         self.final_layer = nn.Linear(c.d_latent, c.features)
 
     def latent_lengths(self, lengths: Int[Tensor, "batch"]) -> Int[Tensor, "batch"]:
-        """One latent token a clip."""
-        return torch.ones_like(lengths)
+        """The number of latent tokens of each clip: always n."""
+        return torch.full_like(lengths, self.config.latents)
 
     def encode(
         self, features: Float[Tensor, "batch frames feats"], lengths: Int[Tensor, "batch"]
-    ) -> tuple[Float[Tensor, "batch 1 d_latent"], Float[Tensor, "batch 1 d_latent"]]:
+    ) -> tuple[Float[Tensor, "batch latents d_latent"], Float[Tensor, "batch latents d_latent"]]:
         """Mean and log-variance of the posterior."""
+        n = self.config.latents
         tokens = self.global_motion_token.expand(len(features), -1, -1)
         x = self.query_pos_encoder(torch.cat([tokens, self.skel_embedding(features)], dim=1))
-        x = self.encoder(x, lengths_to_mask(lengths + 2, x.shape[1])).float()
-        return x[:, :1], x[:, 1:2]
+        x = self.encoder(x, lengths_to_mask(lengths + 2 * n, x.shape[1]), wanted=slice(2 * n)).float()
+        return x[:, :n], x[:, n:]
 
     def decode(
-        self, z: Float[Tensor, "batch 1 d_latent"], lengths: Int[Tensor, "batch"]
+        self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch frames feats"]:
         """Normalized features: `max(lengths)` frames, 0 past each clip's end."""
         frames = int(lengths.max())
@@ -124,7 +130,7 @@ class MldDenoiser(nn.Module):
         text: Float[Tensor, "batch d_text"],
         lengths: Int[Tensor, "batch"],
     ) -> Float[Tensor, "batch latents d_latent"]:
-        """The prediction for the latent token; `lengths` changes nothing."""
+        """The prediction for the latent tokens; `lengths` changes nothing."""
         tokens = torch.cat([z_t, self.time_embedding(t)[:, None], self.emb_proj(text)[:, None]], dim=1)
         mask = lengths_to_mask(torch.full_like(lengths, tokens.shape[1]), tokens.shape[1])
         return self.encoder(self.query_pos(tokens), mask, wanted=slice(z_t.shape[1])).float()

@@ -33,6 +33,8 @@ class ProjectorConfig:
     """A vector of the text space for each token, or one for the whole clip, from which D_proj makes all tokens."""
     linear: bool = False
     """Whether each network corrects a linear map; the two maps start as an isometry and its inverse."""
+    latents: int | None = None
+    """Latent tokens of a clip of any length; None: one for each `frames_per_latent` frames."""
 
 
 class Projector(nn.Module):
@@ -86,8 +88,9 @@ class Projector(nn.Module):
         return (z_proj * mask).sum(dim=1) / mask.sum(dim=1)
 
     def mask(self, lengths: Int[Tensor, "batch"], tokens: int) -> Bool[Tensor, "batch tokens"]:
-        per = self.config.frames_per_latent
-        return lengths_to_mask((lengths + per - 1) // per, tokens)
+        per, fixed = self.config.frames_per_latent, self.config.latents
+        counts = (lengths + per - 1) // per if fixed is None else torch.full_like(lengths, fixed)
+        return lengths_to_mask(counts, tokens)
 
     def _mix(
         self, mixer: nn.Module, x: Float[Tensor, "batch tokens width"], lengths: Int[Tensor, "batch"]

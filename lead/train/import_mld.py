@@ -4,9 +4,10 @@
     lead train projector HumanML3D/ --output run/
     lead assemble HumanML3D/ run/ my-base.safetensors --name my-base
 
-Sizes are read from the tensors. Heads and the noise schedule follow from no tensor: they are arguments. The data set
-must be the one that MLD was trained on: its Mean.npy and Std.npy are part of the model. MLD's trainer leaves CLIP
-out of most checkpoints; the text tower then comes from elsewhere. Only tensors and plain values are unpickled.
+Sizes and the number of latent tokens (the paper's MLD-1 to MLD-10) are read from the tensors. Heads and the noise
+schedule follow from no tensor: they are arguments. The data set must be the one that MLD was trained on: its Mean.npy
+and Std.npy are part of the model. MLD's trainer leaves CLIP out of most checkpoints; the text tower then comes from
+elsewhere. Only tensors and plain values are unpickled.
 """
 
 import json
@@ -48,7 +49,13 @@ def import_mld(
     if trained:
         raise LeadError(f"{run} holds {', '.join(trained)} already; give a new folder, nothing is written over")
     tensors = read_checkpoint(path)
-    vae, denoiser = build_vae(tensors, heads, path), build_denoiser(tensors, heads, path)
+    vae = build_vae(tensors, heads, path)
+    denoiser = build_denoiser(tensors, heads, path, vae.config.latents)
+    if denoiser.config.d_latent != vae.config.d_latent:
+        raise LeadError(
+            f"{path}: its denoiser is {denoiser.config.d_latent} wide, the latents of its VAE {vae.config.d_latent}; "
+            "they are not of one model"
+        )
     tower = text if isinstance(text, TextTower) else _find_tower(tensors, text, path)
     if tower.d_text != denoiser.config.d_text:
         raise LeadError(
@@ -103,22 +110,31 @@ def build_vae(tensors: Mapping[str, Tensor], heads: int, path: Path) -> MldVAE:
     """The VAE in a checkpoint's tensors."""
     part = _Part(tensors, "vae.", path)
     tokens, width = part.read_shape("global_motion_token", 2)
-    if tokens != 2:
-        raise LeadError(f"{path}: the VAE has {tokens / 2:g} latent tokens; only MLD's own, one token, can be imported")
+    if "dist_layer.weight" in part.tensors:
+        raise LeadError(
+            f"{path}: the VAE has a dist_layer, as MLD's ablation MLP_DIST; only a VAE without it, whose "
+            "global_motion_token holds means and log-variances, can be imported"
+        )
+    if tokens % 2 or not tokens:
+        raise LeadError(
+            f"{path}: vae.global_motion_token has {tokens} rows; MLD has two for each latent token, a mean's and a "
+            "log-variance's"
+        )
     config = MldVAEConfig(
         part.read_shape("skel_embedding.weight", 2)[1], width, *part.read_transformer(width, heads),
-        positions=part.read_shape("query_pos_encoder.pe", 3)[0],
+        positions=part.read_shape("query_pos_encoder.pe", 3)[0], latents=tokens // 2,
     )  # fmt: skip
     return part.fill(MldVAE(config))
 
 
-def build_denoiser(tensors: Mapping[str, Tensor], heads: int, path: Path) -> MldDenoiser:
-    """The denoiser in a checkpoint's tensors."""
+def build_denoiser(tensors: Mapping[str, Tensor], heads: int, path: Path, latents: int = 1) -> MldDenoiser:
+    """The denoiser in a checkpoint's tensors; they do not say how many latent tokens it reads."""
     part = _Part(tensors, "denoiser.", path)
     width, d_text = part.read_shape("time_embedding.linear_1.weight", 2)
     config = MldDenoiserConfig(
-        width, d_text, *part.read_transformer(width, heads), positions=part.read_shape("query_pos.pe", 3)[0]
-    )
+        width, d_text, *part.read_transformer(width, heads), positions=part.read_shape("query_pos.pe", 3)[0],
+        latents=latents,
+    )  # fmt: skip
     return part.fill(MldDenoiser(config))
 
 

@@ -57,7 +57,8 @@ class LatentClips:
     """For each clip, its captions' rows in the table of text features."""
     shares: Float[Tensor, " clips"]
     """How often each is drawn: actions with many clips share their draws (`lead.train.stages.vae.balance`)."""
-    frames_per_latent: int
+    counts: Int[Tensor, " clips"]
+    """How many of the latents are each clip's."""
     split: str = "train"
 
     def __len__(self) -> int:
@@ -206,7 +207,7 @@ def _draw_rows(
     """The picked rows, each with a latent drawn from its posterior and one of its captions."""
     pairs = list(zip(sources, picked, strict=True))
     lengths = torch.cat([source.lengths[rows] for source, rows in pairs])
-    latents = -(-int(lengths.max()) // sources[0].frames_per_latent)
+    latents = max(int(source.counts[rows].max()) for source, rows in pairs if len(rows))
     mu, std = (torch.cat([getattr(source, key)[rows, :latents] for source, rows in pairs]) for key in ("mu", "std"))
     z = mu + std * torch.from_numpy(rng.standard_normal(mu.shape, dtype=np.float32))
     options = [source.texts[row] for source, rows in pairs for row in rows]
@@ -219,7 +220,7 @@ def encode_clips(vae: AnyVAE, clips: Sequence[Clip], captions: Captions) -> Late
     """Posteriors of clips; those longer than MAX_FRAMES as windows that overlap by half."""
     windows = [window for clip in clips for window in _cut_windows(clip)]
     windows.sort(key=lambda window: len(window.features))
-    latents = -(-MAX_FRAMES // vae.config.frames_per_latent)
+    latents = int(vae.latent_lengths(torch.tensor([MAX_FRAMES]))[0])
     mu = torch.zeros(len(windows), latents, vae.config.d_latent)
     std, lengths = torch.zeros_like(mu), torch.zeros(len(windows), dtype=torch.long)
     for start in range(0, len(windows), 64):
@@ -231,7 +232,7 @@ def encode_clips(vae: AnyVAE, clips: Sequence[Clip], captions: Captions) -> Late
         lengths[part] = frames.cpu()
     texts = tuple(captions.add(window) for window in windows)
     shares = torch.from_numpy(balance(windows))
-    return LatentClips(mu, std, lengths, texts, shares, vae.config.frames_per_latent)
+    return LatentClips(mu, std, lengths, texts, shares, vae.latent_lengths(lengths))
 
 
 def _cut_windows(clip: Clip) -> Iterator[Clip]:
@@ -308,7 +309,7 @@ def _unpack(packed: dict[str, Tensor], split: str, vae: AnyVAE) -> LatentClips:
     names = ("mu", "std", "lengths", "texts", "counts", "shares")
     mu, std, lengths, texts, counts, shares = (packed[f"{split}.{name}"] for name in names)
     rows = tuple(tuple(part.tolist()) for part in torch.split(texts, counts.tolist()))
-    return LatentClips(mu, std, lengths, rows, shares, vae.config.frames_per_latent, split)
+    return LatentClips(mu, std, lengths, rows, shares, vae.latent_lengths(lengths), split)
 
 
 def hash_weights(module: nn.Module) -> str:

@@ -31,7 +31,7 @@ def test_generate_writes_bvh_and_a_picture_by_default(run: Run) -> None:
     result = run("generate", "a person walks", "--seconds", 2, "--steps", 2)
     assert result.exit_code == 0, result.output
     assert [str(path) for path in left_behind()] == [
-        "out", "out/a-person-walks-seed0-01.bvh", "out/a-person-walks-seed0.png",
+        "out", "out/a-person-walks-seed0-01.bvh", "out/a-person-walks-seed0.png", "out/prompts.jsonl",
     ]  # fmt: skip
     assert Motion.read("out/a-person-walks-seed0-01.bvh").seconds == pytest.approx(2.0, abs=0.25)
     assert "out/a-person-walks-seed0-01.bvh" in result.stdout
@@ -49,7 +49,7 @@ def test_generate_with_a_concept_in_every_format(run: Run, concept_path: Path) -
     assert prompts == ["a person walks in <limp> style"] * 2 + ["a person sits"] * 2
     files = [path for motion in said["motions"] for path in motion["files"]] + said["views"]
     assert len(files) == len(set(files)) == 4 * 3 + 2
-    assert sorted(files) == [str(path) for path in left_behind() if path.is_file()]
+    assert sorted([*files, "made/prompts.jsonl"]) == [str(path) for path in left_behind() if path.is_file()]
     bvh, npz, npy = (Motion.read(path).joints for path in said["motions"][0]["files"])
     np.testing.assert_array_equal(npz, npy)
     hips = (joints[:, [1, 2]].mean(axis=1) for joints in (bvh, npz))  # where a BVH's body is put
@@ -379,10 +379,12 @@ def test_generated_files_are_numbered_not_overwritten(run: Run) -> None:
     assert files("--seconds", 1) == first
     before = {path: path.read_bytes() for path in left_behind() if path.is_file()}
     assert files("--seconds", 1) == first  # the same motion
+    assert all(path.read_bytes() == data for path, data in before.items())
+    del before[Path("out/prompts.jsonl")]  # which gets more lines
     assert files("--seconds", 2) == ["a-person-walks-seed0-01-2.npy", "a-person-walks-seed0-2.png"]
     assert files("--seconds", 2, "--no-foot-lock") == ["a-person-walks-seed0-01-3.npy", "a-person-walks-seed0-3.png"]
     assert files("--seconds", 2) == ["a-person-walks-seed0-01-2.npy", "a-person-walks-seed0-2.png"]
-    assert all(path.read_bytes() == data for path, data in before.items()) and len(left_behind()) == 7
+    assert all(path.read_bytes() == data for path, data in before.items()) and len(left_behind()) == 8
 
 
 def test_ctrl_c_while_a_gif_is_drawn_keeps_the_motions(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -448,6 +450,40 @@ def test_convert_has_one_option_for_formats(run: Run, clips: Path) -> None:
         assert run("convert", clips, option, "npz").exit_code == 0
     fails_with = run("convert", clips, "--format", "doc", "-o", "other")
     assert fails_with.exit_code == 1 and "--format (--to) doc: unknown doc" in fails_with.stderr
+
+
+def test_views_are_titled_with_prompts(run: Run, clips: Path) -> None:
+    options = ("--seconds", 2, "--steps", 2, "--format", "bvh")
+    for prompt, number in (("a person walks", 2), ("a person runs", 1)):
+        assert run("generate", prompt, "-n", number, *options).exit_code == 0
+    result = run("view", "out", clips / "take-0.bvh", "-o", "all.html", "--loop", "--trail", "--contacts", "--json")
+    assert result.exit_code == 0, result.output
+    titles = [motion["title"] for motion in json.loads(result.stdout)["motions"]]
+    assert titles == ["a person runs", "1. a person walks", "2. a person walks", "take-0"]
+    page = Path("all.html").read_text()
+    assert '"options":{"loop":true,"trail":true,"contacts":true}' in page
+    assert "prompts.jsonl" not in result.output
+
+
+def test_views_show_the_same_seed_without_the_word_and_the_nearest_clip(
+    run: Run, clips: Path, concept_path: Path
+) -> None:
+    prompt = ("generate", "a person walks in <limp> style", "--concept", concept_path, "--seconds", 2, "--steps", 2)
+    assert run(*prompt, "-n", 2, "--format", "html", "--beside", clips, "--output", "one").exit_code == 0
+    page = next(Path("one").glob("*.html")).read_text()
+    titles = re.findall(r'"title":"([^"]*)"', page)
+    assert titles[0].startswith("nearest exemplar: take-")
+    assert titles[1:] == [
+        "without \\u003climp>, same seed: a person walks",
+        "1. a person walks in \\u003climp> style",
+        "2. a person walks in \\u003climp> style",
+    ]
+    assert run(*prompt, "--format", "html", "--no-plain", "--output", "two").exit_code == 0
+    page = next(Path("two").glob("*.html")).read_text()
+    assert re.findall(r'"title":"([^"]*)"', page)[0] == "exemplar of \\u003climp>"
+    assert "without" not in re.findall(r'"title":"([^"]*)"', page)[1]
+    result = run(*prompt, "--beside", "nowhere")
+    assert result.exit_code == 1 and "nowhere does not exist; it was given as --beside" in result.output
 
 
 def test_view_passes_its_own_pictures_by(run: Run) -> None:

@@ -61,7 +61,7 @@ def test_numbers_within_equal_slugs(tmp_path: Path) -> None:
 def test_many_motions_make_several_sheets_and_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write_outputs, "TOGETHER", 2)
     rows = []
-    monkeypatch.setattr(DRAW_SHEET, lambda shown, titles: rows.append(titles) or contact_sheet(shown, titles))
+    monkeypatch.setattr(DRAW_SHEET, lambda shown, titles, options: rows.append(titles) or contact_sheet(shown, titles))
     monkeypatch.setitem(LAYOUTS, ".gif", Layout((96, 112), 16, 10))
     exemplar = Motion(make_standing_motion(3).joints, name="exemplar of <a>")
     _, views = write_motions(

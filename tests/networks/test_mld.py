@@ -12,7 +12,6 @@ from walks import synthesize_walk
 from cli.base import app
 from inversion import learn
 from lead.checkpoint import save_part
-from lead.data.prepare import prepare_data
 from lead.diffusion import Diffusion, guide, sample
 from lead.errors import LeadError
 from lead.kernels import optimize
@@ -94,19 +93,6 @@ def small_tensors(d_text=24, clip=None):
 def save_tensors(tensors, path):
     torch.save({"epoch": 1, "state_dict": tensors, "hyper_parameters": {}}, path)
     return path
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    source = tmp_path_factory.mktemp("clips")
-    rows = []
-    for number in range(6):
-        synthesize_walk(1.5 + 0.2 * number, seed=number).save(source / f"w{number}.npy")
-        rows.append({"clip": f"w{number}.npy", "captions": ["a person walks"], "split": ["train", "val"][number > 3]})
-    (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    out = tmp_path_factory.mktemp("out") / "data"
-    prepare_data(source, out)
-    return out
 
 
 def test_a_checkpoint_of_full_size_becomes_a_base(data, tmp_path):
@@ -250,7 +236,11 @@ def test_unusable_checkpoints_say_what_is_wrong(tmp_path):
     check_refusal({"encoder.weight": torch.zeros(1)}, r"holds encoder; expected vae\.\* and denoiser\.\*")
     tensors = small_tensors()
     check_refusal(tensors, "16 wide, which 3 heads do not divide", heads=3)
-    check_refusal({**tensors, "vae.global_motion_token": torch.zeros(4, 16)}, "2 latent tokens; only")
+    check_refusal({**tensors, "vae.global_motion_token": torch.zeros(3, 16)}, "has 3 rows; MLD has two for each latent")
+    check_refusal({**tensors, "vae.dist_layer.weight": torch.zeros(32, 16)}, "a dist_layer, as MLD's ablation MLP_DIST")
+    wide = MldDenoiser(MldDenoiserConfig(d_text=24, **{**SMALL, "d_latent": 32})).state_dict()
+    other = {f"denoiser.{name}": value for name, value in wide.items()}
+    check_refusal({**tensors, **other}, "denoiser is 32 wide, the latents of its VAE 16")
     changed = {**tensors, "denoiser.extra": torch.zeros(1), "vae.final_layer.bias": torch.zeros(2)}
     check_refusal(changed, r"vae\.final_layer\.bias is \[2\], expected \[263\]")
     del changed["vae.final_layer.bias"], changed["denoiser.encoder.norm.bias"]

@@ -98,7 +98,7 @@ def frozen():
     torch.manual_seed(0)
     mu, lengths = torch.randn(10, 2, 8), torch.full((10,), 32)
     texts = tuple((1 + row,) if row % 2 else () for row in range(10))
-    clips = LatentClips(mu, torch.full_like(mu, 0.1), lengths, texts, torch.full((10,), 0.1), 16)
+    clips = LatentClips(mu, torch.full_like(mu, 0.1), lengths, texts, torch.full((10,), 0.1), torch.full((10,), 2))
     table = torch.cat([torch.zeros(1, 12), torch.randn(10, 12)])
     vae = MotionVAE(VAEConfig(width=32, layers=1, heads=2, ff=64, d_latent=8))
 

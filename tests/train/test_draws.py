@@ -129,7 +129,7 @@ def make_latents(split: str, shares: list[float], number: float) -> LatentClips:
     mu = places[:, None, None].expand(-1, 2, 8).clone()
     texts = tuple((1,) if split != "train_mirrored" else () for _ in shares)
     lengths = torch.full((len(shares),), 32)
-    return LatentClips(mu, torch.zeros_like(mu), lengths, texts, torch.tensor(shares).double(), 16, split)
+    return LatentClips(mu, torch.zeros_like(mu), lengths, texts, torch.tensor(shares).double(), lengths // 16, split)
 
 
 def test_latent_batches_have_each_split_and_clip_by_its_share():

@@ -12,7 +12,7 @@ Conventions: meters, Y up. Knows nothing of models and files.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from lead.motion.processing.foot_path import soft_step
 from lead.motion.processing.ik import ANKLES, HIPS, KNEES, TOES, legs_ahead, move_ankle
@@ -33,14 +33,28 @@ def lock_feet(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.
     if len(joints) < 2:
         return joints
     toes = joints[:, TOES]
-    floor = float(np.percentile(toes[..., 1].min(axis=1), 5))
-    moves = _displacements(toes[..., [0, 2]], _contacts(toes, floor, fps), fps)
+    moves = _displacements(toes[..., [0, 2]], _contacts(toes, _find_floor(toes), fps), fps)
     hips, knees, ankles = joints[:, HIPS], joints[:, KNEES], joints[:, ANKLES]
     target = ankles.copy()
     target[..., [0, 2]] += moves
     joints[:, KNEES], joints[:, ANKLES] = move_ankle(hips, knees, ankles, target, legs_ahead(joints))
     joints[:, TOES] += joints[:, ANKLES] - ankles
     return joints
+
+
+def find_contacts(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Bool[np.ndarray, "frames 2"]:
+    """Whether the left and the right foot stands in each frame: it does in the step to it or from it."""
+    if len(joints) < 2:
+        return np.zeros((len(joints), 2), dtype=bool)
+    toes = joints[:, TOES].astype(np.float64)
+    steps = _contacts(toes, _find_floor(toes), fps) > 0.5
+    stands: np.ndarray = np.concatenate([steps, steps[-1:]]) | np.concatenate([steps[:1], steps])
+    return stands
+
+
+def _find_floor(toes: Float[np.ndarray, "frames 2 3"]) -> float:
+    """The height of standing toes, meters."""
+    return float(np.percentile(toes[..., 1].min(axis=1), 5))
 
 
 def _contacts(toes: Float[np.ndarray, "frames 2 3"], floor: float, fps: float) -> Float[np.ndarray, "frames-1 2"]:

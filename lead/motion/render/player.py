@@ -12,6 +12,7 @@ import base64
 import html
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import resources
 from typing import TypedDict
 
@@ -19,7 +20,11 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.motion_like import MotionLike
+from lead.motion.processing.foot_lock import find_contacts
+from lead.motion.processing.ik import ANKLES, TOES
 from lead.motion.render.figure import COLORS, FIGURE, Place, figure_size, stand_figure
+from lead.motion.render.marks import PRINT_LENGTH, PRINT_RADIUS, TRAIL, TRAIL_WIDTH
+from lead.motion.render.view_options import ViewOptions
 from lead.motion.resample import resample
 from lead.motion.skeleton import JOINTS
 
@@ -44,13 +49,20 @@ class PackedMotion(TypedDict):
     """Of the body, relative to our skeleton's."""
     joints: str
     """Base64 of little-endian int16 [frames, 22, 3]."""
+    contacts: str
+    """A digit a frame: 0, 1 where the left foot stands, 2 the right one, 3 both."""
 
 
-def player_page(motions: Sequence[MotionLike], titles: Sequence[str] | None = None) -> str:
-    """The page's HTML. The titles name the motions in its menu; without titles, their own names do."""
+def player_page(
+    motions: Sequence[MotionLike], titles: Sequence[str] | None = None, options: ViewOptions = ViewOptions()
+) -> str:
+    """The page's HTML. The titles name the motions in its menu; without titles, their own names do.
+
+    The page has a switch for each of the options, which say how the switches stand at first.
+    """
     assert motions, "a player needs a motion"
     titles = titles or [motion.name for motion in motions]
-    return _fill_page([_pack(m.joints, m.fps, title) for m, title in zip(motions, titles, strict=True)])
+    return _fill_page([_pack(m.joints, m.fps, title) for m, title in zip(motions, titles, strict=True)], options)
 
 
 def notebook_view(motion: MotionLike) -> str:
@@ -66,13 +78,19 @@ def notebook_view(motion: MotionLike) -> str:
     return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{page}"></iframe>'
 
 
-def _fill_page(motions: Sequence[PackedMotion]) -> str:
+def _fill_page(motions: Sequence[PackedMotion], options: ViewOptions = ViewOptions()) -> str:
     """The page with these motions and our figure as its data."""
     limbs = [(limb, _place_to_pairs(limb.start), _place_to_pairs(limb.end)) for limb in FIGURE]
     data = {
         "capsules": [{"start": a, "end": b, "radii": limb.radii, "part": limb.part} for limb, a, b in limbs],
         "colors": COLORS,
         "motions": motions,
+        "options": asdict(options),
+        "marks": {
+            "trail": {"color": TRAIL, "radius": TRAIL_WIDTH / 2},
+            "print": {"radius": PRINT_RADIUS, "length": PRINT_LENGTH},
+            "feet": [[*ANKLES], [*TOES]],
+        },
     }
     # Inside a script element, only "<" could end the data or open a comment; titles hold "<my-concept>".
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
@@ -93,6 +111,7 @@ def _pack(joints: Float[np.ndarray, "frames 22 3"], fps: float, title: str) -> P
         "unit": unit,
         "size": round(figure_size(joints), 4),
         "joints": base64.b64encode(np.rint(standing / unit).astype("<i2").tobytes()).decode("ascii"),
+        "contacts": "".join(map(str, find_contacts(standing, fps) @ [1, 2])),
     }
 
 

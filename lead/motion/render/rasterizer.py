@@ -1,23 +1,25 @@
 """Drawing of shaded figures on a ground: poses in, pixels out, with NumPy alone.
 
-A limb is drawn as a lit, round capsule: each pixel by its distance from the limb's axis in the picture, from far to
-near with a depth buffer. Its edge fades over one pixel, so no supersampling is needed. The ground has grid lines of
-half a meter that stand still in the world, and a soft shadow that fades as a limb rises. The camera keeps its direction
-and its distance from a target that follows the person. Where the ground is seen, relative to the target, is therefore
-computed once for all pictures of a motion.
+Limbs are drawn by `lead.motion.render.limbs`. The ground has grid lines of half a meter that stand still in the world,
+and a soft shadow that fades as a limb rises. The camera keeps its direction and its distance from a target that follows
+the person. Where the ground is seen, relative to the target, is therefore computed once for all pictures of a motion.
 
 Conventions: meters, Y up; pixels x to the right, y down. Knows nothing of files, sheets and videos.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import cos, sin
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, UInt8
+from numpy.lib.stride_tricks import sliding_window_view
 
-from lead.motion.render.figure import FIGURE_COLORS, Color, figure_ends, figure_radii, stand_figure
+from lead.motion.render.figure import Color, figure_ends, figure_radii, stand_figure
+from lead.motion.render.limbs import draw_limbs
+from lead.motion.render.marks import Polygon, draw_marks, find_marks
+from lead.motion.render.view_options import ViewOptions
 from lead.motion.smoothing import running_mean
 
 GROUND: Color = (245, 246, 248)
@@ -28,8 +30,6 @@ GRID_STEP, GRID_REACH = 0.5, 3.2
 """Meters between the grid's lines; meters from the target at which they have faded."""
 SHADOW_REACH, SHADOW_CELLS = 1.6, 80
 """Meters of the shadow's map to each side of the target; cells along its whole side."""
-LIGHT: Float[np.ndarray, "3"] = np.array([-0.42, 0.74, 0.53], dtype=np.float32)
-"""The direction to the light, seen from the camera: right, up, towards us."""
 EYE_HEIGHT = 0.93
 """Meters: the height that the camera looks at."""
 
@@ -74,19 +74,31 @@ class Figures:
     radii: Float[np.ndarray, "capsules 2"]
     targets: Float[np.ndarray, "frames 3"]
     """What the camera looks at: the root's smoothed path, at the height of the eye."""
+    marks: Sequence[Sequence[tuple[Color, list[Polygon]]]] = ()
+    """The polygons on the ground of each frame, by color; or nothing."""
 
     def at(self, frames: Sequence[int]) -> "Figures":
         """The figures of some frames."""
-        return replace(self, ends=self.ends[frames], targets=self.targets[frames])
+        marks = [self.marks[frame] for frame in frames] if self.marks else ()
+        return replace(self, ends=self.ends[frames], targets=self.targets[frames], marks=marks)
 
 
-def pose_figures(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Figures:
-    """The figures of a motion; the camera follows the root's mean over one second."""
+def pose_figures(
+    joints: Float[np.ndarray, "frames 22 3"], fps: float, options: ViewOptions = ViewOptions()
+) -> Figures:
+    """The figures of a motion, with the marks that the options ask for.
+
+    The camera follows the root's mean over one second.
+    """
     standing = stand_figure(joints)
     path = running_mean(standing[:, 0], max(1, round(fps)))
     path[:, 1] = EYE_HEIGHT
     radii = np.maximum(figure_radii(joints), 1e-3)  # a stranger's file may show a person of no size
-    return Figures(figure_ends(standing), radii, path)
+    marks: list[list[tuple[Color, list[Polygon]]]] = []
+    if options.trail or options.contacts:
+        found = find_marks(standing, fps, options)
+        marks = [found.at(frame) for frame in range(len(standing))]
+    return Figures(figure_ends(standing), radii, path, marks)
 
 
 def fit_view(view: View, motions: Sequence[Figures], top: float = 0.0, margin: float = 5.0) -> View:
@@ -110,13 +122,12 @@ class Stage:
         self.view = view
         self.first_row, self.ground = _find_ground(view)
         """The first row of pixels in which ground is seen, and where each pixel's ground is: [(x, z), rows, width]."""
-        self.per_meter = 1 / np.maximum(np.stack([np.hypot(*np.gradient(axis)) for axis in self.ground]), 1e-6)
+        self.per_meter = GRID_STEP / np.maximum(np.stack([np.hypot(*np.gradient(axis)) for axis in self.ground]), 1e-6)
         self.fade = np.clip(1 - np.hypot(*self.ground) / GRID_REACH, 0, 1)
-        self.under = _bounding_box(np.abs(self.ground).max(axis=0) < SHADOW_REACH)
-        """The pixels on the shadow's map. `cell` says in which of the map's cells each is, `part` where in the cell."""
-        at = (self.ground[:, *self.under] / SHADOW_REACH + 1) * (SHADOW_CELLS / 2) - 0.5
-        at = np.clip(at, 0, SHADOW_CELLS - 1.001)
-        self.cell, self.part = (at.astype(int) * [[[SHADOW_CELLS]], [[1]]]).sum(axis=0), at % 1
+        cells = np.clip((self.ground / SHADOW_REACH + 1) * (SHADOW_CELLS / 2) - 0.5, 0, SHADOW_CELLS - 1.001)
+        corner = cells.astype(np.int32)
+        self.corner, self.part = corner[0] * SHADOW_CELLS + corner[1], cells - corner
+        """In which of the shadow map's cells each pixel's ground is, and where in the cell."""
 
     def draw(
         self,
@@ -125,51 +136,79 @@ class Stage:
         target: Float[np.ndarray, "3"],
     ) -> UInt8[np.ndarray, "height width 3"]:
         """A picture of one figure on its ground."""
-        offsets = ends - target
-        picture = np.empty((3, self.view.height, self.view.width), dtype=np.float32)
-        picture[:] = _rgb(GROUND)
-        ground = picture[:, self.first_row :]
-        ground += self._lines(target) * (_rgb(GRID) - ground)
-        shaded = ground[:, *self.under]
-        shaded += self._shadow(offsets, ends[..., 1], radii) * (_rgb(SHADOW) - shaded)
-        _draw_capsules(picture, *self.view.project(offsets), radii, self.view.focal)
-        return (picture + 0.5).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+        picture: np.ndarray = self.draw_all(Figures(ends[None], radii, target[None]))[0]
+        return picture
+
+    def draw_all(self, figures: Figures) -> UInt8[np.ndarray, "frames height width 3"]:
+        """A picture of each figure on its ground. They are drawn together, as fits figures of about the same pose."""
+        view, (lines_color, shadow_color, ground_color) = self.view, map(_rgb, (GRID, SHADOW, GROUND))
+        offsets = figures.ends - figures.targets[:, None, None]
+        pictures = np.empty((len(offsets), 3, view.height, view.width), dtype=np.uint8)
+        pictures[:] = ground_color
+        shadows = _shadow_maps(offsets[..., [0, 2]], figures.ends[..., 1].mean(axis=-1), figures.radii.mean(axis=-1))
+        for picture, target, shadow in zip(pictures, figures.targets, shadows, strict=True):
+            ground = picture[:, self.first_row :]
+            lines = self._lines(target)
+            rows, columns = np.nonzero(lines)
+            drawn = ground_color + lines[rows, columns] * (lines_color - ground_color)
+            ground[:, rows, columns] = drawn[:, 0] + np.float32(0.5)
+            under = self._find_shaded(shadow)
+            shaded = ground[:, *under].astype(np.float32)
+            shaded += self._shadow(shadow, under) * (shadow_color - shaded)
+            ground[:, *under] = shaded + np.float32(0.5)
+        for picture, target, marks in zip(pictures, figures.targets, figures.marks, strict=False):
+            draw_marks(picture, marks, partial(self._project_floor, target))
+        draw_limbs(pictures, *view.project(offsets), figures.radii, view.focal)
+        return np.ascontiguousarray(pictures.transpose(0, 2, 3, 1))
+
+    def _project_floor(
+        self, target: Float[np.ndarray, "3"], points: Float[np.ndarray, "points 2"]
+    ) -> Float[np.ndarray, "points 2"]:
+        """Where points of the floor (x, z) are seen, in pixels."""
+        xyz = np.stack([points[:, 0], np.zeros(len(points)), points[:, 1]], axis=-1)
+        return self.view.project(xyz - target)[0]
 
     def _lines(self, target: Float[np.ndarray, "3"]) -> Float[np.ndarray, "rows width"]:
         """The share of the grid's lines in each pixel; it fades with the distance from the target."""
-        at = (self.ground + target[[0, 2]].astype(np.float32)[:, None, None]) / np.float32(GRID_STEP)
-        pixels = np.abs(at - np.rint(at)) * self.per_meter
-        lines: np.ndarray = np.clip(np.float32(1.1) - pixels.min(axis=0) * np.float32(GRID_STEP), 0, 1) * self.fade
+        at = self.ground + target[[0, 2]].astype(np.float32)[:, None, None]
+        at /= np.float32(GRID_STEP)
+        at -= np.rint(at)
+        np.abs(at, out=at)
+        at *= self.per_meter
+        lines: np.ndarray = np.minimum(at[0], at[1], out=at[0])
+        np.subtract(np.float32(1.1), lines, out=lines)
+        np.clip(lines, 0, 1, out=lines)
+        lines *= self.fade
         return lines
 
+    def _find_shaded(self, shadow: Float[np.ndarray, "cells cells"]) -> tuple[slice, slice]:
+        """The rows and columns of the ground's pixels between which all of the shadow is."""
+        spans = [np.nonzero(shadow.any(axis=axis))[0][[0, -1]] + (-1, 1) for axis in (1, 0)] if shadow.any() else []
+        if not spans:
+            return slice(0), slice(0)
+        x, z = ((span + 0.5) * (2 * SHADOW_REACH / SHADOW_CELLS) - SHADOW_REACH for span in spans)
+        corners = np.stack([*np.meshgrid(x, [-EYE_HEIGHT], z)], axis=-1).reshape(-1, 3)
+        columns, rows = self.view.project(corners)[0].T
+        height, width = self.fade.shape
+        low, high = (int(np.clip(edge - self.first_row, 0, height)) for edge in (rows.min(), rows.max() + 2))
+        left, right = (int(np.clip(edge, 0, width)) for edge in (columns.min(), columns.max() + 2))
+        return slice(low, high), slice(left, right)
+
     def _shadow(
-        self,
-        offsets: Float[np.ndarray, "capsules 2 3"],
-        heights: Float[np.ndarray, "capsules 2"],
-        radii: Float[np.ndarray, "capsules 2"],
+        self, shadow: Float[np.ndarray, "cells cells"], under: tuple[slice, slice]
     ) -> Float[np.ndarray, "shaded_rows shaded_width"]:
-        """How dark the pixels of `under` are, read from a coarse map of the ground between its cells."""
-        darkness = _shadow_map(offsets[..., [0, 2]], heights.mean(axis=-1), radii.mean(axis=-1))
-        darkness[[0, -1]] = darkness[:, [0, -1]] = 0  # nothing is dark outside of the map
-        flat, (u, v) = darkness.ravel(), self.part
-        near, far = (flat[self.cell + side] for side in (0, SHADOW_CELLS))
-        near_z, far_z = (flat[self.cell + side + 1] for side in (0, SHADOW_CELLS))
+        """How dark these pixels are, read from a coarse map of the ground between its cells."""
+        corner, (u, v), flat = self.corner[under], self.part[:, *under], shadow.ravel()
+        near, far = (flat.take(corner + side) for side in (0, SHADOW_CELLS))
+        near_z, far_z = (flat.take(corner + side + 1) for side in (0, SHADOW_CELLS))
         near, far = near + u * (far - near), near_z + u * (far_z - near_z)
-        shadow: np.ndarray = near + v * (far - near)
-        return shadow
+        dark: np.ndarray = near + v * (far - near)
+        return dark
 
 
 def _rgb(color: Color) -> Float[np.ndarray, "3 1 1"]:
     """A color for a picture whose channels come first."""
     return np.array(color, dtype=np.float32)[:, None, None]
-
-
-def _bounding_box(mask: Bool[np.ndarray, "rows width"]) -> tuple[slice, slice]:
-    """The smallest rows and columns that hold all that is true."""
-    rows, columns = np.nonzero(mask)
-    if not len(rows):
-        return slice(0), slice(0)
-    return slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
 
 
 def _find_ground(view: View) -> tuple[int, Float[np.ndarray, "2 rows width"]]:
@@ -184,81 +223,39 @@ def _find_ground(view: View) -> tuple[int, Float[np.ndarray, "2 rows width"]]:
     return first, np.stack([eye[axis] + far * rays[first:, :, axis] for axis in (0, 2)]).astype(np.float32)
 
 
-def _shadow_map(
-    ends: Float[np.ndarray, "capsules 2 2"],
-    heights: Float[np.ndarray, "capsules"],
+def _shadow_maps(
+    ends: Float[np.ndarray, "figures capsules 2 2"],
+    heights: Float[np.ndarray, "figures capsules"],
     radii: Float[np.ndarray, "capsules"],
-) -> Float[np.ndarray, "cells cells"]:
-    """How dark the ground around the target is, 0 to 1: under each limb, softer and fainter the higher it is."""
-    middle = (np.arange(SHADOW_CELLS, dtype=np.float32) + 0.5) * (2 * SHADOW_REACH / SHADOW_CELLS) - SHADOW_REACH
-    ends, heights, radii = (values.astype(np.float32) for values in (ends, heights, radii))
-    start, along = ends[:, 0], ends[:, 1] - ends[:, 0]
-    dx, dz = middle[None, :, None] - start[:, :1, None], middle[None, None, :] - start[:, 1:, None]
-    ax, az = along[:, :1, None], along[:, 1:, None]
-    t = np.clip((dx * ax + dz * az) / (ax**2 + az**2 + 1e-6), 0, 1)
-    squared = (dx - t * ax) ** 2 + (dz - t * az) ** 2
-    lift = np.maximum(heights, 0)[:, None, None]
-    reach = 1.15 * radii[:, None, None] + 0.03 + 0.12 * lift
-    darkness: np.ndarray = (np.clip(1 - squared / reach**2, 0, 1) ** 1.5 / (1 + 1.1 * lift)).max(axis=0)
-    return darkness
+) -> Float[np.ndarray, "figures cells cells"]:
+    """How dark the ground around the target is, 0 to 1: under each limb, softer and fainter the higher it is.
 
-
-def _draw_capsules(
-    picture: Float[np.ndarray, "3 height width"],
-    xy: Float[np.ndarray, "capsules 2 2"],
-    depths: Float[np.ndarray, "capsules 2"],
-    radii: Float[np.ndarray, "capsules 2"],
-    focal: float,
-) -> None:
-    """Draw lit limbs over the picture, from far to near. Depths and radii are in meters."""
-    _, height, width = picture.shape
-    nearest = np.full((height, width), np.inf, dtype=np.float32)
-    for limb in np.argsort(-depths.mean(axis=1)):
-        seen = radii[limb] * focal / depths[limb]
-        low = np.maximum(np.floor((xy[limb] - seen[:, None]).min(axis=0)) - 1, 0).astype(int)
-        high = np.minimum(np.ceil((xy[limb] + seen[:, None]).max(axis=0)) + 2, (width, height)).astype(int)
-        if (high <= low).any():
-            continue
-        box = slice(low[1], high[1]), slice(low[0], high[0])
-        cover, normal, along = _capsule(low, high, xy[limb], seen)
-        near = _mix(depths[limb], along) - normal[2] * _mix(radii[limb], along)
-        cover *= near < nearest[box]
-        nearest[box] = np.where(cover > 0.5, near, nearest[box])
-        below = picture[:, *box]
-        below += cover * (_light(normal) * FIGURE_COLORS[limb][:, None, None] - below)
-
-
-def _capsule(
-    low: Int[np.ndarray, "2"],
-    high: Int[np.ndarray, "2"],
-    ends: Float[np.ndarray, "2 2"],
-    radii: Float[np.ndarray, "2"],
-) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "3 h w"], Float[np.ndarray, "h w"]]:
-    """A capsule on the pixels from low to high.
-
-    Returns its share of each pixel, its normal there (right, up, towards us), and the place along it (0 to 1).
+    The map's edge is light, so that nothing is dark outside of it.
     """
-    x = np.arange(low[0], high[0], dtype=np.float32)[None, :] - np.float32(ends[0, 0])
-    y = np.arange(low[1], high[1], dtype=np.float32)[:, None] - np.float32(ends[0, 1])
-    ax, ay = (ends[1] - ends[0]).astype(np.float32)
-    along = np.clip((x * ax + y * ay) / (ax * ax + ay * ay + np.float32(1e-3)), 0, 1)
-    radius = _mix(radii, along)
-    right, down = (x - along * ax) / radius, (y - along * ay) / radius
-    squared = right * right + down * down
-    cover = np.clip((1 - np.sqrt(squared)) * radius + 0.5, 0, 1)
-    return cover, np.stack([right, -down, np.sqrt(np.maximum(1 - squared, 0))]), along
-
-
-def _mix(pair: Float[np.ndarray, "2"], share: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """The first of a pair, with `share` of the second in it."""
-    first, second = pair.astype(np.float32)
-    mixed: np.ndarray = first + share * (second - first)
-    return mixed
-
-
-def _light(normal: Float[np.ndarray, "3 h w"]) -> Float[np.ndarray, "h w"]:
-    """How bright a surface is: soft light from above, darker where it turns away from us."""
-    right, up, towards = normal
-    light = 0.5 + 0.5 * (right * LIGHT[0] + up * LIGHT[1] + towards * LIGHT[2])
-    bright: np.ndarray = np.float32(0.40) + np.float32(0.78) * light * (0.72 + 0.28 * towards)
-    return bright
+    ends, heights, radii = (values.astype(np.float32) for values in (ends, heights, radii))
+    lift = np.maximum(heights, 0)
+    reach = 1.15 * radii + 0.03 + 0.12 * lift
+    size = 2 * SHADOW_REACH / SHADOW_CELLS
+    low = np.floor((ends.min(axis=2) - reach[..., None] + SHADOW_REACH) / size).astype(int)
+    high = np.ceil((ends.max(axis=2) + reach[..., None] + SHADOW_REACH) / size).astype(int)
+    maps = np.zeros((len(ends), SHADOW_CELLS, SHADOW_CELLS), dtype=np.float32)
+    figures = np.arange(len(ends))
+    for limb in range(ends.shape[1]):
+        if not ((low[:, limb] < SHADOW_CELLS) & (high[:, limb] > 0)).all(axis=1).any():
+            continue
+        rows, columns = np.minimum((high - low)[:, limb].max(axis=0), SHADOW_CELLS)
+        first = np.clip(low[:, limb], 0, SHADOW_CELLS - np.array([rows, columns]))
+        cells = first.astype(np.float32) * size + (size / 2 - SHADOW_REACH) - ends[:, limb, 0]
+        dx = cells[:, 0, None, None] + size * np.arange(rows, dtype=np.float32)[:, None]
+        dz = cells[:, 1, None, None] + size * np.arange(columns, dtype=np.float32)
+        ax, az = (ends[:, limb, 1] - ends[:, limb, 0]).T[:, :, None, None]
+        t = np.clip((dx * ax + dz * az) / (ax * ax + az * az + np.float32(1e-6)), 0, 1)
+        near = 1 - ((dx - t * ax) ** 2 + (dz - t * az) ** 2) / np.square(reach[:, limb, None, None])
+        np.maximum(near, 0, out=near)
+        near *= np.sqrt(near)
+        near /= 1 + np.float32(1.1) * lift[:, limb, None, None]
+        windows = sliding_window_view(maps, (int(rows), int(columns)), axis=(1, 2), writeable=True)
+        place = figures, first[:, 0], first[:, 1]
+        windows[place] = np.maximum(windows[place], near)
+    maps[:, [0, -1]] = maps[:, :, [0, -1]] = 0
+    return maps

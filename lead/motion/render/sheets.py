@@ -1,9 +1,10 @@
 """Contact sheets: motions as rows of drawn figures, so that a result can be looked at without other tools.
 
-Each row is one motion: figures at even times from first to last frame, and a plan of the root's path from above. The
-camera looks at the figure in three-quarter view, from the side that the person faces, and follows the root. The ground
-grid (0.5 m squares) stands still in the world, so that travel shows. Left limbs are blue, right limbs orange. All rows
-share one scale. A thumbnail is a few of these figures in a square.
+Each row is one motion: figures from its first to its last frame, at times chosen by motion
+(`lead.motion.render.key_frames`), and a plan of the root's path from above. The camera looks at the figure in
+three-quarter view, from the side that the person faces, and follows the root. The ground grid (0.5 m squares) stands
+still in the world, so that travel shows. Left limbs are blue, right limbs orange. All rows share one scale. A thumbnail
+is a few of these figures in a square.
 
 Conventions: meters, Y up. Knows nothing of models and prompts.
 """
@@ -19,8 +20,10 @@ from PIL import Image, ImageDraw
 from lead.motion.heading import facing
 from lead.motion.motion_like import MotionLike
 from lead.motion.render.figure import COLORS, Color
+from lead.motion.render.key_frames import choose_key_frames
 from lead.motion.render.rasterizer import GRID, Figures, Stage, View, fit_view, pose_figures
 from lead.motion.render.text import FAINT, INK, WHITE, load_font, shorten
+from lead.motion.render.view_options import ViewOptions
 
 CELL_WIDTH, CELL_HEIGHT, GAP, MARGIN, TITLE_HEIGHT, FOOT_HEIGHT = 156, 216, 6, 18, 30, 26
 """Pixels, as all sizes here."""
@@ -31,11 +34,15 @@ PLAN_SUPERSAMPLING = 3
 
 
 def contact_sheet(
-    motions: Sequence[MotionLike], titles: Sequence[str] | None = None, heading: str = "", columns: int = 8
+    motions: Sequence[MotionLike],
+    titles: Sequence[str] | None = None,
+    heading: str = "",
+    columns: int = 8,
+    options: ViewOptions = ViewOptions(),
 ) -> Image.Image:
     """One row a motion: `columns` figures over time and the root's path from above.
 
-    Without titles the motions' own names are used.
+    Without titles the motions' own names are used. `options` switch on trails and foot contacts.
     """
     assert motions, "a contact sheet needs a motion"
     titles = titles or [motion.name for motion in motions]
@@ -47,8 +54,8 @@ def contact_sheet(
     draw = ImageDraw.Draw(sheet)
     if heading:
         draw.text((MARGIN, MARGIN - 4), shorten(heading, width - 2 * MARGIN, 20), INK, load_font(20))
-    frames = [np.round(np.linspace(0, len(motion.joints) - 1, columns)).astype(int).tolist() for motion in motions]
-    figures = [pose_figures(m.joints, m.fps).at(some) for m, some in zip(motions, frames, strict=True)]
+    frames = [choose_key_frames(motion.joints, motion.fps, columns) for motion in motions]
+    figures = [pose_figures(m.joints, m.fps, options).at(some) for m, some in zip(motions, frames, strict=True)]
     stage = Stage(fit_view(View(CELL_WIDTH, CELL_HEIGHT), figures, top=TIME_HEIGHT))
     for index, (motion, title) in enumerate(zip(motions, titles, strict=True)):
         top = head + index * row
@@ -63,10 +70,10 @@ def contact_sheet(
 def thumbnail(motion: MotionLike) -> bytes:
     """A small square PNG: a few moments of the motion side by side."""
     width = THUMBNAIL_SIDE // THUMBNAIL_FIGURES
-    shares = (np.arange(THUMBNAIL_FIGURES) + 0.5) / THUMBNAIL_FIGURES
-    figures = pose_figures(motion.joints, motion.fps).at((shares * len(motion.joints)).astype(int).tolist())
+    frames = choose_key_frames(motion.joints, motion.fps, THUMBNAIL_FIGURES + 2)[1:-1]
+    figures = pose_figures(motion.joints, motion.fps).at(frames)
     stage = Stage(fit_view(View(width, THUMBNAIL_SIDE), [figures]))
-    cells = [stage.draw(ends, figures.radii, at) for ends, at in zip(figures.ends, figures.targets, strict=True)]
+    cells = [stage.draw_all(figures.at([index]))[0] for index in range(len(frames))]
     buffer = BytesIO()
     picture = Image.fromarray(np.concatenate(cells, axis=1)).quantize(THUMBNAIL_COLORS)
     picture.save(buffer, format="PNG", optimize=True)
@@ -85,7 +92,7 @@ def _draw_row(sheet: Image.Image, stage: Stage, figures: Figures, seconds: Seque
     draw = ImageDraw.Draw(sheet)
     for column, time in enumerate(seconds):
         left = MARGIN + column * (CELL_WIDTH + GAP)
-        pixels = stage.draw(figures.ends[column], figures.radii, figures.targets[column])
+        pixels = stage.draw_all(figures.at([column]))[0]
         sheet.paste(Image.fromarray(pixels), (left, top))
         draw.text((left + 8, top + 6), f"{time:.1f} s", FAINT, load_font(12))
 

@@ -80,6 +80,8 @@ def begin_denoiser(
     config = replace(config, d_latent=vae.config.d_latent, d_text=tower.d_text)
     if isinstance(config, DenoiserConfig):
         config = replace(config, frames_per_latent=vae.config.frames_per_latent)
+    elif isinstance(vae, MldVAE):
+        config = replace(config, latents=vae.config.latents)
     return config, None
 
 

@@ -14,6 +14,7 @@ from torch.nn.functional import mse_loss
 
 from lead.diffusion import Diffusion
 from lead.networks.build import AnyDenoiser, AnyVAE
+from lead.networks.mld import MldVAEConfig
 from lead.networks.projector import Projector, ProjectorConfig, alignment_loss, contrastive_loss, variance_loss
 from lead.train.assemble import load_denoiser, load_diffusion, load_style_tokens, load_tower, load_vae
 from lead.train.latents import LatentBatch, Latents, draw_latent_batch, draw_validation_batch, load_latents
@@ -75,7 +76,10 @@ def match_config(frozen: Frozen) -> ProjectorConfig:
     """The default projector for these latents and this text space."""
     c = frozen.vae.config
     d_text = frozen.latents.table.shape[1]
-    return ProjectorConfig(d_latent=c.d_latent, d_text=d_text, frames_per_latent=c.frames_per_latent, linear=True)
+    latents = c.latents if isinstance(c, MldVAEConfig) else None
+    return ProjectorConfig(
+        d_latent=c.d_latent, d_text=d_text, frames_per_latent=c.frames_per_latent, linear=True, latents=latents
+    )
 
 
 def fit_projector(

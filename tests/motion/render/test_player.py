@@ -11,7 +11,8 @@ import pytest
 from lead.motion.motion import Motion
 from lead.motion.render.figure import figure_ends, figure_radii, stand_figure
 from lead.motion.render.player import NOTEBOOK_SECONDS, player_page
-from lead.motion.skeleton import tpose
+from lead.motion.render.view_options import ViewOptions
+from lead.motion.skeleton import JOINTS, tpose
 
 
 def make_glide(frames: int = 12, fps: float = 30.0, meters: float = 1.0) -> Motion:
@@ -99,3 +100,18 @@ def test_a_notebook_shows_the_beginning_of_a_long_motion() -> None:
     assert (shown["frames"], shown["title"]) == (20 * NOTEBOOK_SECONDS, "long, the first 60 s")
     fast = Motion(make_glide(round(120 * NOTEBOOK_SECONDS) + 200, fps=120.0, meters=200.0).joints, 120.0)
     assert len(fast._repr_html_()) < 370 * 1024
+
+
+def test_the_switches_stand_as_asked_for() -> None:
+    page = player_page([make_glide(5)], options=ViewOptions(loop=True, contacts=True))
+    assert extract_data(page)["options"] == {"loop": True, "trail": False, "contacts": True}
+    assert extract_data(player_page([make_glide(5)]))["options"] == {"loop": False, "trail": False, "contacts": False}
+    for switch in ("ended", "trail", "contacts"):
+        assert f'id="{switch}"' in page
+
+
+def test_contacts_say_which_feet_stand() -> None:
+    joints = tpose()[None].repeat(30, 0)
+    joints[10:20, [JOINTS.index("left_ankle"), JOINTS.index("left_foot")], 1] += 0.4
+    (motion,) = extract_data(player_page([Motion(joints.astype(np.float32), fps=20.0)]))["motions"]
+    assert motion["contacts"] == "3" * 10 + "2" * 10 + "3" * 10

@@ -7,7 +7,7 @@ import pytest
 
 from lead.motion.motion import Motion
 from lead.motion.render.figure import COLORS, FIGURE, SOLE, figure_ends, figure_radii, stand_figure
-from lead.motion.render.rasterizer import SHADOW_CELLS, SHADOW_REACH, Stage, View, _shadow_map, fit_view, pose_figures
+from lead.motion.render.rasterizer import SHADOW_CELLS, SHADOW_REACH, Stage, View, _shadow_maps, fit_view, pose_figures
 from lead.motion.skeleton import tpose
 
 VIEW = View(120, 160)
@@ -80,9 +80,8 @@ def test_the_ground_stands_still_while_the_camera_follows() -> None:
 def test_the_shadow_is_under_the_figure_and_fades_with_its_height() -> None:
     ends = figure_ends(tpose())
     radii = figure_radii(make_motion_to_east().joints)
-    low, high = (
-        _shadow_map(ends[..., [0, 2]], ends[..., 1].mean(axis=-1) + lift, radii.mean(axis=-1)) for lift in (0.0, 1.0)
-    )
+    both = ends + np.array([0.0, 1.0])[:, None, None, None] * [0, 1, 0]
+    low, high = _shadow_maps(both[..., [0, 2]], both[..., 1].mean(axis=-1), radii.mean(axis=-1))
     middle = SHADOW_CELLS // 2
     foot = int(middle + tpose()[10, 0] / (2 * SHADOW_REACH) * SHADOW_CELLS)
     assert low[foot, middle] > 0.85 > 1.5 * high[foot, middle] > 0
@@ -99,3 +98,22 @@ def test_a_person_of_no_size_is_drawn_too() -> None:
     view = fit_view(View(100, 100), [nobody])
     assert np.isfinite(view.focal) and view.focal > 0
     assert (nobody.radii > 0).all()
+
+
+def test_pictures_of_similar_poses_drawn_together_are_those_drawn_alone() -> None:
+    motion = make_motion_to_east()
+    figures = pose_figures(motion.joints, motion.fps)
+    stage = Stage(fit_view(VIEW, [figures]))
+    together = stage.draw_all(figures.at(range(10, 15))).astype(int)
+    for place, frame in enumerate(range(10, 15)):
+        alone = stage.draw(figures.ends[frame], figures.radii, figures.targets[frame]).astype(int)
+        assert np.abs(together[place] - alone).max() <= 1
+    assert (together[0] != together[4]).any()
+
+
+def test_a_figure_outside_of_the_picture_draws_nothing() -> None:
+    stage = Stage(replace(VIEW, focal=200.0, center=(60.0, 80.0)))
+    far, radii, target = np.tile([50.0, 0.0, 0.0], (len(FIGURE), 2, 1)), np.full((len(FIGURE), 2), 0.05), np.zeros(3)
+    nobody = np.tile([0.0, 50.0, 0.0], (len(FIGURE), 2, 1))
+    pictures = (stage.draw(ends, radii, target).astype(int) for ends in (far, nobody))
+    np.testing.assert_allclose(*pictures, atol=2)  # a faint shadow falls from 50 m

@@ -12,6 +12,7 @@ from lead.motion.motion import Motion
 from lead.motion.render import video
 from lead.motion.render.figure import COLORS
 from lead.motion.render.video import LAYOUTS, Layout, Movie, check_video, write_video
+from lead.motion.render.view_options import ViewOptions
 from lead.motion.skeleton import tpose
 
 
@@ -19,6 +20,7 @@ from lead.motion.skeleton import tpose
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for suffix in LAYOUTS:
         monkeypatch.setitem(LAYOUTS, suffix, Layout((96, 112), 16, 10))
+    monkeypatch.setattr(video, "SMALL_GIF", Layout((72, 84), 12, 8))
 
 
 def make_glide(frames: int = 12, fps: float = 20.0) -> Motion:
@@ -54,6 +56,45 @@ def test_several_side_by_side_and_the_short_one_waits() -> None:
     assert min(limbs(last[:, :96]), limbs(last[:, 96:])) > 50
     np.testing.assert_array_equal(last[16:, :96], ended[16:, :96])
     assert (last[16:, 96:] != ended[16:, 96:]).any()
+
+
+def test_the_short_one_begins_again() -> None:
+    options = ViewOptions(loop=True)
+    movie = Movie([make_glide(4), make_glide(10)], ["a", "b"], 20.0, LAYOUTS[".gif"], options)
+    pictures = [movie.draw(frame)[16:] for frame in range(10)]
+    for frame in range(4, 10):
+        np.testing.assert_array_equal(pictures[frame][:, :96], pictures[frame % 4][:, :96])
+    assert (pictures[4][:, :96] != pictures[3][:, :96]).any()
+    np.testing.assert_array_equal(movie.draw(9), [picture.copy() for picture in movie.draw_all(lambda *_: None)][9])
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_the_frames_of_a_chunk_are_those_drawn_alone(loop: bool) -> None:
+    movie = Movie([make_glide(11), make_glide(23)], ["a", "b"], 20.0, LAYOUTS[".gif"], ViewOptions(loop=loop))
+    for frame, picture in enumerate(movie.draw_all(lambda *_: None)):
+        assert np.abs(picture.astype(int) - movie.draw(frame)).max() <= 2, frame
+
+
+def test_a_gif_shows_what_was_drawn(tmp_path: Path) -> None:
+    motions = [make_glide(5), make_glide(9), make_glide(1)]
+    path = write_video(motions, tmp_path / "a.gif", list("abc"))
+    movie = Movie(motions, list("abc"), 20.0, video.SMALL_GIF)
+    with Image.open(path) as gif:
+        assert (gif.n_frames, gif.size) == (9, (216, 96))
+        for frame in range(9):
+            gif.seek(frame)
+            shown = np.asarray(gif.convert("RGB")).astype(int)
+            assert np.abs(shown - movie.draw(frame)).mean() < 2, frame
+
+
+def test_a_still_gif_keeps_its_length(tmp_path: Path) -> None:
+    still = Motion(tpose()[None].repeat(30, 0).astype(np.float32), fps=20.0)
+    with Image.open(write_video([still], tmp_path / "a.gif", ["still"])) as gif:
+        total = 0
+        for frame in range(gif.n_frames):
+            gif.seek(frame)
+            total += gif.info["duration"]
+    assert total == 1500
 
 
 def test_many_take_rows_of_four() -> None:
