@@ -95,10 +95,15 @@ def test_samples_join_the_latents_with_their_captions(base, composed):
     samples = draw_samples(base, composed, attempts=32)
     packed = pack_samples(samples, base.text, base.style_tokens)
     clips = LatentClips(
-        torch.ones(2, 13, 4), torch.ones(2, 13, 4), torch.tensor([40, 80]), ((1,), (2,)), torch.ones(2).double(), 16
+        torch.ones(2, 13, 4),
+        torch.ones(2, 13, 4),
+        torch.tensor([40, 80]),
+        ((1,), (2,)),
+        torch.ones(2).double(),
+        torch.tensor([3, 5]),
     )
     table = torch.randn(3, base.text.d_text)
-    latents = add_samples(Latents((clips,), clips, table, "made-up"), packed)
+    latents = add_samples(Latents((clips,), clips, table, "made-up"), packed, base.vae)
     sampled = latents.captioned[-1]
     assert sampled.split == SAMPLED
     assert torch.equal(sampled.mu, samples.z)

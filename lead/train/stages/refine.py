@@ -16,7 +16,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from lead.data.dataset import Clip
-from lead.networks.build import AnyDenoiser
+from lead.networks.build import AnyDenoiser, AnyVAE
 from lead.networks.style_tokens import StyleTokens
 from lead.text.tower import TextTower
 from lead.train.assemble import assemble, load_denoiser, load_diffusion, load_style_tokens, load_tower, load_vae
@@ -50,7 +50,7 @@ def train_refine(data: Path, run: Path, train: TrainConfig = REFINE_TRAIN, devic
     with main_process_first(device):
         packed = make_once(Path(run), "samples", key, lambda: _draw(data, run, start, train, device))
     diffusion = load_diffusion(run)
-    latents = add_samples(latents, packed)
+    latents = add_samples(latents, packed, vae)
     return fit_denoiser(latents, vae, run, start.config, train, diffusion, device, start, stage_name="refine")
 
 
@@ -90,12 +90,12 @@ def pack_samples(samples: Samples, tower: TextTower, style_tokens: StyleTokens) 
     }
 
 
-def add_samples(latents: Latents, packed: dict[str, Tensor]) -> Latents:
+def add_samples(latents: Latents, packed: dict[str, Tensor], vae: AnyVAE) -> Latents:
     """The latents with the samples as a further source; their captions' features follow the others in the table."""
     first = len(latents.table) - 1  # row 0 of either table is the empty prompt's
     parts = torch.split(packed["texts"] + first, packed["counts"].tolist())
-    z, per = packed["z"], latents.val.frames_per_latent
+    z, counts = packed["z"], vae.latent_lengths(packed["lengths"])
     texts = tuple(tuple(part.tolist()) for part in parts)
-    sampled = LatentClips(z, torch.zeros_like(z), packed["lengths"], texts, packed["shares"], per, SAMPLED)
+    sampled = LatentClips(z, torch.zeros_like(z), packed["lengths"], texts, packed["shares"], counts, SAMPLED)
     table = torch.cat([latents.table, packed["table"][1:]])
     return replace(latents, sources=(*latents.sources, sampled), table=table)
