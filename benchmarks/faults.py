@@ -222,7 +222,7 @@ def list_commands(place: Path) -> list[Command]:
         shutil.copytree(clips, styles / f"word-{number}")
     prompts.write_text("a person walks\na person runs\n")
     on_base = ("--base", str(base), "--device", "cpu")
-    invert = ("-m", "cli.invert")
+    invert = ("-c", "from cli.start import lead_invert; lead_invert()")
     learn = (*invert, "learn", str(clips), "--token", "<x>", "--steps", "60", "--quality", "fast")
     generate = (*invert, "generate", "a person walks", "-n", "24", "--seconds", "2", "--format", "bvh,png")
     return [
