@@ -94,6 +94,25 @@ def test_assemble_writes_one_file(tmp_path: Path, tiny_base: Lead, monkeypatch: 
     assert Lead.load(tmp_path / "base.safetensors").fingerprints == tiny_base.fingerprints
 
 
+def test_assemble_replaces_no_file_unasked(tmp_path: Path, tiny_base: Lead, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lead.train import assemble
+
+    asked = []
+    monkeypatch.setattr(assemble, "assemble", lambda *args, **sampling: asked.append(args) or tiny_base)
+    output = tmp_path / "base.safetensors"
+    output.write_bytes(b"mine")
+    command = ("assemble", tmp_path, tmp_path, output, "--name", "tiny")
+    result = run(*command)
+    assert result.exit_code == 1 and not asked
+    assert f"FILE {output} exists already: name another file, or add --replace." in " ".join(result.stderr.split())
+    assert output.read_bytes() == b"mine"
+    assert run(*command, "--replace").exit_code == 0
+    assert Lead.load(output).fingerprints == tiny_base.fingerprints
+    for name, says in (("base.bin", "ends in .safetensors"), ("no/base.safetensors", "does not exist")):
+        result = run("assemble", tmp_path, tmp_path, tmp_path / name, "--name", "tiny")
+        assert result.exit_code == 1 and says in " ".join(result.stderr.split())
+
+
 def test_assemble_says_which_stage_is_missing(source: Path, tmp_path: Path) -> None:
     run("data", "prepare", source, tmp_path / "data")
     (tmp_path / "run").mkdir()
