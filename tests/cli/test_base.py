@@ -39,7 +39,18 @@ def test_prepare_writes_humanml3ds_layout(source: Path, tmp_path: Path) -> None:
     }  # fmt: skip
     assert np.load(out / "new_joint_vecs" / "walk_0.npy").shape[1] == 263
     assert (out / "texts" / "walk_0.txt").read_text().splitlines()[0].startswith("a person walks#a/")
-    assert "train" in run("data", "prepare", source, tmp_path / "again").stdout
+    again = run("data", "prepare", source, tmp_path / "again")
+    assert "train" in again.stdout and "hint" not in again.stderr
+
+
+def test_splits_without_clips_are_pointed_out(source: Path, tmp_path: Path) -> None:
+    listing = source / "captions.jsonl"
+    listing.write_text("".join(listing.read_text().splitlines(keepends=True)[:2]))
+    said = " ".join(run("data", "prepare", source, tmp_path / "data").stderr.split())
+    assert "hint: no clip is in val and test; training and `lead eval` need one in each." in said
+    result = run("train", "vae", tmp_path / "data", "--device", "cpu", "--output", tmp_path / "run")
+    said = " ".join(result.stderr.split())
+    assert 'Say which clips are for it, in captions.jsonl: "split": "val"' in said
 
 
 def test_prepare_says_what_is_missing(tmp_path: Path) -> None:
