@@ -39,8 +39,8 @@ def prepare(
         print_table(list(counts.items()), ("split", "clips"), title=f"{out}")
         if empty := [split for split, clips in counts.items() if not clips]:
             hint(
-                f"no clip is in {' and '.join(empty)}; training and `lead eval` need one in each. Say which clips are "
-                f'for them, in {source / "captions.jsonl"}: "split": "{empty[0]}"'
+                f"no clip is in {' and '.join(empty)}; training needs one in val, `lead eval` two in test. Say which "
+                f'clips are for them, in {source / "captions.jsonl"}: "split": "{empty[0]}"'
             )
     return {"data": str(out), "clips": counts}
 

@@ -47,7 +47,7 @@ def test_splits_without_clips_are_pointed_out(source: Path, tmp_path: Path) -> N
     listing = source / "captions.jsonl"
     listing.write_text("".join(listing.read_text().splitlines(keepends=True)[:2]))
     said = " ".join(run("data", "prepare", source, tmp_path / "data").stderr.split())
-    assert "hint: no clip is in val and test; training and `lead eval` need one in each." in said
+    assert "hint: no clip is in val and test; training needs one in val, `lead eval` two in test." in said
     result = run("train", "vae", tmp_path / "data", "--device", "cpu", "--output", tmp_path / "run")
     said = " ".join(result.stderr.split())
     assert 'Say which clips are for it, in captions.jsonl: "split": "val"' in said
