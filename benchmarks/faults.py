@@ -222,9 +222,9 @@ def list_commands(place: Path) -> list[Command]:
         shutil.copytree(clips, styles / f"word-{number}")
     prompts.write_text("a person walks\na person runs\n")
     on_base = ("--base", str(base), "--device", "cpu")
-    invert = ("-m", "cli.invert")
-    learn = (*invert, "learn", str(clips), "--token", "<x>", "--steps", "60", "--quality", "fast")
-    generate = (*invert, "generate", "a person walks", "-n", "24", "--seconds", "2", "--format", "bvh,png")
+    invert = ("-c", "from cli.start import lead_invert; lead_invert()")
+    learn = (*invert, "learn", str(clips), "--token", "<x>", "--steps", "60", "--quality", "fast", "--replace")
+    generate = (*invert, "generate", "a person walks", "-n", "24", "--seconds", "2", "--format", "bvh,png", "--replace")
     return [
         Command("learn", (*learn, *on_base, "-o", "{}/x.safetensors"), ("x.safetensors",)),
         Command("generate", (*generate, *on_base, "-o", "{}"), ("*.bvh", "*.png")),

@@ -11,9 +11,11 @@ import json
 import random
 import re
 import struct
+import sys
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,13 +23,14 @@ import numpy as np
 Mutator = Callable[[random.Random, bytes], bytes]
 
 NUMBERS = (0, 1, -1, 2, 3, 7, 127, 128, 255, 256, 32767, 65535, 65536, 2**24, 2**31 - 1, 2**31, -(2**31), 2**32 - 1,
-           2**53 + 1, 2**63 - 1, -(2**63), 10**9, 10**30)  # fmt: skip
+           2**53 + 1, 2**63 - 1, -(2**63), 10**9, 10**30, 10**400, 10**5000)  # fmt: skip
+"""The last two: more than a float holds, and more digits than Python reads."""
 REALS = (0.5, -0.0, 1e-9, 1e-300, 1e9, -1e9, 1e20, 3.5e38, 1e308, float("nan"), float("inf"), float("-inf"))
 TEXTS = ("", " ", "\x00", "NaN", "null", "../../x", "/etc/passwd", "C:\\x.bvh", "a" * 300, "<b>", "\u202ex", "é走",
          "{}", "{}{}", "\ud800", "%s%n", "1e999", "0x10", "-", "data:,", "data:image/png;base64,AAAA")  # fmt: skip
 WORDS = (b"HIERARCHY", b"ROOT", b"JOINT", b"End Site", b"OFFSET", b"CHANNELS", b"MOTION", b"Frames:", b"Frame Time:",
          b"{", b"}", b"Xposition", b"Zrotation", b"nan", b"inf", b"-", b"1e400", b"#", b'"', b"=", b"[", b"]", b"\x00",
-         b"\xff\xfe", b"\xef\xbb\xbf", b"\r\n", b"\t")  # fmt: skip
+         b"\xff\xfe", b"\xef\xbb\xbf", b"\r\n", b"\t", b"9" * 5000, b"0x" + b"f" * 5000)  # fmt: skip
 DTYPES = ("<f8", ">f8", "<f4", "<f2", "<i8", "|i1", "|u1", "|b1", "<c16", "|O", "<U4", "|S3", "|V8", "<f3", "")
 
 
@@ -88,7 +91,7 @@ def mutate_text(rng: random.Random, data: bytes) -> bytes:
                 parts[place] = rng.choice(WORDS)
             case 4:
                 found = [n for n, part in enumerate(parts) if re.fullmatch(rb"[-+.\deE]+", part)] or [place]
-                parts[rng.choice(found)] = str(rng.choice((*NUMBERS, *REALS))).encode()
+                parts[rng.choice(found)] = _format(rng.choice((*NUMBERS, *REALS)), rng.random() < 0.1)
             case 5:
                 del parts[min(place, other) : min(place, other) + rng.choice((1, 2, 8, 40, 400))]
             case 6:
@@ -97,6 +100,28 @@ def mutate_text(rng: random.Random, data: bytes) -> bytes:
                 parts[place] = mutate_bytes(rng, parts[place])
         parts = parts or [b""]
     return b"".join(parts)
+
+
+def _format(number: float, as_hex: bool) -> bytes:
+    """A number as text; an integer in hexadecimal if asked."""
+    with _any_digits():
+        return (f"{number:#x}" if as_hex and isinstance(number, int) else str(number)).encode()
+
+
+@contextmanager
+def _any_digits() -> Iterator[None]:
+    """Within the block, Python writes integers of any length."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
+def _dump_json(tree: Any) -> str:
+    with _any_digits():
+        return json.dumps(tree)
 
 
 def mutate_tree(rng: random.Random, tree: Any) -> Any:
@@ -147,7 +172,7 @@ def mutate_json(rng: random.Random, data: bytes) -> bytes:
     """Damage one line of JSON."""
     lines = data.splitlines()
     row = rng.randrange(len(lines))
-    lines[row] = json.dumps(mutate_tree(rng, json.loads(lines[row]))).encode()
+    lines[row] = _dump_json(mutate_tree(rng, json.loads(lines[row]))).encode()
     return b"\n".join(lines)
 
 
@@ -159,10 +184,10 @@ def mutate_safetensors(rng: random.Random, data: bytes) -> bytes:
     inner = [key for key, text in texts.items() if text.startswith("{")]
     if inner and rng.random() < 0.5:
         key = rng.choice(inner)
-        texts[key] = json.dumps(mutate_tree(rng, json.loads(texts[key])))
+        texts[key] = _dump_json(mutate_tree(rng, json.loads(texts[key])))
     else:
         tree = mutate_tree(rng, tree)
-    header = json.dumps(tree).encode()
+    header = _dump_json(tree).encode()
     return struct.pack("<Q", len(header)) + header + data[8 + length :]
 
 
@@ -193,7 +218,8 @@ def mutate_npy(rng: random.Random, data: bytes) -> bytes:
             header = mutate_tree(rng, {**header, "shape": shape})
         case _:
             numbers = mutate_bytes(rng, numbers)
-    text = repr(header).encode("utf-8", "replace") + b"\n"
+    with _any_digits():
+        text = repr(header).encode("utf-8", "replace") + b"\n"
     version = rng.choice((b"\x01\x00",) * 9 + (b"\x02\x00", b"\x03\x00", b"\x09\x01"))
     count = struct.pack("<I" if version == b"\x02\x00" else "<H", len(text) % 65536)
     return b"\x93NUMPY" + version + count + text + numbers

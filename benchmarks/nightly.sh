@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The long checks, one after the other; the reports go to the folder named first (default runs/nightly).
 #   bash benchmarks/nightly.sh [FOLDER]
-# The variables INPUTS, POINTS and KILLS are for fewer damaged files, moments of Ctrl-C and of kill -9.
+# The variables INPUTS, CALLS, POINTS and KILLS are for fewer damaged files, calls of the extension, moments of Ctrl-C and
+# of kill -9. CASES names a folder of motion files for `benchmarks.cases`.
 # Ends with 1 if any of them failed, after all have run. The faults of disks need root on Linux.
 set -u
 python="${PYTHON:-python}" out="${1:-runs/nightly}" failed=0
@@ -16,6 +17,8 @@ check lint "$python" -m ruff check
 check types "$python" -m mypy
 check tests "$python" -m pytest -m "not gpu"
 check fuzz "$python" -m benchmarks.fuzz --inputs "${INPUTS:-220000}" --seed "$(date +%Y%m%d)" --output "$out/fuzz.json"
+check extension "$python" -m benchmarks.fuzz_extension --sanitize --inputs "${CALLS:-20000}" --seed "$(date +%Y%m%d)"
+if [ -n "${CASES:-}" ]; then check cases "$python" -m benchmarks.cases "$CASES"; fi
 check faults "$python" -m benchmarks.faults --points "${POINTS:-10}" --kills "${KILLS:-5}" --output "$out/faults.json"
 check library "$python" -m benchmarks.library
 exit "$failed"

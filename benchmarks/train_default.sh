@@ -63,5 +63,5 @@ train refine 6000 2e-4
 train evaluator
 
 "${lead[@]}" assemble "$data" "$run" "$out/lead-small.safetensors" \
-    --name lead-small --license "CC BY-NC-SA 4.0" --compact --guidance 2.5
+    --name lead-small --license "CC BY-NC-SA 4.0" --compact --guidance 2.5 --replace
 cp "$run/evaluator.safetensors" "$out/evaluator.safetensors"

@@ -30,14 +30,13 @@ from typer.core import TyperGroup
 
 from cli.console import discard_output, escape_controls, escape_unprintable, flush_output, print_error, print_json
 from cli.errors import user_errors
+from cli.start import STOPPED
 
 JsonObject = dict[str, object]
 """What a command returns, and prints with `--json`."""
 Command = Callable[..., None]
 F = TypeVar("F", bound=Callable[..., object])
 
-STOPPED = 130
-"""The exit code that a shell gives for Ctrl-C."""
 RARELY = (50_000, 20, 100)
 """Thresholds of the garbage collector. Python's own are 700, 10 and 10."""
 

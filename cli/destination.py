@@ -1,4 +1,4 @@
-"""Where a new concept goes: into the library, or into a file of the user's choice. Without torch."""
+"""Where a new concept or base is saved: the library, or a file that is not there yet. Without torch."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,6 +14,23 @@ if TYPE_CHECKING:
 
 _ROOM = 4 << 20
 """Bytes that a concept and the state of its search take at most, but for the largest adapters."""
+
+
+def refuse_existing(path: Path, option: str, replace: bool) -> None:
+    """UsageError where a file would be written over another one, unless `replace`. Call it before the work."""
+    if path.exists() and not replace:
+        raise UsageError(f"{option} {path} exists already: name another file, or add --replace.")
+
+
+def check_base_file(output: Path, option: str, replace: bool) -> None:
+    """UsageError where a file cannot be a new base's. Call it before the work."""
+    if output.suffix != ".safetensors":
+        raise UsageError(f"{option} {output}: expected a name that ends in .safetensors.")
+    if output.is_dir():
+        raise UsageError(f"{option} {output} is a folder: name a file.")
+    if not output.parent.is_dir():
+        raise UsageError(f"{option} {output}: the folder {output.parent} does not exist. Make it first.")
+    refuse_existing(output, option, replace)
 
 
 @dataclass(frozen=True)
@@ -48,8 +65,7 @@ class Destination:
                 f"--output {output}: expected a file name that ends in .safetensors, as {example}, or a folder that is "
                 "there."
             )
-        if output.exists() and not replace:
-            raise UsageError(f"--output {output} exists already: name another file, or add --replace.")
+        refuse_existing(output, "--output", replace)
         return cls(token, output, None, replace)
 
     def prepare_folder(self) -> None:

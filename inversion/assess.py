@@ -22,7 +22,7 @@ from inversion.encoded_clips import EncodedClips, shortest_seconds
 from inversion.similarity import Embeddings, diversity, embed, features_to_poses, mean_distance, pose_distance_cm
 from inversion.templates import ACTIONS, STYLES, action_to_caption
 from lead import Lead
-from lead.eval.clip_quality import SHAKES, UPRIGHT, find_spikes, rise
+from lead.eval.clip_quality import SHAKES, UPRIGHT, find_misfit, find_spikes, rise
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import jitter, mean_joint_error
 from lead.motion import Motion
@@ -132,7 +132,8 @@ def _assess_clips(base: Lead, encoded: EncodedClips) -> list[AssessedClip]:
     for place, clip in enumerate(encoded.clips):
         row = AssessedClip(clip.name, clip.seconds, *errors[place], actions[place], cosines[place])
         uniform = Motion.from_features(encoded.clip_features[place])  # of one size, whatever the file's unit
-        unusable, problems = _find_fault(row, uniform.joints), _find_problems(row, uniform.joints, uniform.fps)
+        unusable = find_misfit(clip.joints) or _find_fault(row, uniform.joints)
+        problems = _find_problems(row, uniform.joints, uniform.fps)
         rows.append(replace(row, unusable=unusable, problems=problems))
     return rows
 

@@ -2,8 +2,9 @@
 
 import functools
 import re
-import tomllib
 from pathlib import Path
+
+from cli.start import PROGRAMS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -13,7 +14,6 @@ PAGES = [
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 LAUNCHER = r"(?:(?:accelerate launch|torchrun) .*?--no[-_]python )?"
 COMMAND = re.compile(rf"^(?:\.venv/bin/)?{LAUNCHER}((?:\.venv/bin/)?(?:lead|lead-invert) [^\n]*)$", re.MULTILINE)
-PROGRAMS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
 
 
 def page_name(path: Path) -> str:
@@ -50,8 +50,7 @@ def help_text(program: str, *command: str) -> str:
 
     from typer.testing import CliRunner
 
-    module = PROGRAMS[program].partition(":")[0]
-    result = CliRunner().invoke(importlib.import_module(module).app, [*command, "--help"])
+    result = CliRunner().invoke(importlib.import_module(PROGRAMS[program]).app, [*command, "--help"])
     assert result.exit_code == 0, f"{program} {' '.join(command)}: {result.output}"
     return result.output
 

@@ -9,7 +9,8 @@ import typer
 from cli.base_commands.vocabulary import Suite
 from cli.command import JsonObject, accept_device, command
 from cli.console import print_table, spinner
-from cli.options import DataSet, Json, require_path
+from cli.destination import check_base_file
+from cli.options import DataSet, Json, Replace, require_path
 from lead.choices import Sampler
 
 
@@ -33,6 +34,7 @@ def assemble(
     ] = None,
     guidance: Annotated[float | None, typer.Option(metavar="G", help="Guidance (default: the denoiser's own).")] = None,
     suite: Suite = None,
+    replace: Replace = False,
     as_json: Json = False,
 ) -> JsonObject:
     """Join the trained stages into one base model file for --base, with what it can do, as `lead vocabulary` finds it.
@@ -41,6 +43,7 @@ def assemble(
     lead assemble data/ run/ my-base.safetensors --name my-base
     lead assemble data/ run/ my-base.safetensors --name my-base --license "CC BY-NC-SA 4.0" --compact
     """
+    check_base_file(output, "FILE", replace)
     from lead.eval.vocabulary import NoCaptionsError, build_vocabulary
     from lead.train.assemble import assemble as assemble_base
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.command import JsonObject, accept_device, command
-from cli.console import print_json, print_table, progress_bar, spinner
+from cli.console import hint, print_json, print_table, progress_bar, spinner
 from cli.errors import UsageError
 from cli.options import DataSet, Json, Seed, require_path
 
@@ -37,6 +37,11 @@ def prepare(
         counts = dict(prepare_data(source, out, progress=report))
     if not as_json:
         print_table(list(counts.items()), ("split", "clips"), title=f"{out}")
+        if empty := [split for split, clips in counts.items() if not clips]:
+            hint(
+                f"no clip is in {' and '.join(empty)}; training needs one in val, `lead eval` two in test. Say which "
+                f'clips are for them, in {source / "captions.jsonl"}: "split": "{empty[0]}"'
+            )
     return {"data": str(out), "clips": counts}
 
 

@@ -1,6 +1,6 @@
 """`lead finetune`: the base goes on training on a user's own captioned clips, and is judged before and after."""
 
-from dataclasses import asdict, replace
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,8 +8,9 @@ import typer
 
 from cli.command import JsonObject, command
 from cli.console import count_noun, echo, hint, print_table, progress_bar
+from cli.destination import check_base_file
 from cli.errors import UsageError
-from cli.options import Base, DataSet, Device, Json, Seed, require_path, resolve_device
+from cli.options import Base, DataSet, Device, Json, Replace, Seed, require_path, resolve_device
 
 if TYPE_CHECKING:
     from lead import Lead
@@ -39,6 +40,7 @@ def finetune(
     compact: Annotated[
         bool, typer.Option("--compact", help="Store 8- and 16-bit numbers: a third of the size.")
     ] = False,
+    replace: Replace = False,
     restart: Annotated[bool, typer.Option("--restart", help="Forget what FILE.run/ has, and begin again.")] = False,
     seed: Seed = 0,
     device: Device = "auto",
@@ -48,14 +50,16 @@ def finetune(
 
     DATA is made by `lead data prepare`. The base's own samples are trained beside the clips, so that it forgets little.
     The text tower and the autoencoder stay as they are. FILE.run/ keeps the run: the same command goes on from where
-    it was stopped.
+    it was stopped. With --replace it judges a finished run again.
 
     \b
     lead data prepare clips/ data/
     lead finetune data/ --output my-base.safetensors
     lead-invert generate "a person does a cartwheel" --base my-base.safetensors
     """
-    _check_output(output, base)
+    if base and output.exists() and output.samefile(base):
+        raise UsageError(f"--output {output} is the base that training goes on from: name another file.")
+    check_base_file(output, "--output", replace)
     require_path(data, "DATA")
     where = resolve_device(device)
     from lead import Lead
@@ -72,8 +76,9 @@ def finetune(
     error = measure_autoencoder(inputs)
     with progress_bar("samples of what the base knows") as report:
         made = train(
-            inputs, run, name, denoiser=replace(FINETUNE_DENOISER, steps=steps, seed=seed),
-            projector=replace(FINETUNE_PROJECTOR, steps=max(steps // 2, 1), seed=seed), device=where, progress=report,
+            inputs, run, name, denoiser=dataclasses.replace(FINETUNE_DENOISER, steps=steps, seed=seed),
+            projector=dataclasses.replace(FINETUNE_PROJECTOR, steps=max(steps // 2, 1), seed=seed), device=where,
+            progress=report,
         )  # fmt: skip
     path = made.base.save(output, compact=compact)
     result: JsonObject = {"file": str(path), "clips": len(inputs.clips), "joint_error_cm": round(error, 2)}
@@ -88,18 +93,6 @@ def finetune(
             f"them: lead train all {data} --output run/ --from {base or 'embedded'}"
         )
     return result
-
-
-def _check_output(output: Path, base: Path | None) -> None:
-    """UsageError where the file cannot be the new base's, before anything is trained."""
-    if output.suffix != ".safetensors":
-        raise UsageError(f"--output {output}: expected a name that ends in .safetensors.")
-    if output.is_dir():
-        raise UsageError(f"--output {output} is a folder: name a file.")
-    if not output.parent.is_dir():
-        raise UsageError(f"--output {output}: the folder {output.parent} does not exist. Make it first.")
-    if base and output.exists() and output.samefile(base):
-        raise UsageError(f"--output {output} is the base that training goes on from: name another file.")
 
 
 def _judge(
@@ -119,7 +112,7 @@ def _judge(
         _show(own, before, after, changes)
     families = {name: [score.mean, after.families[name].mean] for name, score in before.families.items()}
     suite = {"before": before.all.mean, "after": after.all.mean, "families": families, "changed": changes}
-    return {"own_captions": asdict(own), "suite": suite}
+    return {"own_captions": dataclasses.asdict(own), "suite": suite}
 
 
 def _show(own: "Similarity", before: "SuiteResult", after: "SuiteResult", changes: dict[str, float]) -> None:

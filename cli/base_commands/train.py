@@ -15,10 +15,11 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from cli.command import STOPPED, command
+from cli.command import command
 from cli.console import echo, print_table
 from cli.errors import UsageError
 from cli.options import Device, Json, Seed, require_path, resolve_device
+from cli.start import STOPPED
 from lead.train.stage_table import (
     STAGES,
     Precision,

@@ -13,6 +13,7 @@ import typer
 
 from cli.command import JsonObject, command
 from cli.console import count_noun, echo, print_table, warn
+from cli.destination import refuse_existing
 from cli.errors import UsageError
 from cli.options import Json, ReadingOptions
 from cli.read_inputs import file_progress, list_clips, name_clip
@@ -59,8 +60,7 @@ def check(
     options = reading.to_read_options()
     paths = _list_motions(places)
     if draft_rig_map is not None:
-        if draft_rig_map.exists() and not replace:
-            raise UsageError(f"--draft-rig-map {draft_rig_map} exists already: name another file, or add --replace.")
+        refuse_existing(draft_rig_map, "--draft-rig-map", replace)
         _write_draft(paths, draft_rig_map, options)
     checks = _check_clips(paths, options, reading.animation == ALL)
     verdicts = Counter(one.verdict for _, one in checks)

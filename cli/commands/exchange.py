@@ -8,7 +8,7 @@ import typer
 
 from cli.command import JsonObject, command
 from cli.console import echo, print_table, warn
-from cli.destination import Destination
+from cli.destination import Destination, refuse_existing
 from cli.errors import UsageError
 from cli.load_models import find_concept, load_base
 from cli.options import Base, ConceptOutput, Device, FileOrToken, Json, Replace, require_path
@@ -54,8 +54,7 @@ def export(
     target = output / name if output and output.is_dir() else output or Path(name)
     if target.exists() and target.samefile(path):
         raise UsageError(f"--output {target} is the concept file itself; name another file.")
-    if target.exists() and not replace:
-        raise UsageError(f"{target} exists already: name another file with --output, or add --replace.")
+    refuse_existing(target, "--output", replace)
     left_behind = export_vectors(concept, target)
     vectors, d_token = concept.token_embedding.shape
     if not as_json:

@@ -71,7 +71,10 @@ def load(data: Path, split: str, stats: Stats | None = None, most: int | None = 
     if found.left_out:
         log.warning("%s, %s.txt: %s", data, split, found.report())
     if not found.ids:
-        raise LeadError(f"{data / f'{split}.txt'} names no clip of at least {rules.shortest} frames")
+        raise LeadError(
+            f"{data / f'{split}.txt'} names no clip of at least {rules.shortest} frames; this needs one. Say which "
+            f'clips are for it, in captions.jsonl: "split": "{split}"'
+        )
     stats = stats or Stats.read(data)
     frames = found.frames
     if frames.shape[1:] != stats.mean.shape:

@@ -98,7 +98,7 @@ def read_rules(data: Path, split: str = "train") -> Rules:
     description = data / DESCRIPTION
     if description.is_file():
         try:
-            content = json.loads(description.read_text())
+            content = json.loads(description.read_text(encoding="utf-8"))
             known = content["format"] == FORMAT and content["rules"] in ("own", "authors")
         except (ValueError, KeyError, TypeError, RecursionError):
             known = False

@@ -176,15 +176,13 @@ def _read_features(path: Path, skeleton: Skeleton) -> Num[np.ndarray, "frames fe
 
 def _read_cache(place: Path) -> Packed | None:
     try:
-        index = json.loads(Path(f"{place}.json").read_text())
+        index = json.loads(Path(f"{place}.json").read_text(encoding="utf-8"))
         frames = np.load(f"{place}.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, *NOT_NPY):
+        style_params = tuple(None if row is None else np.array(row, dtype=np.float32) for row in index["manners"])
+        captions, lengths = tuple(map(tuple, index["captions"])), np.array(index["lengths"], np.int64)
+        return Packed(frames, lengths, tuple(index["ids"]), captions, style_params, index["left_out"])
+    except (OSError, KeyError, *NOT_NPY):  # not there, or damaged: it is packed anew
         return None
-    style_params = tuple(None if row is None else np.array(row, dtype=np.float32) for row in index["manners"])
-    captions = tuple(map(tuple, index["captions"]))
-    return Packed(
-        frames, np.array(index["lengths"], np.int64), tuple(index["ids"]), captions, style_params, index["left_out"]
-    )
 
 
 def _write_cache(place: Path, packing: _Packing, style_params: Sequence[StyleVector | None]) -> None:

@@ -116,12 +116,17 @@ def _find_faults(joints: Float[np.ndarray, "frames 22 3"], height: float, rows: 
     if rise(joints) < -UPRIGHT * height / 1.7:
         faults.append("the person is upside down: state the axis that points up, -Y for instance")
     if misfit := find_misfit(joints):
-        faults.append(f"{misfit}: joints are taken for others; say which is which in a rig map")
+        faults.append(misfit)
     return faults
 
 
 def find_misfit(joints: Float[np.ndarray, "frames 22 3"]) -> str:
-    """What cannot be a person's in a body's proportions, in words; empty if nothing is."""
+    """What cannot be a person's in a body's proportions, in a sentence; empty if nothing is."""
+    misfit = _describe_misfit(joints)
+    return f"{misfit}: joints are taken for others; say which is which in a rig map" if misfit else ""
+
+
+def _describe_misfit(joints: Float[np.ndarray, "frames 22 3"]) -> str:
     lengths = bone_lengths(joints).mean(axis=0)
     legs, arms = ([lengths[list(limb)].sum() for limb in limbs] for limbs in (((4, 7), (5, 8)), ((18, 20), (19, 21))))
     torso = np.linalg.norm(joints[:, 12] - joints[:, 0], axis=-1).mean()

@@ -100,7 +100,7 @@ def read_kinds(path: Path = PROMPTS_FILE) -> tuple[Kind, ...]:
     except (OSError, ValueError, KeyError, RecursionError) as error:
         raise LeadError(f"{path}: no table of prompts ({error}); expected [[kinds]] entries in TOML.") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise LeadError(f"{path}: expected [[kinds]] entries, found kinds = {rows!r:.80}.")
+        raise LeadError(f"{path}: expected [[kinds]] entries, found kinds of type {type(rows).__name__}.")
     kinds = tuple(_to_kind(row, path) for row in rows)
     names = [kind.name for kind in kinds]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -110,15 +110,20 @@ def read_kinds(path: Path = PROMPTS_FILE) -> tuple[Kind, ...]:
 
 def _to_kind(row: dict[str, object], path: Path) -> Kind:
     unknown, missing = set(row) - KEYS, KEYS - {"seconds"} - set(row)
+    name = row["name"] if isinstance(row.get("name"), str) else "a kind without a name"
     if unknown or missing:
         raise LeadError(
-            f"{path}: {row.get('name', 'a kind without a name')}: "
+            f"{path}: {name}: "
             f"{'no ' + ', '.join(sorted(missing)) if missing else 'unknown ' + ', '.join(sorted(unknown))}; "
             f"a kind has {', '.join(sorted(KEYS))}."
         )
     prompts, seconds = row["prompts"], row.get("seconds", SECONDS)
     if not isinstance(prompts, list) or not prompts or not isinstance(seconds, list | tuple) or not seconds:
-        raise LeadError(f"{path}: {row['name']}: expected lists of one or more prompts and seconds.")
+        raise LeadError(f"{path}: {name}: expected lists of one or more prompts and seconds.")
+    if not all(isinstance(text, str) for text in (row["name"], row["family"], row["check"], *prompts)):
+        raise LeadError(f"{path}: {name}: expected texts as name, family, check and prompts.")
+    if not all(isinstance(value, int | float) and 0 < value < 1e6 for value in seconds):
+        raise LeadError(f"{path}: {name}: expected numbers of seconds, as [2.0, 4.0].")
     parse(str(row["check"]))
     return Kind(
         str(row["name"]),

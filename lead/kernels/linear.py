@@ -39,7 +39,7 @@ def multiply(
     gelu: bool = False,
     plus: Float[Tensor, "*batch outputs"] | None = None,
 ) -> Float[Tensor, "*batch outputs"]:
-    """W x + b, with `gelu` its GELU, and `plus` added; `memo` keeps the packed matrix.
+    """W x + b, its GELU with `gelu`, or the sum with `plus`; `memo` keeps the packed matrix.
 
     The numbers of a convolution's window are its inputs, frame by frame.
     """

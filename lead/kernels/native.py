@@ -75,12 +75,15 @@ LAYOUT = 2
 """The version of the structures and functions, as in `stack.h`."""
 
 
-def _load_library() -> Any:
-    """The extension; None if it is missing or was built from other sources."""
+def _load_installed_library() -> Any:
+    """The extension beside this module; None if it is missing or was built from other sources."""
     found = find_spec("lead.kernels._native")
-    if found is None or found.origin is None:
-        return None
-    library = ctypes.CDLL(found.origin)
+    return None if found is None or found.origin is None else load_library(found.origin)
+
+
+def load_library(path: str) -> Any:
+    """A build of the extension; None if it was built from other sources."""
+    library = ctypes.CDLL(path)
     library.lead_layout.restype = c_int64
     if library.lead_layout() != LAYOUT:
         return None
@@ -96,7 +99,7 @@ def _load_library() -> Any:
     return library
 
 
-_LIBRARY = _load_library()
+_LIBRARY = _load_installed_library()
 LEVEL: int = _LIBRARY.lead_level() if _LIBRARY else 0
 """Bits of the vectors in use: 512 (AVX-512), 256 (AVX2 and FMA), or 0 without the extension."""
 LARGE_PAGE = 1 << 21
@@ -126,7 +129,8 @@ def address_of(tensor: Tensor | None) -> int | None:
 def multiply(
     matrix: Matrix, x: Float[Tensor, "*batch inputs"], gelu: bool, plus: Float[Tensor, "*batch outputs"] | None
 ) -> Float[Tensor, "*batch outputs"]:
-    """W x + b, with `gelu` its GELU, and `plus` added; ValueError where the sizes do not fit."""
+    """W x + b, its GELU with `gelu`, or the sum with `plus`; ValueError where the sizes do not fit."""
+    assert plus is None or not gelu, "the extension would add before the GELU, torch's modules after it"
     if x.shape[-1] != matrix.inputs or (plus is not None and plus.shape != (*x.shape[:-1], matrix.outputs)):
         raise ValueError(f"{list(x.shape)} for a matrix of {matrix.inputs} inputs and {matrix.outputs} outputs")
     if x.ndim != 2 or x.stride(1) != 1:  # rows of a matrix may overlap

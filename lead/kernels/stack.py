@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lead.kernels import native
 from lead.kernels.linear import FastLinear
 from lead.kernels.replacement import Memo, Replacement, State, kernels_apply, read_state
-from lead.networks.lora import Addition
+from lead.networks.lora import Addition, is_adaptable
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ class PackedStack:
         """The forward hooks of each linear layer, and its matrix."""
         for (raw, name, part), room in zip(maps, self.rooms, strict=True):
             setattr(raw, name, native.pack(part.weight, part.bias, room))
-            if isinstance(part, nn.Linear):
+            if is_adaptable(part):
                 hooks = cast(Mapping[int, Addition], part._forward_hooks)
                 self.adaptable.append((hooks, getattr(raw, name)))
         self.added: list[tuple[Addition, int, int, int]] = []
@@ -167,22 +167,26 @@ class PackedStack:
         """
         batch, tokens, width = len(pieces[0]), sum(piece.shape[1] for piece in pieces), pieces[0].shape[2]
         start, stop, _ = wanted.indices(tokens)
+        count = max(stop - start, 0)
         if width != self.stack.width:
             raise ValueError(f"tokens of {width} numbers for a stack of width {self.stack.width}")
         for given, shape in ((mask, (batch, tokens)), (memory, (batch, width))):
             if given is not None and given.shape != shape:
                 raise ValueError(f"found a mask or memory {list(given.shape)}, expected {list(shape)}")
         pieces = [piece if piece.stride()[1:] == (width, 1) else piece.contiguous() for piece in pieces]
-        y = pieces[0].new_empty(batch, stop - start, width)
+        y = pieces[0].new_empty(batch, count, width)
         mask, memory = (None if given is None else given.contiguous() for given in (mask, memory))
-        places = [native.Piece(piece.data_ptr(), piece.shape[1], piece.stride(0)) for piece in pieces]
+        some = [piece for piece in pieces if piece.shape[1]]  # an empty tensor has no address
+        places = [native.Piece(piece.data_ptr(), piece.shape[1], piece.stride(0)) for piece in some]
         call = native.Call(
             (native.Piece * len(places))(*places), len(places), *map(native.address_of, (mask, memory, y)),
-            batch, tokens, start, stop - start, torch.get_num_threads(),
+            batch, tokens, start, count, torch.get_num_threads(),
         )  # fmt: skip
         read = pieces, mask, memory
 
         def evaluate() -> Tensor:
+            if not y.numel():  # no rows or no tokens: there is nothing to compute
+                return y
             self._pack_additions(batch)
             native.evaluate(self.stack, call, read)
             return y

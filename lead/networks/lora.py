@@ -41,7 +41,7 @@ class LoRA(nn.Module):
         """
         layers = {}
         for name, layer in network.named_modules():
-            if _is_linear(layer) and "block" in name:
+            if is_adaptable(layer) and "block" in name:
                 down = torch.randn(rank, layer.in_features, generator=generator) / layer.in_features**0.5
                 device = layer.weight.device
                 layers[name] = (down.to(device), torch.zeros(layer.out_features, rank, device=device))
@@ -97,7 +97,7 @@ def apply_lora(network: nn.Module, adapters: Sequence[tuple[LoRA, Float[Tensor, 
         yield
 
 
-def _is_linear(layer: nn.Module) -> TypeGuard[nn.Linear]:
+def is_adaptable(layer: object) -> TypeGuard[nn.Linear]:
     """Whether a hook on the layer acts: torch's attention reads its output layer's weights and never calls it."""
     return isinstance(layer, nn.Linear) and not isinstance(layer, NonDynamicallyQuantizableLinear)
 
@@ -109,7 +109,7 @@ def _find_layer(
         layer = network.get_submodule(name)
     except AttributeError:
         layer = None
-    if not isinstance(layer, nn.Linear) or layer.weight.shape != (len(up), down.shape[1]) or len(down) != up.shape[1]:
+    if not is_adaptable(layer) or layer.weight.shape != (len(up), down.shape[1]) or len(down) != up.shape[1]:
         raise LeadError(
             f"the word's adapter changes a layer {name} of {len(up)} x {down.shape[1]}, which this base's denoiser "
             "does not have: it was learned on another base model; learn it on this one"

@@ -109,7 +109,7 @@ def load_diffusion(run: Path) -> DiffusionConfig:
     if not path.is_file():
         raise LeadError(f"{path} is missing; it states the noise schedule. Train the diffusion stage or import again")
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         mld = isinstance(denoiser_config(content["config"]), MldDenoiserConfig)
         schedule = {name: content["diffusion"][name] for name in SCHEDULE if name in content["diffusion"]}
         config = replace(MLD_DIFFUSION if mld else DiffusionConfig(), **schedule)

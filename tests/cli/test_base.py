@@ -39,7 +39,18 @@ def test_prepare_writes_humanml3ds_layout(source: Path, tmp_path: Path) -> None:
     }  # fmt: skip
     assert np.load(out / "new_joint_vecs" / "walk_0.npy").shape[1] == 263
     assert (out / "texts" / "walk_0.txt").read_text().splitlines()[0].startswith("a person walks#a/")
-    assert "train" in run("data", "prepare", source, tmp_path / "again").stdout
+    again = run("data", "prepare", source, tmp_path / "again")
+    assert "train" in again.stdout and "hint" not in again.stderr
+
+
+def test_splits_without_clips_are_pointed_out(source: Path, tmp_path: Path) -> None:
+    listing = source / "captions.jsonl"
+    listing.write_text("".join(listing.read_text().splitlines(keepends=True)[:2]))
+    said = " ".join(run("data", "prepare", source, tmp_path / "data").stderr.split())
+    assert "hint: no clip is in val and test; training needs one in val, `lead eval` two in test." in said
+    result = run("train", "vae", tmp_path / "data", "--device", "cpu", "--output", tmp_path / "run")
+    said = " ".join(result.stderr.split())
+    assert 'Say which clips are for it, in captions.jsonl: "split": "val"' in said
 
 
 def test_prepare_says_what_is_missing(tmp_path: Path) -> None:
@@ -93,6 +104,25 @@ def test_assemble_writes_one_file(tmp_path: Path, tiny_base: Lead, monkeypatch: 
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["bytes"] == (tmp_path / "base.safetensors").stat().st_size
     assert Lead.load(tmp_path / "base.safetensors").fingerprints == tiny_base.fingerprints
+
+
+def test_assemble_replaces_no_file_unasked(tmp_path: Path, tiny_base: Lead, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lead.train import assemble
+
+    asked = []
+    monkeypatch.setattr(assemble, "assemble", lambda *args, **sampling: asked.append(args) or tiny_base)
+    output = tmp_path / "base.safetensors"
+    output.write_bytes(b"mine")
+    command = ("assemble", tmp_path, tmp_path, output, "--name", "tiny")
+    result = run(*command)
+    assert result.exit_code == 1 and not asked
+    assert f"FILE {output} exists already: name another file, or add --replace." in " ".join(result.stderr.split())
+    assert output.read_bytes() == b"mine"
+    assert run(*command, "--replace").exit_code == 0
+    assert Lead.load(output).fingerprints == tiny_base.fingerprints
+    for name, says in (("base.bin", "ends in .safetensors"), ("no/base.safetensors", "does not exist")):
+        result = run("assemble", tmp_path, tmp_path, tmp_path / name, "--name", "tiny")
+        assert result.exit_code == 1 and says in " ".join(result.stderr.split())
 
 
 def test_assemble_says_which_stage_is_missing(source: Path, tmp_path: Path) -> None:

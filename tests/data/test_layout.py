@@ -154,6 +154,9 @@ def test_the_pack_is_made_once_and_made_anew(folder, monkeypatch):
     for damaged in (b"broken", b"", beyond_measure(whole)):
         next((folder / ".cache").glob("train-*.npy")).write_bytes(damaged)
         np.testing.assert_array_equal(load(folder, "train")[1].features, list(changed.values())[1])
+    for damaged in (b"{}", b"[" * 99999, b'{"lengths": [' + b"9" * 5000 + b"]}"):
+        next((folder / ".cache").glob("train-*.json")).write_bytes(damaged)
+        np.testing.assert_array_equal(load(folder, "train")[1].features, list(changed.values())[1])
 
 
 def beyond_measure(array: bytes) -> bytes:

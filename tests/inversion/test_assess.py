@@ -8,6 +8,7 @@ from benchmarks.pack import pack_rows, read_joints
 from inversion.assess import assess as assess_encoded
 from inversion.encoded_clips import encode_clips
 from lead import Motion
+from lead.eval.clip_quality import check_clip
 
 
 def assess(base, clips, kind, captions=None):
@@ -83,6 +84,19 @@ def test_nothing_usable_is_no_error(base):
     found = assess(base, [synthesize_walk(0.4), synthesize_walk(0.5)], "style")
     assert all(clip.unusable for clip in found.clips)
     assert (found.caption, found.known, found.hints) == ("", False, ())
+
+
+def test_a_body_that_is_none_is_unusable_as_check_says(tiny_base):
+    clip = synthesize_walk(2.0)
+    wrong, long = clip.joints.copy(), clip.joints.copy()
+    wrong[:, 15] = wrong[:, 7]
+    long[:, 20] += 3 * (long[:, 20] - long[:, 18])
+    clips = [clip, replace(clip, joints=wrong), replace(clip, joints=long)]
+    good, head, arm = assess(tiny_base, clips, "style").clips
+    assert not good.unusable
+    assert "m below the shoulders of a body that stands: joints are taken for others" in head.unusable
+    assert "the two arms of" in arm.unusable and "a rig map" in arm.unusable
+    assert [row.unusable for row in (head, arm)] == [check_clip(one).reasons[0] for one in clips[1:]]
 
 
 def test_given_captions_are_used(tiny_base):

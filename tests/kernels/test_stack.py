@@ -16,7 +16,7 @@ from lead.kernels import native, optimize
 from lead.kernels.replacement import Replacement
 from lead.networks.denoiser import Denoiser, DenoiserConfig
 from lead.networks.layers import Transformer, lengths_to_mask
-from lead.networks.lora import LoRA, apply_lora
+from lead.networks.lora import Addition, LoRA, apply_lora
 from lead.networks.mld import MldDenoiser, MldDenoiserConfig, SkipTransformer
 from lead.text.transformer import Blocks
 
@@ -138,20 +138,20 @@ def test_softmax_is_exact_however_sharp(tokens, scale, seed):
     torch.testing.assert_close(ours.double(), exact, atol=1e-6 * (3 + scale), rtol=0)
 
 
-@pytest.mark.parametrize("kind", ["skips", "mld"])
+@pytest.mark.parametrize("kind", ["skips", "mld", "mld memory"])
 def test_adapters_are_added_row_by_row(kind):
     module = network(kind)
-    x, mask = inputs(kind, 6, 9)
+    given = inputs(kind, 6, 9)
     some, other = (LoRA.initialize(module, rank, torch.Generator().manual_seed(rank)) for rank in (3, 40))
     assert len(some.layers) > 4
     strengths = torch.tensor([1.0, 0.0, 0.5, -1.5, 0.0, 2.0])
     with torch.no_grad():
         for up in (*some.up, *other.up):
             up.normal_(std=0.1)
-    without = native_only(module, x, mask)
+    without = native_only(module, *given)
     for adapters in ([(some, strengths)], [(other, torch.ones(1))], [(some, strengths), (other, 1 - strengths)]):
         with apply_lora(module, adapters):
-            ours, theirs = native_only(module, x, mask), plain(module, x, mask)
+            ours, theirs = native_only(module, *given), plain(module, *given)
             torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
             assert not torch.allclose(ours, without, atol=1e-2)
             if len(adapters) == 1:
@@ -159,8 +159,41 @@ def test_adapters_are_added_row_by_row(kind):
                 assert torch.equal(ours[untouched], without[untouched])
             with torch.no_grad():
                 adapters[0][0].up[0].mul_(1.5)
-            torch.testing.assert_close(native_only(module, x, mask), plain(module, x, mask), atol=1e-5, rtol=1e-4)
-        assert torch.equal(native_only(module, x, mask), without)
+            torch.testing.assert_close(native_only(module, *given), plain(module, *given), atol=1e-5, rtol=1e-4)
+        assert torch.equal(native_only(module, *given), without)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["mld", "mld memory"])
+def test_hooks_that_torchs_attention_never_calls_change_nothing(kind):
+    """Its output layer is a linear layer by name; the one beside the memory computes rows of samples, not of tokens."""
+    module, given = network(kind), inputs(kind, 6, 9)
+    layers = [layer for name, layer in module.named_modules() if name.endswith("out_proj")]
+    without = native_only(module, *given)
+    for layer in layers:
+        layer.register_forward_hook(Addition(torch.randn(40, 64), torch.randn(64, 40), torch.ones(6)))
+    assert layers and torch.equal(native_only(module, *given), without)
+    torch.testing.assert_close(plain(module, *given), without, atol=2e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("adapted", [False, True])
+@pytest.mark.parametrize("kind", ["plain", "skips", "mld", "mld memory"])
+def test_no_tokens_and_no_samples_give_none(kind, adapted):
+    module = network(kind)
+    adapter = LoRA.initialize(module, 3)
+    for batch, tokens in ((2, 0), (0, 3), (0, 0)):
+        x, mask, *memory = inputs(kind, batch, max(tokens, 1))
+        with apply_lora(module, [(adapter, torch.ones(batch))] if adapted else []):
+            found = native_only(module, x[:, :tokens], mask[:, :tokens], *memory)
+        assert found.shape == (batch, tokens, 64)
+    given = inputs(kind, 2, 5)
+    packed, (x, mask, *memory) = module.pack(given[0]), given
+    empty, memory = x[:, :0].clone(), memory[0][:, 0] if memory else None
+    in_pieces = packed.prepare([empty, x, empty], mask, memory=memory)
+    assert torch.equal(in_pieces(), native_only(module, *given))
+    for wanted in (slice(5, 5), slice(9, None), slice(4, 2)):
+        assert native_only(module, *given, wanted=wanted).shape == (2, 0, 64)
 
 
 @torch.no_grad()
@@ -328,7 +361,8 @@ def test_a_prepared_call_reads_what_its_pieces_hold_now(kind):
 @pytest.mark.parametrize(
     ("field", "value"),
     [("heads", 0), ("heads", -4), ("heads", 3), ("width", 0), ("width", 128), ("hidden", 10_000), ("count", 0),
-     ("count", -1), ("joins", 9), ("joins", -1)],
+     ("count", -1), ("joins", 9), ("joins", -1), ("width", 1 << 62), ("hidden", 1 << 62), ("joins", 1 << 62),
+     ("count", 1 << 62), ("heads", 1 << 62)],
 )  # fmt: skip
 @torch.no_grad()
 def test_the_extension_refuses_sizes_that_do_not_fit(field, value):
@@ -338,6 +372,19 @@ def test_the_extension_refuses_sizes_that_do_not_fit(field, value):
     evaluate = packed.prepare([x], None)
     evaluate()
     setattr(packed.stack, field, value)
+    with pytest.raises(ValueError, match="the sizes do not fit"):
+        evaluate()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("part", ["value", "put"])
+def test_the_extension_refuses_an_addition_beside_the_memory(part):
+    module, (x, mask, memory) = network("mld memory"), inputs("mld memory", 2, 3)
+    packed = module.pack(x)
+    evaluate = packed.prepare([x], mask, memory=memory[:, 0])
+    evaluate()
+    matrix, other = getattr(packed.stack.layers[0], part), packed.stack.layers[0].out
+    matrix.rank, matrix.down, matrix.up, matrix.strengths = 8, other.panels, other.panels, other.panels
     with pytest.raises(ValueError, match="the sizes do not fit"):
         evaluate()
 

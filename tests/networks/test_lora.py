@@ -13,6 +13,7 @@ from concepts import StyleSchedule
 from lead import LeadError
 from lead.conditioning import ScheduledLoRA, activate_concepts
 from lead.networks.lora import LoRA, apply_lora
+from lead.networks.mld import SkipTransformer
 
 
 @pytest.fixture
@@ -75,6 +76,33 @@ def test_an_adapter_of_another_base_is_refused(tiny_base, adapter):
         pair = wrong, torch.ones(1)
         with pytest.raises(LeadError, match="learned on another base model"), apply_lora(tiny_base.denoiser, [pair]):
             pass
+
+
+@pytest.mark.parametrize("layer", ["self_attn.out_proj", "multihead_attn.out_proj"])
+def test_an_adapter_of_a_layer_that_torch_never_calls_is_refused(layer):
+    network = SkipTransformer(32, 3, 4, 48, 0.1, memory=True).eval()
+    name = f"middle_block.{layer}"
+    assert name not in LoRA.initialize(network, 2).layers and isinstance(network.get_submodule(name), nn.Linear)
+    pair = LoRA({name: (torch.zeros(2, 32), torch.zeros(32, 2))}), torch.ones(1)
+    with pytest.raises(LeadError, match=f"a layer {name} of 32 x 32"), apply_lora(network, [pair]):
+        pass
+
+
+def test_adapters_of_layers_with_a_memory_act_on_every_row_alone():
+    network, generator = SkipTransformer(32, 3, 4, 48, 0.1, memory=True).eval(), torch.Generator().manual_seed(0)
+    adapter = LoRA.initialize(network, 2, generator)
+    assert len(adapter.layers) == 3 * 2 + 1  # the feed-forward of each layer, and the one join
+    with torch.no_grad():
+        for up in adapter.up:
+            up.normal_(std=0.3, generator=generator)
+        x, memory = torch.randn(3, 5, 32, generator=generator), torch.randn(3, 1, 32, generator=generator)
+        mask = torch.ones(3, 5, dtype=torch.bool)
+        plain = network(x, mask, memory)
+        with apply_lora(network, [(adapter, torch.tensor([0.0, 1.0, 0.0]))]):
+            adapted = network(x, mask, memory)
+            none = network(x[:, :0], mask[:, :0], memory)
+    assert torch.equal(adapted[[0, 2]], plain[[0, 2]]) and not torch.allclose(adapted[1], plain[1], atol=1e-2)
+    assert none.shape == (3, 0, 32)
 
 
 def test_a_words_adapter_and_direction_act_where_it_is_named(tiny_base, adapter):

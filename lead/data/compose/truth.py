@@ -81,6 +81,8 @@ def _travels(meaning: Meaning, joints: Joints) -> bool:
     speed = path / seconds
     if meaning.action in RUNS and meaning.place not in ("backward", "place") and speed < 1.5:
         return False
+    if meaning.action == "walk" and meaning.place in ("backward", "side-left", "side-right") and speed > 1.4:
+        return False
     level = meaning.place not in ("upstairs", "downstairs")
     if meaning.action == "walk" and (speed > 2.3 or (level and bool(m.flights(joints, 0.06, 3)))):
         return False

@@ -52,10 +52,21 @@ namespace avx2 {
 }
 END_TARGET
 
+// Sizes beyond which products of sizes could overflow; no network comes near.
+constexpr int64_t MOST_NUMBERS = 1 << 20, MOST_LAYERS = 1 << 10, MOST_THREADS = 1 << 10, MOST_ROWS = 1LL << 31;
+
+static bool is_within(int64_t least, int64_t size, int64_t most) { return least <= size && size <= most; }
+
 // Whether a matrix maps so many inputs to so many outputs.
 static bool maps(const Matrix &matrix, int64_t inputs, int64_t outputs) {
-    const bool low = matrix.rank == 0 || (matrix.rank > 0 && matrix.down && matrix.up && matrix.strengths);
+    const bool added = is_within(1, matrix.rank, MOST_NUMBERS) && matrix.down && matrix.up && matrix.strengths;
+    const bool low = matrix.rank == 0 || added;
     return matrix.panels && matrix.inputs == inputs && matrix.outputs == outputs && low;
+}
+
+// The same for a matrix without a low-rank addition.
+static bool maps_alone(const Matrix &matrix, int64_t inputs, int64_t outputs) {
+    return matrix.rank == 0 && maps(matrix, inputs, outputs);
 }
 
 static bool norms(const Norm &norm) { return norm.gain && norm.shift; }
@@ -63,27 +74,31 @@ static bool norms(const Norm &norm) { return norm.gain && norm.shift; }
 // Whether heads divide the width, and every matrix has the sizes that the stack states.
 static bool is_sound(const Stack &stack, bool memory) {
     const int64_t width = stack.width;
-    if (!stack.layers || stack.count < 1 || stack.joins < 0 || 2 * stack.joins > stack.count) return false;
-    if (width < 1 || stack.hidden < 1 || stack.heads < 1 || width % stack.heads) return false;
+    if (!stack.layers || !is_within(1, stack.count, MOST_LAYERS)) return false;
+    if (!is_within(0, stack.joins, stack.count / 2)) return false;
+    if (!is_within(1, width, MOST_NUMBERS) || !is_within(1, stack.hidden, MOST_NUMBERS)) return false;
+    if (stack.heads < 1 || width % stack.heads) return false;
     for (int64_t index = 0; index < stack.count; ++index) {
         const Layer &layer = stack.layers[index];
         if (index >= stack.count - stack.joins && !maps(layer.join, 2 * width, width)) return false;
         if (!maps(layer.qkv, width, 3 * width) || !maps(layer.out, width, width)) return false;
         if (!maps(layer.first, width, stack.hidden) || !maps(layer.second, stack.hidden, width)) return false;
         if (!norms(layer.norm_1) || !norms(layer.norm_2)) return false;
-        if (memory && !(maps(layer.value, width, width) && maps(layer.put, width, width) && norms(layer.norm_memory)))
-            return false;
+        if (!memory) continue;
+        if (!maps_alone(layer.value, width, width) || !maps_alone(layer.put, width, width)) return false;
+        if (!norms(layer.norm_memory)) return false;
     }
     return !stack.last || norms(*stack.last);
 }
 
 // Whether the pieces are all tokens, and the wanted tokens are among them.
 static bool is_sound(const Call &call) {
-    if (call.batch < 0 || call.tokens < 1 || call.threads < 1 || !call.y || !call.pieces) return false;
+    if (!is_within(1, call.tokens, MOST_ROWS) || !is_within(0, call.batch, MOST_ROWS / call.tokens)) return false;
+    if (!is_within(1, call.threads, MOST_THREADS) || !call.y || !call.pieces || call.count < 0) return false;
     if (call.from < 0 || call.wanted < 0 || call.from > call.tokens - call.wanted) return false;
     int64_t tokens = 0;
     for (const Piece *piece = call.pieces; piece < call.pieces + call.count; ++piece) {
-        if (!piece->at || piece->tokens < 0 || piece->stride < 0) return false;
+        if (!piece->at || !is_within(0, piece->tokens, call.tokens - tokens) || piece->stride < 0) return false;
         tokens += piece->tokens;
     }
     return tokens == call.tokens;
@@ -109,7 +124,7 @@ void lead_pack(int64_t level, const float *weight, const float *bias, int64_t in
     (level == 512 ? avx512::pack : avx2::pack)(weight, bias, inputs, outputs, to);
 }
 
-// y = W x + b for rows of x that are `stride` numbers apart; with `gelu` its GELU; `plus` is added unless it is null.
+// y = W x + b for rows of x that are `stride` numbers apart; with `gelu` its GELU, or with `plus` their sum.
 void lead_map(
     int64_t level, const Matrix *matrix, const float *x, int64_t rows, int64_t stride, const float *plus, float *y,
     int64_t gelu, int64_t threads) {

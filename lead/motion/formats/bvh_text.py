@@ -50,7 +50,8 @@ def split_statements(hierarchy: str) -> Iterator[list[str]]:
     for line in hierarchy.replace("\r", "\n").split("\n"):
         for part in _BRACE.split(_COMMENT.sub("", line)):
             for statement in _STATEMENT.findall(re.sub(r"^\s*HIERARCHY(?![^ \t])", "", part, flags=re.IGNORECASE)):
-                words = [word for word in re.split(f"[{_BLANK}]+", statement) if word]
+                if not (words := [word for word in re.split(f"[{_BLANK}]+", statement) if word]):
+                    continue
                 if words[0].upper() in ("ROOT", "JOINT"):
                     words[1:] = [name] if (name := statement[len(words[0]) :].strip(_BLANK)) else []
                 yield words

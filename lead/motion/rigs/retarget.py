@@ -18,7 +18,8 @@ from jaxtyping import Bool, Float
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh
 from lead.motion.formats.joint_tree import path_to_root
-from lead.motion.rigs.rig import LIMBS, Rig, interpolate_joints
+from lead.motion.heading import facing
+from lead.motion.rigs.rig import LIMBS, Rig, find_mover, interpolate_joints
 from lead.motion.rigs.units import UP_TO_WORLD
 from lead.motion.rotations import (
     axis_angle_to_matrix,
@@ -169,6 +170,8 @@ def _pose_rig(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> 
     for joint, parent in enumerate(rig.parents):
         before = turned[parent] if parent >= 0 else np.broadcast_to(np.eye(3), (frames, 3, 3))
         prior = before @ rig.rotations[joint]
+        if joint == rig.turner:
+            prior = _measure_turns(rig, joints) @ prior
         if parent >= 0:
             positions[joint] = positions[parent] + before @ rig.translations[joint]
         else:
@@ -202,10 +205,9 @@ def _pose_rig(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> 
 
 
 def _find_carrier(rig: Rig) -> int:
-    """The joint whose position channels move the body: the pelvis, or the nearest above it that has all three."""
-    for joint in path_to_root(rig.nodes[0], rig.parents):
-        if sum(channel.endswith("position") for channel in rig.channels[joint]) == 3:
-            return joint
+    """The joint whose position channels move the body; MotionError where there is none."""
+    if (mover := find_mover(rig)) >= 0:
+        return mover
     raise MotionError(
         f"the rig cannot move: neither {rig.names[rig.nodes[0]]!r} nor a joint above it has "
         "Xposition Yposition Zposition channels. Export it with a moving root."
@@ -218,6 +220,14 @@ def _carry(rig: Rig, joint: int, way: Float[np.ndarray, "frames 3"]) -> Float[np
     height = (way @ up)[:, None] * up
     ground, lift = (joint == carrier for carrier in rig.carriers)
     return np.asarray(ground * (way - height) + lift * height)
+
+
+def _measure_turns(rig: Rig, joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames 3 3"]:
+    """Rotations about the vertical, in the file's axes, from where the reference pose faces to where the body does."""
+    rest = rig.to_world(rig.reference())[list(rig.nodes)]
+    ahead = facing(np.concatenate([rest[None], joints]))
+    angles = np.unwrap(np.arctan2(ahead[:, 0], ahead[:, 2]))
+    return axis_angle_to_matrix((angles[1:] - angles[0])[:, None] * UP_TO_WORLD[rig.up][1])
 
 
 def _carrier_to_pelvis(rig: Rig, carrier: int) -> Float[np.ndarray, "3"]:

@@ -35,6 +35,8 @@ _RISING = 0.8
 """Cosine to the trunk of a neck's direction; hair and jaws point elsewhere."""
 _CARRIES = 0.05
 """A joint above the hips carries the path if it moves farther than this times the leg."""
+_TURNS = 0.2
+"""A joint above the hips carries the heading if it turns by more radians than this, and than the pelvis on it."""
 _COINCIDENT = 0.01
 """A bone shorter than this times the leg does not count as one: its joints are in one place."""
 
@@ -72,6 +74,9 @@ class Rig:
     """Of the names in the file."""
     carriers: tuple[int, int] = (-1, -1)
     """The joints above the hips that move over the ground, and up and down, in the clip; -1 where the hips do."""
+
+    turner: int = -1
+    """The joint above the hips that turns with the body in the clip; -1 where the hips do."""
 
     def to_world(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
         """File coordinates to meters, Y up."""
@@ -120,8 +125,8 @@ def read_rig(bvh: Bvh, options: ReadOptions = ReadOptions()) -> tuple[Rig, Float
     )  # fmt: skip
     joints = _place_joints(rig, *world)
     floor = float(joints[..., 1].min()) if len(joints) else 0.0
-    carriers = _find_carriers(rig, world[0])
-    return replace(rig, hinges=_find_hinges(rig, *world), floor=floor, carriers=carriers), joints
+    carriers, turner = _find_carriers(rig, world[0]), _find_turner(rig, world[1])
+    return replace(rig, hinges=_find_hinges(rig, *world), floor=floor, carriers=carriers, turner=turner), joints
 
 
 @dataclass(eq=False)
@@ -204,6 +209,40 @@ def _find_carriers(rig: Rig, positions: Float[np.ndarray, "frames joints 3"]) ->
         carrying = [joint for joint in movable if own[joint] > max(rest[joint], _CARRIES * rig.leg)]
         carriers.append(max(carrying, key=own.__getitem__, default=-1))
     return carriers[0], carriers[1]
+
+
+def find_mover(rig: Rig) -> int:
+    """The joint whose position channels move the body: the pelvis, or the nearest above it with all three; else -1."""
+    for joint in path_to_root(rig.nodes[0], rig.parents):
+        if sum(channel.endswith("position") for channel in rig.channels[joint]) == 3:
+            return joint
+    return -1
+
+
+def _find_turner(rig: Rig, rotations: Float[np.ndarray, "frames joints 3 3"]) -> int:
+    """The joint above the pelvis that carries its heading; -1 for none.
+
+    It turns farther than the pelvis does from there. What moves the body is on it, or is it.
+    """
+    way = path_to_root(rig.nodes[0], rig.parents)
+    mover = find_mover(rig)
+    above = way[max(way.index(mover), 1) :] if mover >= 0 else []
+    yaws = {joint: _measure_yaw(rig, rotations[:, joint]) for joint in way} if above and len(rotations) else {}
+    turning = {}
+    for joint in above if yaws else ():
+        carried = yaws[rig.parents[joint]] if rig.parents[joint] >= 0 else 0.0
+        own, rest = float(np.ptp(yaws[joint] - carried)), float(np.ptp(yaws[way[0]] - yaws[joint]))
+        free = sum(channel.endswith("rotation") for channel in rig.channels[joint]) == 3
+        if free and own > max(rest, _TURNS):
+            turning[joint] = own
+    return max(turning, key=turning.__getitem__, default=-1)
+
+
+def _measure_yaw(rig: Rig, rotations: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "frames"]:
+    """Radians about the vertical that a joint has turned since the first frame."""
+    to_world = UP_TO_WORLD[rig.up]
+    turned = to_world @ rotations @ rotations[0].T @ to_world.T
+    return np.unwrap(np.arctan2(turned[:, 0, 2] - turned[:, 2, 0], turned[:, 0, 0] + turned[:, 2, 2]))
 
 
 def _find_hinges(

@@ -63,7 +63,11 @@ def test_a_base_is_written_and_judged(data: Path, base_path: Path, tune) -> None
         "mine", old.fingerprints["text"], old.fingerprints["vae"],
     )  # fmt: skip
     assert new.fingerprints["denoiser"] != old.fingerprints["denoiser"]
-    again = tune(data, "-o", "mine.safetensors", "--name", "mine", "--steps", 2, "--samples", 1, "--json")
+    command = (data, "-o", "mine.safetensors", "--name", "mine", "--steps", 2, "--samples", 1, "--json")
+    content = Path("mine.safetensors").read_bytes()
+    assert "mine.safetensors exists already: name another" in json.loads(tune(*command).stdout)["error"]
+    assert Path("mine.safetensors").read_bytes() == content
+    again = tune(*command, "--replace")
     told = json.loads(again.stdout)
     assert told["file"] == "mine.safetensors" and told["clips"] == 3 and told["joint_error_cm"] > 0
     assert told["own_captions"].keys() == {"clips", "held_out", "others", "before", "after"}
@@ -77,7 +81,7 @@ def test_a_base_is_written_and_judged(data: Path, base_path: Path, tune) -> None
 
 
 def test_other_settings_begin_again(data: Path, tune) -> None:
-    options = ("-o", "mine.safetensors", "--samples", 0, "--json")
+    options = ("-o", "mine.safetensors", "--samples", 0, "--replace", "--json")
     assert tune(data, *options, "--steps", 2).exit_code == 0
     before = Lead.load("mine.safetensors").fingerprints
     (Path("mine.safetensors.run") / "diffusion.checkpoint").write_bytes(b"not this")

@@ -127,3 +127,42 @@ def test_the_path_of_aist_is_divided_by_its_scaling(read):
 def test_other_names_are_listed(read):
     with pytest.raises(MotionError, match="an NPZ with cam_trans, fps, smpl_thetas; expected joints"):
         read(smpl_thetas=np.zeros((4, 72)), cam_trans=np.zeros((4, 3)), fps=30)
+
+
+@pytest.mark.parametrize("unit", ["cm", "mm"])
+@pytest.mark.parametrize("z_up", [True, False])
+def test_a_path_in_another_unit_than_the_body_is_found_out(read, unit, z_up):
+    """By its floor where the path has one; else by strides of a body that walks with its feet on the spot."""
+    values, trans = poses(z_up=z_up)
+    note = f"the path was taken to be in {unit}, not in m: state the unit if that is wrong"
+    reference = read(poses=values, trans=trans, fps=60)
+    assert not any("the path" in note for note in reference.notes)
+    found = read(poses=values, trans=trans / UNITS[unit], fps=60)
+    assert note in found.notes
+    np.testing.assert_allclose(found.joints, reference.joints, atol=1e-5)
+    stated = read(ReadOptions(unit="m"), poses=values, trans=trans / UNITS[unit], fps=60)
+    assert not any("the path" in note for note in stated.notes)
+    assert stated.joints[-1, 0, 1] == pytest.approx(trans[-1, 2 if z_up else 1] / UNITS[unit], rel=1e-4)
+
+
+def test_strides_that_nobody_makes_tell_the_unit_of_a_centered_path(read):
+    """Four steps, each on a foot that stands: the path is what takes the foot back to where it was."""
+    values = np.zeros((40, 66))
+    values[:, :3] = matrix_to_axis_angle(STAND)
+    swing = 0.4 * np.sin(2 * np.pi * np.arange(40) / 20)
+    values[:, 3], values[:, 6] = swing, -swing  # the hips
+    feet = read(ReadOptions(unit="m"), poses=values, trans=np.zeros((40, 3)), fps=30).joints[:, [7, 8], 2]
+    steps = -np.diff(feet, axis=0)
+    path = np.concatenate([[0.0], np.cumsum(steps[np.arange(39), np.argmax(steps, axis=1)])])
+    trans = np.stack([np.zeros(40), -path, np.zeros(40)], axis=-1)  # AMASS's Y points back
+    for unit in ("m", "cm", "mm"):
+        found = read(poses=values, trans=trans / UNITS[unit], fps=30)
+        assert any(f"in {unit}, not" in note for note in found.notes) == (unit != "m")
+        assert np.ptp(found.joints[:, 0, 2]) == pytest.approx(np.ptp(path), abs=1e-4)
+
+
+def test_a_path_beyond_all_measure_is_no_fault(read):
+    values, _ = poses()
+    for size in (1e300, 1e12):
+        with pytest.raises(MotionError):
+            read(poses=values, trans=np.full((FRAMES, 3), size), fps=60)

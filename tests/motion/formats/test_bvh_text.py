@@ -129,6 +129,10 @@ def test_statements():
     ]  # fmt: skip
 
 
+def test_a_line_of_control_characters_alone_says_nothing():
+    assert list(split_statements("ROOT a\n\v\n{ \f\nOFFSET 0 0 0")) == [["ROOT", "a"], ["{"], ["OFFSET", *"000"]]
+
+
 def test_names_keep_their_spaces(bvh, tmp_path):
     text = format_bvh(bvh).replace("mixamorig:Spine1", "my  spine\t1")
     back = parse_bvh(text.encode())

@@ -161,6 +161,8 @@ def test_what_a_rig_map_says_comes_before_names(schemes, make_rig_bvh):
     [
         ("left_hip", "not a TOML file"),
         ("left_hip = 3", "'left_hip' is no text"),
+        (f"left_hip = {'9' * 5000}", "not a TOML file"),
+        (f"left_hip = 0x{'f' * 5000}", "'left_hip' is no text"),
         ('left_paw = "x"', "a rig map with 'left_paw'; expected names among pelvis"),
         ("#" * 70000, "larger than 65536 bytes"),
         ("\udc00", "not a TOML file"),

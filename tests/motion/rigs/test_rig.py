@@ -12,6 +12,7 @@ from lead.motion.rigs.joint_names import MAKERS, Maker
 from lead.motion.rigs.match_names import guess_maker, list_missing_joints, match_names, simplify_name
 from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
 from lead.motion.rigs.rig import read_rig
+from lead.motion.rigs.units import UP_TO_WORLD
 from lead.motion.skeleton import BONE_LENGTHS, JOINTS, bone_lengths
 
 needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
@@ -335,6 +336,39 @@ def test_hair_and_jaw_are_no_neck(schemes, make_rig_bvh):
     rig, joints = read_rig(grown)
     assert rig.nodes[12] == -1
     np.testing.assert_array_equal(joints, read_rig(bvh)[1])
+
+
+def turn_root(bvh: Bvh, up: str, heading: np.ndarray) -> Bvh:
+    """The whole clip turned about the vertical (degrees), by the root above the hips."""
+    bvh.values[:, 3 + bvh.channels[0][3:].index(f"{up}rotation")] = heading
+    return bvh
+
+
+@pytest.mark.parametrize("up", ["Y", "Z"])
+def test_a_root_that_carries_the_heading_carries_it_again(up, schemes, make_rig_bvh, make_walk):
+    heading = np.linspace(0, 140, 60)
+    bvh = turn_root(add_root(make_rig_bvh(schemes["Mixamo"], up=up), "everything", up), up, heading)
+    rig, joints = read_rig(bvh)
+    assert rig.names[rig.turner] == "root"
+    assert read_rig(add_root(make_rig_bvh(schemes["Mixamo"], up=up), "everything", up))[0].turner == -1
+    back = motion_to_rig(joints, rig, same_body=True)
+    np.testing.assert_allclose(read_rig(back)[1], joints, atol=1e-4)
+    assert read_rig(back)[0].turner == rig.turner
+    turned = np.unwrap(bvh_yaw(back, up))
+    np.testing.assert_allclose(turned - turned[0], np.radians(heading), atol=0.25)  # hips and shoulders sway
+    assert np.ptp(bvh_yaw(back, up, 1)) < 0.6
+    away = motion_to_rig(make_walk(60, heading=1.0), rig)
+    plain = motion_to_rig(make_walk(60, heading=1.0), replace(rig, turner=-1))
+    np.testing.assert_allclose(read_rig(away)[1], read_rig(plain)[1], atol=1e-3)
+    assert np.ptp(bvh_yaw(plain, up)) < 1e-6 < abs(bvh_yaw(away, up)[0] - bvh_yaw(plain, up)[0])
+
+
+def bvh_yaw(bvh: Bvh, up: str, joint: int = 0) -> np.ndarray:
+    """Radians about the vertical that a joint is turned in its parent's frame."""
+    rotations, to_world = bvh.world()[1], UP_TO_WORLD[up]
+    local = rotations[:, bvh.parents[joint]].swapaxes(-1, -2) @ rotations[:, joint] if joint else rotations[:, joint]
+    turned = to_world @ local @ to_world.T
+    return np.arctan2(turned[:, 0, 2] - turned[:, 2, 0], turned[:, 0, 0] + turned[:, 2, 2])
 
 
 def test_a_foot_in_the_ankle_is_built_ahead(schemes, make_rig_bvh):
