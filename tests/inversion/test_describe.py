@@ -20,7 +20,13 @@ def test_a_generated_motion_is_described_by_its_prompt(base, squats):
     found = describe(base, encode_clips(base, squats), captions=captions, count=2)
     assert found.captions[0].text == "a person squats" and len(found.captions) == 2
     assert found.words[0].text in ("squat", "squats") and found.words[0].similarity > found.words[1].similarity
-    assert found.known and "squats" in found.caption and found.concepts == ()
+    assert "squats" in found.caption and found.concepts == ()
+
+
+def test_a_generated_motion_is_known(base):
+    raised = base.generate(["a person raises the left hand"] * 3, seconds=3.0, seed=4)
+    found = describe(base, encode_clips(base, raised))
+    assert found.known and "left hand" in found.caption
 
 
 def test_an_unseen_style_is_not_known_and_its_concept_is_near(base, elderly_walks, elderly, squats):
