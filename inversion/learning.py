@@ -149,7 +149,9 @@ def _check_effort(kind: Kind, quality: Quality, steps: int | None, rank: int | N
     if quality not in EFFORTS:
         raise InversionError(f"quality {quality!r} is not known; choose one of {', '.join(EFFORTS)}")
     effort = (ACTION_EFFORTS if kind == "action" else EFFORTS)[quality]
-    return Effort(effort.steps if steps is None else steps, effort.batch, effort.rank if rank is None else rank)
+    return Effort(
+        effort.steps if steps is None else steps, effort.batch, effort.rank if rank is None else rank
+    )
 
 
 def _check_settings(config: LearnConfig) -> None:

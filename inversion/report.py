@@ -281,7 +281,8 @@ def _caption_cosines(
     changed = pool(own.concept).mean(dim=0) - pool(own.plain).mean(dim=0)
     generated = pool(unseen.concept)
     with_concept, corrected, plain = (
-        cosine_similarity(z, text, dim=-1).cpu().numpy() for z in (generated, generated - changed, pool(unseen.plain))
+        cosine_similarity(z, text, dim=-1).cpu().numpy()
+        for z in (generated, generated - changed, pool(unseen.plain))
     )
     return with_concept, corrected, plain
 
