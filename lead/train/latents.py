@@ -249,8 +249,8 @@ def load_latents(
     Among several processes the main one encodes, and the others read.
     """
     made_of, styled = fingerprint(data), style_tokens.config.vectors > 0
-    latents_key = _digest(made_of, hash_weights(vae), str(styled))
-    captions_key = _digest(latents_key, hash_weights(tower), hash_weights(style_tokens))
+    latents_key = digest(made_of, hash_weights(vae), str(styled))
+    captions_key = digest(latents_key, hash_weights(tower), hash_weights(style_tokens))
     with main_process_first(device):
         packed = make_once(
             Path(run),
@@ -266,7 +266,7 @@ def load_latents(
     return Latents(tuple(sources), _unpack(packed, VALIDATION, vae), made["table"], captions_key, captions)
 
 
-def _digest(*made_of: str) -> str:
+def digest(*made_of: str) -> str:
     return hashlib.sha256("".join(made_of).encode()).hexdigest()[:16]
 
 

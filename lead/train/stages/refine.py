@@ -21,7 +21,7 @@ from lead.networks.style_tokens import StyleTokens
 from lead.text.tower import TextTower
 from lead.train.assemble import assemble, load_denoiser, load_diffusion, load_style_tokens, load_tower, load_vae
 from lead.train.clips import balance
-from lead.train.latents import SAMPLED, Captions, LatentClips, Latents, hash_weights, load_latents, make_once
+from lead.train.latents import SAMPLED, Captions, LatentClips, Latents, digest, hash_weights, load_latents, make_once
 from lead.train.processes import main_process_first
 from lead.train.rejection_sampling import Samples, draw_samples
 from lead.train.stage import TrainConfig
@@ -46,11 +46,11 @@ def train_refine(data: Path, run: Path, train: TrainConfig = REFINE_TRAIN, devic
     """
     tower, vae, start = load_tower(run), load_vae(run, polished=False), load_denoiser(run, refined=False)
     latents = load_latents(data, run, vae, tower, load_style_tokens(run), device)
-    key = f"{hash_weights(start)[:12]}-{ATTEMPTS * train.steps}-{train.seed}"
+    key = digest(latents.fingerprint, hash_weights(start), f"{ATTEMPTS * train.steps} {train.seed}")
     with main_process_first(device):
         packed = make_once(Path(run), "samples", key, lambda: _draw(data, run, start, train, device))
     diffusion = load_diffusion(run)
-    latents = add_samples(latents, packed, vae)
+    latents = replace(add_samples(latents, packed, vae), fingerprint=key)
     return fit_denoiser(latents, vae, run, start.config, train, diffusion, device, start, stage_name="refine")
 
 
