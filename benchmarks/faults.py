@@ -224,10 +224,10 @@ def list_commands(place: Path) -> list[Command]:
     on_base = ("--base", str(base), "--device", "cpu")
     invert = ("-c", "from cli.start import lead_invert; lead_invert()")
     learn = (*invert, "learn", str(clips), "--token", "<x>", "--steps", "60", "--quality", "fast", "--replace")
-    generate = (*invert, "generate", "a person walks", "-n", "24", "--seconds", "2", "--format", "bvh,png", "--replace")
+    generate = (*invert, "generate", "a person walks", "-n", "24", "--seconds", "2", "--format", "bvh,png")
     return [
         Command("learn", (*learn, *on_base, "-o", "{}/x.safetensors"), ("x.safetensors",)),
-        Command("generate", (*generate, *on_base, "-o", "{}"), ("*.bvh", "*.png")),
+        Command("generate", (*generate, *on_base, "-o", "{}"), ("*.bvh", "*.png"), ("*-01.bvh",)),
         Command(
             "generate --prompts",
             (*invert, "generate", "--prompts", str(prompts), "-n", "80", "--seconds", "2", *on_base, "-o", "{}"),
