@@ -77,8 +77,8 @@ def read_smpl(
 def _guess_unit(poses: Float[np.ndarray, "frames 66"], path: Float[np.ndarray, "frames 3"], up: str | None) -> str:
     """The unit of the path. The body's own is the meter, so it tells nothing.
 
-    Where meters put the floor far away, it is the unit that puts it at zero. Where they make the body fly, it is the
-    unit with which one foot or the other stands most.
+    Where meters put the floor far away, it is the unit that puts it at zero. Where they make the body fly over a floor
+    that is not at zero, it is the unit with which one foot or the other stands most.
     """
     if len(path) < 2 or not np.isfinite(path).all() or np.abs(path).max() > MAX_VALUE:
         return "m"
@@ -90,7 +90,8 @@ def _guess_unit(poses: Float[np.ndarray, "frames 66"], path: Float[np.ndarray, "
     near = [unit for unit in ("cm", "mm") if floors[unit] < _AT]
     if floors["m"] > _AWAY and near:
         return near[0]
-    if np.percentile(np.linalg.norm(np.diff(path, axis=0), axis=-1), 75) < _STRIDE:
+    strides = np.linalg.norm(np.diff(path, axis=0), axis=-1)
+    if floors["m"] < _AT or np.percentile(strides, 75) < _STRIDE:
         return "m"
     slides = {}
     for unit in ("m", "cm", "mm"):

@@ -98,7 +98,7 @@ def test_generate_finds_words_in_the_library_but_prefers_given_files(
     library.add(dataclasses.replace(Concept.load(concept_path), token="<unused>"))
     assert run(*generate, "-o", "a").exit_code == 0
     assert run(*generate, "-o", "b", "--concept", concept_path).exit_code == 0
-    (found,), (given,) = (sorted(Path(folder).iterdir()) for folder in "ab")
+    (found,), (given,) = (sorted(Path(folder).glob("*.npz")) for folder in "ab")
     assert found.read_bytes() == given.read_bytes()
     broken = dataclasses.replace(Concept.load(concept_path), fingerprints={"text": "0" * 64})
     library.add(broken, replace=True)
