@@ -1,6 +1,6 @@
 """Makes five clips of a motion that no caption describes: a zombie march.
 
-    python examples/make_concept.py zombie-march      # writes zombie-march/zombie-march-1.bvh ... -5.bvh
+    python examples/make_concept.py zombie-march      # writes zombie-march/zombie-march-1.bvh ... -5.bvh, captions.jsonl
 
 The walker holds both arms stretched out ahead, leans back, tilts the head, sways over each standing leg, and drags one
 foot after the other leg's long step. The clips differ as takes of one actor do: in speed, reach, sway, which leg drags,
@@ -12,6 +12,7 @@ built bone by bone with the skeleton's own lengths. Conventions: meters, seconds
 """
 
 import argparse
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -219,8 +220,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path("zombie-march"), help="where to write the clips")
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    for number, take in enumerate(TAKES, start=1):
-        print(zombie_march(take).save(folder / f"zombie-march-{number}.bvh"))
+    paths = [folder / f"zombie-march-{number}.bvh" for number in range(1, len(TAKES) + 1)]
+    for path, take in zip(paths, TAKES, strict=True):
+        print(zombie_march(take).save(path))
+    captions = folder / "captions.jsonl"  # without it, arms that are held out could be taken for the action
+    rows = [{"clip": path.name, "captions": ["a person walks forward"]} for path in paths]
+    captions.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    print(captions)
 
 
 if __name__ == "__main__":

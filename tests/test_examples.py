@@ -1,6 +1,7 @@
 """The example's clips: a plausible walker with true bones whose standing feet do not slide."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -68,7 +69,9 @@ def test_takes_differ(example: ModuleType) -> None:
 def test_writes_bvh_that_reads_back(example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["make_concept.py", str(tmp_path / "clips")])
     example.main()
-    files = sorted((tmp_path / "clips").iterdir())
+    captions, *files = sorted((tmp_path / "clips").iterdir())
     assert [path.name for path in files] == [f"zombie-march-{number}.bvh" for number in range(1, 6)]
+    rows = [json.loads(line) for line in captions.read_text().splitlines()]
+    assert rows == [{"clip": path.name, "captions": ["a person walks forward"]} for path in files]
     for path, take in zip(files, example.TAKES, strict=True):
         np.testing.assert_allclose(Motion.read(path).joints, example.zombie_march(take).joints, atol=1e-3)
