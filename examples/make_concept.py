@@ -1,6 +1,6 @@
 """Makes five clips of a motion that no caption describes: a zombie march.
 
-    python examples/make_concept.py zombie-march      # writes zombie-march/zombie-march-1.bvh ... -5.bvh, captions.jsonl
+    python examples/make_concept.py zombie-march      # writes zombie-march/zombie-march-1.bvh ... -5.bvh and captions
 
 The walker holds both arms stretched out ahead, leans back, tilts the head, sways over each standing leg, and drags one
 foot after the other leg's long step. The clips differ as takes of one actor do: in speed, reach, sway, which leg drags,
