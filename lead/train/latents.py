@@ -56,7 +56,7 @@ class LatentClips:
     texts: tuple[tuple[int, ...], ...]
     """For each clip, its captions' rows in the table of text features."""
     shares: Float[Tensor, " clips"]
-    """How often each is drawn: actions with many clips share their draws (`lead.train.stages.vae.balance`)."""
+    """How often each is drawn: actions with many clips share their draws (`lead.train.clips.balance`)."""
     counts: Int[Tensor, " clips"]
     """How many of the latents are each clip's."""
     split: str = "train"
