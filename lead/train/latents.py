@@ -37,11 +37,11 @@ MADE_CAPTIONS = 4
 """Captions of a composed or varied clip that are drawn; there are tens of thousands of such clips."""
 GROUP = 8
 """Batches whose rows are drawn at once."""
-SAMPLED = "sampled"
+TRIED = "tried"
 """In place of a split's name: motions of the base's own (`lead.train.stages.refine`)."""
-SHARES = {"train": 0.3, COMPOSED: 0.55, SAMPLED: 0.5, VARIED: 0.15, MIRRORED: 0.3}
+SHARES = {"train": 0.3, COMPOSED: 0.55, TRIED: 0.5, VARIED: 0.15, MIRRORED: 0.3}
 """How much of a batch each split has, relative to the others that are drawn from."""
-CAPTIONED, VALIDATION = ("train", COMPOSED, SAMPLED, VARIED), "val"
+CAPTIONED, VALIDATION = ("train", COMPOSED, TRIED, VARIED), "val"
 """The splits whose clips have captions, which the denoiser learns from; and the one to validate on."""
 
 
@@ -60,6 +60,8 @@ class LatentClips:
     counts: Int[Tensor, " clips"]
     """How many of the latents are each clip's."""
     split: str = "train"
+    pushes: Float[Tensor, " clips"] | None = None
+    """How far each moves a prediction towards itself; None where each is 1, as of all clips (see `push_target`)."""
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -92,6 +94,8 @@ class LatentBatch:
     text: Float[Tensor, "batch d_text"]
     rows: Int[Tensor, " batch"]
     """The texts' rows in the table; 0, the empty prompt's, where the clip has no caption."""
+    pushes: Float[Tensor, " batch"]
+    """1 for clips; see `LatentClips`."""
 
     @property
     def captioned(self) -> Bool[Tensor, " batch"]:
@@ -195,7 +199,7 @@ def draw_validation_batch(latents: Latents) -> LatentBatch:
     val, rng = latents.val, np.random.default_rng(0)
     z = val.mu + val.std * torch.from_numpy(rng.standard_normal(val.mu.shape, dtype=np.float32))
     texts = torch.tensor([options[0] if options else 0 for options in val.texts])
-    return LatentBatch(z, val.lengths, latents.table[texts], texts)
+    return LatentBatch(z, val.lengths, latents.table[texts], texts, torch.ones(len(z)))
 
 
 def _draw_rows(
@@ -212,7 +216,9 @@ def _draw_rows(
     z = mu + std * torch.from_numpy(rng.standard_normal(mu.shape, dtype=np.float32))
     options = [source.texts[row] for source, rows in pairs for row in rows]
     texts = torch.tensor([of_clip[rng.integers(len(of_clip))] if of_clip else 0 for of_clip in options])
-    return LatentBatch(z, lengths, table[texts], texts)
+    ones = torch.ones(len(z))
+    pushes = [ones[: len(rows)] if source.pushes is None else source.pushes[rows] for source, rows in pairs]
+    return LatentBatch(z, lengths, table[texts], texts, torch.cat(pushes))
 
 
 @torch.no_grad()

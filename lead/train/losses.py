@@ -14,6 +14,7 @@ from lead.motion.skeleton import L_ANKLE, L_KNEE, PARENTS, SYMMETRIC_LENGTHS, sk
 from lead.networks.layers import lengths_to_mask, masked_mean
 
 _THIGH, _SHIN = float(SYMMETRIC_LENGTHS[L_KNEE]), float(SYMMETRIC_LENGTHS[L_ANKLE])
+HEAD_WEIGHT = 40.0
 _FLAT = 0.02
 """Meters: the gradient of a knee's height is that of a knee which is this much farther from the line of the leg."""
 
@@ -78,6 +79,27 @@ def bone_directions(features: Float[Tensor, "batch frames feats"]) -> Float[Tens
     root[..., 1] = features[..., 3:4]
     joints = torch.cat([root, positions], dim=-2)
     return _unit(joints[..., 1:, :] - joints[..., skeleton.parents[1:], :])
+
+
+def direction_losses(
+    features: Float[Tensor, "share frames feats"],
+    target: Float[Tensor, "share frames feats"],
+    lengths: Int[Tensor, " share"],
+    whole: Int[Tensor, " batch"],
+) -> dict[str, Float[Tensor, ""]]:
+    """How far the bones' directions are off (`directions`), and how far their change from frame to frame (`turning`).
+
+    The head counts `HEAD_WEIGHT` times: it moves alone, and by little, where a person nods or shakes it.
+    """
+    bones, aim = bone_directions(features), bone_directions(target)
+    weights = torch.ones(bones.shape[-2], 1, device=bones.device)
+    weights[skeleton_of(features.shape[-1]).joints.index("head") - 1] = HEAD_WEIGHT
+    weights = weights / weights.mean()
+    turning = bones.diff(dim=1) - aim.diff(dim=1)
+    return {
+        "directions": mean_of_share((bones - aim).abs() * weights, lengths, whole),
+        "turning": mean_of_share(turning.abs() * weights, lengths - 1, whole - 1),
+    }
 
 
 def rigid_joints(joints: Float[Tensor, "*batch 22 3"]) -> Float[Tensor, "*batch 22 3"]:

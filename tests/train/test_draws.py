@@ -154,4 +154,4 @@ def test_latent_batches_have_each_split_and_clip_by_its_share():
 def test_the_denoiser_learns_from_captioned_splits_alone():
     sources = tuple(make_latents(split, [1.0], 1) for split in latents.SHARES)
     found = latents.Latents(sources, sources[0], torch.zeros(2, 4), "made-up").captioned
-    assert [source.split for source in found] == ["train", "train_composed", "sampled", "train_varied"]
+    assert [source.split for source in found] == ["train", "train_composed", "tried", "train_varied"]

@@ -83,12 +83,12 @@ def both_sides(kitchen: Kitchen) -> Product | None:
 
 
 def pick_up(kitchen: Kitchen) -> Product | None:
-    """Something put down on the floor: the body moves as it does to pick something up."""
-    source = kitchen.sources.pick("put-down")
+    """Something picked up from the floor, slower or faster."""
+    source = kitchen.sources.pick("pick-up")
     if source is None:
         return None
     joints = change_tempo(source.joints, float(kitchen.rng.uniform(0.75, 1.25)), FPS)
-    return joints[:LONGEST], replace(source.meaning, action="pick-up")
+    return joints[:LONGEST], source.meaning
 
 
 def gesture_while(kitchen: Kitchen) -> Product | None:

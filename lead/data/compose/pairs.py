@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from lead.data.compose.gestures import cut_act
-from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain, stand_around
+from lead.data.compose.gestures import CALM_GESTURES, COMMON_GESTURES, cut_act
+from lead.data.compose.kitchen import ARMS, FPS, LONGEST, Kitchen, Product, draw_walk, is_plain, stand_around
 from lead.data.compose.postures import down_or_up, go_down
 from lead.data.compose.sources import Joints, Source
 from lead.data.mirror_captions import swap_sides
-from lead.motion.processing.edit import ping_pong
+from lead.motion.processing.edit import ping_pong, replace_bones
 from lead.motion.processing.join import change_tempo, hold, join, pose_distance, reverse
 from lead.text.synthesis import Meaning
 
@@ -92,6 +92,19 @@ def _stand_before(kitchen: Kitchen, joints: Joints) -> Joints:
     if stand is None or pose_distance(stand.joints[-1], joints[0]) > 0.2:
         return joints
     return join(ping_pong(stand.joints, kitchen.draw_frames(0.6, 1.5)), joints, FPS)
+
+
+def gesture_below(kitchen: Kitchen) -> Product | None:
+    """Down to a seat or the knees, and there a gesture of the arms."""
+    made = (down_or_up if kitchen.one_in(2) else go_down)(kitchen)
+    gesture = kitchen.sources.pick(*CALM_GESTURES, *COMMON_GESTURES)
+    if made is None or gesture is None or made[1].action not in ("sit-down", "sit-floor", "kneel-down"):
+        return None
+    arms = cut_act(gesture.joints)[: kitchen.draw_frames(1.5, 4.5)]
+    joints = made[0][: LONGEST - len(arms)]
+    still = ping_pong(joints[-6:], len(arms) + 6)
+    meaning, later = (Meaning(part.action, part.place) for part in (made[1], gesture.meaning))
+    return join(joints, replace_bones(still, arms, ARMS), FPS)[:LONGEST], replace(meaning, then=later)
 
 
 def one_side_then_other(kitchen: Kitchen) -> Product | None:

@@ -1,4 +1,4 @@
-"""Recipes that set limbs where they are wanted: a lifted knee, arms stretched out, a look around, a nod."""
+"""Recipes that set limbs where they are wanted: a lifted knee, arms stretched out, a look around, a nod, a sway."""
 
 from dataclasses import replace
 
@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.data.compose.gestures import AS_WAYS, draw_below
-from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, is_plain
+from lead.data.compose.kitchen import FPS, LONGEST, Kitchen, Product, draw_walk, is_plain
 from lead.data.compose.sources import Joints
 from lead.motion.heading import turn
 from lead.motion.processing.edit import bone_directions, ping_pong, smooth_half_yaw
+from lead.motion.processing.ik import ANKLES, HIPS, KNEES, TOES, legs_ahead, move_ankle
 from lead.motion.rotations import normalize
 from lead.motion.skeleton import bone_lengths, place_bones
 from lead.motion.smoothing import gaussian_smooth
@@ -23,6 +24,7 @@ UNDER_STRETCHED = ("walk", "walk", "walk", "run", "stand", "stand", "sit", "back
 LOOKING = {6: 0.25, 9: 0.45, 12: 0.6, 13: 0.6, 14: 0.6, 15: 1.3, 16: 0.6, 17: 0.6, 18: 0.55, 19: 0.55, 20: 0.5, 21: 0.5}
 """How much of a look to the side each bone takes part in; the head turns furthest."""
 
+UNDER_HEAD = ("stand", "stand", "stand", "hands-hips-stand", "cross-arms", "sit")
 NODDING = {12: 0.35, 15: 1.0}
 SHAKING = {12: 0.3, 15: 1.0}
 """How much of a nod, or of a shake of the head, neck and head take part in."""
@@ -143,17 +145,19 @@ def _looks(kitchen: Kitchen, frames: int) -> Float[np.ndarray, " frames"]:
 
 
 def move_head(kitchen: Kitchen) -> Product | None:
-    """The head nodded or shaken again and again by someone who stands or sits, with rests now and then."""
-    below = kitchen.sources.pick("stand", "stand", "stand", "hands-hips-stand", "cross-arms", "sit", fits=is_plain)
+    """The head nodded or shaken again and again by someone who stands, sits or walks, with rests now and then."""
+    below = kitchen.sources.pick(*UNDER_HEAD, fits=is_plain)
     if below is None:
         return None
     frames, nods = kitchen.draw_frames(1.6, 9.5), kitchen.one_in(2)
-    joints = ping_pong(below.joints, frames)
+    walks = draw_walk(kitchen, "walk") if kitchen.one_in(8) else None
+    joints, base = walks or (ping_pong(below.joints, frames), below.meaning)
+    joints = joints[:frames]
     half_yaw = smooth_half_yaw(joints)
     local = turn(half_yaw, joints)
     directions = bone_directions(local)
     angle = np.radians(float(kitchen.rng.uniform(12, 26) if nods else kitchen.rng.uniform(18, 35))) * _beat(
-        kitchen, frames
+        kitchen, len(joints)
     )
     for bone, share in NODDING.items() if nods else SHAKING.items():
         directions[:, bone] = (
@@ -161,9 +165,31 @@ def move_head(kitchen: Kitchen) -> Product | None:
         )
     moved = turn(-half_yaw, place_bones(local[:, 0], directions, bone_lengths(local[0])))
     meaning = Meaning("nod" if nods else "shake-head")
-    if below.meaning.action != "sit":
+    if base.action not in ("sit", "walk"):
         return moved, meaning
-    return moved, Meaning("sit", meanwhile=meaning)
+    return moved, replace(base, ways=(), meanwhile=meaning)
+
+
+def shift_weight(kitchen: Kitchen) -> Product | None:
+    """The hips moved from one leg to the other, again and again, over feet that stay."""
+    stand = kitchen.sources.pick("stand", "stand", "hands-hips-stand", "cross-arms", fits=is_plain)
+    if stand is None:
+        return None
+    frames, sways = kitchen.draw_frames(1.6, 9.5), kitchen.one_in(2)
+    joints = ping_pong(stand.joints, frames)
+    half_yaw = smooth_half_yaw(joints)
+    local = turn(half_yaw, joints)
+    seconds = float(kitchen.rng.uniform(0.9, 1.6) if sways else kitchen.rng.uniform(1.2, 2.6))  # on one leg
+    phase = np.pi * (np.arange(frames) / FPS / seconds + float(kitchen.rng.uniform()))
+    beat = np.sin(phase) if sways else np.tanh(2.5 * np.sin(phase))
+    aside = float(kitchen.rng.uniform(0.05, 0.1)) * beat[:, None, None] * [1.0, 0.0, 0.0]
+    lean = np.linspace(1.0, float(kitchen.rng.uniform(0.5, 1.6)) if sways else 0.8, 22)[:, None]
+    moved = local + aside * np.where(np.isin(np.arange(22), (0, *HIPS))[:, None], 1.0, lean)
+    knees, ankles = move_ankle(
+        moved[:, HIPS], local[:, KNEES] + aside, local[:, ANKLES] + aside, local[:, ANKLES], legs_ahead(moved)
+    )
+    moved[:, KNEES], moved[:, ANKLES], moved[:, TOES] = knees, ankles, local[:, TOES] + ankles - local[:, ANKLES]
+    return turn(-half_yaw, moved), Meaning("sway" if sways else "shift-weight")
 
 
 def _beat(kitchen: Kitchen, frames: int) -> Float[np.ndarray, " frames"]:

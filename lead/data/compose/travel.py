@@ -98,7 +98,7 @@ def slow_or_quick(kitchen: Kitchen) -> Product | None:
         return None
     joints, meaning = made
     slow = kitchen.one_in(2)
-    wanted = float(kitchen.rng.uniform(0.45, 0.8) if slow else kitchen.rng.uniform(1.45, 1.85))
+    wanted = float(kitchen.rng.uniform(0.45, 0.8) if slow else kitchen.rng.uniform(1.55, 1.9))
     tempo = wanted / max(m.mean_speed(joints), 0.1)
     if not 0.45 < tempo < 1.9:
         return None
@@ -186,7 +186,7 @@ def _is_on_all_fours(pose: Float[np.ndarray, "22 3"]) -> bool:
 
 def in_place(kitchen: Kitchen) -> Product | None:
     """Steps on the spot, for longer; a jog on the spot at half its tempo is a march."""
-    source = kitchen.sources.pick("step-in-place", "jog-in-place")
+    source = kitchen.sources.pick("step-in-place", "step-in-place", "jog-in-place")
     if source is None:
         return None
     joints, meaning = source.joints, source.meaning
@@ -196,7 +196,14 @@ def in_place(kitchen: Kitchen) -> Product | None:
     frames = kitchen.draw_frames(1.8, 9.5)
     joints = repeat_cycle(joints, frames, FPS)
     start = int(kitchen.rng.integers(max(len(joints) - frames, 0) + 1))
-    return joints[start : start + frames], meaning
+    return _remove_drift(joints[start : start + frames]), meaning
+
+
+def _remove_drift(joints: Joints) -> Joints:
+    """The same, with the hips at the end above the place where they were at the start."""
+    drift = (joints[-1, 0] - joints[0, 0]) * [1.0, 0.0, 1.0]
+    kept: Joints = joints - np.linspace(0, 1, len(joints))[:, None, None] * drift
+    return kept
 
 
 def turn_in_place(kitchen: Kitchen) -> Product | None:

@@ -94,7 +94,7 @@ def _travels(meaning: Meaning, joints: Joints) -> bool:
         return False
     if "slowly" in meaning.ways and meaning.action == "walk" and m.mean_speed(joints) >= 0.95:
         return False
-    if "quickly" in meaning.ways and meaning.action == "walk" and not 1.4 < m.mean_speed(joints) < 1.95:
+    if "quickly" in meaning.ways and meaning.action == "walk" and not 1.5 < m.mean_speed(joints) < 2.0:
         return False
     ahead, aside = forward / max(path, 1e-6), left / max(path, 1e-6)
     ways: dict[str, bool] = {
@@ -117,7 +117,7 @@ def _travels(meaning: Meaning, joints: Joints) -> bool:
         "uturn": ahead > 0.6 and 140 < abs(turned) < 220 and m.net_distance(joints) < 0.5 * path,
         "upstairs": height > 0.2 and ahead > 0.6,
         "downstairs": height < -0.2 and ahead > 0.6,
-        "place": m.net_distance(joints) < 0.6 and m.step_count(joints) >= 3,
+        "place": _steps_here(joints),
         "stop": ahead > 0.6 and m.mean_speed(joints[-10:]) < 0.35,
     }
     return ways.get(meaning.place, True)
@@ -243,6 +243,13 @@ def _picks(meaning: Meaning, joints: Joints) -> bool:
     return min(_hand_low(joints, side) for side in _sides(meaning)) < 0.42 and _stands(joints, END)
 
 
+def _hand_at_head(meaning: Meaning, joints: Joints) -> bool:
+    """One hand is at the head for half a second, and the other is not."""
+    near = {side: m.longest(m.hand_to(joints, side, m.HEAD) < 0.25) for side in BOTH}
+    sides = [meaning.place] if meaning.place in BOTH else [max(BOTH, key=lambda side: near[side])]
+    return all(near[side] >= 0.5 and near[side] >= max(near.values()) for side in sides)
+
+
 def _head_goes(to_side: bool, degrees: float) -> Callable[[Meaning, Joints], bool]:
     """The head tips, or goes from side to side, three times or more."""
 
@@ -258,7 +265,7 @@ def _shifts(_: Meaning, joints: Joints) -> bool:
     """The hips move over feet that stay."""
     middle = joints[:, [10, 11]].mean(axis=1)
     over = (joints[:, 0] - middle)[:, [0, 2]]
-    return bool(np.ptp(over, axis=0).max() > 0.05 and m.net_distance(joints) < 0.35)
+    return bool(np.ptp(over, axis=0).max() > 0.07 and m.net_distance(joints) < 0.35)
 
 
 def _jump_turns(meaning: Meaning, joints: Joints) -> bool:
@@ -269,7 +276,7 @@ def _jump_turns(meaning: Meaning, joints: Joints) -> bool:
 
 def _steps_here(joints: Joints) -> bool:
     """Feet clearly lifted three times or more, more often in a longer clip, on the spot."""
-    return m.net_distance(joints) < 0.6 and m.step_count(joints, 0.065) >= max(3, len(joints) // 30)
+    return m.net_distance(joints) < 0.4 and m.step_count(joints, 0.08) >= max(3, len(joints) // 30)
 
 
 def _stays(joints: Joints) -> bool:
@@ -315,6 +322,8 @@ CHECKS: dict[str, Callable[[Meaning, Joints], bool]] = {
     "nod": _head_goes(to_side=False, degrees=8.0),
     "shake-head": _head_goes(to_side=True, degrees=4.0),
     "shift-weight": _shifts,
+    "sway": _shifts,
+    **dict.fromkeys(("face", "hand-face", "head", "drink", "drink-hand", "eat", "phone", "phone-hand"), _hand_at_head),
     "jacks": lambda _, j: (
         m.flights(j, 0.02, 1) != [] and bool(np.min([m.hand_over_shoulder(j, s).max() for s in BOTH]) > 0)
     ),

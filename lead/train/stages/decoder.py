@@ -25,9 +25,9 @@ from lead.train.assemble import load_vae
 from lead.train.clips import ClipBatches, subsample, to_tensors
 from lead.train.logs import fingerprint
 from lead.train.losses import (
-    bone_directions,
     bone_lengths,
     denormalize,
+    direction_losses,
     features_to_joints,
     mean_of_share,
     rigid_joints,
@@ -120,7 +120,6 @@ def decoder_loss(
     features = features[:, : decoded.shape[1]]
     meters = [denormalize(x, stats) for x in (decoded, features)]
     joints, target = (features_to_joints(x) for x in meters)
-    directions, aim = (bone_directions(x) for x in meters)
     skeleton = skeleton_of(features.shape[-1])
     stretch = bone_lengths(joints, skeleton.parents) - bone_lengths(target, skeleton.parents)
     if skeleton is HUMANML3D:
@@ -134,8 +133,7 @@ def decoder_loss(
         "speed": mean_of_share(error.diff(dim=1).abs(), lengths - 1, whole - 1),
         "acceleration": mean_of_share(error.diff(n=2, dim=1).abs(), lengths - 2, whole - 2),
         "bones": mean_of_share(stretch.abs(), lengths, whole),
-        "directions": mean_of_share((directions - aim).abs(), lengths, whole),
-        "turning": mean_of_share((directions.diff(dim=1) - aim.diff(dim=1)).abs(), lengths - 1, whole - 1),
+        **direction_losses(meters[0], meters[1], lengths, whole),
         "planted": mean_of_share(slip * (contacts[:, 1:] & contacts[:, :-1]), lengths - 1, whole - 1),
     }
     return sum(getattr(weights, key) * value for key, value in parts.items()), parts

@@ -4,6 +4,7 @@ Needs the text and the VAE stage; where the language stage was run, it goes on f
 Source: MLD (arXiv 2212.04048), section 3.2. Knows nothing of file formats.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -112,6 +113,8 @@ def fit_denoiser(
     if start:
         denoiser.load_state_dict(start.state_dict())
     stage = Stage(stage_name, denoiser, run, train, device, inputs, config=config, diffusion=diffusion)
+    if start:
+        start = start.to(stage.device).requires_grad_(False).eval()
     val = draw_validation_batch(latents)
     for step in stage.steps():
         batch = draw_latent_batch(latents.captioned, latents.table, train, step)
@@ -119,9 +122,11 @@ def fit_denoiser(
         eps = torch.randn(batch.z.shape, generator=stage.draws)
         dropped = torch.rand(train.batch, generator=stage.draws) < UNCONDITIONAL
         text = torch.where(dropped[:, None], latents.table[0], batch.text)
-        rows = [*stage.share(batch.z, batch.lengths, text, t, eps), batch.lengths.to(stage.device)]
+        z, lengths, text, t, eps, pushes = stage.share(batch.z, batch.lengths, text, t, eps, batch.pushes)
+        whole = batch.lengths.to(stage.device)
         with stage.accelerator.autocast():
-            loss = denoising_loss(stage.model, schedule, vae, *rows)
+            target = push_target(start, schedule, z, lengths, text, t, eps, pushes) if start else None
+            loss = denoising_loss(stage.model, schedule, vae, z, lengths, text, t, eps, whole, target)
         stage.update(loss, {})
         stage.validate(lambda denoiser: {"val_loss": validation_loss(denoiser, schedule, vae, val)})
     return stage.finish(STAGES[stage_name].part, config)
@@ -137,10 +142,35 @@ def denoising_loss(
     t: Int[Tensor, " share"],
     eps: Float[Tensor, "share latents d_latent"],
     whole: Int[Tensor, " batch"],
+    target: Float[Tensor, "share latents d_latent"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean squared error of the prediction from z_t; `whole` are the lengths of the batch that holds these rows."""
-    error = (denoiser(schedule.add_noise(z, t, eps), t, text, lengths) - schedule.target(z, t, eps)).square()
+    """Mean squared error of the prediction from z_t; `whole` are the lengths of the batch that holds these rows.
+
+    `target` takes the place of what the schedule predicts.
+    """
+    target = schedule.target(z, t, eps) if target is None else target
+    error = (denoiser(schedule.add_noise(z, t, eps), t, text, lengths) - target).square()
     return mean_of_share(error, vae.latent_lengths(lengths), vae.latent_lengths(whole))
+
+
+@torch.no_grad()
+def push_target(
+    before: Callable[..., Float[Tensor, "pushed latents d_latent"]],
+    schedule: Diffusion,
+    z: Float[Tensor, "share latents d_latent"],
+    lengths: Int[Tensor, " share"],
+    text: Float[Tensor, "share d_text"],
+    t: Int[Tensor, " share"],
+    eps: Float[Tensor, "share latents d_latent"],
+    pushes: Float[Tensor, " share"],
+) -> Float[Tensor, "share latents d_latent"]:
+    """p + push (target - p), with the prediction p of the denoiser as it was `before`; the target itself for a clip."""
+    target, pushed = schedule.target(z, t, eps).clone(), (pushes != 1).nonzero()[:, 0]
+    if len(pushed):
+        z_t = schedule.add_noise(z, t, eps)[pushed]
+        predicted = before(z_t, t[pushed], text[pushed], lengths[pushed]).to(target.dtype)
+        target[pushed] = predicted + pushes[pushed, None, None] * (target[pushed] - predicted)
+    return target
 
 
 @torch.no_grad()

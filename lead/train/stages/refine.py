@@ -1,8 +1,15 @@
-"""The refine stage: the denoiser goes on learning, from the data set and from motions of its own that are right.
+"""The refine stage: the denoiser goes on learning, from the data set and from motions of its own, right and wrong ones.
 
-The base as trained so far makes motions for what the clips of a composed data set show; the latents of those that show
-it (`lead.train.rejection_sampling`) join the batches. Needs the text, the VAE, the diffusion and the projector stage.
-The samples are kept in the run folder, as `samples-<fingerprint>.safetensors`.
+The base as trained so far makes motions for what the clips of a composed data set show, and each is judged
+(`lead.train.trials`). Their latents join the batches. With the noise eps and the prediction eps_old of the denoiser as
+it was before, a trial of advantage a has the target
+
+    eps_old + PUSH a (eps - eps_old)
+
+so that the denoiser moves towards trials that are better than the others of their topic, and away from worse ones.
+Source: DiffusionNFT (Zheng et al., arXiv 2509.16117), equation 5, whose loss has this minimum. Run again, the stage
+makes a further round: new trials of what it has made. Needs the text, the VAE, the diffusion and the projector stage.
+The trials are kept in the run folder, as `trials-<fingerprint>.safetensors`.
 """
 
 import os
@@ -21,17 +28,19 @@ from lead.networks.style_tokens import StyleTokens
 from lead.text.tower import TextTower
 from lead.train.assemble import assemble, load_denoiser, load_diffusion, load_style_tokens, load_tower, load_vae
 from lead.train.clips import balance
-from lead.train.latents import SAMPLED, Captions, LatentClips, Latents, digest, hash_weights, load_latents, make_once
+from lead.train.latents import TRIED, Captions, LatentClips, Latents, digest, hash_weights, load_latents, make_once
 from lead.train.processes import main_process_first
-from lead.train.rejection_sampling import Samples, draw_samples
 from lead.train.stage import TrainConfig
 from lead.train.stage_table import StageRequest
 from lead.train.stages.diffusion import fit_denoiser
+from lead.train.trials import Trials, draw_trials
 
-REFINE_TRAIN = TrainConfig(steps=6000, batch=128, lr=2e-4, keep="last")
+REFINE_TRAIN = TrainConfig(steps=2000, batch=128, lr=2e-4, keep="last")
 """The last weights are kept: the loss on val says how well clips are met, not how often captions are."""
-ATTEMPTS = 4
+ATTEMPTS = 8
 """Motions that are made for each step of training."""
+PUSH = 2.0
+"""How far the denoiser moves for an advantage of 1; by 1 it would learn from such a trial as from a clip."""
 
 
 def run_stage(request: StageRequest) -> None:
@@ -44,45 +53,46 @@ def train_refine(data: Path, run: Path, train: TrainConfig = REFINE_TRAIN, devic
 
     Raises LeadError where the data set was not composed.
     """
-    tower, vae, start = load_tower(run), load_vae(run, polished=False), load_denoiser(run, refined=False)
+    tower, vae, start = load_tower(run), load_vae(run, polished=False), load_denoiser(run)
     latents = load_latents(data, run, vae, tower, load_style_tokens(run), device)
     key = digest(latents.fingerprint, hash_weights(start), f"{ATTEMPTS * train.steps} {train.seed}")
     with main_process_first(device):
-        packed = make_once(Path(run), "samples", key, lambda: _draw(data, run, start, train, device))
+        packed = make_once(Path(run), "trials", key, lambda: _draw(data, run, train, key, device))
     diffusion = load_diffusion(run)
-    latents = replace(add_samples(latents, packed, vae), fingerprint=key)
-    return fit_denoiser(latents, vae, run, start.config, train, diffusion, device, start, stage_name="refine")
+    latents = replace(add_trials(latents, packed, vae), fingerprint=key)
+    return fit_denoiser(latents, vae, run, start.config, train, diffusion, device, start, "refine")
 
 
-def _draw(data: Path, run: Path, start: AnyDenoiser, train: TrainConfig, device: str) -> dict[str, Tensor]:
-    """The samples as a split of latents has its clips (`LatentClips`), and the features of their captions."""
-    base = assemble(data, run, "refined", "").to(device)
-    base.denoiser.load_state_dict(start.state_dict())
+def _draw(data: Path, run: Path, train: TrainConfig, key: str, device: str) -> dict[str, Tensor]:
+    """The trials as a split of latents has its clips (`LatentClips`), and the features of their captions."""
+    base, seed = assemble(data, run, "refined", "").to(device), int(key[:8], 16)
     console, threads = Console(stderr=True), torch.get_num_threads()
     torch.set_num_threads(os.cpu_count() or 1)  # the other processes wait
     try:
         with Progress(console=console, disable=not console.is_terminal) as progress:
-            task = progress.add_task("samples", total=ATTEMPTS * train.steps)
-            samples = draw_samples(
-                base, data, ATTEMPTS * train.steps, train.seed, lambda done, _: progress.update(task, completed=done)
+            task = progress.add_task("trials", total=ATTEMPTS * train.steps)
+            trials = draw_trials(
+                base, data, ATTEMPTS * train.steps, seed, lambda done, _: progress.update(task, completed=done)
             )
-        return pack_samples(samples, base.text, base.style_tokens)
+        console.print(f"{int(trials.shown.sum()):,} of {len(trials.shown):,} motions show what they were made for")
+        return pack_trials(trials, base.text, base.style_tokens)
     finally:
         torch.set_num_threads(threads)
 
 
-def pack_samples(samples: Samples, tower: TextTower, style_tokens: StyleTokens) -> dict[str, Tensor]:
-    """The samples as named tensors: what `LatentClips` has of a split, and the table of their captions' features."""
+def pack_trials(trials: Trials, tower: TextTower, style_tokens: StyleTokens) -> dict[str, Tensor]:
+    """The trials as named tensors: what `LatentClips` has of a split, and the table of their captions' features."""
     sentences = Captions()
     nothing = np.zeros((0, 1), dtype=np.float32)
     clips = [
-        Clip(f"S{number}", nothing, captions, meaning=topic)
-        for number, (captions, topic) in enumerate(zip(samples.captions, samples.topics, strict=True))
+        Clip(f"T{number}", nothing, captions, meaning=topic)
+        for number, (captions, topic) in enumerate(zip(trials.captions, trials.topics, strict=True))
     ]
     rows = [sentences.add(clip) for clip in clips]
     return {
-        "z": samples.z,
-        "lengths": samples.lengths,
+        "z": trials.z,
+        "lengths": trials.lengths,
+        "advantages": trials.advantages,
         "texts": torch.tensor([row for of_clip in rows for row in of_clip]),
         "counts": torch.tensor([len(of_clip) for of_clip in rows]),
         "shares": torch.from_numpy(balance(clips)),
@@ -90,12 +100,14 @@ def pack_samples(samples: Samples, tower: TextTower, style_tokens: StyleTokens) 
     }
 
 
-def add_samples(latents: Latents, packed: dict[str, Tensor], vae: AnyVAE) -> Latents:
-    """The latents with the samples as a further source; their captions' features follow the others in the table."""
+def add_trials(latents: Latents, packed: dict[str, Tensor], vae: AnyVAE) -> Latents:
+    """The latents with the trials as a further source; their captions' features follow the others in the table."""
     first = len(latents.table) - 1  # row 0 of either table is the empty prompt's
     parts = torch.split(packed["texts"] + first, packed["counts"].tolist())
     z, counts = packed["z"], vae.latent_lengths(packed["lengths"])
     texts = tuple(tuple(part.tolist()) for part in parts)
-    sampled = LatentClips(z, torch.zeros_like(z), packed["lengths"], texts, packed["shares"], counts, SAMPLED)
+    tried = LatentClips(
+        z, torch.zeros_like(z), packed["lengths"], texts, packed["shares"], counts, TRIED, PUSH * packed["advantages"]
+    )
     table = torch.cat([latents.table, packed["table"][1:]])
-    return replace(latents, sources=(*latents.sources, sampled), table=table)
+    return replace(latents, sources=(*latents.sources, tried), table=table)

@@ -25,7 +25,7 @@ from lead.networks.mld import MldVAEConfig
 from lead.networks.vae import MotionVAE, VAEConfig
 from lead.train.clips import ClipBatches, load_by_shares, subsample, to_tensors
 from lead.train.logs import fingerprint
-from lead.train.losses import bone_directions, denormalize, features_to_joints, mean_of_share
+from lead.train.losses import denormalize, direction_losses, features_to_joints, mean_of_share
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import Preset, StageRequest
 from lead.train.warm_start import load_start, read_stats
@@ -157,15 +157,13 @@ def vae_loss(
     features = features[:, : decoded.shape[1]]  # a share may be shorter than its batch
     meters = [denormalize(x, stats) for x in (decoded, features)]
     joints, target = (features_to_joints(x) for x in meters)
-    bones, aim = (bone_directions(x) for x in meters)
     kl = 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance)
     parts = {
         "features": mean_of_share(smooth_l1_loss(decoded, features, reduction="none"), lengths, whole),
         "joints": mean_of_share((joints - target).abs(), lengths, whole),
         "joints_smooth": mean_of_share(smooth_l1_loss(joints, target, reduction="none"), lengths, whole),
         "speed": mean_of_share((joints.diff(dim=1) - target.diff(dim=1)).abs(), lengths - 1, whole - 1),
-        "directions": mean_of_share((bones - aim).abs(), lengths, whole),
-        "turning": mean_of_share((bones.diff(dim=1) - aim.diff(dim=1)).abs(), lengths - 1, whole - 1),
+        **direction_losses(meters[0], meters[1], lengths, whole),
         "kl": mean_of_share(kl, vae.latent_lengths(lengths), vae.latent_lengths(whole)),
     }
     return sum(getattr(weights, key) * value for key, value in parts.items()), parts

@@ -1,4 +1,4 @@
-"""A base whose motions show what they are asked for, or not: it learns from those that do."""
+"""A base whose motions show what they are asked for, or not: it learns from both."""
 
 import json
 import shutil
@@ -18,9 +18,11 @@ from lead.errors import LeadError
 from lead.motion import Motion
 from lead.text.parsing import parse
 from lead.train.assemble import assemble, load_denoiser
-from lead.train.latents import SAMPLED, LatentClips, Latents
-from lead.train.rejection_sampling import Topic, draw_samples
-from lead.train.stages.refine import add_samples, pack_samples
+from lead.diffusion import Diffusion, DiffusionConfig
+from lead.train.latents import TRIED, LatentClips, Latents
+from lead.train.stages.diffusion import push_target
+from lead.train.stages.refine import PUSH, add_trials, pack_trials
+from lead.train.trials import Topic, draw_trials
 
 
 @pytest.fixture(scope="module")
@@ -54,33 +56,35 @@ def base(tiny_base, monkeypatch):
     return tiny_base
 
 
-def test_what_shows_its_caption_counts(base, composed):
-    samples = draw_samples(base, composed, attempts=64)
-    assert 0 < len(samples.z) < 64
-    assert len(samples.lengths) == len(samples.captions) == len(samples.topics) == len(samples.z)
-    for z, frames, captions in zip(samples.z, samples.lengths.tolist(), samples.captions, strict=True):
+def test_what_shows_its_caption_is_better_than_what_does_not(base, composed):
+    trials = draw_trials(base, composed, attempts=64)
+    assert 0 < trials.shown.sum() < 64
+    assert len(trials.lengths) == len(trials.captions) == len(trials.topics) == len(trials.z) == 64
+    for topic in set(trials.topics):
+        shown, advantages = trials.shown[mine := [t == topic for t in trials.topics]], trials.advantages[mine]
+        assert advantages.abs().max() <= 1
+        if 0 < shown.float().mean() < 1:
+            assert advantages[shown].min() > advantages[~shown].max()
+    for z, frames, captions in zip(trials.z, trials.lengths.tolist(), trials.captions, strict=True):
         real = int(base.vae.latent_lengths(torch.tensor([frames]))[0])
         assert z[:real].abs().sum() > 0
         assert not z[real:].any()
-        assert {meaning.action for caption in captions if (meaning := parse(caption))} <= {
-            "walk",
-            "stand",
-            "run",
-            "jog",
-        }
+        actions = {meaning.action for caption in captions if (meaning := parse(caption))}
+        assert actions <= {"walk", "stand", "run", "jog"}
 
 
-def test_a_seed_gives_the_same_samples(base, composed):
-    first, again, other = (draw_samples(base, composed, attempts=32, seed=seed) for seed in (1, 1, 2))
+def test_a_seed_gives_the_same_trials(base, composed):
+    first, again, other = (draw_trials(base, composed, attempts=32, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first.z, again.z) and first.captions == again.captions
+    assert torch.equal(first.advantages, again.advantages)
     assert first.captions != other.captions
 
 
-def test_samples_do_not_depend_on_the_size_of_batches(base, composed, monkeypatch):
+def test_trials_do_not_depend_on_the_size_of_batches(base, composed, monkeypatch):
     """The stand-in's motions follow from a row's place in its batch, which the sizes here leave as it is."""
-    whole = draw_samples(base, composed, attempts=32)
-    monkeypatch.setattr("lead.train.rejection_sampling.BATCH", 8)
-    parts = draw_samples(base, composed, attempts=32)
+    whole = draw_trials(base, composed, attempts=32)
+    monkeypatch.setattr("lead.train.trials.BATCH", 8)
+    parts = draw_trials(base, composed, attempts=32)
     assert whole.captions == parts.captions
     torch.testing.assert_close(whole.z, parts.z, rtol=1e-3, atol=1e-4)
 
@@ -91,9 +95,21 @@ def test_what_is_shown_half_of_the_time_is_tried_most():
     assert min(never.weight, always.weight) > 0
 
 
-def test_samples_join_the_latents_with_their_captions(base, composed):
-    samples = draw_samples(base, composed, attempts=32)
-    packed = pack_samples(samples, base.text, base.style_tokens)
+def test_a_target_moves_from_the_prediction_as_far_as_it_is_pushed():
+    schedule, draws = Diffusion(DiffusionConfig(prediction="epsilon")), torch.Generator().manual_seed(0)
+    z, eps, predicted = (torch.randn(4, 2, 3, generator=draws) for _ in range(3))
+    lengths, text, t = torch.full((4,), 8), torch.zeros(4, 5), torch.tensor([0, 10, 500, 999])
+    before = lambda z_t, t, text, lengths: predicted[1:]  # noqa: E731: the clip's row is not asked for
+    target = push_target(before, schedule, z, lengths, text, t, eps, torch.tensor([1.0, 0.0, -1.0, 2.0]))
+    torch.testing.assert_close(target[0], eps[0])
+    torch.testing.assert_close(target[1], predicted[1])
+    torch.testing.assert_close(target[2], 2 * predicted[2] - eps[2])
+    torch.testing.assert_close(target[3], 2 * eps[3] - predicted[3])
+
+
+def test_trials_join_the_latents_with_their_captions(base, composed):
+    trials = draw_trials(base, composed, attempts=32)
+    packed = pack_trials(trials, base.text, base.style_tokens)
     clips = LatentClips(
         torch.ones(2, 13, 4),
         torch.ones(2, 13, 4),
@@ -103,11 +119,12 @@ def test_samples_join_the_latents_with_their_captions(base, composed):
         torch.tensor([3, 5]),
     )
     table = torch.randn(3, base.text.d_text)
-    latents = add_samples(Latents((clips,), clips, table, "made-up"), packed, base.vae)
-    sampled = latents.captioned[-1]
-    assert sampled.split == SAMPLED
-    assert torch.equal(sampled.mu, samples.z)
-    for rows, captions in zip(sampled.texts, samples.captions, strict=True):
+    latents = add_trials(Latents((clips,), clips, table, "made-up"), packed, base.vae)
+    tried = latents.captioned[-1]
+    assert tried.split == TRIED
+    assert torch.equal(tried.mu, trials.z)
+    assert torch.equal(tried.pushes, PUSH * trials.advantages)
+    for rows, captions in zip(tried.texts, trials.captions, strict=True):
         expected = base.text.encode(list(dict.fromkeys(captions)))
         np.testing.assert_allclose(latents.table[list(rows)], expected.detach(), atol=0.05)  # encoded in bfloat16
 
@@ -116,31 +133,43 @@ def test_a_data_set_that_was_not_composed_is_refused(base, composed, tmp_path):
     folder = Path(shutil.copytree(composed, tmp_path / "data"))
     (folder / "train_composed.txt").unlink()
     with pytest.raises(LeadError, match=r"no composed clips: run `lead data compose"):
-        draw_samples(base, folder, 8)
+        draw_trials(base, folder, 8)
 
 
 def test_a_base_that_shows_nothing_is_refused(tiny_base, composed, monkeypatch):
-    monkeypatch.setattr("lead.train.rejection_sampling.holds", lambda meaning, joints: False)
+    monkeypatch.setattr("lead.train.trials.holds", lambda meaning, joints: False)
     with pytest.raises(LeadError, match="none of 4 motions shows what its caption says"):
-        draw_samples(tiny_base, composed, 4)
+        draw_trials(tiny_base, composed, 4)
 
 
 def test_the_refine_stage_goes_on_from_the_denoiser_and_takes_its_place(composed, tmp_path, monkeypatch):
     for stage in ("text", "vae", "diffusion", "projector"):
         train(stage, composed, tmp_path)
-    monkeypatch.setattr("lead.train.rejection_sampling.holds", lambda meaning, joints: len(joints) > 60)
+    monkeypatch.setattr("lead.train.trials.holds", lambda meaning, joints: len(joints) > 60)
     before = load_denoiser(tmp_path)
     refined = train("refine", composed, tmp_path)
     assert_same(load_denoiser(tmp_path), refined)
     assert_same(load_denoiser(tmp_path, refined=False), before)
     assert any(not torch.equal(a, b) for a, b in zip(before.parameters(), refined.parameters(), strict=True))
     assert_same(assemble(composed, tmp_path, "tiny", "").denoiser, refined)
-    (samples,) = tmp_path.glob("samples-*.safetensors")
-    assert (load_file(samples)["lengths"] > 59).all()
-    drawn = samples.stat().st_mtime_ns
+    (trials,) = tmp_path.glob("trials-*.safetensors")
+    assert (load_file(trials)["advantages"] > 0).any()
+    drawn = trials.stat().st_mtime_ns
     (tmp_path / "refined.safetensors").unlink()
     assert_same(train("refine", composed, tmp_path), refined)
-    assert samples.stat().st_mtime_ns == drawn
+    assert trials.stat().st_mtime_ns == drawn
+
+
+def test_the_refine_stage_run_again_makes_a_further_round(composed, tmp_path, monkeypatch):
+    for stage in ("text", "vae", "diffusion", "projector"):
+        train(stage, composed, tmp_path)
+    monkeypatch.setattr("lead.train.trials.holds", lambda meaning, joints: len(joints) > 60)
+    first = train("refine", composed, tmp_path)
+    (drawn,) = tmp_path.glob("trials-*.safetensors")
+    second = train("refine", composed, tmp_path)
+    assert any(not torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    (again,) = tmp_path.glob("trials-*.safetensors")
+    assert again != drawn
 
 
 def assert_same(a: torch.nn.Module, b: torch.nn.Module) -> None:

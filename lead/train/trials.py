@@ -1,20 +1,22 @@
-"""Rejection sampling: what a base does right is what it learns from, so that it does it more often.
+"""Trials: a base makes motions for captions, and measures of the joints say which of them are right.
 
-A base may do what a caption says in some of its motions only. `draw_samples` has it make motions for wordings of what
-training clips show, and keeps the latents of those whose joints show it, by the measures of composition
-(`lead.data.compose.truth`). What the base does in some of its motions is tried most.
-Source: RAFT (Dong et al., arXiv 2304.06767), with a measure in place of its reward model. Knows nothing of training.
+A base may do what a caption says in some of its motions only. `draw_trials` has it make motions for wordings of what
+training clips show, and judges each by the measures of composition (`lead.data.compose.truth`) and by how much its feet
+slide. A trial's *advantage* says how much better it is than the others of its topic, from -1 to 1: a rare success has a
+large one, a rare failure a very negative one. What the base does in some of its motions is tried most.
+Source: group-relative advantages as in GRPO (Shao et al., arXiv 2402.03300, equation 4), with measures in place of a
+reward model. Knows nothing of training.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lead.data.compose.compose import name_meaning, word
@@ -22,6 +24,7 @@ from lead.data.compose.truth import holds
 from lead.data.dataset import UNIT
 from lead.data.layout import COMPOSED, read_meanings, read_split, read_whole_captions
 from lead.errors import LeadError
+from lead.eval.metrics import foot_skate_ratio
 from lead.model import Lead
 from lead.motion.skeleton import FPS, HUMANML3D, tpose
 from lead.text.parsing import parse
@@ -33,23 +36,31 @@ ROUND = 512
 """Attempts whose draws follow from the same shares."""
 BATCH = 64
 WORDINGS = 4
-"""Captions of a sample, the one that it was made for included."""
+"""Captions of a trial, the one that it was made for included."""
 GUIDANCE = (1.5, 3.0)
 """The guidance of a round's motions is drawn from here."""
 FEWEST = 2
 """Clips of a topic that is tried."""
+SPREAD = 0.5
+"""An advantage of 1 or -1 is so far from the topic's share of successes: the largest deviation of a yes or no."""
+SLIDE = 0.3
+"""The advantage that is lost by sliding one deviation more than a topic's other trials."""
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """Latents of motions that show what their captions say."""
+class Trials:
+    """Latents of motions that were made for captions, and how good they are."""
 
-    z: Float[Tensor, "samples latents d_latent"]
+    z: Float[Tensor, "trials latents d_latent"]
     """As they leave the sampler, before the projector; 0 after each motion's end."""
-    lengths: Int[Tensor, " samples"]
+    lengths: Int[Tensor, " trials"]
     """Frames."""
     captions: tuple[tuple[str, ...], ...]
     topics: tuple[str, ...]
+    shown: Bool[Tensor, " trials"]
+    """Whether the motion shows what its captions say."""
+    advantages: Float[Tensor, " trials"]
+    """-1 to 1, relative to the trials of the same topic."""
 
 
 @dataclass(eq=False)
@@ -77,46 +88,66 @@ class _Attempt:
     frames: int
 
 
-def draw_samples(base: Lead, data: Path, attempts: int, seed: int = 0, progress: Progress | None = None) -> Samples:
-    """The samples that count among so many motions for wordings of what a composed data set's clips show.
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    attempt: _Attempt
+    z: Float[Tensor, "latents d_latent"]
+    shown: bool
+    slide: float
+    """The foot-skating ratio before the clean-up of feet."""
 
-    The same base and seed give the same samples. Raises LeadError where the data set was not composed, where the base
-    is not of HumanML3D's skeleton, or where nothing counts.
+
+def draw_trials(base: Lead, data: Path, attempts: int, seed: int = 0, progress: Progress | None = None) -> Trials:
+    """So many motions for wordings of what a composed data set's clips show, and how good they are.
+
+    The same base and seed give the same trials. Raises LeadError where the data set was not composed, where the base
+    is not of HumanML3D's skeleton, or where nothing is shown.
     """
     if base.skeleton is not HUMANML3D:
         raise LeadError(f"{base.name} does not make HumanML3D's 22 joints: only those are measured")
     topics = read_topics(Path(data))
     latents = int(base.vae.latent_lengths(torch.tensor([round(base.seconds_range[1] * FPS)]))[0])
-    kept: list[tuple[Float[Tensor, "latents d_latent"], _Attempt]] = []
+    trials: list[_Trial] = []
     for first in range(0, attempts, ROUND):
         rng = np.random.default_rng([seed, first])
         drawn = list(_draw_attempts(topics, min(ROUND, attempts - first), rng, base.seconds_range))
         drawn.sort(key=lambda attempt: attempt.frames)  # a batch holds little padding
-        for z, attempt in _show(base, drawn, rng):
-            topics[attempt.topic].shown += 1
-            padded = z.new_zeros(latents, z.shape[1])
-            padded[: len(z)] = z
-            kept.append((padded, attempt))
-        for attempt in drawn:
-            topics[attempt.topic].tried += 1
+        for trial in _try(base, drawn, rng):
+            topics[trial.attempt.topic].tried += 1
+            topics[trial.attempt.topic].shown += trial.shown
+            trials.append(trial)
         if progress:
             progress(first + len(drawn), attempts)
-    if not kept:
+    if not any(trial.shown for trial in trials):
         raise LeadError(f"none of {attempts} motions shows what its caption says: train {base.name} further first")
-    rows, shown = zip(*kept, strict=True)
-    return Samples(
-        torch.stack(rows),
-        torch.tensor([attempt.frames for attempt in shown]),
-        tuple(attempt.captions for attempt in shown),
-        tuple(attempt.topic for attempt in shown),
+    z = torch.zeros(len(trials), latents, trials[0].z.shape[1])
+    for row, trial in zip(z, trials, strict=True):
+        row[: len(trial.z)] = trial.z
+    return Trials(
+        z,
+        torch.tensor([trial.attempt.frames for trial in trials]),
+        tuple(trial.attempt.captions for trial in trials),
+        tuple(trial.attempt.topic for trial in trials),
+        torch.tensor([trial.shown for trial in trials]),
+        torch.from_numpy(_compare(trials)).float(),
     )
 
 
+def _compare(trials: Sequence[_Trial]) -> Float[np.ndarray, " trials"]:
+    """Advantages: (shown - the topic's mean) / SPREAD - SLIDE (slide - the topic's mean) / deviation, within -1 and 1."""
+    _, topics = np.unique([trial.attempt.topic for trial in trials], return_inverse=True)
+    counts = np.bincount(topics)
+
+    def center(values: Float[np.ndarray, " trials"]) -> Float[np.ndarray, " trials"]:
+        centered: np.ndarray = values - (np.bincount(topics, values) / counts)[topics]
+        return centered
+
+    shown, slide = (center(np.array([getattr(trial, name) for trial in trials], float)) for name in ("shown", "slide"))
+    return np.clip(shown / SPREAD - SLIDE * slide / max(float(slide.std()), 1e-6), -1.0, 1.0)
+
+
 @torch.no_grad()
-def _show(
-    base: Lead, attempts: list[_Attempt], rng: np.random.Generator
-) -> Iterator[tuple[Float[Tensor, "latents d_latent"], _Attempt]]:
-    """The attempts that show what they should, each with its latents."""
+def _try(base: Lead, attempts: list[_Attempt], rng: np.random.Generator) -> Iterator[_Trial]:
     guidance, seeds = float(rng.uniform(*GUIDANCE)), rng.integers(2**31, size=len(attempts)).tolist()
     for start in range(0, len(attempts), BATCH):
         part = attempts[start : start + BATCH]
@@ -124,11 +155,12 @@ def _show(
         text = base.encode_text([attempt.captions[0] for attempt in part])
         noise = base.noise(lengths, seeds, start)
         z = base.sample(text, lengths.to(base.device), noise, guidance=guidance)
-        motions = base.decode(base.projector.realign(z, lengths.to(base.device)), lengths, clean_feet=True)
+        realigned = base.projector.realign(z, lengths.to(base.device))
+        raw, cleaned = (base.decode(realigned, lengths, clean_feet=clean) for clean in (False, True))
         counts = base.vae.latent_lengths(lengths).tolist()
-        for row, count, motion, attempt in zip(z.cpu(), counts, motions, part, strict=True):
-            if holds(attempt.meaning, motion.joints.astype(np.float64)):
-                yield row[:count], attempt
+        for row, count, before, motion, attempt in zip(z.cpu(), counts, raw, cleaned, part, strict=True):
+            shown = bool(holds(attempt.meaning, motion.joints.astype(np.float64)))
+            yield _Trial(attempt, row[:count], shown, foot_skate_ratio(before.joints))
 
 
 def read_topics(data: Path) -> dict[str, Topic]:
