@@ -4,9 +4,24 @@ import re
 
 from lead.text.lexicon import LEXICON
 
+_PAST = {
+    "be": "was", "have": "had", "do": "did", "go": "went", "come": "came", "take": "took", "make": "made",
+    "give": "gave", "get": "got", "run": "ran", "sit": "sat", "stand": "stood", "lie": "lay", "rise": "rose",
+    "fall": "fell", "throw": "threw", "catch": "caught", "swing": "swung", "spin": "spun", "bend": "bent",
+    "hold": "held", "keep": "kept", "bring": "brought", "drink": "drank", "eat": "ate", "leap": "leapt",
+    "spring": "sprang", "creep": "crept", "steal": "stole", "strike": "struck", "shake": "shook", "say": "said",
+    "write": "wrote", "draw": "drew", "sing": "sang", "fight": "fought", "shoot": "shot", "drive": "drove",
+    "ride": "rode", "sleep": "slept", "think": "thought", "weep": "wept", "speak": "spoke", "hang": "hung",
+    "swim": "swam", "slide": "slid", "sweep": "swept", "dig": "dug", "sink": "sank", "cling": "clung",
+    "fling": "flung", "hide": "hid", "freeze": "froze", "feel": "felt", "break": "broke", "tread": "trod",
+    "wind": "wound", "kneel": "knelt", "lay": "laid", "lead": "led", "tell": "told", "leave": "left",
+    "tear": "tore",
+    "set": "set", "put": "put", "hit": "hit", "cut": "cut", "let": "let", "cast": "cast", "burst": "burst",
+}  # fmt: skip
+
 
 def conjugate(text: str, form: str) -> str:
-    """Every `*verb` in the form: third (walks), gerund (walking), progressive (is walking), base (walk)."""
+    """Every `*verb` in the form: third (walks), past (walked), gerund (walking), progressive (is walking) or base."""
     first = True
 
     def inflect(match: re.Match[str]) -> str:
@@ -14,6 +29,8 @@ def conjugate(text: str, form: str) -> str:
         verb = match[1]
         if form == "third":
             return third_person(verb)
+        if form == "past":
+            return past(verb)
         if form == "base":
             return verb
         prefix = "is " if form == "progressive" and first else ""
@@ -30,6 +47,17 @@ def third_person(verb: str) -> str:
     if re.search(r"(s|sh|ch|x|z|o)$", verb):
         return verb + "es"
     return verb[:-1] + "ies" if re.search(r"[^aeiou]y$", verb) else verb + "s"
+
+
+def past(verb: str) -> str:
+    """walk -> walked, raise -> raised, hop -> hopped, carry -> carried, take -> took."""
+    if verb in _PAST:
+        return _PAST[verb]
+    if verb.endswith("e"):
+        return verb + "d"
+    if re.search(r"[^aeiou]y$", verb):
+        return verb[:-1] + "ied"
+    return verb + verb[-1] + "ed" if verb in LEXICON.doubled else verb + "ed"
 
 
 def gerund(verb: str) -> str:

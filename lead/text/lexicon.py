@@ -32,8 +32,14 @@ class Lexicon:
     """Actions of the upper body: of two actions at once, the second."""
     grounds: tuple[str, ...]
     """Actions beside which gestures are made."""
+    things: tuple[str, ...]
+    """What may be handled, in the place of {thing}."""
     limbs: Phrases
     """Nouns that a limb's name may become."""
+    poses: Mapping[str, str]
+    """Ways to hold the arms, each with the action, and its side, that standing so is."""
+    bare: Mapping[str, str]
+    """Actions that go somewhere, each with the action that it is where no place is said."""
     same: Mapping[str, str]
     """`action place` that is another `action`, or another `action side`."""
     fused: Phrases
@@ -77,6 +83,9 @@ def read_lexicon(path: Path = LEXICON_FILE) -> Lexicon:
     def read_table(name: str) -> Phrases:
         return {key: _check_phrases(f"{path}: {name}, {key}", phrases) for key, phrases in content[name].items()}
 
+    def read_pairs(name: str) -> Mapping[str, str]:
+        return {key: _check_phrases(f"{path}: {name}, {key}", [other])[0] for key, other in content[name].items()}
+
     return Lexicon(
         subjects=read_list("subjects"),
         generic=read_list("generic"),
@@ -86,8 +95,11 @@ def read_lexicon(path: Path = LEXICON_FILE) -> Lexicon:
         unsided=read_list("unsided"),
         gestures=read_list("gestures"),
         grounds=read_list("grounds"),
+        things=read_list("things"),
         limbs=read_table("limbs"),
-        same={key: _check_phrases(f"{path}: same, {key}", [other])[0] for key, other in content["same"].items()},
+        poses=read_pairs("poses"),
+        bare=read_pairs("bare"),
+        same=read_pairs("same"),
         fused=read_table("fused"),
         travel=read_table("travel"),
         directions=read_table("directions"),

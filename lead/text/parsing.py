@@ -15,6 +15,7 @@ from lead.text.lexicon import LEXICON
 from lead.text.synthesis import (
     ADJECTIVES,
     LIGHT_VERBS,
+    ROTATIONS,
     WAYS,
     Meaning,
     canonical,
@@ -24,22 +25,33 @@ from lead.text.synthesis import (
 _TOKEN = re.compile(r"\{\w+\}|[a-z0-9]+(?:[-'][a-z0-9]+)*|[^\sa-z0-9]")
 _TAIL = re.compile(r" (with|using|of|in) \{\w+\}$")
 _OPEN = re.compile(r"( to \{side\}| \{direction\})$")
+_ARTICLE = re.compile(r"^an? ")
+_SLOT = re.compile(r"\{(\w+)\}")
+_PUT = re.compile(r"\bput(s|ting)? it down")
 _ARTICLES = ("a", "an", "the", "my", "our", "this")
-_OWNERS = ("the", "his", "her", "their", "its")
-_SKIPPED = ("is", "are", "also")
+_OWNERS = ("his", "her", "their", "its")
+"""Read as `the`."""
+_SKIPPED = ("is", "are", "also", "again", "first", "starts", "begins")
+_FINAL = ("stop", "around", "uturn", "turn-left", "turn-right")
+"""Places that end a walk straight ahead; after another place they are an action that follows."""
+_HANDLING = ("pick-up", "lift-box", "catch", "catch-hand", "carry-box")
+"""After these it is the thing that is put down, not a limb."""
 _LINKS = {
     ",": "comma", ";": "then", ".": "then", "and": "and", "then": "then", "afterwards": "then", "afterward": "then",
     "before": "then", "next": "then", "finally": "then", "later": "then", "after that": "then", "while": "while",
-    "whilst": "while", "as": "while", "at the same time": "while", "simultaneously": "while", "meanwhile": "while",
+    "followed by": "then", "whilst": "while", "as": "while", "at the same time": "while", "simultaneously": "while",
+    "meanwhile": "while",
 }  # fmt: skip
 _INERT = (
     "tries to", "starts to", "begins to", *(
         joint + back
-        for joint in ("and ", "then ", ", then ", "and then ")
-        for back in (
-            "lowers it", "lowers it again", "brings it back", "brings it down", "returns it", "lets it return",
-            "lets it down", "comes back", "puts it down", "returns to the middle", "rises to the middle",
+        for joint in ("and ", "then ", ", then ", "and then ", ", ", ", and ")
+        for verb in (
+            "*lower it", "*lower it again", "*bring it back", "*bring it down", "*return it", "*let it return",
+            "*let it down", "*come back", "*put it down", "*put it down again", "*return to the middle",
+            "*rise to the middle", "*lower them", "*lower them again", "*bring them down", "*put them down",
         )
+        for back in (conjugate(verb, form) for form in ("third", "past", "gerund", "base"))
     ),
 )  # fmt: skip
 """What changes no meaning: that a limb that is raised comes down in the end."""
@@ -53,11 +65,11 @@ class _Entry:
     """What a wording stands for."""
 
     kind: str
-    """act, noun, place, way, adjective, person, circumstance, link, or side (what fills a limb's place)."""
+    """act, noun, place, way, adjective, person, circumstance, inert, link, limb or side (what fills a limb's place)."""
     key: str
     place: str = ""
     form: str = ""
-    """third, gerund or base, of an act."""
+    """third, past, gerund or base, of an act."""
     needs_side: bool = False
     """An act whose side follows later: turns slowly to the left."""
 
@@ -79,7 +91,7 @@ class _Trie:
     def add(self, phrase: str, entry: _Entry) -> None:
         """Of two wordings of one kind the first stays."""
         node = self
-        for token in _TOKEN.findall(phrase):
+        for token in _list_tokens(phrase):
             node = node.after.setdefault(token, _Trie())
         if all(known.kind != entry.kind for known in node.entries):
             node.entries.append(entry)
@@ -93,7 +105,7 @@ class _Trie:
         for name, node in self.after.items():
             if name[0] == "{":
                 for limb in _list_limbs(name[1:-1]).match(tokens, at):
-                    yield from node.match(tokens, limb.end, limb.entry.key)
+                    yield from node.match(tokens, limb.end, limb.entry.key or side)
 
 
 @dataclass
@@ -111,12 +123,14 @@ class _Act:
     def build(self) -> Meaning | None:
         if self.entry.needs_side and not self.place:
             return None
-        return Meaning(self.entry.key, self.place or ("forward" if self.is_travel else ""), tuple(self.ways))
+        key = self.entry.key if self.place else LEXICON.bare.get(self.entry.key, self.entry.key)
+        place = self.place or ("forward" if key in LEXICON.travel else "")
+        return Meaning(key, place, tuple(dict.fromkeys(self.ways)))
 
 
 def parse(caption: str) -> Meaning | None:
     """What a caption says; None where a word is unknown or the sentence has none of the known forms."""
-    tokens = _TOKEN.findall(caption.lower())
+    tokens = _list_tokens(caption.lower())
     while tokens and not tokens[-1][0].isalnum():
         tokens.pop()
     refused: set[tuple[int, int]] = set()
@@ -127,6 +141,10 @@ def parse(caption: str) -> Meaning | None:
             return meaning
         refused.add(reader.last)  # the longest wording there may be too long: walks along | a circle
     return None
+
+
+def _list_tokens(text: str) -> list[str]:
+    return ["the" if token in _OWNERS else token for token in _TOKEN.findall(text)]
 
 
 class _Reader:
@@ -155,6 +173,10 @@ class _Reader:
                 return None
             self.last = (at, found.end)
             at = found.end
+        if not self.steps and len(self.pending) == 1 and self.pending[0] in LEXICON.poses:
+            return canonical(Meaning("stand", ways=tuple(self.pending)))
+        if self.link == "and" and self.pending:  # happily and energetically
+            self.link = ""
         if not self.steps or self.lacks_main or self.link not in ("", "comma"):
             return None
         self.steps[-1][-1].ways += self.pending
@@ -176,6 +198,8 @@ class _Reader:
         found = [match for match in found if (at, match.end) not in self.refused]
         found += self._match_described(at, ("noun", "act", "person"))
         found += self._match_light_verb(at)
+        found += self._match_other_side(at)
+        found += self._match_limb(at)
         if found:
             return max(found, key=lambda match: (match.end, self._rank(at, match)))
         if self.tokens[at] in _SKIPPED:
@@ -184,9 +208,13 @@ class _Reader:
 
     def _accepts(self, entry: _Entry) -> bool:
         if entry.kind == "place":
-            if not self.steps or self.link in ("and", "then"):
+            if not self.steps or self.link == "and":
                 return False
             act = self.steps[-1][-1]
+            if self.link == "then":  # walks forward, then backward
+                return act.is_travel and act.place != entry.key and entry.key not in _FINAL
+            if entry.key in _FINAL and act.place not in ("", "forward", entry.key):
+                return False
             return (
                 act.is_travel
                 or entry.key == "place"
@@ -194,6 +222,8 @@ class _Reader:
             )
         if entry.kind == "act":
             return self.expects_act or entry.form == "gerund"
+        if entry.kind == "inert" and self.steps and _PUT.search(entry.key):
+            return self.steps[-1][-1].entry.key not in _HANDLING
         return entry.kind not in ("noun", "person") or self.expects_act
 
     def _rank(self, at: int, match: _Match) -> int:
@@ -234,6 +264,31 @@ class _Reader:
         found += self._match_described(at + 1, ("noun",))
         return [replace(match, entry=replace(match.entry, form=form)) for match in found]
 
+    def _match_limb(self, at: int) -> list[_Match]:
+        """What an action is done with, told after how it is done: waves slowly | with the left hand."""
+        act = self.steps[-1][-1] if self.steps and not self.link else None
+        if not act or act.place or self.tokens[at] not in ("with", "using"):
+            return []
+        key = act.entry.key if act.entry.key in LEXICON.sided else f"{act.entry.key}-hand"  # drink, drink-hand
+        phrases = LEXICON.sided.get(key, ())
+        names = {name for phrase in phrases for name in re.findall(r" with \{(\w+)\}", phrase)}
+        found = [match for name in names for match in _list_limbs(name).match(self.tokens, at + 1)]
+        return [_Match(_Entry("limb", key, match.entry.key), match.end) for match in found if match.entry.key]
+
+    def _match_other_side(self, at: int) -> list[_Match]:
+        """The last action again, of which only the side is said: kicks with the left leg, then with the right one."""
+        act = self.steps[-1][-1] if self.steps else None
+        if not act or self.link != "then" or act.entry.key not in LEXICON.sided:
+            return []
+        start = at + 1 if self.tokens[at] in ("with", "to") else at
+        slots = {name for phrase in LEXICON.sided[act.entry.key] for name in _SLOT.findall(phrase)} - {"thing"}
+        found = [match for name in {*slots, "side"} for match in _list_limbs(name).match(self.tokens, start)]
+        return [
+            replace(match, entry=replace(act.entry, place=match.entry.key))
+            for match in found
+            if match.entry.key not in ("", act.place)
+        ]
+
     def _match_unknown_person(self, at: int) -> _Match | None:
         """An article and a word or two that the lexicon lacks, before something that is done: the wizard walks."""
         if not self.expects_act or self.tokens[at] not in _ARTICLES:
@@ -243,7 +298,7 @@ class _Reader:
                 return None
             after = end + 1 if self.tokens[end : end + 1] == ["is"] else end
             forms = {m.entry.form for m in _build_trie().match(self.tokens, after) if m.entry.kind == "act"}
-            if forms & ({"gerund"} if after > end else {"third", "gerund"}):
+            if forms & ({"gerund"} if after > end else {"third", "past", "gerund"}):
                 return _Match(_Entry("person", ""), end)
         return None
 
@@ -256,6 +311,9 @@ class _Reader:
             return self._take_place(entry.key)
         elif entry.kind in ("act", "noun"):
             return self._take_act(_Act(entry, match.side or entry.place))
+        elif entry.kind == "limb":
+            act = self.steps[-1][-1]
+            act.entry, act.place = replace(act.entry, key=entry.key), entry.place
         elif entry.kind in ("way", "person") and entry.key:
             if self.expects_act:
                 self.pending.append(entry.key)
@@ -265,6 +323,8 @@ class _Reader:
 
     def _take_place(self, place: str) -> bool:
         act = self.steps[-1][-1]
+        if self.link == "then":
+            return self._take_act(_Act(act.entry, place))
         self.link = ""
         if not act.is_travel and place == "place":
             return True
@@ -318,6 +378,9 @@ def _build_trie() -> _Trie:
         _add_forms(trie, phrases, _Entry("act", key))
     for key, phrases in LEXICON.sided.items():
         _add_forms(trie, phrases, _Entry("act", key))
+    for key, phrases in LEXICON.sided.items():
+        plural = (phrase.replace(" to the side", " to the sides") for phrase in phrases if "{arm}" in phrase)
+        _add_forms(trie, plural, _Entry("act", key))
     for key, phrases in LEXICON.sided.items():  # after all that say a side
         _add_forms(trie, (phrase.replace(" with {", " using {") for phrase in phrases), _Entry("act", key))
         _add_forms(trie, (_TAIL.sub("", phrase) for phrase in phrases), _Entry("act", key))
@@ -325,7 +388,7 @@ def _build_trie() -> _Trie:
         _add_forms(trie, opened, _Entry("act", key, needs_side=True))
     for key, phrases in LEXICON.directions.items():
         for phrase in filter(None, phrases):
-            for form in ("third", "gerund", "base"):
+            for form in ("third", "past", "gerund", "base"):
                 trie.add(conjugate(phrase, form), _Entry("place", key))
     for kind, table in (("noun", LEXICON.nouns), ("way", WAYS), ("person", LEXICON.personas)):
         for key, phrases in table.items():
@@ -338,8 +401,11 @@ def _build_trie() -> _Trie:
         for phrase in phrases:
             trie.add(phrase.replace(" with {", " using {"), _Entry("noun", key))
             trie.add(_TAIL.sub("", phrase), _Entry("noun", key))
+            trie.add(_ARTICLE.sub("", phrase), _Entry("noun", key))
+            trie.add(_ARTICLE.sub("", _TAIL.sub("", phrase)), _Entry("noun", key))
     for phrase in _INERT:
-        trie.add(phrase, _Entry("circumstance", ""))
+        trie.add(phrase, _Entry("inert", phrase))
+    trie.add("they", _Entry("person", ""))
     for phrase, link in _LINKS.items():
         trie.add(phrase, _Entry("link", link))
     return trie
@@ -347,7 +413,7 @@ def _build_trie() -> _Trie:
 
 def _add_forms(trie: _Trie, phrases: Iterator[str] | tuple[str, ...], entry: _Entry) -> None:
     for phrase in phrases:
-        for form in ("third", "gerund", "base"):
+        for form in ("third", "past", "gerund", "base"):
             trie.add(conjugate("*" + phrase, form), replace(entry, form=form))
 
 
@@ -355,7 +421,7 @@ def _add_forms(trie: _Trie, phrases: Iterator[str] | tuple[str, ...], entry: _En
 def _list_light_verbs() -> dict[str, str]:
     """Their forms by their words."""
     verbs = (*LIGHT_VERBS, "give", "take", "execute")
-    return {conjugate("*" + verb, form): form for verb in verbs for form in ("third", "gerund", "base")}
+    return {conjugate("*" + verb, form): form for verb in verbs for form in ("third", "past", "gerund", "base")}
 
 
 @cache
@@ -376,18 +442,25 @@ def _list_limbs(name: str) -> _Trie:
         for phrase in phrases:
             trie.add(phrase, _Entry("side", side))
 
+    if name == "thing":
+        add("", *LEXICON.things)
+        return trie
+    if name == "rotation":
+        for side, words in ROTATIONS.items():
+            add(side, *words)
+        return trie
     if name in ("side", "direction"):
         add("both", "both sides", "left and right")
         add("", "one side")
         for side in ("left", "right"):
-            add(side, *((f"{owner} {side}" for owner in _OWNERS) if name == "side" else (side,)))
+            add(side, *((f"the {side}", f"the {side} one") if name == "side" else (side,)))
         return trie
     for limb in LEXICON.limbs.get(name, (name,)):
         plural = {"foot": "feet"}.get(limb, limb + "s")
         for side in ("left", "right"):
-            owned = (f"{owner}{straight} {side} {limb}" for owner in _OWNERS for straight in ("", " straight"))
-            add(side, f"{side} {limb}", *owned)
+            add(side, f"{side} {limb}", f"the {side} {limb}", f"the straight {side} {limb}")
+            add(side, f"the {side} one", f"the {side}")
         add("both", f"both {plural}", f"both of the {plural}", f"two {plural}", f"the two {plural}")
-        add("both", *(f"{owner} {plural}" for owner in _OWNERS), *(f"both {owner} {plural}" for owner in _OWNERS))
-        add("", *(f"{word} {limb}" for word in ("a", "an", "one", *_OWNERS)))
+        add("both", plural, f"the {plural}", f"both the {plural}")
+        add("", *(f"{word} {limb}" for word in ("a", "an", "one", "the")))
     return trie

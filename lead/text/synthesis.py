@@ -17,6 +17,19 @@ from lead.text.inflection import conjugate
 from lead.text.lexicon import LEXICON, Lexicon
 
 SIDES = ("left", "right", "both")
+ROTATIONS = {
+    "left": ("counterclockwise", "counterclockwise", "anticlockwise", "counter-clockwise"),
+    "right": ("clockwise",),
+}
+"""Sides as the sense of a turn, seen from above."""
+LIFTS = ("raise-arm", "side-arm", "front-arm", "diagonal-arm", "raise-leg", "raise-knee")
+"""Actions after which the limb may be said to come down."""
+FOLLOWED = ", followed by "
+_LIMB_AT_END = re.compile(r" with (the|their|his|her) (left|right) (hand|arm|leg|foot|fist)$")
+_BODY = re.compile(
+    r"\bthe(?= (head|hands|arms|hips|waist|weight|shoulders|toes|face|chin|chest|mouth|ear|body|torso|upper body|neck"
+    r"|elbows|knees|pockets)\b)|(?<=behind )the(?= back\b)"
+)
 
 
 def _join_ways(lexicon: Lexicon) -> dict[str, tuple[str, ...]]:
@@ -77,6 +90,9 @@ def canonical(meaning: Meaning) -> Meaning:
         action, ways = "crouch-walk", tuple(way for way in ways if way != "crouching")
     elif action == "walk" and "on-toes" in ways:
         action, ways = "tiptoe", tuple(way for way in ways if way != "on-toes")
+    elif action == "stand" and (pose := next((way for way in ways if way in LEXICON.poses), "")):
+        action, place = (*LEXICON.poses[pose].split(), "")[:2]
+        ways = tuple(way for way in ways if way != pose)
     other = meaning.meanwhile and canonical(meaning.meanwhile)
     found = Meaning(action, place, ways, meaning.then and canonical(meaning.then), other)
     first = Meaning(action, place, ways)
@@ -87,8 +103,12 @@ def canonical(meaning: Meaning) -> Meaning:
     beside = (*LEXICON.gestures, "turn")
     if other and action in beside and other.action not in beside:
         return canonical(replace(other, then=found.then, meanwhile=first))
+    if other == Meaning(action, "forward"):  # veers to the left while walking
+        return replace(found, meanwhile=None)
     if other and action in LEXICON.travel and place == "forward" and other.action == "turn" and other.place:
         return replace(found, place=f"turn-{other.place}", meanwhile=None)
+    if first == Meaning("bend") and not other and found.then and found.then.action in ("pick-up", "put-down"):
+        return found.then  # as one does who picks something up
     turn = found.then
     if action in LEXICON.travel and place == "forward" and turn and not (other or ways or turn.ways or turn.meanwhile):
         if turn.action == "turn-around":
@@ -105,6 +125,8 @@ def draw(rng: random.Random) -> Meaning:
         meaning = _draw_two(rng)
     if rng.random() < 0.15:
         then = replace(_draw_action(rng), ways=_draw_ways(rng) if rng.random() < 0.3 else ())
+        if meaning.action in LEXICON.sided and meaning.place in ("left", "right") and rng.random() < 0.25:
+            then = Meaning(meaning.action, LEXICON.opposites[meaning.place])
         meaning = replace(meaning, then=then)
     return canonical(meaning)
 
@@ -196,16 +218,17 @@ def say(meaning: Meaning, rng: random.Random) -> str:
             person = _insert_adjective(rng.choice(("a person", "a man", "a woman", "the man")), way, rng)
             ways.remove(way)
             break
-    form = rng.choices(("third", "gerund", "progressive", "base"), (12, 2, 2, 2))[0]
+    form = rng.choices(("third", "gerund", "progressive", "base", "past"), (24, 4, 4, 4, 1))[0]
     if form in ("gerund", "base") and (person in LEXICON.subjects or form == "base"):
         named = person not in LEXICON.subjects
         form, person = ("third", person) if named else (form, "")
     first = replace(meaning, ways=tuple(ways))
     text = _say_first(person, first, form, rng)
-    step = meaning.then
+    last, step = meaning, meaning.then
     while step:
-        text += _say_next(step, form, rng)
-        step = step.then
+        text += _say_back(last, form, rng) + _say_next(last, step, form, rng)
+        last, step = step, step.then
+    text = _own(text, rng)
     return text + "." if rng.random() < 0.2 else text
 
 
@@ -222,6 +245,9 @@ def _say_first(person: str, meaning: Meaning, form: str, rng: random.Random) -> 
     elif hows and person and " " not in hows[0] and hows[0].endswith("ly") and rng.random() < 0.25 and form == "third":
         act, hows = f"{hows[0]} {act}", hows[1:]
     where = _word_circumstance(meaning, rng)
+    limb = _LIMB_AT_END.search(act)
+    if limb and hows and " and " not in act and rng.random() < 0.3:  # waves slowly with the left hand
+        act, hows = act[: limb.start()], [*hows, limb[0].strip()]
     text = " ".join([act, *hows, *where] if rng.random() < 0.5 else [act, *where, *hows])
     if meaning.meanwhile:
         return _join_meanwhile(person, front, text, meaning, form, rng)
@@ -230,7 +256,10 @@ def _say_first(person: str, meaning: Meaning, form: str, rng: random.Random) -> 
 
 def may_be_simultaneous(first: str, second: str) -> bool:
     """Whether "first and second" says two actions at once: of something that lasts, and a gesture."""
-    return (first in LEXICON.travel or first in LEXICON.grounds or first == "stand") and second in LEXICON.gestures
+    if first == "stand" and second in ("shift-weight", "sway", "twist", "hands-hips-stand"):
+        return True
+    lasts = (first in LEXICON.travel and first != "step") or first in LEXICON.grounds or first == "stand"
+    return lasts and second in LEXICON.gestures
 
 
 def _join_meanwhile(person: str, front: str, text: str, meaning: Meaning, form: str, rng: random.Random) -> str:
@@ -259,9 +288,36 @@ def _plain(act: str, form: str) -> str:
     return re.sub(r"^is (?=[a-z-]+ing\b)", "", act) if form == "progressive" else act
 
 
-def _say_next(step: Meaning, form: str, rng: random.Random) -> str:
-    joint = rng.choice((", then ", " and then ", ", and then ", " and afterwards ", " before ", ", after that "))
-    form = "gerund" if joint == " before " else form
+def _own(text: str, rng: random.Random) -> str:
+    """The body's parts with their owner, in half of all sentences: shakes their head."""
+    owner = rng.choice(("the", "the", "the", "their", "their", "his", "her"))
+    return _BODY.sub(owner, text)
+
+
+def _say_back(meaning: Meaning, form: str, rng: random.Random) -> str:
+    """That the limb comes down before the next action, sometimes."""
+    if meaning.action not in LIFTS or not meaning.place or meaning.meanwhile or rng.random() < 0.6:
+        return ""
+    if meaning.place == "both":
+        back = rng.choice(("*lower them", "*lower them again", "*put them down"))
+        return rng.choice((", ", " and ", ", then ")) + _plain(conjugate(back, form), form)
+    back = rng.choice(("*lower it", "*lower it again", "*put it down again", "*bring it down"))
+    return rng.choice((", ", " and ", ", then ")) + _plain(conjugate(back, form), form)
+
+
+def _say_next(last: Meaning, step: Meaning, form: str, rng: random.Random) -> str:
+    joint = rng.choice(
+        (", then ", " and then ", ", and then ", " then ", " and afterwards ", " before ", ", after that ", FOLLOWED)
+    )
+    if joint == FOLLOWED:
+        name = "" if step.meanwhile else _name_action(step, rng)
+        if name.startswith(("a ", "an ")):
+            return joint + name
+    repeats = step == replace(last, place=step.place, then=step.then)
+    short = _say_other_side(step, rng) if repeats and rng.random() < 0.4 else ""
+    if short:
+        return rng.choice((", then ", " and then ", ", and then ")) + short
+    form = "gerund" if joint in (" before ", FOLLOWED) else form
     text = _plain(conjugate(_word_action(step, rng), form), form)
     text = " ".join([text, *(rng.choice(WAYS[way]) for way in step.ways)])
     if step.meanwhile:
@@ -269,6 +325,18 @@ def _say_next(step: Meaning, form: str, rng: random.Random) -> str:
         hows = "".join(f" {rng.choice(WAYS[way])}" for way in other.ways)
         text += f" while {conjugate(_word_action(other, rng), 'gerund')}{hows}"
     return joint + text
+
+
+def _say_other_side(meaning: Meaning, rng: random.Random) -> str:
+    """What remains of an action that is repeated with the other side: the left one, to the right, with the left leg."""
+    if meaning.ways or meaning.meanwhile or meaning.place not in ("left", "right"):
+        return ""
+    slot = re.search(r"(with |to )?\{(arm|hand|leg|fist|knee|side)\}$", LEXICON.sided[meaning.action][0])
+    if not slot:
+        return ""
+    if slot[2] == "side" or rng.random() < 0.5:
+        return _fill_side(slot[0], meaning.place, rng)
+    return f"{slot[1] or ''}the {meaning.place} one"
 
 
 def _word_circumstance(meaning: Meaning, rng: random.Random) -> list[str]:
@@ -290,6 +358,8 @@ def _say_nominal(meaning: Meaning, rng: random.Random) -> str:
             return ""
         parts.append(part)
         step = step.then
+    if rng.random() < 0.2:
+        parts = [re.sub("^an? ", "", part) for part in parts]  # right hook
     return rng.choice((", then ", " and then ")).join(parts)
 
 
@@ -336,7 +406,10 @@ def _word_action(meaning: Meaning, rng: random.Random) -> str:
     if meaning.action in LEXICON.sided:
         phrases = [phrase for phrase in LEXICON.sided[meaning.action] if _fits_side(phrase, meaning)]
         return "*" + _fill_side(_choose(phrases, rng), meaning.place, rng)
-    return "*" + _choose(LEXICON.actions[meaning.action], rng)
+    bare = [action for action, other in LEXICON.bare.items() if other == meaning.action]
+    if bare and rng.random() < 0.3:
+        return "*" + _choose(LEXICON.travel[bare[0]], rng)
+    return "*" + _fill_side(_choose(LEXICON.actions[meaning.action], rng), "", rng)
 
 
 def _choose(phrases: Sequence[str], rng: random.Random) -> str:
@@ -347,8 +420,8 @@ def _choose(phrases: Sequence[str], rng: random.Random) -> str:
 def _fits_side(phrase: str, meaning: Meaning) -> bool:
     """Whether the phrase can say the side, or can leave it out."""
     if meaning.action not in LEXICON.sided or meaning.place:
-        return meaning.action not in LEXICON.sided or "{" in phrase
-    return "{direction}" not in phrase
+        return meaning.action not in LEXICON.sided or "{" in phrase.replace("{thing}", "")
+    return "{direction}" not in phrase and "{rotation}" not in phrase
 
 
 def _fill_side(phrase: str, side: str, rng: random.Random) -> str:
@@ -360,17 +433,22 @@ def _fill_side(phrase: str, side: str, rng: random.Random) -> str:
 
 
 def _word_limb(name: str, side: str, rng: random.Random) -> str:
+    if name == "thing":
+        return rng.choice(LEXICON.things)
     limb = rng.choice(LEXICON.limbs.get(name, (name,)))
     if name == "side":
         return {"left": "the left", "right": "the right", "both": "both sides", "": "one side"}[side]
     if name == "direction":
         return {"left": "left", "right": "right", "both": "left and right"}[side]
+    if name == "rotation":
+        return rng.choice(ROTATIONS.get(side, ("both ways",)))
     if not side:
         return f"{rng.choice(('a', 'one') if limb[0] not in 'aeiou' else ('an', 'one'))} {limb}"
     if side != "both":
         return f"{rng.choice(('the', 'the', 'the', 'their', 'his', 'her'))} {side} {limb}"
     plural = {"foot": "feet"}.get(limb, limb + "s")
-    return rng.choice((f"both {plural}", f"the two {plural}", f"both of the {plural}"))
+    both = rng.choice((f"both {plural}", f"both {plural}", f"the two {plural}", f"both of the {plural}"))
+    return both if rng.random() < 0.6 else rng.choice((plural, f"their {plural}", f"the {plural}"))
 
 
 def single_words(vocabulary: Mapping[str, int], rng: random.Random, count: int) -> list[str]:

@@ -8,6 +8,8 @@ from lead.text.parsing import parse
 from lead.text.synthesis import LEXICON, Meaning, draw, say
 
 LEFT_WAVE = Meaning("wave", "left")
+KICKS = Meaning("kick", "left", then=Meaning("kick", "right"))
+RAISES = Meaning("raise-arm", "left", then=Meaning("raise-arm", "right"))
 
 
 def strip_ways(meaning: Meaning | None) -> tuple | None:
@@ -53,6 +55,24 @@ def test_sayings_are_read_as_what_they_say():
         ("he marches along a circle", Meaning("march", "circle")),
         ("someone raises the straight right arm to the side and lowers it", Meaning("side-arm", "right")),
         ("a man stands while waving using his left hand", LEFT_WAVE),
+        ("a person waved twice with their left hand", Meaning("wave", "left", ("twice",))),
+        ("they shake their head", Meaning("shake-head")),
+        ("a person turns 90 degrees clockwise", Meaning("turn", "right")),
+        ("jump", Meaning("jump-up")),
+        ("she jumps forward", Meaning("jump-forward")),
+        ("he picks the box up and walks off", Meaning("pick-up", then=Meaning("walk", "forward"))),
+        ("someone picks up a box and puts it down again", Meaning("pick-up", then=Meaning("put-down"))),
+        ("a man walks to the right, then stops", Meaning("walk", "right", then=Meaning("stand"))),
+        ("he walks forward and then backward", Meaning("walk", "forward", then=Meaning("walk", "backward"))),
+        ("he kicks with the left leg and then with the right one", KICKS),
+        ("he bends down, picks it up and walks", Meaning("pick-up", then=Meaning("walk", "forward"))),
+        ("right hook", Meaning("hook", "right")),
+        ("she raises the left arm, lowers it again and then raises the right one", RAISES),
+        ("a person walks with both hands on their waist", Meaning("walk", "forward", ("hands-hips",))),
+        ("a person stands with both hands on the waist", Meaning("hands-hips-stand")),
+        ("arms spread", Meaning("open-arms")),
+        ("he walks, followed by a left turn on the spot", Meaning("walk", "turn-left")),
+        ("he walks happily and energetically", Meaning("walk", "forward", ("happy", "active"))),
     ],
 )
 def test_captions_are_read(caption, meaning):
@@ -75,6 +95,6 @@ def test_what_is_unknown_is_refused(caption):
 def test_bare_wordings_of_actions_are_read():
     for action, phrases in LEXICON.actions.items():
         for phrase in phrases:
-            found = parse(phrase.replace("*", ""))
+            found = parse(phrase.replace("*", "").replace("{thing}", "something"))
             assert found
             assert found.action == action
