@@ -25,7 +25,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 read -r -a lead <<< "${LEAD:-.venv/bin/lead}"
 read -r -a python <<< "${PYTHON:-.venv/bin/python}"
 runs=${RUNS:-runs} out=${OUT:-lead/weights} device=${DEVICE:-auto} scale=${SCALE:-1} processes=${PROCESSES:-1}
-data=$runs/data run=$runs/base start=$runs/second.safetensors
+data=$runs/data run=$runs/base second_base=$runs/second.safetensors
 second=8880180:lead/weights/lead-small.safetensors
 
 mkdir -p "$runs" "$out"
@@ -35,18 +35,20 @@ if [ ! -f "$data/Mean.npy" ]; then
 fi
 [ -f "$data/train_varied.txt" ] || "${lead[@]}" data vary "$data" --copies 4
 [ -f "$data/meanings.json" ] || "${lead[@]}" data compose "$data" --attempts "${ATTEMPTS:-80000}"
-if [ -z "${SCRATCH:-}" ] && [ ! -f "$start" ]; then
-    git show "$second" > "$start.partial"
-    mv "$start.partial" "$start"
+if [ -z "${SCRATCH:-}" ] && [ ! -f "$second_base" ]; then
+    git show "$second" > "$second_base.partial"
+    mv "$second_base.partial" "$second_base"
 fi
 
 train() { # stage [steps lr]: what is finished stays
-    local stage=$1 part=$1 options=(--device "$device" --processes "$processes")
-    [ "$stage" = diffusion ] && part=denoiser
-    [ "$stage" = refine ] && part=refined
-    if [ -f "$run/$part.safetensors" ] && [ ! -f "$run/$stage.checkpoint" ]; then return; fi
+    local part=$1
+    [ "$1" = diffusion ] && part=denoiser
+    if [ ! -f "$run/$part.safetensors" ] || [ -f "$run/$1.checkpoint" ]; then start "$@"; fi
+}
+start() { # stage [steps lr]
+    local stage=$1 options=(--device "$device" --processes "$processes")
     if [ -z "${SCRATCH:-}" ] && [ $# -eq 3 ]; then
-        options+=(--from "$start" --steps "${STEPS:-$(($2 * scale))}" --lr "$3")
+        options+=(--from "$second_base" --steps "${STEPS:-$(($2 * scale))}" --lr "$3")
     elif [ -n "${STEPS:-}" ]; then
         options+=(--steps "$STEPS")
     fi
@@ -59,7 +61,11 @@ train decoder 1600 4e-4
 train language 4500 4e-4
 train diffusion 17000 4e-4
 train projector 1500 5e-4
-train refine 6000 2e-4
+for round in 1 2; do # each goes on from the denoiser of the one before
+    [ -f "$run/refine.$round" ] && continue
+    start refine 1500 2e-4
+    touch "$run/refine.$round"
+done
 train evaluator
 
 "${lead[@]}" assemble "$data" "$run" "$out/lead-small.safetensors" \

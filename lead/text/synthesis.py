@@ -265,7 +265,7 @@ def may_be_simultaneous(first: str, second: str) -> bool:
 def _join_meanwhile(person: str, front: str, text: str, meaning: Meaning, form: str, rng: random.Random) -> str:
     action, other = meaning.action, meaning.meanwhile
     assert other
-    second = _word_action(other, rng)
+    second = _word_gesture(other, rng)
     hows = "".join(f" {rng.choice(WAYS[way])}" for way in other.ways)
     kind = rng.random()
     if kind < 0.4 and not may_be_simultaneous(action, other.action):
@@ -281,6 +281,12 @@ def _join_meanwhile(person: str, front: str, text: str, meaning: Meaning, form: 
     if kind < 0.65 and person:
         return f"while {conjugate(second, 'gerund')}{hows}, {front}{person} {text}"
     return f"{front}{f'{person} {text}'.strip()}{rng.choice(GERUND_JOINTS)}{conjugate(second, 'gerund')}{hows}"
+
+
+def _word_gesture(meaning: Meaning, rng: random.Random) -> str:
+    """What is done beside another action, by someone who need not stand."""
+    acts = [_word_action(meaning, rng) for _ in range(6)]
+    return next((act for act in acts if not act.lstrip("*").startswith("stand")), acts[0])
 
 
 def _plain(act: str, form: str) -> str:
@@ -323,7 +329,7 @@ def _say_next(last: Meaning, step: Meaning, form: str, rng: random.Random) -> st
     if step.meanwhile:
         other = step.meanwhile
         hows = "".join(f" {rng.choice(WAYS[way])}" for way in other.ways)
-        text += f" while {conjugate(_word_action(other, rng), 'gerund')}{hows}"
+        text += f" while {conjugate(_word_gesture(other, rng), 'gerund')}{hows}"
     return joint + text
 
 

@@ -14,7 +14,7 @@ from lead.motion.skeleton import L_ANKLE, L_KNEE, PARENTS, SYMMETRIC_LENGTHS, sk
 from lead.networks.layers import lengths_to_mask, masked_mean
 
 _THIGH, _SHIN = float(SYMMETRIC_LENGTHS[L_KNEE]), float(SYMMETRIC_LENGTHS[L_ANKLE])
-HEAD_WEIGHT = 40.0
+HEAD_WEIGHT = 14.0
 _FLAT = 0.02
 """Meters: the gradient of a knee's height is that of a knee which is this much farther from the line of the leg."""
 
@@ -89,12 +89,11 @@ def direction_losses(
 ) -> dict[str, Float[Tensor, ""]]:
     """How far the bones' directions are off (`directions`), and how far their change from frame to frame (`turning`).
 
-    The head counts `HEAD_WEIGHT` times: it moves alone, and by little, where a person nods or shakes it.
+    The head counts `HEAD_WEIGHT` times as much as another bone: where a person nods, nothing else moves.
     """
     bones, aim = bone_directions(features), bone_directions(target)
     weights = torch.ones(bones.shape[-2], 1, device=bones.device)
     weights[skeleton_of(features.shape[-1]).joints.index("head") - 1] = HEAD_WEIGHT
-    weights = weights / weights.mean()
     turning = bones.diff(dim=1) - aim.diff(dim=1)
     return {
         "directions": mean_of_share((bones - aim).abs() * weights, lengths, whole),

@@ -134,7 +134,7 @@ def draw_trials(base: Lead, data: Path, attempts: int, seed: int = 0, progress: 
 
 
 def _compare(trials: Sequence[_Trial]) -> Float[np.ndarray, " trials"]:
-    """Advantages: (shown - the topic's mean) / SPREAD - SLIDE (slide - the topic's mean) / deviation, within -1 and 1."""
+    """Advantages: shown / SPREAD - SLIDE slide / its deviation, each less its topic's mean; within -1 and 1."""
     _, topics = np.unique([trial.attempt.topic for trial in trials], return_inverse=True)
     counts = np.bincount(topics)
 

@@ -14,11 +14,11 @@ from walks import synthesize_steps, synthesize_wave
 from lead import Lead
 from lead.data.compose.compose import compose_data
 from lead.data.prepare import prepare_data
+from lead.diffusion import Diffusion, DiffusionConfig
 from lead.errors import LeadError
 from lead.motion import Motion
 from lead.text.parsing import parse
 from lead.train.assemble import assemble, load_denoiser
-from lead.diffusion import Diffusion, DiffusionConfig
 from lead.train.latents import TRIED, LatentClips, Latents
 from lead.train.stages.diffusion import push_target
 from lead.train.stages.refine import PUSH, add_trials, pack_trials
@@ -70,7 +70,7 @@ def test_what_shows_its_caption_is_better_than_what_does_not(base, composed):
         assert z[:real].abs().sum() > 0
         assert not z[real:].any()
         actions = {meaning.action for caption in captions if (meaning := parse(caption))}
-        assert actions <= {"walk", "stand", "run", "jog"}
+        assert actions <= {"walk", "stand", "run", "jog", "nod", "shake-head", "sway", "shift-weight"}
 
 
 def test_a_seed_gives_the_same_trials(base, composed):
@@ -99,7 +99,10 @@ def test_a_target_moves_from_the_prediction_as_far_as_it_is_pushed():
     schedule, draws = Diffusion(DiffusionConfig(prediction="epsilon")), torch.Generator().manual_seed(0)
     z, eps, predicted = (torch.randn(4, 2, 3, generator=draws) for _ in range(3))
     lengths, text, t = torch.full((4,), 8), torch.zeros(4, 5), torch.tensor([0, 10, 500, 999])
-    before = lambda z_t, t, text, lengths: predicted[1:]  # noqa: E731: the clip's row is not asked for
+
+    def before(z_t, t, text, lengths):
+        return predicted[1:]  # the clip's row is not asked for
+
     target = push_target(before, schedule, z, lengths, text, t, eps, torch.tensor([1.0, 0.0, -1.0, 2.0]))
     torch.testing.assert_close(target[0], eps[0])
     torch.testing.assert_close(target[1], predicted[1])

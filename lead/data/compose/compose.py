@@ -53,7 +53,7 @@ Held = frozenset[tuple[str, str, str]]
 WORDINGS = 8
 """Captions of a composed clip, and those added to a training clip."""
 
-ALIKE = {"put-down": "pick-up"}
+ALIKE = {"put-down": ("pick-up",), "sword": ("axe", "bat"), "drink": ("eat",)}
 """Actions in which the body moves as it does in others: clips of the first are sources of the second too."""
 WITHOUT_SIDE = {
     "drink-hand": "drink",
@@ -156,8 +156,7 @@ def _read_sources(found: Packed) -> Iterator[Source]:
             continue
         if meaning := read_meaning(captions, joints):
             yield Source(name, joints, meaning)
-            if alike := ALIKE.get(meaning.action):
-                yield Source("", joints, replace(meaning, action=alike))
+            yield from (Source("", joints, replace(meaning, action=alike)) for alike in ALIKE.get(meaning.action, ()))
         for part, pose in find_poses(joints):
             yield Source("", part, pose)
 

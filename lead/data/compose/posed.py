@@ -87,7 +87,8 @@ def stretch_arms(kitchen: Kitchen) -> Product | None:
     made_joints = turn(-half_yaw, place_bones(local[:, 0], directions, bone_lengths(local[0])))
     if action == "front-arm" and place != "both":
         action = str(kitchen.rng.choice(["front-arm", "point", "reach-forward"]))
-    arms = Meaning(action, place)
+    spread = action == "side-arm" and place == "both" and kitchen.one_in(3)
+    arms = Meaning("open-arms") if spread else Meaning(action, place)
     if meaning.action == "stand":
         return made_joints, arms
     way = AS_WAYS.get(f"{action} {place}")

@@ -77,6 +77,8 @@ def turn_back(kitchen: Kitchen) -> Product | None:
     late = kitchen.one_in(3)
     angle = bend_within(kitchen, len(joints), float(kitchen.rng.uniform(165, 195)), (1.2, 2.0), 0.8 if late else 0.5)
     bent = bend_path(joints, angle * kitchen.rng.choice([-1, 1]), FPS)
+    if not late and meaning.action == "walk" and kitchen.one_in(4):
+        return bent, Meaning("pace", "forward")
     return bent, replace(meaning, place="around" if late else "uturn")
 
 
