@@ -19,7 +19,7 @@ from torch import Tensor
 
 from benchmarks.inversion_concepts import OTHERS, Subject
 from inversion.encoded_clips import encode_clips
-from inversion.objectives import Batch, denoising_loss
+from inversion.optimization.objectives import Batch, denoising_loss
 from lead import Lead, Motion
 from lead.data.dataset import UNIT
 from lead.networks.lora import LoRA, apply_lora

@@ -40,8 +40,8 @@ from inversion import learn
 from inversion.assess import assess
 from inversion.encoded_clips import encode_clips
 from inversion.learning import EFFORTS
+from inversion.optimization.training_set import build_training_set
 from inversion.report import report
-from inversion.training_set import build_training_set
 from lead import Lead, Motion
 from lead.diffusion import Diffusion, Sampler, guide, sample
 from lead.kernels import native, optimize

@@ -7,7 +7,7 @@ module and its name in the table.
 
 from cli.command import make_app, run_script
 from cli.commands.blend import blend, negate
-from cli.commands.card import card
+from cli.commands.card import card, show
 from cli.commands.check import check
 from cli.commands.convert import convert
 from cli.commands.describe import describe
@@ -16,8 +16,8 @@ from cli.commands.exchange import export, import_word
 from cli.commands.generate import generate
 from cli.commands.learn import learn
 from cli.commands.library import add, list_words, remove, rename
+from cli.commands.restyle import restyle
 from cli.commands.share import pull, push
-from cli.commands.show import show
 from cli.commands.verify import verify
 from cli.commands.view import view
 from cli.commands.vocabulary import vocabulary
@@ -29,6 +29,7 @@ Teach a text-to-motion model a new word from a few clips, and make new motions w
 lead-invert check clips/
 lead-invert learn clips/ --token "<elderly>" --kind style
 lead-invert generate "a person walks in <elderly> style"
+lead-invert restyle take.bvh "<elderly>"
 lead-invert vocabulary
 lead-invert evaluate "<elderly>" --clips other-takes/
 lead-invert list
@@ -44,6 +45,7 @@ app = make_app(
         "check": check,
         "learn": learn,
         "generate": generate,
+        "restyle": restyle,
         "vocabulary": vocabulary,
         "evaluate": evaluate,
         "describe": describe,

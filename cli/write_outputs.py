@@ -207,6 +207,7 @@ def write_motions(
 
     `plain` are motions that views show before the one at a place, as the same seed without a concept.
 
+    BVH is on `rig`, else on the motion's own, else on our 22 joints.
     Names are `<prompt>-seed<seed>-<number>`. The same command writes the same files again. Where files of these names
     have another content, as with other words or seconds, all new files get a further number. Ctrl-C while views are
     drawn leaves the motions and the views that are finished.
@@ -214,8 +215,9 @@ def write_motions(
     assert len(motions) == len(prompts), f"{len(prompts)} prompts for {len(motions)} motions"
     stems = _stems(prompts, seed)
     with atomic_folder(output) as folder:
+        data = [form for form in formats if form in DATA_FORMATS]
         groups = [
-            [write_data(motion, folder / stem, form, Target(rig)) for form in formats if form in DATA_FORMATS]
+            [write_data(motion, folder / stem, form, Target(rig or motion.rig)) for form in data]
             for motion, stem in zip(motions, stems, strict=True)
         ]
         views: list[Path] = []

@@ -1,9 +1,10 @@
 """Motion textual inversion (LEAD, arXiv 2410.14508, section 3): a few clips to a concept.
 
-The base is frozen. What is learned are token embeddings (`inversion.pseudo_word`), a LoRA adapter of the denoiser that
-acts in prompts which name the concept, and for a style or persona a direction (`inversion.style_direction`).
+The base is frozen. What is learned are token embeddings and a LoRA adapter of the denoiser, which acts in prompts that
+name the concept (`inversion.optimization.pseudo_word`), and for a style or persona a direction
+(`inversion.style_direction`).
 The clips are encoded by `inversion.encoded_clips`, the prompts are those of `inversion.templates`, the objectives those
-of `inversion.objectives`, and `inversion.optimize` does the optimization.
+of `inversion.optimization.objectives`, and `inversion.optimization.optimize` does the optimization.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +22,10 @@ from concepts.kinds import Kind
 from inversion.choices import MAX_VECTORS, Objective, Quality
 from inversion.encoded_clips import EncodedClips, encode_clips
 from inversion.errors import InversionError
-from inversion.objectives import WITHOUT_DENOISER
-from inversion.optimize import Checkpoint, OptimizeConfig, Optimized, Progress, optimize_pseudo_word
-from inversion.pseudo_word import PseudoWord
-from inversion.training_set import TrainingSet, build_training_set
+from inversion.optimization.objectives import WITHOUT_DENOISER
+from inversion.optimization.optimize import Checkpoint, OptimizeConfig, Optimized, Progress, optimize_pseudo_word
+from inversion.optimization.pseudo_word import PseudoWord
+from inversion.optimization.training_set import TrainingSet, build_training_set
 from lead import Lead
 from lead.motion import Motion
 

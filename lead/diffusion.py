@@ -136,24 +136,28 @@ def sample(
     noise: Latents,
     steps: int,
     sampler: str | None = None,
+    skip: int = 0,
 ) -> Latents:
-    """Latents from noise, by the named sampler or else by the config's; LeadError for an unknown name."""
+    """Latents from noise, by the named sampler or else by the config's; LeadError for an unknown name.
+
+    With `skip` the first so many of the steps are left out; `noise` is then z_t at the next time.
+    """
     name = sampler or diffusion.config.sampler
     if name not in get_args(Sampler):
         raise LeadError(f"there is no sampler {name!r}; choose one of {', '.join(get_args(Sampler))}")
-    return {"ddim": ddim, "dpm++": dpm_solver}[name](diffusion, network, noise, steps)
+    return {"ddim": ddim, "dpm++": dpm_solver}[name](diffusion, network, noise, steps, skip)
 
 
-def ddim(diffusion: Diffusion, network: Network, noise: Latents, steps: int) -> Latents:
+def ddim(diffusion: Diffusion, network: Network, noise: Latents, steps: int, skip: int = 0) -> Latents:
     """Deterministic DDIM (Song et al., arXiv 2010.02502, eta = 0), of first order; nothing is clipped."""
-    z_t, times = noise, diffusion.sampling_times(steps).to(noise.device)
+    z_t, times = noise, diffusion.sampling_times(steps)[skip:].to(noise.device)
     scales = zip(*(part.flatten().tolist() for part in diffusion.scales(times)), strict=True)
     for t, (current, following) in zip(times[:, None].expand(-1, len(noise)), pairwise(scales), strict=False):
         z_t = diffusion.ddim_step(z_t, network(z_t, t), current, following)
     return z_t
 
 
-def dpm_solver(diffusion: Diffusion, network: Network, noise: Latents, steps: int) -> Latents:
+def dpm_solver(diffusion: Diffusion, network: Network, noise: Latents, steps: int, skip: int = 0) -> Latents:
     """DPM-Solver++(2M) (Lu et al., arXiv 2211.01095, algorithm 2), multistep, of second order; nothing is clipped.
 
     With lambda = log(alpha / sigma), h its change over a step, and D the value, half a step ahead, of the line through
@@ -161,14 +165,14 @@ def dpm_solver(diffusion: Diffusion, network: Network, noise: Latents, steps: in
     The first step has only one estimate. The last step uses its own estimate alone, since lambda may end at infinity.
     """
     z_t, before, h_before = noise, None, torch.ones(())
-    times = diffusion.sampling_times(steps)[:, None].expand(-1, len(noise)).to(noise.device)
+    times = diffusion.sampling_times(steps)[skip:, None].expand(-1, len(noise)).to(noise.device)
     for index, (t, t_next) in enumerate(pairwise(times)):
         clean, _ = diffusion.clean_and_noise(z_t, t, network(z_t, t))
         (alpha, sigma), (alpha_next, sigma_next) = diffusion.scales(t), diffusion.scales(t_next)
         decay = sigma_next * alpha / (sigma * alpha_next)  # e^-h
         h = -decay.log()
         estimate = clean
-        if before is not None and index < steps - 1:
+        if before is not None and index < len(times) - 2:
             estimate = clean + h / (2 * h_before) * (clean - before)
         z_t = sigma_next / sigma * z_t + alpha_next * (1 - decay) * estimate
         before, h_before = clean, h

@@ -269,11 +269,12 @@ class Lead(nn.Module):
         guidance: float | None = None,
         sampler: Sampler | None = None,
         adapters: Sequence[ScheduledLoRA] = (),
+        skip: int = 0,
     ) -> Float[Tensor, "batch latents d_latent"]:
         """Latents by reverse diffusion with classifier-free guidance against the empty prompt.
 
         Adapters act on both halves of guidance, with and without the prompt: guidance strengthens what the prompt says,
-        not what an adapter adds.
+        not what an adapter adds. With `skip` the first so many steps are left out; `noise` is then z_t at the next one.
         """
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
@@ -288,7 +289,7 @@ class Lead(nn.Module):
                 switch_to(t[0])
                 return predict(z_t, t)
 
-            return sample_latents(self.diffusion, network, noise, steps, sampler)
+            return sample_latents(self.diffusion, network, noise, steps, sampler, skip)
 
     @torch.no_grad()
     def generate(

@@ -1,6 +1,6 @@
 import torch
 
-from inversion.adam import Adam
+from inversion.optimization.adam import Adam
 
 
 def parameters():

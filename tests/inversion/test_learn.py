@@ -11,9 +11,9 @@ from concepts import ConceptError
 from inversion import InversionError, learn
 from inversion.choices import Objective
 from inversion.encoded_clips import encode_clips
-from inversion.objectives import OBJECTIVES, Batch
-from inversion.optimize import SAVE_EVERY
-from inversion.pseudo_word import RATE
+from inversion.optimization.objectives import OBJECTIVES, Batch
+from inversion.optimization.optimize import SAVE_EVERY
+from inversion.optimization.pseudo_word import RATE
 from inversion.templates import caption_to_action, fill_templates
 from lead import Lead
 from lead.data.dataset import MAX_FRAMES
@@ -142,7 +142,7 @@ class KilledError(Exception):
 
 
 def test_a_killed_search_goes_on_where_it_was(tiny_base, clips, tmp_path, monkeypatch):
-    monkeypatch.setattr("inversion.optimize.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("inversion.optimization.optimize.SAVE_EVERY", 0.0)
     assert SAVE_EVERY > 0
     path, reached = tmp_path / ".x.partial", []
 
@@ -164,7 +164,7 @@ def test_a_killed_search_goes_on_where_it_was(tiny_base, clips, tmp_path, monkey
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
 def test_a_foreign_or_broken_checkpoint_is_passed_over(tiny_base, clips, tmp_path, monkeypatch, content):
-    monkeypatch.setattr("inversion.optimize.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("inversion.optimization.optimize.SAVE_EVERY", 0.0)
     path = tmp_path / ".x.partial"
     if content is None:
         states = []
@@ -181,8 +181,8 @@ def test_a_foreign_or_broken_checkpoint_is_passed_over(tiny_base, clips, tmp_pat
 
 
 def test_a_search_that_gets_no_better_ends(tiny_base, clips, monkeypatch):
-    monkeypatch.setattr("inversion.optimize.PATIENCE", 20)
-    monkeypatch.setattr("inversion.optimize.BETTER", 0.0)
+    monkeypatch.setattr("inversion.optimization.optimize.PATIENCE", 20)
+    monkeypatch.setattr("inversion.optimization.optimize.BETTER", 0.0)
     concept = learn(tiny_base, clips, "<x>", steps=100, rank=0, direction=False)
     assert concept.steps == 70
 

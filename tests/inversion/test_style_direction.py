@@ -4,6 +4,7 @@ from walks import synthesize_walk
 
 from concepts import StyleSchedule
 from inversion.encoded_clips import encode_clips
+from inversion.optimization.training_set import build_training_set
 from inversion.style_direction import (
     MAX_PROBED,
     SAMPLES,
@@ -11,7 +12,6 @@ from inversion.style_direction import (
     style_displacement,
     without_travel,
 )
-from inversion.training_set import build_training_set
 
 
 @pytest.fixture(scope="module")

@@ -230,7 +230,7 @@ def test_a_crash_leaves_a_state_from_which_the_same_command_goes_on(
     run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import inversion
-    from inversion.optimize import CHECK_EVERY
+    from inversion.optimization.optimize import CHECK_EVERY
 
     command = ("learn", clips, "--token", "<limp>", "--steps", CHECK_EVERY + 2, "--quality", "fast", "--replace", *HERE)
     assert run(*command).exit_code == 0
@@ -245,7 +245,7 @@ def test_a_crash_leaves_a_state_from_which_the_same_command_goes_on(
         return learn(*args, progress=crash, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr("inversion.optimize.SAVE_EVERY", 0.0)
+        patched.setattr("inversion.optimization.optimize.SAVE_EVERY", 0.0)
         patched.setattr(inversion, "learn", crashing)
         assert isinstance(run(*command).exception, MemoryError)
     assert Path(".limp.partial").exists()
@@ -314,12 +314,12 @@ def test_ctrl_c_in_the_report_keeps_the_word(run: Run, clips: Path, monkeypatch:
 
 
 def test_ctrl_c_before_the_first_step_says_so(run: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import inversion.optimize
+    import inversion.optimization.optimize
 
     def stop(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(inversion.optimize, "_backpropagate", stop)
+    monkeypatch.setattr(inversion.optimization.optimize, "_backpropagate", stop)
     result = run("learn", clips, "--token", "<limp>", "--steps", 1, "-o", "limp.safetensors")
     assert result.exit_code == 130 and "error: stopped" in result.stderr
     assert not Path("limp.safetensors").exists()

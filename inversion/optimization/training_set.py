@@ -14,7 +14,7 @@ from torch import Tensor
 from concepts import StyleSchedule
 from concepts.kinds import Kind
 from inversion.encoded_clips import EncodedClips
-from inversion.objectives import Batch
+from inversion.optimization.objectives import Batch
 from inversion.style_direction import style_displacement, without_travel
 from inversion.templates import fill_templates
 from lead import Lead

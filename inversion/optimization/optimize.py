@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor, nn
 
-from inversion.adam import Adam
 from inversion.choices import Objective
-from inversion.objectives import OBJECTIVES, Batch
-from inversion.pseudo_word import PseudoWord
-from inversion.training_set import TrainingSet
+from inversion.optimization.adam import Adam
+from inversion.optimization.objectives import OBJECTIVES, Batch
+from inversion.optimization.pseudo_word import PseudoWord
+from inversion.optimization.training_set import TrainingSet
 from lead import Lead
 from lead.motion.atomic import atomic_write
 from lead.threads import Each, side_by_side
