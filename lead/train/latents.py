@@ -248,11 +248,18 @@ def _cut_windows(clip: Clip) -> Iterator[Clip]:
 
 
 def load_latents(
-    data: Path, run: Path, vae: AnyVAE, tower: TextTower, style_tokens: StyleTokens, device: str
+    data: Path,
+    run: Path,
+    vae: AnyVAE,
+    tower: TextTower,
+    style_tokens: StyleTokens,
+    device: str,
+    with_table: bool = True,
 ) -> Latents:
     """The data set's latents and captions by these parts: from the run folder, or encoded and written there.
 
-    Among several processes the main one encodes, and the others read.
+    Among several processes the main one encodes, and the others read. Without the table, for who encodes captions
+    anew, its features are 0.
     """
     made_of, styled = fingerprint(data), style_tokens.config.vectors > 0
     latents_key = digest(made_of, hash_weights(vae), str(styled))
@@ -265,11 +272,14 @@ def load_latents(
             lambda: _encode_data(data, read_stats(data, run), optimize(vae.to(device)), styled),
         )
         captions = Captions.unpack(packed)
-        made = make_once(
-            Path(run), "captions", captions_key, lambda: {"table": captions.encode(tower.to(device), style_tokens)}
-        )
+        table = torch.zeros(len(captions.sentences), tower.d_text)
+        if with_table:
+            made = make_once(
+                Path(run), "captions", captions_key, lambda: {"table": captions.encode(tower.to(device), style_tokens)}
+            )
+            table = made["table"]
     sources = [_unpack(packed, split, vae) for split in SHARES if f"{split}.mu" in packed]
-    return Latents(tuple(sources), _unpack(packed, VALIDATION, vae), made["table"], captions_key, captions)
+    return Latents(tuple(sources), _unpack(packed, VALIDATION, vae), table, captions_key, captions)
 
 
 def digest(*made_of: str) -> str:

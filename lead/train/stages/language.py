@@ -79,7 +79,7 @@ def train_language(
     tower, vae = load_tower(run, spoken=False), load_vae(run, polished=False)
     config, begun = begin_denoiser(run, config, vae, tower)
     style_tokens = begin_style_tokens(run, tower, train.seed, device)
-    latents = load_latents(data, run, vae, tower, style_tokens, device)
+    latents = load_latents(data, run, vae, tower, style_tokens, device, with_table=False)
     schedule, inputs = Diffusion(diffusion), {"latents": latents.fingerprint}
     torch.manual_seed(train.seed)
     speaker = Speaker(SpeakerConfig(tower.config, config))
