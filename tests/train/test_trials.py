@@ -14,13 +14,12 @@ from walks import synthesize_steps, synthesize_wave
 from lead import Lead
 from lead.data.compose.compose import compose_data
 from lead.data.prepare import prepare_data
-from lead.diffusion import Diffusion, DiffusionConfig
 from lead.errors import LeadError
 from lead.motion import Motion
 from lead.text.parsing import parse
 from lead.train.assemble import assemble, load_denoiser
 from lead.train.latents import TRIED, LatentClips, Latents
-from lead.train.stages.diffusion import push_target
+from lead.train.stages.diffusion import Noisy, push_target
 from lead.train.stages.refine import PUSH, add_trials, pack_trials
 from lead.train.trials import Topic, draw_trials
 
@@ -96,14 +95,14 @@ def test_what_is_shown_half_of_the_time_is_tried_most():
 
 
 def test_a_target_moves_from_the_prediction_as_far_as_it_is_pushed():
-    schedule, draws = Diffusion(DiffusionConfig(prediction="epsilon")), torch.Generator().manual_seed(0)
-    z, eps, predicted = (torch.randn(4, 2, 3, generator=draws) for _ in range(3))
-    lengths, text, t = torch.full((4,), 8), torch.zeros(4, 5), torch.tensor([0, 10, 500, 999])
+    draws = torch.Generator().manual_seed(0)
+    z_t, eps, predicted = (torch.randn(4, 2, 3, generator=draws) for _ in range(3))
+    noisy = Noisy(z_t, torch.tensor([0, 10, 500, 999]), torch.zeros(4, 5), torch.full((4,), 8))
 
     def before(z_t, t, text, lengths):
         return predicted[1:]  # the clip's row is not asked for
 
-    target = push_target(before, schedule, z, lengths, text, t, eps, torch.tensor([1.0, 0.0, -1.0, 2.0]))
+    target = push_target(before, noisy, eps, torch.tensor([1.0, 0.0, -1.0, 2.0]))
     torch.testing.assert_close(target[0], eps[0])
     torch.testing.assert_close(target[1], predicted[1])
     torch.testing.assert_close(target[2], 2 * predicted[2] - eps[2])

@@ -7,7 +7,7 @@ Source: MLD (arXiv 2212.04048), section 3.2. Knows nothing of file formats.
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -36,6 +36,16 @@ DIFFUSION_PRESETS: dict[Preset, tuple[AnyDenoiserConfig, TrainConfig, DiffusionC
 }
 UNCONDITIONAL = 0.1
 """The share of training texts replaced by the empty prompt, for classifier-free guidance."""
+
+
+class Noisy(NamedTuple):
+    """What a denoiser reads."""
+
+    z_t: Float[Tensor, "batch latents d_latent"]
+    t: Int[Tensor, " batch"]
+    text: Float[Tensor, "batch d_text"]
+    lengths: Int[Tensor, " batch"]
+    """Frames."""
 
 
 def run_stage(request: StageRequest) -> None:
@@ -124,9 +134,10 @@ def fit_denoiser(
         text = torch.where(dropped[:, None], latents.table[0], batch.text)
         z, lengths, text, t, eps, pushes = stage.share(batch.z, batch.lengths, text, t, eps, batch.pushes)
         whole = batch.lengths.to(stage.device)
+        noisy, target = Noisy(schedule.add_noise(z, t, eps), t, text, lengths), schedule.target(z, t, eps)
         with stage.accelerator.autocast():
-            target = push_target(start, schedule, z, lengths, text, t, eps, pushes) if start else None
-            loss = denoising_loss(stage.model, schedule, vae, z, lengths, text, t, eps, whole, target)
+            target = push_target(start, noisy, target, pushes) if start else target
+            loss = denoising_loss(stage.model, vae, noisy, target, whole)
         stage.update(loss, {})
         stage.validate(lambda denoiser: {"val_loss": validation_loss(denoiser, schedule, vae, val)})
     return stage.finish(STAGES[stage_name].part, config)
@@ -134,43 +145,29 @@ def fit_denoiser(
 
 def denoising_loss(
     denoiser: AnyDenoiser,
-    schedule: Diffusion,
     vae: AnyVAE,
-    z: Float[Tensor, "share latents d_latent"],
-    lengths: Int[Tensor, " share"],
-    text: Float[Tensor, "share d_text"],
-    t: Int[Tensor, " share"],
-    eps: Float[Tensor, "share latents d_latent"],
+    noisy: Noisy,
+    target: Float[Tensor, "share latents d_latent"],
     whole: Int[Tensor, " batch"],
-    target: Float[Tensor, "share latents d_latent"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean squared error of the prediction from z_t; `whole` are the lengths of the batch that holds these rows.
-
-    `target` takes the place of what the schedule predicts.
-    """
-    target = schedule.target(z, t, eps) if target is None else target
-    error = (denoiser(schedule.add_noise(z, t, eps), t, text, lengths) - target).square()
-    return mean_of_share(error, vae.latent_lengths(lengths), vae.latent_lengths(whole))
+    """Mean squared error of the prediction; `whole` are the lengths of the batch that holds these rows."""
+    error = (denoiser(*noisy) - target).square()
+    return mean_of_share(error, vae.latent_lengths(noisy.lengths), vae.latent_lengths(whole))
 
 
 @torch.no_grad()
 def push_target(
     before: Callable[..., Float[Tensor, "pushed latents d_latent"]],
-    schedule: Diffusion,
-    z: Float[Tensor, "share latents d_latent"],
-    lengths: Int[Tensor, " share"],
-    text: Float[Tensor, "share d_text"],
-    t: Int[Tensor, " share"],
-    eps: Float[Tensor, "share latents d_latent"],
+    noisy: Noisy,
+    target: Float[Tensor, "share latents d_latent"],
     pushes: Float[Tensor, " share"],
 ) -> Float[Tensor, "share latents d_latent"]:
     """p + push (target - p), with the prediction p of the denoiser as it was `before`; the target itself for a clip."""
-    target, pushed = schedule.target(z, t, eps).clone(), (pushes != 1).nonzero()[:, 0]
+    moved, pushed = target.clone(), (pushes != 1).nonzero()[:, 0]
     if len(pushed):
-        z_t = schedule.add_noise(z, t, eps)[pushed]
-        predicted = before(z_t, t[pushed], text[pushed], lengths[pushed]).to(target.dtype)
-        target[pushed] = predicted + pushes[pushed, None, None] * (target[pushed] - predicted)
-    return target
+        predicted = before(*(x[pushed] for x in noisy)).to(target.dtype)
+        moved[pushed] = predicted + pushes[pushed, None, None] * (target[pushed] - predicted)
+    return moved
 
 
 @torch.no_grad()
@@ -181,8 +178,9 @@ def validation_loss(denoiser: AnyDenoiser, schedule: Diffusion, vae: AnyVAE, bat
     order = torch.randperm(len(eps), generator=generator)
     t = order * schedule.config.steps // len(eps)
     device = next(denoiser.parameters()).device
-    rows = [x.to(device) for x in (batch.z, batch.lengths, batch.text, t, eps, batch.lengths)]
-    return float(denoising_loss(denoiser, schedule, vae, *rows))
+    z, lengths, text, t, eps = (x.to(device) for x in (batch.z, batch.lengths, batch.text, t, eps))
+    noisy = Noisy(schedule.add_noise(z, t, eps), t, text, lengths)
+    return float(denoising_loss(denoiser, vae, noisy, schedule.target(z, t, eps), lengths))
 
 
 def draw_style_tokens(tower: TextTower, seed: int) -> StyleTokens:

@@ -35,6 +35,7 @@ from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import StageRequest
 from lead.train.stages.diffusion import (
     UNCONDITIONAL,
+    Noisy,
     begin_denoiser,
     begin_style_tokens,
     denoising_loss,
@@ -131,7 +132,8 @@ def _denoise(
     z, lengths, t, eps, rows = stage.share(batch.z, batch.lengths, t, eps, rows)
     text = _encode_captions(stage.model.tower, captions, rows, style_tokens)
     whole = batch.lengths.to(stage.device)
-    return denoising_loss(stage.model.denoiser, schedule, vae, z, lengths, text, t, eps, whole)
+    noisy = Noisy(schedule.add_noise(z, t, eps), t, text, lengths)
+    return denoising_loss(stage.model.denoiser, vae, noisy, schedule.target(z, t, eps), whole)
 
 
 def _encode_captions(
