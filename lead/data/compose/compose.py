@@ -53,8 +53,6 @@ Held = frozenset[tuple[str, str, str]]
 WORDINGS = 8
 """Captions of a composed clip, and those added to a training clip."""
 
-ALIKE = {"put-down": ("pick-up",), "sword": ("axe", "bat"), "drink": ("eat",)}
-"""Actions in which the body moves as it does in others: clips of the first are sources of the second too."""
 WITHOUT_SIDE = {
     "drink-hand": "drink",
     "throw-hand": "throw",
@@ -155,8 +153,8 @@ def _read_sources(found: Packed) -> Iterator[Source]:
         if len(joints) <= MIN_CLIP_FRAMES:
             continue
         if meaning := read_meaning(captions, joints):
-            yield Source(name, joints, meaning)
-            yield from (Source("", joints, replace(meaning, action=alike)) for alike in ALIKE.get(meaning.action, ()))
+            source = Source(name, joints, meaning)
+            yield from (source, *source.list_alike())
         for part, pose in find_poses(joints):
             yield Source("", part, pose)
 

@@ -20,6 +20,10 @@ Joints = Float[np.ndarray, "_ 22 3"]
 """Joints at 20 fps, in meters."""
 
 
+ALIKE = {"put-down": ("pick-up",), "sword": ("axe", "bat"), "drink": ("eat",)}
+"""Actions whose clips also show others."""
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """A motion and what it shows."""
@@ -27,6 +31,11 @@ class Source:
     clip: str
     joints: Joints
     meaning: Meaning
+
+    def list_alike(self) -> "list[Source]":
+        """The same motion under actions in which the body moves alike; they have no clip of their own."""
+        actions = ALIKE.get(self.meaning.action, ())
+        return [Source("", self.joints, replace(self.meaning, action=action)) for action in actions]
 
     def mirror(self) -> "Source":
         return Source(self.clip, mirror_joints(self.joints), mirror_meaning(self.meaning))
