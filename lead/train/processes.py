@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,11 +41,19 @@ def make_accelerator(device: str, precision: str = "no") -> "Accelerator":
     return Accelerator(cpu=device == "cpu", mixed_precision=precision)
 
 
-def main_process_first(device: str) -> AbstractContextManager[None]:
-    """In this block the main process goes first; the others find what it wrote."""
+@contextmanager
+def main_process_first(device: str) -> Iterator[None]:
+    """In this block the main process goes first, with the threads of all; the others find what it wrote."""
     from accelerate import PartialState
 
-    return cast(AbstractContextManager[None], PartialState(cpu=device == "cpu").main_process_first())
+    state, threads = PartialState(cpu=device == "cpu"), torch.get_num_threads()
+    with state.main_process_first():
+        if state.is_main_process:
+            torch.set_num_threads(threads * state.num_processes)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 class _Gather(torch.autograd.Function):

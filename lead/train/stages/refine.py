@@ -12,7 +12,6 @@ makes a further round: new trials of what it has made. Needs the text, the VAE, 
 The trials are kept in the run folder, as `trials-<fingerprint>.safetensors`.
 """
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,18 +65,12 @@ def train_refine(data: Path, run: Path, train: TrainConfig = REFINE_TRAIN, devic
 def _draw(data: Path, run: Path, train: TrainConfig, key: str, device: str) -> dict[str, Tensor]:
     """The trials as a split of latents has its clips (`LatentClips`), and the features of their captions."""
     base, seed = assemble(data, run, "refined", "").to(device), int(key[:8], 16)
-    console, threads = Console(stderr=True), torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)  # the other processes wait
-    try:
-        with Progress(console=console, disable=not console.is_terminal) as progress:
-            task = progress.add_task("trials", total=ATTEMPTS * train.steps)
-            trials = draw_trials(
-                base, data, ATTEMPTS * train.steps, seed, lambda done, _: progress.update(task, completed=done)
-            )
-        console.print(f"{int(trials.shown.sum()):,} of {len(trials.shown):,} motions show what they were made for")
-        return pack_trials(trials, base.text, base.style_tokens)
-    finally:
-        torch.set_num_threads(threads)
+    attempts, console = ATTEMPTS * train.steps, Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("trials", total=attempts)
+        trials = draw_trials(base, data, attempts, seed, lambda done, _: progress.update(task, completed=done))
+    console.print(f"{int(trials.shown.sum()):,} of {attempts:,} motions show what they were made for")
+    return pack_trials(trials, base.text, base.style_tokens)
 
 
 def pack_trials(trials: Trials, tower: TextTower, style_tokens: StyleTokens) -> dict[str, Tensor]:
