@@ -19,7 +19,6 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
 
 from lead.checkpoint import (
     atomic_write,
@@ -364,10 +363,14 @@ class Lead(nn.Module):
             return []
         if similarities is not None and len(similarities) != len(motions):
             raise LeadError(f"{len(similarities)} similarities for {len(motions)} motions; give one a motion")
-        z, lengths = self.encode_motion(motions)
+        rows = [motion.features(self.skeleton) for motion in motions]
+        missing = [max(MIN_FRAMES - len(row), 0) for row in rows]  # the shortest motions have a row fewer
+        z, lengths = self.encode_features(
+            [np.pad(row, ((0, count), (0, 0)), mode="edge") for row, count in zip(rows, missing, strict=True)]
+        )
         pooled = self.projector.pool(self.projector.encode(z, lengths), lengths)
-        cosines = cosine_similarity(pooled, self.encode_text([prompt], words), dim=-1)
-        return ranking.rank(motions, prompt, cosines.tolist(), similarities)
+        own, others = self.encode_text([prompt], words)[0], self.encode_text(ranking.write_others(prompt))
+        return ranking.rank(motions, prompt, ranking.compute_probabilities(pooled, own, others), similarities)
 
     def noise(
         self, lengths: Int[Tensor, " batch"], seed: int | Sequence[int], first: int

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from walks import synthesize_walk
 
 from lead import Lead, LeadError, Motion
 from lead.eval.metrics import foot_skate_ratio, jitter
 from lead.motion.skeleton import tpose
-from lead.ranking import rank
+from lead.ranking import compute_probabilities, rank, write_others
 
 
 def stand(seconds: float = 2.0) -> Motion:
@@ -19,7 +20,7 @@ def shake(motion: Motion, meters: float) -> Motion:
     return Motion(motion.joints + meters * noise, motion.fps)
 
 
-def test_what_shows_the_prompt_comes_first_whatever_the_cosines() -> None:
+def test_what_shows_the_prompt_comes_first_whatever_the_text_space_says() -> None:
     first, second = rank([stand(), synthesize_walk()], "a person walks forward", [0.9, 0.1])
     assert (first.place, first.shown, second.place, second.shown) == (1, True, 0, False)
     assert first.total > second.total
@@ -63,14 +64,35 @@ def test_the_figures_are_those_of_the_evaluation() -> None:
     assert (score.skate, score.jitter) == (foot_skate_ratio(joints), jitter(joints))
 
 
+def test_the_probability_is_a_softmax_without_sentences_that_say_the_same() -> None:
+    motions, prompt = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([1.0, 0.0])
+    others = torch.tensor([[0.0, 2.0], [1.0, 0.01]])
+    expected = [1 / (1 + np.exp(-20.0)), 1 / (1 + np.exp(20.0))]
+    np.testing.assert_allclose(compute_probabilities(motions, prompt, others), expected, rtol=1e-5)
+
+
+def test_other_sentences_differ_from_the_prompt_and_are_the_same_each_time() -> None:
+    for prompt, fewest in (("a person walks backward in <limp> style", 20), ("a person frobnicates", 16)):
+        others = write_others(prompt)
+        assert len(others) >= fewest and len(set(others)) == len(others)
+        assert write_others(prompt) == others
+    assert any("backward" not in text for text in write_others("a person walks backward"))
+
+
 def test_a_base_ranks_by_its_own_text_space(tiny_base: Lead) -> None:
     motions = tiny_base.generate(["a person walks"] * 3, seconds=2.0, steps=2)
     scores = tiny_base.rank(motions, "a person walks")
     assert sorted(score.place for score in scores) == [0, 1, 2]
     assert [score.total for score in scores] == sorted((score.total for score in scores), reverse=True)
     alone = [tiny_base.rank([motions[score.place]], "a person walks")[0].cosine for score in scores]
-    np.testing.assert_allclose([score.cosine for score in scores], alone, atol=1e-5)
+    np.testing.assert_allclose([score.text for score in scores], alone, atol=1e-5)
     assert tiny_base.rank([], "a person walks") == []
+
+
+def test_motions_of_any_length_are_ranked(tiny_base: Lead) -> None:
+    shortest, longest = tiny_base.seconds_range
+    for motions in (tiny_base.generate("a person walks", seconds=shortest, steps=1), [synthesize_walk(longest + 2)]):
+        assert len(tiny_base.rank(motions, "a person walks")) == 1
 
 
 def test_words_change_the_prompt_that_motions_are_compared_with(tiny_base: Lead) -> None:
@@ -78,7 +100,7 @@ def test_words_change_the_prompt_that_motions_are_compared_with(tiny_base: Lead)
     prompt, vectors = "a person walks in <limp> style", np.full((2, 32), 0.5, dtype=np.float32)
     (a,) = tiny_base.rank(motions, prompt, words={"<limp>": vectors})
     (b,) = tiny_base.rank(motions, prompt, words={"<limp>": -vectors})
-    assert a.cosine != b.cosine
+    assert a.text != b.text
     with pytest.raises(LeadError, match="<limp>"):
         tiny_base.rank(motions, prompt)
 
