@@ -31,7 +31,7 @@ from lead.text.parsing import parse
 from lead.text.synthesis import Meaning, contrast, say
 
 # docs/best-of-n.md says how these were chosen.
-SHOWN, TEXT, SIMILARITY, SKATE, JITTER = 1.0, 0.5, 1.0, 1.0, 0.2
+SHOWN, TEXT, SIMILARITY, SKATE, JITTER = 2.0, 0.5, 1.0, 1.0, 0.2
 REAL_JITTER = 160.0
 """m/s^3: nine tenths of real clips have less."""
 TEMPERATURE, SAME = 0.05, 0.97

@@ -84,7 +84,7 @@ def test_a_base_ranks_by_its_own_text_space(tiny_base: Lead) -> None:
     scores = tiny_base.rank(motions, "a person walks")
     assert sorted(score.place for score in scores) == [0, 1, 2]
     assert [score.total for score in scores] == sorted((score.total for score in scores), reverse=True)
-    alone = [tiny_base.rank([motions[score.place]], "a person walks")[0].cosine for score in scores]
+    alone = [tiny_base.rank([motions[score.place]], "a person walks")[0].text for score in scores]
     np.testing.assert_allclose([score.text for score in scores], alone, atol=1e-5)
     assert tiny_base.rank([], "a person walks") == []
 
