@@ -2,10 +2,10 @@
 
     python -m benchmarks.best_of [--base PATH] [--samples 16] [--keep 3] [--seed 1] [--styles FOLDER ...]
 
-Prompts: whether the checks of the suite (`lead.eval.prompt_checks`), which rank nothing, see what is asked. Twenty kinds
-of motion are varied, twenty were chosen because the suite's figures were low. Styles: each folder has clips of a walk in
-a style that it is named after (`elderly-walk`), and becomes a concept. The evaluator (`lead.eval.evaluator`), which
-ranks nothing either, says which of the pack's styles a motion of an action is nearest to, by the mean over real clips.
+Prompts: whether the checks of the suite (`lead.eval.prompt_checks`), which rank nothing, see what is asked. Twenty
+kinds of motion are varied, twenty were chosen because the suite's figures were low. Styles: each folder has clips of a
+walk in a style that it is named after (`elderly-walk`), and becomes a concept. The evaluator (`lead.eval.evaluator`)
+ranks nothing either. It says which of the pack's styles a motion is nearest to, by the mean over real clips.
 """
 
 import argparse
