@@ -53,10 +53,13 @@ def posture(features: Features) -> Float[Array, "d_posture"]:
 def compare_with_exemplar(
     evaluator: Evaluator, motions: Sequence[Motion], exemplar: Motion
 ) -> Float[Array, " motions"]:
-    """How similar each motion is to an exemplar, from 0 to 1, which is equal: 1 / (1 + distance in posture)."""
-    scale = evaluator.std.cpu().numpy()
-    rows = np.stack([posture(motion.features()[:MAX_FRAMES] / scale) for motion in (exemplar, *motions)])
-    similarity: Array = 1.0 / (1.0 + pairwise_distances(rows[1:], rows[:1])[:, 0])
+    """How similar each motion is to an exemplar, from 0 to 1, which is equal.
+
+    1 / (1 + d), d the mean of the distances in posture and in meaning.
+    """
+    embedded = embed(evaluator, [motion.features() for motion in (exemplar, *motions)])
+    distances = [pairwise_distances(space[1:], space[:1])[:, 0] for space in (embedded.posture, embedded.meaning)]
+    similarity: Array = 1.0 / (1.0 + np.mean(distances, axis=0))
     return similarity
 
 
