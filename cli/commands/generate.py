@@ -23,6 +23,7 @@ from cli.jobs.keep_best import (
     make_rank,
     score_to_cells,
     score_to_json,
+    warn_of_none_shown,
 )
 from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
@@ -281,7 +282,9 @@ def _choose(
     if best is None:
         return range(len(motions)), [None] * len(motions)
     with spinner(f"ranking {count_noun(len(motions), 'motion')}"):
-        return keep_best(best, motions, prompts)
+        kept, scores = keep_best(best, motions, prompts)
+    warn_of_none_shown([prompts[row] for row in kept], scores, options.number)
+    return kept, scores
 
 
 def _best_of(

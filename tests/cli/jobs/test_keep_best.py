@@ -60,6 +60,13 @@ def test_the_table_has_the_scores(run: Run) -> None:
     assert "score" not in run("generate", "a person walks", "--seconds", 1, "--steps", 1).stdout
 
 
+def test_a_prompt_that_no_motion_shows_gets_a_warning(run: Run) -> None:
+    prompts = ("a person lies down", "a person frobnicates")  # nothing that random weights do; no measure
+    stderr = " ".join(run("generate", *prompts, "-n", 2, "--keep", 1, *QUICK).stderr.split())
+    assert "'a person lies down': measures of the joints do not find it in the best of 2 motions" in stderr
+    assert "'a person frobnicates': measures" not in stderr
+
+
 def test_all_may_be_kept(run: Run) -> None:
     command = ("generate", "a person walks", "-n", 3, *QUICK)
     run(*command, "--output", "all")
