@@ -51,11 +51,14 @@ def remove_words(prompt: str, meanings: Mapping[str, str]) -> str:
 
 
 def generate_plain(
-    concepts: "Iterable[Concept]", prompts: Sequence[str], generate: "Callable[[str, int], Motion]"
+    concepts: "Iterable[Concept]",
+    prompts: Sequence[str],
+    generate: "Callable[[str, int], Motion]",
+    kept: Sequence[int] | None = None,
 ) -> "dict[int, Motion]":
     """For the first motion of each prompt with a concept, the motion of the same noise without it, by its place.
 
-    `generate` makes the motion of a prompt at a place.
+    `generate` makes the motion of a prompt at a place. `kept` are the places that count, in their order.
     """
     from dataclasses import replace
 
@@ -63,9 +66,12 @@ def generate_plain(
 
     meanings = {concept.token: concept.init for concept in concepts}
     made: dict[int, Motion] = {}
-    for prompt in dict.fromkeys(prompts):
+    first: dict[str, int] = {}
+    for place in range(len(prompts)) if kept is None else kept:
+        first.setdefault(prompts[place], place)
+    for prompt, place in first.items():
         if named := [token for token in find_tokens(prompt) if token in meanings]:
-            place, plain = prompts.index(prompt), remove_words(prompt, meanings)
+            plain = remove_words(prompt, meanings)
             motion = generate(plain, place)
             made[place] = replace(motion, name=f"without {' and '.join(named)}, same seed: {plain}")
     return made

@@ -202,10 +202,12 @@ def write_motions(
     exemplars: "Sequence[Motion]" = (),
     plain: "Mapping[int, Motion] | None" = None,
     switches: ViewSwitches = ViewSwitches(),
+    kept: Sequence[int] | None = None,
 ) -> tuple[list[list[Path]], list[Path]]:
     """Write generated motions: the files of each, and the views that show them all beside the exemplars.
 
-    `plain` are motions that views show before the one at a place, as the same seed without a concept.
+    `plain` are motions that views show before the one at a place, as the same seed without a concept. `kept` are the
+    places of the motions that are written, in their order; the names and titles are those that they have among all.
 
     BVH is on `rig`, else on the motion's own, else on our 22 joints.
     Names are `<prompt>-seed<seed>-<number>`. The same command writes the same files again. Where files of these names
@@ -214,16 +216,17 @@ def write_motions(
     """
     assert len(motions) == len(prompts), f"{len(prompts)} prompts for {len(motions)} motions"
     stems = _stems(prompts, seed)
+    kept = range(len(motions)) if kept is None else kept
+    data = [form for form in formats if form in DATA_FORMATS]
     with atomic_folder(output) as folder:
-        data = [form for form in formats if form in DATA_FORMATS]
         groups = [
-            [write_data(motion, folder / stem, form, Target(rig or motion.rig)) for form in data]
-            for motion, stem in zip(motions, stems, strict=True)
+            [write_data(motions[row], folder / stems[row], form, Target(rig or motions[row].rig)) for form in data]
+            for row in kept
         ]
         views: list[Path] = []
         stopped = False
         try:
-            for path in _write_views(motions, prompts, formats, folder, seed, exemplars, plain or {}, switches):
+            for path in _write_views(motions, prompts, formats, folder, seed, exemplars, plain or {}, switches, kept):
                 views.append(path)
         except KeyboardInterrupt:
             stopped = True
@@ -261,6 +264,7 @@ def _write_views(
     exemplars: "Sequence[Motion]",
     plain: "Mapping[int, Motion]",
     switches: ViewSwitches,
+    kept: Sequence[int],
 ) -> Iterator[Path]:
     """Contact sheets and videos of at most TOGETHER motions each, and one page that plays all; each when written."""
     others = len(set(prompts)) - 1
@@ -269,11 +273,11 @@ def _write_views(
     titles = [f"{number}. {prompt}" if repeated else prompt for number, prompt in enumerate(prompts, start=1)]
     for form in (form for form in formats if form in VIEW_FORMATS):
         room = (PANELS - len(exemplars)) // 2 if plain else PANELS - len(exemplars)
-        size = len(motions) if VIEW_FORMATS[form].holds_any_number else max(min(TOGETHER, room), 1)
-        starts = range(0, len(motions), size)
+        size = len(kept) if VIEW_FORMATS[form].holds_any_number else max(min(TOGETHER, room), 1)
+        starts = range(0, len(kept), size)
         for sheet, start in enumerate(starts, start=1):
             shown, names = list(exemplars), [motion.name for motion in exemplars]
-            for place in range(start, min(start + size, len(motions))):
+            for place in kept[start : start + size]:
                 if place in plain:
                     shown.append(plain[place])
                     names.append(plain[place].name)

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from lead.data.dataset import MAX_FRAMES
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import pairwise_distances
+from lead.motion import Motion
 
 Array = np.ndarray
 Features = Float[np.ndarray, "_ 263"]
@@ -47,6 +48,19 @@ def posture(features: Features) -> Float[Array, "d_posture"]:
     turning = np.abs(features[:, :1])
     parts = joints.mean(0), joints.std(0), speeds.mean(0), features[:, 1:4].mean(0), turning.mean(0)
     return np.concatenate(parts).astype(np.float64)
+
+
+def compare_with_exemplar(
+    evaluator: Evaluator, motions: Sequence[Motion], exemplar: Motion
+) -> Float[Array, " motions"]:
+    """How similar each motion is to an exemplar, from 0 to 1, which is equal.
+
+    1 / (1 + d), d the mean of the distances in posture and in meaning.
+    """
+    embedded = embed(evaluator, [motion.features() for motion in (exemplar, *motions)])
+    distances = [pairwise_distances(space[1:], space[:1])[:, 0] for space in (embedded.posture, embedded.meaning)]
+    similarity: Array = 1.0 / (1.0 + np.mean(distances, axis=0))
+    return similarity
 
 
 def mean_distance(a: Float[Array, "m d"], b: Float[Array, "n d"]) -> float:

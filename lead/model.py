@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -55,6 +55,9 @@ from lead.networks.vae import VAEConfig
 from lead.text.main_words import leave_out_tokens
 from lead.text.tower import TextConfig, TextTower
 from lead.text.vocabulary import Notice, Vocabulary
+
+if TYPE_CHECKING:
+    from lead.ranking import Score
 
 FORMAT = "lead/1"
 EMBEDDED = Path(__file__).parent / "weights" / "lead-small.safetensors"
@@ -340,6 +343,35 @@ class Lead(nn.Module):
             if progress:
                 progress(len(motions), len(prompts))
         return motions
+
+    @torch.no_grad()
+    def rank(
+        self,
+        motions: Sequence[Motion],
+        prompt: str,
+        *,
+        words: Words | None = None,
+        similarities: Sequence[float] | None = None,
+    ) -> "list[Score]":
+        """The scores of several motions of one prompt, the best first: `motions[scores[0].place]` is the best.
+
+        `words` are those that the motions were generated with. `similarities` say how similar each motion is to the
+        exemplars of the concept in the prompt, as `inversion.similarity.compare_with_exemplar` does, from 0 to 1.
+        """
+        from lead import ranking  # reads the lexicon, which takes a while
+
+        if not motions:
+            return []
+        if similarities is not None and len(similarities) != len(motions):
+            raise LeadError(f"{len(similarities)} similarities for {len(motions)} motions; give one a motion")
+        rows = [motion.features(self.skeleton) for motion in motions]
+        missing = [max(MIN_FRAMES - len(row), 0) for row in rows]  # the shortest motions have a row fewer
+        z, lengths = self.encode_features(
+            [np.pad(row, ((0, count), (0, 0)), mode="edge") for row, count in zip(rows, missing, strict=True)]
+        )
+        pooled = self.projector.pool(self.projector.encode(z, lengths), lengths)
+        own, others = self.encode_text([prompt], words)[0], self.encode_text(ranking.write_others(prompt))
+        return ranking.rank(motions, prompt, ranking.compute_probabilities(pooled, own, others), similarities)
 
     def noise(
         self, lengths: Int[Tensor, " batch"], seed: int | Sequence[int], first: int

@@ -12,8 +12,19 @@ import typer
 from cli.atomic_folder import check_writable
 from cli.beside import choose_exemplars, generate_plain
 from cli.command import JsonObject, OptionGroup, command
-from cli.console import count_noun, echo, print_table, progress_bar, warn
+from cli.console import count_noun, echo, print_table, progress_bar, spinner, warn
 from cli.errors import UsageError
+from cli.jobs.keep_best import (
+    COLUMNS,
+    NOTES,
+    BestOf,
+    check_keep,
+    keep_best,
+    make_rank,
+    score_to_cells,
+    score_to_json,
+    warn_of_none_shown,
+)
 from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
 from cli.load_models import check_base, load_base, load_concepts_for
@@ -37,6 +48,7 @@ from cli.write_outputs import DATA_FORMATS, VIEW_FORMATS, parse_formats, read_ri
 if TYPE_CHECKING:
     from concepts import Concept, ConceptTensors
     from lead import Lead, Motion
+    from lead.ranking import Score
 
 MOST_AT_ONCE = 1000
 """Motions without --prompts."""
@@ -47,6 +59,10 @@ class MotionOptions(OptionGroup):
     """How motions are generated, for all prompts."""
 
     number: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="Motions for each prompt.")] = 1
+    keep: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="K", help="Of the motions for each prompt, rank them and write the K best only."),
+    ] = None
     seconds: Annotated[float, typer.Option(metavar="S", help="Length of each motion.")] = 4.0
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Sampling steps (default: the base model's own).")
@@ -115,6 +131,25 @@ class Views:
     switches: ViewSwitches
 
 
+@dataclass(frozen=True, eq=False)
+class Written:
+    """A motion and its files."""
+
+    prompt: str
+    motion: "Motion"
+    number: int
+    """Among the motions of its prompt, from 1."""
+    files: Sequence[Path]
+    score: "Score | None"
+    """With --keep."""
+
+    def to_json(self) -> JsonObject:
+        """What --json has of it."""
+        seconds, files = round(self.motion.seconds, 3), [str(path) for path in self.files]
+        score = {"number": self.number, "score": score_to_json(self.score)} if self.score else {}
+        return {"prompt": self.prompt, "seconds": seconds, "files": files, **score}
+
+
 @command
 def generate(
     prompts: Annotated[
@@ -146,6 +181,10 @@ def generate(
 ) -> JsonObject:
     """Generate motions from prompts.
 
+    With --keep the motions of each prompt are ranked: by what their joints show of the prompt, the text, the concept's
+    exemplar, sliding feet and smoothness. The best are written, with their scores; a file's name says which of all
+    motions it is.
+
     A word in angle brackets is a concept's token. Concepts come from the files given with --concept, else from the
     library. Each motion becomes a file of each data format; prompts.jsonl says the prompt of each file. Views (a
     contact sheet, a page that plays, a video) show all motions together, beside an exemplar of each concept and the
@@ -158,6 +197,7 @@ def generate(
     \b
     lead-invert generate "a person waves"
     lead-invert generate "a person walks in <elderly> style" -n 4
+    lead-invert generate "a person bows and then waves" -n 16 --keep 3
     lead-invert generate "a person does <spin-kick>" --concept spin-kick.safetensors --rig my-character.bvh
     lead-invert generate "a person walks" --seconds 6 --format bvh,html --output results
     lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
@@ -168,6 +208,7 @@ def generate(
             raise UsageError(f"{name} {value}: expected a number, as 4.0.")
     if bool(prompts) == bool(prompts_file):
         raise UsageError('give either prompts, as "a person walks", or a file of prompts with --prompts.')
+    check_keep(motion.keep, motion.number)
     check_writable(output)
     sources = Sources(concept or [], base, device, strict)
     if prompts_file:
@@ -195,32 +236,64 @@ def _generate_prompts(
     warn_of_each(notices)
     every = [prompt for prompt in prompts for _ in range(options.number)]
     started = time.perf_counter()
-    motions = _generate(model, every, _merge_words(concepts), options)
+    words = _merge_words(concepts)
+    motions = _generate(model, every, words, options)
     spent = time.perf_counter() - started
+    kept, scores = _choose(model, motions, every, concepts, words, options)
     exemplars: Sequence[Motion] = ()
     plain: dict[int, Motion] = {}
     if any(form in VIEW_FORMATS for form in formats) and concepts:
-        exemplars = choose_exemplars(concepts.values(), every, motions, clips)
+        exemplars = choose_exemplars(
+            concepts.values(), [every[row] for row in kept], [motions[row] for row in kept], clips
+        )
         if views_asked.beside.plain:
             plain = generate_plain(
-                concepts.values(), every, lambda prompt, place: _generate_one(model, prompt, options, place)
+                concepts.values(), every, lambda prompt, place: _generate_one(model, prompt, options, place), kept
             )
     groups, views = write_motions(
-        motions, every, formats, output, options.seed, rig, exemplars, plain, views_asked.switches
+        motions, every, formats, output, options.seed, rig, exemplars, plain, views_asked.switches, kept
     )
-    record_prompts(output, every, groups, options.seed)
+    written = [
+        Written(every[row], motions[row], row % options.number + 1, group, score)
+        for row, group, score in zip(kept, groups, scores, strict=True)
+    ]
+    record_prompts(output, [one.prompt for one in written], groups, options.seed)
     if not as_json:
-        _print_files(motions, every, groups, views, formats)
+        _print_files(written, views, formats)
     return {
-        "motions": [
-            {"prompt": prompt, "seconds": round(motion.seconds, 3), "files": [str(path) for path in group]}
-            for motion, prompt, group in zip(motions, every, groups, strict=True)
-        ],
+        "motions": [one.to_json() for one in written],
         "views": [str(path) for path in views],
         "notices": [asdict(notice) for notice in notices],
         "seed": options.seed,
         "seconds": round(spent, 3),
     }
+
+
+def _choose(
+    model: "Lead",
+    motions: "Sequence[Motion]",
+    prompts: Sequence[str],
+    concepts: "Mapping[Path, Concept]",
+    words: "Mapping[str, ConceptTensors]",
+    options: MotionOptions,
+) -> "tuple[Sequence[int], Sequence[Score | None]]":
+    """The places of the motions that are written, and their scores: without --keep all of them, not ranked."""
+    best = _best_of(model, concepts, words, options)
+    if best is None:
+        return range(len(motions)), [None] * len(motions)
+    with spinner(f"ranking {count_noun(len(motions), 'motion')}"):
+        kept, scores = keep_best(best, motions, prompts)
+    warn_of_none_shown([prompts[row] for row in kept], scores, options.number)
+    return kept, scores
+
+
+def _best_of(
+    model: "Lead", concepts: "Mapping[Path, Concept]", words: "Mapping[str, ConceptTensors]", options: MotionOptions
+) -> BestOf | None:
+    """What --keep asks for; None without it."""
+    if options.keep is None:
+        return None
+    return BestOf(options.number, options.keep, make_rank(model, list(concepts.values()), words))
 
 
 def _generate_file(
@@ -239,11 +312,15 @@ def _generate_file(
     notices = find_notices(model, prompts, sources.strict)
     warn_of_all(notices, len(prompts))
     rig_sha256 = hash_files(*filter(None, (files.rig, files.rig_map)))
-    settings = Settings(model.fingerprints, options.steps, options.guidance, options.lock_feet, formats, rig_sha256)
     vectors = _merge_words(concepts)
+    best = _best_of(model, concepts, vectors, options)
+    kept = best.name if best else None
+    settings = Settings(
+        model.fingerprints, options.steps, options.guidance, options.lock_feet, formats, rig_sha256, kept
+    )
     words = {one.token: Word(vectors[one.token], hash_files(path)) for path, one in concepts.items()}
     said = {notice.prompt: notice.message for notice in notices}
-    summary = generate_batch(model, jobs, words, settings, output, rig, said)
+    summary = generate_batch(model, jobs, words, settings, output, rig, said, best)
     if not as_json:
         print_summary(summary)
     return {**asdict(summary), "notices": [asdict(notice) for notice in notices]}
@@ -309,20 +386,18 @@ def _merge_words(concepts: "Mapping[Path, Concept]") -> "dict[str, ConceptTensor
     return {token: word for concept in concepts.values() for token, word in concept.words.items()}
 
 
-def _print_files(
-    motions: "Sequence[Motion]",
-    prompts: Sequence[str],
-    groups: Sequence[Sequence[Path]],
-    views: Sequence[Path],
-    formats: Sequence[str],
-) -> None:
-    """A row for each file."""
+def _print_files(written: Sequence[Written], views: Sequence[Path], formats: Sequence[str]) -> None:
+    """A row for each file, with its score where the motions were ranked."""
+    ranked = any(one.score for one in written)
     rows = [
-        (path, prompt, f"{motion.seconds:.1f}")
-        for motion, prompt, group in zip(motions, prompts, groups, strict=True)
-        for path in group
+        (path, one.prompt, f"{one.motion.seconds:.1f}", *(score_to_cells(one.score) if one.score else ()))
+        for one in written
+        for path in one.files
     ]
-    rows += [(path, "all of them", "") for path in views]
-    print_table(rows, ("file", "prompt", "seconds"))
+    columns = ("file", "prompt", "seconds", *(COLUMNS if ranked else ()))
+    rows += [(path, "all of them", *[""] * (len(columns) - 2)) for path in views]
+    print_table(rows, columns)
+    if ranked:
+        echo(NOTES)
     if not views:
         echo("For a picture add --format " + ",".join(form for form in formats if form in DATA_FORMATS) + ",png")

@@ -7,6 +7,8 @@
 A shard is the unit of all work. One process computes it in one batch, so that its bytes are the same in any number of
 processes and after any number of stops. It is written under a hidden name and moved into place when it is complete. A
 complete shard that holds what was asked for is not generated again. Processes share the shards by their ranks.
+With `--keep` a shard is computed from all motions of as many prompts as SHARD has room for. It holds the best motions
+of each, and its index their scores.
 """
 
 import hashlib
@@ -19,10 +21,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from cli.console import count_noun, echo, print_table, progress_bar
 from cli.errors import UsageError
+from cli.jobs.keep_best import BestOf, keep_best, score_to_json
 from cli.jobs.prompts_file import Job
 from cli.jobs.ranks import Ranks
 from cli.write_outputs import DATA_FORMATS, Target, ending_of, slug, write_data
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from concepts import ConceptTensors
     from lead import Lead
     from lead.motion import Rig
+    from lead.ranking import Score
 
 SHARD = 64
 INDEX, SETTINGS = "index.jsonl", "settings.json"
@@ -49,6 +53,8 @@ class Settings:
     formats: Sequence[str]
     rig: str
     """sha256 of the files that the rig is from."""
+    keep: str | None = None
+    """`3 of 16`, where only the best motions of each prompt are kept."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,8 @@ class IndexLine(TypedDict):
     words: dict[str, str]
     """Token -> sha256 of the concept file."""
     files: list[str]
+    score: NotRequired[dict[str, Any]]
+    """How good it is next to the others of its prompt, with `--keep`; a resumed job does not compare it."""
     notice: NotRequired[str]
     """Why the prompt may be outside of what the base was trained on; a resumed job does not compare it."""
 
@@ -79,9 +87,9 @@ class Summary:
 
     output: str
     motions: int
-    """In its share of the shards."""
+    """In its share of the shards; with `--keep` those that are kept."""
     made: int
-    """Motions that it generated."""
+    """Of these, in shards that it generated."""
     there_before: int
     """Motions of shards that were complete before."""
     shards: int
@@ -112,27 +120,31 @@ def generate_batch(
     output: Path,
     rig: "Rig | None" = None,
     notices: Mapping[str, str] = MappingProxyType({}),
+    best: BestOf | None = None,
 ) -> Summary:
     """Generate this process's share of the shards; complete ones are left as they are.
 
-    `notices`, by prompt, are noted in the index.
+    `notices`, by prompt, are noted in the index. With `best` only the best motions of each prompt are kept.
     """
     ranks, started = Ranks.from_environment(), time.perf_counter()
     _check_jobs(jobs, model, words)
     _write_or_check_settings(output, settings)
-    shards = ranks.share(range(math.ceil(len(jobs) / SHARD)))
-    plans = {number: _plan_shard(jobs, number, words, settings) for number in shards}
-    missing = [number for number, plan in plans.items() if not _is_complete(_folder(output, number), plan)]
+    size = max(SHARD // best.number, 1) * best.number if best else SHARD
+    shards = ranks.share(range(math.ceil(len(jobs) / size)))
+    plans = {number: _plan_shard(jobs, number, size, words, settings) for number in shards}
+    missing = [number for number, plan in plans.items() if not _is_complete(_folder(output, number), plan, best)]
     total, done = sum(len(plans[number]) for number in missing), 0
     if missing:
         with progress_bar(f"generating {count_noun(total, 'motion')}") as progress:
             for number in missing:
-                part = jobs[number * SHARD : (number + 1) * SHARD]
+                part = jobs[number * size : (number + 1) * size]
                 lines = [_add_notice(line, notices) for line in plans[number]]
-                _write_shard(model, part, lines, words, settings, _folder(output, number), rig)
+                _write_shard(model, part, lines, words, settings, _folder(output, number), rig, best)
                 done += len(part)
                 progress(done, total)
     share = sum(map(len, plans.values()))
+    if best:
+        share, total = (count // best.number * best.keep for count in (share, total))
     seconds = round(time.perf_counter() - started, 3)
     return Summary(str(output), share, total, share - total, len(plans), ranks.rank, ranks.count, seconds)
 
@@ -169,13 +181,15 @@ def _folder(output: Path, number: int) -> Path:
     return output / f"shard-{number:05d}"
 
 
-def _plan_shard(jobs: Sequence[Job], number: int, words: Mapping[str, Word], settings: Settings) -> list[IndexLine]:
-    """The index that a shard will have."""
+def _plan_shard(
+    jobs: Sequence[Job], number: int, size: int, words: Mapping[str, Word], settings: Settings
+) -> list[IndexLine]:
+    """The index that a shard of so many motions will have, if all are kept."""
     from lead.text.prompts import find_tokens
 
     lines: list[IndexLine] = []
-    start = number * SHARD
-    for place, job in enumerate(jobs[start : start + SHARD], start=start):
+    start = number * size
+    for place, job in enumerate(jobs[start : start + size], start=start):
         stem = f"{place:06d}-{slug(job.prompt)}-seed{job.seed}"
         digests = {token: words[token].sha256 for token in sorted(find_tokens(job.prompt))}
         files = [stem + ending_of(form) for form in settings.formats]
@@ -188,7 +202,11 @@ def _add_notice(line: IndexLine, notices: Mapping[str, str]) -> IndexLine:
     return {**line, "notice": notice} if notice else line
 
 
-def _is_complete(folder: Path, plan: Sequence[IndexLine]) -> bool:
+def _add_score(line: IndexLine, score: "Score") -> IndexLine:
+    return {**line, "score": score_to_json(score)}
+
+
+def _is_complete(folder: Path, plan: Sequence[IndexLine], best: BestOf | None = None) -> bool:
     """Whether a shard is there as planned; UsageError where its folder holds other motions.
 
     A shard that begins as planned comes from a shorter list of prompts: it is not complete, and is generated anew.
@@ -197,16 +215,22 @@ def _is_complete(folder: Path, plan: Sequence[IndexLine]) -> bool:
         found = [json.loads(line) for line in (folder / INDEX).read_text(encoding="utf-8").split("\n") if line]
         for line in found:
             line.pop("notice", None)
+            line.pop("score", None)
     except FileNotFoundError:
         return False
     except (ValueError, AttributeError, RecursionError) as error:
         raise UsageError(f"{folder / INDEX}: not an index of motions ({error}); choose another --output.") from None
-    if found != plan[: len(found)]:
+    number, keep = (best.number, best.keep) if best else (1, 1)
+    planned = [plan[start : start + number] for start in range(0, len(plan), number)]
+    there = [found[start : start + keep] for start in range(0, len(found), keep)]
+    pairs = zip(there, planned, strict=False)  # there may be fewer: a shorter list of prompts
+    if len(there) > len(planned) or any(line not in group for part, group in pairs for line in part):
         raise UsageError(
             f"{folder} holds motions of other prompts, lengths, seeds or words. Choose another --output, "
             "or delete that folder."
         )
-    return found == plan and all((folder / name).is_file() for line in plan for name in line["files"])
+    is_full = len(found) == len(planned) * keep
+    return is_full and all((folder / name).is_file() for line in found for name in line["files"])
 
 
 def _write_or_check_settings(output: Path, settings: Settings) -> None:
@@ -240,6 +264,7 @@ def _write_shard(
     settings: Settings,
     folder: Path,
     rig: "Rig | None",
+    best: BestOf | None,
 ) -> None:
     """Generate a shard, write it under a hidden name, and move it into place; one process at a time."""
     from concepts.lock import hold_lock
@@ -258,6 +283,10 @@ def _write_shard(
                 guidance=settings.guidance,
                 clean_feet=settings.foot_lock,
             )
+            if best:
+                kept, scores = keep_best(best, motions, [job.prompt for job in jobs])
+                motions = [motions[row] for row in kept]
+                plan = [_add_score(plan[row], score) for row, score in zip(kept, scores, strict=True)]
             for motion, line in zip(motions, plan, strict=True):
                 for form, name in zip(settings.formats, line["files"], strict=True):
                     write_data(motion, partial / name.removesuffix(ending_of(form)), form, Target(rig))

@@ -387,7 +387,8 @@ def _build_trie() -> _Trie:
         opened = (_OPEN.sub("", phrase) for phrase in phrases if _OPEN.search(phrase))
         _add_forms(trie, opened, _Entry("act", key, needs_side=True))
     for key, phrases in LEXICON.directions.items():
-        for phrase in filter(None, phrases):
+        later = (phrase.replace("and ", "and then ", 1) for phrase in phrases if phrase.startswith("and *"))
+        for phrase in filter(None, (*phrases, *later)):
             for form in ("third", "past", "gerund", "base"):
                 trie.add(conjugate(phrase, form), _Entry("place", key))
     for kind, table in (("noun", LEXICON.nouns), ("way", WAYS), ("person", LEXICON.personas)):

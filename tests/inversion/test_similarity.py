@@ -3,6 +3,7 @@ import pytest
 from walks import synthesize_walk
 
 from inversion.similarity import (
+    compare_with_exemplar,
     diversity,
     embed,
     energy_distance,
@@ -51,3 +52,12 @@ def test_a_copy_is_found_however_it_was_cut():
     poses, copied, others = (features_to_poses(clip.features()) for clip in (walk, copy, other))
     assert pose_distance_cm(poses, copied) < 0.1 and pose_distance_cm(copied, poses) < 0.1
     assert pose_distance_cm(poses, others) > 1.0
+
+
+def test_the_most_similar_to_an_exemplar_is_the_exemplar(evaluator):
+    exemplar = synthesize_walk(3.0)
+    same, near, far = compare_with_exemplar(
+        evaluator, [exemplar, synthesize_walk(3.0, sway=0.5), synthesize_walk(3.0, sway=3.0)], exemplar
+    )
+    assert same == pytest.approx(1.0)
+    assert 1.0 > near > far > 0.0

@@ -50,6 +50,8 @@ def test_sayings_are_read_as_what_they_say():
         ("he kneels down before standing up", Meaning("kneel-down", then=Meaning("stand-up"))),
         ("a man walks. He sits down.", Meaning("walk", "forward", then=Meaning("sit-down"))),
         ("a person walks forward, turns around and bows", Meaning("walk", "around", then=Meaning("bow"))),
+        ("a person walks forward and then comes back", Meaning("walk", "uturn")),
+        ("a person leans to the left and then comes back", Meaning("lean", "left")),
         ("idle", Meaning("stand")),
         ("a person performs a faulty squat", Meaning("squat", ways=("poor",))),
         ("he marches along a circle", Meaning("march", "circle")),
