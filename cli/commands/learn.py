@@ -134,9 +134,9 @@ def learn(
     or SMPL .npz files, or arrays of joints; `lead-invert check` says how they are read. The result is a small concept
     file in the library, where `generate` finds it when a prompt names its token; -o writes a file of your choice
     instead. What a clip shows is recognized, or read from --captions, captions.jsonl in the clips' folder, or a .txt
-    beside each clip. A table says what each clip is taken for, how sure that is, what it may be instead, and what is cut.
-    Where it is wrong, correct the file of --draft-captions. Ctrl-C keeps the best concept so far. After a crash, run
-    the same command again: it resumes.
+    beside each clip. A table says what each clip is taken for, how sure that is, what it may be instead, and what is
+    cut. Where it is wrong, correct the file of --draft-captions. Ctrl-C keeps the best concept so far. After a crash,
+    run the same command again: it resumes.
 
     With --each, a folder that fails does not stop the others. Words that exist already are not learned again. After a
     stop, run the same command again: it resumes. The processes of a launcher (accelerate, torchrun) share the folders.
