@@ -1,6 +1,6 @@
 """How often the action of a recorded clip is recognized, said wrongly, or not said.
 
-    python -m benchmarks.recognition          # the tables of docs/inversion.md; figures in runs/recognition.json
+    python -m benchmarks.recognition          # the figures of docs/inversion.md, and of each label
     python -m benchmarks.recognition --fit    # constants of inversion.recognition.recognizer, by val
 
 Each clip stands alone, without others of its concept. What is right is what the pack's labels say (RIGHT), with the side

@@ -41,8 +41,8 @@ OFF_FLOOR = 0.25
 COPY_CM = 0.5
 """Consecutive takes of one actor differ by 0.6 and more, cut or resampled copies by 0.0 to 0.5."""
 ALIKE_CLIPS = 0.55
-"""The mean cosine of clips of one action. Of five clips of one action of the pack, known or new, it is .6 and more (ballet:
-.47 and more), of five clips of different actions at most .4."""
+"""The mean cosine of clips of one action. Of five clips of one action of the pack, known or new, it is .6 and more
+(ballet: .47 and more), of five clips of different actions at most .4."""
 KNOWN_MEANING, KNOWN_POSTURE, KNOWN_DIVERSITIES, LOOSEST, ALIKE = 6.0, 3.5, 1.9, 5.0, 1.35
 """A caption is known where its generations are at most this far from the clips in both spaces: in meaning 6.0, in
 posture 3.5, or 1.9 times the clips' own diversity and at most 5.0; in either space, 1.35 times the clips' diversity,
