@@ -146,9 +146,10 @@ def _assess_clips(base: Lead, encoded: EncodedClips) -> list[AssessedClip]:
     rows = []
     for place, clip in enumerate(encoded.clips):
         error_cm, projected_cm = errors[place]
-        measured = {"seconds": clip.seconds, "error_cm": error_cm, "projected_cm": projected_cm}
-        cut = _list_cuts(clip, shown[place].pieces)
-        row = replace(shown[place], name=clip.name, similarity=cosines[place], cut=cut, **measured)
+        row = replace(
+            shown[place], name=clip.name, seconds=clip.seconds, error_cm=error_cm, projected_cm=projected_cm,
+            similarity=cosines[place], cut=_list_cuts(clip, shown[place].pieces),
+        )  # fmt: skip
         uniform = Motion.from_features(encoded.clip_features[place])  # of one size, whatever the file's unit
         unusable = find_misfit(clip.joints) or _find_fault(row, uniform.joints)
         problems = _find_problems(row, uniform.joints, uniform.fps)

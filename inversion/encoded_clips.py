@@ -1,8 +1,8 @@
 """`EncodedClips`: what clips are to a base, computed once and handed on.
 
 `encode_clips` resamples clips to the base's rate, cuts long ones into pieces that the base can read, computes features,
-encodes the pieces (E_vae, E_proj) and names the action of each: from its caption, or as `inversion.recognition` takes it.
-`assess`, `learn`, `report`, `evaluate` and `describe` take the result.
+encodes the pieces (E_vae, E_proj) and names the action of each: from its caption, or as `inversion.recognition` takes
+it. `assess`, `learn`, `report`, `evaluate` and `describe` take the result.
 Knows nothing of concepts. Latents are scaled; lengths count frames at the base's rate.
 """
 

@@ -100,7 +100,7 @@ def encode_actions(base: Lead, actions: Sequence[Action]) -> Float[Tensor, "acti
     """tau_k: the mean over wordings, of unit length."""
     captions = [action_to_caption(phrase) for action in actions for phrase in action.phrases]
     text = normalize(base.encode_text(captions).float(), dim=-1)
-    parts = text.split([len(action.phrases) for action in actions])
+    parts = torch.split(text, [len(action.phrases) for action in actions])
     return normalize(torch.stack([part.mean(dim=0) for part in parts]), dim=-1)
 
 
