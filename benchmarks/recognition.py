@@ -4,9 +4,9 @@
     python -m benchmarks.recognition --fit    # constants of inversion.recognition.recognizer, by val
 
 Each clip stands alone, without others of its concept. What is right is what the pack's labels say (RIGHT), with the
-side that the captions of the clip name. A coarser phrase that is true of the clip (COARSE: a hurdle step lifts a knee) is
-counted apart. Clips whose label says no action that the base knows are left out; those of split newaction show actions
-that no base was trained on. "nearest" is the action of the greatest cosine alone, which is always said.
+side that the captions of the clip name. A coarser phrase that is true of the clip (COARSE: a hurdle step lifts a knee)
+is counted apart. Clips whose label says no action that the base knows are left out; those of split newaction show
+actions that no base was trained on. "nearest" is the action of the greatest cosine alone, which is always said.
 Intervals are Wilson's, 95 %.
 """
 
