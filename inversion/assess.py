@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, normalize
 
 from concepts.kinds import Kind
 from inversion.encoded_clips import EncodedClips, shortest_seconds
+from inversion.recognition import Guess, Recognition
 from inversion.similarity import Embeddings, diversity, embed, features_to_poses, mean_distance, pose_distance_cm
 from inversion.templates import ACTIONS, STYLES, action_to_caption
 from lead import Lead
@@ -26,6 +27,7 @@ from lead.eval.clip_quality import SHAKES, UPRIGHT, find_misfit, find_spikes, ri
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import jitter, mean_joint_error
 from lead.motion import Motion
+from lead.motion.read import LEAD_IN
 
 # Limits are measured with the embedded base on 400 clips of the development pack, some of them trained on, and on 30
 # clips that were spoiled on purpose.
@@ -38,9 +40,9 @@ OFF_FLOOR = 0.25
 """Meters of the lowest joint above the clip's floor in most frames. Among real clips only climbing has more."""
 COPY_CM = 0.5
 """Consecutive takes of one actor differ by 0.6 and more, cut or resampled copies by 0.0 to 0.5."""
-UNCLEAR, CLEAR, PLAIN = 0.3, 0.55, 0.55
-"""Cosines of a clip and its action, medians: .91 (.86 to .93) for trained actions in no style, .59 for acted styles,
-trained or not, .70 to .79 for exercises and everyday actions, .37 to .78 for new actions."""
+ALIKE_CLIPS = 0.55
+"""The mean cosine of clips of one action. Of five clips of one action of the pack, known or new, it is .6 and more
+(ballet: .47 and more), of five clips of different actions at most .4."""
 KNOWN_MEANING, KNOWN_POSTURE, KNOWN_DIVERSITIES, LOOSEST, ALIKE = 6.0, 3.5, 1.9, 5.0, 1.35
 """A caption is known where its generations are at most this far from the clips in both spaces: in meaning 6.0, in
 posture 3.5, or 1.9 times the clips' own diversity and at most 5.0; in either space, 1.35 times the clips' diversity,
@@ -64,7 +66,19 @@ class AssessedClip:
     projected_cm: float = 0.0
     """The same through the projector."""
     action: str = ""
-    """What it shows, a verb phrase."""
+    """What it shows, a verb phrase: what its caption says, else what most of it is taken for."""
+    known: bool = True
+    """Whether that is sure; a caption is."""
+    confidence: float = 1.0
+    """In [0, 1]; of what a caption says, 1."""
+    alternatives: tuple[Guess, ...] = ()
+    """What it may show instead."""
+    also: tuple[str, ...] = ()
+    """Other actions that parts of a long clip are taken for."""
+    pieces: int = 0
+    """The number of parts that the clip is cut into."""
+    cut: tuple[str, ...] = ()
+    """What is cut, in words."""
     similarity: float = 0.0
     """Cosine of the clip and its action in the realigned space."""
     unusable: str = ""
@@ -106,12 +120,12 @@ def assess(base: Lead, encoded: EncodedClips, kind: Kind) -> Assessment:
     usable = [row for row, clip in enumerate(rows) if not clip.unusable]
     if not usable:
         return Assessment(rows)
-    mixed = len({rows[row].action for row in usable if rows[row].similarity >= CLEAR}) > 1
+    mixed = len({rows[row].action for row in usable if rows[row].known}) > 1
     good = encoded.select(usable)
     caption, gap = find_nearest_caption(base, good)
     result = Assessment(rows, mixed, caption, gap)
     copies = _find_copies(good, [names[row] for row in usable])
-    return replace(result, hints=(*copies, *_write_hints(result, kind, encoded.captioned)))
+    return replace(result, hints=(*copies, *_write_hints(result, kind, encoded.captioned, measure_alikeness(good))))
 
 
 def _assess_short(base: Lead, name: str, clip: Motion) -> AssessedClip:
@@ -124,18 +138,62 @@ def _assess_clips(base: Lead, encoded: EncodedClips) -> list[AssessedClip]:
     if not encoded.clips:
         return []
     errors = _reconstruction_errors(base, encoded)
+    shown = [_name_action(encoded, row) for row in range(len(encoded.clips))]
     first = [encoded.owners.index(row) for row in range(len(encoded.clips))]
-    actions = [encoded.actions[piece] for piece in first]
+    actions = [each.action for each in shown]
     text = base.encode_text([action_to_caption(action) for action in actions])
     cosines = cosine_similarity(encoded.pooled[first], text, dim=-1).tolist()
     rows = []
     for place, clip in enumerate(encoded.clips):
-        row = AssessedClip(clip.name, clip.seconds, *errors[place], actions[place], cosines[place])
+        error_cm, projected_cm = errors[place]
+        row = replace(
+            shown[place], name=clip.name, seconds=clip.seconds, error_cm=error_cm, projected_cm=projected_cm,
+            similarity=cosines[place], cut=_list_cuts(clip, shown[place].pieces),
+        )  # fmt: skip
         uniform = Motion.from_features(encoded.clip_features[place])  # of one size, whatever the file's unit
         unusable = find_misfit(clip.joints) or _find_fault(row, uniform.joints)
         problems = _find_problems(row, uniform.joints, uniform.fps)
         rows.append(replace(row, unusable=unusable, problems=problems))
     return rows
+
+
+def _name_action(encoded: EncodedClips, row: int) -> AssessedClip:
+    """A clip's row with its action alone: its caption's, or the one that most of its pieces are taken for."""
+    pieces = [piece for piece, owner in enumerate(encoded.owners) if owner == row]
+    if not encoded.recognized:
+        return AssessedClip("", 0.0, action=encoded.actions[pieces[0]], pieces=len(pieces))
+    found = [encoded.recognized[piece] for piece in pieces]
+    main = max(found, key=lambda one: (_count_same(one, found), one.best.confidence))
+    others = [one.best.action for one in found if one.known and one.best.action != main.best.action]
+    return AssessedClip(
+        "", 0.0, action=main.best.action, known=main.known, confidence=main.best.confidence,
+        alternatives=main.alternatives, also=tuple(dict.fromkeys(others)), pieces=len(pieces),
+    )  # fmt: skip
+
+
+def _list_cuts(clip: Motion, pieces: int) -> tuple[str, ...]:
+    """What of a clip is left out, and into how many pieces it is cut."""
+    cuts = ["a T-pose at the start"] if any(note.endswith(LEAD_IN) for note in clip.notes) else []
+    if pieces > 1:
+        cuts.append(f"into {pieces} pieces of {clip.seconds / pieces:.1f} s")
+    return tuple(cuts)
+
+
+def _count_same(one: Recognition, found: Sequence[Recognition]) -> int:
+    """How many pieces are surely taken for the same; 0 where this one is not sure."""
+    return sum(other.known and other.best.action == one.best.action for other in found) if one.known else 0
+
+
+def measure_alikeness(encoded: EncodedClips) -> float:
+    """The mean cosine of all pairs of clips in the realigned space; 0 for a single clip."""
+    clips = [
+        encoded.pooled[[owner == row for owner in encoded.owners]].mean(dim=0) for row in range(len(encoded.clips))
+    ]
+    if len(clips) < 2:
+        return 0.0
+    unit = normalize(torch.stack(clips), dim=-1)
+    total = float((unit @ unit.T).sum()) - len(clips)
+    return total / (len(clips) * (len(clips) - 1))
 
 
 def _reconstruction_errors(base: Lead, encoded: EncodedClips) -> list[tuple[float, float]]:
@@ -235,21 +293,25 @@ def _caption_gap(generated: Embeddings, clips: Embeddings) -> float:
     )
 
 
-def _write_hints(result: Assessment, kind: Kind, captioned: bool) -> list[str]:
+def _write_hints(result: Assessment, kind: Kind, captioned: bool, alikeness: float) -> list[str]:
     """Whether a concept is needed, and whether the kind and the captions fit."""
     if result.known:
         return [f'you may not need a word: try "{result.caption}"']
-    hints = []
     good = [clip for clip in result.clips if not clip.unusable]
-    similarity = float(np.mean([clip.similarity for clip in good]))
-    shown = sorted({clip.action for clip in good})
+    shown = list(dict.fromkeys(clip.action for clip in good if clip.known))
+    unknown = [clip for clip in good if not clip.known]
     if kind == "action" and result.mixed:
-        hints.append(f"the clips show different actions ({', '.join(shown)}): an action is learned best from one")
-    elif kind == "action" and similarity > PLAIN:
-        hints.append(f'the clips show "{shown[0]}" in a style of its own: --kind style may transfer better')
-    if kind != "action" and similarity < UNCLEAR and not captioned:
-        hints.append(
-            f'no action is recognized (nearest: "{shown[0]}"): say it with --captions, '
-            "or learn it with --kind action if the action itself is new"
-        )
-    return hints
+        return [f"the clips show different actions ({', '.join(sorted(shown))}): an action is learned best from one"]
+    if kind == "action" and not unknown and not captioned:
+        return [
+            f'did you mean --kind style? The clips show "{shown[0]}", which the base knows, in a style of their own'
+        ]
+    if kind == "action" or not unknown:
+        return []
+    ask = "write what they show with --captions (--draft-captions makes a file to correct)"
+    if len(unknown) > len(good) / 2 and alikeness > ALIKE_CLIPS:
+        return [
+            "did you mean --kind action? The base knows no action like these clips, and they are alike. "
+            f"If they show a known action in a style, {ask}"
+        ]
+    return [f"of {len(unknown)} of {len(good)} clips no action is recognized: {ask}"]

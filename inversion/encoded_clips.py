@@ -1,8 +1,8 @@
 """`EncodedClips`: what clips are to a base, computed once and handed on.
 
 `encode_clips` resamples clips to the base's rate, cuts long ones into pieces that the base can read, computes features,
-encodes the pieces (E_vae, E_proj) and names the action of each: from its caption, or the one of ACTIONS that is nearest
-in the realigned space. `assess`, `learn`, `report`, `evaluate` and `describe` take the result.
+encodes the pieces (E_vae, E_proj) and names the action of each: from its caption, or as `inversion.recognition` takes
+it. `assess`, `learn`, `report`, `evaluate` and `describe` take the result.
 Knows nothing of concepts. Latents are scaled; lengths count frames at the base's rate.
 """
 
@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import cosine_similarity
 
 from inversion.errors import InversionError
+from inversion.recognition import Recognition, recognize
 from inversion.similarity import Features
-from inversion.templates import ACTIONS, action_to_caption, caption_to_action
+from inversion.templates import caption_to_action
 from lead import Lead
 from lead.data.dataset import MAX_FRAMES, MIN_FRAMES
 from lead.motion import Motion
@@ -53,7 +53,9 @@ class EncodedClips:
     latents: Int[Tensor, "pieces"]
     """Latents of each piece; the rest of its rows is padding."""
     actions: tuple[str, ...]
-    """Verb phrases."""
+    """Verb phrases: what captions say, else what the pieces are most likely taken for."""
+    recognized: tuple[Recognition, ...]
+    """What each piece is taken for; empty where captions say it."""
 
     def select(self, rows: Sequence[int]) -> "EncodedClips":
         """The clips at these places, in this order, with their pieces."""
@@ -76,6 +78,7 @@ class EncodedClips:
             lengths=self.lengths[kept],
             latents=latents,
             actions=tuple(self.actions[piece] for piece in kept),
+            recognized=tuple(self.recognized[piece] for piece in kept if self.recognized),
         )
 
     def check(self, fps: float) -> None:
@@ -104,9 +107,10 @@ def encode_clips(
     features = base_features if same else [piece.features() for piece in pieces]
     z, z_proj, pooled, lengths = _encode(base, base_features)
     if captions is None:
-        actions = _recognize_actions(base, pooled) if pieces else []
+        recognized = recognize(base, pooled, features) if pieces else ()
+        actions = [one.best.action for one in recognized]
     else:
-        actions = [caption_to_action(captions[owner]) for owner in owners]
+        recognized, actions = (), [caption_to_action(captions[owner]) for owner in owners]
     return EncodedClips(
         clips=tuple(clips),
         clip_features=tuple(_clip_features(at_rate if same else clips, features if same else [], owners)),
@@ -121,6 +125,7 @@ def encode_clips(
         lengths=lengths,
         latents=base.vae.latent_lengths(lengths),
         actions=tuple(actions),
+        recognized=recognized,
     )
 
 
@@ -197,15 +202,3 @@ def _clip_features(clips: Sequence[Motion], features: Sequence[Features], owners
         else:
             of_clips.append(clip.features())
     return of_clips
-
-
-def _recognize_actions(base: Lead, pooled: Float[Tensor, "pieces d_text"]) -> list[str]:
-    """For each piece the action of the greatest cosine, its own plus the mean over all pieces.
-
-    Clips of one concept mostly show one action. The mean keeps what is unusual about a clip from being taken for
-    another action.
-    """
-    text = base.encode_text([action_to_caption(action) for action in ACTIONS])
-    cosines = cosine_similarity(pooled[:, None], text[None], dim=-1)
-    nearest = (cosines + cosines.mean(dim=0)).argmax(dim=1)
-    return [ACTIONS[index] for index in nearest.tolist()]

@@ -5,8 +5,9 @@ that after a crash the same command resumes.
 """
 
 import dataclasses
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ import typer
 from cli.command import JsonObject, OptionGroup, command, ignore_interrupts
 from cli.console import count_noun, echo, hint, print_table, progress_bar, spinner, warn
 from cli.credits import CreditOptions, add_credits, describe_license
-from cli.destination import Destination
+from cli.destination import Destination, refuse_existing
 from cli.errors import UsageError
 from cli.jobs.learn_each import learn_each
 from cli.jobs.ranks import Ranks
@@ -25,12 +26,13 @@ from cli.options import Base, Captions, Device, Json, ReadingOptions, Replace, S
 from cli.read_inputs import check_clip_count, read_captions, read_clips
 from concepts.kinds import Kind
 from inversion.choices import MAX_VECTORS, Objective, Quality
+from lead.data.caption_files import LISTING
 from lead.motion.suffixes import READS
 
 if TYPE_CHECKING:
     from concepts import Concept
     from concepts.provenance import Credits
-    from inversion.assess import Assessment
+    from inversion.assess import AssessedClip, Assessment
     from inversion.encoded_clips import EncodedClips
     from inversion.report import Report
     from lead import Lead, Motion
@@ -64,9 +66,7 @@ class LearnOptions(OptionGroup):
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Training steps (default: depends on --quality).")
     ] = None
-    vectors: Annotated[
-        int, typer.Option(min=1, max=MAX_VECTORS, metavar="N", help="Token vectors of the word.")
-    ] = 2
+    vectors: Annotated[int, typer.Option(min=1, max=MAX_VECTORS, metavar="N", help="Token vectors of the word.")] = 2
     objective: Annotated[
         Objective | None,
         typer.Option(help="What the training compares with the clips (default: the best in our benchmark)."),
@@ -98,6 +98,17 @@ def learn(
         bool,
         typer.Option("--each", help="Learn one word from each folder inside DIR; the folder's name becomes the word."),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what the clips are taken for, and learn nothing.")
+    ] = False,
+    draft_captions: Annotated[
+        bool,
+        typer.Option(
+            "--draft-captions",
+            help="Write what the clips are taken for into captions.jsonl beside them (or the file of --captions), "
+            "for you to correct, and learn nothing.",
+        ),
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, metavar="N", help="With --each: number of words learned at a time.")] = 1,
     options: LearnOptions = LearnOptions(),
     reading: ReadingOptions = ReadingOptions(),
@@ -123,13 +134,17 @@ def learn(
     or SMPL .npz files, or arrays of joints; `lead-invert check` says how they are read. The result is a small concept
     file in the library, where `generate` finds it when a prompt names its token; -o writes a file of your choice
     instead. What a clip shows is recognized, or read from --captions, captions.jsonl in the clips' folder, or a .txt
-    beside each clip. Ctrl-C keeps the best concept so far. After a crash, run the same command again: it resumes.
+    beside each clip. A table says what each clip is taken for, how sure that is, what it may be instead, and what is
+    cut. Where it is wrong, correct the file of --draft-captions. Ctrl-C keeps the best concept so far. After a crash,
+    run the same command again: it resumes.
 
     With --each, a folder that fails does not stop the others. Words that exist already are not learned again. After a
     stop, run the same command again: it resumes. The processes of a launcher (accelerate, torchrun) share the folders.
 
     \b
     lead-invert learn takes/ --token "<elderly>" --kind style
+    lead-invert learn takes/ --dry-run
+    lead-invert learn takes/ --draft-captions
     lead-invert learn kick1.bvh kick2.bvh --token "<spin-kick>" --kind action --init "kicks"
     lead-invert learn takes/ --token "<limp>" --license "CC BY 4.0" --source "Studio X" --author "Zoë"
     lead-invert learn takes/ --token "<ann>" --kind persona --quality best -o ann.safetensors
@@ -138,12 +153,14 @@ def learn(
     from concepts import check_token
 
     if each:
-        _check_each(token, options)
+        _check_each(token, options, dry_run or draft_captions)
         common = [*options.to_arguments(), *reading.to_arguments(), *credits.to_arguments(), "--seed", str(seed)]
         common += ["--device", Ranks.from_environment().device(device), *(["--base", str(base)] if base else [])]
         return learn_each(clips, common, jobs, output, replace, as_json)
     if jobs > 1:
         raise UsageError("--jobs needs --each. One process learns one word; leave --jobs out.")
+    if dry_run or draft_captions:
+        return _look(clips, draft_captions, replace, options, reading, base, device, as_json)
     if not token:
         raise UsageError(
             'the new word has no name. Give it one with --token "<name>", or name words after folders with --each.'
@@ -160,7 +177,7 @@ def learn(
     encoded, assessment = _assess(model, paths, motions, captions, options.kind, named)
     paths = [path for path, clip in zip(paths, assessment.clips, strict=True) if not clip.unusable]
     if not as_json:
-        echo(_overview(assessment, bool(captions)))
+        _print_clips(assessment, bool(captions))
     learned = _learn_and_save(model, encoded, destination, options, seed, stated)
     if not as_json:
         _print_result(learned, destination, len(paths), options.kind)
@@ -182,8 +199,10 @@ def _check_init(init: str | None) -> None:
         hint(f"{name!r} in --init is a plain word of the base, not the learned word {token}")
 
 
-def _check_each(token: str | None, options: LearnOptions) -> None:
+def _check_each(token: str | None, options: LearnOptions, look: bool) -> None:
     """UsageError for options that only one concept can have."""
+    if look:
+        raise UsageError("--dry-run and --draft-captions are for the clips of one word. Leave out --each.")
     if token or options.init or options.captions:
         raise UsageError(
             "--token, --init and --captions are for one word, and --each learns several. Leave them out: a word gets "
@@ -226,13 +245,76 @@ def _assess(
     return encoded.select(usable), assessment
 
 
-def _overview(assessment: "Assessment", captioned: bool) -> str:
-    """`5 clips, 71.2 s in all; most like: walks forward`."""
+def _look(
+    places: Sequence[Path],
+    draft: bool,
+    replace: bool,
+    options: LearnOptions,
+    reading: ReadingOptions,
+    base: Path | None,
+    device: str,
+    as_json: bool,
+) -> JsonObject:
+    """What the clips are taken for, shown; with `draft` also written as captions to correct."""
+    check_clip_count(places, MOST_CLIPS, _CHOOSE)
+    paths, motions = read_clips(places, warn, reading, most=MOST_CLIPS)
+    listings = {path: options.captions or path.parent / LISTING for path in paths}
+    for listing in set(listings.values()) if draft else ():
+        refuse_existing(listing, "--draft-captions:", replace)
+    captions = None if draft else read_captions(paths, options.captions)
+    _, assessment = _assess(load_base(base, device), paths, motions, captions, options.kind, set())
+    if not as_json:
+        _print_clips(assessment, bool(captions))
+    if draft:
+        _write_drafts(listings, dict(zip(paths, assessment.clips, strict=True)), _say_nothing if as_json else echo)
+    drafts = sorted({str(listing) for listing in listings.values()}) if draft else []
+    return {"clips": list(map(str, paths)), "assessment": _assessment_to_json(assessment), "drafts": drafts}
+
+
+def _write_drafts(
+    listings: Mapping[Path, Path], clips: "Mapping[Path, AssessedClip]", say: Callable[[str], None]
+) -> None:
+    """Captions of what the clips are taken for, into each listing those of its clips."""
+    from inversion.templates import action_to_caption
+    from lead.data.caption_files import CaptionRow, write_listing
+
+    for listing in sorted(set(listings.values())):
+        usable = {path: clip for path, clip in clips.items() if listings[path] == listing and not clip.unusable}
+        rows = [
+            CaptionRow(os.path.relpath(path, listing.parent), (action_to_caption(clip.action),) if clip.known else ())
+            for path, clip in usable.items()
+        ]
+        write_listing(listing, rows)
+        say(f"{listing}: {count_noun(len(rows), 'caption')} to correct; `learn` reads them from there")
+        if unknown := [path.name for path, clip in usable.items() if not clip.known]:
+            warn(f"{listing}: write the captions of {', '.join(unknown)} yourself; they are empty")
+
+
+def _say_nothing(_: str) -> None:
+    """With --json the object says it."""
+
+
+def _print_clips(assessment: "Assessment", captioned: bool) -> None:
+    """A row for each usable clip, and what they are in all."""
     good = [clip for clip in assessment.clips if not clip.unusable]
-    actions = ", ".join(dict.fromkeys(clip.action for clip in good))
+    rows = [(clip.name, *_word_action(clip, captioned), f"{clip.seconds:.1f}", ", ".join(clip.cut)) for clip in good]
+    print_table(rows, ("clip", "taken for", "sure", "or", "s", "cut"))
+    shown = dict.fromkeys(clip.action for clip in good if clip.known)
     seconds = sum(clip.seconds for clip in good)
-    like = "showing" if captioned else "most like"
-    return f"{count_noun(len(good), 'clip')}, {seconds:.1f} s in all; {like}: {actions}"
+    what = f"showing: {', '.join(shown)}" if shown else "no action is recognized"
+    echo(f"{count_noun(len(good), 'clip')}, {seconds:.1f} s in all; {what}")
+
+
+def _word_action(clip: "AssessedClip", captioned: bool) -> tuple[str, str, str]:
+    """What a clip is taken for, how sure that is, and what it may be instead."""
+    if captioned:
+        return clip.action, "caption", ""
+    if not clip.known:
+        guesses = [clip.action, *(guess.action for guess in clip.alternatives[:-1])]
+        return "unknown", "", "; ".join(guesses)
+    action = f"{clip.action}; also {', '.join(clip.also)}" if clip.also else clip.action
+    others = [f"{guess.action} {guess.confidence:.0%}" for guess in clip.alternatives if guess.confidence >= 0.005]
+    return action, f"{clip.confidence:.0%}", "; ".join(others)
 
 
 def _learn_and_save(
@@ -326,7 +408,7 @@ def _to_json(
         "kind": options.kind,
         "quality": options.quality,
         "clips": [str(path) for path in paths],
-        "assessment": dataclasses.asdict(assessment) | {"known": assessment.known},
+        "assessment": _assessment_to_json(assessment),
         "steps": concept.steps,
         "steps_asked": learned.steps_asked,
         "license": concept.license,
@@ -334,3 +416,7 @@ def _to_json(
         "seconds": learned.seconds,
         "bytes": len(concept.to_bytes()),
     }
+
+
+def _assessment_to_json(assessment: "Assessment") -> JsonObject:
+    return dataclasses.asdict(assessment) | {"known": assessment.known}

@@ -1,15 +1,17 @@
 """What people write beside their clips: `captions.jsonl`, or a `.txt` beside each clip with a caption a line.
 
 A row of `captions.jsonl` is {"clip": "<file>", "captions": ["a person ...", ...], "split": "train"}; `split` may be
-left out, other keys are ignored. Both files are UTF-8. Reads text only: it knows nothing of motion, and imports
+left out, other keys are ignored. Both files are UTF-8. Reads and writes text only: it knows nothing of motion, and imports
 neither numpy nor torch. (The `texts/` of a data set have a format of their own: `lead.data.layout`.)
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lead.errors import LeadError
+from lead.motion.atomic import write_atomically
 
 LISTING = "captions.jsonl"
 EXPECTED = '{"clip": "<file>", "captions": ["a person ...", ...], "split": "train"}'
@@ -31,6 +33,12 @@ def read_listing(path: Path) -> list[CaptionRow]:
     return [_parse_row(path, number, line) for number, line in lines if line.strip()]
 
 
+def write_listing(path: Path, rows: Sequence[CaptionRow]) -> None:
+    """The inverse of `read_listing`; a row without captions gets an empty one, for a person to fill in."""
+    lines = [json.dumps({"clip": row.clip, "captions": row.captions or ("",)}, ensure_ascii=False) for row in rows]
+    write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+
+
 def read_beside(clip: Path) -> tuple[str, ...]:
     """The captions in the `.txt` beside a clip, empty lines left out; none where there is no such file."""
     text = clip.with_suffix(".txt")
@@ -50,6 +58,10 @@ def _parse_row(path: Path, number: int, line: str) -> CaptionRow:
         clip, captions, split = row["clip"], row["captions"], row.get("split")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # RecursionError: brackets too deep
         clip, captions, split = None, None, None
+    if isinstance(captions, list) and isinstance(clip, str) and captions and not any(captions):
+        raise LeadError(
+            f'{path}, line {number}: {clip!r:.80} has no caption yet. Write what it shows, as "a person walks forward".'
+        )
     texts = isinstance(captions, list) and all(isinstance(text, str) and _can_be_written(text) for text in captions)
     if not texts or not isinstance(clip, str) or not clip.isprintable() or not (split is None or _is_name(split)):
         raise LeadError(f"{path}, line {number}: expected {EXPECTED}, found {line[:80]!r}.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lead.data.caption_files import CaptionRow, read_beside, read_listing
+from lead.data.caption_files import CaptionRow, read_beside, read_listing, write_listing
 from lead.errors import LeadError
 
 
@@ -72,3 +72,13 @@ def test_the_text_beside_a_clip(tmp_path: Path) -> None:
 def test_the_parser_is_light() -> None:
     code = "import sys, lead.data.caption_files; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_what_is_written_is_read_and_an_empty_caption_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "captions.jsonl"
+    rows = [CaptionRow("a.bvh", ("a person walks", "läuft")), CaptionRow("b.bvh", ("a person hops",))]
+    write_listing(path, rows)
+    assert read_listing(path) == rows
+    write_listing(path, [*rows, CaptionRow("c.bvh", ())])
+    with pytest.raises(LeadError, match=r"line 3: 'c\.bvh' has no caption yet\. Write what it shows, as \"a person"):
+        read_listing(path)

@@ -12,7 +12,7 @@ import inversion.encoded_clips
 from cli import invert
 from inversion import InversionError
 from inversion.encoded_clips import cut_clips, encode_clips, pool_realigned
-from inversion.templates import ACTIONS
+from inversion.recognition import ACTIONS
 from lead import Lead, Motion
 
 
@@ -28,7 +28,8 @@ def encoded(tiny_base, clips):
 
 def test_every_field_is_what_the_base_says_of_the_pieces(tiny_base, clips, encoded):
     assert encoded.clips == tuple(clips) and encoded.owners == (0, 1, 2, 2, 2)
-    assert all(action in ACTIONS for action in encoded.actions)
+    assert {one.best.action for one in encoded.recognized} <= {action.phrase for action in ACTIONS}
+    assert encoded.actions == tuple(one.best.action for one in encoded.recognized)
     with torch.no_grad():
         z, lengths = tiny_base.encode_motion(encoded.pieces)
         z_proj = tiny_base.projector.encode(z, lengths)
@@ -46,6 +47,7 @@ def test_every_field_is_what_the_base_says_of_the_pieces(tiny_base, clips, encod
 def test_captions_say_the_action(tiny_base, clips):
     encoded = encode_clips(tiny_base, clips, ["a person runs", "someone is crawling", "a man jumps high"])
     assert encoded.actions == ("runs", "crawling", "jumps high", "jumps high", "jumps high") and encoded.captioned
+    assert encoded.recognized == ()
     with pytest.raises(InversionError, match="1 captions for 3 clips"):
         encode_clips(tiny_base, clips, ["a person runs"])
 
@@ -99,7 +101,7 @@ def test_learn_resamples_cuts_encodes_and_recognizes_each_clip_once(tmp_path, mo
     """One `lead-invert learn` of five clips with its assessment and report."""
     paths = [synthesize_walk(3.0, fps=30.0, sway=number).save(tmp_path / f"{number}.npz") for number in range(5)]
     calls: Counter[str] = Counter()
-    for name in ("encode_clips", "cut_clips", "_recognize_actions"):
+    for name in ("encode_clips", "cut_clips", "recognize"):
         count_calls(monkeypatch, inversion.encoded_clips, name, calls)
     count_calls(monkeypatch, Lead, "encode_features", calls)
     count_calls(monkeypatch, Motion, "resample", calls, lambda clip, fps: clip.fps != fps)
@@ -108,6 +110,6 @@ def test_learn_resamples_cuts_encodes_and_recognizes_each_clip_once(tmp_path, mo
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["report"]
     of_generations = 4  # the report encodes its generations: on the training action and unseen ones, plain and not
-    assert calls["encode_clips"] == calls["cut_clips"] == calls["_recognize_actions"] == 1
+    assert calls["encode_clips"] == calls["cut_clips"] == calls["recognize"] == 1
     assert calls["encode_features"] == 1 + of_generations
     assert calls["resample"] <= 5 + 5  # reading a file checks its length at 20 fps too

@@ -323,3 +323,44 @@ def test_ctrl_c_before_the_first_step_says_so(run: Run, clips: Path, monkeypatch
     result = run("learn", clips, "--token", "<limp>", "--steps", 1, "-o", "limp.safetensors")
     assert result.exit_code == 130 and "error: stopped" in result.stderr
     assert not Path("limp.safetensors").exists()
+
+
+def test_a_dry_run_shows_what_the_clips_are_taken_for_and_learns_nothing(run: Run, clips: Path) -> None:
+    result = run("learn", clips, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "taken for" in result.stdout and "take-0" in result.stdout and "2 clips, 6.0 s in all" in result.stdout
+    assert not left_behind() and not Library().names()
+    said = json.loads(run("learn", clips, "--dry-run", "--json").stdout)
+    row = said["assessment"]["clips"][0]
+    assert row.keys() >= {"action", "known", "confidence", "alternatives", "also", "cut", "seconds"}
+    assert len(row["alternatives"]) == 2 and said["drafts"] == []
+    fails(run("learn", clips, "--each", "--dry-run"), "--each")
+
+
+def test_drafts_of_captions_are_written_beside_the_clips_and_read_again(run: Run, clips: Path, monkeypatch) -> None:
+    sure = AssessedClip("take-0", 3.0, action="hops", confidence=0.9)
+    assessed(monkeypatch, sure, AssessedClip("take-1", 3.0, action="jogs", known=False, confidence=0.2))
+    result = run("learn", clips, "--draft-captions")
+    assert result.exit_code == 0, result.output
+    assert "2 captions to correct" in " ".join(result.stdout.split()) and "unknown" in result.stdout
+    assert "take-1.bvh yourself" in " ".join(result.stderr.split())
+    listing = clips / "captions.jsonl"
+    rows = [json.loads(line) for line in listing.read_text().splitlines()]
+    assert rows == [
+        {"clip": "take-0.bvh", "captions": ["a person hops"]},
+        {"clip": "take-1.bvh", "captions": [""]},
+    ]
+    fails(run("learn", clips, "--token", "<limp>", *QUICK), "'take-1.bvh' has no caption yet")
+    fails(run("learn", clips, "--draft-captions"), "captions.jsonl exists already", "--replace")
+    said = json.loads(run("learn", clips, "--draft-captions", "--replace", "--json").stdout)
+    assert said["drafts"] == [str(listing)]
+    listing.write_text(listing.read_text().replace('""', '"a person limps"'))
+    result = run("learn", clips, "--dry-run")
+    assert result.exit_code == 0, result.output
+
+
+def test_drafts_go_to_the_file_of_captions(run: Run, clips: Path, tmp_path: Path) -> None:
+    listing = tmp_path / "said.jsonl"
+    result = run("learn", clips, "--draft-captions", "--captions", listing)
+    assert result.exit_code == 0, result.output
+    assert json.loads(listing.read_text().splitlines()[0])["clip"] == "clips/take-0.bvh"

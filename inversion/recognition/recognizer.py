@@ -1,0 +1,151 @@
+"""The action that a motion shows, or that none is recognized.
+
+The score of action k for a motion x with realigned latents z_proj = E_proj(E_vae(x)) is
+
+    s_k = SHARPNESS * standardize(cos(mean(z_proj), tau_k)) + CONFIRMED or - REFUTED - RARE,
+
+where tau_k is the mean text feature of the action's wordings. `standardize` takes off the mean over all actions and
+divides by their standard deviation: how far an action stands out says the same in every base, its cosine does not.
+A check of the joints confirms or refutes the actions that stand out most. That none is right has the score
+SHARPNESS * UNKNOWN. The confidence of an action is its share of the sum of exp(s).
+Knows nothing of concepts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from inversion.recognition.actions import ACTIONS, Action
+from inversion.similarity import Features
+from inversion.templates import action_to_caption, caption_to_action
+from lead import Lead, Motion
+from lead.motion.measures import Joints
+
+# Fitted on the validation split of the development pack (benchmarks/recognition.py --fit), where "none is right" is
+# every clip without the actions that are like its own. REFUTED and RARE are chosen.
+SHARPNESS, UNKNOWN = 3.0, 3.1
+"""A standard deviation of the cosines over actions, in nats; standard deviations that an unmeasured action needs."""
+CONFIRMED, REFUTED, RARE = 1.7, 2.0, 0.5
+"""Nats."""
+SURE = 0.5
+"""The confidence from which an action is said."""
+MEASURED = 16
+"""Actions whose checks run: those that stand out most."""
+ALTERNATIVES = 2
+
+
+@dataclass(frozen=True)
+class Guess:
+    """An action that a motion may show."""
+
+    action: str
+    """A verb phrase."""
+    confidence: float
+    """In [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What a motion is taken for."""
+
+    best: Guess
+    alternatives: tuple[Guess, ...] = ()
+    """The next ones."""
+    refuted: bool = False
+    """Whether a measure of the joints denies the best."""
+
+    @property
+    def known(self) -> bool:
+        """Whether the best is sure enough to be said."""
+        return self.best.confidence >= SURE and not self.refuted
+
+
+def known_actions(base: Lead) -> list[Action]:
+    """The actions that the base was trained on, and what a fine-tuned base was taught beside them.
+
+    All ACTIONS where the base cannot tell.
+    """
+    if base.vocabulary is None:
+        return list(ACTIONS)
+    notices = base.find_unknown([action_to_caption(action.phrase) for action in ACTIONS])
+    known = [action for action, notice in zip(ACTIONS, notices, strict=True) if notice is None]
+    taught = [kind.examples for kind in base.vocabulary.kinds if kind.name == kind.examples[0]]
+    own = [Action(caption_to_action(first), tuple(map(caption_to_action, others))) for first, *others in taught]
+    return known + own
+
+
+@torch.no_grad()
+def recognize(
+    base: Lead, pooled: Float[Tensor, "pieces d_text"], features: Sequence[Features]
+) -> tuple[Recognition, ...]:
+    """What each piece of some clips is taken for.
+
+    `pooled` are the means of the pieces' realigned latents, `features` HumanML3D's. Clips of one concept mostly show
+    one action: where a piece alone is not sure, what all pieces are taken for counts too.
+    """
+    actions = known_actions(base)
+    cosines = (normalize(pooled.float(), dim=-1) @ encode_actions(base, actions).T).cpu().numpy()
+    joints = [Motion.from_features(rows).joints for rows in features]
+    evidence = np.stack([measure(actions, row, one) for row, one in zip(cosines, joints, strict=True)])
+    shares, denied = share_out(actions, cosines, evidence)
+    return tuple(describe_shares(actions, *rows) for rows in zip(support(shares), denied, strict=True))
+
+
+def encode_actions(base: Lead, actions: Sequence[Action]) -> Float[Tensor, "actions d_text"]:
+    """tau_k: the mean over wordings, of unit length."""
+    captions = [action_to_caption(phrase) for action in actions for phrase in action.phrases]
+    text = normalize(base.encode_text(captions).float(), dim=-1)
+    parts = torch.split(text, [len(action.phrases) for action in actions])
+    return normalize(torch.stack([part.mean(dim=0) for part in parts]), dim=-1)
+
+
+def share_out(
+    actions: Sequence[Action],
+    cosines: Float[np.ndarray, "pieces actions"],
+    evidence: Float[np.ndarray, "pieces actions"],
+) -> tuple[Float[np.ndarray, "pieces shares"], Bool[np.ndarray, "pieces actions"]]:
+    """The shares of all actions and, last, of none; and which actions the joints deny."""
+    scores = SHARPNESS * standardize(cosines) - RARE * np.array([action.rare for action in actions])
+    scores = scores + CONFIRMED * (evidence > 0) - REFUTED * (evidence < 0)
+    none = np.full((len(scores), 1), SHARPNESS * UNKNOWN)
+    scores = np.concatenate([scores, none], axis=1)
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True), evidence < 0
+
+
+def standardize(cosines: Float[np.ndarray, "pieces actions"]) -> Float[np.ndarray, "pieces actions"]:
+    """Each row with mean 0 and standard deviation 1."""
+    spread = cosines.std(axis=1, keepdims=True).clip(1e-6)
+    standardized: np.ndarray = (cosines - cosines.mean(axis=1, keepdims=True)) / spread
+    return standardized
+
+
+def measure(actions: Sequence[Action], cosines: Float[np.ndarray, "actions"], joints: Joints) -> np.ndarray:
+    """1 where a check confirms an action that stands out, -1 where it refutes one, else 0."""
+    evidence = np.zeros(len(actions))
+    for row in np.argsort(-cosines, kind="stable")[:MEASURED]:
+        check = actions[row].check
+        if check is not None:
+            evidence[row] = 1.0 if check(joints) else -1.0
+    return evidence
+
+
+def support(shares: Float[np.ndarray, "pieces shares"]) -> Float[np.ndarray, "pieces shares"]:
+    """The shares; those of a piece that is not sure are weighed by the mean over all pieces."""
+    unsure = shares[:, :-1].max(axis=1) < SURE
+    weighed = shares * shares.mean(axis=0)
+    return np.where(unsure[:, None], weighed / weighed.sum(axis=1, keepdims=True).clip(1e-12), shares)
+
+
+def describe_shares(
+    actions: Sequence[Action], shares: Float[np.ndarray, "shares"], denied: Bool[np.ndarray, "actions"]
+) -> Recognition:
+    """The actions of the greatest shares, as a recognition."""
+    order = np.argsort(-shares[:-1], kind="stable")[: 1 + ALTERNATIVES]
+    best, *others = (Guess(actions[row].phrase, float(shares[row])) for row in order)
+    return Recognition(best, tuple(others), bool(denied[order[0]]))
