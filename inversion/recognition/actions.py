@@ -209,7 +209,8 @@ ACTIONS: tuple[Action, ...] = (
     *_sides("raises the {} hand", limbs.raise_hand, "lifts the {} arm"),
     Action("raises both hands", ("lifts both arms above the head",), partial(limbs.raise_hand, side="both")),
     *_sides(
-        "raises the {} arm to the side", partial(arm_points, axis=0, least=0.68), "lifts the {} arm out to the side", rare=True,
+        "raises the {} arm to the side", partial(arm_points, axis=0, least=0.68), "lifts the {} arm out to the side",
+        rare=True,
     ),
     Action("stretches both arms out to the sides", ("holds the arms out sideways",), limbs.arms_to_the_sides),
     *_sides("raises the {} arm diagonally", arm_points_between, "lifts the {} arm at an angle", rare=True),
@@ -220,7 +221,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("claps", ("claps the hands", "applauds"), limbs.clap),
     Action("reaches up high", ("takes something from a high shelf",), limbs.reach_up),
     *_sides(
-        "reaches forward with the {} hand", partial(arm_points, axis=2, least=0.65), "stretches the {} arm forward", rare=True,
+        "reaches forward with the {} hand", partial(arm_points, axis=2, least=0.65), "stretches the {} arm forward",
+        rare=True,
     ),
     *_sides("shows the way with the {} hand", shows_the_way, "points the way with the {} hand", rare=True),
     Action("pushes something", ("pushes with both hands",), limbs.push),
