@@ -1,8 +1,8 @@
 """What people write beside their clips: `captions.jsonl`, or a `.txt` beside each clip with a caption a line.
 
 A row of `captions.jsonl` is {"clip": "<file>", "captions": ["a person ...", ...], "split": "train"}; `split` may be
-left out, other keys are ignored. Both files are UTF-8. Reads and writes text only: it knows nothing of motion, and imports
-neither numpy nor torch. (The `texts/` of a data set have a format of their own: `lead.data.layout`.)
+left out, other keys are ignored. Both files are UTF-8. Reads and writes text only: it knows nothing of motion, and
+imports neither numpy nor torch. (The `texts/` of a data set have a format of their own: `lead.data.layout`.)
 """
 
 import json
