@@ -8,7 +8,6 @@ A stopped search resumes. This module knows nothing of how a concept is learned.
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from cli.console import count_noun, echo, print_json, print_table, progress_bar,
 from cli.errors import UsageError
 from cli.jobs.ranks import VARIABLES, Ranks, threads_per_process
 from cli.options import require_path
+from cli.start import terminate_by_interrupt
 from concepts.text import slugify, token_stem
 
 _WARNING = re.compile(r"^warning: (.+(?:\n(?!\w+: |learning ).+)*)", re.MULTILINE)
@@ -141,6 +141,7 @@ class _Running:
     started: float
 
 
+@terminate_by_interrupt()  # SIGTERM is how a launcher stops its processes
 def _run_all(
     commands: Mapping[Path, Sequence[str]], tokens: Mapping[Path, str], jobs: int, threads: int
 ) -> dict[Path, Outcome]:
@@ -169,11 +170,9 @@ def _run_all(
 def _processes() -> Iterator[dict[Path, _Running]]:
     """Processes by their folders, empty at first; those that still run after the block are ended."""
     running: dict[Path, _Running] = {}
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a launcher stops its processes
     try:
         yield running
     finally:
-        signal.signal(signal.SIGTERM, before)
         for one in running.values():
             one.process.terminate()
         for one in running.values():

@@ -92,6 +92,7 @@ def test_ctrl_c_ends_the_processes_at_once(run: Run, styles: Path, monkeypatch: 
 
 def test_child_processes_end_with_the_parent(tmp_path: Path) -> None:
     (tmp_path / "cli").mkdir()
+    (tmp_path / "cli" / "__init__.py").touch()
     (tmp_path / "cli" / "invert.py").write_text(
         "import time\ndef main():\n    print('learning', flush=True)\n    time.sleep(60)\n"
     )
