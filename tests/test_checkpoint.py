@@ -49,7 +49,7 @@ def test_tensors_that_do_not_fit_are_named(config, message):
 
 
 @pytest.mark.parametrize("part", ["text", "vae", "denoiser", "projector"])
-@pytest.mark.parametrize("heads", [0, -1, -4, 3, 512])
+@pytest.mark.parametrize("heads", [0, -1, -4, 3, 512, 2.0])
 def test_heads_that_do_not_divide_the_width_are_refused(tiny_base, tmp_path, part, heads):
     """0 ended the process by SIGFPE; negative ones gave what lay in memory."""
     path = tiny_base.save(tmp_path / "base.safetensors")

@@ -9,7 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -230,13 +230,18 @@ def _parse_error(printed: str) -> str:
 
 
 def _train_here(stage: StageName, asked: _Asked) -> None:
-    """Trains one stage in this process. SIGTERM writes a checkpoint, as Ctrl-C does, unless other processes wait."""
+    """Trains one stage in this process."""
     request = asked.request
     if asked.restart and _is_main():
         (request.run / f"{stage}.checkpoint").unlink(missing_ok=True)
     options: TrainOptions = {**request.options, "tensorboard": asked.tensorboard}
-    with nullcontext() if "RANK" in os.environ else terminate_by_interrupt():
+    with stop_by_signals():
         run_stage(stage, replace(request, options=options))
+
+
+def stop_by_signals() -> AbstractContextManager[None]:
+    """Within the block SIGTERM stops training as Ctrl-C does, by a checkpoint; not where other processes wait."""
+    return nullcontext() if "RANK" in os.environ else terminate_by_interrupt()
 
 
 def _to_row(stage: StageName, run: Path) -> dict[str, Any]:
