@@ -56,7 +56,7 @@ class Command:
     results: tuple[str, ...]
     """The result files, as patterns."""
     inputs: tuple[Path, ...]
-    """Files that the command lists before it reads them."""
+    """Files that the command lists before it reads them, and that Python opens."""
     goes_on_from: tuple[str, ...] = ()
     """Results of an uninterrupted run that are there beforehand; if empty, the first result is an earlier one."""
     brings: tuple[Path, ...] = ()
@@ -224,14 +224,14 @@ def list_commands(place: Path, names: Sequence[str] | None = None) -> list[Comma
     batch = ("lead-invert", "generate", "--prompts", str(prompts), "-n", "80", "--seconds", "2")
     convert = ("lead-invert", "convert", str(clips), "--to", "npy", "-o", "{}", "--replace")
     commands = [
-        Command("learn", (*learn, *on_base), ("library/*.safetensors",), (clips / "1.bvh", base),
+        Command("learn", (*learn, *on_base), ("library/*.safetensors",), (clips / "1.bvh",),
                 keeps_what_it_has=True),
         Command("learn --each", (*each, *on_base), ("library/*.safetensors",), (styles / "word-1" / "1.bvh",),
                 ("library/word-0.safetensors",)),
         Command("generate", (*generate, "--format", "bvh,png", *on_base, "-o", "{}"), ("*.bvh", "*.png"),
-                (rig, base), ("*-01.bvh",)),
+                (rig,), ("*-01.bvh",)),
         Command("generate --prompts", (*batch, *on_base, "-o", "{}"), ("shard-*/*", "settings.json"),
-                (prompts, base), ("shard-00000/*", "settings.json")),
+                (prompts,), ("shard-00000/*", "settings.json")),
         Command("convert", convert, ("*.npy",), (clips / "1.bvh",)),
     ]  # fmt: skip
     shared, files = place / "run", tuple(data / name for name in DATA_FILES)

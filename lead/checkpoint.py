@@ -107,6 +107,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
             yield partial
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors hide the system's own
         reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0][:120]
+        reason = "it was cut short" if "inline_container" in str(error) else reason  # torch's, of a full disk
         raise LeadError(
             f"{path} cannot be written: {reason}; {shutil.disk_usage(path.parent).free / 2**20:.0f} MB are free there"
         ) from error
