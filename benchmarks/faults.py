@@ -11,12 +11,14 @@ The full disk is a tmpfs, the read-only folder a bind mount: both need root on L
 import argparse
 import contextlib
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,23 @@ def find_faults(command: Command, fault: str, ended: Ended, earlier: dict[str, A
     return found
 
 
+def find_living(folder: Path, seconds: float = 5.0) -> list[str]:
+    """The processes of a command that live on after it has ended; its environment names the folder."""
+    until, mark = time.monotonic() + seconds, str(folder / "library").encode()
+    while living := [path.parent.name for path in Path("/proc").glob("[0-9]*/environ") if mark in _read(path)]:
+        if time.monotonic() > until:
+            return [f"processes {', '.join(living)} live on"]
+        time.sleep(0.1)
+    return []
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
 def check_library(folder: Path) -> list[str]:
     """Each concept of a library that cannot be read."""
     from concepts import Concept, ConceptError, Library
@@ -154,7 +173,7 @@ def try_signal(command: Command, clean: Path, seconds: float, fault: str, points
         earlier = read_results(command, folder)
         ended = run(command, folder, SIGNALS[fault], seconds * (point + 0.5) / points)
         codes.append(ended.code)
-        found = find_faults(command, fault, ended, earlier, whole, folder)
+        found = find_faults(command, fault, ended, earlier, whole, folder) + find_living(folder)
         leftovers.update(list_left_over(folder, clean))
         found += find_faults_again(command, whole, folder, clean)
         if found:
@@ -200,7 +219,9 @@ def try_vanishing(command: Command, clean: Path) -> dict[str, Any]:
     wrong: dict[str, list[str]] = {}
     told, codes, tries = [], [], 0
     for path in command.inputs:
-        folder, content = prepare(command, clean, f"{fault}-{path.name}"), path.read_bytes()
+        folder, content, about = prepare(command, clean, f"{fault}-{path.name}"), path.read_bytes(), path.stat()
+        for place in path.parents[:2]:
+            shutil.rmtree(place / ".cache", ignore_errors=True)  # of a data set, which would be read instead
         earlier = read_results(command, folder)
         ended = run(command, folder, vanishes=path)
         if not (path.exists() or path.name in ended.output):
@@ -211,6 +232,7 @@ def try_vanishing(command: Command, clean: Path) -> dict[str, Any]:
         tries += 1
         found = find_faults(command, fault, ended, earlier, whole, folder)
         path.write_bytes(content)
+        os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))  # which a data set's fingerprint has
         told += [line for line in ended.output.splitlines() if path.name in line][:1]
         codes.append(ended.code)
         if ended.code:  # else the result is that of the files which were there

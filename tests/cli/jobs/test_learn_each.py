@@ -1,6 +1,7 @@
 """`lead-invert learn --each`: one word from each folder; a failed folder does not stop the others."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +11,10 @@ import pytest
 from commands import fails
 from typer.testing import Result
 
+import concepts.container
 from cli.jobs import learn_each as each
 from cli.jobs.ranks import Ranks
-from concepts import Concept
+from concepts import Concept, ConceptError
 from lead import Motion
 
 Run = Callable[..., Result]
@@ -53,6 +55,25 @@ def test_each_folder_is_a_word_and_a_failure_does_not_stop_the_others(run: Run, 
     again = run("learn", styles, *QUICK, "--output", "words")
     assert again.exit_code == 0, again.output
     assert "Words that existed before were not learned again" in again.stdout
+
+
+def test_a_place_that_cannot_be_written_to_is_one_message(
+    run: Run, styles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("words").mkdir()
+    started: list[object] = []
+    monkeypatch.setattr(each.subprocess, "Popen", started.append)
+
+    def refuse(path: Path, data: bytes) -> None:
+        raise ConceptError("cannot be written: No space left on device")
+
+    monkeypatch.setattr(concepts.container, "write_bytes", refuse)
+    messages = [" ".join(run("learn", styles, *QUICK, "--output", "words").stderr.split())]
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    messages.append(" ".join(run("learn", styles, *QUICK, "--output", "words").stderr.split()))
+    assert messages[0] == "error: words: cannot be written: No space left on device (4 MB are needed)."
+    assert messages[1].startswith("error: words cannot be written: words is read-only.")
+    assert not started
 
 
 def test_ranks_share_the_folders(run: Run, styles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
