@@ -41,7 +41,7 @@ TRAINING: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })  # fmt: skip
 """The stages that are tried, and the parts of the run folder that each needs."""
 PARTS = {"text": ("text.safetensors",), "vae": ("vae.safetensors",),
-         "denoiser": ("denoiser.safetensors", "diffusion.json")}  # fmt: skip
+         "denoiser": ("denoiser.safetensors", "diffusion.json", "manners.safetensors")}  # fmt: skip
 DATA_FILES = ("new_joint_vecs/000001.npy", "texts/000001.txt", "train.txt", "Std.npy")
 STEPS = {"steps": 40, "batch": 2, "save_every": 5, "report_every": 10, "val_every": 20}
 
