@@ -30,7 +30,7 @@ from typer.core import TyperGroup
 
 from cli.console import discard_output, escape_controls, escape_unprintable, flush_output, print_error, print_json
 from cli.errors import user_errors
-from cli.start import STOPPED
+from cli.start import STOPPED, TERMINATED, Terminated
 
 JsonObject = dict[str, object]
 """What a command returns, and prints with `--json`."""
@@ -84,6 +84,9 @@ def command(function: Callable[..., Mapping[str, object]]) -> Command:
         except KeyboardInterrupt as stop:
             with ignore_interrupts():
                 _fail(str(stop) or "stopped; what was not finished is not kept", as_json, STOPPED)
+        except Terminated as end:
+            with ignore_interrupts():
+                _fail(end.message, as_json, TERMINATED)
         except BrokenPipeError:  # the reader of a pipe has read enough
             discard_output()
             raise typer.Exit(1) from None
@@ -177,6 +180,7 @@ def run_script(app: Callable[[], None]) -> None:
         app()
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends now in any case
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         gc.freeze()
 
 

@@ -113,8 +113,9 @@ def hint(text: str) -> None:
 
 
 def print_error(text: str) -> None:
-    """Print the message with which a command fails on standard error."""
-    _console(stderr=True).print(f"error: {escape_controls(text)}", style="bold red")
+    """Print the message with which a command fails on standard error. Its indented lines stay lines."""
+    lines = "\n  ".join(map(escape_controls, text.split("\n  ")))
+    _console(stderr=True).print(f"error: {lines}", style="bold red")
 
 
 @contextmanager

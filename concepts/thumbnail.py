@@ -16,6 +16,8 @@ MAX_CHARACTERS = 65_536
 MAX_SIDE = 512
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+"""The bit depths of each color type."""
 _CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
@@ -64,6 +66,11 @@ def _check_png(png: bytes) -> None:
         raise ConceptError(f"the thumbnail has a PNG chunk {unknown[0]!r}, which no picture needs: save it without")
     if names.count(b"IHDR") != 1 or sizes[0] != 13 or sizes[-1] != 0:
         raise ConceptError("the thumbnail has not exactly one IHDR of 13 bytes and an empty IEND: make it again")
-    width, height = struct.unpack(">II", png[16:24])
+    width, height, depth, color, *methods = struct.unpack(">IIBBBBB", png[16:29])
+    if depth not in _DEPTHS.get(color, ()) or methods[:2] != [0, 0] or methods[2] > 1:
+        raise ConceptError("the thumbnail's IHDR names a color type that PNG has not: make it again")
+    first = names.index(b"IDAT")
+    if set(names[first : first + names.count(b"IDAT")]) != {b"IDAT"}:
+        raise ConceptError("the thumbnail has another chunk between its IDAT chunks: make it again")
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise ConceptError(f"the thumbnail has {width} x {height} pixels, expected 1 to {MAX_SIDE} a side: scale it")

@@ -7,6 +7,8 @@ unseen actions (of a style or persona) or in four ways to do the action ("slowly
   which the concept's *displacement*, what it changes in posture, points as it does without the way, and in which the
   way changes what it changes in plain generations. Plain then means the nearest known action.
 - *Side effects*: what the concept brings that is not its meaning, as turning, another pace, or copies of the clips.
+- *Plain prompts*: how many of the plain generations show what their prompts say, by measures of the joints. Where the
+  base itself does not do them, no word can, and the report says so instead of blaming the word.
 Spaces and distances are those of `inversion.similarity`.
 """
 
@@ -34,9 +36,11 @@ from inversion.similarity import (
 )
 from inversion.templates import action_to_caption, fill_templates
 from lead import Lead
+from lead.data.compose.truth import holds
 from lead.eval.evaluator import Evaluator
 from lead.motion import Motion
 from lead.motion.skeleton import HUMANML3D, JOINTS
+from lead.text.parsing import parse
 
 T = TypeVar("T")
 
@@ -76,6 +80,9 @@ COPY_CM = 1.0
 """Pose for pose: other takes of a walk are 2 and more away."""
 GOOD, FAIR, SEEN = 0.7, 0.4, 0.2
 """Shares. A concept that reproduces less than SEEN has nothing to transfer."""
+POOR = 0.4
+"""Share of plain generations that show what their prompts say: the embedded base has 1.0 on `UNSEEN`, one whose
+denoiser is noise 0.25 (jerks that pass for a run)."""
 FEW = 5
 """Clips; the benchmark's styles are learned from five walks of one actor."""
 
@@ -108,6 +115,10 @@ class Report:
     """Side effects."""
     advice: tuple[str, ...] = ()
     """What would help."""
+    plain_shown: float = 1.0
+    """The share of plain generations that show what their prompts say."""
+    plain_missed: tuple[str, ...] = ()
+    """The plain prompts whose generations mostly do not."""
 
     @property
     def scores(self) -> dict[str, float]:
@@ -118,7 +129,8 @@ class Report:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The report as text."""
-        sentences = [f"It reproduces the clips {_grade(self.reproduces)} ({self.reproduces:.0%})."]
+        poor = [_describe_base(self.plain_shown, self.plain_missed)] if self.plain_shown < POOR else []
+        sentences = [*poor, f"It reproduces the clips {_grade(self.reproduces)} ({self.reproduces:.0%})."]
         failed = f"; not to: {', '.join(self.stays)}" if self.stays else ""
         sentences.append(f"It transfers {_grade(self.travels)} ({self.travels:.0%} of what was tried{failed}).")
         sentences += [f"Side effects: {'; '.join(self.absorbed)}."] if self.absorbed else []
@@ -173,6 +185,7 @@ def report(base: Lead, concept: Concept, encoded: EncodedClips, seed: int = 0) -
     nearest = _nearest_cm(own.concept.features, encoded.features)
     posture = own.concept.embeddings.posture
     variety = diversity(posture) / max(diversity(clips.posture), 1e-6) if len(pieces) > 1 else 1.0
+    shown, missed = _measure_base(base, concept, own, unseen, seed)
     result = Report(
         reproduction,
         float(transfers.mean()),
@@ -181,12 +194,51 @@ def report(base: Lead, concept: Concept, encoded: EncodedClips, seed: int = 0) -
         nearest,
         stays=tuple(name for name, there in zip(names, transfers, strict=True) if not there),
         absorbed=tuple(_find_side_effects(encoded, own, unseen, names, variety, nearest)),
+        plain_shown=shown,
+        plain_missed=missed,
     )
     return replace(result, advice=tuple(give_advice(result, concept.kind, len(encoded.clips))))
 
 
 def _grade(share: float) -> str:
     return "well" if share >= GOOD else "in part" if share >= FAIR else "badly"
+
+
+def _describe_base(shown: float, missed: Sequence[str]) -> str:
+    named = f"; not {', '.join(map(repr, missed[:3]))}" if missed else ""
+    return (
+        f"The base itself does not do plain prompts: {shown:.0%} of its motions without the word show what their "
+        f"prompts say{named}. So what follows says little of the word."
+    )
+
+
+def _measure_base(base: Lead, concept: Concept, own: Pairs, unseen: Pairs, seed: int) -> tuple[float, tuple[str, ...]]:
+    """`measure_plain` of the plain generations. An action that the base does not do, or for which there is no measure,
+    says nothing of the base: then unseen actions of styles do.
+    """
+    motions, captions = [*own.plain.motions, *unseen.plain.motions], [*own.captions, *unseen.captions]
+    shown, missed = measure_plain(motions, captions)
+    if concept.kind != "action" or (shown is not None and shown >= POOR):
+        return 1.0 if shown is None else shown, missed
+    captions = [action_to_caption(text) for text in UNSEEN.values() for _ in range(EACH)]
+    shown, missed = measure_plain(base.generate(captions, seconds=3.0, seed=seed + 2), captions)
+    return shown or 0.0, missed
+
+
+def measure_plain(motions: Sequence[Motion], captions: Sequence[str]) -> tuple[float | None, tuple[str, ...]]:
+    """The share of motions that show what their captions say, and the captions that most of their motions do not show.
+
+    None where there is no measure for any caption.
+    """
+    shown: dict[str, list[bool]] = {}
+    for motion, caption in zip(motions, captions, strict=True):
+        meaning = parse(caption)
+        if meaning and (found := holds(meaning, motion.joints)) is not None:
+            shown.setdefault(caption, []).append(found)
+    if not shown:
+        return None, ()
+    missed = tuple(caption for caption, found in shown.items() if 2 * sum(found) < len(found))
+    return float(np.mean([np.mean(found) for found in shown.values()])), missed
 
 
 def _write_prompts(concept: Concept, action: str, name: str = "") -> tuple[str, str]:
@@ -366,7 +418,12 @@ def _mean(measure: Callable[[T], float], items: Sequence[T]) -> float:
 
 
 def give_advice(result: Report, kind: str, clips: int) -> list[str]:
-    """What would help, the most promising first."""
+    """What would help, the most promising first. Where the base is poor, nothing else would."""
+    if result.plain_shown < POOR:
+        return [
+            "another base: leave --base out, which takes the embedded one, or train this one longer; "
+            "`lead eval --prompts --base FILE` says which prompts a base does"
+        ]
     advice: list[str] = []
     if clips < FEW and (min(result.reproduces, result.travels) < GOOD or result.absorbed):
         advice.append(f"more clips ({FEW} or more, of several takes)")

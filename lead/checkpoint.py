@@ -34,6 +34,12 @@ _UNQUESTIONED = 1024
 """A number in a config that is larger than this has to be the size of some tensor."""
 _MAY_BE_ZERO = ("merges", "seam_width", "params", "vectors", "d_token", "dropout", "guidance", "beta_start")
 """Numbers of a config for which 0 is a choice; all others count something that has to be there."""
+_WHOLE = frozenset(
+    ("width", "layers", "heads", "ff", "d_latent", "d_text", "d_motion", "d", "d_token", "frames_per_latent",
+     "frames_per_token", "features", "feats", "positions", "latents", "context", "merges", "motion_layers",
+     "text_layers", "max_words", "seam_width", "params", "vectors", "steps", "sampling_steps")
+)  # fmt: skip
+"""Sizes and counts in a config: 2.0 is none of them, for it would be found out in the middle of a motion."""
 _CONSTRUCTOR_ERRORS = (
     KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, ArithmeticError, AssertionError,
 )  # fmt: skip
@@ -101,6 +107,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
             yield partial
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors hide the system's own
         reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0][:120]
+        reason = "it was cut short" if "inline_container" in str(error) else reason  # torch's, of a full disk
         raise LeadError(
             f"{path} cannot be written: {reason}; {shutil.disk_usage(path.parent).free / 2**20:.0f} MB are free there"
         ) from error
@@ -172,12 +179,14 @@ def _rename_parts(values: Mapping[str, T], names: Mapping[str, str]) -> dict[str
 
 
 def _check_numbers(config: Mapping[str, Any], largest: int) -> None:
-    """ValueError for a number above `largest` and `_UNQUESTIONED`, one that is 0 or below, and NaN."""
+    """ValueError for a number above `largest` and `_UNQUESTIONED`, 0 or below, for a size that is a float, and NaN."""
     for name, number in _iterate_numbers(config):
         if abs(number) > max(largest, _UNQUESTIONED):
             raise ValueError(f"{name} {number!r:.40} is larger than any size in the file")
         if not number >= 0 or (number == 0 and name not in _MAY_BE_ZERO):
             raise ValueError(f"{name} is {number!r}, expected more than 0")
+        if name in _WHOLE and not isinstance(number, int):
+            raise ValueError(f"{name} is {number!r}, expected a whole number")
 
 
 def _iterate_numbers(config: object, name: str = "a number") -> Iterator[tuple[str, float]]:

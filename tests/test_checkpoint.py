@@ -49,7 +49,7 @@ def test_tensors_that_do_not_fit_are_named(config, message):
 
 
 @pytest.mark.parametrize("part", ["text", "vae", "denoiser", "projector"])
-@pytest.mark.parametrize("heads", [0, -1, -4, 3, 512])
+@pytest.mark.parametrize("heads", [0, -1, -4, 3, 512, 2.0])
 def test_heads_that_do_not_divide_the_width_are_refused(tiny_base, tmp_path, part, heads):
     """0 ended the process by SIGFPE; negative ones gave what lay in memory."""
     path = tiny_base.save(tmp_path / "base.safetensors")
@@ -104,7 +104,10 @@ def test_a_full_disk_leaves_the_file_of_before(tmp_path):
     try:
         with pytest.raises(LeadError, match=r"vae\.safetensors cannot be written: .* MB are free there"):
             save_part(path, MotionVAE(config), "vae", config)
-        with pytest.raises(LeadError, match="cannot be written"), atomic_write(tmp_path / "a.checkpoint") as partial:
+        with (
+            pytest.raises(LeadError, match=r"cannot be written: (it was cut|File too)"),
+            atomic_write(tmp_path / "a.checkpoint") as partial,
+        ):
             torch.save({"x": torch.ones(10_000)}, partial)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

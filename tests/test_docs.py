@@ -141,6 +141,12 @@ def test_benchmarks_named_in_the_docs_exist() -> None:
             assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), f"{name}: {module}"
 
 
+def test_tests_named_in_the_docs_exist() -> None:
+    named = [(name, *found) for name, text in WRITTEN for found in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)]
+    missing = [one for one in named if f"def {one[2]}(" not in (ROOT / one[1]).read_text(encoding="utf-8")]
+    assert named and not missing
+
+
 def test_files_named_in_the_docs_exist() -> None:
     pattern = r"`((?:lead|inversion|concepts|cli|tests|benchmarks|examples)/[\w/.-]+\.\w+)`"
     named = {(name, path) for name, text in WRITTEN for path in re.findall(pattern, text)}

@@ -11,6 +11,7 @@ from cli.console import count_noun, echo, hint, print_table, progress_bar
 from cli.destination import check_base_file
 from cli.errors import UsageError
 from cli.options import Base, DataSet, Device, Json, Replace, Seed, require_path, resolve_device
+from cli.start import terminate_by_interrupt
 
 if TYPE_CHECKING:
     from lead import Lead
@@ -74,7 +75,7 @@ def finetune(
     if restart:
         forget(run)
     error = measure_autoencoder(inputs)
-    with progress_bar("samples of what the base knows") as report:
+    with terminate_by_interrupt(), progress_bar("samples of what the base knows") as report:
         made = train(
             inputs, run, name, denoiser=dataclasses.replace(FINETUNE_DENOISER, steps=steps, seed=seed),
             projector=dataclasses.replace(FINETUNE_PROJECTOR, steps=max(steps // 2, 1), seed=seed), device=where,

@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -19,7 +20,7 @@ from cli.command import command
 from cli.console import echo, print_table
 from cli.errors import UsageError
 from cli.options import Device, Json, Seed, require_path, resolve_device
-from cli.start import STOPPED
+from cli.start import STOPPED, terminate_by_interrupt
 from lead.train.stage_table import (
     STAGES,
     Precision,
@@ -31,6 +32,16 @@ from lead.train.stage_table import (
     list_stages,
     run_stage,
 )
+
+_PROGRAM = """
+import sys
+sys.path.insert(0, {!r})
+from cli.start import end_with_parent
+end_with_parent({})
+import cli.base
+cli.base.main()
+"""
+"""The program of a stage in a process of its own. It ends when this process ends, however that is."""
 
 
 @command
@@ -177,6 +188,7 @@ def _check(stage: str, request: StageRequest, processes: int) -> None:
             )
 
 
+@terminate_by_interrupt()
 def _start(stage: StageName, asked: _Asked) -> None:
     """Trains one stage in processes of its own."""
     from lead.train.processes import launch
@@ -204,8 +216,8 @@ def _to_command(stage: StageName, asked: _Asked) -> list[str]:
     switches = {"--restart": asked.restart, "--tensorboard": asked.tensorboard}
     switches["--no-distill"] = stage == "text" and not request.teacher
     words += [switch for switch, on in switches.items() if on]
-    start = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); import cli.base; cli.base.main()"
-    return [sys.executable, "-P", "-c", start, "train", stage, str(request.data), *words, "--json"]
+    program = _PROGRAM.format(str(Path(__file__).parents[2]), os.getpid())
+    return [sys.executable, "-P", "-c", program, "train", stage, str(request.data), *words, "--json"]
 
 
 def _parse_error(printed: str) -> str:
@@ -223,7 +235,13 @@ def _train_here(stage: StageName, asked: _Asked) -> None:
     if asked.restart and _is_main():
         (request.run / f"{stage}.checkpoint").unlink(missing_ok=True)
     options: TrainOptions = {**request.options, "tensorboard": asked.tensorboard}
-    run_stage(stage, replace(request, options=options))
+    with stop_by_signals():
+        run_stage(stage, replace(request, options=options))
+
+
+def stop_by_signals() -> AbstractContextManager[None]:
+    """Within the block SIGTERM stops training as Ctrl-C does, by a checkpoint; not where other processes wait."""
+    return nullcontext() if "RANK" in os.environ else terminate_by_interrupt()
 
 
 def _to_row(stage: StageName, run: Path) -> dict[str, Any]:

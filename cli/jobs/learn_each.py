@@ -8,7 +8,6 @@ A stopped search resumes. This module knows nothing of how a concept is learned.
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,9 +22,11 @@ import typer
 
 from cli.command import JsonObject
 from cli.console import count_noun, echo, print_json, print_table, progress_bar, warn
+from cli.destination import Destination
 from cli.errors import UsageError
 from cli.jobs.ranks import VARIABLES, Ranks, threads_per_process
 from cli.options import require_path
+from cli.start import terminate_by_interrupt
 from concepts.text import slugify, token_stem
 
 _WARNING = re.compile(r"^warning: (.+(?:\n(?!\w+: |learning ).+)*)", re.MULTILINE)
@@ -77,6 +78,8 @@ def learn_each(
     for folder in missing:
         target = ["--output", str(files[folder])] if output else []
         commands[folder] = [*common, "--token", tokens[folder], *target, "--", str(folder)]
+    if missing:
+        _check_place(tokens[missing[0]], files[missing[0]], output is None)
     learned = _run_all(commands, tokens, jobs, threads_per_process(jobs * ranks.local_count)) if commands else {}
     outcomes = [
         learned.get(folder) or Outcome(str(folder), tokens[folder], "there before", str(files[folder]))
@@ -97,6 +100,16 @@ def learn_each(
             print_json(result)
         raise typer.Exit(1)
     return result
+
+
+def _check_place(token: str, file: Path, in_library: bool) -> None:
+    """UsageError, before any process starts, where concepts cannot be written."""
+    from concepts import Library
+
+    place = Destination(token, file, Library() if in_library else None, replace=True)
+    place.check_writable()
+    if file.parent.is_dir():
+        place.prepare_folder()
 
 
 def token_of(folder: Path) -> str:
@@ -141,6 +154,7 @@ class _Running:
     started: float
 
 
+@terminate_by_interrupt()  # SIGTERM is how a launcher stops its processes
 def _run_all(
     commands: Mapping[Path, Sequence[str]], tokens: Mapping[Path, str], jobs: int, threads: int
 ) -> dict[Path, Outcome]:
@@ -169,11 +183,9 @@ def _run_all(
 def _processes() -> Iterator[dict[Path, _Running]]:
     """Processes by their folders, empty at first; those that still run after the block are ended."""
     running: dict[Path, _Running] = {}
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a launcher stops its processes
     try:
         yield running
     finally:
-        signal.signal(signal.SIGTERM, before)
         for one in running.values():
             one.process.terminate()
         for one in running.values():

@@ -54,11 +54,13 @@ def load_packed(data: Path, split: str) -> Packed:
     if lacks:
         raise LeadError(f"{data} is not complete.\n  " + "\n  ".join(lacks))
     ids = read_split(data / f"{split}.txt")
-    place = data / ".cache" / f"{split}-{_fingerprint_files(data, rules, ids)}"
+    fingerprint = _fingerprint_files(data, rules, ids)
+    place = data / ".cache" / f"{split}-{fingerprint}"
     found = _read_cache(place)
     if found is None:
         packing, style_params = _pack(data, rules, ids)
-        _write_cache(place, packing, style_params)
+        if _fingerprint_files(data, rules, ids) == fingerprint:  # else a file has vanished or changed while it was read
+            _write_cache(place, packing, style_params)
         found = _read_cache(place) or packing.put_end_to_end(style_params)
     return found
 

@@ -35,9 +35,10 @@ LEAD_IN = "of a T-pose or rest pose at the start cut"
 """How the note about frames that were cut ends."""
 _UNSAFE = re.compile(r"[^\w.-]+")
 """What a file's name should not hold."""
-_RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
+_RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate", "framerate")
 """The names of frames a second in NPZ files."""
-_JOINT_KEYS = ("joints", "posed_joints", "motion", "features")
+_JOINT_KEYS = ("joints", "posed_joints", "motion", "features", "positions", "joint_positions", "global_positions",
+               "joints3d", "joints_3d", "keypoints3d", "keypoints_3d", "xyz")  # fmt: skip
 """The names of joints and features in NPZ files."""
 
 

@@ -22,7 +22,7 @@ TOKEN = re.compile(r"<[^<>\s]+>")
 STRONGEST = 2.0
 _PIECES = re.compile(rf"({TOKEN.pattern}|\(|\)|:[^():<>]*\))")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
-_SEPARATOR = re.compile(r"[^\w-]+|_")
+_SEPARATOR = re.compile(r"[^\w-]+|_|-(?=(?:style|like)\b)")
 _LOOSE = re.compile(r"[\s)]*:\s*[-+.0-9]\S*")
 
 
@@ -69,9 +69,10 @@ def find_tokens(prompt: str) -> dict[str, float]:
 def find_plain_names(prompts: Iterable[str], tokens: Iterable[str]) -> dict[str, tuple[str, str]]:
     """By token: its name as plain text in some prompt that does not name the token, and that prompt.
 
-    `limp`, `Limp`, `(limp:0.6)`, `<limp` and `< limp >` are the name of <limp>; `old man` that of <old-man>.
+    `limp`, `Limp`, `(limp:0.6)`, `<limp`, `< limp >` and `limp-style` are the name of <limp>; `old man` and `oldman`
+    that of <old-man>.
     """
-    phrases = {phrase: token for token in tokens for phrase in (token[1:-1], token[1:-1].replace("-", " "))}
+    phrases = {token[1:-1].replace("-", between): token for token in tokens for between in ("", " ", "-")}
     longest = max((phrase.count(" ") + 1 for phrase in phrases), default=0)
     found: dict[str, tuple[str, str]] = {}
     for prompt in prompts:

@@ -117,6 +117,12 @@ def test_nothing_that_is_printed_acts_on_a_terminal(capsys: pytest.CaptureFixtur
     assert json.loads(said) == {EVIL: EVIL} and not console._ACTS.search(said.replace("\n", ""))
 
 
+def test_the_lines_of_an_error_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print_error("data is not complete.\n  Mean.npy is missing\n  a\nb.npy is missing")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["error: data is not complete.", "  Mean.npy is missing", r"  a\nb.npy is missing"]
+
+
 def test_control_bytes_of_file_names_are_escaped(tmp_path: Path) -> None:
     with listed(os.fsdecode(bytes(tmp_path) + b"/\x9b31m \xff"), stdout=subprocess.PIPE) as process:
         said, complaints = process.communicate()

@@ -1,6 +1,7 @@
-"""The console scripts: Ctrl-C in their first moments is quiet, and where it is ignored it stays ignored."""
+"""The console scripts: Ctrl-C in their first moments is quiet; SIGTERM clears up; a parent's end ends its programs."""
 
 import os
+import signal
 import subprocess
 import sys
 import tomllib
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.start import PROGRAMS, STOPPED
+from cli.start import PROGRAMS, STOPPED, Terminated, terminate_by_interrupt
 
 ROOT = Path(__file__).parents[2]
 STOP = "os.kill(os.getpid(), signal.SIGINT)\n"
@@ -50,3 +51,71 @@ def test_the_console_scripts_exist() -> None:
     for place in scripts.values():
         module, _, function = place.partition(":")
         assert callable(getattr(import_module(module), function))
+
+
+CLEARS_UP = """
+import os, signal
+from cli.command import command, make_app, run_script
+
+@command
+def wait(as_json: bool = False):
+    try:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+        while True: pass
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("cleared up", flush=True)
+
+@command
+def other(as_json: bool = False): ...
+
+def main():
+    import sys
+    sys.argv[1:] = ["wait"]
+    run_script(make_app("", {"wait": wait, "other": other}))
+"""
+
+
+def test_sigterm_clears_up_and_is_one_message(tmp_path: Path) -> None:
+    ended = run(tmp_path, CLEARS_UP)
+    assert (ended.returncode, ended.stdout) == (143, "cleared up\n")
+    assert ended.stderr == "error: ended by SIGTERM; what was not finished is not kept\n"
+
+
+def test_sigterm_ends_a_launchers_process_at_once(tmp_path: Path) -> None:
+    assert run(tmp_path, CLEARS_UP, "import os; os.environ['RANK'] = '0'").returncode == -signal.SIGTERM
+
+
+@terminate_by_interrupt()
+def wait_and_tell() -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped at step 3") from None
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_training_ends_by_sigterm_as_by_ctrl_c(ignored: bool) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler)
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(Terminated) as end:
+            wait_and_tell()
+        assert (end.value.code, end.value.message) == (143, "stopped at step 3")
+        with pytest.raises(KeyboardInterrupt), terminate_by_interrupt():
+            raise KeyboardInterrupt
+        assert signal.getsignal(signal.SIGTERM) == handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_program_ends_with_its_parent() -> None:
+    child = "import os, time; from cli.start import end_with_parent; end_with_parent({}); time.sleep(60)"
+    parent = f"""
+import os, subprocess, sys
+program = {child!r}.format(os.getpid())
+child = subprocess.Popen([sys.executable, "-c", program], stdout=sys.stdout)
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", parent], cwd=ROOT, stdout=subprocess.PIPE, timeout=20, check=True)

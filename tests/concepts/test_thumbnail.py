@@ -60,3 +60,13 @@ def test_one_header_and_an_empty_end():
     ):
         with pytest.raises(ConceptError, match="exactly one IHDR of 13 bytes and an empty IEND"):
             png_to_thumbnail(png[:8] + b"".join(parts))
+
+
+def test_a_header_that_png_does_not_have_and_data_in_two_places():
+    png = hostile.png()
+    rest = png[33:-12]
+    for kind in (b"\x4d\x09\0\0\0", b"\x08\x01\0\0\0", b"\x08\x02\x01\0\0", b"\x08\x02\0\x01\0", b"\x08\x02\0\0\x02"):
+        with pytest.raises(ConceptError, match="IHDR names a color type that PNG has not"):
+            png_to_thumbnail(png[:8] + chunk(b"IHDR", png[16:24] + kind) + rest + png[-12:])
+    with pytest.raises(ConceptError, match="another chunk between its IDAT chunks"):
+        png_to_thumbnail(png[:-12] + chunk(b"PLTE", b"abc") + chunk(b"IDAT", b"") + png[-12:])

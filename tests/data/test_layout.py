@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from datasets import TOKENS, authors_folder
 
+from lead.data import pack as packing
 from lead.data.dataset import UNIT, check_data, collate, load
 from lead.data.layout import read_captions, read_rules
 from lead.data.pack import load_packed
@@ -157,6 +158,22 @@ def test_the_pack_is_made_once_and_made_anew(folder, monkeypatch):
     for damaged in (b"{}", b"[" * 99999, b'{"lengths": [' + b"9" * 5000 + b"]}"):
         next((folder / ".cache").glob("train-*.json")).write_bytes(damaged)
         np.testing.assert_array_equal(load(folder, "train")[1].features, list(changed.values())[1])
+
+
+def test_a_clip_that_vanishes_while_it_is_read_is_left_out_once(folder, monkeypatch):
+    path, pack = folder / "new_joint_vecs" / "000001.npy", packing._pack
+    content, about = path.read_bytes(), path.stat()
+
+    def pack_without(*given):
+        path.unlink()
+        return pack(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("lead.data.pack._pack", pack_without)
+        assert "000001" not in {clip.id for clip in load(folder, "train")}
+    path.write_bytes(content)
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert "000001" in {clip.id for clip in load(folder, "train")}
 
 
 def beyond_measure(array: bytes) -> bytes:

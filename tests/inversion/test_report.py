@@ -13,6 +13,7 @@ from inversion.report import (
     Report,
     give_advice,
     measure_content,
+    measure_plain,
     measure_reproduction,
     report,
     speed,
@@ -34,6 +35,7 @@ def test_a_learned_concept_reproduces_and_an_empty_one_does_not(base, elderly, e
     empty = report(base, neutral, walks)
     assert empty.reproduces < 0.2 and empty.travels < 0.5 and set(empty.stays) <= set(UNSEEN.values())
     assert any("other actions" in text for text in empty.advice)
+    assert empty.plain_shown > 0.8 and empty.plain_missed == ()
     assert empty.sentences[0].startswith("It reproduces the clips badly")
     assert empty.sentences[1].startswith("It transfers badly (0% of what was tried; not to: jogs ahead,")
 
@@ -47,6 +49,27 @@ def test_an_action_is_tried_in_several_ways(tiny_base):
     assert set(found.stays) <= set(WAYS)
     assert found == report(tiny_base, concept, clips)
     assert found != report(tiny_base, concept, clips, seed=5)
+    assert found.plain_shown < 0.4 and set(found.plain_missed) <= {f"a person {text}" for text in UNSEEN.values()}
+    assert found.sentences[0].startswith("The base itself does not do plain prompts: ")
+    assert len(found.advice) == 1 and found.advice[0].startswith("another base: leave --base out")
+
+
+def test_plain_prompts_are_judged_by_what_can_be_measured():
+    walk, stand = synthesize_walk(3.0), Motion(np.repeat(synthesize_walk(3.0).joints[:1], 60, axis=0), 20.0)
+    assert measure_plain([walk, stand], ["a person walks forward", "a person dances"]) == (1.0, ())
+    assert measure_plain([stand], ["a person dances"]) == (None, ())
+    shown, missed = measure_plain([walk, stand, stand, walk], ["a person walks forward"] * 3 + ["a person jumps"])
+    assert (shown, missed) == (pytest.approx(1 / 6), ("a person walks forward", "a person jumps"))
+
+
+def test_a_poor_base_is_named_before_the_word():
+    poor = Report(0.1, 0.0, 0.1, 1.0, 5.0, plain_shown=0.0, plain_missed=("a person jogs ahead",))
+    assert poor.sentences[0] == (
+        "The base itself does not do plain prompts: 0% of its motions without the word show what their prompts say; "
+        "not 'a person jogs ahead'. So what follows says little of the word."
+    )
+    assert [text[:12] for text in give_advice(poor, "style", 2)] == ["another base"]
+    assert "base" not in Report(0.1, 0.0, 0.1, 1.0, 5.0).sentences[0]
 
 
 def test_a_clip_that_is_too_short_is_an_error(tiny_base, elderly):

@@ -207,6 +207,7 @@ def test_several_words_add_up(tiny_base, acting_word):
         ("< limp > and <limp ", {"<limp>": "limp"}),
         ("[limp] {old man} old_man like <ann>", {"<limp>": "limp", "<old-man>": "old man"}),
         ("an old-man", {"<old-man>": "old-man"}),
+        ("an oldman, limp-style", {"<old-man>": "oldman", "<limp>": "limp"}),
         ("< old man >", {"<old-man>": "old man"}),
         ("limp and <limp>", {}),
         ("limping, half-limp, <limp-2>, old <ann> man", {}),

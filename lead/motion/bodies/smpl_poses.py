@@ -2,10 +2,10 @@
 
 Conventions: the arrays come from an NPZ of any writer. Either `poses` of axis-angle numbers, 66 or more a frame (SMPL
 72, SMPL-H 156, SMPL-X 165; the first 22 joints are the same in all of them and in ours), or `root_orient` and
-`pose_body` (AMASS's SMPL-X; smplx calls them `global_orient` and `body_pose`). With them `trans` or `transl`. AMASS's Z
-is up; where a clip's body stands along another axis, that one is up. AIST++ states by `smpl_scaling` how many of its
-units of length are one of SMPL's. A path in centimeters or millimeters is found out by a floor far away, or by strides
-that nobody makes.
+`pose_body` (AMASS's SMPL-X; smplx calls them `global_orient` and `body_pose`). Rotation matrices [..., 3, 3] may
+stand in the place of axis-angle numbers. With them `trans` or `transl`. AMASS's Z is up; where a clip's body stands
+along another axis, that one is up. AIST++ states by `smpl_scaling` how many of its units of length are one of SMPL's.
+A path in centimeters or millimeters is found out by a floor far away, or by strides that nobody makes.
 Knows nothing of body models. Poses are set on a rest pose of our own, so that no model has to be licensed; joints come
 out within some centimeters of SMPL's.
 """
@@ -19,21 +19,26 @@ from lead.motion.errors import MotionError
 from lead.motion.formats.limits import MAX_VALUE
 from lead.motion.read_options import UNITS, ReadOptions
 from lead.motion.rigs.units import UP_TO_WORLD, standing_axis
-from lead.motion.rotations import axis_angle_to_matrix, normalize
+from lead.motion.rotations import axis_angle_to_matrix, matrix_to_axis_angle, nearest_rotation, normalize
 from lead.motion.skeleton import BONE_LENGTHS, PARENTS
 
-_WHOLE = ("poses", "smpl_poses", "fullpose")
+_WHOLE = ("poses", "smpl_poses", "fullpose", "pose")
 _ROOT = ("root_orient", "global_orient")
 _BODY = ("pose_body", "body_pose")
 _PATH = ("trans", "transl", "smpl_trans")
 _SCALING = "smpl_scaling"
 SMPL_KEYS = (*_WHOLE, *_ROOT, *_BODY, *_PATH, _SCALING)
-_WANTED = "poses [frames, 66 or more], or root_orient [frames, 3] and pose_body [frames, 63], of axis-angle numbers"
+_WANTED = (
+    "poses [frames, 66 or more], or root_orient [frames, 3] and pose_body [frames, 63], of axis-angle numbers, or of "
+    "matrices [..., 3, 3]"
+)
 _AWAY, _AT = 10.0, 0.35
 """Meters: the median height of the lowest joint over a floor at zero; beyond the first the unit is doubted, below the
 second another one is right."""
 _STRIDE = 0.7
 """Meters in a frame that no body makes in a quarter of the frames: a sprint has 0.6 at 20 frames a second."""
+_ORTHOGONAL = 0.05
+"""The most by which R R^T of a rotation differs from 1; files of 16 bits have 0.002."""
 _LYING = (-0.05, 0.35)
 """Meters: the height of the lowest joint of a body that lies or crawls on a floor at zero."""
 
@@ -126,7 +131,7 @@ def _first(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> np.ndarr
 
 def _poses(arrays: Mapping[str, np.ndarray]) -> Float[np.ndarray, "frames 66"]:
     """Axis-angle numbers of the 22 body joints; MotionError where keys or shapes are wrong."""
-    whole, root, body = (_first(arrays, names) for names in (_WHOLE, _ROOT, _BODY))
+    whole, root, body = (_to_axis_angle(_first(arrays, names)) for names in (_WHOLE, _ROOT, _BODY))
     if whole is None:
         if root is None or body is None:
             there, lacks = (_BODY, _ROOT) if root is None else (_ROOT, _BODY)
@@ -143,6 +148,15 @@ def _poses(arrays: Mapping[str, np.ndarray]) -> Float[np.ndarray, "frames 66"]:
     if whole.ndim != 2 or whole.shape[1] < 66 or whole.shape[1] % 3:
         raise MotionError(f"poses of shape {whole.shape}; expected {_WANTED}.")
     return whole[:, :66]
+
+
+def _to_axis_angle(rotations: np.ndarray | None) -> np.ndarray | None:
+    """Rotation matrices [frames, ..., 3, 3] as axis-angle numbers; other arrays as they are."""
+    if rotations is None or rotations.ndim < 3 or rotations.shape[-2:] != (3, 3):
+        return rotations
+    if not np.allclose(rotations @ np.swapaxes(rotations, -1, -2), np.eye(3), atol=_ORTHOGONAL):
+        return rotations
+    return matrix_to_axis_angle(nearest_rotation(rotations)).reshape(len(rotations), -1)
 
 
 def smpl_to_joints(

@@ -23,8 +23,8 @@ from lead.motion.errors import MotionError
 from lead.motion.formats.limits import MAX_ARRAY_BYTES, MAX_VALUE
 
 WANTED = (
-    "joints [frames, 22, 3] (24, 52 or 55 of SMPL's family too), [frames, 66] or [motions, 22, 3, frames], features "
-    "[frames, 263] or [frames, 251], or SMPL's poses and trans"
+    "joints [frames, 22, 3] (24, 52, 55 and more of SMPL's family too), [frames, 66] or [motions, 22, 3, frames], "
+    "features [frames, 263] or [frames, 251], or SMPL's poses and trans"
 )
 """What a motion file of arrays should hold, for messages."""
 _UNPICKLE = (
@@ -106,6 +106,8 @@ def _read_header(file: IO[bytes] | io.BufferedIOBase, name: str) -> tuple[tuple[
 
 def _check_claim(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
     """MotionError unless the header describes numbers that fit into memory."""
+    if dtype.kind in "SU":
+        raise MotionError(f"{name} holds text, expected numbers; save it as a number.")
     if dtype.hasobject or dtype.kind not in "fiu":
         raise MotionError(
             f"{name} holds {dtype}, not numbers; pickled objects are never loaded. Save a plain array; of MDM's "

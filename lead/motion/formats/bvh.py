@@ -21,6 +21,7 @@ from lead.motion.formats.bvh_text import (
     convert_commas,
     convert_to_ascii_bytes,
     guess_encoding,
+    remove_blocks,
     remove_comments,
     split_statements,
 )
@@ -35,7 +36,7 @@ MAX_HEADER_BYTES = 1 << 20
 _KINDS = ("position", "rotation", "scale")
 _CHANNELS = {f"{axis.lower()}{kind}": f"{axis}{kind}" for axis in "XYZ" for kind in _KINDS}
 """Lower-case spelling -> the spelling that we write."""
-_SKIP = rb"(?:\s|(?://|#)[^\r\n]*)*"
+_SKIP = rb"(?:\s|(?://|#|;)[^\r\n]*)*"
 """Blanks and comments."""
 _START = re.compile(_SKIP + rb"HIERARCHY\b", re.IGNORECASE)
 _MOTION = re.compile(rb"(?<=[\r\n}])\s*MOTION\b", re.IGNORECASE)
@@ -155,7 +156,7 @@ def parse_bvh(text: bytes, fps: float | None = None) -> Bvh:
     """The `Bvh` in the text of a BVH file; `fps` replaces its frame time."""
     if not text.strip():
         raise MotionError("the file is empty; expected a BVH file.")
-    text = convert_to_ascii_bytes(text)
+    text = remove_blocks(convert_to_ascii_bytes(text))
     if _START.match(text) is None:
         start = text.lstrip()[:20].decode("ascii", "replace")
         raise MotionError(f"not a BVH file: it starts with {start!r}, expected 'HIERARCHY'.")

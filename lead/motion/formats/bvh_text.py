@@ -14,7 +14,7 @@ _STATEMENT = re.compile(
     re.IGNORECASE,
 )
 """A name goes on to the brace or the end of the line, whatever its words are."""
-_COMMENT = re.compile(r"^\s*#.*|(?:^|\s)//.*|\s#\s.*")
+_COMMENT = re.compile(r"^\s*[#;].*|(?:^|\s)//.*|\s#\s.*")
 """A name may have a '#' before a number."""
 _BRACE = re.compile(r"((?<![\x80-\xff])[{}]|[{}](?=[ \t]|$))")
 """Not the second byte of a character of several bytes."""
@@ -22,7 +22,9 @@ _JAPANESE = re.compile("[\u3041-\u30fe]|[\u4e00-\u9fff]{2}")
 
 
 def convert_to_ascii_bytes(content: bytes) -> bytes:
-    """A file's content without byte order mark, UTF-16 as UTF-8; so that ASCII characters are single bytes."""
+    """A file's content without byte order mark, UTF-16 and UTF-32 as UTF-8; so ASCII characters are single bytes."""
+    if content.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return content.decode("utf-32", "replace").encode()
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace").encode()
     if b"\0" in content[:2]:
@@ -58,7 +60,11 @@ def split_statements(hierarchy: str) -> Iterator[list[str]]:
 
 
 def convert_commas(numbers: bytes) -> bytes:
-    """Numbers with decimal points and between blanks, whatever their commas are: decimal, or between numbers."""
+    """Numbers with decimal points and between blanks, whatever their commas are: decimal, or between numbers.
+
+    Semicolons are between numbers.
+    """
+    numbers = numbers.replace(b";", b" ")
     if b"," not in numbers:
         return numbers
     decimal = re.search(rb"\d,\d", numbers) and b"." not in numbers
@@ -67,6 +73,15 @@ def convert_commas(numbers: bytes) -> bytes:
 
 def remove_comments(numbers: bytes) -> bytes:
     """Numbers without comments between their lines."""
-    if b"#" not in numbers and b"//" not in numbers:
+    if not any(mark in numbers for mark in (b"#", b"//", b";")):
         return numbers
-    return re.sub(rb"(?://|#)[^\r\n]*", b"", numbers)
+    return re.sub(rb"(?://|#|(?<=[\r\n]);)[^\r\n]*", b"", numbers)
+
+
+def remove_blocks(text: bytes) -> bytes:
+    """A file's content without comments in /* */."""
+    parts, place = [], 0
+    while (start := text.find(b"/*", place)) >= 0 and (end := text.find(b"*/", start + 2)) >= 0:
+        parts.append(text[place:start])
+        place = end + 2
+    return b"".join([*parts, text[place:]]) if parts else text

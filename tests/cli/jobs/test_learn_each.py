@@ -10,9 +10,10 @@ import pytest
 from commands import fails
 from typer.testing import Result
 
+import concepts.container
 from cli.jobs import learn_each as each
 from cli.jobs.ranks import Ranks
-from concepts import Concept
+from concepts import Concept, ConceptError
 from lead import Motion
 
 Run = Callable[..., Result]
@@ -55,6 +56,24 @@ def test_each_folder_is_a_word_and_a_failure_does_not_stop_the_others(run: Run, 
     assert "Words that existed before were not learned again" in again.stdout
 
 
+def test_a_place_that_cannot_be_written_to_is_one_message(
+    run: Run, styles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("words").mkdir()
+    started: list[object] = []
+    monkeypatch.setattr(each.subprocess, "Popen", started.append)
+
+    def refuse(path: Path, data: bytes) -> None:
+        raise ConceptError("cannot be written: No space left on device")
+
+    monkeypatch.setattr(concepts.container, "write_bytes", refuse)
+    full = run("learn", styles, *QUICK, "--output", "words")
+    assert " ".join(full.stderr.split()) == (
+        "error: words: cannot be written: No space left on device (4 MB are needed)."
+    )
+    assert not started
+
+
 def test_ranks_share_the_folders(run: Run, styles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(each.sys, "executable", "false")
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -92,6 +111,7 @@ def test_ctrl_c_ends_the_processes_at_once(run: Run, styles: Path, monkeypatch: 
 
 def test_child_processes_end_with_the_parent(tmp_path: Path) -> None:
     (tmp_path / "cli").mkdir()
+    (tmp_path / "cli" / "__init__.py").touch()
     (tmp_path / "cli" / "invert.py").write_text(
         "import time\ndef main():\n    print('learning', flush=True)\n    time.sleep(60)\n"
     )

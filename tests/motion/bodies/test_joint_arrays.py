@@ -25,6 +25,8 @@ def extend(walk: np.ndarray, count: int) -> np.ndarray:
         lambda walk: extend(walk, 52)[None],
         lambda walk: walk.reshape(len(walk), 66),
         lambda walk: walk.reshape(1, len(walk), 66),
+        *(lambda walk, count=count: extend(walk, count).reshape(len(walk), -1) for count in (24, 52, 55)),
+        lambda walk: extend(walk, 24).reshape(1, len(walk), 72),
         lambda walk: walk[None],
         lambda walk: walk.transpose(1, 2, 0),
         lambda walk: walk.transpose(1, 2, 0)[None],
@@ -37,7 +39,7 @@ def test_every_layout_is_the_same_clip(save, make_walk, tmp_path):
     motion = Motion.read(tmp_path / "clip.npy")
     np.testing.assert_array_equal(motion.joints, walk)
     assert motion.notes == ()
-    for key in ("joints", "posed_joints", "motion"):
+    for key in ("joints", "posed_joints", "motion", "positions", "keypoints3d"):
         np.savez(tmp_path / "clip.npz", **{key: save(walk)}, fps=30, foot_contacts=np.zeros((40, 4), dtype=bool))
         np.testing.assert_array_equal(Motion.read(tmp_path / "clip.npz").joints, walk)
 
@@ -119,6 +121,17 @@ def test_angles_are_not_taken_for_joints(tmp_path):
     np.save(tmp_path / "poses.npy", poses)
     with pytest.raises(MotionError, match=r"no joints in SMPL's order: its bones change .* into an NPZ, as poses"):
         Motion.read(tmp_path / "poses.npy")
+    for still in (0.05, 0.0):
+        angles = np.random.default_rng(1).normal(size=72) + still * np.random.default_rng(0).normal(size=(60, 72))
+        np.save(tmp_path / "poses.npy", angles)
+        with pytest.raises(MotionError, match=r"an array of shape \(60, 72\); expected joints"):
+            Motion.read(tmp_path / "poses.npy")
+
+
+def test_a_rate_in_letters_is_refused_with_the_cause(make_walk, tmp_path):
+    np.savez(tmp_path / "clip.npz", joints=make_walk(40), fps="30")
+    with pytest.raises(MotionError, match="'fps' holds text, expected numbers"):
+        Motion.read(tmp_path / "clip.npz")
 
 
 def test_what_is_pickled_stays_refused_with_the_line_that_saves_it(make_walk, tmp_path):

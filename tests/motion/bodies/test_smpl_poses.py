@@ -30,7 +30,7 @@ def read(tmp_path):
 
 
 @pytest.mark.parametrize("width", [66, 72, 156, 165])
-@pytest.mark.parametrize("rate", ["mocap_framerate", "mocap_frame_rate", "fps", "frame_rate"])
+@pytest.mark.parametrize("rate", ["mocap_framerate", "mocap_frame_rate", "fps", "frame_rate", "framerate"])
 def test_every_width_and_rate_key(read, width, rate):
     values, trans = poses()
     reference = read(poses=values, trans=trans, mocap_framerate=120)
@@ -54,6 +54,16 @@ def test_parts_in_amass_and_smplx_spelling(read, root, body, path):
         np.testing.assert_array_equal(read(**parts, fps=60).joints, reference)
     stacked = {root: values[:, None, :3], body: values[:, 3:66].reshape(FRAMES, 21, 3), path: trans}
     np.testing.assert_array_equal(read(**stacked, fps=60).joints, reference)
+
+
+def test_rotation_matrices_are_poses_too(read):
+    values, trans = poses(72)
+    reference = read(poses=values, trans=trans, fps=60).joints
+    matrices = axis_angle_to_matrix(values.reshape(FRAMES, 24, 3))
+    np.testing.assert_allclose(read(pose=matrices, trans=trans, fps=60).joints, reference, atol=1e-6)
+    for root in (matrices[:, 0], matrices[:, :1]):
+        parts = {"global_orient": root, "body_pose": matrices[:, 1:], "transl": trans}
+        np.testing.assert_allclose(read(**parts, fps=60).joints, reference, atol=1e-6)
 
 
 def test_up_is_z_unless_the_body_stands_along_y(read):

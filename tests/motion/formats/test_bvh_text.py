@@ -36,6 +36,12 @@ def add_comments(text: str) -> str:
     return re.sub(r"(Frame Time.*\n)", r"// rate\n\1# data\n", text).replace("{\n", "{ // in\n", 3)
 
 
+def add_semicolons(text: str) -> str:
+    header, motion = text.replace(".", ",").split("MOTION")
+    rows = motion.split("\n")
+    return f"{header}MOTION" + "\n".join(rows[:3] + [row.replace(" ", ";") for row in rows[3:]])
+
+
 def add_scales(text: str, scale: str = "1.0") -> str:
     text = text.replace("CHANNELS 3 Zrotation Xrotation Yrotation", "CHANNELS 6 Zrotation Xrotation Yrotation "
                         "Xscale Yscale Zscale")  # fmt: skip
@@ -53,13 +59,17 @@ def add_scales(text: str, scale: str = "1.0") -> str:
         lambda text: text.encode("utf-16"),
         lambda text: text.encode("utf-16-le"),
         lambda text: text.encode("utf-16-be"),
+        lambda text: text.encode("utf-32"),
+        lambda text: add_semicolons(text).encode(),
+        lambda text: f"; made by hand\n/* of\n22 joints */{text}".replace("\nMOTION", "\n; now\nMOTION").encode(),
         lambda text: add_comments(text).encode(),
         lambda text: text.replace("End Site", "EndSite").encode(),
         lambda text: text.replace("End Site", "End_Site").encode(),
         lambda text: join_header(text).encode(),
         lambda text: add_scales(text).encode(),
     ],
-    ids=["decimal commas", "commas between", "UTF-16", "LE", "BE", "comments", "EndSite", "End_Site", "one line",
+    ids=["decimal commas", "commas between", "UTF-16", "LE", "BE", "UTF-32", "semicolons", "block", "comments",
+         "EndSite", "End_Site", "one line",
          "scale"],
 )  # fmt: skip
 def test_every_spelling_is_read_as_the_plain_file(spell, bvh):
