@@ -51,10 +51,10 @@ def restyle(
 ) -> Motion:
     """The clip in the concept's style, on the base's skeleton and at its rate, from the clip's place and heading.
 
-    `caption` says what the clip shows, without a token; by default it is recognized. `strength` is the concept's, as in
-    a prompt. `shared=False` leaves the plain denoising out: a baseline, SDEdit (Meng et al., arXiv 2108.01073). The
-    result is shorter than the clip by less than UNIT + 1 frames. Raises InversionError for a concept of an action, for
-    a clip that is too short, and for a level of noise that is not above 0 and at most 1.
+    `caption` says what the clip shows, without a token; by default it is recognized. The result's `notes` are the
+    captions that the clip was taken for. `strength` is the concept's, as in a prompt. `shared=False` leaves the plain
+    denoising out: a baseline, SDEdit (Meng et al., arXiv 2108.01073). Raises InversionError for a concept of an action,
+    for a clip that is too short, and for a level of noise that is not above 0 and at most 1.
     """
     if concept.kind == "action":
         raise InversionError(
@@ -63,7 +63,10 @@ def restyle(
         )
     if not 0 < noise <= 1:
         raise InversionError(f"noise {noise:g}: expected a level above 0 and at most 1")
-    pieces = _cut(clip.resample(base.skeleton.fps))
+    at_rate, caption = clip.resample(base.skeleton.fps), caption.strip()
+    frames = len(at_rate.joints)
+    held = np.repeat(at_rate.joints[-1:], UNIT + 1, axis=0)  # what the base reads in whole units is cut off again
+    pieces = _cut(replace(at_rate, joints=np.concatenate([at_rate.joints, held])))
     encoded = encode_clips(base, pieces, [caption] * len(pieces) if caption else None)
     word = concept.token if strength == 1.0 else f"({concept.token}:{strength:g})"
     styled = [prompts[0].replace("{}", word) for prompts in fill_templates(concept.kind, encoded.actions)]
@@ -82,7 +85,8 @@ def restyle(
         placed = place_after(joints[-OVERLAP], piece.joints)
         faded = cross_fade(joints[-OVERLAP:], placed[:OVERLAP])
         joints = np.concatenate([joints[:-OVERLAP], faded, placed[OVERLAP:]])
-    return replace(restyled[0], joints=joints.astype(np.float32), rig=clip.rig, name=clip.name)
+    joints = joints[:frames].astype(np.float32)
+    return replace(restyled[0], joints=joints, rig=clip.rig, name=clip.name, notes=tuple(dict.fromkeys(plain)))
 
 
 def _cut(clip: Motion) -> list[Motion]:

@@ -26,7 +26,10 @@ STYLES = (
     "with a wide stance", "stiffly", "swaying from side to side", "trembling",
 )  # fmt: skip
 """Styles that a caption may name."""
-SUBJECTS = ("person", "man", "woman", "figure", "human", "someone", "somebody", "character", "actor")
+SUBJECTS = (
+    "person", "man", "woman", "he", "she", "boy", "girl", "guy", "lady", "figure", "human", "someone", "somebody",
+    "character", "actor", "actress", "dancer", "performer", "player",
+)  # fmt: skip
 
 _TEMPLATES: dict[Kind, tuple[str, ...]] = {
     "action": ("a person {}", "someone {}", "a figure does {}"),

@@ -13,7 +13,7 @@ from cli.console import count_noun, print_table, progress_bar, warn
 from cli.load_models import check_base, find_concept, load_base, load_concept
 from cli.options import BaseOptions, Device, Json, OutputFolder, ReadingOptions, Seed, ViewSwitches, check_unicode
 from cli.prompt_record import record_prompts
-from cli.read_inputs import check_clip_count, read_clips
+from cli.read_inputs import check_clip_count, read_captions, read_clips
 from cli.write_outputs import DATA_FORMATS, VIEW_FORMATS, parse_formats, write_motions
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ class Settings:
     """How clips are restyled."""
 
     strength: float
-    noise: float | None
-    """None for the default of `inversion.restyle`."""
     seed: int
     lock_feet: bool
 
@@ -40,15 +38,16 @@ def restyle(
     places: Annotated[list[Path], typer.Argument(metavar="IN...", help="Motion files and folders of them.")],
     word: Annotated[Path, typer.Argument(metavar="WORD", help="A style: a concept file, or a word in the library.")],
     strength: Annotated[
-        float, typer.Option(min=-1.5, max=2.0, metavar="S", help="How strong the style is; 1 is as it was learned.")
+        float, typer.Option(min=0.0, max=2.0, metavar="S", help="How strong the style is; 1 is as it was learned.")
     ] = 1.0,
     caption: Annotated[
-        str, typer.Option(metavar="TEXT", help='What the clips show, as "a person waves" (default: recognized).')
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help='What the clips show, as "a person waves" (default: as captions.jsonl or a .txt beside them says, '
+            "else recognized).",
+        ),
     ] = "",
-    noise: Annotated[
-        float | None,
-        typer.Option(min=0.05, max=1.0, metavar="N", help="How much of the motion may change, 0 to 1 (default: 0.7)."),
-    ] = None,
     formats: Annotated[
         str,
         typer.Option(
@@ -70,9 +69,9 @@ def restyle(
 ) -> JsonObject:
     """Give existing clips the style of a learned word.
 
-    Path, timing and contacts stay as far as the style allows. A BVH is written on the clip's own rig, at its rate.
-    Views show each clip above its restyled motion, on the same body. Where other files have their names, new ones get
-    a number.
+    Action and timing stay, and the path as far as the style allows: a slower style walks less far. A BVH is written on
+    the clip's own rig, at its rate. Views show each clip above its restyled motion, on the same body. Where other files
+    have their names, new ones get a number.
 
     \b
     lead-invert restyle walk.bvh "<elderly>"
@@ -83,28 +82,34 @@ def restyle(
     check_unicode(caption, "--caption")
     check_writable(output)
     check_clip_count(places, MOST_CLIPS, "Restyle them in several runs.")
-    clips = read_clips(places, warn, reading, most=MOST_CLIPS)[1]
+    paths, clips = read_clips(places, warn, reading, most=MOST_CLIPS)
+    captions = [caption] * len(clips) if caption.strip() else read_captions(paths, None) or [""] * len(clips)
     concept = load_concept(word)
     model = load_base(base.base, device)
     concept = check_base(concept, find_concept(word), model, base.allow_base_mismatch)
-    motions = _restyle(model, clips, concept, caption, Settings(strength, noise, seed, lock_feet))
+    motions = _restyle(model, clips, captions, concept, Settings(strength, seed, lock_feet))
     titles = [f"{clip.name or 'clip'} in {concept.token} style" for clip in clips]
     before = {place: clip.on_one_skeleton() for place, clip in enumerate(clips)}
     files, views = write_motions(motions, titles, wanted, output, seed, plain=before, switches=switches)
     record_prompts(output, titles, files, seed)
     if not as_json:
         rows: list[tuple[object, ...]] = [
-            (clip.name, f"{motion.seconds:.1f}", path)
+            (clip.name, ", ".join(motion.notes), f"{motion.seconds:.1f}", path)
             for clip, motion, group in zip(clips, motions, files, strict=True)
             for path in group
         ]
-        rows += [("all of them", "", path) for path in views]
-        print_table(rows, ("clip", "seconds", f"in {concept.token} style"))
+        rows += [("all of them", "", "", path) for path in views]
+        print_table(rows, ("clip", "taken for", "seconds", f"in {concept.token} style"))
     return {
         "token": concept.token,
         "strength": strength,
         "motions": [
-            {"clip": clip.name, "seconds": round(motion.seconds, 3), "files": [str(path) for path in group]}
+            {
+                "clip": clip.name,
+                "captions": list(motion.notes),
+                "seconds": round(motion.seconds, 3),
+                "files": [str(path) for path in group],
+            }
             for clip, motion, group in zip(clips, motions, files, strict=True)
         ],
         "views": [str(path) for path in views],
@@ -113,14 +118,14 @@ def restyle(
 
 
 def _restyle(
-    model: "Lead", clips: "Sequence[Motion]", concept: "Concept", caption: str, settings: Settings
+    model: "Lead", clips: "Sequence[Motion]", captions: Sequence[str], concept: "Concept", settings: Settings
 ) -> "list[Motion]":
     """Each clip in the concept's style, with a progress bar."""
-    from inversion.restyle import NOISE, restyle
+    from inversion.restyle import restyle
 
     motions = []
     with progress_bar(f"restyling {count_noun(len(clips), 'clip')}") as progress:
-        for number, clip in enumerate(clips, start=1):
+        for number, (clip, caption) in enumerate(zip(clips, captions, strict=True), start=1):
             motions.append(
                 restyle(
                     model,
@@ -128,7 +133,6 @@ def _restyle(
                     concept,
                     strength=settings.strength,
                     caption=caption,
-                    noise=settings.noise or NOISE,
                     seed=settings.seed,
                     clean_feet=settings.lock_feet,
                 )

@@ -24,7 +24,7 @@ def lean(motion: Motion) -> float:
 
 def test_a_clip_keeps_its_length_and_place_and_takes_on_the_style(base, elderly, wave):
     found = restyle(base, wave, elderly, caption="a person waves with the left hand", draws=2)
-    assert 0 <= len(wave.joints) - len(found.joints) <= 4
+    assert len(found.joints) == len(wave.joints) and found.notes == ("a person waves with the left hand",)
     assert np.linalg.norm(found.joints[0, 0] - wave.joints[0, 0]) < 0.2
     assert lean(found) > lean(wave) + 0.02  # elderly people are bent
     raised = (found.joints[:, 20, 1] - found.joints[:, 16, 1]).max()
@@ -60,7 +60,7 @@ def test_a_long_clip_has_no_seams(base, elderly, elderly_walks):
     assert len(pieces) == 3 and all(MIN_FRAMES < len(piece.joints) - 1 <= MAX_FRAMES for piece in pieces)
     np.testing.assert_array_equal(pieces[0].joints[-OVERLAP - 1 : -1], pieces[1].joints[:OVERLAP])
     found = restyle(base, long, elderly, caption="a person walks", draws=1)
-    assert 0 <= len(long.joints) - len(found.joints) <= 4
+    assert len(found.joints) == len(long.joints)
     steps = np.linalg.norm(np.diff(found.joints, axis=0), axis=-1).max(axis=1)
     assert steps.max() < 2.0 * np.percentile(steps, 99)
 

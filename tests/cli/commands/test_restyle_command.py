@@ -30,5 +30,15 @@ def test_an_action_and_an_unknown_word_are_errors(run, clips, concept_path, tmp_
     replace(Concept.load(concept_path), kind="action", schedule=None, tensors={}).save(tmp_path / "kick.safetensors")
     fails(run("restyle", clips, tmp_path / "kick.safetensors"), "is an action")
     fails(run("restyle", clips, "<nobody>"), "<nobody>")
-    assert run("restyle", clips, concept_path, "--strength", "nan").exit_code == 2
+    for strength in ("nan", "-1"):
+        assert run("restyle", clips, concept_path, "--strength", strength).exit_code == 2
     assert not Path("out").exists()
+
+
+def test_captions_beside_the_clips_are_read(run, clips, concept_path):
+    for number in range(2):
+        (Path(clips) / f"take-{number}.txt").write_text(f"a person jumps {number}\n")
+    found = json.loads(run("restyle", clips, concept_path, "--format", "npz", "--json").stdout)
+    assert [one["captions"] for one in found["motions"]] == [["a person jumps 0"], ["a person jumps 1"]]
+    found = json.loads(run("restyle", clips, concept_path, "--format", "npz", "--caption", "he runs", "--json").stdout)
+    assert [one["captions"] for one in found["motions"]] == [["a person runs"]] * 2
