@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             paths = [path_error(clip, one) for clip, one in zip(clips, made, strict=True)]
             figures = [f"{share.mean():.2f}" for share in (right, kept, right & kept)]
             table.add_row(style, name, *figures, f"{np.median(paths):.2f}, {np.quantile(paths, 0.9):.2f}")
-            if name == "difference, noise 0.7":
+            if name == "difference, noise 0.5":
                 for place in range(0, len(clips), max(len(clips) // 4, 1)):
                     caption = CAPTIONS[rows[place]["content"]]
                     shown += [(caption, clips[place].on_one_skeleton()), (f"{caption}: {style}", made[place])]

@@ -27,7 +27,7 @@ from lead.data.dataset import MAX_FRAMES, UNIT
 from lead.motion import Motion
 from lead.motion.processing.join import cross_fade, place_after
 
-NOISE = 0.7
+NOISE = 0.5
 """The level that latents are noised to, as a share of the diffusion's steps."""
 DRAWS = 4
 """Draws of the noise, whose differences are averaged."""
