@@ -47,13 +47,15 @@ def main_process_first(device: str) -> Iterator[None]:
     from accelerate import PartialState
 
     state, threads = PartialState(cpu=device == "cpu"), torch.get_num_threads()
+    alone = state.is_main_process and state.num_processes > 1
     with state.main_process_first():
-        if state.is_main_process:
+        if alone:
             torch.set_num_threads(threads * state.num_processes)
         try:
             yield
         finally:
-            torch.set_num_threads(threads)
+            if alone:
+                torch.set_num_threads(threads)
 
 
 class _Gather(torch.autograd.Function):

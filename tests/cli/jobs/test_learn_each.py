@@ -105,7 +105,8 @@ def test_ctrl_c_ends_the_processes_at_once(run: Run, styles: Path, monkeypatch: 
     result = run("learn", styles, *QUICK, "--jobs", 2, "--output", "words")
     assert result.exit_code == 130
     assert "0 of 3 words learned. Run the same command again to resume." in " ".join(result.stderr.split())
-    assert [process.returncode for process in started] == [-15, -15]
+    assert len(started) == 2
+    assert {process.returncode for process in started} <= {-15, 143}  # it cannot handle SIGTERM yet, or it can
     assert not Path("words").exists()
 
 
