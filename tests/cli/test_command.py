@@ -111,6 +111,7 @@ def test_a_script_has_threads_sleep_and_seldom_searches_for_garbage(monkeypatch,
         gc.set_threshold(*before)
         gc.unfreeze()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 INTERRUPTED = """
