@@ -197,7 +197,7 @@ def generate(
     \b
     lead-invert generate "a person waves"
     lead-invert generate "a person walks in <elderly> style" -n 4
-    lead-invert generate "a person bows and then waves" -n 16 --keep 3
+    lead-invert generate "a person walks and then sits down" -n 16 --keep 3
     lead-invert generate "a person does <spin-kick>" --concept spin-kick.safetensors --rig my-character.bvh
     lead-invert generate "a person walks" --seconds 6 --format bvh,html --output results
     lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
