@@ -72,12 +72,10 @@ def restyle(
     styled = [prompts[0].replace("{}", word) for prompts in fill_templates(concept.kind, encoded.actions)]
     plain = [action_to_caption(action) for action in encoded.actions]
     z, lengths = encoded.z, encoded.lengths
-    changes = []
-    for draw in range(draws):
-        eps = base.noise(lengths, seed, draw * len(pieces))
-        before = _denoise(base, z, eps, lengths, plain, concept, noise) if shared else z
-        changes.append(_denoise(base, z, eps, lengths, styled, concept, noise) - before)
-    z = z + torch.stack(changes).mean(dim=0)
+    prompts = plain * draws + styled * draws if shared else styled * draws
+    denoised = _denoise(base, z, lengths, prompts, concept, noise, base.noise(lengths.repeat(draws), seed, 0))
+    *before, after = denoised.reshape(-1, draws, *z.shape)
+    z = z + (after - (before[0] if before else z)).mean(dim=0)
     check_latents(z, styled)
     restyled = base.decode(base.projector.realign(z, lengths), lengths, clean_feet=clean_feet)
     joints = place_after(pieces[0].on_one_skeleton().joints[0], restyled[0].joints)
@@ -103,13 +101,18 @@ def _cut(clip: Motion) -> list[Motion]:
 def _denoise(
     base: Lead,
     z: Float[Tensor, "pieces latents d_latent"],
-    eps: Float[Tensor, "pieces latents d_latent"],
     lengths: Int[Tensor, " pieces"],
     prompts: list[str],
     concept: Concept,
     noise: float,
-) -> Float[Tensor, "pieces latents d_latent"]:
-    """The latents noised to a level and denoised again under prompts, with the concept where they name it."""
+    eps: Float[Tensor, "drawn latents d_latent"],
+) -> Float[Tensor, "rows latents d_latent"]:
+    """The latents noised to a level and denoised again, a row a prompt; the concept acts where a prompt names it.
+
+    The pieces follow one another in the rows, again and again, and so do the draws of the noise.
+    """
+    z, lengths = z.repeat(len(prompts) // len(z), 1, 1), lengths.repeat(len(prompts) // len(lengths))
+    eps = eps.repeat(len(prompts) // len(eps), 1, 1)
     steps = base.config.diffusion.sampling_steps
     times = base.diffusion.sampling_times(steps)[:-1]
     skip = min(int((times > noise * base.config.diffusion.steps).sum()), steps - 1)
