@@ -4,6 +4,7 @@ What a concept does is linear except for its token vectors, so a blend by weight
 
     token vectors     slerp(a, b, w): along the arc between them, at lengths between theirs
     direction         slerp of both scaled directions; where one has none, its share of the other's
+    direction.seen    the same for the action of each template; a concept without one there has its direction
     schedule          direction_scale 1, because the blend's direction is stored scaled; each other number is
                       (1 - w) a + w b; where one has no direction, the other's
     adapter           (1 - w) up_a down_a + w up_b down_b, exactly: the ranks side by side, each times its share's root
@@ -15,6 +16,7 @@ exhausted: a judge's .81 and .16 against .87 and .07; at .75 they are .13 and .8
 What was measured or shown of the old concepts (probe, preview, picture, loss) is left out: it is not the new one's.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -40,13 +42,14 @@ def blend(a: Concept, b: Concept, weight: float = 0.5, token: str | None = None)
         raise ConceptError(f"the weight is {weight:g}, expected 0 (all of {a.token}) to 1 (all of {b.token})")
     _check_pair(a, b)
     exemplars = {one.sha256: one for one in (*a.exemplars, *b.exemplars)}
+    templates = tuple(dict.fromkeys((*a.templates, *b.templates)))
     return replace(
         _start_from(a, token or blend_token(a, b)),
         token_embedding=_slerp_rows(a.token_embedding, b.token_embedding, weight),
-        tensors=_blend_tensors(a, b, weight),
+        tensors=_blend_tensors(a, b, templates, weight),
         schedule=_blend_schedules(a, b, weight),
         init=a.init if a.init == b.init else "",
-        templates=tuple(dict.fromkeys((*a.templates, *b.templates))),
+        templates=templates,
         exemplars=tuple(exemplars.values()),
         objective="blend",
         scores={"blend.weight": weight},
@@ -57,7 +60,7 @@ def blend(a: Concept, b: Concept, weight: float = 0.5, token: str | None = None)
 
 
 def negate(a: Concept, token: str | None = None) -> Concept:
-    """The opposite style: the negated direction under the same schedule, and nothing else.
+    """The opposite style: the negated directions under the same schedule, and nothing else.
 
     The default token is <not-...>.  The token vectors are zeros, which the text tower takes for no style (a judge finds
     .95 of walks normal). Negated vectors and adapters lose the action: content .42 and .21 for two styles, against
@@ -70,7 +73,7 @@ def negate(a: Concept, token: str | None = None) -> Concept:
     return replace(
         _start_from(a, token or negate_token(a)),
         token_embedding=np.zeros_like(a.token_embedding),
-        tensors={"direction": -a.tensors["direction"]},
+        tensors={name: -tensor for name, tensor in a.tensors.items() if name.startswith("direction")},
         init="",
         objective="negate",
         description=f"The opposite of {a.token}.",
@@ -143,23 +146,32 @@ def _parts_of(name: str) -> tuple[str, ...]:
     return next((parts for start, parts in BOUND_TO.items() if name.startswith(start)), ())
 
 
-def _tensors_that_act(concept: Concept) -> dict[str, Array]:
-    """The tensors, beside the token vectors, that act at generation; the direction is scaled."""
+def _tensors_that_act(concept: Concept, templates: Sequence[str] = ()) -> dict[str, Array]:
+    """The tensors, beside the token vectors, that act at generation; directions are scaled.
+
+    With `templates` there is a seen direction for each of them.
+    """
     tensors = {name: x for name, x in concept.tensors.items() if name.startswith(("direction", "init", ADAPTER))}
-    if concept.schedule is not None:
-        tensors["direction"] = np.float32(concept.schedule.direction_scale) * tensors["direction"]
-    return tensors
+    if concept.schedule is None:
+        return tensors
+    scale = np.float32(concept.schedule.direction_scale)
+    scaled = {name: scale * x for name, x in tensors.items() if name.startswith("direction")}
+    if templates:
+        known = dict(zip(concept.templates, scaled.get("direction.seen", ()), strict=False))
+        scaled["direction.seen"] = np.stack([known.get(one, scaled["direction"]) for one in templates])
+    return tensors | scaled
 
 
-def _blend_tensors(a: Concept, b: Concept, weight: float) -> dict[str, Array]:
-    x, y = _tensors_that_act(a), _tensors_that_act(b)
+def _blend_tensors(a: Concept, b: Concept, templates: Sequence[str], weight: float) -> dict[str, Array]:
+    seen = templates if any("direction.seen" in one.tensors for one in (a, b)) else ()
+    x, y = (_tensors_that_act(one, seen) for one in (a, b))
     blended = {}
     for name in x.keys() | y.keys():
         if name.startswith(ADAPTER):
             parts = [share**0.5 * of[name] for share, of in ((1 - weight, x), (weight, y)) if share and name in of]
             if parts:
                 blended[name] = np.concatenate(parts, axis=0 if name.endswith(DOWN) else 1)
-        elif name == "direction" or (name in x and name in y):
+        elif name.startswith("direction") or (name in x and name in y):
             pair = [of.get(name, np.zeros_like((x | y)[name])) for of in (x, y)]
             if pair[0].shape != pair[1].shape:
                 raise ConceptError(f"{name} of {a.token} and of {b.token} differ in size: they are of other bases")

@@ -152,6 +152,7 @@ class Concept:
         if self.schedule is not None:
             scaled = self.schedule.direction_scale * arrays["direction"].astype(np.float64)
             check_size("tensor direction, times the schedule's direction_scale,", scaled, LARGEST["direction"])
+        self._check_seen_directions(arrays.get("direction.seen"))
         put("token_embedding", arrays.pop("token_embedding"))
         put("tensors", arrays)
 
@@ -163,12 +164,27 @@ class Concept:
         """What the base model takes in a prompt: the token -> all that acts at generation, as writable copies."""
         return {self.token: self._to_tensors()}
 
+    def _check_seen_directions(self, seen: Float32[np.ndarray, "actions d_latent"] | None) -> None:
+        """ConceptError unless they stand beside a direction, are one a template and of a size that a base means."""
+        if seen is None:
+            return
+        if self.schedule is None:
+            raise ConceptError("there is a tensor direction.seen and no direction: the file is damaged, get it again")
+        if len(seen) != len(self.templates):
+            raise ConceptError(
+                f"direction.seen has {len(seen)} rows for {len(self.templates)} templates, expected one each: "
+                "the file is damaged, get it again"
+            )
+        scaled = self.schedule.direction_scale * seen.astype(np.float64)
+        check_size("tensor direction.seen, times the schedule's direction_scale,", scaled, LARGEST["direction.seen"])
+
     def _to_tensors(self) -> ConceptTensors:
-        vectors, direction = self.tensors.get("init"), self.tensors.get("direction")
+        vectors, direction, seen = (self.tensors.get(name) for name in ("init", "direction", "direction.seen"))
         return ConceptTensors(
             token_embedding=self.token_embedding.copy(),
             initializer=vectors.copy() if vectors is not None else self.init or None,
             direction=None if direction is None else direction.copy(),
+            seen_directions=None if seen is None else seen.copy(),
             adapter=adapter_layers(self.tensors),
             schedule=self.schedule,
             training_prompts=self.templates,

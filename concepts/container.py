@@ -28,9 +28,9 @@ from concepts.errors import ConceptError
 from concepts.tensors import DROPPED, DTYPES, check_forms, check_numbers, check_tensors, require_form, tensor_form
 from concepts.text import quote
 
-FORMAT_VERSION = (2, 0)
+FORMAT_VERSION = (2, 1)
 """Major and minor version of the files that this module writes."""
-NEWEST_MINOR = {1: 2, 2: 0}
+NEWEST_MINOR = {1: 2, 2: 1}
 """The major versions that it reads, and the newest minor version of each that it knows."""
 VERSION_KEY = "lead_invert.format_version"
 HASH_KEY = "modelspec.hash_sha256"

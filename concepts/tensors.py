@@ -23,6 +23,7 @@ TENSORS: dict[str, tuple[str, Shape]] = {
     "token_embedding": ("F32", ("vectors", "d_token")),
     "init": ("F32", ("vectors", "d_token")),
     "direction": ("F32", ("d_latent",)),
+    "direction.seen": ("F32", ("actions", "d_latent")),
     "probe.cond": ("F32", ("d_text",)),
     "preview.joints": ("F16", ("frames", "joints", 3)),
 }
@@ -37,13 +38,17 @@ MAX_SIZES = {
     "d_token": 8192,
     "d_text": 8192,
     "d_latent": 8192,
+    "actions": 256,  # as many as there are templates
     "frames": 100_000,
     "joints": 64,
     "rank": 64,
     "in": 16384,
     "out": 16384,
 }
-LARGEST = {"token_embedding": 10.0, "init": 10.0, "direction": 10.0, "probe.cond": 100.0, "preview.joints": 1000.0}
+LARGEST = {
+    "token_embedding": 10.0, "init": 10.0, "direction": 10.0, "direction.seen": 10.0, "probe.cond": 100.0,
+    "preview.joints": 1000.0,
+}  # fmt: skip
 """The greatest root mean square of a vector of each tensor; of joints, in meters. A base's latents have about 1, its
 embeddings less."""
 LARGEST_ADAPTER = 10.0
@@ -63,6 +68,8 @@ class ConceptTensors:
     """A phrase or vectors, towards which strengths below 1 go; None for the base's neutral phrase."""
     direction: Float32[np.ndarray, " d_latent"] | None
     """Times the schedule's `direction_scale` it is added to the latents."""
+    seen_directions: Float32[np.ndarray, "actions d_latent"] | None
+    """In its place on the actions of the training prompts, one each; None where they show one action."""
     adapter: Mapping[str, tuple[Float16[np.ndarray, "rank inputs"], Float16[np.ndarray, "outputs rank"]]]
     """LoRA of the denoiser: down and up by the layer's name; empty where there is none."""
     schedule: StyleSchedule | None

@@ -181,8 +181,9 @@ def _build_concept(
     fingerprints: Mapping[str, str],
 ) -> Concept:
     """The best pseudo-word and the direction as a concept."""
-    direction: dict[str, Tensor] = {} if training.direction is None else {"direction": training.direction.cpu()}
-    tensors = {name: tensor.numpy() for name, tensor in (optimized.tensors | direction).items()}
+    directions = {"direction": training.direction, "direction.seen": training.seen_directions}
+    tensors = {name: tensor.numpy() for name, tensor in optimized.tensors.items()}
+    tensors |= {name: tensor.cpu().numpy() for name, tensor in directions.items() if tensor is not None}
     return Concept(
         token=config.token,
         token_embedding=tensors.pop("token_embedding"),

@@ -39,20 +39,20 @@ MAX_PROBED = 32
 
 
 @torch.no_grad()
-def style_displacement(
+def style_displacements(
     base: Lead,
     z: Float[Tensor, "clips latents d_latent"],
     lengths: Int[Tensor, "clips"],
     actions: Sequence[str],
     seed: int,
-) -> Float[Tensor, "d_latent"]:
-    """delta: the mean over the actions of what clips add to the base's own motions of the same action."""
+) -> Float[Tensor, "actions d_latent"]:
+    """For each action that clips show, in their order, what they add to the base's own motions of it: delta_a."""
     deltas = []
     for action in dict.fromkeys(actions):
         rows = [row for row, name in enumerate(actions) if name == action]
         neutral = _mean_latent(base, *sample_neutral(base, [action] * SAMPLES, seed + 1))
         deltas.append(_mean_latent(base, z[rows], lengths[rows]) - neutral)
-    return torch.stack(deltas).mean(dim=0)
+    return torch.stack(deltas)
 
 
 def without_travel(

@@ -12,8 +12,13 @@ the numbers. With `near` the place of the prompt's similarity between `similarit
     t_max           = adapter_t_max_unseen + (1 - adapter_t_max_unseen) near
     direction share = 1 - (1 - direction_share_seen) near
 
-The similarity is the greatest cosine of the text features of the prompt and of a training prompt, both with "normally"
-in the place of every token.
+The similarity is the greatest cosine c_k of the text features of the prompt and of a training prompt, both with
+"normally" in the place of every token. A style that was learned from several actions has a direction for each of them,
+one a training prompt. In the place of the common direction stands their kernel regression (Nadaraya 1964, Watson 1964):
+
+    direction = sum_k softmax_k(c_k / TEMPERATURE) seen_direction_k
+
+A prompt like none of them gets about the mean.
 Knows nothing of concept files: a concept comes as `ConceptTensors` by its token.
 """
 
@@ -34,6 +39,11 @@ from lead.networks.lora import LoRA, apply_lora
 from lead.text.prompts import find_tokens
 from lead.text.tower import NEUTRAL, TextTower, WordTensors
 
+TEMPERATURE = 0.1
+"""Of the weights of several training actions' directions. A part of the file format.
+
+Real displacements of six styles on ten actions, each predicted from those on the other nine: a cosine of .63, .64, .63,
+.57 to the true ones at .05, .1, .2, .4; of the mean of the nine .47."""
 LARGEST_LATENTS = 20.0
 """The greatest root mean square of a motion's latents, which have unit spread."""
 
@@ -72,6 +82,10 @@ class ConceptTensors(WordTensors, Protocol):
         """[d_latent]: times the schedule's `direction_scale` it is added to the latents."""
 
     @property
+    def seen_directions(self) -> Tensor | np.ndarray | None:
+        """[prompts, d_latent]: the direction on the action of each training prompt; None where there is but one."""
+
+    @property
     def adapter(self) -> Mapping[str, tuple[Tensor | np.ndarray, Tensor | np.ndarray]]:
         """LoRA of the denoiser: down [rank, inputs] and up [outputs, rank] by the layer's name; may be empty."""
 
@@ -93,8 +107,8 @@ class ActiveConcept:
     """A concept with an adapter or a direction, and how strongly it acts on each prompt of a batch."""
 
     lora: LoRA | None
-    direction: Float[Tensor, " d_latent"] | None
-    """Scaled by the schedule's `direction_scale`."""
+    direction: Float[Tensor, "batch d_latent"] | None
+    """For each prompt, scaled by the schedule's `direction_scale`."""
     strengths: Float[Tensor, " batch"]
     """As written in the prompts; 0 where a prompt does not name the concept."""
     t_max: Float[Tensor, " batch"]
@@ -143,7 +157,7 @@ def add_directions(
     """z + strength * share * direction, for each concept with a direction, on a part of the batch."""
     for concept in active:
         if concept.direction is not None:
-            z = z + (concept.strengths * concept.direction_share)[part, None, None] * concept.direction
+            z = z + (concept.strengths * concept.direction_share)[part, None, None] * concept.direction[part, None]
     return z
 
 
@@ -188,33 +202,42 @@ def schedule_adapters(
 def _activate(
     text: TextTower, prompts: Sequence[str], token: str, concept: ConceptTensors, strengths: Float[Tensor, " batch"]
 ) -> ActiveConcept:
-    parts = [*([] if concept.direction is None else [concept.direction]), *chain(*concept.adapter.values())]
-    if not all(torch.as_tensor(part).isfinite().all() for part in parts):
+    directions = [part for part in (concept.direction, concept.seen_directions) if part is not None]
+    if not all(torch.as_tensor(part).isfinite().all() for part in (*directions, *chain(*concept.adapter.values()))):
         raise LeadError(f"{token} has NaN or infinite numbers and means nothing: learn it again")
     lora = LoRA.from_layers(concept.adapter).to(text.device) if concept.adapter else None
     schedule, t_max, share = concept.schedule, torch.ones_like(strengths), torch.ones_like(strengths)
     if concept.direction is None:
         return ActiveConcept(lora, None, strengths, t_max, share)
     assert schedule is not None, f"{token} has a direction and no schedule"
-    direction = schedule.direction_scale * torch.as_tensor(concept.direction).to(strengths)
-    if lora is not None:
+    direction = schedule.direction_scale * torch.as_tensor(concept.direction).to(strengths).expand(len(prompts), -1)
+    if lora is not None or concept.seen_directions is not None:
         training_prompts = [prompt.replace("{}", token) for prompt in concept.training_prompts]
-        near = _compute_nearness(text, prompts, training_prompts, schedule)
-        t_max = schedule.adapter_t_max_unseen + (1 - schedule.adapter_t_max_unseen) * near
-        share = 1 - (1 - schedule.direction_share_seen) * near
+        similarity = _compute_similarity(text, prompts, training_prompts)
+        near = _compute_nearness(similarity, schedule)
+        if concept.seen_directions is not None:
+            seen = schedule.direction_scale * torch.as_tensor(concept.seen_directions).to(strengths)
+            direction = (similarity / TEMPERATURE).softmax(dim=1) @ seen
+        if lora is not None:
+            t_max = schedule.adapter_t_max_unseen + (1 - schedule.adapter_t_max_unseen) * near
+            share = 1 - (1 - schedule.direction_share_seen) * near
     return ActiveConcept(lora, direction, strengths, t_max, share)
 
 
-def _compute_nearness(
-    text: TextTower, prompts: Sequence[str], training_prompts: Sequence[str], schedule: Schedule
-) -> Float[Tensor, " batch"]:
-    """0 for unseen actions, 1 for the training action; along a line between."""
+def _compute_similarity(
+    text: TextTower, prompts: Sequence[str], training_prompts: Sequence[str]
+) -> Float[Tensor, "batch training_prompts"]:
+    """The cosines c_k of each prompt's text feature to those of the training prompts."""
     neutral, every = text.token_vectors(NEUTRAL), [*prompts, *training_prompts]
     features = text.encode(every, {token: neutral for prompt in every for token in text.find_tokens(prompt)})
-    ours, theirs = features[: len(prompts), None], features[None, len(prompts) :]
-    if training_prompts:
-        similarity = cosine_similarity(ours, theirs, dim=-1).amax(dim=1)
-    else:
-        similarity = features.new_zeros(len(prompts))
+    return cosine_similarity(features[: len(prompts), None], features[None, len(prompts) :], dim=-1)
+
+
+def _compute_nearness(
+    similarity: Float[Tensor, "batch training_prompts"], schedule: Schedule
+) -> Float[Tensor, " batch"]:
+    """0 for unseen actions, 1 for a training action; along a line between."""
+    if not similarity.shape[1]:
+        return similarity.new_zeros(len(similarity))
     low, high = schedule.similarity_low, schedule.similarity_high
-    return ((similarity - low) / (high - low)).clamp(0.0, 1.0)
+    return ((similarity.amax(dim=1) - low) / (high - low)).clamp(0.0, 1.0)

@@ -17,3 +17,4 @@ class StandInConcept:
     adapter: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     schedule: StyleSchedule | None = PLAIN
     training_prompts: tuple[str, ...] = ()
+    seen_directions: Any = None

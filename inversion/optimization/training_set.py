@@ -15,7 +15,7 @@ from concepts import StyleSchedule
 from concepts.kinds import Kind
 from inversion.encoded_clips import EncodedClips
 from inversion.optimization.objectives import Batch
-from inversion.style_direction import style_displacement, without_travel
+from inversion.style_direction import style_displacements, without_travel
 from inversion.templates import fill_templates
 from lead import Lead
 
@@ -32,6 +32,8 @@ class TrainingSet:
     """With `{}` in the place of the token, one for each template."""
     direction: Float[Tensor, "d_latent"] | None = None
     """delta, where the concept has a direction; not scaled."""
+    seen_directions: Float[Tensor, "actions d_latent"] | None = None
+    """delta_a of each action, in the order of `prompts`, where the clips show several; not scaled."""
 
     def draw(self, timesteps: int, size: int, generator: torch.Generator) -> Batch:
         """Rows drawn with replacement, timesteps and noise; all rows under one template."""
@@ -53,6 +55,10 @@ def build_training_set(
     z, lengths, prompts = encoded.z, encoded.lengths, tuple(fill_templates(kind, encoded.actions))
     if schedule is None:
         return TrainingSet(z, lengths, prompts)
-    delta = without_travel(base, style_displacement(base, z, lengths, encoded.actions, seed), z, lengths)
+    actions = list(dict.fromkeys(encoded.actions))
+    displacements = style_displacements(base, z, lengths, encoded.actions, seed)
+    delta, *seen = (without_travel(base, each, z, lengths) for each in (displacements.mean(dim=0), *displacements))
+    acting = torch.stack(seen) if len(actions) > 1 else delta[None]
     share = schedule.direction_share_seen if adapter else 1.0
-    return TrainingSet(z - share * (schedule.direction_scale * delta), lengths, prompts, delta)
+    each = share * (schedule.direction_scale * acting[[actions.index(name) for name in encoded.actions]])
+    return TrainingSet(z - each[:, None], lengths, prompts, delta, acting if len(actions) > 1 else None)

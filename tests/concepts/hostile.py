@@ -45,11 +45,13 @@ def put(draft, name, bits):
     draft.body[begin : begin + len(bits)] = bits
 
 
-def put_direction(draft, direction, **schedule):
-    begin = len(draft.body)
-    draft.body += direction.astype("<f4").tobytes()
-    span = [begin, len(draft.body)]
-    draft.header["direction"] = {"dtype": "F32", "shape": list(direction.shape), "data_offsets": span}
+def put_direction(draft, direction, seen=None, **schedule):
+    for name, array in (("direction", direction), ("direction.seen", seen)):
+        if array is not None:
+            begin = len(draft.body)
+            draft.body += array.astype("<f4").tobytes()
+            span = [begin, len(draft.body)]
+            draft.header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": span}
     if schedule:
         draft.set(schedule=asdict(StyleSchedule()) | schedule)
 
@@ -132,6 +134,17 @@ EDITS = {
     "enormous direction": (
         lambda d: put_direction(d, np.full(6, 1e4), **asdict(StyleSchedule())),
         "tensor direction has numbers of 1e+04 in the mean, expected at most 10",
+    ),
+    "enormous seen direction": (
+        lambda d: put_direction(d, np.ones(6), np.full((2, 6), 9.0), **asdict(StyleSchedule(direction_scale=9.0))),
+        "tensor direction.seen, times the schedule's direction_scale, has numbers of 81",
+    ),
+    "seen directions of other templates": (
+        lambda d: put_direction(d, np.ones(6), np.ones((9, 6)), **asdict(StyleSchedule())),
+        "direction.seen has 9 rows for 2 templates, expected one each",
+    ),
+    "seen direction without a direction": (
+        lambda d: put_direction(d, None, np.ones((1, 6))), "there is a tensor direction.seen and no direction",
     ),
     "enormous scaled direction": (
         lambda d: put_direction(d, np.full(6, 9.0), **asdict(StyleSchedule(direction_scale=9.0))),

@@ -48,6 +48,7 @@ def style() -> Concept:
         tensors={
             "init": ramp(2, 8, start=-8),
             "direction": ramp(6),
+            "direction.seen": ramp(2, 6, start=-3),
             "probe.cond": ramp(8, start=2),
             "adapter.blocks.0.ff/down": ramp(2, 8),
             "adapter.blocks.0.ff/up": ramp(16, 2, start=-16),

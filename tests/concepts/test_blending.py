@@ -126,6 +126,24 @@ def test_tensors_of_only_one_word_are_weighted(pair):
     assert "init" not in new.tensors
 
 
+def test_a_blend_has_a_direction_for_each_action_of_both(pair):
+    """A concept that was learned from one action has its direction in the place of the missing ones."""
+    rng = np.random.default_rng(2)
+    a, b = pair
+    seen = rng.normal(size=(2, 8))
+    a = replace(a, templates=("a person walks {}", "a person runs {}"), tensors={**a.tensors, "direction.seen": seen})
+    b = replace(b, templates=("a person runs {}", "a person waves {}"))
+    new = blend(a, b, 0.25)
+    assert new.templates == ("a person walks {}", "a person runs {}", "a person waves {}")
+    ours = np.float32(1.5) * np.stack([*seen, a.tensors["direction"]]).astype(np.float32)
+    theirs = np.float32(1.0) * b.tensors["direction"]
+    for row, direction in zip(new.tensors["direction.seen"], ours, strict=True):
+        np.testing.assert_allclose(row, slerp(direction, theirs, 0.25), rtol=1e-6)
+    np.testing.assert_array_equal(blend(a, b, 0.0).tensors["direction.seen"], ours)
+    assert "direction.seen" not in blend(b, b, 0.5, "<b>").tensors
+    np.testing.assert_array_equal(negate(a).tensors["direction.seen"], -a.tensors["direction.seen"])
+
+
 def test_the_opposite_changes_only_the_directions_sign(pair):
     a, _ = pair
     new = negate(a)

@@ -223,12 +223,21 @@ def test_adapter_and_direction_survive_saving_and_are_in_words(fields, tmp_path)
     word = loaded.words["<elderly>"]
     assert (word.initializer, word.training_prompts, word.schedule) == (fields["init"], concept.templates, SCHEDULE)
     np.testing.assert_array_equal(word.direction, ADAPTED["direction"])
+    assert word.seen_directions is None
     assert list(word.adapter) == ["blocks.0.ff.0", "blocks.1.out"]
     for layer, pair in word.adapter.items():
         for end, array in zip(("down", "up"), pair, strict=True):
             np.testing.assert_array_equal(array, ADAPTED[f"adapter.{layer}/{end}"])
             assert array.dtype == np.float16 and array.flags.writeable
     assert loaded.to_bytes() == concept.to_bytes()
+
+
+def test_a_direction_for_each_action_survives_saving(fields, tmp_path):
+    seen = np.arange(6.0 * len(fields["templates"])).reshape(-1, 6) / 8
+    concept = Concept(**{**fields, "tensors": ADAPTED | {"direction.seen": seen}, "schedule": SCHEDULE})
+    word = Concept.load(concept.save(tmp_path / "x.safetensors")).words["<elderly>"]
+    np.testing.assert_array_equal(word.seen_directions, seen.astype(np.float32))
+    assert word.seen_directions.flags.writeable
 
 
 @pytest.mark.parametrize(

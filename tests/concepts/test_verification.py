@@ -14,7 +14,7 @@ def test_a_sound_file_passes_every_check_and_says_what_was_found(concept, tmp_pa
     checks = verify(path)
     assert [check.number for check in checks] == list(range(1, 10))
     assert {check.result for check in checks} == {"passed"}
-    for words in (f"{path.stat().st_size} bytes", "format 2.0", "sha256 as stated", "token_embedding [2, 256]",
+    for words in (f"{path.stat().st_size} bytes", "format 2.1", "sha256 as stated", "token_embedding [2, 256]",
                   "all finite", "<elderly>, style, of the base 'lead-small'"):  # fmt: skip
         assert any(words in check.said for check in checks)
 

@@ -9,7 +9,7 @@ from inversion.style_direction import (
     MAX_PROBED,
     SAMPLES,
     sample_neutral,
-    style_displacement,
+    style_displacements,
     without_travel,
 )
 
@@ -36,7 +36,7 @@ def test_a_style_is_trained_on_its_clips_less_the_direction(tiny_base, encoded):
     z, lengths = encoded.z, encoded.lengths
     assert len(training.z) == len(training.prompts) == 2
     torch.testing.assert_close(training.z + training.direction, z)
-    delta = style_displacement(tiny_base, z, lengths, encoded.actions, 0)
+    (delta,) = style_displacements(tiny_base, z, lengths, encoded.actions, 0)
     torch.testing.assert_close(training.direction, without_travel(tiny_base, delta, z, lengths))
     assert training.prompts[0][0] == "a person runs in {} style"
 
@@ -57,7 +57,7 @@ def test_actions_and_styles_without_a_direction_are_trained_on_their_clips(tiny_
 def test_the_displacement_is_what_clips_add_to_the_bases_own_motions(tiny_base):
     own, lengths = sample_neutral(tiny_base, ["runs"] * SAMPLES, seed=1)
     shift = torch.arange(8.0)
-    delta = style_displacement(tiny_base, own + shift, lengths, ["runs"] * SAMPLES, seed=0)
+    (delta,) = style_displacements(tiny_base, own + shift, lengths, ["runs"] * SAMPLES, seed=0)
     torch.testing.assert_close(delta, shift, atol=1e-4, rtol=0)
 
 
@@ -101,7 +101,7 @@ def test_padding_does_not_count_in_the_displacement(tiny_base, encoded):
     far[0, encoded.latents[0] :] = 1e3
     assert encoded.latents[0] < encoded.z.shape[1] and not torch.equal(far, encoded.z)
     torch.testing.assert_close(
-        *(style_displacement(tiny_base, z, encoded.lengths, ["runs", "runs"], 0) for z in (encoded.z, far))
+        *(style_displacements(tiny_base, z, encoded.lengths, ["runs", "runs"], 0) for z in (encoded.z, far))
     )
 
 

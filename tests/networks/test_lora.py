@@ -11,7 +11,7 @@ from torch import nn
 
 from concepts import StyleSchedule
 from lead import LeadError
-from lead.conditioning import ScheduledLoRA, activate_concepts
+from lead.conditioning import ScheduledLoRA, activate_concepts, add_directions
 from lead.networks.lora import LoRA, apply_lora
 from lead.networks.mld import SkipTransformer
 
@@ -192,7 +192,32 @@ def test_similarity_decides_the_adapters_t_max_and_the_directions_share(tiny_bas
         torch.testing.assert_close(active.t_max, torch.tensor(t_max))
         torch.testing.assert_close(active.direction_share, torch.tensor(share))
         assert (active.lora is None) == (not word.adapter)
-        assert word.direction is None or torch.equal(active.direction, torch.full((8,), 3.0))
+        assert word.direction is None or torch.equal(active.direction, torch.full((3, 8), 3.0))
     plain = {"<x>": torch.zeros(1, 32), "<y>": StandInConcept(torch.zeros(1, 32), "old")}
     assert activate_concepts(tiny_base.text, ["<x> <y>"], plain) == []
     assert activate_concepts(tiny_base.text, ["a person"], {"<x>": style}) == []
+
+
+@pytest.mark.parametrize("with_adapter", [False, True])
+def test_each_training_action_has_its_own_direction(tiny_base, adapter, monkeypatch, with_adapter):
+    """An action that is like none of them gets about their mean."""
+    schedule = StyleSchedule(2.0, similarity_low=0.2, similarity_high=0.8)
+    style = StandInConcept(
+        torch.zeros(1, 32), None, torch.ones(8), adapter.to_layers() if with_adapter else {}, schedule,
+        ("a person runs in {} style", "a person waves in {} style"), torch.stack([torch.zeros(8), 3 * torch.ones(8)]),
+    )  # fmt: skip
+    features = {"runs": [1.0, 0.0, 0.0], "waves": [0.0, 1.0, 0.0], "nods": [0.0, 0.0, 1.0], "jogs": [0.5, 0.25, 0.83]}
+    monkeypatch.setattr(
+        tiny_base.text,
+        "encode",
+        lambda said, words: torch.tensor([features[prompt.split()[2]] for prompt in said]),
+    )
+    prompts = [f"a person {verb} in <x> style" for verb in features]
+    (active,) = activate_concepts(tiny_base.text, prompts, {"<x>": style})
+    runs, waves, nods, jogs = active.direction[:, 0].tolist()
+    assert runs == pytest.approx(0.0, abs=1e-3) and waves == pytest.approx(6.0, abs=1e-3)
+    assert nods == pytest.approx(3.0) and jogs == pytest.approx(6.0 / (1.0 + np.exp(2.5)), abs=1e-2)
+    share = 0.37 if with_adapter else 1.0
+    assert active.direction_share.tolist() == pytest.approx([share, share, 1.0, 1 - (1 - share) / 2], abs=0.01)
+    z = add_directions(torch.zeros(4, 2, 8), [active], slice(0, 4))
+    torch.testing.assert_close(z[1], torch.full((2, 8), share * waves))
