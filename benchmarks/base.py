@@ -3,11 +3,14 @@
     python -m benchmarks.base [--base PATH] [--replications 20] [--output runs/base.json] [--card]
 
 1. `lead.eval.protocol` on the test and the compositional split, with the share of motions in which the judge recognizes
-   the content, and the style, that was asked for. For the compositional split also each held-out cell separately.
-2. The mean joint error of encode and decode in centimeters: in the world, and relative to the pelvis.
+   the content, and the style, that was asked for; the style also for each named style separately. For the compositional
+   split also each held-out cell separately.
+2. The mean joint error of encode and decode in centimeters: in the world, and relative to the pelvis. For test also
+   that of the largest sources separately.
 3. The judge on clips of the two untrained styles: as recorded, after encode and decode, and through the projector too.
    The judge did not learn from these clips.
-4. The demands on an embedded default, and whether the base meets them.
+4. Bone lengths of motions with and without concepts, as made and as read from files (`benchmarks.bones`).
+5. The demands on an embedded default, and whether the base meets them.
 The command prints Markdown. `--card` puts the tables into the model card, between its two markers.
 """
 
@@ -25,6 +28,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.base_card import CARD, markdown, write_between
+from benchmarks.bones import measure_bones
 from benchmarks.judge import (
     CONTENTS,
     STYLES,
@@ -49,7 +53,8 @@ from lead.motion.features import joints_to_features
 DATA = REPOSITORY / "runs" / "data"
 SPLITS = ("test", "compositional")
 BY_CELL = ("compositional",)  # splits whose pairs of content and style are also judged one by one
-RECONSTRUCTED = ("test", "newstyle_eval", "newaction")
+RECONSTRUCTED = {"test": ("bandai", "uiprmd"), "newstyle_eval": (), "newaction": ()}
+"""Splits, and the sources of each that are also measured separately."""
 PATHS = {"decode": False, "projector": True}  # ways to decode a clip -> whether through the projector
 
 
@@ -90,23 +95,27 @@ def measure_recognition(base: Lead, judge: Judge) -> dict[str, dict[str, float]]
 
 
 def measure_joint_errors(base: Lead) -> dict[str, dict[str, float]]:
-    """Centimeters between recorded and decoded joints: the mean over clips, by split and by way of decoding."""
+    """Centimeters between recorded and decoded joints, the mean over clips: by split, source and way of decoding."""
     result: dict[str, dict[str, float]] = {}
-    for split in RECONSTRUCTED:
+    for split, sources in RECONSTRUCTED.items():
         rows = [row for row in pack_rows(split) if row["frames"] > MIN_FRAMES + 2]
         motions = load_real_motions(rows)
         placed = [Motion.from_features(motion.features()) for motion in motions]  # as the decoder places them
-        result[split] = {"clips": len(rows)}
+        errors = {}
         for name, realign in PATHS.items():
             pairs = list(zip(placed, reconstruct(base, motions, realign=realign), strict=True))
             for key, local in (("", False), (" local", True)):
-                errors = [mean_joint_error(a.joints, b.joints, local=local) for a, b in pairs]
-                result[split][name + key] = 100.0 * float(np.mean(errors))
+                errors[name + key] = np.array([mean_joint_error(a.joints, b.joints, local=local) for a, b in pairs])
+        for part, source in ((split, None), *((f"{split}, {source}", source) for source in sources)):
+            own = np.array([source in (None, row["source"]) for row in rows])
+            result[part] = {"clips": int(own.sum())}
+            result[part] |= {name: 100.0 * float(each[own].mean()) for name, each in errors.items()}
     return result
 
 
 def count_recognized(judge: Judge, split: str) -> Extra:
-    """A function that returns the share of motions with recognized content and style, also by cell (`cell/...`)."""
+    """A function that returns the share of motions with recognized content and style; style also by style
+    (`style/...`), both also by cell (`cell/...`)."""
     row_of = {row["id"]: row for row in select_known(pack_rows(split))}
 
     def extra(clips: Sequence[Clip], motions: Sequence[Motion]) -> dict[str, float]:
@@ -116,6 +125,10 @@ def count_recognized(judge: Judge, split: str) -> Extra:
         content = verdict.contents == [CONTENTS.index(row["content"]) for row in rows]
         style = verdict.styles == [STYLES.index(row["style"]) for row in rows]
         figures = {"content": float(content.mean()), "style": float(style.mean())}
+        named = np.array([row["style"] for row in rows])
+        for name in sorted(set(named)):
+            figures |= {f"style/clips/{name}": int((named == name).sum())}
+            figures |= {f"style/share/{name}": float(style[named == name].mean())}
         cells = [f"{row['content']}, {row['style']}" for row in rows]
         for cell in sorted(set(cells)) if split in BY_CELL else ():
             own = np.array([name == cell for name in cells])
@@ -152,6 +165,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         "evaluation": {split: evaluation(split) for split in SPLITS},
         "joint_error_cm": measure_joint_errors(base),
         "recognition": measure_recognition(base, judge),
+        "bones": measure_bones(base),
         "judge": real_accuracy(judge),
         "seconds": round(time.perf_counter() - started, 1),
     }

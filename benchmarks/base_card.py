@@ -14,6 +14,8 @@ from lead.eval.protocol import COLUMNS, ROWS
 CARD = REPOSITORY / "lead" / "weights" / "README.md"
 MARKERS = ("<!-- figures: python -m benchmarks.base --card -->", "<!-- end of figures -->")
 JUDGED = {"content": "content", "style": "style"}
+BONES = ("within a motion", "across motions", "left against right")
+"""Where the lengths of bones are compared."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,37 @@ def marks(figures: Mapping[str, Any]) -> list[Mark]:
         Mark("R@3, test, as a share of real motion's", of_real("r3"), 0.95, True),
         Mark("content by the judge, test", lead["content"]["mean"], 0.95, True),
         Mark("content by the judge, compositional", splits["compositional"]["lead"]["content"]["mean"], 0.9, True),
+        *(
+            Mark(
+                f"the least recognized style by the judge, {split}",
+                min(_style_shares(rows["lead"]).values()),
+                0.9,
+                True,
+            )
+            for split, rows in splits.items()
+        ),
         Mark("FID, test, as a multiple of the floor", of_real("fid"), 1.5, False),
         Mark("foot skate, test, as a multiple of real motion's", of_real("skate"), 1.5, False),
         Mark("VAE mean joint error, test, cm", errors["test"], 2.5, False),
+        Mark("VAE mean joint error, test, Bandai, cm", errors["test, bandai"], 1.4, False),
+        Mark("VAE mean joint error, test, UI-PRMD, cm", errors["test, uiprmd"], 1.5, False),
         Mark("VAE mean joint error, newstyle_eval, cm", errors["newstyle_eval"], 4.0, False),
         Mark("VAE mean joint error, newaction, cm", errors["newaction"], 4.0, False),
+        *(
+            Mark(
+                f"bones, {figure}, the largest difference",
+                max(row[figure] for row in figures["bones"].values()),
+                1e-4,
+                False,
+            )
+            for figure in BONES
+        ),
     ]
+
+
+def _style_shares(figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    prefix = "style/share/"
+    return {key.removeprefix(prefix): value["mean"] for key, value in figures.items() if key.startswith(prefix)}
 
 
 def markdown(figures: Mapping[str, Any]) -> str:
@@ -60,7 +87,8 @@ def markdown(figures: Mapping[str, Any]) -> str:
     parts = [_protocol(split, rows) for split, rows in figures["evaluation"].items()]
     parts.insert(1, f"{figures['notes']} Content and style: the share of motions in which the judge sees them.")
     parts += [_cells(split, rows) for split, rows in figures["evaluation"].items()]
-    parts += [_joint_errors(figures), _recognition(figures), _marks(figures)]
+    parts += [_styles(figures["evaluation"]), _joint_errors(figures), _recognition(figures)]
+    parts += [format_bones(figures["bones"]), _marks(figures)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -107,6 +135,25 @@ def _cells(split: str, rows: Mapping[str, Mapping[str, Mapping[str, float]]]) ->
     return table([f"{split} split, pair never trained together", "clips", *ways], lines)
 
 
+def _styles(splits: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]) -> str:
+    """Each named style separately: how often the judge sees it where a caption asks for it."""
+    shown = {split: sorted(_style_shares(rows["lead"])) for split, rows in splits.items()}
+    columns = ["style, seen by the judge"]
+    for split in splits:
+        columns += [f"{split}: clips", "real motion", "LEAD"]
+    lines = []
+    for style in sorted({name for names in shown.values() for name in names}):
+        line = [style]
+        for split, rows in splits.items():
+            if style in shown[split]:
+                found = [Estimate(**rows[row][f"style/share/{style}"]) for row in ("real", "lead")]
+                line += [f"{rows['lead'][f'style/clips/{style}']['mean']:.0f}", *map(str, found)]
+            else:
+                line += ["-"] * 3
+        lines.append(line)
+    return table(columns, lines)
+
+
 def _joint_errors(figures: Mapping[str, Any]) -> str:
     ways = {"decode": "VAE", "projector": "VAE and projector"}
     lines = [
@@ -123,6 +170,18 @@ def _recognition(figures: Mapping[str, Any]) -> str:
     return table(["never-trained styles, seen by the judge", "clips", *names.values()], lines)
 
 
+def format_bones(figures: Mapping[str, Mapping[str, float]]) -> str:
+    """The differences of bones' lengths, by where the motions come from."""
+    lines = [
+        [name, f"{row['motions']:.0f}", *(f"{row[figure]:.1e}" for figure in BONES)] for name, row in figures.items()
+    ]
+    return table(["largest relative difference of a bone's length", "motions", *BONES], lines)
+
+
+def _format(value: float) -> str:
+    return f"{value:.1e}" if 0 < value < 0.001 else f"{value:.3f}"
+
+
 def _marks(figures: Mapping[str, Any]) -> str:
-    lines = [[mark.name, mark.demanded, f"{mark.measured:.3f}", "yes" if mark.met else "no"] for mark in marks(figures)]
+    lines = [[mark.name, mark.demanded, _format(mark.measured), "yes" if mark.met else "no"] for mark in marks(figures)]
     return table(["mark", "demanded", "measured (LEAD)", "met"], lines)

@@ -32,9 +32,9 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Estimate":
-        """mean ± 1.96 s / sqrt(n), s the sample's standard deviation; the half width of one value is 0."""
+        """mean ± 1.96 s / sqrt(n), s the sample's standard deviation; the half width of equal values is 0."""
         array = np.asarray(values, dtype=np.float64)
-        half = 1.96 * array.std(ddof=1) / np.sqrt(len(array)) if len(array) > 1 else 0.0
+        half = 1.96 * array.std(ddof=1) / np.sqrt(len(array)) if np.ptp(array) > 0 else 0.0
         return cls(float(array.mean()), float(half))
 
     def __str__(self) -> str:

@@ -62,6 +62,17 @@ _EMPTY = _to_set(
     "street road path beach stage field sidewalk pavement grass lawn sand snow bridge roof bench sofa couch bed"
 )
 """Words that never decide what is done."""
+_MANNERS = _to_set(
+    "polite casual calm steady sudden sharp firm brief brisk swift rapid easy lazy clumsy sloppy angry happy sad "
+    "sleepy tired excited annoyed bored relaxed scared surprised worried confused exhausted weary weak strong deep "
+    "shallow wide narrow huge tiny giant gigantic enormous perfect proper nice good great bad better best simple "
+    "basic formal elegant energetic dramatic athletic enthusiastic frantic romantic majestic epic heroic realistic "
+    "natural normal usual regular smooth soft stiff rigid loose sneaky shy proud confident bold timid fancy funny "
+    "silly goofy crazy wild mad evil scary spooky creepy tough quiet silent noisy controlled careless exaggerated "
+    "subtle solid hearty single whole complete entire final extra horizontal diagonal"
+)
+"""Adjectives that say how something is done."""
+_MANNER_ENDINGS = ("ful", "ous", "less", "tive", "sive", "ical")
 _THINGS = _to_set("something anything object objects item items thing things")
 ANYTHING = "*"
 """The stem of `something`: a verb that is known with it is known with any object."""
@@ -197,4 +208,6 @@ def _looks_like_verb(word: str) -> bool:
 
 
 def _is_empty(word: str) -> bool:
-    return word in _EMPTY or word.isdigit() or (word.endswith("ly") and len(word) > 4)
+    if word in _EMPTY or word in _MANNERS or word.isdigit():
+        return True
+    return len(word) > 4 and word.endswith(("ly", *_MANNER_ENDINGS))

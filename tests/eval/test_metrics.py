@@ -127,6 +127,12 @@ def test_joint_error_and_jitter():
     assert metrics.jitter(still[:3]) == 0.0
 
 
+def test_equal_values_have_no_interval():
+    share = 67 / 69  # five of them have a standard deviation of 1e-16, by rounding
+    assert np.std([share] * 5, ddof=1) > 0
+    assert str(metrics.Estimate.of([share] * 5)) == ".971"
+
+
 def test_estimate_is_the_mean_with_its_interval():
     estimate = metrics.Estimate.of([1.0, 3.0])
     assert estimate.mean == 2.0
