@@ -35,7 +35,6 @@ from benchmarks.base import write_json
 from benchmarks.motion_files import make_long_bvh, read_plainly
 from benchmarks.pack import REPOSITORY, pack_folder
 from benchmarks.published_mld import PublishedMld
-from concepts import StyleSchedule
 from inversion import learn
 from inversion.assess import assess
 from inversion.encoded_clips import encode_clips
@@ -223,7 +222,7 @@ def measure_inversion(rounds: int) -> list[Row]:
         "read five BVH files": lambda: [Motion.read(path) for path in paths],
         "encode": lambda: encode_clips(base, clips),
         "assess": lambda: assess(base, encoded, "style"),
-        "direction": lambda: build_training_set(base, encoded, "style", StyleSchedule(), True, 0),
+        "direction": lambda: build_training_set(base, encoded, "style", True, True, 0),
     }
     rows: list[Row] = []
     for name, work in phases.items():

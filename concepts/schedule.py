@@ -36,10 +36,10 @@ class StyleSchedule:
     """
 
     direction_scale: float = 1.3
-    """Factor of the stored direction. At 1 it is what the clips add to their own action; unseen actions need more."""
+    """Factor of the stored direction. At 1 it is what the clips add to their own action."""
     direction_share_seen: float = 0.37
     """Share of the scaled direction on the training action, where the concept has an adapter."""
-    adapter_t_max_unseen: float = 0.3
+    adapter_t_max_unseen: float = 0.5
     """Fraction of the timesteps, from the lowest, on which the adapter acts on unseen actions."""
     similarity_low: float = 0.4
     """Up to this cosine an action is unseen: turns and walks backward have .34 to .38 to "walks"."""

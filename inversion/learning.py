@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from concepts import Concept, Exemplar, StyleSchedule, check_token, thin_curve
+from concepts import Concept, Exemplar, check_token, thin_curve
 from concepts.concept import PREVIEW_FRAMES
 from concepts.kinds import Kind
 from inversion.choices import MAX_VECTORS, Objective, Quality
@@ -62,8 +62,8 @@ class LearnConfig:
     effort: Effort
     num_vectors: int
     initializer: str | None
-    schedule: StyleSchedule | None
-    """How the direction of a style or persona acts; None: no direction."""
+    direction: bool
+    """Whether the concept gets one."""
     seed: int
 
 
@@ -98,8 +98,8 @@ def learn(
     Raises InversionError for clips that are missing or too short and for bad settings, ConceptError for a bad token.
     """
     effort = _check_effort(kind, quality, steps, rank)
-    schedule = StyleSchedule() if direction and kind != "action" else None
-    config = LearnConfig(token, kind, objective, effort, vectors, init, schedule, seed)
+    direction = direction and kind != "action"
+    config = LearnConfig(token, kind, objective, effort, vectors, init, direction, seed)
     _check_settings(config)
     return learn_encoded(base, _encode(base, clips, captions), config, checkpoint, progress)
 
@@ -114,7 +114,7 @@ def learn_encoded(
     """`learn` from encoded clips, by checked settings."""
     kind, objective, effort, seed = config.kind, config.objective, config.effort, config.seed
     rank = 0 if objective in WITHOUT_DENOISER else effort.rank
-    training = build_training_set(base, encoded, kind, config.schedule, rank > 0, seed)
+    training = build_training_set(base, encoded, kind, config.direction, rank > 0, seed)
     vectors, init = config.num_vectors, config.initializer
     as_style_token = kind != "action" and init is None and vectors == base.style_tokens.config.vectors
     word = PseudoWord(base, init, vectors, as_style_token, rank, seed)
@@ -204,7 +204,7 @@ def _build_concept(
         },
         exemplars=exemplars,
         license=base.license,
-        schedule=config.schedule,
+        schedule=training.schedule,
         tensors=tensors,
     )
 

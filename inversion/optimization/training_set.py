@@ -1,8 +1,8 @@
 """What a pseudo-word is trained on: latents of clips, the prompts of each, and batches of them.
 
 A style's direction acts on the training action too, in part. What remains to be learned is then what the clips show
-beyond that part, z_i - direction_share_seen * (direction_scale * delta); without an adapter, which could learn it,
-direction_scale * delta in full.
+beyond that part, z_i - direction_share_seen * (direction_scale * delta_a), delta_a the direction of the clip's action;
+without an adapter, which could learn it, direction_scale * delta_a in full.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from concepts import StyleSchedule
 from concepts.kinds import Kind
 from inversion.encoded_clips import EncodedClips
 from inversion.optimization.objectives import Batch
-from inversion.style_direction import style_displacements, without_travel
+from inversion.style_direction import schedule_style, style_displacements, without_travel
 from inversion.templates import fill_templates
 from lead import Lead
 
@@ -34,6 +34,8 @@ class TrainingSet:
     """delta, where the concept has a direction; not scaled."""
     seen_directions: Float[Tensor, "actions d_latent"] | None = None
     """delta_a of each action, in the order of `prompts`, where the clips show several; not scaled."""
+    schedule: StyleSchedule | None = None
+    """How the direction acts, where there is one."""
 
     def draw(self, timesteps: int, size: int, generator: torch.Generator) -> Batch:
         """Rows drawn with replacement, timesteps and noise; all rows under one template."""
@@ -46,19 +48,20 @@ class TrainingSet:
 
 
 def build_training_set(
-    base: Lead, encoded: EncodedClips, kind: Kind, schedule: StyleSchedule | None, adapter: bool, seed: int
+    base: Lead, encoded: EncodedClips, kind: Kind, with_direction: bool, adapter: bool, seed: int
 ) -> TrainingSet:
-    """The rows of encoded clips and, with a schedule, the direction that acts by it.
+    """The rows of encoded clips and, if wanted, a direction and its schedule.
 
     `adapter` says whether the concept has one: then only a share of the direction acts on the training action.
     """
     z, lengths, prompts = encoded.z, encoded.lengths, tuple(fill_templates(kind, encoded.actions))
-    if schedule is None:
+    if not with_direction:
         return TrainingSet(z, lengths, prompts)
     actions = list(dict.fromkeys(encoded.actions))
     displacements = style_displacements(base, z, lengths, encoded.actions, seed)
     delta, *seen = (without_travel(base, each, z, lengths) for each in (displacements.mean(dim=0), *displacements))
     acting = torch.stack(seen) if len(actions) > 1 else delta[None]
+    schedule = schedule_style(delta, len(actions))
     share = schedule.direction_share_seen if adapter else 1.0
     each = share * (schedule.direction_scale * acting[[actions.index(name) for name in encoded.actions]])
-    return TrainingSet(z - each[:, None], lengths, prompts, delta, acting if len(actions) > 1 else None)
+    return TrainingSet(z - each[:, None], lengths, prompts, delta, acting if len(actions) > 1 else None, schedule)
