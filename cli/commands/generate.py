@@ -19,11 +19,12 @@ from cli.jobs.keep_best import (
     NOTES,
     BestOf,
     check_keep,
+    describe_unshown,
     keep_best,
+    list_unshown,
     make_rank,
     score_to_cells,
     score_to_json,
-    warn_of_none_shown,
 )
 from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
@@ -283,7 +284,8 @@ def _choose(
         return range(len(motions)), [None] * len(motions)
     with spinner(f"ranking {count_noun(len(motions), 'motion')}"):
         kept, scores = keep_best(best, motions, prompts)
-    warn_of_none_shown([prompts[row] for row in kept], scores, options.number)
+    for prompt in list_unshown([prompts[row] for row in kept], scores):
+        warn(describe_unshown(prompt, options.number))
     return kept, scores
 
 
