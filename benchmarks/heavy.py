@@ -13,17 +13,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.fuzz_targets import make_small_motion
 from benchmarks.library_worker import make_concept
+from concepts.container import HASH_KEY, unpack
 
 ROOT = Path(__file__).parents[1]
 WORDS = 10_000
-PATIENCE = 600
 
 
 def make_centimeters(folder: Path) -> list[str]:
@@ -77,14 +76,12 @@ def make_library(folder: Path) -> list[str]:
 
 def make_direction(folder: Path) -> list[str]:
     """A concept whose direction is 10,000 in each number."""
-    from safetensors import safe_open
     from safetensors.numpy import save_file
 
     path = folder / "direction.safetensors"
-    with safe_open(ROOT / "docs/samples/elderly.safetensors", "np") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no dict
-        tensors["direction"] = np.full_like(tensors["direction"], 1e4)
-        save_file(tensors, path, file.metadata())
+    metadata, tensors = unpack((ROOT / "docs/samples/elderly.safetensors").read_bytes())
+    stated = {key: text for key, text in metadata.items() if key != HASH_KEY}
+    save_file(tensors | {"direction": np.full_like(tensors["direction"], 1e4)}, path, stated)
     return ["generate", "a person walks in <elderly> style", "--concept", str(path), "-o", str(folder / "out")]
 
 
@@ -99,13 +96,11 @@ CASES = {
 
 def measure(words: list[str], folder: Path) -> tuple[int, float, float, str]:
     """The exit code, seconds, megabytes, and the last line that a command says."""
-    began = time.monotonic()
     environment = os.environ | {"LEAD_CONCEPTS": str(folder / "library"), "OMP_NUM_THREADS": "1"}
     with (folder / "said.txt").open("w+") as said:
         process = subprocess.Popen([sys.executable, "-c", "from cli.start import lead_invert; lead_invert()", *words],
                                    cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
-        assert time.monotonic() - began < PATIENCE, words
         said.seek(0)
         lines = [line.strip() for line in said if line.strip()]
     return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, lines[-1]
