@@ -220,9 +220,10 @@ def list_commands(place: Path, names: Sequence[str] | None = None) -> list[Comma
         make_small_motion().save(clips / f"{number}.bvh")
     rig = make_small_motion().save(place / "rig.bvh")
     make_data_folder(data)
-    compose_tiny(data)
     for split in ("val", "test"):
         shutil.copy(data / "train.txt", data / f"{split}.txt")
+    composed = Path(shutil.copytree(data, place / "composed"))
+    compose_tiny(composed)
     styles, prompts = place / "styles", place / "prompts.txt"
     for number in range(2):
         shutil.copytree(clips, styles / f"word-{number}")
@@ -244,16 +245,19 @@ def list_commands(place: Path, names: Sequence[str] | None = None) -> list[Comma
                 (prompts,), ("shard-00000/*", "settings.json")),
         Command("convert", convert, ("*.npy",), (clips / "1.bvh",)),
     ]  # fmt: skip
-    shared, files = place / "run", tuple(data / name for name in DATA_FILES)
+    shared = place / "run"
     for stage, needs in TRAINING.items():
         part = {"diffusion": "denoiser", "refine": "refined"}.get(stage, stage)
         brings = tuple(shared / name for need in needs for name in PARTS[need])
-        command = Command(f"train {stage}", ("train", stage, str(data), "{}"), (f"{part}.safetensors",), files,
-                          brings=brings, goes_further=stage == "refine")  # fmt: skip
+        reads = composed if stage == "refine" else data
+        command = Command(
+            f"train {stage}", ("train", stage, str(reads), "{}"), (f"{part}.safetensors",),
+            tuple(reads / name for name in DATA_FILES), brings=brings, goes_further=stage == "refine",
+        )  # fmt: skip
         commands.append(command)
     commands = [command for command in commands if names is None or command.name in names]
     if any(command.brings for command in commands):
-        _train_parts(data, shared, any(command.goes_further for command in commands))
+        _train_parts(data, shared, composed if any(command.goes_further for command in commands) else None)
     return commands
 
 
@@ -267,15 +271,20 @@ def compose_tiny(data: Path) -> None:
     assert meaning, "a walk means nothing"
     names = (data / "train.txt").read_text().split()
     (data / MEANINGS_FILE).write_text(json.dumps(dict.fromkeys(names, name_meaning(meaning))))
-    (data / f"{COMPOSED}.txt").write_text("")
+    (data / f"{COMPOSED}.txt").write_text("".join(f"{name}\n" for name in names))
 
 
-def _train_parts(data: Path, run: Path, refines: bool) -> None:
-    """The stages that others need, in a process of their own: torch's gradients and forks do not go together."""
+def _train_parts(data: Path, run: Path, composed: Path | None) -> None:
+    """The stages that others need, in a process of their own: torch's gradients and forks do not go together.
+
+    With a composed data set also those that the refine stage needs, and its first round.
+    """
     if not (pid := os.fork()):
         try:
-            for stage in ("text", "vae", "diffusion", *(("projector", "refine") if refines else ())):
+            for stage in ("text", "vae", "diffusion", *(("projector",) if composed else ())):
                 train_tiny(stage, data, run)
+            if composed:
+                train_tiny("refine", composed, run)
         except BaseException:
             traceback.print_exc()
             os._exit(1)

@@ -13,7 +13,7 @@ from cli.command import JsonObject, OptionGroup, command
 from cli.console import count_noun, echo, print_table, spinner
 from cli.destination import Destination
 from cli.errors import UsageError
-from cli.load_models import check_base, encode_probe, find_concept, load_base, load_concept, to_token
+from cli.load_models import check_base, check_seconds, encode_probe, find_concept, load_base, load_concept, to_token
 from cli.options import BaseOptions, ConceptOutput, Device, Json, Replace, Seed, check_unicode
 from cli.write_outputs import write_view
 
@@ -81,6 +81,8 @@ def blend(
     if sweep.sweep:
         check_writable(sweep.views, "--views")
     model = load_base(base.base, device)
+    if sweep.sweep:
+        check_seconds(model, sweep.seconds)
     a, b = (
         check_base(concept, find_concept(place), model, base.allow_base_mismatch)
         for concept, place in ((a, first), (b, second))

@@ -28,7 +28,7 @@ from cli.jobs.keep_best import (
 )
 from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
-from cli.load_models import check_base, load_base, load_concepts_for
+from cli.load_models import check_base, check_seconds, load_base, load_concepts_for
 from cli.options import (
     BaseOptions,
     Device,
@@ -233,6 +233,7 @@ def _generate_prompts(
     place = views_asked.beside.beside
     clips = read_clips([require_path(place, "--beside")], warn)[1] if place else []
     model, concepts = _load(prompts, sources, sources.device)
+    check_seconds(model, options.seconds)
     notices = find_notices(model, prompts, sources.strict)
     warn_of_each(notices)
     every = [prompt for prompt in prompts for _ in range(options.number)]
