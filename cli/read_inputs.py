@@ -220,15 +220,18 @@ def _require_length(path: Path, motion: "Motion", least: int) -> "Motion":
     return motion
 
 
-def read_captions(clips: Sequence[Path], listing: Path | None = None) -> list[str] | None:
+def read_captions(
+    clips: Sequence[Path], listing: Path | None = None, warn: Callable[[str], None] = warn
+) -> list[str] | None:
     """For each clip the first of its captions: of `listing`, else of what lies beside the clips; None if nothing does.
 
     Raises UsageError where some clips have a caption and others have none, LeadError where a file of captions is none.
-    Prints a warning for rows that name files which are not there.
+    `warn` is called for rows that name files which are not there.
     """
     if listing is not None:
         require_path(listing, "--captions")
-    listings = {place: _read_listing(place, clips) for place in {listing or clip.parent / LISTING for clip in clips}}
+    places = {listing or clip.parent / LISTING for clip in clips}
+    listings = {place: _read_listing(place, clips, warn) for place in places}
     captions = [_find_caption(clip, listings[listing or clip.parent / LISTING]) for clip in clips]
     without = [str(clip) for clip, caption in zip(clips, captions, strict=True) if not caption]
     if len(without) == len(clips) and listing is None:
@@ -246,7 +249,7 @@ Listed = dict[Path | str, tuple[str, ...]]
 """Captions by a clip's place and by its bare name."""
 
 
-def _read_listing(listing: Path, clips: Sequence[Path]) -> Listed | None:
+def _read_listing(listing: Path, clips: Sequence[Path], warn: Callable[[str], None]) -> Listed | None:
     """The captions in a captions.jsonl; None where there is none. Warns of rows whose file is not there."""
     from lead.data.caption_files import read_listing
 

@@ -158,9 +158,10 @@ def describe_shares(
     denied: Bool[np.ndarray, "actions"],
     weighed: Float[np.ndarray, "shares"] | None = None,
 ) -> Recognition:
-    """The actions of the greatest shares, as a recognition; with `weighed` (`support`) in its order."""
+    """The actions of the greatest shares, as a recognition; the first is that of `weighed` (`support`)."""
     ranks = shares if weighed is None else weighed
-    order = np.argsort(-ranks[:-1], kind="stable")[: 1 + ALTERNATIVES]
-    best, *others = (Guess(actions[row].phrase, float(shares[row])) for row in order)
-    supported = best.confidence < SURE <= float(ranks[order[0]])
-    return Recognition(best, tuple(others), bool(denied[order[0]]), supported)
+    first = int(np.argmax(ranks[:-1]))
+    others = [row for row in np.argsort(-shares[:-1], kind="stable").tolist() if row != first][:ALTERNATIVES]
+    best, *rest = (Guess(actions[row].phrase, float(shares[row])) for row in (first, *others))
+    supported = best.confidence < SURE <= float(ranks[first])
+    return Recognition(best, tuple(rest), bool(denied[first]), supported)

@@ -1,7 +1,9 @@
 """`lead-invert learn` and `evaluate` on a tiny base: clips are assessed, a word is learned, reported and judged."""
 
+import errno
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,7 +104,11 @@ def test_learn_refuses_a_name_that_the_library_has_before_the_work(run: Run, cli
 
 def test_an_unwritable_folder_is_reported_before_the_work(run: Run, clips: Path, monkeypatch) -> None:
     learn = ("learn", clips, "--token", "<limp>", "--base", "nowhere")
-    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+
+    def refuses(dir: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuses)
     fails(run(*learn), "is read-only. Name another folder with LEAD_CONCEPTS")
     fails(run(*learn, *HERE), "is read-only. Name another folder with --output")
     monkeypatch.setenv("LEAD_CONCEPTS", str(clips / "take-0.bvh"))
