@@ -4,6 +4,7 @@ A command is forked from a process that has imported all modules: that takes a t
 while the command works. (`tests/cli/test_start.py` has the moments of the imports.) Needs Linux.
 """
 
+import json
 import os
 import runpy
 import shutil
@@ -37,12 +38,15 @@ if "FAULTS_VANISH" in os.environ:
 `sitecustomize` this holds for programs that the command starts, too."""
 TRAINING: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "text": (), "vae": (), "decoder": ("vae",), "language": ("text", "vae"), "diffusion": ("text", "vae"),
-    "projector": ("text", "vae", "denoiser"), "evaluator": (),
+    "projector": ("text", "vae", "denoiser"), "refine": ("text", "vae", "denoiser", "projector", "refined"),
+    "evaluator": (),
 })  # fmt: skip
 """The stages that are tried, and the parts of the run folder that each needs."""
 PARTS = {"text": ("text.safetensors",), "vae": ("vae.safetensors",),
-         "denoiser": ("denoiser.safetensors", "diffusion.json", "manners.safetensors")}  # fmt: skip
+         "denoiser": ("denoiser.safetensors", "diffusion.json", "manners.safetensors"),
+         "projector": ("projector.safetensors",), "refined": ("refined.safetensors",)}  # fmt: skip
 DATA_FILES = ("new_joint_vecs/000001.npy", "texts/000001.txt", "train.txt", "Std.npy")
+RIGHT_FRAMES = 60
 STEPS = {"steps": 40, "batch": 2, "save_every": 5, "report_every": 10, "val_every": 20}
 
 
@@ -63,6 +67,8 @@ class Command:
     """Files that are in the folder beforehand and that the command reads."""
     keeps_what_it_has: bool = False
     """Whether Ctrl-C ends the command early with a result of its own."""
+    goes_further: bool = False
+    """Whether the command, run again after its end, goes on to another result; an earlier one is among `brings`."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +180,10 @@ def main() -> None:
 
 
 def train_tiny(stage: str, data: Path, run: Path) -> None:
-    """A stage as the tests have it."""
+    """A stage as the tests have it. No motion of a tiny base shows anything: refine takes every long one as right."""
+    import lead.train.trials
+
+    lead.train.trials.holds = lambda meaning, joints: len(joints) > RIGHT_FRAMES  # type: ignore[assignment]
     runpy.run_path(str(ROOT / "tests/tiny_training.py"))["train"](stage, data, run, **STEPS)
 
 
@@ -213,6 +222,8 @@ def list_commands(place: Path, names: Sequence[str] | None = None) -> list[Comma
     make_data_folder(data)
     for split in ("val", "test"):
         shutil.copy(data / "train.txt", data / f"{split}.txt")
+    composed = Path(shutil.copytree(data, place / "composed"))
+    compose_tiny(composed)
     styles, prompts = place / "styles", place / "prompts.txt"
     for number in range(2):
         shutil.copytree(clips, styles / f"word-{number}")
@@ -234,25 +245,46 @@ def list_commands(place: Path, names: Sequence[str] | None = None) -> list[Comma
                 (prompts,), ("shard-00000/*", "settings.json")),
         Command("convert", convert, ("*.npy",), (clips / "1.bvh",)),
     ]  # fmt: skip
-    shared, files = place / "run", tuple(data / name for name in DATA_FILES)
+    shared = place / "run"
     for stage, needs in TRAINING.items():
-        part = "denoiser" if stage == "diffusion" else stage
+        part = {"diffusion": "denoiser", "refine": "refined"}.get(stage, stage)
         brings = tuple(shared / name for need in needs for name in PARTS[need])
-        command = Command(f"train {stage}", ("train", stage, str(data), "{}"), (f"{part}.safetensors",), files,
-                          brings=brings)  # fmt: skip
+        reads = composed if stage == "refine" else data
+        command = Command(
+            f"train {stage}", ("train", stage, str(reads), "{}"), (f"{part}.safetensors",),
+            tuple(reads / name for name in DATA_FILES), brings=brings, goes_further=stage == "refine",
+        )  # fmt: skip
         commands.append(command)
     commands = [command for command in commands if names is None or command.name in names]
     if any(command.brings for command in commands):
-        _train_parts(data, shared)
+        _train_parts(data, shared, composed if any(command.goes_further for command in commands) else None)
     return commands
 
 
-def _train_parts(data: Path, run: Path) -> None:
-    """The stages that others need, in a process of their own: torch's gradients and forks do not go together."""
+def compose_tiny(data: Path) -> None:
+    """What `lead data compose` adds to a data set, of two clips that say the same."""
+    from lead.data.compose.compose import name_meaning
+    from lead.data.layout import COMPOSED, MEANINGS_FILE
+    from lead.text.parsing import parse
+
+    meaning = parse("a person walks")
+    assert meaning, "a walk means nothing"
+    names = (data / "train.txt").read_text().split()
+    (data / MEANINGS_FILE).write_text(json.dumps(dict.fromkeys(names, name_meaning(meaning))))
+    (data / f"{COMPOSED}.txt").write_text("".join(f"{name}\n" for name in names))
+
+
+def _train_parts(data: Path, run: Path, composed: Path | None) -> None:
+    """The stages that others need, in a process of their own: torch's gradients and forks do not go together.
+
+    With a composed data set also those that the refine stage needs, and its first round.
+    """
     if not (pid := os.fork()):
         try:
-            for stage in ("text", "vae", "diffusion"):
+            for stage in ("text", "vae", "diffusion", *(("projector",) if composed else ())):
                 train_tiny(stage, data, run)
+            if composed:
+                train_tiny("refine", composed, run)
         except BaseException:
             traceback.print_exc()
             os._exit(1)

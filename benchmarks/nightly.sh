@@ -20,5 +20,6 @@ check fuzz "$python" -m benchmarks.fuzz --inputs "${INPUTS:-220000}" --seed "$(d
 check extension "$python" -m benchmarks.fuzz_extension --sanitize --inputs "${CALLS:-20000}" --seed "$(date +%Y%m%d)"
 if [ -n "${CASES:-}" ]; then check cases "$python" -m benchmarks.cases "$CASES"; fi
 check faults "$python" -m benchmarks.faults --points "${POINTS:-10}" --kills "${KILLS:-5}" --output "$out/faults.json"
+check heavy "$python" -m benchmarks.heavy
 check library "$python" -m benchmarks.library
 exit "$failed"

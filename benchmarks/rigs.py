@@ -129,7 +129,7 @@ def turn_recording(recording: Recording, angle: float) -> Recording:
 def measure(recording: Recording, folder: Path, errors: Errors) -> Motion:
     """Add the distances (cm) of one clip to `errors`; return the motion as it was read."""
     path = write_bvh(recording.bvh, folder / "clip.bvh")
-    motion = Motion.read(path)
+    motion = Motion.read(path).forget_rotations()  # what 22 positions tell
     assert motion.rig is not None
     cut = len(recording.truth) - len(motion.joints)
     truth = recording.truth[cut:]
@@ -207,7 +207,8 @@ head and hands added.
   *Of it limbs*: knees, ankles, toes, elbows, wrists.
 - *the rig's own joints*: the written file's joints that have one of ours in their place, against the original file's.
   *Fingers, eyes too*: all of its joints. 22 joint positions do not tell how head and hands turn, so fingers and eyes
-  keep the rig's rest.
+  keep the rig's rest. (A clip that goes back to its own rig, with its frames, keeps its own rotations. They are left
+  out here.)
 - *features, then its own rig*: to features at 20 fps, back, and onto the rig at its rate, against the clip read, with
   both started at one place facing one way.
 """

@@ -7,11 +7,13 @@ beside each hidden folder tells whether its process lives: the system frees a lo
 a network disk each machine may keep locks to itself, so the folder of another machine is left alone for a day.
 """
 
+import errno
 import filecmp
 import os
 import platform
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +26,7 @@ from lead.motion.suffixes import WRITES
 PREFIX = ".lead-invert"
 ENDINGS = (*WRITES, ".png", ".html", ".mp4", ".gif")
 """Endings of files that commands write, with which nobody names a folder."""
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 FOREIGN_SECONDS = 86_400.0
 """The age from which the free lock of another machine counts as left behind."""
 
@@ -38,8 +41,12 @@ def check_writable(output: Path, option: str = "--output") -> None:
         raise UsageError(f"{option} {output}: expected a folder; for files of this type add --format {form}.")
     if not place.is_dir():
         raise UsageError(f"{place} is a file; expected a folder to write into. Name another one with {option}.")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise UsageError(f"{output} cannot be written: {place} is read-only. Name another folder with {option}.")
+    try:
+        with tempfile.TemporaryFile(dir=place):  # what a system says of a folder's rights is not always so
+            pass
+    except OSError as error:
+        reason = f"{place} is read-only" if error.errno in _REFUSED else f"{place}: {error.strerror}"
+        raise UsageError(f"{output} cannot be written: {reason}. Name another folder with {option}.") from None
 
 
 @contextmanager

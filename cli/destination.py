@@ -31,6 +31,7 @@ def check_base_file(output: Path, option: str, replace: bool) -> None:
     if not output.parent.is_dir():
         raise UsageError(f"{option} {output}: the folder {output.parent} does not exist. Make it first.")
     refuse_existing(output, option, replace)
+    check_writable(output.parent, option)
 
 
 @dataclass(frozen=True)

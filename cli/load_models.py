@@ -25,6 +25,13 @@ def load_base(path: Path | None, device: str) -> "Lead":
         return Lead.load(path and require_file(path, "--base", "a base model's file"), device=resolve_device(device))
 
 
+def check_seconds(model: "Lead", seconds: float, option: str = "--seconds") -> None:
+    """UsageError, before the work, where a base makes no motion of this length."""
+    shortest, longest = model.seconds_range
+    if not shortest <= seconds <= longest:
+        raise UsageError(f"{option} {seconds:g}: this base makes {shortest:g} to {longest:g} s.")
+
+
 def to_token(name: str) -> str:
     """A token, given with its brackets (which a shell wants in quotes), with one of them, or without."""
     from concepts import check_token

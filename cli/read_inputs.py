@@ -6,13 +6,14 @@ the reason, as long as another file is left; with --strict it is an error. Capti
 clips.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.console import count_noun, ignore_progress, limit_lines, progress_bar
+from cli.console import count_noun, ignore_progress, limit_lines, progress_bar, warn
 from cli.errors import UsageError
 from cli.options import ReadingOptions, require_path
 from cli.prompt_record import INDEX, RECORD
@@ -43,15 +44,21 @@ def read_clips(
     options: ReadingOptions = ReadingOptions(),
     least: int = LEAST_FRAMES,
     most: int | None = None,
+    keep_rotations: bool = False,
 ) -> tuple[list[Path], "list[Motion]"]:
     """The paths of all clips in files and folders, and their motions; a path as often as its file has clips.
 
     `warn` is called for each file that was skipped, and for what was guessed, corrected or cut in the others. Clips
-    have at least `least` frames at 20 fps. Raises UsageError for more than `most` clips.
+    have at least `least` frames at 20 fps. Only with `keep_rotations` do rigs keep the rotations of their clips.
+    Raises UsageError for more than `most` clips.
     """
     listing = list_clips(places)
     with file_progress("reading", listing) as progress:
-        clips = list(islice(iterate_clips(listing, warn, options, least, progress), most and most + 1))
+        every = (
+            (path, motion if keep_rotations else motion.forget_rotations())
+            for path, motion in iterate_clips(listing, warn, options, least, progress)
+        )
+        clips = list(islice(every, most and most + 1))
     if most and len(clips) > most:
         raise UsageError(f"--animation {options.animation}: more than {most:,} clips. Choose animations one by one.")
     return [path for path, _ in clips], [motion for _, motion in clips]
@@ -213,14 +220,18 @@ def _require_length(path: Path, motion: "Motion", least: int) -> "Motion":
     return motion
 
 
-def read_captions(clips: Sequence[Path], listing: Path | None = None) -> list[str] | None:
+def read_captions(
+    clips: Sequence[Path], listing: Path | None = None, warn: Callable[[str], None] = warn
+) -> list[str] | None:
     """For each clip the first of its captions: of `listing`, else of what lies beside the clips; None if nothing does.
 
     Raises UsageError where some clips have a caption and others have none, LeadError where a file of captions is none.
+    `warn` is called for rows that name files which are not there.
     """
     if listing is not None:
         require_path(listing, "--captions")
-    listings = {place: _read_listing(place) for place in {listing or clip.parent / LISTING for clip in clips}}
+    places = {listing or clip.parent / LISTING for clip in clips}
+    listings = {place: _read_listing(place, clips, warn) for place in places}
     captions = [_find_caption(clip, listings[listing or clip.parent / LISTING]) for clip in clips]
     without = [str(clip) for clip, caption in zip(clips, captions, strict=True) if not caption]
     if len(without) == len(clips) and listing is None:
@@ -238,13 +249,22 @@ Listed = dict[Path | str, tuple[str, ...]]
 """Captions by a clip's place and by its bare name."""
 
 
-def _read_listing(listing: Path) -> Listed | None:
-    """The captions in a captions.jsonl; None where there is none."""
+def _read_listing(listing: Path, clips: Sequence[Path], warn: Callable[[str], None]) -> Listed | None:
+    """The captions in a captions.jsonl; None where there is none. Warns of rows whose file is not there."""
     from lead.data.caption_files import read_listing
 
     if not listing.is_file():
         return None
     rows = read_listing(listing)
+    given, folders = {clip.name for clip in clips}, {listing.parent, *(clip.parent for clip in clips)}
+    absent = [
+        row.clip
+        for row in rows
+        if Path(row.clip).name not in given and not any(os.path.exists(folder / row.clip) for folder in folders)
+    ]
+    if absent:
+        shown = ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else "")
+        warn(f"{listing}: {count_noun(len(absent), 'row')} for files that are not there ({shown:.200}), not used")
     names: Listed = {Path(row.clip).name: row.captions for row in rows}
     return names | {(listing.parent / row.clip).resolve(): row.captions for row in rows}
 

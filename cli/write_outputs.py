@@ -4,6 +4,9 @@ Data formats hold one motion each. Body formats need a body model of the user's:
 several. Views show one or more motions side by side. A new format is a function that writes it and a row of a table.
 """
 
+import os
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.atomic_folder import atomic_folder, name_anew
-from cli.console import Progress, ignore_progress, progress_bar
+from cli.console import Progress, hint, ignore_progress, progress_bar
 from cli.errors import UsageError
 from cli.options import ReadingOptions, ViewSwitches, require_path
-from concepts.text import slugify
+from concepts.text import TOKEN, slugify
 from lead.motion.suffixes import SKELETONS
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 TOGETHER, PANELS = 8, 16
 """Generated motions that one contact sheet or video shows at most; and motions in all, with what is beside them."""
+LETTERS, LEAST, BYTES = 60, 16, 120
+"""Of a prompt in a file name: the most letters, those that stay beside long tokens, and the most bytes of UTF-8. Most
+file systems take names of 255 bytes; seed, number and ending follow."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +187,10 @@ def write_view(
     quiet: bool = False,
     switches: ViewSwitches = ViewSwitches(),
 ) -> Path:
-    """Write one file that shows all of the motions; a slow one shows a progress bar, unless `quiet`."""
+    """Write one file that shows all of the motions; a slow one shows a progress bar, unless `quiet`.
+
+    A hint says which title is which where a picture has numbers for titles.
+    """
     view = VIEW_FORMATS[form]
     path, options = stem.with_name(stem.name + view.ending), switches.to_view_options()
     if view.slow and not quiet:
@@ -189,7 +198,22 @@ def write_view(
             view.write(motions, titles, path, progress, options)
     else:
         view.write(motions, titles, path, ignore_progress, options)
+    if form != "html":
+        _tell_numbers(path.name, titles)
     return path
+
+
+def _tell_numbers(name: str, titles: Sequence[str]) -> None:
+    """A hint with the titles that a picture cannot show."""
+    from lead.motion.render.text import to_drawable
+
+    pairs = [
+        f"{shown} is {title!r}"
+        for shown, title in zip(to_drawable(titles), titles, strict=True)
+        if shown.startswith("No. ") and shown != title
+    ]
+    if pairs:
+        hint(f"{name}: no font of this system has the letters of some titles: {', '.join(pairs)}")
 
 
 def write_motions(
@@ -239,8 +263,36 @@ def write_motions(
 
 
 def slug(prompt: str) -> str:
-    """A prompt as a file name: small ASCII letters, digits and hyphens, at most 60."""
-    return slugify(prompt)[:60].strip("-") or "motion"
+    """A prompt as a file name: small letters of any script, digits and hyphens, at most LETTERS and BYTES of them.
+
+    Where a prompt is too long, its tokens stay at the end. Unicode is in composed form (NFC). A file system that cannot
+    hold the letters gets ASCII.
+    """
+    whole = _hyphenate(prompt)
+    try:
+        os.fsencode(whole)
+    except UnicodeEncodeError:
+        whole = slugify(whole)
+    name, tokens = _cut(whole, LETTERS), [token[1:-1] for token in dict.fromkeys(TOKEN.findall(prompt.lower()))]
+    if any(f"-{token}-" not in f"-{name}-" for token in tokens):
+        tail = _cut("-".join(tokens), LETTERS)
+        name = f"{_cut(whole, max(LETTERS - len(tail) - 1, LEAST))}-{tail}"
+    return name or "motion"
+
+
+def _hyphenate(text: str) -> str:
+    """Letters, marks and digits in small letters; what is between them is a hyphen."""
+    small = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).lower())
+    kept = (letter if unicodedata.category(letter)[0] in "LMN" else "-" for letter in small)
+    return re.sub("-+", "-", "".join(kept)).strip("-")
+
+
+def _cut(name: str, letters: int) -> str:
+    """The first letters of a name, of which there are at most `letters` in at most BYTES of UTF-8."""
+    name = name[:letters]
+    while len(name.encode()) > BYTES:
+        name = name[:-1]
+    return name.strip("-")
 
 
 def _stems(prompts: Sequence[str], seed: int) -> list[str]:

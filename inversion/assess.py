@@ -70,7 +70,9 @@ class AssessedClip:
     known: bool = True
     """Whether that is sure; a caption is."""
     confidence: float = 1.0
-    """In [0, 1]; of what a caption says, 1."""
+    """In [0, 1], of this clip alone; of what a caption says, 1."""
+    supported: bool = False
+    """Whether the other clips make it sure, which this clip alone is not."""
     alternatives: tuple[Guess, ...] = ()
     """What it may show instead."""
     also: tuple[str, ...] = ()
@@ -167,7 +169,7 @@ def _name_action(encoded: EncodedClips, row: int) -> AssessedClip:
     others = [one.best.action for one in found if one.known and one.best.action != main.best.action]
     return AssessedClip(
         "", 0.0, action=main.best.action, known=main.known, confidence=main.best.confidence,
-        alternatives=main.alternatives, also=tuple(dict.fromkeys(others)), pieces=len(pieces),
+        supported=main.supported, alternatives=main.alternatives, also=tuple(dict.fromkeys(others)), pieces=len(pieces),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.atomic_folder import check_writable
 from cli.command import JsonObject, accept_device, command
 from cli.console import hint, print_json, print_table, progress_bar, spinner
 from cli.errors import UsageError
@@ -33,6 +34,7 @@ def prepare(
     from lead.data.prepare import prepare_data
 
     require_path(source, "CLIPS")
+    check_writable(out, "DATA")
     with progress_bar("preparing clips") as report:
         counts = dict(prepare_data(source, out, progress=report))
     if not as_json:
@@ -67,7 +69,7 @@ def compose(
     """
     from lead.data.compose.compose import compose_data
 
-    require_path(data, "DATA")
+    check_writable(require_path(data, "DATA"), "DATA")
     with progress_bar("composing clips") as report:
         counts = dict(compose_data(data, attempts, seed, processes, progress=report))
     if not as_json:
@@ -92,7 +94,7 @@ def vary(
     """
     from lead.data.vary import vary_data
 
-    require_path(data, "DATA")
+    check_writable(require_path(data, "DATA"), "DATA")
     with progress_bar("varying clips") as report:
         counts = dict(vary_data(data, copies, seed, progress=report))
     if not as_json:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.atomic_folder import check_writable
 from cli.command import JsonObject, accept_device, command
 from cli.console import print_table
 from cli.options import Json, require_path
@@ -45,6 +46,7 @@ def import_mld(
     from lead.train.import_mld import import_mld as import_checkpoint
 
     diffusion = replace(MLD_DIFFUSION, beta_start=beta_start, beta_end=beta_end)
+    check_writable(output, "RUN")
     counts = import_checkpoint(require_path(checkpoint, "CKPT"), output, text, heads, diffusion)
     if not as_json:
         rows = [(part, output / f"{part}.safetensors", f"{count:,}") for part, count in counts.items()]

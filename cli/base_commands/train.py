@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
+from cli.atomic_folder import check_writable
 from cli.command import command
 from cli.console import echo, print_table
 from cli.errors import UsageError
@@ -120,6 +121,7 @@ def train(
         raise UsageError(f"--lr {lr}: expected a number above 0, as 5e-4.")
     given = {"steps": steps, "batch": batch, "accumulate": accumulate, "lr": lr, "seed": seed, "precision": precision}
     options = cast(TrainOptions, {name: value for name, value in given.items() if value is not None})
+    check_writable(output)
     where = resolve_device(device)
     request = StageRequest(data, output, preset, options, where, weights, teacher=not no_distill)
     _check(stage, request, processes)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cli.atomic_folder import check_writable
 from cli.command import JsonObject, command
 from cli.console import print_table, spinner
 from cli.options import DataSet, Device, Json, require_path, resolve_device
@@ -35,6 +36,7 @@ def vocabulary(
     from lead.eval.vocabulary import build_vocabulary, put_vocabulary
 
     path = require_path(base, "BASE")
+    check_writable(path.parent, "BASE")
     model = Lead.load(path, device=resolve_device(device))
     with spinner("reading captions"):
         found = build_vocabulary(model, require_path(data, "DATA"), suite and require_path(suite, "--suite"))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.atomic_folder import atomic_folder, name_anew
+from cli.atomic_folder import atomic_folder, check_writable, name_anew
 from cli.command import JsonObject, OptionGroup, command
 from cli.console import count_noun, echo, print_table, spinner
 from cli.destination import Destination
 from cli.errors import UsageError
-from cli.load_models import check_base, encode_probe, find_concept, load_base, load_concept, to_token
+from cli.load_models import check_base, check_seconds, encode_probe, find_concept, load_base, load_concept, to_token
 from cli.options import BaseOptions, ConceptOutput, Device, Json, Replace, Seed, check_unicode
 from cli.write_outputs import write_view
 
@@ -77,7 +77,12 @@ def blend(
 
     a, b = load_concept(first), load_concept(second)
     destination = Destination.choose(to_token(token or blend_token(a, b)), output, replace)
+    destination.check_writable()
+    if sweep.sweep:
+        check_writable(sweep.views, "--views")
     model = load_base(base.base, device)
+    if sweep.sweep:
+        check_seconds(model, sweep.seconds)
     a, b = (
         check_base(concept, find_concept(place), model, base.allow_base_mismatch)
         for concept, place in ((a, first), (b, second))
@@ -114,6 +119,7 @@ def negate(
 
     old = load_concept(concept)
     destination = Destination.choose(to_token(token or negate_token(old)), output, replace)
+    destination.check_writable()
     model = load_base(base.base, device)
     old = check_base(old, find_concept(concept), model, base.allow_base_mismatch)
     return _save(model, negate_concept(old, destination.token), destination, as_json, seed)

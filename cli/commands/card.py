@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.atomic_folder import atomic_folder
+from cli.atomic_folder import atomic_folder, check_writable
 from cli.command import JsonObject, accept_device, command
 from cli.console import count_noun, echo, print_table, warn
 from cli.errors import UsageError
@@ -48,6 +48,7 @@ def card(
     target = target / CARD if target.is_dir() else target
     if target.suffix.lower() != ".md":
         raise UsageError(f"--output {target}: expected a file name that ends in .md, as {CARD}.")
+    check_writable(target.parent)
     files = card_files(concept, concept.file_name if is_token(file) else file.name, page)
     files = {target.name: files.pop(CARD), **files}
     if is_token(file):  # the card's instructions are for the folder that the file is in

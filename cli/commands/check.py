@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.atomic_folder import check_writable
 from cli.command import JsonObject, command
 from cli.console import count_noun, echo, print_table, warn
 from cli.destination import refuse_existing
@@ -61,6 +62,7 @@ def check(
     paths = _list_motions(places)
     if draft_rig_map is not None:
         refuse_existing(draft_rig_map, "--draft-rig-map", replace)
+        check_writable(draft_rig_map.parent, "--draft-rig-map")
         _write_draft(paths, draft_rig_map, options)
     checks = _check_clips(paths, options, reading.animation == ALL)
     verdicts = Counter(one.verdict for _, one in checks)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cli.atomic_folder import check_writable
 from cli.command import JsonObject, command
 from cli.console import echo, print_table, warn
 from cli.destination import Destination, refuse_existing
@@ -55,6 +56,7 @@ def export(
     if target.exists() and target.samefile(path):
         raise UsageError(f"--output {target} is the concept file itself; name another file.")
     refuse_existing(target, "--output", replace)
+    check_writable(target.parent)
     left_behind = export_vectors(concept, target)
     vectors, d_token = concept.token_embedding.shape
     if not as_json:
@@ -97,6 +99,7 @@ def import_word(
     word = import_vectors(require_path(file, "a file to import"))
     name = check_token(token) if token else require_token(word, file)
     destination = Destination.choose(name, output, replace)
+    destination.check_writable()
     model = load_base(base, device)
     concept = _to_concept(word, name, kind, model, file)
     target = destination.save(concept)

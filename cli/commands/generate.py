@@ -19,15 +19,16 @@ from cli.jobs.keep_best import (
     NOTES,
     BestOf,
     check_keep,
+    describe_unshown,
     keep_best,
+    list_unshown,
     make_rank,
     score_to_cells,
     score_to_json,
-    warn_of_none_shown,
 )
 from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
-from cli.load_models import check_base, load_base, load_concepts_for
+from cli.load_models import check_base, check_seconds, load_base, load_concepts_for
 from cli.options import (
     BaseOptions,
     Device,
@@ -232,6 +233,7 @@ def _generate_prompts(
     place = views_asked.beside.beside
     clips = read_clips([require_path(place, "--beside")], warn)[1] if place else []
     model, concepts = _load(prompts, sources, sources.device)
+    check_seconds(model, options.seconds)
     notices = find_notices(model, prompts, sources.strict)
     warn_of_each(notices)
     every = [prompt for prompt in prompts for _ in range(options.number)]
@@ -283,7 +285,8 @@ def _choose(
         return range(len(motions)), [None] * len(motions)
     with spinner(f"ranking {count_noun(len(motions), 'motion')}"):
         kept, scores = keep_best(best, motions, prompts)
-    warn_of_none_shown([prompts[row] for row in kept], scores, options.number)
+    for prompt in list_unshown([prompts[row] for row in kept], scores):
+        warn(describe_unshown(prompt, options.number))
     return kept, scores
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.atomic_folder import check_writable
 from cli.command import JsonObject, OptionGroup, command, ignore_interrupts
 from cli.console import count_noun, echo, hint, print_table, progress_bar, spinner, warn
 from cli.credits import CreditOptions, add_credits, describe_license
@@ -99,14 +100,14 @@ def learn(
         typer.Option("--each", help="Learn one word from each folder inside DIR; the folder's name becomes the word."),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what the clips are taken for, and learn nothing.")
+        bool, typer.Option("--dry-run", help="Check the options, show what the clips are taken for, and learn nothing.")
     ] = False,
     draft_captions: Annotated[
         bool,
         typer.Option(
             "--draft-captions",
-            help="Write what the clips are taken for into captions.jsonl beside them (or the file of --captions), "
-            "for you to correct, and learn nothing.",
+            help="Write the captions of .txt files beside the clips, else what the clips are taken for, into "
+            "captions.jsonl beside them (or the file of --captions), for you to correct, and learn nothing.",
         ),
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, metavar="N", help="With --each: number of words learned at a time.")] = 1,
@@ -159,15 +160,16 @@ def learn(
         return learn_each(clips, common, jobs, output, replace, as_json)
     if jobs > 1:
         raise UsageError("--jobs needs --each. One process learns one word; leave --jobs out.")
+    _check_init(options.init)
+    destination = Destination.choose(token, output, replace or draft_captions) if token and check_token(token) else None
+    if destination:
+        destination.check_writable()
     if dry_run or draft_captions:
         return _look(clips, draft_captions, replace, options, reading, base, device, as_json)
-    if not token:
+    if destination is None:
         raise UsageError(
             'the new word has no name. Give it one with --token "<name>", or name words after folders with --each.'
         )
-    _check_init(options.init)
-    destination = Destination.choose(check_token(token), output, replace)
-    destination.check_writable()
     check_clip_count(clips, MOST_CLIPS, _CHOOSE)
     paths, motions = read_clips(clips, warn, reading, most=MOST_CLIPS)
     captions = read_captions(paths, options.captions)
@@ -261,6 +263,7 @@ def _look(
     listings = {path: options.captions or path.parent / LISTING for path in paths}
     for listing in set(listings.values()) if draft else ():
         refuse_existing(listing, "--draft-captions:", replace)
+        check_writable(listing.parent, "--captions")
     captions = None if draft else read_captions(paths, options.captions)
     _, assessment = _assess(load_base(base, device), paths, motions, captions, options.kind, set())
     if not as_json:
@@ -274,19 +277,23 @@ def _look(
 def _write_drafts(
     listings: Mapping[Path, Path], clips: "Mapping[Path, AssessedClip]", say: Callable[[str], None]
 ) -> None:
-    """Captions of what the clips are taken for, into each listing those of its clips."""
+    """Captions of clips, into each listing those of its clips: of a .txt beside a clip, else what it is taken for."""
     from inversion.templates import action_to_caption
-    from lead.data.caption_files import CaptionRow, write_listing
+    from lead.data.caption_files import CaptionRow, read_beside, write_listing
 
+    beside = {path: read_beside(path) for path in clips}
     for listing in sorted(set(listings.values())):
         usable = {path: clip for path, clip in clips.items() if listings[path] == listing and not clip.unusable}
-        rows = [
-            CaptionRow(os.path.relpath(path, listing.parent), (action_to_caption(clip.action),) if clip.known else ())
+        found = {
+            path: beside[path] or ((action_to_caption(clip.action),) if clip.known else ())
             for path, clip in usable.items()
-        ]
+        }
+        rows = [CaptionRow(os.path.relpath(path, listing.parent), captions) for path, captions in found.items()]
         write_listing(listing, rows)
-        say(f"{listing}: {count_noun(len(rows), 'caption')} to correct; `learn` reads them from there")
-        if unknown := [path.name for path, clip in usable.items() if not clip.known]:
+        count = sum(bool(beside[path]) for path in usable)
+        taken = f" ({count} from .txt files beside the clips)" if count else ""
+        say(f"{listing}: {count_noun(len(rows), 'caption')} to correct{taken}; `learn` reads them from there")
+        if unknown := [path.name for path, captions in found.items() if not captions]:
             warn(f"{listing}: write the captions of {', '.join(unknown)} yourself; they are empty")
 
 
@@ -314,7 +321,7 @@ def _word_action(clip: "AssessedClip", captioned: bool) -> tuple[str, str, str]:
         return "unknown", "", "; ".join(guesses)
     action = f"{clip.action}; also {', '.join(clip.also)}" if clip.also else clip.action
     others = [f"{guess.action} {guess.confidence:.0%}" for guess in clip.alternatives if guess.confidence >= 0.005]
-    return action, f"{clip.confidence:.0%}", "; ".join(others)
+    return action, f"{clip.confidence:.0%}" + ", as the others" * clip.supported, "; ".join(others)
 
 
 def _learn_and_save(

@@ -82,7 +82,7 @@ def restyle(
     check_unicode(caption, "--caption")
     check_writable(output)
     check_clip_count(places, MOST_CLIPS, "Restyle them in several runs.")
-    paths, clips = read_clips(places, warn, reading, most=MOST_CLIPS)
+    paths, clips = read_clips(places, warn, reading, most=MOST_CLIPS, keep_rotations=True)
     captions = [caption] * len(clips) if caption.strip() else read_captions(paths, None) or [""] * len(clips)
     concept = load_concept(word)
     model = load_base(base.base, device)

@@ -8,7 +8,7 @@ A shard is the unit of all work. One process computes it in one batch, so that i
 processes and after any number of stops. It is written under a hidden name and moved into place when it is complete. A
 complete shard that holds what was asked for is not generated again. Processes share the shards by their ranks.
 With `--keep` a shard is computed from all motions of as many prompts as SHARD has room for. It holds the best motions
-of each, and its index their scores.
+of each, and its index their numbers and scores.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
-from cli.console import count_noun, echo, print_table, progress_bar
+from cli.console import count_noun, echo, limit_lines, print_table, progress_bar, warn
 from cli.errors import UsageError
-from cli.jobs.keep_best import BestOf, keep_best, score_to_json
+from cli.jobs.keep_best import BestOf, describe_unshown, keep_best, list_unshown, score_to_json
 from cli.jobs.prompts_file import Job
 from cli.jobs.ranks import Ranks
 from cli.write_outputs import DATA_FORMATS, Target, ending_of, slug, write_data
@@ -75,6 +75,8 @@ class IndexLine(TypedDict):
     words: dict[str, str]
     """Token -> sha256 of the concept file."""
     files: list[str]
+    number: NotRequired[int]
+    """Which of the motions of its prompt it is, from 1, with `--keep`; a resumed job does not compare it."""
     score: NotRequired[dict[str, Any]]
     """How good it is next to the others of its prompt, with `--keep`; a resumed job does not compare it."""
     notice: NotRequired[str]
@@ -134,14 +136,18 @@ def generate_batch(
     plans = {number: _plan_shard(jobs, number, size, words, settings) for number in shards}
     missing = [number for number, plan in plans.items() if not _is_complete(_folder(output, number), plan, best)]
     total, done = sum(len(plans[number]) for number in missing), 0
+    unshown: list[str] = []
     if missing:
         with progress_bar(f"generating {count_noun(total, 'motion')}") as progress:
             for number in missing:
                 part = jobs[number * size : (number + 1) * size]
                 lines = [_add_notice(line, notices) for line in plans[number]]
-                _write_shard(model, part, lines, words, settings, _folder(output, number), rig, best)
+                unshown += _write_shard(model, part, lines, words, settings, _folder(output, number), rig, best)
                 done += len(part)
                 progress(done, total)
+    with limit_lines(warn, f'{INDEX} has the "score" of each motion') as warn_or_count:
+        for prompt in dict.fromkeys(unshown):
+            warn_or_count(describe_unshown(prompt, best.number if best else 1))
     share = sum(map(len, plans.values()))
     if best:
         share, total = (count // best.number * best.keep for count in (share, total))
@@ -202,8 +208,8 @@ def _add_notice(line: IndexLine, notices: Mapping[str, str]) -> IndexLine:
     return {**line, "notice": notice} if notice else line
 
 
-def _add_score(line: IndexLine, score: "Score") -> IndexLine:
-    return {**line, "score": score_to_json(score)}
+def _add_score(line: IndexLine, number: int, score: "Score") -> IndexLine:
+    return {**line, "number": number, "score": score_to_json(score)}
 
 
 def _is_complete(folder: Path, plan: Sequence[IndexLine], best: BestOf | None = None) -> bool:
@@ -214,8 +220,8 @@ def _is_complete(folder: Path, plan: Sequence[IndexLine], best: BestOf | None = 
     try:
         found = [json.loads(line) for line in (folder / INDEX).read_text(encoding="utf-8").split("\n") if line]
         for line in found:
-            line.pop("notice", None)
-            line.pop("score", None)
+            for name in ("notice", "number", "score"):
+                line.pop(name, None)
     except FileNotFoundError:
         return False
     except (ValueError, AttributeError, RecursionError) as error:
@@ -265,8 +271,11 @@ def _write_shard(
     folder: Path,
     rig: "Rig | None",
     best: BestOf | None,
-) -> None:
-    """Generate a shard, write it under a hidden name, and move it into place; one process at a time."""
+) -> list[str]:
+    """Generate a shard, write it under a hidden name, and move it into place; one process at a time.
+
+    Returns the prompts of which no motion that is kept shows what they say.
+    """
     from concepts.lock import hold_lock
 
     partial = folder.with_name(f".{folder.name}.partial")
@@ -283,16 +292,21 @@ def _write_shard(
                 guidance=settings.guidance,
                 clean_feet=settings.foot_lock,
             )
+            unshown: list[str] = []
             if best:
                 kept, scores = keep_best(best, motions, [job.prompt for job in jobs])
+                unshown = list_unshown([jobs[row].prompt for row in kept], scores)
                 motions = [motions[row] for row in kept]
-                plan = [_add_score(plan[row], score) for row, score in zip(kept, scores, strict=True)]
+                plan = [
+                    _add_score(plan[row], row % best.number + 1, score) for row, score in zip(kept, scores, strict=True)
+                ]
             for motion, line in zip(motions, plan, strict=True):
                 for form, name in zip(settings.formats, line["files"], strict=True):
                     write_data(motion, partial / name.removesuffix(ending_of(form)), form, Target(rig))
             index = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in plan)
             (partial / INDEX).write_text(index, encoding="utf-8")
             _move_shard(partial, folder)
+            return unshown
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from cli.console import count_noun, warn
+from cli.console import count_noun
 from cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,12 +82,19 @@ def keep_best(best: BestOf, motions: "Sequence[Motion]", prompts: Sequence[str])
     return places, scores
 
 
-def warn_of_none_shown(prompts: Sequence[str], scores: "Sequence[Score]", number: int) -> None:
-    """A line for each prompt of which no motion that is kept shows what it says; a prompt and a score for each."""
-    for prompt in dict.fromkeys(prompts):
-        shown = {score.shown for other, score in zip(prompts, scores, strict=True) if other == prompt}
-        if shown == {False}:
-            warn(f"{prompt!r}: measures of the joints do not find it in the best of {count_noun(number, 'motion')}")
+def list_unshown(prompts: Sequence[str], scores: "Sequence[Score]") -> list[str]:
+    """The prompts of which no motion that is kept shows what they say; a prompt and a score for each motion."""
+    pairs = list(zip(prompts, scores, strict=True))
+    return [
+        prompt
+        for prompt in dict.fromkeys(prompts)
+        if {score.shown for other, score in pairs if other == prompt} == {False}
+    ]
+
+
+def describe_unshown(prompt: str, number: int) -> str:
+    """The warning for a prompt that `list_unshown` has, of so many motions each."""
+    return f"{prompt!r}: measures of the joints do not find it in the best of {count_noun(number, 'motion')}"
 
 
 def score_to_json(score: "Score") -> dict[str, Any]:

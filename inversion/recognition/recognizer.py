@@ -58,11 +58,13 @@ class Recognition:
     """The next ones."""
     refuted: bool = False
     """Whether a measure of the joints denies the best."""
+    supported: bool = False
+    """Whether the other pieces make the best sure, which this piece alone is not."""
 
     @property
     def known(self) -> bool:
         """Whether the best is sure enough to be said."""
-        return self.best.confidence >= SURE and not self.refuted
+        return (self.best.confidence >= SURE or self.supported) and not self.refuted
 
 
 def known_actions(base: Lead) -> list[Action]:
@@ -86,14 +88,18 @@ def recognize(
     """What each piece of some clips is taken for.
 
     `pooled` are the means of the pieces' realigned latents, `features` HumanML3D's. Clips of one concept mostly show
-    one action: where a piece alone is not sure, what all pieces are taken for counts too.
+    one action: where a piece alone is not sure, what the others are taken for counts too. Confidences are the piece's
+    own, whatever the others are.
     """
     actions = known_actions(base)
     cosines = (normalize(pooled.float(), dim=-1) @ encode_actions(base, actions).T).cpu().numpy()
     joints = [Motion.from_features(rows).joints for rows in features]
     evidence = np.stack([measure(actions, row, one) for row, one in zip(cosines, joints, strict=True)])
     shares, denied = share_out(actions, cosines, evidence)
-    return tuple(describe_shares(actions, *rows) for rows in zip(support(shares), denied, strict=True))
+    return tuple(
+        describe_shares(actions, own, row, weighed)
+        for own, row, weighed in zip(shares, denied, support(shares), strict=True)
+    )
 
 
 def encode_actions(base: Lead, actions: Sequence[Action]) -> Float[Tensor, "actions d_text"]:
@@ -136,16 +142,26 @@ def measure(actions: Sequence[Action], cosines: Float[np.ndarray, "actions"], jo
 
 
 def support(shares: Float[np.ndarray, "pieces shares"]) -> Float[np.ndarray, "pieces shares"]:
-    """The shares; those of a piece that is not sure are weighed by the mean over all pieces."""
-    unsure = shares[:, :-1].max(axis=1) < SURE
-    weighed = shares * shares.mean(axis=0)
-    return np.where(unsure[:, None], weighed / weighed.sum(axis=1, keepdims=True).clip(1e-12), shares)
+    """The shares; those of a piece that is not sure are weighed by the mean over the others, if that makes it sure."""
+    if len(shares) < 2:
+        return shares
+    others = (shares.sum(axis=0) - shares).clip(0.0) / (len(shares) - 1)
+    weighed = shares * others
+    weighed = weighed / weighed.sum(axis=1, keepdims=True).clip(1e-12)
+    helped = (shares[:, :-1].max(axis=1) < SURE) & (weighed[:, :-1].max(axis=1) >= SURE)
+    return np.where(helped[:, None], weighed, shares)
 
 
 def describe_shares(
-    actions: Sequence[Action], shares: Float[np.ndarray, "shares"], denied: Bool[np.ndarray, "actions"]
+    actions: Sequence[Action],
+    shares: Float[np.ndarray, "shares"],
+    denied: Bool[np.ndarray, "actions"],
+    weighed: Float[np.ndarray, "shares"] | None = None,
 ) -> Recognition:
-    """The actions of the greatest shares, as a recognition."""
-    order = np.argsort(-shares[:-1], kind="stable")[: 1 + ALTERNATIVES]
-    best, *others = (Guess(actions[row].phrase, float(shares[row])) for row in order)
-    return Recognition(best, tuple(others), bool(denied[order[0]]))
+    """The actions of the greatest shares, as a recognition; the first is that of `weighed` (`support`)."""
+    ranks = shares if weighed is None else weighed
+    first = int(np.argmax(ranks[:-1]))
+    others = [row for row in np.argsort(-shares[:-1], kind="stable").tolist() if row != first][:ALTERNATIVES]
+    best, *rest = (Guess(actions[row].phrase, float(shares[row])) for row in (first, *others))
+    supported = best.confidence < SURE <= float(ranks[first])
+    return Recognition(best, tuple(rest), bool(denied[first]), supported)

@@ -58,9 +58,10 @@ def _parse_row(path: Path, number: int, line: str) -> CaptionRow:
         clip, captions, split = row["clip"], row["captions"], row.get("split")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # RecursionError: brackets too deep
         clip, captions, split = None, None, None
-    if isinstance(captions, list) and isinstance(clip, str) and captions and not any(captions):
+    if isinstance(captions, list) and isinstance(clip, str) and not any(captions):
         raise LeadError(
-            f'{path}, line {number}: {clip!r:.80} has no caption yet. Write what it shows, as "a person walks forward".'
+            f'{path}, line {number}: {clip!r:.80} has no caption yet. Write what it shows, as "a person walks '
+            'forward", or remove the line.'
         )
     texts = isinstance(captions, list) and all(isinstance(text, str) and _can_be_written(text) for text in captions)
     if not texts or not isinstance(clip, str) or not clip.isprintable() or not (split is None or _is_name(split)):

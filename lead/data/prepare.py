@@ -45,19 +45,19 @@ def prepare_data(source: Path, out: Path, progress: Progress | None = None) -> M
 
 
 def _list_rows(source: Path) -> list[CaptionRow]:
-    """The captioned clips of a folder; a row of `captions.jsonl` has at least one caption."""
+    """The captioned clips of a folder."""
     listing = source / LISTING
     if listing.is_file():
         rows = read_listing(listing)
-        if bare := [row.clip for row in rows if not row.captions]:
-            raise LeadError(
-                f"{listing}: {len(bare)} of {len(rows)} clips have no caption, the first is {bare[0]}; "
-                "give each one caption or more, or remove its line"
-            )
     else:
         files = sorted(path for path in source.glob("**/*") if path.suffix.lower() in READS)
         captioned = [path for path in files if path.with_suffix(".txt").is_file()]
         rows = [CaptionRow(str(path.relative_to(source)), read_beside(path)) for path in captioned]
+        if bare := [path for path, row in zip(captioned, rows, strict=True) if not row.captions]:
+            raise LeadError(
+                f"{bare[0].with_suffix('.txt')} has no caption; write what the clip shows, a caption a line, or remove "
+                "the file"
+            )
     if not rows:
         raise LeadError(
             f"{source} has no captioned clips: expected {LISTING}, or a .txt of captions beside each "

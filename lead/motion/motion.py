@@ -112,7 +112,9 @@ class Motion:
     def save(self, path: str | os.PathLike[str], rig: Rig | None = None) -> Path:
         """Write a file by its suffix: .bvh, .glb (a mannequin that moves), .npz or .npy (joints).
 
-        A BVH is written on `rig`, or on our 22 joints in a T-pose. Raises MotionError for another suffix.
+        A BVH is written on `rig`, or on our 22 joints in a T-pose. On the motion's own rig, and with as many frames as
+        its clip, fingers and other joints that are none of ours move as in the clip. Raises MotionError for another
+        suffix.
         """
         path = Path(path)
         suffix = path.suffix.lower()
@@ -147,7 +149,14 @@ class Motion:
 
     def mirror(self) -> "Motion":
         """Left and right exchanged."""
-        return replace(self, joints=mirror_joints(self.joints))
+        return replace(self.forget_rotations(), joints=mirror_joints(self.joints))
+
+    def forget_rotations(self) -> "Motion":
+        """The motion with a rig that has no rotations of its clip: they take memory, and are of the clip's own frames.
+
+        A BVH on the rig then has fingers at rest. Call it where joints are put into another order.
+        """
+        return replace(self, rig=replace(self.rig, recorded=None)) if self.rig else self
 
     def on_one_skeleton(self) -> "Motion":
         """The motion on the body that generated motions have: HumanML3D's bone lengths, left equal to right."""

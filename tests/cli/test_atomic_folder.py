@@ -1,8 +1,10 @@
 """Files appear together or not at all. Leftovers of killed processes are removed, files of running ones are kept."""
 
+import errno
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -107,6 +109,12 @@ def test_an_unwritable_folder_is_reported_at_once(tmp_path: Path, monkeypatch: p
     for place in (tmp_path / "file", tmp_path / "file" / "deeper"):
         with pytest.raises(UsageError, match=r"file is a file; expected a folder .* --output"):
             check_writable(place)
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(UsageError, match=r"new cannot be written: .* is read-only. Name another folder"):
-        check_writable(tmp_path / "new")
+    for code, words in ((errno.EROFS, "is read-only"), (errno.ENOSPC, "No space left on device")):
+
+        def refuses(dir: Path, code: int = code) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", refuses)
+        with pytest.raises(UsageError, match=rf"new cannot be written: .* ?{words}. Name another folder"):
+            check_writable(tmp_path / "new")
+    assert names(tmp_path) == ["file"]

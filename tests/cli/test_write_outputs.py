@@ -29,13 +29,31 @@ def names(folder: Path) -> list[str]:
     [
         ("A person walks in <elderly> style", "a-person-walks-in-elderly-style"),
         ("../../etc/passwd", "etc-passwd"),
-        ("Étude: pas de  deux!", "etude-pas-de-deux"),
-        ("歩く", "motion"),
+        ("Étude: pas de  deux!", "étude-pas-de-deux"),
+        ("E\u0301tude", "étude"),
+        ("歩く", "歩く"),
+        ("ウォーク/走る", "ウォーク-走る"),
+        ("चलना", "चलना"),
+        ("!?", "motion"),
+        ("歩" * 60, "歩" * 40),
+        ("take " * 12 + "in <elderly> style", "take-" * 10 + "ta-elderly"),
+        ("歩" * 60 + " in <elderly> style", "歩" * 40 + "-elderly"),
+        ("take " * 12 + f"<{'a' * 63}>", "take-take-take-t-" + "a" * 60),
+        ("A\ud800b", "a-b"),
         ("word " * 40, "word-" * 11 + "word"),
     ],
 )
 def test_slug(prompt: str, expected: str) -> None:
     assert slug(prompt) == expected
+
+
+def test_a_file_system_without_the_letters_gets_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(name: str) -> bytes:
+        return name.encode("latin-1")
+
+    monkeypatch.setattr(write_outputs.os, "fsencode", encode)
+    assert slug("Étude") == "étude"
+    assert slug("ウォーク in <elderly> style") == "in-elderly-style"
 
 
 def test_parse_formats() -> None:
@@ -91,3 +109,12 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(OSError, match="space"):
         write_motions([make_standing_motion()], ["a walk"], ["bvh", "png"], tmp_path / "out", seed=0)
     assert names(tmp_path / "out") == ["mine.txt"]
+
+
+def test_titles_that_no_font_can_draw_are_numbered_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lead.motion.render.text.SYSTEM_FONTS", ())
+    write_motions([make_standing_motion(3)] * 2, ["a walk", "歩く"], ["png", "html"], tmp_path, seed=0)
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count("No. 2 is '歩く'") == 1 and "a walk" not in told.partition("titles:")[2]

@@ -14,10 +14,10 @@ def test_rows_and_empty_lines(tmp_path: Path) -> None:
     path = tmp_path / "captions.jsonl"
     path.write_text(
         '{"clip": "a/b.bvh", "captions": ["a person walks", "strolls"], "split": "val", "meta": {"x": 1}}\n\n'
-        '{"clip": "c.bvh", "captions": [], "split": null}\n'
+        '{"clip": "c.bvh", "captions": ["hops"], "split": null}\n'
     )
     rows = read_listing(path)
-    assert rows == [CaptionRow("a/b.bvh", ("a person walks", "strolls"), "val"), CaptionRow("c.bvh", ())]
+    assert rows == [CaptionRow("a/b.bvh", ("a person walks", "strolls"), "val"), CaptionRow("c.bvh", ("hops",))]
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,7 @@ def test_what_is_written_is_read_and_an_empty_caption_says_what_to_do(tmp_path: 
     assert read_listing(path) == rows
     write_listing(path, [*rows, CaptionRow("c.bvh", ())])
     with pytest.raises(LeadError, match=r"line 3: 'c\.bvh' has no caption yet\. Write what it shows, as \"a person"):
+        read_listing(path)
+    path.write_text('{"clip": "d.bvh", "captions": []}\n')
+    with pytest.raises(LeadError, match=r"line 1: 'd\.bvh' has no caption yet"):
         read_listing(path)

@@ -145,11 +145,12 @@ def test_collate_pads_with_zeros_and_cuts_to_units():
     [
         ({}, "no captioned clips"),
         ({"captions.jsonl": "{not json"}, "line 1: expected"),
-        ({"captions.jsonl": '{"clip": "a.npy", "captions": []}'}, "1 of 1 clips have no caption, the first is a.npy"),
+        ({"captions.jsonl": '{"clip": "a.npy", "captions": []}'}, "line 1: 'a.npy' has no caption yet"),
         ({"captions.jsonl": "[" * 200_000}, "line 1: expected"),
         ({"captions.jsonl": '{"clip": "a.npy", "captions": ["x"], "split": "../x"}'}, "line 1: expected"),
         ({"captions.jsonl": '{"clip": "a.npy", "captions": ["x"]}'}, "cannot be used"),
         ({"a.bvh": "hello", "a.txt": "a person walks"}, "cannot be used"),
+        ({"a.bvh": "hello", "a.txt": "\n"}, r"a\.txt has no caption"),
     ],
 )
 def test_bad_folders_leave_nothing(tmp_path, files, message):

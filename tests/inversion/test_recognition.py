@@ -59,6 +59,26 @@ def test_a_piece_that_is_not_sure_is_judged_with_the_others():
     weighed = recognizer.support(shares)
     np.testing.assert_array_equal(weighed[0], shares[0])
     assert weighed[1, 0] > 0.5 and weighed[1].sum() == pytest.approx(1.0)
+    one = recognizer.describe_shares([Action("a"), Action("b")], shares[1], np.zeros(2, bool), weighed[1])
+    assert one.known and one.supported and one.best == recognizer.Guess("a", 0.4)  # its own confidence
+    assert not replace(one, supported=False).known
+    unsure = np.array([[0.3, 0.2, 0.5], [0.2, 0.3, 0.5]])
+    np.testing.assert_array_equal(recognizer.support(unsure), unsure)
+
+
+def test_the_confidence_of_a_clip_does_not_depend_on_the_others(base):
+    clips = [Motion(synthesize_walk(seconds).joints, 20.0) for seconds in (2.0, 4.0)]
+    together = encode_clips(base, clips).recognized
+    for clip, one in zip(clips, together, strict=True):
+        alone = encode_clips(base, [clip]).recognized[0]
+        found = {guess.action: guess.confidence for guess in (alone.best, *alone.alternatives)}
+        assert found[one.best.action] == pytest.approx(one.best.confidence, abs=1e-4)
+        assert not alone.supported
+
+
+def test_one_piece_does_not_support_itself():
+    shares = np.array([[0.4, 0.1, 0.5]])
+    np.testing.assert_array_equal(recognizer.support(shares), shares)
 
 
 def test_a_base_without_a_vocabulary_knows_all_actions(tiny_base):

@@ -22,7 +22,7 @@ from lead.motion.motion_like import MotionLike
 from lead.motion.render.figure import COLORS, Color
 from lead.motion.render.key_frames import choose_key_frames
 from lead.motion.render.rasterizer import GRID, Figures, Stage, View, fit_view, pose_figures
-from lead.motion.render.text import FAINT, INK, WHITE, load_font, shorten
+from lead.motion.render.text import FAINT, INK, WHITE, load_font, shorten, to_drawable
 from lead.motion.render.view_options import ViewOptions
 
 CELL_WIDTH, CELL_HEIGHT, GAP, MARGIN, TITLE_HEIGHT, FOOT_HEIGHT = 156, 216, 6, 18, 30, 26
@@ -45,7 +45,7 @@ def contact_sheet(
     Without titles the motions' own names are used. `options` switch on trails and foot contacts.
     """
     assert motions, "a contact sheet needs a motion"
-    titles = titles or [motion.name for motion in motions]
+    titles = to_drawable(titles or [motion.name for motion in motions])
     assert len(titles) == len(motions), f"{len(titles)} titles for {len(motions)} motions"
     width = 2 * MARGIN + (columns + 1) * CELL_WIDTH + columns * GAP
     head = MARGIN + (TITLE_HEIGHT + 6 if heading else 0)
@@ -53,7 +53,7 @@ def contact_sheet(
     sheet = Image.new("RGB", (width, head + row * len(motions) + FOOT_HEIGHT + MARGIN // 2), WHITE)
     draw = ImageDraw.Draw(sheet)
     if heading:
-        draw.text((MARGIN, MARGIN - 4), shorten(heading, width - 2 * MARGIN, 20), INK, load_font(20))
+        draw.text((MARGIN, MARGIN - 4), shorten(heading, width - 2 * MARGIN, 20), INK, load_font(20, heading))
     frames = [choose_key_frames(motion.joints, motion.fps, columns) for motion in motions]
     figures = [pose_figures(m.joints, m.fps, options).at(some) for m, some in zip(motions, frames, strict=True)]
     stage = Stage(fit_view(View(CELL_WIDTH, CELL_HEIGHT), figures, top=TIME_HEIGHT))
@@ -82,7 +82,7 @@ def thumbnail(motion: MotionLike) -> bytes:
 
 def _draw_title(draw: ImageDraw.ImageDraw, title: str, motion: MotionLike, top: int, width: int) -> None:
     """A row's title on the left, its length and rate on the right."""
-    draw.text((MARGIN, top + 4), shorten(title, width - 2 * MARGIN - 220, 17), INK, load_font(17))
+    draw.text((MARGIN, top + 4), shorten(title, width - 2 * MARGIN - 220, 17), INK, load_font(17, title))
     length = f"{len(motion.joints) / motion.fps:.1f} s at {motion.fps:.4g} fps"
     draw.text((width - MARGIN, top + 7), length, FAINT, load_font(14), anchor="ra")
 

@@ -21,7 +21,7 @@ from lead.motion.errors import MotionError
 from lead.motion.motion_like import MotionLike
 from lead.motion.render.gif import PALETTE_FRAMES, Picture, write_gif
 from lead.motion.render.rasterizer import Figures, Stage, View, fit_view, pose_figures
-from lead.motion.render.text import FAINT, INK, WHITE, load_font, shorten
+from lead.motion.render.text import FAINT, INK, WHITE, load_font, shorten, to_drawable
 from lead.motion.render.view_options import ViewOptions
 from lead.motion.resample import resample
 
@@ -107,10 +107,11 @@ class Movie:
         sheet = Image.new("RGB", (columns * width, ceil(len(motions) / columns) * height), WHITE)
         draw = ImageDraw.Draw(sheet)
         self.places = [(index // columns * height, index % columns * width) for index in range(len(motions))]
-        for (top, left), title in zip(self.places, titles, strict=True):
+        for (top, left), title in zip(self.places, to_drawable(titles), strict=True):
             room = width - int(3.5 * layout.text) - 20
             words = shorten(title, room, layout.text)
-            draw.text((left + 10, top + layout.title / 2), words, INK, load_font(layout.text), anchor="lm")
+            font = load_font(layout.text, words)
+            draw.text((left + 10, top + layout.title / 2), words, INK, font, anchor="lm")
         self.sheet = np.asarray(sheet)
         self.clock = sheet.crop((sheet.width - int(3.5 * layout.text) - 10, 0, sheet.width, layout.title))
         self.font = load_font(layout.text - 3)

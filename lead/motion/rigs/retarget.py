@@ -3,7 +3,7 @@
 A joint's rotation comes from the places of the joints that come next after it: from several by Kabsch, from a single
 one by the shortest arc from where the parent's rotation carries its bone. The twist about a bone comes from the bend of
 the limb, or else from the reference pose. Joints that lead nowhere (wrists, head, toes, fingers) keep the reference
-pose.
+pose. Where a clip goes back to its own rig, twists and the joints that lead nowhere are the clip's own.
 Conventions: positions in meters, Y up; inside `_pose_rig` everything is in the file's units and axes.
 Knows nothing of features: slice 67:193 is never used, for its twist is undefined.
 """
@@ -45,6 +45,8 @@ _STANDING = 0.15
 """Meters a second: the ankle and the toe of a standing foot are slower."""
 _FOOT_SLOPE = -0.47
 """Radians from the horizontal to a standing foot, for clips in which no foot stands."""
+_TAIL = 0.1
+"""Seconds at the end of a clip that resampling may lose."""
 _SAME_PLACE = 0.008
 """Meters: joints that are closer are in one place."""
 
@@ -75,7 +77,7 @@ def motion_to_rig(joints: Float[np.ndarray, "frames 22 3"], rig: Rig, same_body:
 
     The path of the hips is scaled about its start on the floor by the ratio of the right legs. The features scale the
     root's path in the same way, so the way back is exact. The lowest joint is set to its height in the rig's clip; with
-    `same_body` (the motion was recorded on this very rig) heights stay.
+    `same_body` (the motion was recorded on this very rig) heights stay, and so do the clip's own twists and fingers.
     Raises MotionError if nothing on the rig can move the hips.
     """
     joints = np.array(joints, dtype=np.float64)
@@ -86,7 +88,7 @@ def motion_to_rig(joints: Float[np.ndarray, "frames 22 3"], rig: Rig, same_body:
     ground = np.array([hips[0, 0], joints[..., 1].min(), hips[0, 2]])
     floor = ground[1] if same_body else rig.floor
     joints += ((hips - ground) * ratio + np.array([ground[0], floor, ground[2]]) - hips)[:, None]
-    return _pose_rig(rig, joints, aim=False)
+    return _pose_rig(rig, joints, aim=False, recorded=_list_recorded(rig, len(joints)) if same_body else None)
 
 
 def measure_own_offsets(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.ndarray, "22 3"]:
@@ -153,12 +155,26 @@ def _average_shape(vectors: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray
     return np.asarray(np.einsum("fij,fnj->ni", axes, vectors) / len(vectors))
 
 
-def _pose_rig(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> Bvh:
+def _list_recorded(rig: Rig, frames: int) -> Float[np.ndarray, "frames joints 3 3"] | None:
+    """The joints' orientations in the rig's clip; None where it has not these frames, up to a few at the end."""
+    if rig.recorded is None or not -2 <= len(rig.recorded) - frames <= _TAIL * rig.fps + 1:
+        return None
+    values = rig.recorded[np.minimum(np.arange(frames), len(rig.recorded) - 1)].astype(np.float64)
+    skeleton = (rig.names, rig.parents, rig.offsets, rig.channels, rig.end_sites)
+    return Bvh(*skeleton, values, 1.0 / rig.fps).world()[1]
+
+
+def _pose_rig(
+    rig: Rig,
+    joints: Float[np.ndarray, "frames 22 3"],
+    aim: bool,
+    recorded: Float[np.ndarray, "frames joints 3 3"] | None = None,
+) -> Bvh:
     """Turn every joint of the rig, from the root down.
 
     With `aim`, bones point at our joints; for a body of the same proportions errors then do not add up down a limb.
     Without, bones are parallel to ours. The body is placed by its hips, so that feet are right on a pelvis of another
-    shape too.
+    shape too. With `recorded` orientations a joint turns from those, as its parent has turned from its own.
     """
     interpolate_joints(joints, [joint for joint in range(22) if rig.nodes[joint] < 0])
     targets = rig.to_file(joints)
@@ -167,10 +183,17 @@ def _pose_rig(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> 
     positions = np.zeros((len(rig.names), frames, 3))
     turned = np.empty((len(rig.names), frames, 3, 3))
     local = np.empty_like(turned)
+    changes: list[Float[np.ndarray, "frames 3 3"]] = []  # from the recorded orientation to that of the output
+    still = np.broadcast_to(np.eye(3), (frames, 3, 3))
     for joint, parent in enumerate(rig.parents):
-        before = turned[parent] if parent >= 0 else np.broadcast_to(np.eye(3), (frames, 3, 3))
+        before = turned[parent] if parent >= 0 else still
         prior = before @ rig.rotations[joint]
-        if joint == rig.turner:
+        changes.append(changes[parent] if parent >= 0 else still)
+        source, led = sources[joint], _list_targets(rig, joint, sources)
+        own = recorded is not None and (source >= 0 or not led)
+        if recorded is not None and own:
+            prior = changes[joint] @ recorded[:, joint]
+        elif joint == rig.turner:
             prior = _measure_turns(rig, joints) @ prior
         if parent >= 0:
             positions[joint] = positions[parent] + before @ rig.translations[joint]
@@ -182,8 +205,7 @@ def _pose_rig(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> 
             place = targets[:, 0] - prior @ _carrier_to_pelvis(rig, joint)
             positions[joint] += _carry(rig, joint, place - positions[joint])
         turned[joint] = prior
-        if (source := sources[joint]) >= 0:
-            led = _list_targets(rig, joint, sources)
+        if source >= 0:
             start = positions[joint] if aim and source > 0 else targets[:, source]
             bones = [targets[:, target.joint] - start for target in led]
             if len(led) > 1:
@@ -191,8 +213,10 @@ def _pose_rig(rig: Rig, joints: Float[np.ndarray, "frames 22 3"], aim: bool) -> 
                 if joint == rig.nodes[0]:
                     positions[carrier : joint + 1] += _measure_hip_error(turned[joint], led, bones)
             elif led:
-                normal = _bend_normal(targets, source) if rig.hinges[source].any() else None
+                normal = _bend_normal(targets, source) if rig.hinges[source].any() and not own else None
                 turned[joint] = _point_bone(prior, led[0].rest, bones[0], rig.hinges[source], normal)
+        if recorded is not None and own:
+            changes[joint] = turned[joint] @ recorded[:, joint].swapaxes(-1, -2)
         local[joint] = before.swapaxes(-1, -2) @ turned[joint]
     moved = {}
     for joint in {carrier, *rig.carriers} - {-1}:

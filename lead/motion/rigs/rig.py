@@ -77,6 +77,9 @@ class Rig:
 
     turner: int = -1
     """The joint above the hips that turns with the body in the clip; -1 where the hips do."""
+    recorded: Float[np.ndarray, "frames channels"] | None = None
+    """The channels' values in the clip that the rig came from (float32), from which fingers and twists are taken where
+    that clip, restyled or not, is written on the rig; None where they are not kept."""
 
     def to_world(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
         """File coordinates to meters, Y up."""
@@ -126,7 +129,10 @@ def read_rig(bvh: Bvh, options: ReadOptions = ReadOptions()) -> tuple[Rig, Float
     joints = _place_joints(rig, *world)
     floor = float(joints[..., 1].min()) if len(joints) else 0.0
     carriers, turner = _find_carriers(rig, world[0]), _find_turner(rig, world[1])
-    return replace(rig, hinges=_find_hinges(rig, *world), floor=floor, carriers=carriers, turner=turner), joints
+    return replace(
+        rig, hinges=_find_hinges(rig, *world), floor=floor, carriers=carriers, turner=turner,
+        recorded=bvh.values.astype(np.float32),
+    ), joints  # fmt: skip
 
 
 @dataclass(eq=False)

@@ -65,6 +65,7 @@ def test_negate_writes_a_file_of_ones_choice(run, concept_path, library):
 def test_what_cannot_be_blended_is_one_message(run, pair, library):
     fails(run("blend", *pair, "--token", "limp hop"), "limp hop")
     fails(run("blend", *pair, "--sweep", 2, "--prompt", "a person waves"), "expected one {} for the word")
+    fails(run("blend", *pair, "--sweep", 2, "--seconds", 0.1), "--seconds 0.1: this base makes")
     fails(run("blend", *pair, "-o", "blend.txt"), "ends in .safetensors")
     fails(run("blend", pair[0], "<nobody>"), "the library has no <nobody>")
     fails(run("blend", *pair, "-o", Path("nowhere") / "new.safetensors"), "nowhere")
@@ -81,3 +82,29 @@ def test_describe_clips_and_concepts(run, clips, pair, library):
     assert [one["text"] for one in near] == ["<hop>"]
     shown = run("describe", "<hop>")
     assert shown.exit_code == 0 and "similarity" in shown.stdout and "Of all captions" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("blend", "{}", "{}", "-o", "taken/x.safetensors"),
+        ("blend", "{}", "{}", "--sweep", 2, "--views", "taken"),
+        ("negate", "{}", "-o", "taken/x.safetensors"),
+        ("card", "{}", "-o", "taken/README.md"),
+        ("export", "{}", "--to", "diffusers", "-o", "taken/x.safetensors"),
+        ("restyle", "nowhere.bvh", "{}", "-o", "taken"),
+        ("generate", "a person walks", "-o", "taken/deeper"),
+    ],
+    ids=lambda words: f"{words[0]} {words[-2]}",
+)
+def test_a_place_that_cannot_be_written_to_is_told_before_the_work(run, concept_path, monkeypatch, words):
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("the base is loaded first")
+
+    monkeypatch.setattr("lead.Lead.load", load)
+    Path("taken").write_text("")
+    result = run(*(str(concept_path) if word == "{}" else word for word in words))
+    assert result.exit_code == 1 and "taken is a file; expected a folder to write into" in " ".join(
+        result.stderr.split()
+    )
+    assert Path("taken").read_text() == ""

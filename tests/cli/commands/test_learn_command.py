@@ -1,7 +1,9 @@
 """`lead-invert learn` and `evaluate` on a tiny base: clips are assessed, a word is learned, reported and judged."""
 
+import errno
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,7 +104,11 @@ def test_learn_refuses_a_name_that_the_library_has_before_the_work(run: Run, cli
 
 def test_an_unwritable_folder_is_reported_before_the_work(run: Run, clips: Path, monkeypatch) -> None:
     learn = ("learn", clips, "--token", "<limp>", "--base", "nowhere")
-    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+
+    def refuses(dir: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuses)
     fails(run(*learn), "is read-only. Name another folder with LEAD_CONCEPTS")
     fails(run(*learn, *HERE), "is read-only. Name another folder with --output")
     monkeypatch.setenv("LEAD_CONCEPTS", str(clips / "take-0.bvh"))
@@ -335,6 +341,40 @@ def test_a_dry_run_shows_what_the_clips_are_taken_for_and_learns_nothing(run: Ru
     assert row.keys() >= {"action", "known", "confidence", "alternatives", "also", "cut", "seconds"}
     assert len(row["alternatives"]) == 2 and said["drafts"] == []
     fails(run("learn", clips, "--each", "--dry-run"), "--each")
+
+
+def test_a_dry_run_refuses_what_learn_would_refuse(run: Run, clips: Path) -> None:
+    fails(run("learn", clips, "--dry-run", "--token", "<My Limp>"), "cannot be a word's name", '"<my-limp>"')
+    fails(run("learn", clips, "--draft-captions", "--token", "limp"), "no angle brackets")
+    assert not (clips / "captions.jsonl").exists()
+    fails(run("learn", clips, "--dry-run", "--init", "<old>"), "--init")
+    Path("limp.safetensors").write_bytes(b"x")
+    refused = run("learn", clips, "--dry-run", "--token", "<limp>", *HERE)
+    assert refused.exit_code == 1 and "limp.safetensors exists already" in " ".join(refused.stderr.split())
+    assert run("learn", clips, "--dry-run", "--token", "<limp>", *HERE, "--replace").exit_code == 0
+    assert run("learn", clips, "--draft-captions", "--token", "<limp>", *HERE).exit_code == 0
+
+
+def test_a_draft_has_the_captions_beside_the_clips(run: Run, clips: Path, monkeypatch) -> None:
+    (clips / "take-1.txt").write_text("a person limps\na man drags a leg\n")
+    unsure = AssessedClip("take-1", 3.0, action="jogs", known=False, confidence=0.2)
+    assessed(monkeypatch, AssessedClip("take-0", 3.0, action="hops", confidence=0.9), unsure)
+    result = run("learn", clips, "--draft-captions")
+    assert result.exit_code == 0 and "1 from .txt files" in " ".join(result.stdout.split()), result.output
+    assert "yourself" not in result.stderr
+    rows = [json.loads(line) for line in (clips / "captions.jsonl").read_text().splitlines()]
+    assert [row["captions"] for row in rows] == [["a person hops"], ["a person limps", "a man drags a leg"]]
+
+
+def test_rows_of_captions_for_no_file_are_named(run: Run, clips: Path) -> None:
+    rows = [{"clip": f"{name}.bvh", "captions": ["a person limps"]} for name in ("take-0", "take-1", "tkae-2")]
+    (clips / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = run("learn", clips, "--dry-run")
+    assert result.exit_code == 0 and "1 row for files that are not there (tkae-2.bvh)" in " ".join(
+        result.stderr.split()
+    )
+    (clips / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:2]))
+    assert "not there" not in run("learn", clips / "take-0.bvh", "--dry-run").stderr
 
 
 def test_drafts_of_captions_are_written_beside_the_clips_and_read_again(run: Run, clips: Path, monkeypatch) -> None:

@@ -67,6 +67,15 @@ def test_a_prompt_that_no_motion_shows_gets_a_warning(run: Run) -> None:
     assert "'a person frobnicates': measures" not in stderr
 
 
+def test_a_file_of_prompts_warns_as_prompts_do(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "prompts.txt"
+    file.write_text("a person lies down\na person frobnicates\n")
+    result = run("generate", "--prompts", file, "-n", 2, "--keep", 1, *QUICK)
+    stderr = " ".join(result.stderr.split())
+    assert stderr.count("'a person lies down': measures of the joints do not find it in the best of 2 motions") == 1
+    assert "'a person frobnicates': measures" not in stderr
+
+
 def test_all_may_be_kept(run: Run) -> None:
     command = ("generate", "a person walks", "-n", 3, *QUICK)
     run(*command, "--output", "all")
@@ -109,6 +118,10 @@ def test_a_file_of_prompts_keeps_the_best_of_each_line(
     lines = index("best")
     assert [line["prompt"] for line in lines] == sorted((line["prompt"] for line in lines), key="ws>".find)
     assert {line["seed"] for line in lines[2:4]} < {17, 18, 19}
+    firsts = [0, 0, 17, 17, 6, 6]  # a line without a seed goes on from the motions before
+    assert [line["number"] for line in lines] == [
+        line["seed"] - first + 1 for line, first in zip(lines, firsts, strict=True)
+    ]
     assert [line["score"]["similarity"] is None for line in lines] == [True] * 4 + [False] * 2
     assert written("best").keys() == {name for line in lines for name in line["files"]}
     run(*command, "--output", "all")

@@ -1,14 +1,18 @@
 """Writing on rigs: any heading, units and axes; bodies of another shape; smooth twist."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from smpl_motion import smpl_joints
+from walks import synthesize_walk
 
 from benchmarks.pack import has_pack, pack_folder, read_joints
 from lead.motion import Motion, read_bvh
 from lead.motion.features import canonical
+from lead.motion.formats.bvh import Bvh
 from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
 from lead.motion.rigs.rig import read_rig
 from lead.motion.rotations import axis_angle_to_matrix
@@ -94,3 +98,42 @@ def test_a_turned_clip_gives_the_same_pose(make_walk):
     about = axis_angle_to_matrix(np.array([0.0, 2.0, 0.0]))
     one, other = (motion_to_bvh(joints, 20.0).local()[1][:, 1:] for joints in (walk, walk @ about.T))
     np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def give_a_finger(bvh: Bvh) -> Bvh:
+    """The left hand gets a finger that bends all the time, and turns at its wrist."""
+    wave = 40 * np.sin(np.arange(len(bvh.values)) / 5)
+    values = bvh.values.copy()
+    values[:, bvh.list_columns([20])] += wave[:, None] * [0.5, 0.2, 0.0]
+    return replace(
+        bvh, names=(*bvh.names, "LeftHandIndex1"), parents=(*bvh.parents, 20),
+        offsets=np.concatenate([bvh.offsets, [[9.0, 0.0, 1.0]]]),
+        channels=(*bvh.channels, ("Zrotation", "Xrotation", "Yrotation")),
+        values=np.concatenate([values, wave[:, None] * [1.0, 0.1, 0.0]], axis=1),
+    )  # fmt: skip
+
+
+def test_fingers_and_twists_are_the_clips_own_where_it_goes_back_to_its_rig() -> None:
+    bvh = give_a_finger(motion_to_bvh(synthesize_walk(3.0).joints, 20.0))
+    rig, joints = read_rig(bvh)
+    same = motion_to_rig(joints, rig, same_body=True)
+    np.testing.assert_allclose(same.world()[1], bvh.world()[1], atol=1e-4)
+    styled = joints.copy()
+    styled[:, [18, 20]] += [0.0, 0.1, 0.1]  # the left elbow and wrist
+    hand = bvh.list_columns([20, 22])
+    restyled = motion_to_rig(styled, rig, same_body=True)
+    np.testing.assert_allclose(restyled.values[:, hand], bvh.values[:, hand], atol=1e-3)
+    assert np.abs(restyled.world()[1][:, 16] - bvh.world()[1][:, 16]).max() > 0.1
+    np.testing.assert_allclose(motion_to_rig(styled[:-2], rig, True).values[:, hand], bvh.values[:-2, hand], atol=1e-3)
+    # another clip, other frames, and a rig that kept no rotations: the hand rests
+    for others in (motion_to_rig(joints, rig), motion_to_rig(joints[:40], rig, True),
+                   motion_to_rig(joints, replace(rig, recorded=None), True)):  # fmt: skip
+        assert np.ptp(others.values[:, hand], axis=0).max() < 1e-6
+
+
+def test_a_mirrored_clip_keeps_no_rotations_of_the_other_side() -> None:
+    rig, joints = read_rig(give_a_finger(motion_to_bvh(synthesize_walk(3.0).joints, 20.0)))
+    motion = Motion(joints, 20.0, rig)
+    assert motion.rig and motion.rig.recorded is not None
+    mirrored = motion.mirror().rig
+    assert mirrored and mirrored.recorded is None and mirrored.names == rig.names
