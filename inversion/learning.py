@@ -8,6 +8,7 @@ of `inversion.optimization.objectives`, and `inversion.optimization.optimize` do
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -19,6 +20,7 @@ from torch import Tensor
 from concepts import Concept, Exemplar, check_token, thin_curve
 from concepts.concept import PREVIEW_FRAMES
 from concepts.kinds import Kind
+from inversion.calibration import calibrate
 from inversion.choices import MAX_VECTORS, Objective, Quality
 from inversion.encoded_clips import EncodedClips, encode_clips
 from inversion.errors import InversionError
@@ -130,6 +132,8 @@ def learn_encoded(
         progress,
     )
     concept = _build_concept(base, config, training, optimized, exemplars, prints)
+    with suppress(KeyboardInterrupt):  # the concept is learned, and does without
+        concept = calibrate(base, concept, seed)
     return _add_probe_and_preview(base, concept, encoded.pieces[0])
 
 
@@ -150,9 +154,7 @@ def _check_effort(kind: Kind, quality: Quality, steps: int | None, rank: int | N
     if quality not in EFFORTS:
         raise InversionError(f"quality {quality!r} is not known; choose one of {', '.join(EFFORTS)}")
     effort = (ACTION_EFFORTS if kind == "action" else EFFORTS)[quality]
-    return Effort(
-        effort.steps if steps is None else steps, effort.batch, effort.rank if rank is None else rank
-    )
+    return Effort(effort.steps if steps is None else steps, effort.batch, effort.rank if rank is None else rank)
 
 
 def _check_settings(config: LearnConfig) -> None:

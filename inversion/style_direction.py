@@ -8,8 +8,8 @@ without its part that would move or turn the person: clips of a lively walk are 
 a lively way still stays in place. The rest is the concept's direction. How strongly it is added to the latents of
 prompts that name the concept is the concept's schedule (`concepts.schedule`): `schedule_style`.
 
-Clips of several actions give a direction for each (`style_displacements`), and delta is their mean. What a style adds to
-a walk says little of what it adds to a gesture: in real clips of seven styles their cosine is .25 in the mean.
+Clips of several actions give a direction for each (`style_displacements`), and delta is their mean. What a style adds
+to a walk says little of what it adds to a gesture: in real clips of seven styles their cosine is .25 in the mean.
 Latents are scaled; lengths count frames at the base's rate.
 """
 
@@ -93,8 +93,8 @@ def without_travel(
 
 
 def schedule_style(delta: Float[Tensor, "d_latent"], actions: int) -> StyleSchedule:
-    """How the direction acts. One that was learned from one action is scaled to LENGTH for others, and a part of it acts
-    on its own; directions of several actions act as they are.
+    """How the direction acts. One that was learned from one action is scaled to LENGTH for others, and a part of it
+    acts on its own; directions of several actions act as they are.
     """
     if actions > 1:
         return StyleSchedule(direction_scale=1.0, direction_share_seen=1.0)

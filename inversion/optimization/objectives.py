@@ -44,8 +44,6 @@ class Batch:
         ]
 
 
-LEAST_SIGMA = 0.2
-"""Below it, the realigned objective counts a timestep as at it."""
 Text = Float[Tensor, "batch d_text"]
 Loss = Float[Tensor, ""]
 ObjectiveFunction = Callable[[Lead, Batch, Text], Loss]
@@ -58,18 +56,11 @@ def denoising_loss(base: Lead, batch: Batch, text: Text) -> Loss:
 
 
 def realigned_loss(base: Lead, batch: Batch, text: Text) -> Loss:
-    """|| E_proj(z_hat) - E_proj(z) ||^2 / sigma^2: motion textual inversion (LEAD, arXiv 2410.14508, Eq. 9).
-
-    The equation's expectation over timesteps leaves their weights open. z_hat errs in proportion to the noise's scale
-    sigma, so that without a weight the highest noise is all that counts; a style is said at low noise.
-    """
+    """|| E_proj(z_hat) - E_proj(z) ||^2: motion textual inversion (LEAD, arXiv 2410.14508, Eq. 9)."""
     _, z_hat, _ = _denoise(base, batch, text)
-    with torch.autocast(base.device.type, enabled=False):  # near z, 16 bits do not tell z_hat from z
-        with torch.no_grad():
-            target = base.projector.encode(batch.z, batch.lengths)
-        error = base.projector.encode(z_hat.float(), batch.lengths) - target
-    _, sigma = base.diffusion.scales(batch.t)
-    return _mean_square(base, error / sigma.clamp(min=LEAST_SIGMA), batch.lengths)
+    with torch.no_grad():
+        target = base.projector.encode(batch.z, batch.lengths)
+    return _mean_square(base, base.projector.encode(z_hat, batch.lengths) - target, batch.lengths)
 
 
 def latent_loss(base: Lead, batch: Batch, text: Text) -> Loss:

@@ -59,6 +59,17 @@ def test_a_style_has_a_direction_and_an_adapter_an_action_no_direction(tiny_base
     assert parts(objective="text") == always | {"direction"}
 
 
+def test_a_style_of_several_actions_has_a_direction_for_each(tiny_base, clips, tmp_path):
+    concept = learn(tiny_base, clips, "<x>", steps=2, captions=["a person runs", "a person waves"])
+    assert concept.templates == ("a person runs in {} style", "a person waves in {} style")
+    seen = concept.tensors["direction.seen"]
+    assert len(seen) == 2 and not np.allclose(seen[0], seen[1])
+    loaded = type(concept).load(concept.save(tmp_path / "x.safetensors"))
+    for prompt in ("a person runs in <x> style", "a person waves in <x> style"):
+        ours, theirs = (tiny_base.generate(prompt, words=one.words)[0].joints for one in (concept, loaded))
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_encoded_clips_give_the_same_concept_as_motions(tiny_base, clips):
     said = ["a person runs", "a man crawls"]
     encoded = encode_clips(tiny_base, clips, said)

@@ -2,13 +2,15 @@ import pytest
 import torch
 from walks import synthesize_walk
 
-from concepts import StyleSchedule
+
 from inversion.encoded_clips import encode_clips
 from inversion.optimization.training_set import build_training_set
 from inversion.style_direction import (
     MAX_PROBED,
     SAMPLES,
+    SEEN,
     sample_neutral,
+    schedule_style,
     style_displacements,
     without_travel,
 )
@@ -24,18 +26,16 @@ def encoded(tiny_base, clips):
     return encode_clips(tiny_base, clips, ["a person runs", "a person runs"])
 
 
-PLAIN = StyleSchedule(direction_scale=1.0, direction_share_seen=0.25)
-
-
-def build(base, encoded, kind="style", schedule=PLAIN, adapter=False):
-    return build_training_set(base, encoded, kind, schedule, adapter, 0)
+def build(base, encoded, direction=True, adapter=False, kind="style"):
+    return build_training_set(base, encoded, kind, direction, adapter, 0)
 
 
 def test_a_style_is_trained_on_its_clips_less_the_direction(tiny_base, encoded):
     training = build(tiny_base, encoded)
     z, lengths = encoded.z, encoded.lengths
     assert len(training.z) == len(training.prompts) == 2
-    torch.testing.assert_close(training.z + training.direction, z)
+    torch.testing.assert_close(training.z + training.schedule.direction_scale * training.direction, z)
+    assert training.seen_directions is None
     (delta,) = style_displacements(tiny_base, z, lengths, encoded.actions, 0)
     torch.testing.assert_close(training.direction, without_travel(tiny_base, delta, z, lengths))
     assert training.prompts[0][0] == "a person runs in {} style"
@@ -44,13 +44,37 @@ def test_a_style_is_trained_on_its_clips_less_the_direction(tiny_base, encoded):
 def test_where_a_part_of_the_direction_acts_the_rest_remains_to_be_learned(tiny_base, encoded):
     whole, part = (build(tiny_base, encoded, adapter=adapter) for adapter in (False, True))
     torch.testing.assert_close(part.direction, whole.direction)
-    torch.testing.assert_close(part.z, whole.z + 0.75 * whole.direction)
+    assert part.schedule == whole.schedule
+    learned = (1 - part.schedule.direction_share_seen) * part.schedule.direction_scale * whole.direction
+    torch.testing.assert_close(part.z, whole.z + learned)
+
+
+@pytest.mark.parametrize(
+    ("length", "scale"), [(5.0, 1.0), (4.0, 1.25), (8.0, 0.625), (1.0, 2.0), (0.0, 2.0), (40.0, 0.5)]
+)
+def test_a_direction_is_scaled_to_the_length_of_real_styles(length, scale):
+    """Within bounds; on the one training action, what acts does not depend on the scale."""
+    schedule = schedule_style(torch.tensor([0.0, length]), 1)
+    assert schedule.direction_scale == pytest.approx(scale)
+    assert schedule.direction_scale * schedule.direction_share_seen == pytest.approx(SEEN)
+
+
+def test_clips_of_several_actions_give_a_direction_for_each(tiny_base, clips):
+    captions = ["a person runs", "a person waves", "a person runs"]
+    encoded = encode_clips(tiny_base, [*clips, synthesize_walk(2.0, seed=2)], captions)
+    training = build(tiny_base, encoded, adapter=True)
+    assert (training.schedule.direction_scale, training.schedule.direction_share_seen) == (1.0, 1.0)
+    runs, waves = training.seen_directions
+    torch.testing.assert_close(training.z, encoded.z - torch.stack([runs, waves, runs])[:, None])
+    deltas = style_displacements(tiny_base, encoded.z, encoded.lengths, encoded.actions, 0)
+    for delta, found in zip((deltas.mean(dim=0), *deltas), (training.direction, runs, waves), strict=True):
+        torch.testing.assert_close(found, without_travel(tiny_base, delta, encoded.z, encoded.lengths))
 
 
 @pytest.mark.parametrize("kind", ["action", "style"])
 def test_actions_and_styles_without_a_direction_are_trained_on_their_clips(tiny_base, encoded, kind):
-    training = build(tiny_base, encoded, kind, None)
-    assert (len(training.z), training.direction) == (2, None)
+    training = build(tiny_base, encoded, kind=kind, direction=False)
+    assert (len(training.z), training.direction, training.schedule) == (2, None, None)
     assert torch.equal(training.z, encoded.z)
 
 
