@@ -3,7 +3,7 @@
 A prompt has a gap for a phrase: the learned token, the real word, or nothing. For a style the gap follows any action
 ("a person runs{}"). For an action the gap is the verb ("a person {} slowly"). Each seed draws its clips from the
 concept's pool; no judge learns from the pool. Elderly and exhausted are also learned from one clip, from all walks, and
-from a walk and four other contents. This module knows nothing of models.
+from a walk and four or nine clips of other contents, with captions. This module knows nothing of models.
 
 The other contents are the nine that fulfill two conditions. The judges know both their style and their content. And the
 base does them without a concept: `benchmarks.judge` recognizes each in .79 or more of its generations. The few-shot
@@ -157,6 +157,11 @@ class Subject:
         choices = [_select_rows(unseen, self.label, [content]) for content in contents]
         return selected + [rows[rng.integers(len(rows))] for rows in choices]
 
+    def captions(self, seed: int) -> list[str] | None:
+        """What the clips of a seed show, where they show different contents; without them, learning recognizes it."""
+        prompts = {WALK: self.own.prompt, **OTHERS}
+        return [prompts[row["content"]].format("") for row in self.exemplars(seed)] if self.mixed else None
+
     def real_own(self, exemplars: Sequence[Row]) -> list[Row]:
         """Real clips of the same content, without the exemplars; the exemplars themselves if there are no others."""
         rows = list(self.pool)
@@ -192,9 +197,9 @@ def subjects() -> dict[str, Subject]:
         *(Subject(name, "action", name, 5) for name in action_judge.ACTIONS),
         Subject(CONTROL, "control", CONTROL, 5),
         *(
-            Subject(f"{name}-{amount}", "amount", name, clips, amount == "mixed")
+            Subject(f"{name}-{amount}", "amount", name, clips, amount in ("mixed", "ten"))
             for name in NEW_STYLES
-            for amount, clips in (("one", 1), ("all", 1000), ("mixed", 5))
+            for amount, clips in (("one", 1), ("all", 1000), ("mixed", 5), ("ten", 10))
         ),
     ]
     return {subject.name: subject for subject in all_of_them}

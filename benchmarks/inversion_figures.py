@@ -2,6 +2,7 @@
 
     wS, wC, wB  share of motions of the exemplars' own content with a recognized concept, content, both
     eS, eC, eB  the same on other contents; for an action, S is the action itself and C the style that a variant adds
+    sB, uB      and so on: other contents that mixed exemplars show, and that they do not show
     wL, eL, eLB style and, on other contents, both, where `benchmarks.linear_judge` recognizes the style
     fid, kid    distance to real clips of the concept, own content; `fid other`: on other contents of the same mix
     diversity   mean distance of two motions of the own content, and of two real clips
@@ -150,6 +151,7 @@ class Ruler:
         return {
             **measure_shares(self.judges, subject, "w", clips, [subject.own.expected] * len(clips)),
             **measure_shares(self.judges, subject, "e", more, [request.expected for request in requests]),
+            **(self._measure_shown(subject, exemplars, more, requests) if subject.mixed else {}),
             "by prompt": measure_prompts(self.judges, subject, more, requests),
             **self._measure_distances(subject, exemplars, clips, more, requests),
             **smoothness([*own, *others]),
@@ -180,6 +182,18 @@ class Ruler:
             figures["nearest"] = figures["diversity"]  # the distance between the two walks
         motions = [Motion.from_features(clip) for clip in self.load_features([*rest, *subject.real_others])]
         return figures | smoothness(motions)
+
+    def _measure_shown(
+        self, subject: Subject, exemplars: Sequence[Row], clips: Sequence[Features], requests: Sequence[Request]
+    ) -> Figures:
+        """The shares of other contents that the exemplars show (`s`) and that they do not show (`u`)."""
+        shown, figures = {row["content"] for row in exemplars}, {}
+        for prefix, among in (("s", True), ("u", False)):
+            rows = [row for row, request in enumerate(requests) if (request.expected in shown) == among]
+            if rows:
+                expected = [requests[row].expected for row in rows]
+                figures |= measure_shares(self.judges, subject, prefix, [clips[row] for row in rows], expected)
+        return figures
 
     def _measure_distances(
         self,

@@ -78,7 +78,8 @@ def learn_word(
     base: Lead, subject: Subject, clips: Sequence[Motion], seed: int, budget: float, **options: Any
 ) -> MethodResult:
     """`inversion.learn` with its defaults, except for `options`."""
-    concept = learn(base, clips, subject.token, kind=subject.kind, seed=seed, **options)
+    captions = subject.captions(seed)
+    concept = learn(base, clips, subject.token, kind=subject.kind, captions=captions, seed=seed, **options)
     return use_concept(base, subject, concept)
 
 
