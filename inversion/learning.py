@@ -15,7 +15,6 @@ from typing import get_args
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from concepts import Concept, Exemplar, check_token, thin_curve
 from concepts.concept import PREVIEW_FRAMES

@@ -2,7 +2,6 @@ import pytest
 import torch
 from walks import synthesize_walk
 
-
 from inversion.encoded_clips import encode_clips
 from inversion.optimization.training_set import build_training_set
 from inversion.style_direction import (
