@@ -11,8 +11,8 @@ from walks import synthesize_walk
 import inversion.encoded_clips
 from cli import invert
 from inversion import InversionError
-from inversion.encoded_clips import cut_clips, encode_clips, pool_realigned
-from inversion.recognition import ACTIONS
+from inversion.encoded_clips import cut_clips, encode_clips, name_actions, pool_realigned
+from inversion.recognition import ACTIONS, Guess, Recognition
 from lead import Lead, Motion
 
 
@@ -29,7 +29,7 @@ def encoded(tiny_base, clips):
 def test_every_field_is_what_the_base_says_of_the_pieces(tiny_base, clips, encoded):
     assert encoded.clips == tuple(clips) and encoded.owners == (0, 1, 2, 2, 2)
     assert {one.best.action for one in encoded.recognized} <= {action.phrase for action in ACTIONS}
-    assert encoded.actions == tuple(one.best.action for one in encoded.recognized)
+    assert encoded.actions == tuple(name_actions(encoded.recognized, encoded.pooled))
     with torch.no_grad():
         z, lengths = tiny_base.encode_motion(encoded.pieces)
         z_proj = tiny_base.projector.encode(z, lengths)
@@ -42,6 +42,16 @@ def test_every_field_is_what_the_base_says_of_the_pieces(tiny_base, clips, encod
         np.testing.assert_array_equal(own, piece.features(tiny_base.skeleton))
     for clip, features in zip(clips, encoded.clip_features, strict=True):
         np.testing.assert_array_equal(features, clip.features())
+
+
+def test_an_unsure_piece_has_the_action_of_a_sure_one_that_is_much_like_it():
+    """Else a walk that is hardly recognized would count as another action of the style."""
+    sure, unsure = (Recognition(Guess(action, share)) for action, share in (("walks", 0.9), ("skips", 0.2)))
+    other = Recognition(Guess("waves", 0.8))
+    pooled = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.7, 0.7], [0.0, 1.0]])
+    assert name_actions([sure, unsure, unsure, other], pooled) == ["walks", "walks", "skips", "waves"]
+    assert name_actions([unsure, unsure], pooled[:2]) == ["skips", "skips"]
+    assert name_actions([sure, other], pooled[:2]) == ["walks", "waves"]
 
 
 def test_captions_say_the_action(tiny_base, clips):
