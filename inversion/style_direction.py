@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import normalize, pad
 
 from concepts import StyleSchedule
 from inversion.templates import action_to_caption
@@ -35,6 +35,8 @@ knows, and which one depends on the length. The means of 16 motions of 5 s and o
 delta has a length of 2 to 3."""
 FEWEST = 16
 """Of each action, where clips show several, which share SAMPLES."""
+SAME = 0.8
+"""Cosine of two captions from which they say the same action, as in the schedule of a concept."""
 SAMPLE_SECONDS = (2.0, 8.0)
 """Their shortest and longest duration; drawn evenly."""
 SAMPLE_BATCH = 32
@@ -69,18 +71,30 @@ def style_displacements(
     return torch.stack(deltas)
 
 
+@torch.no_grad()
+def group_actions(base: Lead, actions: Sequence[str]) -> dict[str, str]:
+    """For each action the first one that means the same: "walks" for "walks ahead"."""
+    actions = list(dict.fromkeys(actions))
+    text = normalize(base.encode_text([action_to_caption(action) for action in actions]).float(), dim=-1)
+    same = text @ text.T >= SAME
+    first: list[int] = []
+    for row in range(len(actions)):
+        first.append(next((other for other in dict.fromkeys(first) if same[row, other]), row))
+    return {action: actions[place] for action, place in zip(actions, first, strict=True)}
+
+
 def without_travel(
     base: Lead,
-    delta: Float[Tensor, "d_latent"],
+    deltas: Float[Tensor, "*directions d_latent"],
     z: Float[Tensor, "clips latents d_latent"],
     lengths: Int[Tensor, "clips"],
-) -> Float[Tensor, "d_latent"]:
-    """The nearest direction that leaves the root's mean velocity and turning as they are, to first order.
+) -> Float[Tensor, "*directions d_latent"]:
+    """The nearest directions that leave the root's mean velocity and turning as they are, to first order.
 
     delta - A^+ A delta, where A is the gradient of the decoded velocities' means by a shift of all latents. Each row
     of A is computed by one thread, so the result does not depend on the number of threads.
     """
-    shift = torch.zeros_like(delta, requires_grad=True)
+    shift = torch.zeros(deltas.shape[-1], device=deltas.device, requires_grad=True)
     some = slice(None, None, -(-len(z) // MAX_PROBED))
     z, lengths = z[some], lengths[some]
     with torch.enable_grad(), side_by_side(torch.get_num_threads()) as each:
@@ -88,15 +102,15 @@ def without_travel(
         mask = lengths_to_mask(lengths, features.shape[1])
         means = [masked_mean(features[..., number : number + 1], mask) for number in ROOT_VELOCITY]
         a = torch.stack(each(lambda mean: torch.autograd.grad(mean, shift, retain_graph=True)[0], means))
-    travel: Tensor = torch.linalg.pinv(a) @ a @ delta
-    return delta - travel
+    travel: Tensor = deltas @ (torch.linalg.pinv(a) @ a).T
+    return deltas - travel
 
 
-def schedule_style(delta: Float[Tensor, "d_latent"], actions: int) -> StyleSchedule:
+def schedule_style(delta: Float[Tensor, "d_latent"], several: bool) -> StyleSchedule:
     """How the direction acts. One that was learned from one action is scaled to LENGTH for others, and a part of it
     acts on its own; directions of several actions act as they are.
     """
-    if actions > 1:
+    if several:
         return StyleSchedule(direction_scale=1.0, direction_share_seen=1.0)
     least, most = SCALES
     scale = min(max(LENGTH / max(float(delta.norm()), 1e-6), least), most)

@@ -15,7 +15,7 @@ from concepts import StyleSchedule
 from concepts.kinds import Kind
 from inversion.encoded_clips import EncodedClips
 from inversion.optimization.objectives import Batch
-from inversion.style_direction import schedule_style, style_displacements, without_travel
+from inversion.style_direction import group_actions, schedule_style, style_displacements, without_travel
 from inversion.templates import fill_templates
 from lead import Lead
 
@@ -33,7 +33,7 @@ class TrainingSet:
     direction: Float[Tensor, "d_latent"] | None = None
     """delta, where the concept has a direction; not scaled."""
     seen_directions: Float[Tensor, "actions d_latent"] | None = None
-    """delta_a of each action, in the order of `prompts`, where the clips show several; not scaled."""
+    """delta_a of each action's prompts, in their order, where the clips show several actions; not scaled."""
     schedule: StyleSchedule | None = None
     """How the direction acts, where there is one."""
 
@@ -57,11 +57,13 @@ def build_training_set(
     z, lengths, prompts = encoded.z, encoded.lengths, tuple(fill_templates(kind, encoded.actions))
     if not with_direction:
         return TrainingSet(z, lengths, prompts)
-    actions = list(dict.fromkeys(encoded.actions))
-    displacements = style_displacements(base, z, lengths, encoded.actions, seed)
-    delta, *seen = (without_travel(base, each, z, lengths) for each in (displacements.mean(dim=0), *displacements))
-    acting = torch.stack(seen) if len(actions) > 1 else delta[None]
-    schedule = schedule_style(delta, len(actions))
+    same = group_actions(base, encoded.actions)
+    shown = list(dict.fromkeys(same.values()))
+    deltas = style_displacements(base, z, lengths, [same[action] for action in encoded.actions], seed)
+    deltas = without_travel(base, deltas, z, lengths)
+    delta, several = deltas.mean(dim=0), len(shown) > 1
+    schedule = schedule_style(delta, several)
     share = schedule.direction_share_seen if adapter else 1.0
-    each = share * (schedule.direction_scale * acting[[actions.index(name) for name in encoded.actions]])
-    return TrainingSet(z - each[:, None], lengths, prompts, delta, acting if len(actions) > 1 else None, schedule)
+    of_rows, of_prompts = ([shown.index(same[action]) for action in actions] for actions in (encoded.actions, same))
+    acting = share * (schedule.direction_scale * deltas[of_rows])
+    return TrainingSet(z - acting[:, None], lengths, prompts, delta, deltas[of_prompts] if several else None, schedule)

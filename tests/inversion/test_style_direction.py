@@ -3,11 +3,13 @@ import torch
 from walks import synthesize_walk
 
 from inversion.encoded_clips import encode_clips
+from inversion.optimization import training_set
 from inversion.optimization.training_set import build_training_set
 from inversion.style_direction import (
     MAX_PROBED,
     SAMPLES,
     SEEN,
+    group_actions,
     sample_neutral,
     schedule_style,
     style_displacements,
@@ -53,7 +55,7 @@ def test_where_a_part_of_the_direction_acts_the_rest_remains_to_be_learned(tiny_
 )
 def test_a_direction_is_scaled_to_the_length_of_real_styles(length, scale):
     """Within bounds; on the one training action, what acts does not depend on the scale."""
-    schedule = schedule_style(torch.tensor([0.0, length]), 1)
+    schedule = schedule_style(torch.tensor([0.0, length]), False)
     assert schedule.direction_scale == pytest.approx(scale)
     assert schedule.direction_scale * schedule.direction_share_seen == pytest.approx(SEEN)
 
@@ -68,6 +70,30 @@ def test_clips_of_several_actions_give_a_direction_for_each(tiny_base, clips):
     deltas = style_displacements(tiny_base, encoded.z, encoded.lengths, encoded.actions, 0)
     for delta, found in zip((deltas.mean(dim=0), *deltas), (training.direction, runs, waves), strict=True):
         torch.testing.assert_close(found, without_travel(tiny_base, delta, encoded.z, encoded.lengths))
+
+
+def test_other_words_for_an_action_are_no_other_action(base):
+    said = ("walks", "runs", "walks forward", "waves the left hand", "walks", "waves the right hand")
+    assert group_actions(base, said) == {
+        "walks": "walks", "runs": "runs", "walks forward": "walks",
+        "waves the left hand": "waves the left hand", "waves the right hand": "waves the right hand",
+    }  # fmt: skip
+
+
+def test_a_prompt_of_a_repeated_action_has_that_actions_direction(tiny_base, clips, monkeypatch):
+    def group(base, actions):
+        return {action: "waves" if action == "waves" else "runs" for action in actions}
+
+    monkeypatch.setattr(training_set, "group_actions", group)
+    captions = ["a person runs", "a person waves", "a person sprints"]
+    encoded = encode_clips(tiny_base, [*clips, synthesize_walk(2.0, seed=2)], captions)
+    training = build(tiny_base, encoded)
+    runs, waves, sprints = training.seen_directions
+    assert torch.equal(runs, sprints) and not torch.allclose(runs, waves)
+    torch.testing.assert_close(training.direction, (runs + waves) / 2)
+    torch.testing.assert_close(training.z, encoded.z - torch.stack([runs, waves, runs])[:, None])
+    whole = encode_clips(tiny_base, [*clips], ["a person runs", "a person sprints"])
+    assert build(tiny_base, whole).seen_directions is None
 
 
 @pytest.mark.parametrize("kind", ["action", "style"])
