@@ -1,0 +1,101 @@
+"""Whether what was learned is seen in motions: the clips' style, or their action.
+
+Of a style, in the style space: `margin` is how much nearer the motions are to the clips than to the nearest center of
+another style, `way` is the distance from the plain motions of all prompts to the clips, and `moved` how far the word
+moves the motions from their plain ones. Nothing here reads which action is shown (`inversion.judgement.content`).
+Of an action: `excess` is the share of the plain motions' distance to the clips that is left in meaning, beyond the
+clips' diversity; `apart` is the distance in meaning in units of that diversity; `heading` is the cosine in posture of
+the way from plain motions to the word's and to the clips.
+A logistic function makes a probability of them. Between UNSEEN and SEEN nothing is said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from inversion.judgement.style_space import StyleSpace
+from inversion.similarity import Array, Embeddings, diversity, mean_distance
+
+SEEN, UNSEEN = 0.6, 0.35
+"""Probabilities from which, and up to which, a sight is sure."""
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A logistic function of measures."""
+
+    bias: float
+    weights: tuple[float, ...]
+
+    def __call__(self, measures: Sequence[float]) -> float:
+        score = self.bias + sum(weight * measure for weight, measure in zip(self.weights, measures, strict=True))
+        return float(1.0 / (1.0 + np.exp(-np.clip(score, -40.0, 40.0))))
+
+
+# Fitted by `python -m benchmarks.reports --fit` to the benchmarks' judges; docs/reports.md has how well they agree.
+STYLE = Logistic(0.0, (1.0, 0.0, 0.0))
+"""Of margin, way and moved."""
+ACTION = Logistic(0.0, (-1.0, 0.0, 0.0))
+"""Of excess, apart and heading."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How likely what was learned is seen in some motions."""
+
+    probability: float
+
+    @property
+    def seen(self) -> bool | None:
+        """None where it is not sure."""
+        if self.probability >= SEEN:
+            return True
+        return False if self.probability <= UNSEEN else None
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Motions of one prompt, with a word and without it."""
+
+    concept: Embeddings
+    plain: Embeddings
+
+
+def measure_style(
+    space: StyleSpace, sample: Sample, plain: Float[Array, "clips k"], clips: Float[Array, "clips k"]
+) -> tuple[float, float, float]:
+    """Margin, way and moved; `plain` are the places of the plain motions of all prompts, `clips` those of the clips."""
+    motions, own = space.embed(sample.concept).mean(axis=0), space.embed(sample.plain).mean(axis=0)
+    target = clips.mean(axis=0)
+    others = space.centers[space.find_others(clips)]
+    nearest = float(np.linalg.norm(motions - others, axis=1).min())
+    margin = nearest - float(np.linalg.norm(motions - target))
+    way = float(np.linalg.norm(target - plain.mean(axis=0)))
+    return margin, way, float(np.linalg.norm(motions - own))
+
+
+def measure_action(sample: Sample, clips: Embeddings) -> tuple[float, float, float]:
+    """Excess, apart and heading. A single clip has no diversity; that of the plain motions stands for it."""
+    spread = diversity(clips.meaning if len(clips.meaning) > 1 else sample.plain.meaning)
+    there = mean_distance(sample.concept.meaning, clips.meaning)
+    plain = mean_distance(sample.plain.meaning, clips.meaning)
+    excess = (there - spread) / max(plain - spread, 0.1 * max(spread, 1e-6))
+    changed = (sample.concept.posture - sample.plain.posture).mean(axis=0)
+    wanted = clips.posture.mean(axis=0) - sample.plain.posture.mean(axis=0)
+    lengths = float(np.linalg.norm(changed) * np.linalg.norm(wanted))
+    heading = float(changed @ wanted) / max(lengths, 1e-9)
+    return float(np.clip(excess, -2.0, 4.0)), there / max(spread, 1e-6), heading
+
+
+def see_styles(space: StyleSpace, samples: Sequence[Sample], clips: Embeddings) -> list[Sight]:
+    """Whether the clips' style is seen in each sample; the first one is of the training action."""
+    places = space.embed(clips)
+    plain = np.stack([space.embed(sample.plain).mean(axis=0) for sample in samples])
+    return [Sight(STYLE(measure_style(space, sample, plain, places))) for sample in samples]
+
+
+def see_actions(samples: Sequence[Sample], clips: Embeddings) -> list[Sight]:
+    """Whether the clips' action is seen in each sample."""
+    return [Sight(ACTION(measure_action(sample, clips))) for sample in samples]
