@@ -128,9 +128,7 @@ def _wrong_kind() -> Iterator[Lesson]:
         clips = _draw(rows, 4, 0)
         yield Lesson(f"{name}-as-style", "wrong kind", "style", name, clips, variants=("full",), fold=name)
         captions = (f"a person {phrase}",) * len(clips)
-        yield Lesson(
-            f"{name}-as-style-captioned", "wrong kind", "style", name, clips, captions, ("full",), fold=name
-        )
+        yield Lesson(f"{name}-as-style-captioned", "wrong kind", "style", name, clips, captions, ("full",), fold=name)
     for action in action_judge.ACTIONS:
         clips = _draw(action_judge.split_clips(action)[0], 4, 2)
         yield Lesson(f"{action}-as-style", "wrong kind", "style", action, clips, variants=("full",), fold=action)

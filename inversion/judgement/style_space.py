@@ -19,7 +19,7 @@ from inversion.similarity import Embeddings
 
 FILE = Path(__file__).parent / "style_space.safetensors"
 SAME = 0.6
-"""A center is of the clips' own style where it is nearer to them than this share of the second nearest one's distance."""
+"""A center is of the clips' own style where it is nearer to them than this share of the second nearest one."""
 
 
 @dataclass(frozen=True, eq=False)
