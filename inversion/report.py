@@ -30,7 +30,16 @@ from inversion.judgement.differences import find_differences, measure_figures
 from inversion.judgement.plain_base import POOR, measure_base
 from inversion.judgement.reproduction import measure_reproduction
 from inversion.judgement.side_effects import find_nearest_cm, find_side_effects
-from inversion.judgement.style import Sample, Sight, credit, see_actions, see_styles
+from inversion.judgement.style import (
+    MIXED,
+    UNSURE,
+    Sample,
+    Sight,
+    credit,
+    measure_mixture,
+    see_actions,
+    see_styles,
+)
 from inversion.judgement.style_space import load_style_space
 from inversion.judgement.trials import Pairs, Trials, plan_trials, run_trials
 from inversion.similarity import Array, Embeddings, diversity, embed
@@ -168,7 +177,7 @@ def _see(
 ) -> list[Sight]:
     """Whether what was learned is seen: on the training action, then on each unseen action or in each way.
 
-    Nothing is sure of a style whose clips show a thing done rather than a way of doing things.
+    Nothing is sure of a style whose clips show a thing done rather than a way of doing things, or several styles.
     """
     if reproduction < SEEN:
         return [Sight(0.0) for _ in samples]
@@ -176,10 +185,10 @@ def _see(
     without = Sample(own.plain, own.plain)
     if kind == "action":
         sights, plain = see_actions(samples, clips), see_actions([without], clips)[0]
-    elif find_deed(encoded.actions):
-        return [Sight(0.5) for _ in samples]
     else:
         space = load_style_space()
+        if find_deed(encoded.actions) or measure_mixture(space.embed(clips), encoded.actions) > MIXED:
+            return [UNSURE for _ in samples]
         sights = see_styles(space, samples, clips)
         plain = see_styles(space, [without, *samples[1:]], clips)[0]
     return [credit(sights[0], plain), *sights[1:]]

@@ -95,18 +95,17 @@ def _find_others(model: "Lead", word: "Concept", encoded: "EncodedClips") -> "li
 
     A file that cannot be read is passed over: it is not what was asked about.
     """
-    from concepts import ConceptError, Library
+    from concepts import Concept, Library
     from inversion.describe import concept_latent, mean_latent, rank_nearest
 
-    others: dict[str, Concept] = {}
-    library = Library()
-    for token in library.tokens():
-        try:
-            other = library.load(token)
-        except (ConceptError, OSError):
-            continue
-        if other.token != word.token and other.kind == word.kind and other.fingerprints == word.fingerprints:
-            others[other.token] = other
+    others = {
+        token: other
+        for token, other in Library().read_each(Concept.load)
+        if isinstance(other, Concept)
+        and token != word.token
+        and other.kind == word.kind
+        and other.fingerprints == word.fingerprints
+    }
     if len(others) <= MOST_OTHERS:
         return list(others.values())
     import torch

@@ -11,6 +11,7 @@ import numpy as np
 
 from lead.motion import Motion
 from lead.motion import measures as m
+from lead.motion.skeleton import FPS, L_ANKLE
 
 TRAVELS = 0.45
 """Meters a second of a person who goes somewhere: slow walks have .7, steps on the spot up to .4."""
@@ -44,7 +45,7 @@ class Figures:
 
 def measure_figures(motions: Sequence[Motion]) -> Figures:
     """The figures of motions."""
-    joints = [motion.resample(m.FPS).joints for motion in motions]
+    joints = [motion.resample(FPS).joints for motion in motions]
 
     def mean(measure: Callable[[m.Joints], float]) -> float:
         return float(np.mean([measure(one) for one in joints]))
@@ -55,13 +56,13 @@ def measure_figures(motions: Sequence[Motion]) -> Figures:
         mean(lambda one: float(m.pelvis_height(one).mean())),
         mean(lambda one: float(m.head_height(one).mean())),
         _ratio(mean(lambda one: _range(one, m.L_WRIST)), mean(lambda one: _range(one, m.of_side(m.L_WRIST, "right")))),
-        _ratio(mean(lambda one: _range(one, m.L_ANKLE)), mean(lambda one: _range(one, m.of_side(m.L_ANKLE, "right")))),
+        _ratio(mean(lambda one: _range(one, L_ANKLE)), mean(lambda one: _range(one, m.of_side(L_ANKLE, "right")))),
     )
 
 
 def _tempo(joints: m.Joints) -> float:
     seen = m.in_body_frame(joints)
-    return float(np.linalg.norm(np.diff(seen, axis=0), axis=-1).mean() * m.FPS)
+    return float(np.linalg.norm(np.diff(seen, axis=0), axis=-1).mean() * FPS)
 
 
 def _range(joints: m.Joints, joint: int) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inversion.judgement.trials import EACH, UNSEEN, Trials
+from inversion.judgement.trials import EACH, TRIED, UNSEEN, Trials
 from inversion.templates import action_to_caption
 from lead import Lead
 from lead.data.compose.truth import holds
@@ -28,7 +28,7 @@ def measure_base(base: Lead, trials: Trials, action: bool, seed: int) -> tuple[f
     shown, missed = measure_plain(motions, captions)
     if not action or (shown is not None and shown >= POOR):
         return 1.0 if shown is None else shown, missed
-    captions = [action_to_caption(text) for text in UNSEEN.values() for _ in range(EACH)]
+    captions = [action_to_caption(text) for text in list(UNSEEN.values())[:TRIED] for _ in range(EACH)]
     shown, missed = measure_plain(base.generate(captions, seconds=3.0, seed=seed + 2), captions)
     return shown or 0.0, missed
 

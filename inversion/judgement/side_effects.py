@@ -86,7 +86,7 @@ def _find_leaving(unseen: Sequence[Pairs]) -> list[str]:
 
 def _find_one_arm(concept: Embeddings, plain: Embeddings) -> list[str]:
     displacement: Float[Array, d_posture] = (concept.posture - plain.posture).mean(axis=0)
-    arms = [np.linalg.norm(displacement[columns]) for columns in _ARMS]
+    arms = [float(np.linalg.norm(displacement[columns])) for columns in _ARMS]
     if max(arms) <= ONE_SIDED * min(arms):
         return []
     side = "left" if arms[0] > arms[1] else "right"
