@@ -19,6 +19,7 @@ from torch.nn.functional import cosine_similarity, normalize
 
 from concepts.kinds import Kind
 from inversion.encoded_clips import EncodedClips, shortest_seconds
+from inversion.judgement.clip_hints import check_captions, check_style
 from inversion.recognition import Guess, Recognition
 from inversion.similarity import Embeddings, diversity, embed, features_to_poses, mean_distance, pose_distance_cm
 from inversion.templates import ACTIONS, STYLES, action_to_caption
@@ -126,8 +127,13 @@ def assess(base: Lead, encoded: EncodedClips, kind: Kind) -> Assessment:
     good = encoded.select(usable)
     caption, gap = find_nearest_caption(base, good)
     result = Assessment(rows, mixed, caption, gap)
-    copies = _find_copies(good, [names[row] for row in usable])
-    return replace(result, hints=(*copies, *_write_hints(result, kind, encoded.captioned, measure_alikeness(good))))
+    hints = [
+        *_find_copies(good, [names[row] for row in usable]),
+        *check_captions(base, good),
+        *_write_hints(result, kind, encoded.captioned, measure_alikeness(good)),
+        *([] if kind == "action" else check_style(base, good)),
+    ]
+    return replace(result, hints=tuple(hints))
 
 
 def _assess_short(base: Lead, name: str, clip: Motion) -> AssessedClip:

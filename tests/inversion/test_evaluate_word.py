@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from walks import synthesize_walk
 
+from benchmarks.pack import pack_rows, read_joints
 from inversion import InversionError, learn
 from inversion.encoded_clips import encode_clips
 from inversion.evaluate import FID_CLIPS
 from inversion.evaluate import evaluate as evaluate_encoded
+from lead import Motion
 
 
 def evaluate(base, concept, clips, captions=None):
@@ -59,3 +63,14 @@ def test_a_word_moves_generations_closer_to_unseen_clips(base, elderly, elderly_
     assert found.word.posture < 0.8 * found.plain.posture
     assert found.word.nearer > 0.7 and found.clips.nearer == 1.0
     assert np.isfinite([found.word.skate, found.word.jitter]).all()
+    assert found.verdict.fit == "this word" and found.verdict.others == {}
+    assert found.verdict.describe("<elderly>", "style").startswith("<elderly> is the word for these clips")
+
+
+def test_a_wrong_word_is_said_to_be_wrong_though_distances_fall(base, elderly, pack):
+    rows = [row for row in pack_rows("test") if (row["style"], row["content"]) == ("youthful", "walk")]
+    clips = encode_clips(base, [Motion(read_joints(row["id"]), name=row["id"]) for row in rows])
+    found = evaluate_encoded(base, elderly, clips)
+    assert found.verdict.fit == "another motion" and found.verdict.score < 0.3
+    twin = replace(elderly, token="<twin>")
+    assert set(evaluate_encoded(base, elderly, clips, others=[elderly, twin]).verdict.others) == {"<twin>"}

@@ -6,19 +6,12 @@ from walks import synthesize_walk
 
 from inversion import InversionError, learn
 from inversion.encoded_clips import encode_clips
-from inversion.report import (
-    EACH,
-    UNSEEN,
-    WAYS,
-    Report,
-    give_advice,
-    measure_content,
-    measure_plain,
-    measure_reproduction,
-    report,
-    speed,
-    turning,
-)
+from inversion.judgement.plain_base import measure_plain
+from inversion.judgement.reproduction import measure_reproduction
+from inversion.judgement.side_effects import speed, turning
+from inversion.judgement.trials import UNSEEN, WAYS
+from inversion.judgement.wording import give_advice
+from inversion.report import Report, report
 from inversion.similarity import Embeddings
 from lead import Motion
 
@@ -36,8 +29,20 @@ def test_a_learned_concept_reproduces_and_an_empty_one_does_not(base, elderly, e
     assert empty.reproduces < 0.2 and empty.travels < 0.5 and set(empty.stays) <= set(UNSEEN.values())
     assert any("other actions" in text for text in empty.advice)
     assert empty.plain_shown > 0.8 and empty.plain_missed == ()
+    assert empty.grade == "badly" and empty.seen is False and empty.unseen_on == tuple(UNSEEN.values())[:4]
     assert empty.sentences[0].startswith("It reproduces the clips badly")
-    assert empty.sentences[1].startswith("It transfers badly (0% of what was tried; not to: jogs ahead,")
+    assert empty.sentences[1].startswith("Style seen on: none; not on: jogs ahead, puts both hands up in the air,")
+    assert empty.sentences[2] == "The action itself is kept on all 4."
+
+
+def test_each_unseen_action_is_seen_not_seen_or_not_sure(base, elderly, elderly_walks):
+    found = report(base, elderly, encode_clips(base, elderly_walks[:2]))
+    tried = (*found.seen_on, *found.unseen_on, *found.unsure_on)
+    assert sorted(tried) == sorted(tuple(UNSEEN.values())[:4]) == sorted((*found.kept_on, *found.lost_on))
+    assert "walks around a corner to the left" in found.seen_on and found.seen and found.grade != "badly"
+    assert set(found.stays) == set(tried) - (set(found.seen_on) & set(found.kept_on))
+    assert found.travels == pytest.approx(1 - len(found.stays) / 4)
+    assert found.sentences[1].startswith(f"Style seen on: {', '.join(found.seen_on)}")
 
 
 def test_an_action_is_tried_in_several_ways(tiny_base):
@@ -54,6 +59,11 @@ def test_an_action_is_tried_in_several_ways(tiny_base):
     assert len(found.advice) == 1 and found.advice[0].startswith("another base: leave --base out")
 
 
+def advised(result, kind, clips):
+    names = ("reproduces", "travels", "absorbed", "plain_shown")
+    return {"kind": kind, "clips": clips} | {name: getattr(result, name) for name in names}
+
+
 def test_plain_prompts_are_judged_by_what_can_be_measured():
     walk, stand = synthesize_walk(3.0), Motion(np.repeat(synthesize_walk(3.0).joints[:1], 60, axis=0), 20.0)
     assert measure_plain([walk, stand], ["a person walks forward", "a person dances"]) == (1.0, ())
@@ -68,7 +78,7 @@ def test_a_poor_base_is_named_before_the_word():
         "The base itself does not do plain prompts: 0% of its motions without the word show what their prompts say; "
         "not 'a person jogs ahead'. So what follows says little of the word."
     )
-    assert [text[:12] for text in give_advice(poor, "style", 2)] == ["another base"]
+    assert [text[:12] for text in give_advice(**advised(poor, "style", 2))] == ["another base"]
     assert "base" not in Report(0.1, 0.0, 0.1, 1.0, 5.0).sentences[0]
 
 
@@ -117,14 +127,6 @@ def test_turning_and_speed_are_those_of_the_path():
     ],
 )
 def test_advice(found, kind, clips, expected):
-    advice = give_advice(found, kind, clips)
+    advice = give_advice(**advised(found, kind, clips))
     assert len(advice) == len(expected)
     assert all(text.startswith(start) for text, start in zip(advice, expected, strict=True))
-
-
-def test_content_is_preserved_by_a_style_that_changes_all_motions_alike_and_not_where_it_is_lost():
-    plain = np.full(4 * EACH, 0.8)
-    far, corrected = np.full(4 * EACH, 0.1), plain.copy()
-    corrected[:EACH] = 0.0
-    np.testing.assert_allclose(measure_content(far, corrected, plain), [0.125, 1, 1, 1])
-    np.testing.assert_allclose(measure_content(plain, corrected, plain), [1, 1, 1, 1])
