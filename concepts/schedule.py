@@ -7,6 +7,7 @@ with "normally" in the place of every token. It decides how much of each part ac
     near      = clamp((similarity - similarity_low) / (similarity_high - similarity_low), 0, 1)
     direction = strength * (1 - (1 - direction_share_seen) * near) * (direction_scale * stored direction)
     t_max     = adapter_t_max_unseen + (1 - adapter_t_max_unseen) * near
+    adapter   = strength * (adapter_scale_unseen + (1 - adapter_scale_unseen) * near) * (up down)
 
 `near` is 0 for an unseen action and 1 for the training action. The adapter acts at the timesteps below t_max times all
 timesteps. Without an adapter the share of the direction is 1 everywhere.
@@ -24,8 +25,11 @@ RANGES = {
     "adapter_t_max_unseen": (0.0, 1.0),
     "similarity_low": (-1.0, 1.0),
     "similarity_high": (-1.0, 1.0),
+    "adapter_scale_unseen": (0.0, 10.0),
 }
 """Least and greatest value of each field."""
+LATER = {"adapter_scale_unseen": 1.0}
+"""Fields that files of version 2.0 do not have, and what they mean there."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class StyleSchedule:
     """Up to this cosine an action is unseen: turns and walks backward have .34 to .38 to "walks"."""
     similarity_high: float = 0.8
     """From this cosine an action is the training action: other ways to say "walks" have .81 to .98."""
+    adapter_scale_unseen: float = 1.0
+    """Factor of the adapter on unseen actions. Files before 2.1 do not state it, and it is 1."""
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
@@ -60,8 +66,8 @@ class StyleSchedule:
 
     @classmethod
     def from_record(cls, record: object) -> "StyleSchedule":
-        """The schedule in a concept file's JSON. A missing field is an error: the file states every number."""
-        entries = as_mapping(record, "schedule")
+        """The schedule in a concept file's JSON. A missing field is an error: the file states every number (LATER)."""
+        entries = {**LATER, **as_mapping(record, "schedule")}
         if missing := [f.name for f in fields(cls) if f.name not in entries]:
             raise ConceptError(f"the schedule lacks {', '.join(missing)}: the file is damaged, get it again")
         return cls(**{f.name: as_number(entries[f.name], f"the schedule's {f.name}") for f in fields(cls)})
@@ -81,5 +87,6 @@ VERSION_1 = StyleSchedule(
     adapter_t_max_unseen=0.3,
     similarity_low=0.4,
     similarity_high=0.8,
+    adapter_scale_unseen=1.0,
 )
 """What a file of format 1 means by a direction, which it stores scaled."""

@@ -1,8 +1,8 @@
-"""How far a style's adapter may reach on actions that its clips do not show, found before the concept is written.
+"""How much a style's adapter may do on actions that its clips do not show, found before the concept is written.
 
 An adapter that was learned from walks makes people walk. The higher the noise at which it acts on other actions, the
 more of the style they get and the less of what was asked for; how much differs from style to style. So twelve plain
-prompts are generated with the concept, and the greatest reach is taken that leaves most of what the base does of them.
+prompts are generated with the concept, and the strongest level is taken that leaves most of what the base does of them.
 What a motion shows is judged by measures of the joints (`lead.data.compose.truth`).
 """
 
@@ -28,8 +28,8 @@ MOVING = ("runs", "walks forward and turns left", "walks in a circle", "walks ba
 ACTIONS = (*STANDING, *MOVING)
 EACH, SECONDS = 2, 4.0
 """Motions of each action, and their length."""
-REACHES = (0.15, 0.3, 0.5, 0.7, 1.0)
-"""Values of the schedule's `adapter_t_max_unseen` that are tried."""
+LEVELS = ((0.15, 1.0), (0.3, 1.0), (0.5, 1.0), (0.7, 1.0), (1.0, 1.0), (1.0, 1.5))
+"""What is tried, from the mildest: the schedule's `adapter_t_max_unseen` and `adapter_scale_unseen`."""
 KEPT = 0.75
 """Least share of what the base does without the concept. By the benchmark's judges four few-shot styles have .81 of the
 contents and .41 of style and content with .8, .78 and .42 with .75, .73 and .44 at a fixed reach of .5. Elderly and
@@ -39,7 +39,7 @@ WANDERS = 0.5
 
 
 def calibrate(base: Lead, concept: Concept, seed: int = 0) -> Concept:
-    """The concept whose adapter reaches as far on unseen actions as their content allows, at least REACHES[0].
+    """The concept whose adapter does as much on unseen actions as their content allows, at least LEVELS[0].
 
     A concept without a direction or an adapter stays as it is, and so does one of a base that does none of the actions
     or has another skeleton than the measures.
@@ -55,18 +55,19 @@ def calibrate(base: Lead, concept: Concept, seed: int = 0) -> Concept:
         return concept
     prompts = [row[0].replace("{}", concept.token) for row in fill_templates(concept.kind, ACTIONS)] * EACH
 
-    def reach(t_max: float) -> Concept:
-        return replace(concept, schedule=replace(schedule, adapter_t_max_unseen=t_max))
+    def act_at(level: int) -> Concept:
+        t_max, scale = LEVELS[level]
+        return replace(concept, schedule=replace(schedule, adapter_t_max_unseen=t_max, adapter_scale_unseen=scale))
 
-    def keeps(t_max: float) -> bool:
-        motions = base.generate(prompts, seconds=seconds, words=reach(t_max).words, seed=seed)
+    def keeps(level: int) -> bool:
+        motions = base.generate(prompts, seconds=seconds, words=act_at(level).words, seed=seed)
         return bool(_find_shown(motions, plain)[done].mean() >= KEPT)
 
-    least, most = 0, len(REACHES) - 1  # a binary search: content falls as the reach grows
+    least, most = 0, len(LEVELS) - 1  # a binary search: the stronger the adapter, the less content
     while least < most:
         middle = (least + most + 1) // 2
-        least, most = (middle, most) if keeps(REACHES[middle]) else (least, middle - 1)
-    return reach(REACHES[least])
+        least, most = (middle, most) if keeps(middle) else (least, middle - 1)
+    return act_at(least)
 
 
 def _find_shown(motions: Sequence[Motion], plain: Sequence[Motion]) -> Bool[np.ndarray, "motions"]:

@@ -10,6 +10,7 @@ the training action, where the token embedding and the adapter have learned the 
 the numbers. With `near` the place of the prompt's similarity between `similarity_low` (0) and `similarity_high` (1):
 
     t_max           = adapter_t_max_unseen + (1 - adapter_t_max_unseen) near
+    adapter scale   = adapter_scale_unseen + (1 - adapter_scale_unseen) near
     direction share = 1 - (1 - direction_share_seen) near
 
 The similarity is the greatest cosine c_k of the text features of the prompt and of a training prompt, both with
@@ -65,6 +66,10 @@ class Schedule(Protocol):
         """Fraction of the timesteps, from the lowest, on which the adapter acts on unseen actions."""
 
     @property
+    def adapter_scale_unseen(self) -> float:
+        """Factor of the adapter on unseen actions."""
+
+    @property
     def similarity_low(self) -> float:
         """Cosine up to which an action is unseen."""
 
@@ -113,6 +118,7 @@ class ActiveConcept:
     """As written in the prompts; 0 where a prompt does not name the concept."""
     t_max: Float[Tensor, " batch"]
     """Fraction of the timesteps, from the lowest, on which the adapter acts."""
+    adapter_scale: Float[Tensor, " batch"]
     direction_share: Float[Tensor, " batch"]
 
 
@@ -145,7 +151,7 @@ def activate_concepts(text: TextTower, prompts: Sequence[str], words: Words) -> 
 def select_adapters(active: Sequence[ActiveConcept], part: slice) -> list[ScheduledLoRA]:
     """The adapters that act on some row of a part of the batch."""
     return [
-        ScheduledLoRA(concept.lora, concept.strengths[part], concept.t_max[part])
+        ScheduledLoRA(concept.lora, (concept.strengths * concept.adapter_scale)[part], concept.t_max[part])
         for concept in active
         if concept.lora is not None and concept.strengths[part].any()
     ]
@@ -206,9 +212,10 @@ def _activate(
     if not all(torch.as_tensor(part).isfinite().all() for part in (*directions, *chain(*concept.adapter.values()))):
         raise LeadError(f"{token} has NaN or infinite numbers and means nothing: learn it again")
     lora = LoRA.from_layers(concept.adapter).to(text.device) if concept.adapter else None
-    schedule, t_max, share = concept.schedule, torch.ones_like(strengths), torch.ones_like(strengths)
+    schedule, ones = concept.schedule, torch.ones_like(strengths)
+    t_max, scale, share = ones, ones, ones
     if concept.direction is None:
-        return ActiveConcept(lora, None, strengths, t_max, share)
+        return ActiveConcept(lora, None, strengths, t_max, scale, share)
     assert schedule is not None, f"{token} has a direction and no schedule"
     direction = schedule.direction_scale * torch.as_tensor(concept.direction).to(strengths).expand(len(prompts), -1)
     if lora is not None or concept.seen_directions is not None:
@@ -220,8 +227,9 @@ def _activate(
             direction = (similarity / TEMPERATURE).softmax(dim=1) @ seen
         if lora is not None:
             t_max = schedule.adapter_t_max_unseen + (1 - schedule.adapter_t_max_unseen) * near
+            scale = schedule.adapter_scale_unseen + (1 - schedule.adapter_scale_unseen) * near
             share = 1 - (1 - schedule.direction_share_seen) * near
-    return ActiveConcept(lora, direction, strengths, t_max, share)
+    return ActiveConcept(lora, direction, strengths, t_max, scale, share)
 
 
 def _compute_similarity(

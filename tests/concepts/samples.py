@@ -44,7 +44,7 @@ def style() -> Concept:
         license="CC BY-NC-SA 4.0",
         date="2026-01-31",
         thumbnail=THUMBNAIL,
-        schedule=StyleSchedule(1.25, 0.375, 0.25, 0.5, 0.75),
+        schedule=StyleSchedule(1.25, 0.375, 0.25, 0.5, 0.75, 1.5),
         tensors={
             "init": ramp(2, 8, start=-8),
             "direction": ramp(6),

@@ -39,7 +39,7 @@ def test_the_specification_tells_what_stands_in_the_sample():
     np.testing.assert_array_equal(style.token_embedding[1], np.arange(8, 16) / 64)
     np.testing.assert_array_equal(style.tensors["adapter.blocks.0.ff/up"][0], [-0.25, -0.234375])
     np.testing.assert_array_equal(style.tensors["preview.joints"][3, 21], np.arange(261, 264) / 64)
-    assert list(asdict(style.schedule).values()) == [1.25, 0.375, 0.25, 0.5, 0.75]
+    assert list(asdict(style.schedule).values()) == [1.25, 0.375, 0.25, 0.5, 0.75, 1.5]
     assert "1.25, 0.375, 0.25, 0.5, 0.75" in text
     for said in ("0.125 to 0.234375", "-0.25, -0.234375", "4.078125, 4.09375, 4.109375", style.exemplars[0].sha256):
         assert said in text

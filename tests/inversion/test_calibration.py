@@ -7,10 +7,12 @@ import pytest
 
 from concepts import Concept, StyleSchedule
 from inversion import calibration
-from inversion.calibration import ACTIONS, EACH, REACHES, STANDING, calibrate
+from inversion.calibration import ACTIONS, EACH, LEVELS, STANDING, calibrate
 from lead.motion import Motion
 from lead.motion.skeleton import KIT
 
+REACHES = [t_max * scale for t_max, scale in LEVELS]
+"""How much the adapter does at each level."""
 SHOWN, WRONG = 1.0, 2.0
 """Heights of the root in stand-in motions."""
 
@@ -19,8 +21,8 @@ SHOWN, WRONG = 1.0, 2.0
 class StandInGenerate:
     """In place of a base's `generate`: motions with a concept are right up to a reach and travel beyond another."""
 
-    bears: float = 1.0
-    stays: float = 1.0
+    bears: float = 9.0
+    stays: float = 9.0
     does: float = SHOWN
     asked: list[float] = field(default_factory=list)
 
@@ -29,7 +31,8 @@ class StandInGenerate:
         reach = 0.0
         if words:
             assert all("<x>" in prompt for prompt in prompts)
-            reach = words["<x>"].schedule.adapter_t_max_unseen
+            schedule = words["<x>"].schedule
+            reach = schedule.adapter_t_max_unseen * schedule.adapter_scale_unseen
             self.asked.append(reach)
         joints = np.zeros((20, 22, 3))
         joints[..., 1] = self.does if reach <= self.bears else WRONG
@@ -59,10 +62,12 @@ def concept(monkeypatch):
 
 
 @pytest.mark.parametrize("bears", [*REACHES, 0.1, 0.6])
-def test_the_greatest_reach_that_keeps_the_content_is_taken(calibrate_with, concept, bears):
+def test_the_strongest_level_that_keeps_the_content_is_taken(calibrate_with, concept, bears):
     generate = StandInGenerate(bears)
     found = calibrate_with(generate, concept)
-    assert found.schedule.adapter_t_max_unseen == max([reach for reach in REACHES if reach <= bears] or [REACHES[0]])
+    t_max, scale = found.schedule.adapter_t_max_unseen, found.schedule.adapter_scale_unseen
+    assert (t_max, scale) in LEVELS
+    assert t_max * scale == max([reach for reach in REACHES if reach <= bears] or [REACHES[0]])
     assert replace(found, schedule=concept.schedule).to_bytes() == concept.to_bytes()
     assert len(generate.asked) <= 3
 

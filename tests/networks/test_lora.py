@@ -11,7 +11,7 @@ from torch import nn
 
 from concepts import StyleSchedule
 from lead import LeadError
-from lead.conditioning import ScheduledLoRA, activate_concepts, add_directions
+from lead.conditioning import ScheduledLoRA, activate_concepts, add_directions, select_adapters
 from lead.networks.lora import LoRA, apply_lora
 from lead.networks.mld import SkipTransformer
 
@@ -191,8 +191,14 @@ def test_similarity_decides_the_adapters_t_max_and_the_directions_share(tiny_bas
         torch.testing.assert_close(active.strengths, torch.tensor([1.0, 0.5, 1.0]))
         torch.testing.assert_close(active.t_max, torch.tensor(t_max))
         torch.testing.assert_close(active.direction_share, torch.tensor(share))
+        assert torch.equal(active.adapter_scale, torch.ones(3))
         assert (active.lora is None) == (not word.adapter)
         assert word.direction is None or torch.equal(active.direction, torch.full((3, 8), 3.0))
+    stronger = replace(style, schedule=replace(schedule, adapter_scale_unseen=2.0))
+    (active,) = activate_concepts(tiny_base.text, prompts, {"<x>": stronger})
+    torch.testing.assert_close(active.adapter_scale, torch.tensor([1.0, 1.0, 1.5]))
+    (scheduled,) = select_adapters([active], slice(1, 3))
+    torch.testing.assert_close(scheduled.strengths, torch.tensor([0.5, 1.5]))
     plain = {"<x>": torch.zeros(1, 32), "<y>": StandInConcept(torch.zeros(1, 32), "old")}
     assert activate_concepts(tiny_base.text, ["<x> <y>"], plain) == []
     assert activate_concepts(tiny_base.text, ["a person"], {"<x>": style}) == []
