@@ -24,6 +24,7 @@ from benchmarks.report_concepts import list_lessons
 from benchmarks.report_fit import fit_logistic, measure_agreement, predict_left_out
 from benchmarks.report_trials import TrialFolder, code_digest
 from benchmarks.report_words import describe_ranks, rank_words
+from inversion.judgement.style import ACTION
 from inversion.report import judge_trials
 from lead import Lead, LeadError
 
@@ -52,6 +53,18 @@ def fit(cells: Sequence[Cell], console: Console) -> None:
         function = fit_logistic([cell for cell in chosen if cell.seen is not None])
         weights = ", ".join(f"{weight:.4f}" for weight in function.weights)
         console.print(f"{kind.upper()} = Logistic({function.bias:.4f}, ({weights}))")
+
+
+def fit_praise(cells: Sequence[Cell], console: Console) -> None:
+    """Prints what CLEAR_STYLE and CLEAR_ACTION have to exceed: the best measures of concepts that judges do not see."""
+    own = [cell for cell in cells if not cell.name and cell.group != "wrong kind"]
+    for kind, measure in (("style", lambda cell: cell.measures[0]), ("action", lambda cell: ACTION(cell.measures))):
+        unseen = [measure(cell) for cell in own if cell.kind == kind and max(cell.judges) < HALF]
+        doubted = [measure(cell) for cell in own if cell.kind == kind and cell.seen is None]
+        console.print(
+            f"CLEAR_{kind.upper()}: above {max(unseen, default=0.0):.2f} of concepts that no judge sees, and "
+            f"{max(doubted, default=0.0):.2f} of those that one judge sees"
+        )
 
 
 def check(folder: TrialFolder, cells: Sequence[Cell], console: Console) -> None:
@@ -113,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cells = read_cells(folder, options.output / "cells.json")
         if options.fit:
             fit(cells, console)
+            fit_praise(cells, console)
         else:
             check(folder, cells, console)
     except LeadError as error:
