@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from concepts import StyleSchedule
 from lead import Lead
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import mean_joint_error
@@ -71,6 +70,8 @@ def test_real_clips_survive_encoding(base, pack):
 
 def test_a_word_learned_from_real_walks_leaves_the_base_alone(base, pack):
     from inversion import learn
+    from inversion.calibration import LEVELS
+    from inversion.style_direction import LENGTH
 
     before = base.compute_fingerprints()
     plain = base.generate(["a person walks"], seed=0)[0].joints
@@ -80,5 +81,7 @@ def test_a_word_learned_from_real_walks_leaves_the_base_alone(base, pack):
     assert concept.scores["loss.best"] < concept.scores["loss.start"]
     assert len(concept.to_bytes()) < 300 * 1024
     assert base.compute_fingerprints() == before
-    assert concept.schedule == StyleSchedule()
+    length = concept.schedule.direction_scale * np.linalg.norm(concept.tensors["direction"])
+    assert length == pytest.approx(LENGTH, rel=1e-3)
+    assert (concept.schedule.adapter_t_max_unseen, concept.schedule.adapter_scale_unseen) in LEVELS
     np.testing.assert_array_equal(base.generate(["a person walks"], seed=0, words=concept.words)[0].joints, plain)
