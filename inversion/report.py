@@ -41,7 +41,7 @@ from inversion.judgement.style import (
     see_styles,
 )
 from inversion.judgement.style_space import load_style_space
-from inversion.judgement.trials import Pairs, Trials, plan_trials, run_trials
+from inversion.judgement.trials import Pairs, Trials, find_training_action, plan_trials, run_trials
 from inversion.similarity import Array, Embeddings, diversity, embed
 from lead import Lead
 from lead.eval.evaluator import Evaluator
@@ -135,7 +135,10 @@ def judge_trials(base: Lead, kind: Kind, encoded: EncodedClips, trials: Trials, 
     samples = [Sample(_embed(evaluator, pairs.concept), _embed(evaluator, pairs.plain)) for pairs in every]
     clips = embed(evaluator, encoded.features)
     own, *others = samples
-    reproduction = measure_reproduction(own.concept, own.plain, clips)
+    action = find_training_action(encoded)
+    rows = [row for row, shown in enumerate(encoded.actions) if shown == action]  # what `own` is to be like
+    features, same = [encoded.features[row] for row in rows], clips[rows]
+    reproduction = measure_reproduction(own.concept, own.plain, same)
     here, *there = _see(kind, encoded, samples, clips, reproduction)
     if kind == "action":
         left = _ways_preserved(own, others)
@@ -143,9 +146,9 @@ def judge_trials(base: Lead, kind: Kind, encoded: EncodedClips, trials: Trials, 
     else:
         contents = [measure_content(base, pairs, trials.own) for pairs in trials.unseen]
         left, kept = np.array([one.share for one in contents]), np.array([one.kept for one in contents])
-    uniform = [Motion.from_features(rows) for rows in encoded.features]  # of one size, as generated ones are
+    uniform = [Motion.from_features(each) for each in features]  # of one size, as generated ones are
     differs = find_differences(measure_figures(trials.own.concept), measure_figures(uniform))
-    variety = _variety(own.concept, clips)
+    variety = _variety(own.concept, same)
     nearest = find_nearest_cm([motion.features() for motion in trials.own.concept], encoded.features)
     shown, missed = measure_base(base, trials, kind == "action", seed)
     transfers = [bool(sight.seen) and bool(whole) for sight, whole in zip(there, kept, strict=True)]
@@ -156,7 +159,7 @@ def judge_trials(base: Lead, kind: Kind, encoded: EncodedClips, trials: Trials, 
         min(variety, 1.0),
         nearest,
         stays=_pick(trials.unseen, [not one for one in transfers]),
-        absorbed=tuple(find_side_effects(trials, encoded.features, own.concept, own.plain, variety, nearest)),
+        absorbed=tuple(find_side_effects(trials, features, own.concept, own.plain, variety, nearest)),
         plain_shown=shown,
         plain_missed=missed,
         kind=kind,

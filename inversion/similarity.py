@@ -31,7 +31,7 @@ class Embeddings:
     posture: Float[Array, "clips d_posture"]
     meaning: Float[Array, "clips d_meaning"]
 
-    def __getitem__(self, rows: slice) -> "Embeddings":
+    def __getitem__(self, rows: slice | list[int]) -> "Embeddings":
         return Embeddings(self.posture[rows], self.meaning[rows])
 
 

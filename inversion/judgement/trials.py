@@ -23,9 +23,14 @@ UNSEEN = {
     "waves the right hand": "greets with a wave of the right hand",
     "walks forward and turns left": "walks around a corner to the left",
     "walks forward": "walks ahead",
+    "claps": "claps the hands",
+    "bows": "takes a bow",
+    "jumps up": "jumps up",
+    "crouches": "crouches down",
 }
-"""Unseen actions of a style, and the words in which they are asked for: one that travels, one that stands, a one-sided
-one, one that turns, a plain walk. Those that the clips show are left out, and four are tried."""
+"""Unseen actions of a style, and the words in which they are asked for: one that travels, one that stands, one of one
+side, one that turns, a plain walk, and what is left for clips that show these. The first four that the clips do not
+show are tried."""
 WAYS = ("slowly", "quickly", "hunched over", "with the arms out to the sides")
 """Ways to do an action."""
 TRIED = 4
@@ -85,18 +90,26 @@ class Trials:
 
 def plan_trials(concept: Concept, encoded: EncodedClips) -> Plan:
     """What is tried of a concept that was learned from these clips."""
-    actions = encoded.actions
-    action = max(dict.fromkeys(actions), key=actions.count)
+    actions, action = encoded.actions, find_training_action(encoded)
     names = WAYS if concept.kind == "action" else choose_unseen(actions)
     seconds = float(np.clip(np.mean([piece.seconds for piece in encoded.pieces]), SHORTEST, LONGEST))
     unseen = tuple(_write_prompt(concept.kind, concept.token, action, name) for name in names)
     return Plan(action, _write_prompt(concept.kind, concept.token, action), unseen, round(seconds, 1))
 
 
+def find_training_action(encoded: EncodedClips) -> str:
+    """What most pieces of the clips show."""
+    return max(dict.fromkeys(encoded.actions), key=encoded.actions.count)
+
+
 def choose_unseen(actions: Sequence[str]) -> tuple[str, ...]:
-    """The unseen actions that are tried of a style, in the words of prompts; none that the clips show."""
+    """The unseen actions that are tried of a style, in the words of prompts.
+
+    None that the clips show, unless they show all of them.
+    """
     shown = {_action_key(action) for action in actions}
-    return tuple(text for name, text in UNSEEN.items() if _action_key(name) not in shown)[:TRIED]
+    unseen = tuple(text for name, text in UNSEEN.items() if _action_key(name) not in shown)
+    return (unseen or tuple(UNSEEN.values()))[:TRIED]
 
 
 def _action_key(action: str) -> str:

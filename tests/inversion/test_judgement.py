@@ -27,8 +27,20 @@ from inversion.judgement.style import (
     see_styles,
 )
 from inversion.judgement.style_space import load_style_space
-from inversion.judgement.trials import EACH, OWN, Pairs, Prompt, choose_unseen, plan_trials, run_trials
+from inversion.judgement.trials import (
+    EACH,
+    OWN,
+    Pairs,
+    Prompt,
+    Trials,
+    choose_unseen,
+    find_training_action,
+    plan_trials,
+    run_trials,
+)
+from inversion.judgement.trials import UNSEEN as UNSEEN_ACTIONS
 from inversion.judgement.wording import describe_content, describe_sights, grade_reproduction
+from inversion.report import judge_trials
 from inversion.similarity import Embeddings, embed
 from lead import Motion
 from lead.eval.evaluator import Evaluator
@@ -62,7 +74,21 @@ def test_no_unseen_action_is_one_that_the_clips_show():
     ):
         tried = choose_unseen([shown])
         assert len(tried) == 4 and left_out not in tried and "walks ahead" in tried
-    assert len(choose_unseen(["kicks", "runs", "waves the left hand"])) == 3
+    assert choose_unseen(["kicks", "runs", "waves the left hand"])[3] == "claps the hands"
+    first_five = list(UNSEEN_ACTIONS)[:5]
+    assert choose_unseen(first_five) == ("claps the hands", "takes a bow", "jumps up", "crouches down")
+    assert len(choose_unseen(list(UNSEEN_ACTIONS))) == 4
+
+
+def test_a_style_of_several_actions_is_compared_with_the_clips_of_the_tried_one(base):
+    """Else standing would be called another pace than that of clips which walk."""
+    clips = [*clips_of("elderly", "raise-up-both-hands", count=2), *clips_of("elderly", "walk", count=1)]
+    encoded = encode_clips(base, clips, ["a person raises both hands", "a person raises both hands", "a person walks"])
+    assert find_training_action(encoded) == "raises both hands"
+    plain = base.generate(["a person raises both hands"] * OWN, seconds=2.0)
+    other = Pairs(Prompt("bows", "", "a person bows"), plain[:EACH], plain[:EACH])
+    trials = Trials(Pairs(Prompt("", "", "a person raises both hands"), plain, plain), (other,))
+    assert not [found for found in judge_trials(base, "style", encoded, trials).differs if "travel" in found]
 
 
 def test_pairs_share_their_noise_and_a_plain_concept_changes_nothing(tiny_base, stand_in):
