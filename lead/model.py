@@ -326,6 +326,8 @@ class Lead(nn.Module):
             raise LeadError(f"{len(seed)} seeds for {len(prompts)} prompts; give one, or one a prompt")
         if batch < 1:
             raise LeadError(f"batch {batch}: expected 1 prompt at a time or more")
+        if not prompts:
+            return []
         lengths = torch.tensor(self._count_frames(seconds, len(prompts)))
         text = self.encode_text(prompts, words)
         active = activate_concepts(self.text, prompts, words or {})

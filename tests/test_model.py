@@ -175,3 +175,7 @@ def test_reprs_are_short(tiny_base):
     assert re.fullmatch(r"Lead\('tiny', 0\.\d million weights, cpu\)", repr(tiny_base))
     walk = synthesize_walk()
     assert repr(walk) == f"Motion('walk-0', {len(walk.joints)} frames at 20 fps, {walk.seconds:.2f} s)"
+
+
+def test_no_prompts_give_no_motions(tiny_base):
+    assert tiny_base.generate([]) == []
