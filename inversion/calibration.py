@@ -17,6 +17,7 @@ from inversion.templates import action_to_caption, fill_templates
 from lead import Lead
 from lead.data.compose.truth import holds
 from lead.motion import Motion
+from lead.motion.measures import path_length
 from lead.motion.skeleton import HUMANML3D
 from lead.text.parsing import parse
 
@@ -75,12 +76,6 @@ def _find_shown(motions: Sequence[Motion], plain: Sequence[Motion]) -> Bool[np.n
     shown = []
     for action, motion, beside in zip(ACTIONS * EACH, motions, plain, strict=True):
         meaning = parse(action_to_caption(action))
-        stays = action not in STANDING or _path_length(motion) <= _path_length(beside) + WANDERS
+        stays = action not in STANDING or path_length(motion.joints) <= path_length(beside.joints) + WANDERS
         shown.append(stays and bool(meaning and holds(meaning, motion.joints)))
     return np.array(shown)
-
-
-def _path_length(motion: Motion) -> float:
-    """Meters that the root goes over the floor."""
-    steps = np.diff(motion.joints[:, 0][:, [0, 2]], axis=0)
-    return float(np.linalg.norm(steps, axis=-1).sum())

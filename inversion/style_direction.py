@@ -35,8 +35,8 @@ knows, and which one depends on the length. The means of 16 motions of 5 s and o
 delta has a length of 2 to 3."""
 FEWEST = 16
 """Of each action, where clips show several, which share SAMPLES."""
-SAME = 0.8
-"""Cosine of two captions from which they say the same action, as in the schedule of a concept."""
+SAME = StyleSchedule().similarity_high
+"""Cosine of two captions from which they say the same action."""
 SAMPLE_SECONDS = (2.0, 8.0)
 """Their shortest and longest duration; drawn evenly."""
 SAMPLE_BATCH = 32

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from inversion.judgement.trials import UNSEEN, Pairs, Trials
 from inversion.similarity import Array, Embeddings, Features, features_to_poses, pose_distance_cm
 from lead.motion import Motion
+from lead.motion import measures as m
 from lead.motion.skeleton import HUMANML3D, JOINTS
 
 T = TypeVar("T")
@@ -100,8 +101,7 @@ def turning(features: Features) -> float:
 
 def speed(motion: Motion) -> float:
     """Mean meters a second along the root's path over the floor."""
-    steps = np.diff(motion.joints[:, 0][:, [0, 2]], axis=0)
-    return float(np.linalg.norm(steps, axis=-1).mean() * motion.fps)
+    return m.mean_speed(motion.joints, motion.fps)
 
 
 def _features(motions: Sequence[Motion]) -> list[Features]:
