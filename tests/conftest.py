@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for torch, in programs that tests start too: a worker has one core
+
 import pytest
 import stand_in_hub
 from stand_in_hub import Hub, running_hub
