@@ -1,26 +1,26 @@
 """`lead-invert`: learn concepts from clips, generate motions with them, judge and share them, convert motion files.
 
-Each command is a module of `cli.commands`: it reads its inputs, makes one call into the packages, and writes the
-result. Commands import torch and the packages when they run, so that `--help` answers at once. A new command is a
-module and its name in the table.
+Each command is a module of `cli.commands` or `cli.concept_commands`: it reads its inputs, makes one call into the
+packages, and writes the result. Commands import torch and the packages when they run, so that `--help` answers at once.
+A new command is a module and its name in the table.
 """
 
 from cli.command import make_app, run_script
-from cli.commands.blend import blend, negate
-from cli.commands.card import card, show
 from cli.commands.check import check
 from cli.commands.convert import convert
 from cli.commands.describe import describe
 from cli.commands.evaluate import evaluate
-from cli.commands.exchange import export, import_word
 from cli.commands.generate import generate
 from cli.commands.learn import learn
-from cli.commands.library import add, list_words, remove, rename
 from cli.commands.restyle import restyle
-from cli.commands.share import pull, push
-from cli.commands.verify import verify
 from cli.commands.view import view
 from cli.commands.vocabulary import vocabulary
+from cli.concept_commands.blend import blend, negate
+from cli.concept_commands.card import card, show
+from cli.concept_commands.exchange import export, import_word
+from cli.concept_commands.library import add, list_words, remove, rename
+from cli.concept_commands.share import pull, push
+from cli.concept_commands.verify import verify
 
 ABOUT = """
 Teach a text-to-motion model a new word from a few clips, and make new motions with it.

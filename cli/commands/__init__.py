@@ -1,1 +1,1 @@
-"""The commands of `lead-invert`, one module each."""
+"""The commands of `lead-invert` that make, read and judge motion; one module each."""

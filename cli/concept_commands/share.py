@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.command import JsonObject, command
-from cli.commands.card import card_files
-from cli.commands.library import add_files
+from cli.concept_commands.card import card_files
+from cli.concept_commands.library import add_files
 from cli.console import count_noun, echo, escape_controls, print_table, spinner, warn
 from cli.errors import UsageError
 from cli.load_models import find_concept

@@ -12,7 +12,7 @@ from stand_in_hub import Hub, Repository
 from typer.testing import CliRunner, Result
 
 from cli import invert
-from cli.commands import share
+from cli.concept_commands import share
 from concepts import Concept, Exemplar
 from concepts.library import Library
 
