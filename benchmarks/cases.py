@@ -178,7 +178,7 @@ CASES = (
     Case("hostile/prompts_deep*", "refused", refused("not a JSON object", read=_read_prompts)),
     Case("hostile/prompts_400*", "refused", refused("seconds", read=_read_prompts)),
 )
-"""A word of a prompt without its brackets is no file: `tests/cli/test_invert.py` has it."""
+"""A word of a prompt without its brackets is no file: `tests/cli/test_words.py` has it."""
 
 
 def try_cases(folder: Path) -> list[tuple[str, str, str]]:
