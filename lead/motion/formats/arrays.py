@@ -8,6 +8,7 @@ import io
 import math
 import os
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -98,7 +99,9 @@ def _read_header(file: IO[bytes] | io.BufferedIOBase, name: str) -> tuple[tuple[
         version = np.lib.format.read_magic(file)
         if version not in _HEADER_READERS:
             raise ValueError(f"version {version}")
-        return _HEADER_READERS[version](file)
+        with warnings.catch_warnings():  # NumPy warns of files from Python 2, which are read as well
+            warnings.simplefilter("ignore", UserWarning)
+            return _HEADER_READERS[version](file)
     except (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
         reason = str(error)[:120]
         raise MotionError(f"{name} is not in NPY format ({reason}); expected {WANTED}.") from None
