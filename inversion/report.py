@@ -172,7 +172,7 @@ def judge_trials(base: Lead, kind: Kind, encoded: EncodedClips, trials: Trials, 
         kept_on=_pick(trials.unseen, kept),
         lost_on=_pick(trials.unseen, ~kept),
     )
-    return replace(result, advice=tuple(_give_advice(result, len(encoded.clips))))
+    return replace(result, advice=tuple(_give_advice(result, encoded)))
 
 
 def _see(
@@ -197,10 +197,10 @@ def _see(
     return [credit(sights[0], plain), *sights[1:]]
 
 
-def _give_advice(result: Report, clips: int) -> list[str]:
+def _give_advice(result: Report, encoded: EncodedClips) -> list[str]:
     return wording.give_advice(
-        kind=result.kind, clips=clips, reproduces=result.reproduces, travels=result.travels,
-        absorbed=result.absorbed, plain_shown=result.plain_shown,
+        kind=result.kind, clips=len(encoded.clips), actions=len(set(encoded.actions)), reproduces=result.reproduces,
+        travels=result.travels, stays=result.stays, absorbed=result.absorbed, plain_shown=result.plain_shown,
     )  # fmt: skip
 
 

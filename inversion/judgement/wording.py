@@ -9,6 +9,8 @@ GOOD, FAIR = 0.7, 0.4
 """Shares from which something is done well, and in part."""
 FEW = 5
 """Clips; the benchmark's styles are learned from five walks of one actor."""
+MANY = 4
+"""Actions that clips show, from which others are named one by one in the advice."""
 GRADES = ("badly", "in part", "well")
 
 
@@ -64,12 +66,17 @@ def give_advice(
     *,
     kind: Kind,
     clips: int,
+    actions: int,
     reproduces: float,
     travels: float,
+    stays: Sequence[str],
     absorbed: Sequence[str],
     plain_shown: float,
 ) -> list[str]:
-    """What would help, the most promising first. Where the base is poor, nothing else would."""
+    """What would help, the most promising first. Where the base is poor, nothing else would.
+
+    `clips` show `actions`; to those of `stays` the word does not transfer.
+    """
     if plain_shown < POOR:
         return [
             "another base: leave --base out, which takes the embedded one, or train this one longer; "
@@ -79,7 +86,10 @@ def give_advice(
     if clips < FEW and (min(reproduces, travels) < GOOD or absorbed):
         advice.append(f"more clips ({FEW} or more, of several takes)")
     if kind != "action" and travels < GOOD:
-        advice.append("clips of other actions in the same style (a run, a turn, a gesture)")
+        others = f"clips in the same style of: {', '.join(stays[:3])}"
+        advice.append(
+            others if actions >= MANY else "clips of other actions in the same style (a run, a turn, a gesture)"
+        )
     if kind == "action" and travels < GOOD:
         advice.append("clips at different speeds and of different people")
     if reproduces < FAIR:

@@ -59,9 +59,9 @@ def test_an_action_is_tried_in_several_ways(tiny_base):
     assert len(found.advice) == 1 and found.advice[0].startswith("another base: leave --base out")
 
 
-def advised(result, kind, clips):
-    names = ("reproduces", "travels", "absorbed", "plain_shown")
-    return {"kind": kind, "clips": clips} | {name: getattr(result, name) for name in names}
+def advised(result, kind, clips, actions=1):
+    names = ("reproduces", "travels", "stays", "absorbed", "plain_shown")
+    return {"kind": kind, "clips": clips, "actions": actions} | {name: getattr(result, name) for name in names}
 
 
 def test_plain_prompts_are_judged_by_what_can_be_measured():
@@ -130,3 +130,8 @@ def test_advice(found, kind, clips, expected):
     advice = give_advice(**advised(found, kind, clips))
     assert len(advice) == len(expected)
     assert all(text.startswith(start) for text, start in zip(advice, expected, strict=True))
+
+
+def test_clips_of_many_actions_are_to_be_joined_by_those_that_are_missed():
+    found = Report(0.9, 0.2, 0.9, 1.0, 5.0, stays=("crouches", "claps"))
+    assert give_advice(**advised(found, "style", 10, actions=10)) == ["clips in the same style of: crouches, claps"]
