@@ -19,7 +19,8 @@ import torch
 from torch.nn.functional import normalize
 
 from lead import Lead
-from lead.text.synthesis import Meaning, say
+from lead.text.meaning import Meaning
+from lead.text.synthesis import say
 
 HELD_OUT = Path(__file__).with_name("heldout_paraphrases.json")
 SAYINGS = 32

@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from benchmarks.pack import pack_rows
-from lead.text.synthesis import contrast, draw, say
+from lead.text.meaning import contrast, draw
+from lead.text.synthesis import say
 from lead.text.tower import TextTower
 from lead.train.assemble import load_tower
 

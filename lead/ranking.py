@@ -27,8 +27,9 @@ from lead.eval.metrics import foot_skate_ratio, jitter
 from lead.motion import Motion
 from lead.motion.skeleton import FPS
 from lead.text.main_words import leave_out_tokens
+from lead.text.meaning import Meaning, contrast
 from lead.text.parsing import parse
-from lead.text.synthesis import Meaning, contrast, say
+from lead.text.synthesis import say
 
 # docs/best-of-n.md says how these were chosen.
 SHOWN, TEXT, SIMILARITY, SKATE, JITTER = 2.0, 0.5, 1.0, 1.0, 0.2

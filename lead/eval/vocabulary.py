@@ -28,9 +28,9 @@ from lead.model import Lead
 from lead.text.inflection import conjugate
 from lead.text.lexicon import LEXICON
 from lead.text.main_words import list_terms, main_words, stem
+from lead.text.meaning import Meaning
 from lead.text.parsing import parse
 from lead.text.prompts import TOKEN
-from lead.text.synthesis import Meaning
 from lead.text.vocabulary import SHOWN, Kind, Vocabulary
 
 MOST_CLIPS = 40_000

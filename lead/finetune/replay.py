@@ -22,7 +22,8 @@ from torch import Tensor
 from lead.checkpoint import atomic_write
 from lead.data.dataset import MAX_FRAMES, UNIT
 from lead.model import Lead
-from lead.text.synthesis import draw, say
+from lead.text.meaning import draw
+from lead.text.synthesis import say
 
 SECONDS = (2.0, 4.0, 7.0)
 """Lengths of the samples, in turn."""

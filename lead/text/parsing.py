@@ -1,118 +1,46 @@
 """Captions read: `parse` is the reverse of `lead.text.synthesis.say`, for sentences whose every word is known.
 
-A trie holds all wordings of the lexicon in all forms; from left to right the longest wording wins. Whatever is neither
-a wording nor grammar (a verb that the lexicon lacks, say) makes the whole caption unreadable: None is better than a
-wrong meaning. Knows nothing of models and of data sets.
+From left to right the longest wording wins (`lead.text.wordings`). Whatever is neither a wording nor grammar (a verb
+that the lexicon lacks, say) makes the whole caption unreadable: None is better than a wrong meaning. Knows nothing of
+models and of data sets.
 """
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
-from functools import cache
 
-from lead.text.inflection import conjugate
 from lead.text.lexicon import LEXICON
-from lead.text.synthesis import (
-    ADJECTIVES,
-    LIGHT_VERBS,
-    ROTATIONS,
-    WAYS,
-    Meaning,
-    canonical,
-    may_be_simultaneous,
+from lead.text.meaning import Meaning, canonical
+from lead.text.synthesis import may_be_simultaneous
+from lead.text.wordings import (
+    LINKS,
+    Entry,
+    Match,
+    build_trie,
+    list_adjectives,
+    list_light_verbs,
+    list_limbs,
+    list_tokens,
 )
 
-_TOKEN = re.compile(r"\{\w+\}|[a-z0-9]+(?:[-'][a-z0-9]+)*|[^\sa-z0-9]")
-_TAIL = re.compile(r" (with|using|of|in) \{\w+\}$")
-_OPEN = re.compile(r"( to \{side\}| \{direction\})$")
-_ARTICLE = re.compile(r"^an? ")
 _SLOT = re.compile(r"\{(\w+)\}")
 _PUT = re.compile(r"\bput(s|ting)? it down")
 _ARTICLES = ("a", "an", "the", "my", "our", "this")
-_OWNERS = ("his", "her", "their", "its")
-"""Read as `the`."""
 _SKIPPED = ("is", "are", "also", "again", "first", "starts", "begins")
 _FINAL = ("stop", "around", "uturn", "turn-left", "turn-right")
 """Places that end a walk straight ahead; after another place they are an action that follows."""
 _HANDLING = ("pick-up", "lift-box", "catch", "catch-hand", "carry-box")
 """After these it is the thing that is put down, not a limb."""
-_LINKS = {
-    ",": "comma", ";": "then", ".": "then", "and": "and", "then": "then", "afterwards": "then", "afterward": "then",
-    "before": "then", "next": "then", "finally": "then", "later": "then", "after that": "then", "while": "while",
-    "followed by": "then", "whilst": "while", "as": "while", "at the same time": "while", "simultaneously": "while",
-    "meanwhile": "while",
-}  # fmt: skip
-_INERT = (
-    "tries to", "starts to", "begins to", *(
-        joint + back
-        for joint in ("and ", "then ", ", then ", "and then ", ", ", ", and ")
-        for verb in (
-            "*lower it", "*lower it again", "*bring it back", "*bring it down", "*return it", "*let it return",
-            "*let it down", "*come back", "*put it down", "*put it down again", "*return to the middle",
-            "*rise to the middle", "*lower them", "*lower them again", "*bring them down", "*put them down",
-        )
-        for back in (conjugate(verb, form) for form in ("third", "past", "gerund", "base"))
-    ),
-)  # fmt: skip
-"""What changes no meaning: that a limb that is raised comes down in the end."""
 _RETRIES = 2
 _STRENGTHS = ("", "comma", "and", "then", "while")
 """Of several links in a row the strongest counts: ", and then"."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """What a wording stands for."""
-
-    kind: str
-    """act, noun, place, way, adjective, person, circumstance, inert, link, limb or side (what fills a limb's place)."""
-    key: str
-    place: str = ""
-    form: str = ""
-    """third, past, gerund or base, of an act."""
-    needs_side: bool = False
-    """An act whose side follows later: turns slowly to the left."""
-
-
-@dataclass(frozen=True)
-class _Match:
-    entry: _Entry
-    end: int
-    side: str = ""
-
-
-class _Trie:
-    """Wordings by their tokens; limbs' places are tokens such as {arm}."""
-
-    def __init__(self) -> None:
-        self.after: dict[str, _Trie] = {}
-        self.entries: list[_Entry] = []
-
-    def add(self, phrase: str, entry: _Entry) -> None:
-        """Of two wordings of one kind the first stays."""
-        node = self
-        for token in _list_tokens(phrase):
-            node = node.after.setdefault(token, _Trie())
-        if all(known.kind != entry.kind for known in node.entries):
-            node.entries.append(entry)
-
-    def match(self, tokens: list[str], at: int, side: str = "") -> Iterator[_Match]:
-        """Every wording that starts at the token."""
-        for entry in self.entries:
-            yield _Match(entry, at, side)
-        if at < len(tokens) and tokens[at] in self.after:
-            yield from self.after[tokens[at]].match(tokens, at + 1, side)
-        for name, node in self.after.items():
-            if name[0] == "{":
-                for limb in _list_limbs(name[1:-1]).match(tokens, at):
-                    yield from node.match(tokens, limb.end, limb.entry.key or side)
 
 
 @dataclass
 class _Act:
     """An action as far as it is read."""
 
-    entry: _Entry
+    entry: Entry
     place: str
     ways: list[str] = field(default_factory=list)
 
@@ -130,7 +58,7 @@ class _Act:
 
 def parse(caption: str) -> Meaning | None:
     """What a caption says; None where a word is unknown or the sentence has none of the known forms."""
-    tokens = _list_tokens(caption.lower())
+    tokens = list_tokens(caption.lower())
     while tokens and not tokens[-1][0].isalnum():
         tokens.pop()
     refused: set[tuple[int, int]] = set()
@@ -141,10 +69,6 @@ def parse(caption: str) -> Meaning | None:
             return meaning
         refused.add(reader.last)  # the longest wording there may be too long: walks along | a circle
     return None
-
-
-def _list_tokens(text: str) -> list[str]:
-    return ["the" if token in _OWNERS else token for token in _TOKEN.findall(text)]
 
 
 class _Reader:
@@ -192,9 +116,9 @@ class _Reader:
     def expects_act(self) -> bool:
         return not self.steps or self.link != ""
 
-    def _find(self, at: int) -> _Match | None:
+    def _find(self, at: int) -> Match | None:
         """The longest wording here that may stand here."""
-        found = [match for match in _build_trie().match(self.tokens, at) if self._accepts(match.entry)]
+        found = [match for match in build_trie().match(self.tokens, at) if self._accepts(match.entry)]
         found = [match for match in found if (at, match.end) not in self.refused]
         found += self._match_described(at, ("noun", "act", "person"))
         found += self._match_light_verb(at)
@@ -203,10 +127,10 @@ class _Reader:
         if found:
             return max(found, key=lambda match: (match.end, self._rank(at, match)))
         if self.tokens[at] in _SKIPPED:
-            return _Match(_Entry("circumstance", ""), at + 1)
+            return Match(Entry("circumstance", ""), at + 1)
         return self._match_unknown_person(at)
 
-    def _accepts(self, entry: _Entry) -> bool:
+    def _accepts(self, entry: Entry) -> bool:
         if entry.kind == "place":
             if not self.steps or self.link == "and":
                 return False
@@ -226,25 +150,25 @@ class _Reader:
             return self.steps[-1][-1].entry.key not in _HANDLING
         return entry.kind not in ("noun", "person") or self.expects_act
 
-    def _rank(self, at: int, match: _Match) -> int:
+    def _rank(self, at: int, match: Match) -> int:
         """Which of two readings of the same words is meant."""
         if match.entry.kind == "way":
             after = self.tokens[match.end : match.end + 2]
-            is_front = at == 0 and after[:1] == [","] and after[-1] not in _LINKS
+            is_front = at == 0 and after[:1] == [","] and after[-1] not in LINKS
             return 3 if is_front or not self.expects_act else 1
         return {"place": 4, "act": 2}.get(match.entry.kind, 0)
 
-    def _match_described(self, at: int, kinds: tuple[str, ...]) -> list[_Match]:
+    def _match_described(self, at: int, kinds: tuple[str, ...]) -> list[Match]:
         """A noun or a person with adjectives, which become pending ways: a slow walk, slow walking, an angry man."""
         start = at + 1 if self.tokens[at] in _ARTICLES else at
         ways, after = [], start
-        while found := [m for m in _list_adjectives().match(self.tokens, after) if m.end > after]:
+        while found := [m for m in list_adjectives().match(self.tokens, after) if m.end > after]:
             longest = max(found, key=lambda match: match.end)
             ways.append(longest.entry.key)
             after = longest.end
         if not ways or not self.expects_act:
             return []
-        trie = _build_trie()
+        trie = build_trie()
         unfit = "person" if start == at else "act"
         nodes = [trie] if start == at else [trie.after[article] for article in _ARTICLES if article in trie.after]
         matches = [match for node in nodes for match in node.match(self.tokens, after) if match.end > after]
@@ -255,16 +179,16 @@ class _Reader:
             self.pending += ways
         return matches
 
-    def _match_light_verb(self, at: int) -> list[_Match]:
+    def _match_light_verb(self, at: int) -> list[Match]:
         """A verb that says no more than its noun: performs a bow."""
-        form = _list_light_verbs().get(self.tokens[at])
+        form = list_light_verbs().get(self.tokens[at])
         if not form or not self.expects_act or at + 1 == len(self.tokens):
             return []
-        found = [match for match in _build_trie().match(self.tokens, at + 1) if match.entry.kind == "noun"]
+        found = [match for match in build_trie().match(self.tokens, at + 1) if match.entry.kind == "noun"]
         found += self._match_described(at + 1, ("noun",))
         return [replace(match, entry=replace(match.entry, form=form)) for match in found]
 
-    def _match_limb(self, at: int) -> list[_Match]:
+    def _match_limb(self, at: int) -> list[Match]:
         """What an action is done with, told after how it is done: waves slowly | with the left hand."""
         act = self.steps[-1][-1] if self.steps and not self.link else None
         if not act or act.place or self.tokens[at] not in ("with", "using"):
@@ -272,24 +196,24 @@ class _Reader:
         key = act.entry.key if act.entry.key in LEXICON.sided else f"{act.entry.key}-hand"  # drink, drink-hand
         phrases = LEXICON.sided.get(key, ())
         names = {name for phrase in phrases for name in re.findall(r" with \{(\w+)\}", phrase)}
-        found = [match for name in names for match in _list_limbs(name).match(self.tokens, at + 1)]
-        return [_Match(_Entry("limb", key, match.entry.key), match.end) for match in found if match.entry.key]
+        found = [match for name in names for match in list_limbs(name).match(self.tokens, at + 1)]
+        return [Match(Entry("limb", key, match.entry.key), match.end) for match in found if match.entry.key]
 
-    def _match_other_side(self, at: int) -> list[_Match]:
+    def _match_other_side(self, at: int) -> list[Match]:
         """The last action again, of which only the side is said: kicks with the left leg, then with the right one."""
         act = self.steps[-1][-1] if self.steps else None
         if not act or self.link != "then" or act.entry.key not in LEXICON.sided:
             return []
         start = at + 1 if self.tokens[at] in ("with", "to") else at
         slots = {name for phrase in LEXICON.sided[act.entry.key] for name in _SLOT.findall(phrase)} - {"thing"}
-        found = [match for name in {*slots, "side"} for match in _list_limbs(name).match(self.tokens, start)]
+        found = [match for name in {*slots, "side"} for match in list_limbs(name).match(self.tokens, start)]
         return [
             replace(match, entry=replace(act.entry, place=match.entry.key))
             for match in found
             if match.entry.key not in ("", act.place)
         ]
 
-    def _match_unknown_person(self, at: int) -> _Match | None:
+    def _match_unknown_person(self, at: int) -> Match | None:
         """An article and a word or two that the lexicon lacks, before something that is done: the wizard walks."""
         if not self.expects_act or self.tokens[at] not in _ARTICLES:
             return None
@@ -297,12 +221,12 @@ class _Reader:
             if not all(word.isalpha() and not word.endswith(("ing", "ly")) for word in self.tokens[at + 1 : end]):
                 return None
             after = end + 1 if self.tokens[end : end + 1] == ["is"] else end
-            forms = {m.entry.form for m in _build_trie().match(self.tokens, after) if m.entry.kind == "act"}
+            forms = {m.entry.form for m in build_trie().match(self.tokens, after) if m.entry.kind == "act"}
             if forms & ({"gerund"} if after > end else {"third", "past", "gerund"}):
-                return _Match(_Entry("person", ""), end)
+                return Match(Entry("person", ""), end)
         return None
 
-    def _take(self, match: _Match) -> bool:
+    def _take(self, match: Match) -> bool:
         """Adds what is found; False where it does not fit."""
         entry = match.entry
         if entry.kind == "link":
@@ -363,105 +287,3 @@ class _Reader:
             return False if self.link else None
         keys = last.entry.key, act.entry.key
         return may_be_simultaneous(*keys) or may_be_simultaneous(*reversed(keys))
-
-
-@cache
-def _build_trie() -> _Trie:
-    """Every wording of the lexicon, and grammar."""
-    trie = _Trie()
-    for key, phrases in LEXICON.actions.items():
-        _add_forms(trie, phrases, _Entry("act", key))
-    for key, phrases in LEXICON.fused.items():
-        action, place = key.split()
-        _add_forms(trie, phrases, _Entry("act", action, place))
-    for key, phrases in LEXICON.travel.items():
-        _add_forms(trie, phrases, _Entry("act", key))
-    for key, phrases in LEXICON.sided.items():
-        _add_forms(trie, phrases, _Entry("act", key))
-    for key, phrases in LEXICON.sided.items():
-        plural = (phrase.replace(" to the side", " to the sides") for phrase in phrases if "{arm}" in phrase)
-        _add_forms(trie, plural, _Entry("act", key))
-    for key, phrases in LEXICON.sided.items():  # after all that say a side
-        _add_forms(trie, (phrase.replace(" with {", " using {") for phrase in phrases), _Entry("act", key))
-        _add_forms(trie, (_TAIL.sub("", phrase) for phrase in phrases), _Entry("act", key))
-        opened = (_OPEN.sub("", phrase) for phrase in phrases if _OPEN.search(phrase))
-        _add_forms(trie, opened, _Entry("act", key, needs_side=True))
-    for key, phrases in LEXICON.directions.items():
-        later = (phrase.replace("and ", "and then ", 1) for phrase in phrases if phrase.startswith("and *"))
-        for phrase in filter(None, (*phrases, *later)):
-            for form in ("third", "past", "gerund", "base"):
-                trie.add(conjugate(phrase, form), _Entry("place", key))
-    for kind, table in (("noun", LEXICON.nouns), ("way", WAYS), ("person", LEXICON.personas)):
-        for key, phrases in table.items():
-            for phrase in phrases:
-                trie.add(phrase, _Entry(kind, key))
-    for kind, plain in (("person", LEXICON.subjects), ("circumstance", sum(LEXICON.circumstances.values(), ()))):
-        for phrase in plain:
-            trie.add(phrase, _Entry(kind, ""))
-    for key, phrases in LEXICON.nouns.items():
-        for phrase in phrases:
-            trie.add(phrase.replace(" with {", " using {"), _Entry("noun", key))
-            trie.add(_TAIL.sub("", phrase), _Entry("noun", key))
-            trie.add(_ARTICLE.sub("", phrase), _Entry("noun", key))
-            trie.add(_ARTICLE.sub("", _TAIL.sub("", phrase)), _Entry("noun", key))
-    for phrase in _INERT:
-        trie.add(phrase, _Entry("inert", phrase))
-    trie.add("they", _Entry("person", ""))
-    for phrase, link in _LINKS.items():
-        trie.add(phrase, _Entry("link", link))
-    return trie
-
-
-def _add_forms(trie: _Trie, phrases: Iterator[str] | tuple[str, ...], entry: _Entry) -> None:
-    for phrase in phrases:
-        for form in ("third", "past", "gerund", "base"):
-            trie.add(conjugate("*" + phrase, form), replace(entry, form=form))
-
-
-@cache
-def _list_light_verbs() -> dict[str, str]:
-    """Their forms by their words."""
-    verbs = (*LIGHT_VERBS, "give", "take", "execute")
-    return {conjugate("*" + verb, form): form for verb in verbs for form in ("third", "past", "gerund", "base")}
-
-
-@cache
-def _list_adjectives() -> _Trie:
-    trie = _Trie()
-    for key, phrases in ADJECTIVES.items():
-        for phrase in phrases:
-            trie.add(phrase, _Entry("adjective", key))
-    return trie
-
-
-@cache
-def _list_limbs(name: str) -> _Trie:
-    """What may stand in a limb's place, each with its side: the left arm, both hands, one leg."""
-    trie = _Trie()
-
-    def add(side: str, *phrases: str) -> None:
-        for phrase in phrases:
-            trie.add(phrase, _Entry("side", side))
-
-    if name == "thing":
-        add("", *LEXICON.things)
-        return trie
-    if name == "rotation":
-        for side, words in ROTATIONS.items():
-            add(side, *words)
-        return trie
-    if name in ("side", "direction"):
-        add("both", "both sides", "left and right")
-        add("", "one side")
-        for side in ("left", "right"):
-            add(side, *((f"the {side}", f"the {side} one") if name == "side" else (side,)))
-        return trie
-    for limb in LEXICON.limbs.get(name, (name,)):
-        plural = {"foot": "feet"}.get(limb, limb + "s")
-        for side in ("left", "right"):
-            add(side, f"{side} {limb}", f"the {side} {limb}", f"the straight {side} {limb}")
-            add(side, f"the {side} one", f"the {side}")
-        add("both", f"both {plural}", f"both of the {plural}", f"two {plural}", f"the two {plural}")
-        add("both", plural, f"the {plural}", f"both the {plural}")
-        add("", *(f"{word} {limb}" for word in ("a", "an", "one", "the")))
-    return trie

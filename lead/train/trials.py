@@ -27,8 +27,8 @@ from lead.errors import LeadError
 from lead.eval.metrics import foot_skate_ratio
 from lead.model import Lead
 from lead.motion.skeleton import FPS, HUMANML3D, tpose
+from lead.text.meaning import Meaning
 from lead.text.parsing import parse
-from lead.text.synthesis import Meaning
 
 Progress = Callable[[int, int], None]
 """Called with the number of attempts done and of all."""

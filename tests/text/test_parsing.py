@@ -4,8 +4,9 @@ import random
 
 import pytest
 
+from lead.text.meaning import Meaning, draw
 from lead.text.parsing import parse
-from lead.text.synthesis import LEXICON, Meaning, draw, say
+from lead.text.synthesis import LEXICON, say
 
 LEFT_WAVE = Meaning("wave", "left")
 KICKS = Meaning("kick", "left", then=Meaning("kick", "right"))

@@ -9,7 +9,8 @@ import pytest
 from lead.text.inflection import gerund
 from lead.text.inflection import third_person as third
 from lead.text.lexicon import LEXICON
-from lead.text.synthesis import ADJECTIVES, ROTATIONS, SIDES, WAYS, Meaning, canonical, contrast, draw, say
+from lead.text.meaning import ADJECTIVES, SIDES, WAYS, Meaning, canonical, contrast, draw
+from lead.text.synthesis import ROTATIONS, say
 
 WAVE = Meaning("wave", "left")
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from lead.errors import LeadError
 from lead.motion.features import Stats
 from lead.text import inflection
-from lead.text import synthesis as phrases
 from lead.text.lexicon import LEXICON
+from lead.text.meaning import SIDES, WAYS, contrast, draw
+from lead.text.synthesis import say
 from lead.text.tokenizer import CLIP_MERGES, Slot, Tokenizer
 from lead.text.tower import PRESETS, TextConfig, TextTower, openclip
 from lead.train.assemble import load_tower
@@ -243,17 +244,17 @@ def test_inflections():
 def test_sentences_are_complete_and_contrasts_differ():
     rng = random.Random(0)
     for _ in range(500):
-        meaning = phrases.draw(rng)
-        other = phrases.contrast(meaning, rng)
+        meaning = draw(rng)
+        other = contrast(meaning, rng)
         assert other != meaning
-        for sentence in (phrases.say(meaning, rng), phrases.say(other, rng)):
+        for sentence in (say(meaning, rng), say(other, rng)):
             assert re.fullmatch(r"[a-z0-9 ,.'-]+", sentence), sentence
             assert "  " not in sentence
 
 
 def test_every_opposite_is_something_that_can_be_said():
     words = LEXICON
-    kinds = (words.travel, words.sided, words.actions, words.directions, phrases.WAYS, phrases.SIDES)
+    kinds = (words.travel, words.sided, words.actions, words.directions, WAYS, SIDES)
     known = {key for kind in kinds for key in kind}
     assert set(words.opposites) <= known
     assert len({*words.travel, *words.sided, *words.actions}) == sum(map(len, kinds[:3]))

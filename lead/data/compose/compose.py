@@ -43,8 +43,9 @@ from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_lock import lock_feet
 from lead.motion.skeleton import HUMANML3D
 from lead.text.lexicon import LEXICON
+from lead.text.meaning import Meaning
 from lead.text.parsing import parse
-from lead.text.synthesis import Meaning, say
+from lead.text.synthesis import say
 
 Progress = Callable[[int, int], None]
 """Called with the number of attempts done and of all."""

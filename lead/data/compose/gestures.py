@@ -10,7 +10,7 @@ from lead.data.compose.travel import circle, in_place, turn_in_place, walk_backw
 from lead.motion import measures as m
 from lead.motion.processing.edit import UPPER_BODY, mirror_joints, ping_pong, replace_bones
 from lead.motion.processing.join import change_tempo, join, pose_distance
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 GESTURES = (
     "raise-arm",

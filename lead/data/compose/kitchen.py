@@ -11,7 +11,7 @@ from lead.data.compose.sources import Joints, Source, Sources
 from lead.motion import measures as m
 from lead.motion.processing.edit import ping_pong
 from lead.motion.processing.join import hold, join, pose_distance, repeat_cycle
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 FPS = 20.0
 LONGEST = 197

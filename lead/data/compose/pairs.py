@@ -12,7 +12,7 @@ from lead.data.compose.sources import Joints, Source
 from lead.data.mirror_captions import swap_sides
 from lead.motion.processing.edit import ping_pong, replace_bones
 from lead.motion.processing.join import change_tempo, hold, join, pose_distance, reverse
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 UPS = {
     "sit-down": ("stand-up",),

@@ -14,7 +14,7 @@ from lead.motion.processing.ik import ANKLES, HIPS, KNEES, TOES, legs_ahead, mov
 from lead.motion.rotations import normalize
 from lead.motion.skeleton import bone_lengths, place_bones
 from lead.motion.smoothing import gaussian_smooth
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 STRETCHED = {"side-arm": (1.0, 0.02, 0.0), "front-arm": (0.12, 0.02, 1.0)}
 """Where the left arm points: outward, up and ahead."""

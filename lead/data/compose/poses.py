@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from lead.motion import measures as m
 from lead.motion.skeleton import MIRROR
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 Joints = Float[np.ndarray, "_ 22 3"]
 Flags = Bool[np.ndarray, " _"]

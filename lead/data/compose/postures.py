@@ -7,7 +7,7 @@ from lead.data.compose.sources import Joints
 from lead.motion import measures as m
 from lead.motion.processing.edit import UPPER_BODY, ping_pong, replace_bones
 from lead.motion.processing.join import change_tempo, cross_fade, hold, place_after, reverse
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 
 def stay(kitchen: Kitchen) -> Product | None:

@@ -7,7 +7,7 @@ from lead.data.compose.postures import down_or_up, go_down
 from lead.data.compose.travel import bend_within, spin
 from lead.motion.processing.join import change_tempo, join, pose_distance, reverse
 from lead.motion.processing.path import bend_path
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 UNITS = (
     "raise-arm",

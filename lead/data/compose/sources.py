@@ -13,8 +13,8 @@ from jaxtyping import Float
 from lead.data.compose.truth import holds
 from lead.data.mirror_captions import swap_sides
 from lead.motion.processing.edit import mirror_joints
+from lead.text.meaning import Meaning
 from lead.text.parsing import parse
-from lead.text.synthesis import Meaning
 
 Joints = Float[np.ndarray, "_ 22 3"]
 """Joints at 20 fps, in meters."""

@@ -13,7 +13,7 @@ from lead.motion.processing.edit import smooth_half_yaw
 from lead.motion.processing.ik import direct, limit_softly, remove_part_along, two_bone_ik
 from lead.motion.skeleton import L_SHOULDER, R_SHOULDER
 from lead.motion.smoothing import gaussian_smooth
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 HEAD = 15
 ARM = {"left": (L_SHOULDER, 18, 20), "right": (R_SHOULDER, 19, 21)}

@@ -11,7 +11,7 @@ from lead.data.compose.sources import Joints, Source
 from lead.motion import measures as m
 from lead.motion.processing.join import change_tempo, join, repeat_cycle, reverse
 from lead.motion.processing.path import bend_path, climb_steps
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 
 def walk_on(kitchen: Kitchen) -> Product | None:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from lead.motion import measures as m
 from lead.motion.skeleton import L_KNEE
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 Joints = Float[np.ndarray, "_ 22 3"]
 Side = m.Side

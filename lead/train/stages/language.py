@@ -26,7 +26,8 @@ from lead.diffusion import Diffusion, DiffusionConfig
 from lead.networks.build import AnyDenoiserConfig, AnyVAE
 from lead.networks.denoiser import DenoiserConfig
 from lead.networks.style_tokens import StyleTokens
-from lead.text.synthesis import Meaning, contrast, draw, say
+from lead.text.meaning import Meaning, contrast, draw
+from lead.text.synthesis import say
 from lead.text.tower import TextTower
 from lead.train.assemble import Speaker, SpeakerConfig, load_tower, load_vae
 from lead.train.latents import Captions, LatentBatch, Latents, draw_latent_batch, draw_validation_batch, load_latents

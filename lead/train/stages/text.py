@@ -31,7 +31,8 @@ from lead.checkpoint import save_part
 from lead.data.dataset import Batch, Clip, collate, load
 from lead.motion.skeleton import skeleton_of
 from lead.networks.layers import Block, lengths_to_mask, sinusoid
-from lead.text.synthesis import Meaning, say
+from lead.text.meaning import Meaning
+from lead.text.synthesis import say
 from lead.text.tower import PRESETS, TextConfig, TextTower, clip_tower
 from lead.train.clips import subsample
 from lead.train.logs import fingerprint

@@ -23,8 +23,9 @@ from lead.data.dataset import Clip, load, load_captioned
 from lead.data.layout import COMPOSED, VARIED
 from lead.errors import LeadError
 from lead.text import openclip
+from lead.text.meaning import Meaning, contrast, draw
 from lead.text.prompts import TOKEN
-from lead.text.synthesis import Meaning, contrast, draw, say, single_words
+from lead.text.synthesis import say, single_words
 from lead.text.tower import TextConfig, TextTower
 from lead.train.clips import load_by_shares
 

@@ -21,8 +21,8 @@ from lead.data.prepare import prepare_data
 from lead.errors import LeadError
 from lead.motion.features import features_to_joints
 from lead.motion.skeleton import KIT
+from lead.text.meaning import Meaning
 from lead.text.parsing import parse
-from lead.text.synthesis import Meaning
 
 CLIPS = {
     "w0": ("train", "a person walks forward"), "w1": ("train", "someone walks forward"),

@@ -17,7 +17,7 @@ from lead.motion import measures
 from lead.motion.heading import turn
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.skeleton import SYMMETRIC_LENGTHS, bone_lengths, tpose
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 
 def stand(frames: int) -> np.ndarray:

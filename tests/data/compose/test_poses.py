@@ -11,7 +11,7 @@ from lead.data.compose.sources import Source, Sources
 from lead.data.compose.touches import TOUCHES, touch_head
 from lead.data.compose.truth import holds
 from lead.motion.skeleton import REST_DIRECTIONS, SYMMETRIC_LENGTHS, bone_lengths, place_bones
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 
 def stand(frames: int) -> np.ndarray:

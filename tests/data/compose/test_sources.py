@@ -7,7 +7,7 @@ from walks import synthesize_steps
 from lead.data.compose.sources import Source, Sources, mirror_meaning, read_meaning
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.join import reverse
-from lead.text.synthesis import Meaning
+from lead.text.meaning import Meaning
 
 STEPS = synthesize_steps(3.0).joints.astype(np.float64)
 FORWARD = Meaning("walk", "forward")

@@ -14,8 +14,8 @@ from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.join import change_tempo, join, reverse
 from lead.motion.processing.path import bend_path, climb_steps
 from lead.motion.skeleton import tpose
+from lead.text.meaning import Meaning
 from lead.text.parsing import parse
-from lead.text.synthesis import Meaning
 
 needs_pack = pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
 STEPS = synthesize_steps(6.0).joints.astype(np.float64)
