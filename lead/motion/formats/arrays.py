@@ -99,8 +99,8 @@ def _read_header(file: IO[bytes] | io.BufferedIOBase, name: str) -> tuple[tuple[
         version = np.lib.format.read_magic(file)
         if version not in _HEADER_READERS:
             raise ValueError(f"version {version}")
-        with warnings.catch_warnings():  # NumPy warns of files from Python 2, which are read as well
-            warnings.simplefilter("ignore", UserWarning)
+        with warnings.catch_warnings():  # NumPy warns of headers of Python 2 and of old names of dtypes
+            warnings.simplefilter("ignore")
             return _HEADER_READERS[version](file)
     except (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
         reason = str(error)[:120]
