@@ -60,6 +60,13 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 @pytest.fixture
+def quick_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Styles are calibrated on fewer and shorter motions, where a test is about something else."""
+    monkeypatch.setattr("inversion.calibration.EACH", 1)
+    monkeypatch.setattr("inversion.calibration.SECONDS", 1.0)
+
+
+@pytest.fixture
 def set_threads():
     """A function that sets torch's threads; they are what they were after the test."""
     import torch

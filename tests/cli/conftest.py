@@ -33,7 +33,7 @@ def clips(walk: Motion, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(base_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(base_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_calibration: None) -> Run:
     """Run a command in an empty folder, on the tiny base where it needs one."""
     place = tmp_path / "here"
     place.mkdir()

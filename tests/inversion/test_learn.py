@@ -23,6 +23,7 @@ from lead.networks.projector import ProjectorConfig
 from lead.networks.style_tokens import StyleTokenConfig
 from lead.text.tower import PRESETS as TOWERS
 
+pytestmark = pytest.mark.usefixtures("quick_calibration")
 BAD_CHOICE = (InversionError, TypeCheckError)
 """With `--jaxtyping-packages` the type checker refuses a choice first."""
 
