@@ -30,6 +30,7 @@ from lead.motion.processing.loop import (
     close_cycle,
     find_best_cycle,
     is_closed,
+    measure_cycle,
     repeat_cycle,
 )
 from lead.motion.processing.rigid import is_rigid, make_rigid, move_to_rigid
@@ -189,19 +190,25 @@ class Motion:
                 f"from {since:g} s to {until:g} s of a motion of {last:.2f} s; expected a start before the end, both "
                 "within it."
             )
-        return self._take(int(np.ceil(since * self.fps - 1e-6)), int(until * self.fps + 1e-6))
+        frames = slice(int(np.ceil(since * self.fps - 1e-6)), int(until * self.fps + 1e-6) + 1)
+        return self._edit(self.joints[frames], lambda rig: recorded.take_frames(rig, frames))
 
-    def trim_still(self) -> "Motion":
-        """Without a quiet beginning and end. Raises MotionError where nothing moves."""
-        return self._take(*find_movement(self.joints, self.fps))
+    def find_movement(self) -> tuple[float, float]:
+        """From which to which second it moves, quiet beginning and end left out. Raises MotionError if it does not."""
+        first, last = find_movement(self.joints, self.fps)
+        return first / self.fps, last / self.fps
 
     def mirror(self) -> "Motion":
         """Left and right exchanged; on its own rig with the clip's rotations if left and right of the rig are alike."""
         return self._edit(mirror_joints(self.joints), recorded.mirror)
 
     def find_cycle(self, seconds: tuple[float, float] = (SHORTEST, LONGEST)) -> Cycle:
-        """The best cycle of so many seconds, `Cycle.is_good` or not. Raises MotionError where there can be none."""
+        """The best cycle of so many seconds, `Cycle.is_good` or not. Raises MotionError for a short motion."""
         return find_best_cycle(self.joints, self.fps, seconds)
+
+    def measure_cycle(self, start: float, end: float) -> Cycle:
+        """The cycle between these seconds, `Cycle.is_good` or not. Raises MotionError for what is not in the motion."""
+        return measure_cycle(self.joints, self.fps, round(start * self.fps), round(end * self.fps))
 
     def loop(self, cycle: Cycle | None = None) -> "Motion":
         """A cycle that plays again and again: the one that is given, or the best one.
@@ -237,10 +244,6 @@ class Motion:
         """
         rig = self.rig or build_own_rig(measure_own_offsets(self.joints, self.fps), self.fps)
         return replace(self, rig=carry_on_root(rig))
-
-    def _take(self, first: int, last: int) -> "Motion":
-        frames = slice(first, last + 1)
-        return self._edit(self.joints[frames], lambda rig: recorded.take_frames(rig, frames))
 
     def _edit(
         self, joints: Float[np.ndarray, "frames 22 3"], edit: Callable[[Rig], Rig], fps: float | None = None

@@ -1,8 +1,8 @@
 """In place: the path over the floor is taken out of a motion, the sway of the pelvis stays within limits.
 
-The path is the pelvis' way, smoothed so that what swings with every step (the sway) is not in it. It is taken out whole.
-Of the sway, what is within LIMIT stays: a larger one is limited softly, as x -> L tanh(x / L). The whole body moves by
-the same amount, so poses, heading and heights stay as they are; feet that stood slide, as on a treadmill.
+The path is the pelvis' way, smoothed so that what swings with every step (the sway) is not in it. It is taken out.
+Sway is limited softly to LIMIT, as x -> L tanh(x / L): a small one stays as it is. The whole body moves by the same
+amount, so poses, heading and heights stay; feet that stood slide, as on a treadmill.
 A closed cycle (`lead.motion.processing.loop`) stays one: its path goes on beyond its ends as the cycles do.
 Conventions: meters, Y up. Knows nothing of rigs and files.
 """

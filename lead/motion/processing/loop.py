@@ -1,12 +1,12 @@
 """Loops: the best cycle of a motion, its seam closed, and the cycle again and again.
 
-1. *Find.* A cycle goes from one frame to a later one whose pose is the same, as are the velocities of all joints and the
-   feet that stand; place and heading are left out, the speed over the floor and the turning are not. How far the two
-   frames are apart is divided by how far poses get from the first one in between: a cycle leaves its pose and comes back.
-   A stretch in which the body hardly moves is not the cycle of a clip that moves.
-2. *Close.* What is left of the gap is spread evenly over the whole cycle, so that no frame changes its velocity by much;
-   what is left between the velocities is taken out near both ends, as in Holden, "Creating Looping Animations from
-   Motion Capture" (2022). A cycle that turns by a few degrees goes straight on, and one that hardly moves over the
+1. *Find.* A cycle goes from one frame to a later one with the same pose, the same velocities of all joints and the same
+   feet that stand. Place and heading are left out; speed over the floor and turning are not. How far the two frames
+   are apart is divided by how far poses get from the first one in between: a cycle leaves its pose and comes back. A
+   stretch in which the body hardly moves is not the cycle of a clip that moves.
+2. *Close.* What is left of the gap is spread evenly over the whole cycle, so that no velocity changes by much. What is
+   left between the velocities is taken out near both ends, as in Holden, "Creating Looping Animations from Motion
+   Capture" (2022). A cycle that turns by a few degrees goes straight on, and one that hardly moves over the
    floor stays. Feet that stand do not slide for it: the legs follow by IK.
 3. *Repeat.* A closed cycle has one frame more than it lasts: its last frame is the first one of the next cycle, carried
    on over the floor. So engines, whose clips end with the last frame, play it without a jump.
@@ -127,18 +127,19 @@ def find_best_cycle(joints: Joints, fps: float, seconds: tuple[float, float] = (
         )
     if len(coarse) > MOST_FRAMES:
         raise MotionError(
-            f"{len(joints) / fps:.0f} s are too long to be searched for a loop; trim it to {MOST_FRAMES / SEARCH_FPS:g} s."
+            f"{len(joints) / fps:.0f} s are too long to be searched for a loop; trim it to "
+            f"{MOST_FRAMES / SEARCH_FPS:g} s."
         )
     first, last = _search(coarse, fps / stride, least, most)
     return _refine(joints, fps, first * stride, last * stride, stride - 1)
 
 
 def measure_cycle(joints: Joints, fps: float, first: int, last: int) -> Cycle:
-    """The cycle from one frame to another. Raises MotionError where these are not two frames of the motion, in order."""
+    """The cycle from one frame to another. Raises MotionError if these are not two frames of the motion, in order."""
     if not 0 <= first < last - 1 or last >= len(joints):
         raise MotionError(
-            f"a cycle from frame {first} to frame {last} of {len(joints)} ({len(joints) / fps:.2f} s); expected an "
-            "end that is at least two frames after the start, within the motion."
+            f"a cycle from {first / fps:.2f} s to {last / fps:.2f} s of a motion of {(len(joints) - 1) / fps:.2f} s; "
+            "expected an end that is at least two frames after the start, within the motion."
         )
     poses, velocities = _describe(joints, fps)
     away = float(np.linalg.norm(poses[first : last + 1] - poses[first], axis=-1).max())
@@ -194,7 +195,9 @@ def measure_seam(closed: Joints, fps: float) -> Seam:
     jumps = np.linalg.norm(np.diff(velocities, axis=0), axis=-1).mean(axis=-1)
     frames = len(closed) - 1
     inside = jumps[: frames - 1]
-    return Seam(float(steps[frames - 1]), float(np.median(steps[:frames])), float(jumps[frames - 1]), float(np.median(inside)))
+    return Seam(
+        float(steps[frames - 1]), float(np.median(steps[:frames])), float(jumps[frames - 1]), float(np.median(inside))
+    )
 
 
 def _search(joints: Joints, fps: float, least: int, most: int) -> tuple[int, int]:
@@ -232,9 +235,7 @@ def _refine(joints: Joints, fps: float, first: int, last: int, reach: int) -> Cy
     return measure_cycle(joints, fps, int(firsts[row]), int(lasts[column]))
 
 
-def _describe(
-    joints: Joints, fps: float
-) -> tuple[Float[np.ndarray, "frames 66"], Float[np.ndarray, "frames 66"]]:
+def _describe(joints: Joints, fps: float) -> tuple[Float[np.ndarray, "frames 66"], Float[np.ndarray, "frames 66"]]:
     """Poses and velocities as the body sees them; distances of rows are root mean squares over the joints."""
     joints = joints.astype(np.float64)
     velocities = turn(forward_to_half_yaw(facing(joints)), np.gradient(joints, axis=0) * fps)

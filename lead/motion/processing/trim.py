@@ -31,7 +31,7 @@ def find_movement(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> tuple
     moving = np.flatnonzero(speeds > slow)
     if not len(moving):
         raise MotionError(
-            f"nothing moves: no joint is faster than {speeds.max():.2f} m/s, and below {slow:.2f} m/s a frame is quiet. "
+            f"nothing moves: no joint is faster than {speeds.max():.2f} m/s, and below {slow:.2f} m/s all is quiet. "
             "Trim it by time instead."
         )
     margin = round(MARGIN * fps)

@@ -1,4 +1,4 @@
-"""The rotations of a rig's own clip, edited as its joints are: frames taken, times warped, sides exchanged, ends closed.
+"""The rotations of a rig's own clip, edited as its joints are: frames taken, times warped, sides exchanged.
 
 `retarget.motion_to_rig` turns a clip's own rotations only where its joints were changed. So a clip whose frames were
 taken, or which was moved over the floor, goes back to its rig with the rotations that it had, twists and fingers too.

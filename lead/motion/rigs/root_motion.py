@@ -1,8 +1,8 @@
 """Root motion: a joint above the hips carries the body's way over the ground, as game engines take it.
 
-A rig whose hips hang from a joint that can move has that joint carry the way; any other rig gets a joint `root` above its
-first one. The joint has the whole way of the hips over the ground, sway included, and the hips keep height and turns:
-the body is where it was.
+A rig whose hips hang from a joint that can move has that joint carry the way. Any other rig gets a joint `root` above
+its first one. The joint has the whole way of the hips over the ground, sway included, and the hips keep height and
+turns: the body is where it was.
 """
 
 from dataclasses import replace
