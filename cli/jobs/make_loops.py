@@ -19,16 +19,17 @@ def make_loops(
     """
     from lead.motion.errors import MotionError
 
-    made, left = list(motions), []
+    made, left, reasons = list(motions), [], []
     for row in kept:
         try:
             motion = motions[row].loop() if loop else motions[row]
         except MotionError as error:
-            reason = f"{prompts[row]!r}, motion {row + 1}: {error}"
-            warn(f"not written: {reason}")
+            reasons.append(f"{prompts[row]!r}, motion {row + 1}: {error}")
             continue
         made[row] = motion.in_place() if in_place else motion
         left.append(row)
-    if kept and not left:
-        raise UsageError(f"no motion is a loop; the last one, {reason} Or draw more of them with -n.")
+    if not left:
+        raise UsageError(f"--loop: {reasons[0]} Or draw more motions with -n; those with a cycle are written.")
+    for reason in reasons:
+        warn(f"not written: {reason}")
     return made, left

@@ -164,7 +164,8 @@ def close_cycle(joints: Joints, fps: float, cycle: Cycle) -> Joints:
     velocities = turn(half_yaw, np.gradient(spread, axis=0) * fps)[inside]
     spread, before, half_yaw = spread[inside], before[inside], half_yaw[inside]
     spread = spread + turn(-half_yaw, _bump(velocities[-1] - velocities[0], frames, fps))
-    closed = _keep_lengths(spread, bone_lengths(before))
+    lengths = bone_lengths(before)  # which change where a clip is not rigid
+    closed = _keep_lengths(spread, lengths + part[inside, 0] * (lengths[-1] - lengths[0]))
     contacts = measure_contacts(joints, fps)[first:last]
     closed = _keep_contacts(closed, before, contacts, half_yaw[-1] - half_yaw[0], fps)
     closed[-1] = _carry_on(closed[0], closed[-1])
