@@ -24,16 +24,17 @@ from lead.motion.processing.loop import Cycle, measure_seam
 from lead.motion.render.sheets import contact_sheet
 from lead.motion.render.view_options import ViewOptions
 
-KINDS = {"walks": "walk", "runs": " run", "waves": "wav", "dances": "danc"}
-"""What a caption of the kind has in it."""
+KINDS = {"walks": "walk", "runs": "run", "waves": "wave", "dances": "danc"}
+"""How the pack's name of the action begins; for dances, what a caption has in it."""
 SPEEDS = (0.5, 1.5, 2.0)
-FIXED_SECONDS = 4.0
-"""The part of each clip that is put in place without a loop."""
 
 
 def choose_clips(word: str, most: int) -> list[Motion]:
-    """Clips whose captions have the word, evenly over the split."""
-    rows: list[Row] = [row for row in pack_rows("test") if all(word in f" {text}" for text in row["captions"])]
+    """Clips of which the action's name begins with the word, or of dances any caption has it; evenly over the split."""
+    rows: list[Row] = [
+        row for row in pack_rows("test")
+        if row["content"].startswith(word) or (word == KINDS["dances"] and word in " ".join(row["captions"]))
+    ]  # fmt: skip
     picked = rows if len(rows) <= most else [rows[n * len(rows) // most] for n in range(most)]
     return [Motion(read_joints(row["id"]), name=row["id"]) for row in picked]
 

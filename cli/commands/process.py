@@ -196,7 +196,7 @@ def _loop(done: Processed, edits: Edits, start: float, speed: float) -> Processe
         last = (len(motion.joints) - 1) / motion.fps
         cycle = motion.measure_cycle((since or 0.0) / speed, last if until is None else until / speed)
         if not cycle.is_good:
-            warn(f"{motion.name}: the ends of {edits.loop_at} are {_describe_gap(cycle)} apart; look at the seam")
+            warn(f"{motion.name}: the ends of --loop-at {edits.loop_at} are {_describe_gap(cycle)} apart: see the seam")
     else:
         cycle = motion.find_cycle()
         cycle.require_good(motion.fps)
@@ -204,9 +204,7 @@ def _loop(done: Processed, edits: Edits, start: float, speed: float) -> Processe
     seam = measure_seam(looped.joints, looped.fps)
     begin, end = (start + speed * frame / motion.fps for frame in (cycle.first, cycle.last))
     seconds = cycle.frames / motion.fps
-    step = (
-        f"loop of {seconds:.2f} s, {begin:.2f} to {end:.2f} s of the clip, whose ends were {_describe_gap(cycle)} apart"
-    )
+    step = f"loop of {seconds:.2f} s ({begin:.2f} to {end:.2f} s, ends {_describe_gap(cycle)} apart)"
     figures: JsonObject = {
         "start": round(begin, 4), "end": round(end, 4), "seconds": round(seconds, 4), "gap": round(cycle.gap, 5),
         "velocity_gap": round(cycle.velocity_gap, 5), "openness": round(cycle.openness, 4),
@@ -297,8 +295,6 @@ def _check_edits(edits: Edits, rig: Path | None, formats: Sequence[str]) -> None
         raise UsageError("--loop finds the best cycle and --loop-at states it; give one of them.")
     if edits.loop_at is not None and (edits.trim is not None or edits.trim_still):
         raise UsageError("--loop-at says which part is kept, and so does --trim or --trim-still; give one of them.")
-    if edits.cycles > 1 and not edits.loops:
-        raise UsageError("--cycles repeats a loop; add --loop, or state the cycle with --loop-at.")
     if edits.in_place and edits.root_motion:
         raise UsageError("--in-place takes the path out and --root-motion keeps it on a joint; give one of them.")
     if edits.root_motion and "bvh" not in formats:

@@ -38,7 +38,7 @@ from lead.motion.processing.seams import mend_seams
 from lead.motion.processing.trim import find_movement
 from lead.motion.read import read_clip, read_clips
 from lead.motion.read_options import ReadOptions
-from lead.motion.resample import MAX_RESAMPLED, resample
+from lead.motion.resample import resample
 from lead.motion.rigs import recorded
 from lead.motion.rigs.retarget import build_own_rig, measure_own_offsets, motion_to_bvh, motion_to_rig
 from lead.motion.rigs.rig import Rig
@@ -47,6 +47,8 @@ from lead.motion.skeleton import FPS, HUMANML3D, KIT, Skeleton
 from lead.motion.suffixes import WRITES
 
 MAX_METERS = 1e5
+MAX_REPEATED = 100_000
+"""Frames that a loop may become."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,9 +229,9 @@ class Motion:
         """A loop so many times, each where the one before ends. Raises MotionError for what is no loop."""
         frames = len(self.joints) - 1
         if not is_closed(self.joints):
-            raise MotionError("only a loop can be repeated, and the last pose is not the first one; make a loop of it.")
-        if not 1 <= cycles * frames <= MAX_RESAMPLED:
-            raise MotionError(f"{cycles} cycles of {frames} frames; expected 1 to {MAX_RESAMPLED:,} frames in all.")
+            raise MotionError("only a loop can be repeated, and the last pose is not the first one; loop it (--loop).")
+        if not 1 <= cycles * frames <= MAX_REPEATED:
+            raise MotionError(f"{cycles} cycles of {frames} frames; expected 1 to {MAX_REPEATED:,} frames in all.")
         order = np.append(np.arange(cycles * frames) % frames, frames)
         return self._edit(repeat_cycle(self.joints, cycles), lambda rig: recorded.take_frames(rig, order))
 

@@ -24,7 +24,7 @@ def test_trim_keeps_the_frames_between_two_times(fps, start, length):
     walk = synthesize_steps(3.0, fps=fps)
     cut = walk.trim(start, start + length)
     times = np.arange(len(walk.joints)) / fps
-    inside = (times >= start - 1e-6) & (times <= start + length + 1e-6)
+    inside = (times >= start - 1e-6 / fps) & (times <= start + length + 1e-6 / fps)
     np.testing.assert_array_equal(cut.joints, walk.joints[inside])
 
 
@@ -78,8 +78,8 @@ def test_a_motion_without_a_cycle_is_no_loop(walk):
         walk.repeat(2)
     with pytest.raises(MotionError, match="expected 1 to"):
         synthesize_steps(4.0).loop().repeat(0)
-    with pytest.raises(MotionError, match="expected 1 to 1,048,576 frames"):
-        synthesize_steps(4.0).loop().repeat(100_000)
+    with pytest.raises(MotionError, match="expected 1 to 100,000 frames"):
+        synthesize_steps(4.0).loop().repeat(10_000)
     rng = np.random.default_rng(0)
     with pytest.raises(MotionError, match="no cycle: the best goes from"):
         Motion(walk.joints + np.cumsum(rng.normal(0, 0.03, walk.joints.shape), axis=0)).loop()

@@ -26,6 +26,7 @@ from lead.motion.processing.join import Joints, place_after, to_body_frame
 from lead.motion.processing.path import bend_path
 from lead.motion.rotations import normalize
 from lead.motion.skeleton import PARENTS, bone_lengths
+from lead.motion.smoothing import bend_ends
 
 SHORTEST, LONGEST = 0.5, 10.0
 """Seconds of a cycle that is searched for. A run takes 0.65 s, a walk 1.1 s."""
@@ -51,8 +52,6 @@ STRAIGHT = 15.0
 """Degrees: a cycle that turns by less goes straight on."""
 STAYS = 0.1
 """Meters: a cycle that goes less far over the floor stays where it is."""
-BLEND_SECONDS = 0.3
-"""At each end, the time in which the gap of velocities is taken out; at most a third of the cycle."""
 TILES = 5
 """Cycles that the feet are solved for; the one in the middle is taken."""
 CLOSED = 1e-4
@@ -119,7 +118,8 @@ def find_best_cycle(joints: Joints, fps: float, seconds: tuple[float, float] = (
     """
     stride = max(int(fps / SEARCH_FPS), 1)
     coarse = joints[::stride]
-    least, most = max(round(seconds[0] * fps / stride), 2), int(seconds[1] * fps / stride)
+    least = max(round(seconds[0] * fps / stride), 2)
+    most = max(int(seconds[1] * fps / stride), least)
     if len(coarse) <= least:
         raise MotionError(
             f"{len(joints) / fps:.2f} s are too short for a loop; expected more than {seconds[0]:g} s. "
@@ -163,7 +163,7 @@ def close_cycle(joints: Joints, fps: float, cycle: Cycle) -> Joints:
     spread = before + turn(-half_yaw, part * gap) + part * drift
     velocities = turn(half_yaw, np.gradient(spread, axis=0) * fps)[inside]
     spread, before, half_yaw = spread[inside], before[inside], half_yaw[inside]
-    spread = spread + turn(-half_yaw, _bump(velocities[-1] - velocities[0], frames, fps))
+    spread = spread + turn(-half_yaw, bend_ends(velocities[-1] - velocities[0], frames, fps))
     lengths = bone_lengths(before)  # which change where a clip is not rigid
     closed = _keep_lengths(spread, lengths + part[inside, 0] * (lengths[-1] - lengths[0]))
     contacts = measure_contacts(joints, fps)[first:last]
@@ -221,6 +221,8 @@ def _search(joints: Joints, fps: float, least: int, most: int) -> tuple[int, int
         openness = np.where(active, openness, np.inf)
         first = int(openness.argmin())
         best.append((float(openness[first]), frames, first))
+    if not np.isfinite(min(best)[0]):
+        return 0, len(joints) - 1  # all that moves is at the very end
     good = [one for one in best if one[0] <= ABOUT_AS_GOOD * min(best)[0]]
     _, frames, first = min(good, key=lambda one: one[1])
     return first, first + frames
@@ -255,14 +257,6 @@ def _straighten(joints: Joints, progress: Float[np.ndarray, "frames"], inside: s
     if abs(np.degrees(turned)) >= STRAIGHT:
         return joints
     return bend_path(joints, -turned * progress, fps)
-
-
-def _bump(gap: Float[np.ndarray, "22 3"], frames: int, fps: float) -> Float[np.ndarray, "frames 22 3"]:
-    """Displacements that are 0 at both ends and take half of a gap of velocities out there each."""
-    span = min(BLEND_SECONDS, frames / fps / 3)
-    times = np.arange(frames + 1) / fps
-    shapes = [np.where(t < span, t * (1 - t / span) ** 2, 0.0) for t in (times, times[::-1])]
-    return np.asarray((shapes[0] + shapes[1])[:, None, None] * gap / 2)
 
 
 def _keep_lengths(joints: Joints, lengths: Float[np.ndarray, "frames 22"]) -> Joints:

@@ -12,12 +12,16 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh
 from lead.motion.rigs.retarget import format_channels
 from lead.motion.rigs.rig import Rig
 from lead.motion.rigs.units import UP_TO_WORLD
 from lead.motion.rotations import axis_angle_to_matrix, matrix_to_axis_angle, normalize
+from lead.motion.smoothing import bend_ends
 
+MAX_ROTATIONS = 1 << 23
+"""Rotations of a clip at another rate: two hours of 60 joints at 20 fps, and two gigabytes of memory."""
 SYMMETRY = 0.02
 """Meters: offsets of a symmetric rig differ by less from side to side."""
 _SIDES = {"left": "right", "right": "left", "l": "r", "r": "l"}
@@ -33,7 +37,15 @@ def take_frames(rig: Rig, frames: Int[np.ndarray, "new_frames"] | slice) -> Rig:
 
 
 def warp_times(rig: Rig, at: Float[np.ndarray, "new_frames"], fps: float) -> Rig:
-    """The clip at these times, in frames, as the frames of a clip of another rate; between frames by SLERP."""
+    """The clip at these times, in frames, as the frames of a clip of another rate; between frames by SLERP.
+
+    Raises MotionError for more than MAX_ROTATIONS.
+    """
+    if len(at) * len(rig.names) > MAX_ROTATIONS:
+        raise MotionError(
+            f"{len(at):,} frames of {len(rig.names)} joints are more rotations than {MAX_ROTATIONS:,}; cut the clip, "
+            "or ask for fewer frames a second."
+        )
     translations, rotations = _to_bvh(rig).local()
     low = np.clip(at.astype(int), 0, max(len(rotations) - 2, 0))
     high = np.minimum(low + 1, len(rotations) - 1)
@@ -45,11 +57,17 @@ def warp_times(rig: Rig, at: Float[np.ndarray, "new_frames"], fps: float) -> Rig
 
 
 def close_ends(rig: Rig) -> Rig:
-    """The clip with the gap between the rotations of its last and its first frame spread over all frames."""
+    """The clip as a closed cycle: the gap between the rotations of its ends is spread over all frames.
+
+    What is left between their velocities is taken out near both ends.
+    """
     translations, rotations = _to_bvh(rig).local()
     gap = matrix_to_axis_angle(rotations[0].swapaxes(-1, -2) @ rotations[-1])
     part = 0.5 - np.linspace(0, 1, len(rotations))[:, None, None]
-    return _with_local(rig, translations, rotations @ axis_angle_to_matrix(part * gap))
+    spread = rotations @ axis_angle_to_matrix(part * gap)
+    turns = matrix_to_axis_angle(spread[[0, -2]].swapaxes(-1, -2) @ spread[[1, -1]]) * rig.fps
+    bent = bend_ends(turns[1] - turns[0], len(rotations) - 1, rig.fps)
+    return _with_local(rig, translations, spread @ axis_angle_to_matrix(bent))
 
 
 def mirror(rig: Rig) -> Rig:

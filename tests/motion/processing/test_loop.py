@@ -63,6 +63,12 @@ def test_a_stretch_without_movement_is_not_the_cycle_of_a_walk():
     assert cycle.last > 105
 
 
+def test_a_movement_at_the_very_end_does_not_make_the_stillness_before_it_a_cycle():
+    joints = np.repeat(STEPS[:1], 60, axis=0)
+    joints[-1, :, 2] += 0.5
+    assert not find_best_cycle(joints, 20.0).is_good
+
+
 def test_what_does_not_come_back_is_no_cycle():
     joints = np.repeat(tpose()[None], 60, axis=0)
     angles = np.linspace(0, 2.5, 60)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lead.motion import Motion, read_bvh, write_bvh
+from lead.motion import Motion, MotionError, read_bvh, write_bvh
 from lead.motion.formats.bvh import Bvh
 from lead.motion.rigs import recorded
 
@@ -87,6 +87,12 @@ def test_a_loop_closes_what_only_the_clip_tells(clip, tmp_path):
 def test_frames_of_another_motion_are_not_the_clips_own(clip):
     other = replace(clip, joints=clip.joints[:30])
     assert other.trim(0.1).rig.recorded is None
+
+
+def test_more_rotations_than_fit_are_refused(clip, monkeypatch):
+    monkeypatch.setattr(recorded, "MAX_ROTATIONS", 22 * 100)
+    with pytest.raises(MotionError, match="591 frames of 22 joints are more rotations than 2,200; cut the clip"):
+        clip.change_speed(0.1)
 
 
 @settings(deadline=None, max_examples=20)
