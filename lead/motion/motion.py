@@ -252,10 +252,10 @@ class Motion:
     ) -> "Motion":
         """Other joints, and the rig with its clip edited alike; without its clip where that is not this motion's."""
         rig = self.rig
-        if rig and rig.recorded is not None:
-            rig = edit(rig) if len(rig.recorded) == len(self.joints) else replace(rig, recorded=None)
-        elif rig and fps:
-            rig = replace(rig, fps=fps)
+        if rig and rig.recorded is not None and len(rig.recorded) == len(self.joints):
+            rig = edit(rig)
+        elif rig:
+            rig = replace(rig, recorded=None, fps=fps or rig.fps)
         return replace(self, joints=joints, rig=rig, fps=fps or self.fps)
 
     def forget_rotations(self) -> "Motion":

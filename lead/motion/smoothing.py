@@ -3,7 +3,6 @@
 import numpy as np
 from jaxtyping import Float
 
-
 BEND_SECONDS = 0.3
 """At each end of a cycle, the time in which a gap of velocities is taken out; at most a third of the cycle."""
 

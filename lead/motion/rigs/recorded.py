@@ -18,6 +18,7 @@ from lead.motion.rigs.retarget import format_channels
 from lead.motion.rigs.rig import Rig
 from lead.motion.rigs.units import UP_TO_WORLD
 from lead.motion.rotations import axis_angle_to_matrix, matrix_to_axis_angle, normalize
+from lead.motion.skeleton import MIRROR
 from lead.motion.smoothing import bend_ends
 
 MAX_ROTATIONS = 1 << 23
@@ -87,9 +88,14 @@ def mirror(rig: Rig) -> Rig:
 
 
 def _find_other(rig: Rig, joint: int) -> int:
-    """The joint of this name on the other side; a joint without one is its own."""
-    name = _SIDE.sub(_swap_side, rig.names[joint])
-    return rig.names.index(name) if name in rig.names else joint
+    """The joint on the other side, of our joints as they are matched, of others by name; else the joint itself."""
+    if joint in rig.nodes:
+        other = rig.nodes[MIRROR[rig.nodes.index(joint)]]
+        return other if 0 <= other < len(rig.names) else joint
+    name = rig.names[joint]
+    first = _SIDES.get(name[:1].lower(), "")
+    swapped = (_SIDE.sub(_swap_side, name), (first.upper() if name[:1].isupper() else first) + name[1:])
+    return next((rig.names.index(one) for one in swapped if one != name and one in rig.names), joint)
 
 
 def _swap_side(found: re.Match[str]) -> str:

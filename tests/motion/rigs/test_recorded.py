@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lead.motion import Motion, MotionError, read_bvh, write_bvh
+from lead.motion import Motion, MotionError, ReadOptions, read_bvh, write_bvh
 from lead.motion.formats.bvh import Bvh
 from lead.motion.rigs import recorded
+from lead.motion.rigs.rig import read_rig
 
 Names = dict[str, list[str]]
 
@@ -65,6 +66,26 @@ def test_a_mirrored_clip_has_mirrored_rotations_and_comes_back(clip, tmp_path):
         degrees_apart(rotations(written(twice, tmp_path / "twice.bvh")), rotations(read_bvh(tmp_path / "walk.bvh")))
         < 0.01
     )
+
+
+def test_rigs_of_all_makers_are_mirrored(make_rig_bvh, schemes, tmp_path):
+    for maker, up in (("CMU", "Y"), ("Bandai-Namco", "Y"), ("Unreal", "Z"), ("3ds Max Biped", "Z"), ("Rigify", "Y")):
+        clip = Motion.read(write_bvh(make_rig_bvh(schemes[maker], up=up).take_first(20), tmp_path / "clip.bvh"))
+        mirrored = clip.mirror()
+        assert mirrored.rig.recorded is not None, maker
+        own = read_rig(recorded._to_bvh(mirrored.rig), ReadOptions(up=up))[1]
+        assert np.linalg.norm(own - mirrored.joints, axis=-1).max() < 0.02, maker  # sides differ by 1 cm
+
+
+def test_fingers_find_their_side_by_name(clip):
+    names = (*clip.rig.names, "LeftThumb", "RightThumb", "lthumb", "rthumb", "Root", "lookat")
+    more = len(names) - len(clip.rig.names)
+    rig = replace(clip.rig, names=names, parents=(*clip.rig.parents, *[0] * more))
+    found = {names[joint]: names[recorded._find_other(rig, joint)] for joint in range(len(names) - more, len(names))}
+    assert found == {
+        "LeftThumb": "RightThumb", "RightThumb": "LeftThumb", "lthumb": "rthumb", "rthumb": "lthumb",
+        "Root": "Root", "lookat": "lookat",
+    }  # fmt: skip
 
 
 def test_a_rig_with_unlike_sides_is_mirrored_without_its_rotations(clip):
