@@ -12,6 +12,7 @@ from cli.commands.describe import describe
 from cli.commands.evaluate import evaluate
 from cli.commands.generate import generate
 from cli.commands.learn import learn
+from cli.commands.process import process
 from cli.commands.restyle import restyle
 from cli.commands.view import view
 from cli.commands.vocabulary import vocabulary
@@ -30,6 +31,7 @@ lead-invert check clips/
 lead-invert learn clips/ --token "<elderly>" --kind style
 lead-invert generate "a person walks in <elderly> style"
 lead-invert restyle take.bvh "<elderly>"
+lead-invert process walk.bvh --loop --in-place
 lead-invert vocabulary
 lead-invert evaluate "<elderly>" --clips other-takes/
 lead-invert list
@@ -46,6 +48,7 @@ app = make_app(
         "learn": learn,
         "generate": generate,
         "restyle": restyle,
+        "process": process,
         "vocabulary": vocabulary,
         "evaluate": evaluate,
         "describe": describe,

@@ -48,6 +48,13 @@ RigMap = Annotated[
 OnRig = Annotated[
     Path | None, typer.Option("--rig", metavar="CLIP.bvh", help="Write BVH files on the skeleton of this clip.")
 ]
+Loop = Annotated[
+    bool, typer.Option("--loop", help="Make each motion its best cycle, which plays again and again without a seam.")
+]
+InPlace = Annotated[
+    bool,
+    typer.Option("--in-place", help="Take the path over the floor out: the pelvis stays within 2 cm of one place."),
+]
 OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")]
 NewName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="A new name for the word.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace a word or files of the same name.")]
@@ -73,9 +80,9 @@ class BaseOptions(OptionGroup):
 class ViewSwitches(OptionGroup):
     """What views show beside the figures."""
 
-    loop: Annotated[
+    repeat: Annotated[
         bool,
-        typer.Option("--loop/--hold", help="Motions that end early begin again, or hold their last pose."),
+        typer.Option("--repeat/--hold", help="Motions that end early begin again, or hold their last pose."),
     ] = False
     trail: Annotated[bool, typer.Option("--trail/--no-trail", help="Show the way of the root on the ground.")] = False
     contacts: Annotated[
@@ -86,7 +93,7 @@ class ViewSwitches(OptionGroup):
         """The switches as pictures take them."""
         from lead.motion.render.view_options import ViewOptions
 
-        return ViewOptions(self.loop, self.trail, self.contacts)
+        return ViewOptions(self.repeat, self.trail, self.contacts)
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,8 @@ class ReadingOptions(OptionGroup):
     up: Annotated[
         UpAxis | None,
         typer.Option(
-            "--up", case_sensitive=False,
+            "--up",
+            case_sensitive=False,
             help="Axis that points up in the clips, -Y where Y points down (default: guessed from the motion).",
         ),
     ] = None

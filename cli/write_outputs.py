@@ -189,8 +189,10 @@ def write_view(
 ) -> Path:
     """Write one file that shows all of the motions; a slow one shows a progress bar, unless `quiet`.
 
-    A hint says which title is which where a picture has numbers for titles.
+    A loop is shown without its last frame, which is the first one again. A hint says which title is which where a
+    picture has numbers for titles.
     """
+    motions = [_leave_repeat_out(motion) for motion in motions]
     view = VIEW_FORMATS[form]
     path, options = stem.with_name(stem.name + view.ending), switches.to_view_options()
     if view.slow and not quiet:
@@ -260,6 +262,13 @@ def write_motions(
     if stopped:
         raise KeyboardInterrupt(f"stopped; what was finished is in {output}: {', '.join(sorted(names.values())[:10])}")
     return [[output / names[path.name] for path in group] for group in groups], [output / names[p.name] for p in views]
+
+
+def _leave_repeat_out(motion: "Motion") -> "Motion":
+    """A loop without the frame with which the next cycle begins; any other motion as it is."""
+    from lead.motion.processing.loop import is_closed
+
+    return motion.trim(end=(len(motion.joints) - 2) / motion.fps) if is_closed(motion.joints) else motion
 
 
 def slug(prompt: str) -> str:

@@ -26,13 +26,16 @@ from cli.jobs.keep_best import (
     score_to_cells,
     score_to_json,
 )
+from cli.jobs.make_loops import make_loops
 from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
 from cli.load_models import check_base, check_seconds, load_base, load_concepts_for
 from cli.options import (
     BaseOptions,
     Device,
+    InPlace,
     Json,
+    Loop,
     OnRig,
     OutputFolder,
     RigMap,
@@ -76,6 +79,8 @@ class MotionOptions(OptionGroup):
     lock_feet: Annotated[
         bool, typer.Option("--foot-lock/--no-foot-lock", help="Keep standing feet from sliding; the legs follow by IK.")
     ] = True
+    loop: Loop = False
+    in_place: InPlace = False
 
 
 @dataclass(frozen=True)
@@ -201,6 +206,7 @@ def generate(
     lead-invert generate "a person walks and then sits down" -n 16 --keep 3
     lead-invert generate "a person does <spin-kick>" --concept spin-kick.safetensors --rig my-character.bvh
     lead-invert generate "a person walks" --seconds 6 --format bvh,html --output results
+    lead-invert generate "a person runs" --loop --in-place
     lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
     accelerate launch --multi_gpu --num_processes 2 --no_python lead-invert generate --prompts prompts.txt
     """
@@ -242,6 +248,10 @@ def _generate_prompts(
     motions = _generate(model, every, words, options)
     spent = time.perf_counter() - started
     kept, scores = _choose(model, motions, every, concepts, words, options)
+    if options.loop or options.in_place:
+        score_of = dict(zip(kept, scores, strict=True))
+        motions, kept = make_loops(motions, every, kept, options.loop, options.in_place)
+        scores = [score_of[row] for row in kept]
     exemplars: Sequence[Motion] = ()
     plain: dict[int, Motion] = {}
     if any(form in VIEW_FORMATS for form in formats) and concepts:
@@ -305,6 +315,8 @@ def _generate_file(
     """The motions of a file of prompts, in shards."""
     from cli.jobs.generate_batch import Settings, Word, check_data_formats, generate_batch, hash_files, print_summary
 
+    if options.loop or options.in_place:
+        raise UsageError("--loop and --in-place are not for --prompts; use `lead-invert process` on its motions.")
     formats = parse_formats(files.formats or "bvh")
     check_data_formats(formats)
     rig = read_rig(files.rig, formats, files.rig_map)

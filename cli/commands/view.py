@@ -55,7 +55,7 @@ def view(
     lead-invert view out/
     lead-invert view exemplar.bvh out/a-person-waves-seed0-01.bvh
     lead-invert view takes/ --output takes.html
-    lead-invert view exemplar.bvh generated.bvh --output beside.mp4 --loop --trail --contacts
+    lead-invert view exemplar.bvh generated.bvh --output beside.mp4 --repeat --trail --contacts
     """
     if output is not None and output.is_dir():
         output = output / f"{places[0].resolve().stem}.html"

@@ -5,7 +5,7 @@ Drawing (`lead.motion.render`) is imported where it is used. NumPy only; knows n
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,17 +21,34 @@ from lead.motion.formats.bvh import write_bvh
 from lead.motion.kit import features_to_clip, features_to_toe_contacts, joints_to_kit
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_cleanup import clean_feet as clean_feet_of
+from lead.motion.processing.in_place import stay_in_place
+from lead.motion.processing.join import change_tempo
+from lead.motion.processing.loop import (
+    LONGEST,
+    SHORTEST,
+    Cycle,
+    close_cycle,
+    find_best_cycle,
+    is_closed,
+    measure_cycle,
+    repeat_cycle,
+)
 from lead.motion.processing.rigid import is_rigid, make_rigid, move_to_rigid
 from lead.motion.processing.seams import mend_seams
+from lead.motion.processing.trim import find_movement
 from lead.motion.read import read_clip, read_clips
 from lead.motion.read_options import ReadOptions
 from lead.motion.resample import resample
-from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
+from lead.motion.rigs import recorded
+from lead.motion.rigs.retarget import build_own_rig, measure_own_offsets, motion_to_bvh, motion_to_rig
 from lead.motion.rigs.rig import Rig
+from lead.motion.rigs.root_motion import carry_on_root
 from lead.motion.skeleton import FPS, HUMANML3D, KIT, Skeleton
 from lead.motion.suffixes import WRITES
 
 MAX_METERS = 1e5
+MAX_REPEATED = 100_000
+"""Frames that a loop may become."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,9 +164,99 @@ class Motion:
             return self
         return replace(self, joints=make_rigid(joints) if is_rigid(self.joints) else joints, fps=fps)
 
+    def change_rate(self, fps: float) -> "Motion":
+        """`resample` with its rig at this rate too, so that a BVH on it has the rate and the clip's rotations."""
+        joints, frames = self.resample(fps).joints, self.fps / fps
+        return self._edit(joints, lambda rig: recorded.warp_times(rig, np.arange(len(joints)) * frames, fps), fps)
+
+    def change_speed(self, speed: float) -> "Motion":
+        """So many times as fast, at the same rate. Feet that stand still do so after it.
+
+        Raises MotionError for a speed outside of 0.1 to 10.
+        """
+        if not 0.1 <= speed <= 10:
+            raise MotionError(f"{speed:g} times as fast; expected 0.1 to 10.")
+        joints = change_tempo(self.joints, speed, self.fps)
+        joints = make_rigid(joints) if is_rigid(self.joints) else joints
+        return self._edit(joints, lambda rig: recorded.warp_times(rig, np.arange(len(joints)) * speed, rig.fps))
+
+    def trim(self, start: float | None = None, end: float | None = None) -> "Motion":
+        """The frames from `start` to `end`, in seconds; without one of them from the beginning, to the end.
+
+        Raises MotionError where no frame is between them, or the motion ends before.
+        """
+        last = (len(self.joints) - 1) / self.fps
+        since, until = start or 0.0, last if end is None else end
+        if not 0 <= since < until or until > last + 1 / self.fps:
+            raise MotionError(
+                f"from {since:g} s to {until:g} s of a motion of {last:.2f} s; expected a start before the end, both "
+                "within it."
+            )
+        frames = slice(int(np.ceil(since * self.fps - 1e-6)), int(until * self.fps + 1e-6) + 1)
+        return self._edit(self.joints[frames], lambda rig: recorded.take_frames(rig, frames))
+
+    def find_movement(self) -> tuple[float, float]:
+        """From which to which second it moves, quiet beginning and end left out. Raises MotionError if it does not."""
+        first, last = find_movement(self.joints, self.fps)
+        return first / self.fps, last / self.fps
+
     def mirror(self) -> "Motion":
-        """Left and right exchanged."""
-        return replace(self.forget_rotations(), joints=mirror_joints(self.joints))
+        """Left and right exchanged; on its own rig with the clip's rotations if left and right of the rig are alike."""
+        return self._edit(mirror_joints(self.joints), recorded.mirror)
+
+    def find_cycle(self, seconds: tuple[float, float] = (SHORTEST, LONGEST)) -> Cycle:
+        """The best cycle of so many seconds, `Cycle.is_good` or not. Raises MotionError for a short motion."""
+        return find_best_cycle(self.joints, self.fps, seconds)
+
+    def measure_cycle(self, start: float, end: float) -> Cycle:
+        """The cycle between these seconds, `Cycle.is_good` or not. Raises MotionError for what is not in the motion."""
+        return measure_cycle(self.joints, self.fps, round(start * self.fps), round(end * self.fps))
+
+    def loop(self, cycle: Cycle | None = None) -> "Motion":
+        """A cycle that plays again and again: the one that is given, or the best one.
+
+        It has one frame more than it lasts: the last frame is the first of the next cycle, carried on over the floor.
+        Raises MotionError where the best cycle is none.
+        """
+        if cycle is None:
+            cycle = self.find_cycle()
+            cycle.require_good(self.fps)
+        frames = slice(cycle.first, cycle.last + 1)
+        joints = close_cycle(self.joints, self.fps, cycle)
+        return self._edit(joints, lambda rig: recorded.close_ends(recorded.take_frames(rig, frames)))
+
+    def repeat(self, cycles: int) -> "Motion":
+        """A loop so many times, each where the one before ends. Raises MotionError for what is no loop."""
+        frames = len(self.joints) - 1
+        if not is_closed(self.joints):
+            raise MotionError("only a loop can be repeated, and the last pose is not the first one; loop it (--loop).")
+        if not 1 <= cycles * frames <= MAX_REPEATED:
+            raise MotionError(f"{cycles} cycles of {frames} frames; expected 1 to {MAX_REPEATED:,} frames in all.")
+        order = np.append(np.arange(cycles * frames) % frames, frames)
+        return self._edit(repeat_cycle(self.joints, cycles), lambda rig: recorded.take_frames(rig, order))
+
+    def in_place(self) -> "Motion":
+        """Without its path over the floor: the pelvis stays within 2 cm of x = z = 0. A loop stays one."""
+        return self._edit(stay_in_place(self.joints, self.fps), lambda rig: rig)
+
+    def carry_on_root(self) -> "Motion":
+        """The motion with a rig, its own or our 22 joints, on which a joint above the hips carries the path.
+
+        Game engines call it root motion. Saved on its own rig, the body is where it was.
+        """
+        rig = self.rig or build_own_rig(measure_own_offsets(self.joints, self.fps), self.fps)
+        return replace(self, rig=carry_on_root(rig))
+
+    def _edit(
+        self, joints: Float[np.ndarray, "frames 22 3"], edit: Callable[[Rig], Rig], fps: float | None = None
+    ) -> "Motion":
+        """Other joints, and the rig with its clip edited alike; without its clip where that is not this motion's."""
+        rig = self.rig
+        if rig and rig.recorded is not None and len(rig.recorded) == len(self.joints):
+            rig = edit(rig)
+        elif rig:
+            rig = replace(rig, recorded=None, fps=fps or rig.fps)
+        return replace(self, joints=joints, rig=rig, fps=fps or self.fps)
 
     def forget_rotations(self) -> "Motion":
         """The motion with a rig that has no rotations of its clip: they take memory, and are of the clip's own frames.

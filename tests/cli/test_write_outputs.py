@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from walks import synthesize_steps
 
 from cli import write_outputs
 from cli.errors import UsageError
@@ -118,3 +119,20 @@ def test_titles_that_no_font_can_draw_are_numbered_and_told(
     write_motions([make_standing_motion(3)] * 2, ["a walk", "歩く"], ["png", "html"], tmp_path, seed=0)
     told = " ".join(capsys.readouterr().err.split())
     assert told.count("No. 2 is '歩く'") == 1 and "a walk" not in told.partition("titles:")[2]
+
+
+def test_views_leave_out_the_frame_with_which_a_loop_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[int] = []
+    sheet = contact_sheet
+
+    def note(motions, titles, **options):
+        shown.extend(len(motion.joints) for motion in motions)
+        return sheet(motions, titles, **options)
+
+    monkeypatch.setattr(DRAW_SHEET, note)
+    walk = synthesize_steps(3.0)
+    write_motions([walk.loop(), walk], ["loop", "walk"], ["npy", "png"], tmp_path / "out", 0)
+    assert shown == [20, 60]
+    assert len(Motion.read(tmp_path / "out" / "loop-seed0-01.npy").joints) == 21

@@ -33,23 +33,36 @@ def lock_feet(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.
     if len(joints) < 2:
         return joints
     toes = joints[:, TOES]
-    moves = _displacements(toes[..., [0, 2]], _contacts(toes, _find_floor(toes), fps), fps)
-    hips, knees, ankles = joints[:, HIPS], joints[:, KNEES], joints[:, ANKLES]
+    moves = find_displacements(toes[..., [0, 2]], _contacts(toes, _find_floor(toes), fps), fps)
+    return move_feet(joints, moves)
+
+
+def move_feet(
+    joints: Float[np.ndarray, "frames 22 3"], moves: Float[np.ndarray, "frames 2 2"]
+) -> Float[np.ndarray, "frames 22 3"]:
+    """The motion with each foot moved over the floor (x, z), as far as its leg is long; the legs follow by IK."""
+    moved = joints.astype(np.float64)
+    hips, knees, ankles = moved[:, HIPS], moved[:, KNEES], moved[:, ANKLES]
     target = ankles.copy()
     target[..., [0, 2]] += moves
-    joints[:, KNEES], joints[:, ANKLES] = move_ankle(hips, knees, ankles, target, legs_ahead(joints))
-    joints[:, TOES] += joints[:, ANKLES] - ankles
-    return joints
+    moved[:, KNEES], moved[:, ANKLES] = move_ankle(hips, knees, ankles, target, legs_ahead(moved))
+    moved[:, TOES] += moved[:, ANKLES] - ankles
+    return moved
 
 
 def find_contacts(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Bool[np.ndarray, "frames 2"]:
     """Whether the left and the right foot stands in each frame: it does in the step to it or from it."""
     if len(joints) < 2:
         return np.zeros((len(joints), 2), dtype=bool)
-    toes = joints[:, TOES].astype(np.float64)
-    steps = _contacts(toes, _find_floor(toes), fps) > 0.5
+    steps = measure_contacts(joints, fps) > 0.5
     stands: np.ndarray = np.concatenate([steps, steps[-1:]]) | np.concatenate([steps[:1], steps])
     return stands
+
+
+def measure_contacts(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.ndarray, "frames-1 2"]:
+    """How much each step of the left and the right toe, to the next frame, is one of a standing foot, 0 to 1."""
+    toes = joints[:, TOES].astype(np.float64)
+    return _contacts(toes, _find_floor(toes), fps)
 
 
 def _find_floor(toes: Float[np.ndarray, "frames 2 3"]) -> float:
@@ -65,7 +78,7 @@ def _contacts(toes: Float[np.ndarray, "frames 2 3"], floor: float, fps: float) -
     return contacts
 
 
-def _displacements(
+def find_displacements(
     paths: Float[np.ndarray, "frames 2 2"], contact: Float[np.ndarray, "frames-1 2"], fps: float
 ) -> Float[np.ndarray, "frames 2 2"]:
     """Each toe's displacement over the floor (x, z): the minimum of the module's step 2.

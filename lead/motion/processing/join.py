@@ -36,7 +36,7 @@ def pose_distance(
     a: Float[np.ndarray, "*batch 22 3"], b: Float[np.ndarray, "*batch 22 3"]
 ) -> Float[np.ndarray, "*batch"]:
     """The mean distance of joints, both poses relative to their pelvis on the floor and their heading."""
-    return np.asarray(np.linalg.norm(_local(a) - _local(b), axis=-1).mean(axis=-1))
+    return np.asarray(np.linalg.norm(to_body_frame(a) - to_body_frame(b), axis=-1).mean(axis=-1))
 
 
 def place_after(pose: Float[np.ndarray, "22 3"], joints: Joints) -> Joints:
@@ -76,7 +76,7 @@ def find_cycle(joints: Joints, fps: float, shortest: float = 0.6) -> tuple[int, 
 
     It has `shortest` seconds at least; a motion that is shorter is the stretch as a whole.
     """
-    local = _local(joints)
+    local = to_body_frame(joints)
     motion = np.gradient(local, axis=0) * fps * 0.1  # tenths of a second weigh as much as places
     numbers = np.concatenate([local, motion], axis=-1).reshape(len(joints), -1)
     squares = (numbers**2).sum(axis=1)
@@ -121,7 +121,7 @@ def hold(joints: Joints, frames: int, rng: np.random.Generator, fps: float) -> J
     return np.concatenate([joints, held])
 
 
-def _local(joints: Float[np.ndarray, "*batch 22 3"]) -> Float[np.ndarray, "*batch 22 3"]:
+def to_body_frame(joints: Float[np.ndarray, "*batch 22 3"]) -> Float[np.ndarray, "*batch 22 3"]:
     """Joints relative to the pelvis' place on the floor, turned to face +Z."""
     flat = joints.reshape(-1, 22, 3)
     moved = turn(forward_to_half_yaw(facing(flat)), flat - flat[:, :1] * [1, 0, 1])

@@ -223,7 +223,7 @@ def _pose_rig(
         above = rig.parents[joint]
         way = positions[joint] - positions[above] if above >= 0 else positions[joint]
         moved[joint] = np.einsum("fji,fj->fi", turned[above], way) if above >= 0 else way
-    values = _format_channels(rig, local, moved)
+    values = format_channels(rig, local, moved)
     skeleton = (rig.names, rig.parents, rig.offsets, rig.channels, rig.end_sites)
     return Bvh(*skeleton, values, 1.0 / rig.fps, encoding=rig.encoding)
 
@@ -393,7 +393,7 @@ def _angle_about(
     return np.asarray(np.arctan2(sine, np.einsum("...i,...i->...", source, target) - along))
 
 
-def _format_channels(
+def format_channels(
     rig: Rig, local: Float[np.ndarray, "joints frames 3 3"], moved: Mapping[int, Float[np.ndarray, "frames 3"]]
 ) -> Float[np.ndarray, "frames channels"]:
     """The channels' values: translations of joints that move, reference translations elsewhere, angles in degrees."""

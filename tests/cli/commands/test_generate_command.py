@@ -150,7 +150,7 @@ def test_views_are_titled_with_prompts(run: Run, clips: Path) -> None:
     options = ("--seconds", 2, "--steps", 2, "--format", "bvh")
     for prompt, number in (("a person walks", 2), ("a person runs", 1)):
         assert run("generate", prompt, "-n", number, *options).exit_code == 0
-    result = run("view", "out", clips / "take-0.bvh", "-o", "all.html", "--loop", "--trail", "--contacts", "--json")
+    result = run("view", "out", clips / "take-0.bvh", "-o", "all.html", "--repeat", "--trail", "--contacts", "--json")
     assert result.exit_code == 0, result.output
     titles = [motion["title"] for motion in json.loads(result.stdout)["motions"]]
     assert titles == ["a person runs", "1. a person walks", "2. a person walks", "take-0"]
