@@ -46,7 +46,7 @@ RigMap = Annotated[
     ),
 ]
 OnRig = Annotated[
-    Path | None, typer.Option("--rig", metavar="CLIP.bvh", help="Write BVH files on the skeleton of this clip.")
+    Path | None, typer.Option("--rig", metavar="CLIP.bvh", help="Write BVH, FBX and USD files on the skeleton of this clip.")
 ]
 OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")]
 NewName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="A new name for the word.")]
