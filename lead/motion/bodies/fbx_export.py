@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from lead.motion.formats.baked import BakedAnimation
 VARIABLE = "LEAD_BLENDER"
 """The environment variable that names the Blender to use."""
 SCRIPT = Path(__file__).with_name("blender_fbx.py")
+_APART = 1e-4
+"""Meters by which a joint that has keys of its translation is moved at rest if it is straight above its parent."""
 _UNIT = 100
 """Centimeters in a meter."""
 _LINES = 3
@@ -63,7 +66,7 @@ def write_fbx(motion: BakedAnimation, path: str | os.PathLike[str], title: str =
     mesh = mannequin(motion.places_at_rest()) if skin else None
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "motion.npz"), Path(folder, "motion.fbx")
-        _write_arrays(motion.add_tips(), mesh, title or "motion", source)
+        _write_arrays(_part_bones(motion.add_tips()), mesh, title or "motion", source)
         run = subprocess.run(
             [*command, str(source), str(target)], capture_output=True, text=True, errors="replace", check=False,
             env={**os.environ, "PYTHONHASHSEED": "0"},  # Blender numbers objects by the hashes of their names
@@ -80,6 +83,17 @@ def _command_of(program: str) -> list[str]:
         return [program, "-P", str(SCRIPT)]
     options = ["--background", "--factory-startup", "--python-use-system-env", "--python-exit-code", "1"]
     return [program, *options, "--python", str(SCRIPT), "--"]
+
+
+def _part_bones(motion: BakedAnimation) -> BakedAnimation:
+    """The motion with another rest of joints that move straight above their parents, as hips do above a root.
+
+    Where such a joint is at the tip of its parent's bone, Blender's readers connect the two and ignore its translation.
+    """
+    rest = motion.rest.copy()
+    above = np.abs(rest[:, [0, 2]]).max(axis=1) < _APART
+    rest[motion.moving & above & (np.array(motion.parents) >= 0), 2] += _APART
+    return replace(motion, rest=rest)
 
 
 def _write_arrays(motion: BakedAnimation, mesh: Mesh | None, title: str, path: Path) -> None:

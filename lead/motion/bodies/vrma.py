@@ -21,7 +21,7 @@ from lead.motion.rigs.retarget import motion_to_bvh
 from lead.motion.skeleton import JOINTS
 
 EXTENSION = "VRMC_vrm_animation"
-_BONES = {**VRM_BONES, "spine": "spine1", "chest": "spine2", "upperChest": "spine3"}
+BONES = {**VRM_BONES, "spine": "spine1", "chest": "spine2", "upperChest": "spine3"}
 """VRM's names of bones -> our joints, all 22."""
 
 
@@ -31,7 +31,7 @@ def write_vrma(
     """Write the motion as a VRMA, atomically."""
     motion = bake(motion_to_bvh(joints, fps)).stand_at_rest()
     body = GltfBuffer()
-    bones = {bone: {"node": JOINTS.index(joint)} for bone, joint in _BONES.items()}
+    bones = {bone: {"node": JOINTS.index(joint)} for bone, joint in BONES.items()}
     document = {
         "asset": ASSET,
         "extensionsUsed": [EXTENSION],

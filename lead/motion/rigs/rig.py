@@ -363,7 +363,8 @@ def _assign_nodes(
             nodes[3] = spine[0]
         if len(spine) > 2:
             middle = (positions[spine[0]] + positions[spine[-1]]) / 2
-            nodes[6] = min(spine[1:-1], key=lambda j: float(np.linalg.norm(positions[j] - middle)))
+            apart = np.linalg.norm(positions[spine[1:-1]] - middle, axis=-1) / leg
+            nodes[6] = spine[1 + int(apart.round(3).argmin())]  # of two that are as near the lower, in every format
     chest = nodes[9] if nodes[9] >= 0 else nodes[0]
     if nodes[12] >= 0 and not are_apart(nodes[12], chest):
         # in CMU's files Neck lies in Spine1, and the neck begins at Neck1
