@@ -1,17 +1,15 @@
 """FBX, VRMA, USD and GLB files opened by readers that are not ours. Each joint must be within 1 mm of its place.
 
-    python -m benchmarks.exports write FOLDER           # our Python; LEAD_BLENDER names a Blender: files, joints' places
-    PYTHON_OF_BLENDER -m benchmarks.exports read FOLDER # pip install bpy bpy-vrm-format usd-core, in an environment of
-                                                        # its own: Blender's two FBX readers, its glTF and USD readers,
-                                                        # the VRM add-on, and Pixar's USD library
-    node benchmarks/exports_vrm.mjs FOLDER MODULES      # MODULES has node_modules with three, @pixiv/three-vrm,
-                                                        # @pixiv/three-vrm-animation and gltf-validator
+    python -m benchmarks.exports write FOLDER            # our Python; LEAD_BLENDER names a Blender
+    PYTHON_OF_BLENDER -m benchmarks.exports read FOLDER  # an environment with bpy, bpy-vrm-format and usd-core
+    node benchmarks/exports_vrm.mjs FOLDER MODULES       # a folder with npm packages, which that file lists
 
 The first step writes generated and recorded motions at 20, 30 and 60 frames a second: on our 22 joints, and on rigs of
-other makers, whose joints have their own names, units, up axes and rates. A joint's place is that of the BVH of the same
-motion, whose skeleton is rigid. The step also reads the files by our own reader. A
-VRMA is played on an avatar of the same body whose bones have VRoid's names and axes of their own. The others open the
-files and go through their frames. Each step prints a table and fails for a joint that is more than 1 mm off.
+other makers, whose joints have their own names, units, up axes and rates, some with axes of their own. A joint's place
+is that of the BVH of the same motion, whose skeleton is rigid. The step also reads the files by our own reader. A
+VRMA is played on an avatar of the same body whose bones have VRoid's names and axes of their own. The second step opens
+the files by Blender's two FBX readers, its glTF and USD readers, its VRM add-on, and Pixar's USD library; the third by
+three-vrm and Khronos' validator. Each step prints a table and fails for a joint that is more than 1 mm off.
 """
 
 import argparse
@@ -39,6 +37,7 @@ Errors = dict[tuple[str, str], list[float]]
 def write(folder: Path) -> int:
     """Writes files of all kinds, and the joints' positions (meters, Y up) in some frames."""
     import tempfile
+    from dataclasses import replace
 
     from benchmarks.pack import pack_folder, read_joints
     from benchmarks.rig_definitions import TOOLS
@@ -47,6 +46,7 @@ def write(folder: Path) -> int:
     from lead.motion import write_bvh
     from lead.motion.formats.baked import bake
     from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
+    from lead.motion.rotations import euler_to_matrix
     from lead.motion.skeleton import JOINTS
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,14 +77,17 @@ def write(folder: Path) -> int:
             if suffix != ".usda":
                 read_back(path, joints, motion.fps)
 
-    def write_on_rig(name: str, clip: Path, motion: Motion) -> None:
-        on_its_rig = Motion.read(clip)
-        assert on_its_rig.rig is not None
-        bvh = motion_to_rig(motion.resample(on_its_rig.rig.fps).joints, on_its_rig.rig)
-        places = on_its_rig.rig.to_world(bvh.world()[0])
+    def write_on_rig(name: str, clip: Path, motion: Motion, axes: bool = False) -> None:
+        rig = Motion.read(clip).rig
+        assert rig is not None
+        if axes:  # as a rig from an FBX has them
+            turns = np.random.default_rng(0).uniform(-np.pi, np.pi, (len(rig.names), 3))
+            name, rig = f"{name}-axes", replace(rig, axes=euler_to_matrix(turns, "ZXY"))
+        bvh = motion_to_rig(motion.resample(rig.fps).joints, rig)
+        places = rig.to_world(bvh.world()[0])
         joints = Motion.read(write_bvh(bvh, folder / f"{name}.bvh")).joints
         for suffix in (".fbx", ".usda"):
-            path = motion.save(folder / f"{name}{suffix}", rig=on_its_rig.rig)
+            path = motion.save(folder / f"{name}{suffix}", rig=rig)
             expect(path, bvh.fps, bvh.names, places)
         read_back(folder / f"{name}.fbx", joints, bvh.fps)
 
@@ -93,7 +96,7 @@ def write(folder: Path) -> int:
     for number, tool in enumerate(TOOLS):
         with tempfile.TemporaryDirectory() as other:
             clip = write_bvh(next(make_recordings(tool)).bvh, Path(other) / "clip.bvh")
-            write_on_rig(f"on-{tool.name.replace(' ', '-')}", clip, motions[number % len(motions)])
+            write_on_rig(f"on-{tool.name.replace(' ', '-')}", clip, motions[number % len(motions)], number % 2 == 1)
     (folder / EXPECTED).write_text(json.dumps(expected), encoding="utf-8")
     return _print_errors(errors)
 

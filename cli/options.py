@@ -46,7 +46,8 @@ RigMap = Annotated[
     ),
 ]
 OnRig = Annotated[
-    Path | None, typer.Option("--rig", metavar="CLIP.bvh", help="Write BVH, FBX and USD files on the skeleton of this clip.")
+    Path | None,
+    typer.Option("--rig", metavar="CLIP.bvh", help="Write BVH, FBX and USD files on the skeleton of this clip."),
 ]
 OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")]
 NewName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="A new name for the word.")]
@@ -106,7 +107,8 @@ class ReadingOptions(OptionGroup):
     up: Annotated[
         UpAxis | None,
         typer.Option(
-            "--up", case_sensitive=False,
+            "--up",
+            case_sensitive=False,
             help="Axis that points up in the clips, -Y where Y points down (default: guessed from the motion).",
         ),
     ] = None

@@ -5,7 +5,7 @@
 
 `fbx_export` writes the NPZ and runs this in a process of its own. Blender is licensed under the GNU GPL 3; this file is
 the only one of ours that uses it, imports nothing else of ours, and is not imported. What is written in the FBX: Y up,
-centimeters, bones whose axes at rest are the world's, a key in every frame from time 0, one take.
+centimeters, a key in every frame from time 0, one take.
 """
 
 import sys
@@ -15,6 +15,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 TALL = 5.0
 """Centimeters of a bone that leads nowhere; Blender has no bones without length."""
@@ -57,8 +58,9 @@ def add_armature(names: list[str], parents: list[int], rest: np.ndarray) -> Any:
         if bone.name != name:
             sys.exit(f"Blender cannot name a bone {name!r}; give that joint a name of at most 60 letters")
         below = [rest[child] - rest[joint] for child, joint in enumerate(parents) if joint == len(bones)]
-        length = max([float(np.linalg.norm(way)) for way in below], default=TALL)
-        bone.head, bone.tail = place, (place[0], place[1] + max(length, 0.1), place[2])
+        length = max([float(np.linalg.norm(way[:3, 3])) for way in below], default=TALL)
+        bone.tail = (0.0, max(length, 0.1), 0.0)
+        bone.matrix = Matrix(place)
         bone.parent = bones[parent] if parent >= 0 else None
         bones.append(bone)
     bpy.ops.object.mode_set(mode="OBJECT")
@@ -117,7 +119,9 @@ def export_fbx(target: str) -> None:
         from io_scene_fbx import export_fbx_bin
 
         write_header = export_fbx_bin.fbx_header_elements
-        export_fbx_bin.fbx_header_elements = lambda root, data, time=None: write_header(root, data, datetime(2000, 1, 1))
+        export_fbx_bin.fbx_header_elements = lambda root, data, time=None: write_header(
+            root, data, datetime(2000, 1, 1)
+        )
     bpy.ops.export_scene.fbx(
         filepath=target, axis_forward="-Z", axis_up="Y", apply_unit_scale=True, apply_scale_options="FBX_SCALE_NONE",
         use_space_transform=True, bake_space_transform=False, object_types={"ARMATURE", "MESH"},

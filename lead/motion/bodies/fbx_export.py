@@ -3,8 +3,9 @@
 Blender is licensed under the GNU GPL 3, this package under Apache 2.0. So none of its modules imports Blender, which
 is no part of it: it writes an NPZ of plain arrays, and starts a small script (`blender_fbx`) in the user's Blender, or
 in a Python with the package bpy. What a program writes has not the program's license.
-On our 22 joints the FBX has the mannequin as its skin; on a rig it has the rig's skeleton, with the joints' names.
-Conventions: Y up, centimeters, joints' axes at rest are the world's. The reverse is `lead.motion.formats.fbx`.
+On our 22 joints the FBX has the mannequin as its skin; on a rig it has the rig's skeleton, with the joints' names and,
+where the rig is from an FBX or glTF file, its axes, so that the animation fits the character that the rig is of.
+Conventions: Y up, centimeters. The reverse is `lead.motion.formats.fbx`.
 """
 
 import importlib.util
@@ -21,13 +22,13 @@ import numpy as np
 from lead.motion.atomic import write_atomically
 from lead.motion.bodies.mannequin import Mesh, mannequin
 from lead.motion.errors import MotionError
-from lead.motion.formats.baked import BakedAnimation
+from lead.motion.formats.baked import BakedAnimation, turn_rotations
 
 VARIABLE = "LEAD_BLENDER"
 """The environment variable that names the Blender to use."""
 SCRIPT = Path(__file__).with_name("blender_fbx.py")
 _APART = 1e-4
-"""Meters by which a joint that has keys of its translation is moved at rest if it is straight above its parent."""
+"""Meters by which a joint with keys of its translation is moved at rest if it is at the tip of its parent's bone."""
 _UNIT = 100
 """Centimeters in a meter."""
 _LINES = 3
@@ -69,7 +70,7 @@ def write_fbx(motion: BakedAnimation, path: str | os.PathLike[str], title: str =
         _write_arrays(_part_bones(motion.add_tips()), mesh, title or "motion", source)
         run = subprocess.run(
             [*command, str(source), str(target)], capture_output=True, text=True, errors="replace", check=False,
-            env={**os.environ, "PYTHONHASHSEED": "0"},  # Blender numbers objects by the hashes of their names
+            env=_environment(command[0]),
         )  # fmt: skip
         if run.returncode or not target.is_file():
             said = " / ".join([line for line in run.stderr.splitlines() if line.strip()][-_LINES:])
@@ -85,25 +86,39 @@ def _command_of(program: str) -> list[str]:
     return [program, *options, "--python", str(SCRIPT), "--"]
 
 
+def _environment(program: str) -> dict[str, str]:
+    """The variables of Blender's process: its Python does not search our packages, unless it is this one."""
+    ours = () if program == sys.executable else ("PYTHONPATH", "PYTHONHOME")
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**kept, "PYTHONHASHSEED": "0"}  # Blender numbers objects by the hashes of their names
+
+
 def _part_bones(motion: BakedAnimation) -> BakedAnimation:
-    """The motion with another rest of joints that move straight above their parents, as hips do above a root.
+    """The motion with another rest of joints that move along their parents' bones (y), as hips do above a root.
 
     Where such a joint is at the tip of its parent's bone, Blender's readers connect the two and ignore its translation.
     """
-    rest = motion.rest.copy()
-    above = np.abs(rest[:, [0, 2]]).max(axis=1) < _APART
-    rest[motion.moving & above & (np.array(motion.parents) >= 0), 2] += _APART
-    return replace(motion, rest=rest)
+    above = motion.parent_axes()
+    sideways = np.abs(np.einsum("jba,jb->ja", above, motion.rest)[:, [0, 2]]).max(axis=1)
+    move = motion.moving & (sideways < _APART) & (np.array(motion.parents) >= 0)
+    return replace(motion, rest=motion.rest + _APART * move[:, None] * above[:, :, 2])
 
 
 def _write_arrays(motion: BakedAnimation, mesh: Mesh | None, title: str, path: Path) -> None:
-    """What the script reads: names, tree and rest; turns (w, x, y, z) and moves from the rest; the skin."""
-    skin = {
-        "vertices": mesh.vertices * _UNIT, "triangles": mesh.triangles, "joints": mesh.joints, "weights": mesh.weights,
-    } if mesh else {}  # fmt: skip
-    np.savez(
-        path, names=np.array(motion.names), parents=np.array(motion.parents), rest=motion.places_at_rest() * _UNIT,
-        rotations=np.roll(motion.rotations, 1, axis=-1), moving=motion.moving,
-        locations=(motion.translations - motion.rest) * _UNIT, fps=np.array(motion.fps), title=np.array(title),
-        **skin,
-    )  # fmt: skip
+    """What the script reads: names, tree, rest; turns (w, x, y, z) and moves from there, in the joints' axes; the skin.
+
+    With A a joint's axes, a rotation R becomes A^T R A, and a way w from its place at rest becomes A^T w.
+    """
+    rest = np.tile(np.eye(4), (len(motion.names), 1, 1))
+    rest[:, :3, :3], rest[:, :3, 3] = motion.axes, motion.places_at_rest() * _UNIT
+    moves = np.einsum("jba,fjb->fja", motion.axes, motion.translations - motion.rest)
+    turns = turn_rotations(motion.rotations, motion.axes, motion.axes)
+    arrays = {
+        "names": np.array(motion.names), "parents": np.array(motion.parents), "rest": rest, "moving": motion.moving,
+        "rotations": np.roll(turns, 1, axis=-1), "locations": moves * _UNIT, "fps": np.array(motion.fps),
+        "title": np.array(title),
+    }  # fmt: skip
+    if mesh:
+        arrays |= {"vertices": mesh.vertices * _UNIT, "triangles": mesh.triangles, "joints": mesh.joints}
+        arrays["weights"] = mesh.weights
+    np.savez(path, **arrays)

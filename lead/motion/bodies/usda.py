@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from lead.motion.atomic import write_atomically
 from lead.motion.bodies.mannequin import Mesh, mannequin
-from lead.motion.formats.baked import BakedAnimation
+from lead.motion.formats.baked import BakedAnimation, turn_rotations
 from lead.motion.formats.scene import make_names_unique
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]")
@@ -31,7 +31,10 @@ def format_usda(motion: BakedAnimation, skin: bool = False) -> str:
     """The text of a USD file."""
     joints = _format_list(json.dumps(path) for path in _list_paths(motion))
     names = _format_list(json.dumps(name, ensure_ascii=False) for name in motion.names)
-    rotations = _format_samples(np.roll(motion.rotations, 1, axis=-1))
+    above = motion.parent_axes()
+    translations = np.einsum("jba,fjb->fja", above, motion.translations)
+    turns = np.roll(turn_rotations(motion.rotations, above, motion.axes), 1, axis=-1)
+    rest = above.swapaxes(1, 2) @ motion.axes, np.einsum("jba,jb->ja", above, motion.rest)
     lines = [
         "#usda 1.0", "(", '    defaultPrim = "motion"', "    metersPerUnit = 1", '    upAxis = "Y"',
         "    startTimeCode = 0", f"    endTimeCode = {len(motion.rotations) - 1}",
@@ -40,14 +43,14 @@ def format_usda(motion: BakedAnimation, skin: bool = False) -> str:
         '    def Skeleton "skeleton" (', '        prepend apiSchemas = ["SkelBindingAPI"]', "    )", "    {",
         f"        uniform token[] joints = {joints}",
         f"        uniform token[] jointNames = {names}",
-        f"        uniform matrix4d[] bindTransforms = {_format_moves(motion.places_at_rest())}",
-        f"        uniform matrix4d[] restTransforms = {_format_moves(motion.rest)}",
+        f"        uniform matrix4d[] bindTransforms = {_format_matrices(motion.axes, motion.places_at_rest())}",
+        f"        uniform matrix4d[] restTransforms = {_format_matrices(*rest)}",
         "        rel skel:animationSource = </motion/animation>", "    }", "",
         '    def SkelAnimation "animation"', "    {",
         f"        uniform token[] joints = {joints}",
-        f"        quatf[] rotations.timeSamples = {{\n{rotations}        }}",
+        f"        quatf[] rotations.timeSamples = {{\n{_format_samples(turns)}        }}",
         f"        half3[] scales = {_format_list(['(1, 1, 1)'] * len(motion.names))}",
-        f"        float3[] translations.timeSamples = {{\n{_format_samples(motion.translations)}        }}", "    }",
+        f"        float3[] translations.timeSamples = {{\n{_format_samples(translations)}        }}", "    }",
         *(_list_mesh_lines(mannequin(motion.places_at_rest())) if skin else []), "}", "",
     ]  # fmt: skip
     return "\n".join(lines)
@@ -72,7 +75,7 @@ def _list_mesh_lines(mesh: Mesh) -> list[str]:
         f"        normal3f[] normals = {_format_list(_format_rows(mesh.normals))} (",
         '            interpolation = "vertex"', "        )",
         '        uniform token subdivisionScheme = "none"',
-        f"        matrix4d primvars:skel:geomBindTransform = {_format_move((0.0, 0.0, 0.0))}",
+        "        matrix4d primvars:skel:geomBindTransform = ( (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1) )",
         f"        int[] primvars:skel:jointIndices = {indices} (",
         '            elementSize = 4', '            interpolation = "vertex"', "        )",
         f"        float[] primvars:skel:jointWeights = {_format_list(weights)} (",
@@ -86,14 +89,10 @@ def _format_samples(values: Float[np.ndarray, "frames joints width"]) -> str:
     return "".join(f"            {frame}: {_format_list(_format_rows(rows))},\n" for frame, rows in enumerate(values))
 
 
-def _format_moves(places: Float[np.ndarray, "joints 3"]) -> str:
-    return _format_list(_format_move(place) for place in places.tolist())
-
-
-def _format_move(place: Iterable[float]) -> str:
-    """The matrix that moves by a vector."""
-    x, y, z = (f"{number:.7g}" for number in place)
-    return f"( (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), ({x}, {y}, {z}, 1) )"
+def _format_matrices(turns: Float[np.ndarray, "joints 3 3"], places: Float[np.ndarray, "joints 3"]) -> str:
+    matrices = np.tile(np.eye(4), (len(turns), 1, 1))
+    matrices[:, :3, :3], matrices[:, 3, :3] = turns.swapaxes(1, 2), places
+    return _format_list(f"( {', '.join(_format_rows(matrix))} )" for matrix in matrices)
 
 
 def _format_rows(values: Float[np.ndarray, "rows width"]) -> list[str]:

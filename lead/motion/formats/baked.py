@@ -2,7 +2,8 @@
 
 BVH has Euler angles in the file's units and axes. glTF, FBX and USD have quaternions. Files are written in meters with
 Y up, whatever the rig has.
-Conventions: parents come before children. At rest no joint is turned: every joint's axes are the world's.
+Conventions: parents come before children. Rotations are as in a BVH: at rest no joint is turned. A joint's own axes at
+rest, where a file has others than the world's, stand beside them.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from jaxtyping import Bool, Float
 
 from lead.motion.formats.bvh import Bvh, Offset
 from lead.motion.formats.scene import make_names_unique
-from lead.motion.rotations import matrix_to_quaternion, unwrap_quaternions
+from lead.motion.rotations import matrix_to_quaternion, quaternion_to_matrix, unwrap_quaternions
 
 CENTIMETERS: Float[np.ndarray, "3 3"] = 0.01 * np.eye(3)
 """From centimeters with Y up, as our own BVH files have them, to meters."""
@@ -41,6 +42,8 @@ class BakedAnimation:
     end_sites: tuple[tuple[int, Offset], ...]
     """The joint that each tip belongs to, and the way to it in meters."""
     fps: float
+    axes: Float[np.ndarray, "joints 3 3"]
+    """Each joint's orientation at rest in the world; those of FBX and glTF rigs are as in their files."""
 
     def places_at_rest(self) -> Float[np.ndarray, "joints 3"]:
         """The joints' positions at rest, in meters."""
@@ -55,6 +58,11 @@ class BakedAnimation:
         rest = self.rest.copy()
         rest[[parent < 0 for parent in self.parents], 1] -= self.places_at_rest()[:, 1].min()
         return replace(self, rest=rest)
+
+    def parent_axes(self) -> Float[np.ndarray, "joints 3 3"]:
+        """The axes of each joint's parent; a root's are the world's."""
+        roots = np.array(self.parents) < 0
+        return np.where(roots[:, None, None], np.eye(3), self.axes[list(self.parents)])
 
     def add_tips(self) -> "BakedAnimation":
         """The skeleton with a joint of its own for each tip, called `<joint>_end`."""
@@ -72,7 +80,18 @@ class BakedAnimation:
             rotations=np.concatenate([self.rotations, still], axis=1),
             moving=np.concatenate([self.moving, np.zeros(count, dtype=bool)]),
             end_sites=(),
+            axes=np.concatenate([self.axes, self.axes[owners]]),
         )
+
+
+def turn_rotations(
+    rotations: Float[np.ndarray, "frames joints 4"],
+    before: Float[np.ndarray, "joints 3 3"],
+    after: Float[np.ndarray, "joints 3 3"],
+) -> Float[np.ndarray, "frames joints 4"]:
+    """B^T R A for each rotation R, with B `before` and A `after`; each quaternion near that of the frame before."""
+    turned = before.swapaxes(1, 2) @ quaternion_to_matrix(rotations) @ after
+    return unwrap_quaternions(matrix_to_quaternion(turned))
 
 
 def bake(bvh: Bvh, to_world: Float[np.ndarray, "3 3"] = CENTIMETERS) -> BakedAnimation:
@@ -90,4 +109,5 @@ def bake(bvh: Bvh, to_world: Float[np.ndarray, "3 3"] = CENTIMETERS) -> BakedAni
         unwrap_quaternions(matrix_to_quaternion(C @ rotations @ C.T)),
         roots | (np.abs(translations - rest).max(axis=(0, 2), initial=0.0) > _MOVES),
         tuple((joint, tuple((to_world @ np.array(offset)).tolist())) for joint, offset in bvh.end_sites), bvh.fps,
+        np.tile(np.eye(3), (len(rest), 1, 1)) if bvh.axes is None else C @ bvh.axes,
     )  # fmt: skip
