@@ -117,9 +117,9 @@ class Motion:
         """Write a file by its suffix: .bvh, .fbx, .usda (on a rig); .glb, .vrma (on our joints); .npz, .npy (joints).
 
         Files on a rig are on `rig` and have its rate, or are on our 22 joints in a T-pose; then FBX and USD have the
-        mannequin of the GLB as a skin. On the motion's own rig, and with as many frames as its clip, fingers and other joints
-        that are none of ours move as in the clip. Raises MotionError for another suffix, and for an FBX where there is
-        no Blender to write it.
+        mannequin of the GLB as a skin. On the motion's own rig, and with as many frames as its clip, fingers and other
+        joints that are none of ours move as in the clip. Raises MotionError for another suffix, and for an FBX where
+        there is no Blender to write it.
         """
         path = Path(path)
         suffix = path.suffix.lower()
