@@ -29,6 +29,8 @@ VARIABLE = "LEAD_BLENDER"
 SCRIPT = Path(__file__).with_name("blender_fbx.py")
 _APART = 1e-4
 """Meters by which a joint with keys of its translation is moved at rest if it is at the tip of its parent's bone."""
+_TOP = "Armature"
+"""What Blender calls the node above a skeleton."""
 _UNIT = 100
 """Centimeters in a meter."""
 _LINES = 3
@@ -52,9 +54,9 @@ def find_blender() -> list[str]:
     if program := shutil.which("blender"):
         return _command_of(program)
     raise MotionError(
-        "fbx is written by Blender, which was not found: pip install 'lead-invert[fbx]' (the package bpy, for Python "
-        f"3.11), or install Blender 4.2 or newer and name it in the variable {VARIABLE}. Blender is free, under the "
-        "GNU GPL, and runs in a process of its own. bvh, glb, vrma and usd need nothing more."
+        "fbx is written by Blender, which was not found: pip install 'lead-invert[fbx]' (the package bpy; that of "
+        f"Blender 4.2 to 5.0 is for Python 3.11), or install Blender and name it in the variable {VARIABLE}. Blender "
+        "is free, under the GNU GPL, and runs in a process of its own. bvh, glb, vrma and usd need nothing more."
     )
 
 
@@ -65,6 +67,8 @@ def write_fbx(motion: BakedAnimation, path: str | os.PathLike[str], title: str =
     """
     path, command = Path(path), find_blender()
     mesh = mannequin(motion.places_at_rest()) if skin else None
+    if motion.names[0] == _TOP and len(motion.names) > 1 and motion.is_still(0):
+        motion = motion.drop_root()  # Blender writes one of its own
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "motion.npz"), Path(folder, "motion.fbx")
         _write_arrays(_part_bones(motion.add_tips()), mesh, title or "motion", source)

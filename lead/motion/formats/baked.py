@@ -19,6 +19,8 @@ CENTIMETERS: Float[np.ndarray, "3 3"] = 0.01 * np.eye(3)
 """From centimeters with Y up, as our own BVH files have them, to meters."""
 _MOVES = 1e-6
 """Meters: a joint that leaves its place at rest by more has keys of its translation."""
+_STILL = 1e-4
+"""Meters and half radians by which a joint that stands still may move and turn."""
 _END = "_end"
 """What Blender adds to a joint's name for the tip of its bone."""
 
@@ -63,6 +65,22 @@ class BakedAnimation:
         """The axes of each joint's parent; a root's are the world's."""
         roots = np.array(self.parents) < 0
         return np.where(roots[:, None, None], np.eye(3), self.axes[list(self.parents)])
+
+    def drop_root(self) -> "BakedAnimation":
+        """The same motion without the first joint, a root that stands still; those on it become roots."""
+        on_it = np.array(self.parents[1:]) == 0
+        way = on_it[:, None] * self.rest[0]
+        return BakedAnimation(
+            self.names[1:], tuple(max(parent - 1, -1) for parent in self.parents[1:]), self.rest[1:] + way,
+            self.translations[:, 1:] + way, self.rotations[:, 1:], self.moving[1:] | on_it,
+            tuple((joint - 1, offset) for joint, offset in self.end_sites if joint), self.fps, self.axes[1:],
+        )  # fmt: skip
+
+    def is_still(self, joint: int) -> bool:
+        """Whether a joint keeps its place and its rotation at rest."""
+        moved = np.abs(self.translations[:, joint] - self.rest[joint]).max(initial=0.0)
+        turned = np.linalg.norm(self.rotations[:, joint, :3], axis=-1).max(initial=0.0)
+        return bool(max(moved, turned) < _STILL)
 
     def add_tips(self) -> "BakedAnimation":
         """The skeleton with a joint of its own for each tip, called `<joint>_end`."""
