@@ -9,7 +9,8 @@ other makers, whose joints have their own names, units, up axes and rates, some 
 is that of the BVH of the same motion, whose skeleton is rigid. The step also reads the files by our own reader. A
 VRMA is played on an avatar of the same body whose bones have VRoid's names and axes of their own. The second step opens
 the files by Blender's two FBX readers, its glTF and USD readers, its VRM add-on, and Pixar's USD library; the third by
-three-vrm and Khronos' validator. Each step prints a table and fails for a joint that is more than 1 mm off.
+three-vrm and Khronos' validator. Of an FBX on a rig the joints' axes are compared too. Each step prints a table and
+fails for a joint that is more than 1 mm off.
 """
 
 import argparse
@@ -22,13 +23,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.check_in_blender import FRAMES, MILLIMETER, _capture_output
+from benchmarks.check_in_blender import FRAMES, MILLIMETER, capture_output
 
 EXPECTED = "expected.json"
 RATES = (20.0, 30.0, 60.0)
 PROMPTS = ("a person walks in a circle", "a person sits down", "a person does jumping jacks")
 CLIPS = ("dataset-2_walk-turn-left_normal_013", "dataset-1_walk-back_normal_001", "hdm05_bd_lieDownFloor_002")
 REAL_RIGS = ("cmu_daz_02_01", "dataset-1_kick_normal_001")
+AXES = 1e-3
+"""The most by which a joint's axes in an FBX on a rig may differ from where the rig's own axes turn to."""
 TO_Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 Errors = dict[tuple[str, str], list[float]]
 """By format and reader, for each file the largest error of a joint in meters."""
@@ -46,6 +49,7 @@ def write(folder: Path) -> int:
     from lead.motion import write_bvh
     from lead.motion.formats.baked import bake
     from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
+    from lead.motion.rigs.units import UP_TO_WORLD
     from lead.motion.rotations import euler_to_matrix
     from lead.motion.skeleton import JOINTS
 
@@ -53,10 +57,14 @@ def write(folder: Path) -> int:
     expected: dict[str, Any] = {}
     errors: Errors = defaultdict(list)
 
-    def expect(path: Path, fps: float, names: Sequence[str], places: np.ndarray, **more: str) -> None:
+    def expect(
+        path: Path, fps: float, names: Sequence[str], places: np.ndarray, turns: np.ndarray | None = None, **more: str
+    ) -> None:
         frames = np.unique(np.linspace(0, len(places) - 1, FRAMES).astype(int))
         joints = {name: places[frames, n].tolist() for n, name in enumerate(names)}
         expected[path.name] = {"fps": fps, "frames": frames.tolist(), "count": len(places), "joints": joints, **more}
+        if turns is not None:
+            expected[path.name]["turns"] = {name: turns[frames, n].tolist() for n, name in enumerate(names)}
 
     def read_back(path: Path, joints: np.ndarray, fps: float) -> None:
         back = Motion.read(path)
@@ -84,11 +92,13 @@ def write(folder: Path) -> int:
             turns = np.random.default_rng(0).uniform(-np.pi, np.pi, (len(rig.names), 3))
             name, rig = f"{name}-axes", replace(rig, axes=euler_to_matrix(turns, "ZXY"))
         bvh = motion_to_rig(motion.resample(rig.fps).joints, rig)
-        places = rig.to_world(bvh.world()[0])
+        world, to_world = bvh.world(), UP_TO_WORLD[rig.up]
+        places = rig.to_world(world[0])
+        turns = to_world @ world[1] @ (to_world.T if rig.axes is None else rig.axes)
         joints = Motion.read(write_bvh(bvh, folder / f"{name}.bvh")).joints
         for suffix in (".fbx", ".usda"):
             path = motion.save(folder / f"{name}{suffix}", rig=rig)
-            expect(path, bvh.fps, bvh.names, places)
+            expect(path, bvh.fps, bvh.names, places, turns if suffix == ".fbx" else None)
         read_back(folder / f"{name}.fbx", joints, bvh.fps)
 
     for number, clip in enumerate(REAL_RIGS):
@@ -157,7 +167,7 @@ def read(folder: Path) -> int:
     complaints: list[str] = []
     for name, wanted in sorted(expected.items()):
         for reader, opening in readers[Path(name).suffix].items():
-            with _capture_output() as said:
+            with capture_output() as said:
                 off = opening(folder / name, wanted)
             errors[Path(name).suffix, reader].append(off)
             complaints += [f"{name}, {reader}: {line}" for line in said if _is_complaint(line)]
@@ -195,8 +205,13 @@ def _open_by(load: Callable[[Path, dict[str, Any]], None]) -> Callable[[Path, di
         for place, frame in enumerate(wanted["frames"]):
             bpy.context.scene.frame_set(frame + round(first))
             for name, joints in wanted["joints"].items():
-                there = np.array(armature.matrix_world @ names[_plain(wanted.get("names", {}).get(name, name))].head)
-                off = max(off, float(np.linalg.norm(there - TO_Z_UP @ np.array(joints[place]))))
+                bone = names[_plain(wanted.get("names", {}).get(name, name))]
+                there = np.array(armature.matrix_world @ bone.matrix)
+                off = max(off, float(np.linalg.norm(there[:3, 3] - TO_Z_UP @ np.array(joints[place]))))
+                if "turns" in wanted:
+                    turned = there[:3, :3] / np.linalg.norm(there[:3, :3], axis=0)
+                    astray = np.abs(turned - TO_Z_UP @ np.array(wanted["turns"][name][place])).max()
+                    assert astray < AXES, f"{path.name}: the axes of {name} are off by {astray:.2g}"
         return off
 
     return measure
