@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.bodies.amass import write_amass
-from lead.motion.bodies.fbx_export import find_blender, write_fbx
+from lead.motion.bodies.fbx_export import write_fbx
 from lead.motion.bodies.glb import write_glb
 from lead.motion.bodies.usda import write_usda
 from lead.motion.bodies.vrma import write_vrma
@@ -135,7 +135,6 @@ class Motion:
         if suffix == ".bvh":
             return write_bvh(self._to_bvh(rig), path)
         if suffix == ".fbx":
-            find_blender()
             return write_fbx(self._bake(rig), path, self.name, skin=rig is None)
         return write_usda(self._bake(rig), path, skin=rig is None)
 

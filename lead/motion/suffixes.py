@@ -13,7 +13,5 @@ ARRAYS = (".npz", ".npy")
 """Files of joints, features or SMPL poses."""
 READS = (*SKELETONS, *ARRAYS)
 """All that `Motion.read` takes."""
-ON_RIGS = (".bvh", ".fbx", ".usda")
-"""Files that are written on a given rig, or else on our 22 joints."""
-WRITES = (*ON_RIGS, ".glb", ".vrma", *ARRAYS)
+WRITES = (".bvh", ".fbx", ".usda", ".glb", ".vrma", *ARRAYS)
 """What `Motion.save` writes."""

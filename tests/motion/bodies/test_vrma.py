@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 from gltf_files import read_accessor, split_glb
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from skeleton_fk import chain_places
+from smpl_motion import smpl_joints
 
-from lead.motion import Motion
+from benchmarks.pack import has_pack, read_joints
+from lead.motion import Motion, read_bvh
 from lead.motion.skeleton import JOINTS
 
 REQUIRED = ["hips", "spine", "head"] + [
@@ -85,3 +89,21 @@ def test_what_is_written_is_read_by_its_bones_whatever_their_names(tmp_path, mak
     back = Motion.read(path)
     assert back.fps == 60 and "kneecap_7" in back.rig.names
     assert np.linalg.norm(back.joints - walk, axis=-1).max() < 0.001
+
+
+@settings(deadline=None, max_examples=3)
+@given(st.integers(0, 1000), st.sampled_from([20.0, 29.97, 60.0]))
+def test_reading_is_the_inverse_of_writing(tmp_path_factory, seed, fps):
+    motion = Motion(smpl_joints(10, seed), fps)
+    back = Motion.read(motion.save(tmp_path_factory.mktemp("vrma") / "clip.vrma"))
+    assert back.fps == pytest.approx(fps, rel=1e-4) and len(back.joints) == 10
+    assert np.linalg.norm(back.joints - motion.joints, axis=-1).max() < 0.001
+
+
+@pytest.mark.skipif(not has_pack(), reason="no motion pack (set LEAD_DATA)")
+def test_a_real_body_that_lies_down_is_where_its_bvh_is(tmp_path):
+    motion = Motion(read_joints("hdm05_bd_lieDownFloor_002")[::10])
+    bvh = read_bvh(motion.save(tmp_path / "clip.bvh"))
+    places = bvh.world()[0][:, [bvh.names.index(name) for name in JOINTS]] / 100
+    back = Motion.read(motion.save(tmp_path / "clip.vrma"))
+    assert np.linalg.norm(back.joints - places, axis=-1).max() < 0.001

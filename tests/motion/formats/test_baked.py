@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from skeleton_fk import chain_places
 
@@ -47,6 +49,19 @@ def test_axes_of_a_file_change_no_place(make_rig_bvh):
     np.testing.assert_array_equal(rest, np.tile(np.eye(3), (22, 1, 1)))
     to_world = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
     np.testing.assert_allclose(bake(still, to_world).axes, to_world @ axes, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_turning_back_is_the_inverse(seed):
+    rng = np.random.default_rng(seed)
+    rotations = Rotation.random(12, rng).as_quat().reshape(4, 3, 4)
+    before, after = (Rotation.random(3, rng).as_matrix() for _ in range(2))
+    turned = turn_rotations(rotations, before, after)
+    back = turn_rotations(turned, before.swapaxes(1, 2), after.swapaxes(1, 2))
+    np.testing.assert_allclose(np.abs((back * rotations).sum(axis=-1)), 1, atol=1e-9)
+    expected = before.swapaxes(1, 2) @ Rotation.from_quat(rotations[0]).as_matrix() @ after
+    np.testing.assert_allclose(Rotation.from_quat(turned[0]).as_matrix(), expected, atol=1e-9)
 
 
 def test_tips_become_joints_with_names_of_their_own(make_rig_bvh):
