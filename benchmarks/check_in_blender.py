@@ -89,7 +89,7 @@ def _open(path: Path, wanted: dict[str, Any]) -> tuple[float, list[str]]:
     rate = wanted["fps"]
     bpy.context.scene.render.fps = max(round(rate), 1)
     bpy.context.scene.render.fps_base = max(round(rate), 1) / rate
-    with _capture_output() as said:
+    with capture_output() as said:
         if path.suffix == ".bvh":
             forward, up = ("-Z", "Y") if wanted["up"] == "Y" else ("Y", "Z")
             bpy.ops.import_anim.bvh(
@@ -114,7 +114,7 @@ def _open(path: Path, wanted: dict[str, Any]) -> tuple[float, list[str]]:
     return off, said
 
 
-class _capture_output:  # noqa: N801 - used like a function
+class capture_output:  # noqa: N801 - used like a function
     """Collects the lines of standard output and standard error, those of C code too."""
 
     def __enter__(self) -> list[str]:

@@ -46,7 +46,8 @@ RigMap = Annotated[
     ),
 ]
 OnRig = Annotated[
-    Path | None, typer.Option("--rig", metavar="CLIP.bvh", help="Write BVH files on the skeleton of this clip.")
+    Path | None,
+    typer.Option("--rig", metavar="CLIP.bvh", help="Write BVH, FBX and USD files on the skeleton of this clip."),
 ]
 Loop = Annotated[
     bool, typer.Option("--loop", help="Make each motion its best cycle, which plays again and again without a seam.")

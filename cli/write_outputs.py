@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -37,7 +38,7 @@ class Target:
     """What a motion is written on."""
 
     rig: "Rig | None" = None
-    """The skeleton of BVH files; None for our 22 joints."""
+    """The skeleton of the files of ON_RIGS; None for our 22 joints."""
     body_model: Path | None = None
     """The file of the body model that body formats need."""
     frame: int = 0
@@ -50,6 +51,8 @@ class DataFormat:
 
     ending: str
     write: "Callable[[Motion, Path, Target], Path]"
+    slow: bool = False
+    """Whether writing several motions takes long enough for a progress bar."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def _save(motion: "Motion", path: Path, target: Target) -> Path:
     return motion.save(path)
 
 
-def _save_bvh(motion: "Motion", path: Path, target: Target) -> Path:
+def _save_on_rig(motion: "Motion", path: Path, target: Target) -> Path:
     return motion.save(path, rig=target.rig)
 
 
@@ -115,12 +118,17 @@ def _draw_video(
 
 
 DATA_FORMATS: Mapping[str, DataFormat] = {
-    "bvh": DataFormat(".bvh", _save_bvh),
+    "bvh": DataFormat(".bvh", _save_on_rig),
     "npz": DataFormat(".npz", _save),
     "amass": DataFormat(".amass.npz", _save_amass),
     "npy": DataFormat(".npy", _save),
     "glb": DataFormat(".glb", _save),
+    "fbx": DataFormat(".fbx", _save_on_rig, slow=True),
+    "vrma": DataFormat(".vrma", _save),
+    "usd": DataFormat(".usda", _save_on_rig),
 }
+ON_RIGS = tuple(form for form, its in DATA_FORMATS.items() if its.write is _save_on_rig)
+"""The formats that are written on a given rig."""
 BODY_FORMATS: Mapping[str, DataFormat] = {
     "obj": DataFormat(".obj", _save_body),
     "ply": DataFormat(".ply", _save_body),
@@ -156,6 +164,10 @@ def parse_formats(text: str, option: str = "--format", others: Iterable[str] = (
 
         for form in videos:
             check_video(VIEW_FORMATS[form].ending)
+    if "fbx" in formats:
+        from lead.motion.bodies.fbx_export import find_blender
+
+        find_blender()
     return formats
 
 
@@ -168,8 +180,10 @@ def read_rig(path: Path | None, formats: Sequence[str], rig_map: Path | None = N
     rig = Motion.read(require_path(path, "--rig"), ReadingOptions(rig_map=rig_map).to_read_options()).rig
     if rig is None:
         raise UsageError(f"--rig {path}: the file holds no skeleton to write on; give one of {', '.join(SKELETONS)}.")
-    if "bvh" not in formats:
-        raise UsageError("--rig is the skeleton of BVH files: add bvh to the formats, or leave --rig out.")
+    if not set(ON_RIGS) & set(formats):
+        raise UsageError(
+            f"--rig is the skeleton of {', '.join(ON_RIGS)} files: add one of them to the formats, or leave --rig out."
+        )
     return rig
 
 
@@ -177,6 +191,12 @@ def write_data(motion: "Motion", stem: Path, form: str, target: Target = Target(
     """Write one motion in a data or body format; `stem` is the path without an ending."""
     written = DATA_FORMATS.get(form) or BODY_FORMATS[form]
     return written.write(motion, stem.with_name(stem.name + written.ending), target)
+
+
+def _data_progress(formats: Sequence[str], motions: int) -> AbstractContextManager[Progress]:
+    """A progress bar where the formats of several motions are slow to write."""
+    slow = [form for form in formats if DATA_FORMATS[form].slow]
+    return progress_bar(f"writing {', '.join(slow)}") if slow and motions > 1 else nullcontext(ignore_progress)
 
 
 def write_view(
@@ -235,7 +255,7 @@ def write_motions(
     `plain` are motions that views show before the one at a place, as the same seed without a concept. `kept` are the
     places of the motions that are written, in their order; the names and titles are those that they have among all.
 
-    BVH is on `rig`, else on the motion's own, else on our 22 joints.
+    Files of ON_RIGS are on `rig`, else on the motion's own, else on our 22 joints.
     Names are `<prompt>-seed<seed>-<number>`. The same command writes the same files again. Where files of these names
     have another content, as with other words or seconds, all new files get a further number. Ctrl-C while views are
     drawn leaves the motions and the views that are finished.
@@ -245,10 +265,12 @@ def write_motions(
     kept = range(len(motions)) if kept is None else kept
     data = [form for form in formats if form in DATA_FORMATS]
     with atomic_folder(output) as folder:
-        groups = [
-            [write_data(motions[row], folder / stems[row], form, Target(rig or motions[row].rig)) for form in data]
-            for row in kept
-        ]
+        groups: list[list[Path]] = []
+        with _data_progress(data, len(kept)) as progress:
+            for row in kept:
+                target = Target(rig or motions[row].rig)
+                groups.append([write_data(motions[row], folder / stems[row], form, target) for form in data])
+                progress(len(groups), len(kept))
         views: list[Path] = []
         stopped = False
         try:

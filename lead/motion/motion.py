@@ -13,11 +13,15 @@ import numpy as np
 from jaxtyping import Float
 
 from lead.motion.bodies.amass import write_amass
+from lead.motion.bodies.fbx_export import write_fbx
 from lead.motion.bodies.glb import write_glb
+from lead.motion.bodies.usda import write_usda
+from lead.motion.bodies.vrma import write_vrma
 from lead.motion.errors import MotionError, name_file_in_errors
 from lead.motion.features import joints_to_features
 from lead.motion.formats.arrays import write_joints
-from lead.motion.formats.bvh import write_bvh
+from lead.motion.formats.baked import BakedAnimation, bake
+from lead.motion.formats.bvh import Bvh, write_bvh
 from lead.motion.kit import features_to_clip, features_to_toe_contacts, joints_to_kit
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_cleanup import clean_feet as clean_feet_of
@@ -127,11 +131,12 @@ class Motion:
                 yield cls(clip.joints, clip.fps, clip.rig, name, clip.notes)
 
     def save(self, path: str | os.PathLike[str], rig: Rig | None = None) -> Path:
-        """Write a file by its suffix: .bvh, .glb (a mannequin that moves), .npz or .npy (joints).
+        """Write a file by its suffix: .bvh, .fbx, .usda (on a rig); .glb, .vrma (on our joints); .npz, .npy (joints).
 
-        A BVH is written on `rig`, or on our 22 joints in a T-pose. On the motion's own rig, and with as many frames as
-        its clip, fingers and other joints that are none of ours move as in the clip. Raises MotionError for another
-        suffix.
+        Files on a rig are on `rig` and have its rate, or are on our 22 joints in a T-pose; then FBX and USD have the
+        mannequin of the GLB as a skin. On the motion's own rig, and with as many frames as its clip, fingers and other
+        joints that are none of ours move as in the clip. Raises MotionError for another suffix, and for an FBX where
+        there is no Blender to write it.
         """
         path = Path(path)
         suffix = path.suffix.lower()
@@ -142,9 +147,24 @@ class Motion:
             return write_joints(path, self.joints, self.fps)
         if suffix == ".glb":
             return write_glb(self.joints, self.fps, path, self.name)
+        if suffix == ".vrma":
+            return write_vrma(self.joints, self.fps, path, self.name)
+        if suffix == ".bvh":
+            return write_bvh(self._to_bvh(rig), path)
+        if suffix == ".fbx":
+            return write_fbx(self._bake(rig), path, self.name, skin=rig is None)
+        return write_usda(self._bake(rig), path, skin=rig is None)
+
+    def _to_bvh(self, rig: Rig | None) -> Bvh:
+        """The motion on a rig at its rate, or on our 22 joints."""
         if rig is None:
-            return write_bvh(motion_to_bvh(self.joints, self.fps), path)
-        return write_bvh(motion_to_rig(self.resample(rig.fps).joints, rig, same_body=rig is self.rig), path)
+            return motion_to_bvh(self.joints, self.fps)
+        return motion_to_rig(self.resample(rig.fps).joints, rig, same_body=rig is self.rig)
+
+    def _bake(self, rig: Rig | None) -> BakedAnimation:
+        """The same in meters, Y up; our own joints stand on the floor at rest."""
+        bvh = self._to_bvh(rig)
+        return bake(bvh).stand_at_rest() if rig is None else bake(bvh, rig.to_world(np.eye(3)).T)
 
     def save_amass(self, path: str | os.PathLike[str]) -> Path:
         """Write an .npz in AMASS's format: SMPL-H poses on a mean body, Z up. Raises MotionError for another suffix."""

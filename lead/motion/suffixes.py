@@ -13,5 +13,5 @@ ARRAYS = (".npz", ".npy")
 """Files of joints, features or SMPL poses."""
 READS = (*SKELETONS, *ARRAYS)
 """All that `Motion.read` takes."""
-WRITES = (".bvh", ".glb", *ARRAYS)
+WRITES = (".bvh", ".fbx", ".usda", ".glb", ".vrma", *ARRAYS)
 """What `Motion.save` writes."""

@@ -9,6 +9,7 @@ from walks import synthesize_steps
 from cli import write_outputs
 from cli.errors import UsageError
 from cli.write_outputs import parse_formats, slug, write_motions
+from lead.motion.errors import MotionError
 from lead.motion.motion import Motion
 from lead.motion.render.sheets import contact_sheet
 from lead.motion.render.video import LAYOUTS, Layout
@@ -59,10 +60,17 @@ def test_a_file_system_without_the_letters_gets_ascii(monkeypatch: pytest.Monkey
 
 def test_parse_formats() -> None:
     assert parse_formats(" BVH, .png,bvh,") == ["bvh", "png"]
-    with pytest.raises(UsageError, match=r"fbx, mov.*bvh, npz, amass, npy, glb, png, html, mp4, gif"):
-        parse_formats("bvh,fbx,mov")
+    with pytest.raises(UsageError, match=r"dae, mov.*bvh, npz, amass, npy, glb, fbx, vrma, usd, png, html, mp4, gif"):
+        parse_formats("bvh,dae,mov")
     with pytest.raises(UsageError, match=r"--to ,: it names none"):
         parse_formats(",", "--to")
+
+
+def test_fbx_without_blender_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAD_BLENDER", "no-such-blender")
+    with pytest.raises(MotionError, match="LEAD_BLENDER=no-such-blender"):
+        parse_formats("bvh,fbx")
+    assert parse_formats("bvh,vrma,usd") == ["bvh", "vrma", "usd"]
 
 
 def test_numbers_within_equal_slugs(tmp_path: Path) -> None:

@@ -212,8 +212,8 @@ def test_a_pose_that_is_no_body_is_still_written(tmp_path):
 
 
 def test_unknown_suffixes_are_refused_and_leave_nothing(tmp_path, make_walk):
-    with pytest.raises(MotionError, match=r"cannot write .fbx; use one of .bvh, .glb, .npz, .npy"):
-        Motion(make_walk(2)).save(tmp_path / "clip.fbx")
+    with pytest.raises(MotionError, match=r"cannot write .dae; use one of .bvh, .fbx, .usda, .glb, .vrma, .npz"):
+        Motion(make_walk(2)).save(tmp_path / "clip.dae")
     with pytest.raises(MotionError, match="cannot write a file without suffix"):
         Motion(make_walk(2)).save(tmp_path / "clip")
     assert not list(tmp_path.iterdir())

@@ -69,6 +69,8 @@ class Bvh:
     """Faults of the file that did not prevent reading, in words."""
     encoding: str = "utf-8"
     """Of the names in the file."""
+    axes: Float[np.ndarray, "joints 3 3"] | None = None
+    """Each joint's orientation at rest in the FBX or glTF file that it is from; None: the world's, as in a BVH file."""
 
     @property
     def fps(self) -> float:
@@ -88,6 +90,7 @@ class Bvh:
             self.offsets[keep], tuple(self.channels[joint] for joint in keep),
             tuple((place[owner], offset) for owner, offset in self.end_sites if owner in place),
             self.values[:, self.list_columns(keep)], self.frame_time, self.notes, self.encoding,
+            None if self.axes is None else self.axes[keep],
         )  # fmt: skip
 
     def list_columns(self, joints: Sequence[int]) -> list[int]:

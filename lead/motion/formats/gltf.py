@@ -40,7 +40,7 @@ _ROUNDING = 1e-5
 _SAME = 1e-5
 """Numbers that differ by less are one value."""
 _MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression")
-_VRM_BONES = {
+VRM_BONES = {
     "hips": "pelvis", "neck": "neck", "head": "head",
     **{f"{side}{theirs}": f"{side}_{ours}" for side in ("left", "right") for theirs, ours in (
         ("UpperLeg", "hip"), ("LowerLeg", "knee"), ("Foot", "ankle"), ("Toes", "foot"), ("Shoulder", "collar"),
@@ -197,7 +197,7 @@ def _document_to_scene(document: _Document) -> Scene:
     return Scene(
         "glTF", names, parents, frozenset(human.values()) or frozenset(skinned), frozenset(props), animations,
         lambda node, values, frames: _compute_local(nodes[node], values, frames),
-        joint_map={_VRM_BONES[bone]: names[node] for bone, node in human.items() if bone in _VRM_BONES},
+        joint_map={VRM_BONES[bone]: names[node] for bone, node in human.items() if bone in VRM_BONES},
     )  # fmt: skip
 
 

@@ -312,8 +312,9 @@ def _make_bvh(
         channels.append((("Xposition", "Yposition", "Zposition") if moving else ()) + turned)
         columns += [places[joint]] * bool(moving) + [angles[:, joint]]
     return Bvh(
-        tuple(names), tuple(parents), offsets, tuple(channels), (), np.concatenate(columns, axis=1), 1.0 / fps, notes
-    )
+        tuple(names), tuple(parents), offsets, tuple(channels), (), np.concatenate(columns, axis=1), 1.0 / fps, notes,
+        axes=_orthonormalize(rest[:, :3, :3]),
+    )  # fmt: skip
 
 
 def _localize(

@@ -225,7 +225,7 @@ def _pose_rig(
         moved[joint] = np.einsum("fji,fj->fi", turned[above], way) if above >= 0 else way
     values = format_channels(rig, local, moved)
     skeleton = (rig.names, rig.parents, rig.offsets, rig.channels, rig.end_sites)
-    return Bvh(*skeleton, values, 1.0 / rig.fps, encoding=rig.encoding)
+    return Bvh(*skeleton, values, 1.0 / rig.fps, encoding=rig.encoding, axes=rig.axes)
 
 
 def _find_carrier(rig: Rig) -> int:

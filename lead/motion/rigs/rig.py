@@ -80,6 +80,8 @@ class Rig:
     recorded: Float[np.ndarray, "frames channels"] | None = None
     """The channels' values in the clip that the rig came from (float32), from which fingers and twists are taken where
     that clip, restyled or not, is written on the rig; None where they are not kept."""
+    axes: Float[np.ndarray, "joints 3 3"] | None = None
+    """Of an FBX or glTF file each joint's orientation at rest, in the file's axes; None where it is the file's."""
 
     def to_world(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
         """File coordinates to meters, Y up."""
@@ -131,7 +133,7 @@ def read_rig(bvh: Bvh, options: ReadOptions = ReadOptions()) -> tuple[Rig, Float
     carriers, turner = _find_carriers(rig, world[0]), _find_turner(rig, world[1])
     return replace(
         rig, hinges=_find_hinges(rig, *world), floor=floor, carriers=carriers, turner=turner,
-        recorded=bvh.values.astype(np.float32),
+        recorded=bvh.values.astype(np.float32), axes=bvh.axes,
     ), joints  # fmt: skip
 
 
@@ -363,7 +365,8 @@ def _assign_nodes(
             nodes[3] = spine[0]
         if len(spine) > 2:
             middle = (positions[spine[0]] + positions[spine[-1]]) / 2
-            nodes[6] = min(spine[1:-1], key=lambda j: float(np.linalg.norm(positions[j] - middle)))
+            apart = np.linalg.norm(positions[spine[1:-1]] - middle, axis=-1) / leg
+            nodes[6] = spine[1 + int(apart.round(3).argmin())]  # of two that are as near the lower, in every format
     chest = nodes[9] if nodes[9] >= 0 else nodes[0]
     if nodes[12] >= 0 and not are_apart(nodes[12], chest):
         # in CMU's files Neck lies in Spine1, and the neck begins at Neck1

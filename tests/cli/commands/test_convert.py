@@ -84,7 +84,7 @@ def test_on_the_rig_of_a_clip(clips: Path, walk: Motion) -> None:
     assert run("convert", clips.parent / "walk.npz", "--to", "bvh", "--rig", rig).exit_code == 0
     assert "LeftUpLeg" in Path("out/walk.bvh").read_text()
     fails_beside = run("convert", clips.parent / "walk.npz", "--to", "npy", "--rig", rig, "-o", "other")
-    assert fails_beside.exit_code == 1 and "add bvh" in fails_beside.stderr
+    assert fails_beside.exit_code == 1 and "skeleton of bvh, fbx, usd files" in fails_beside.stderr
     assert not Path("other").exists()
 
 
