@@ -17,7 +17,16 @@ from cli.console import count_noun, print_table, warn
 from cli.errors import UsageError
 from cli.options import InPlace, Json, Loop, OnRig, OutputFolder, ReadingOptions, ViewSwitches
 from cli.read_inputs import MANY, Listing, count_files, file_progress, iterate_clips, list_clips, name_clip
-from cli.write_outputs import DATA_FORMATS, VIEW_FORMATS, Target, parse_formats, read_rig, write_data, write_view
+from cli.write_outputs import (
+    DATA_FORMATS,
+    ON_RIGS,
+    VIEW_FORMATS,
+    Target,
+    parse_formats,
+    read_rig,
+    write_data,
+    write_view,
+)
 
 if TYPE_CHECKING:
     from lead.motion import Motion, Rig
@@ -53,7 +62,8 @@ class Edits(OptionGroup):
     root_motion: Annotated[
         bool,
         typer.Option(
-            "--root-motion", help="In BVH, have a joint above the hips carry the path (the body stays as it is)."
+            "--root-motion",
+            help=f"In {', '.join(ON_RIGS)}, have a joint above the hips carry the path (the body stays as it is).",
         ),
     ] = False
 
@@ -104,7 +114,7 @@ class Settings:
     edits: Edits
     formats: Sequence[str]
     rig: "Rig | None"
-    """The skeleton of BVH files; None for the clip's own."""
+    """The skeleton of the files of ON_RIGS; None for the clip's own."""
     switches: ViewSwitches
 
 
@@ -259,7 +269,7 @@ def _write(clip: "Motion", done: Processed, stem: Path, settings: Settings, quie
 
 
 def _find_target(motion: "Motion", settings: Settings) -> Target:
-    """The skeleton of BVH files, at the motion's rate: the one that was asked for, else the motion's own."""
+    """The skeleton of files on rigs, at the motion's rate: the one that was asked for, else the motion's own."""
     if settings.rig is None:
         return Target(motion.rig)
     from lead.motion.rigs.root_motion import carry_on_root
@@ -297,8 +307,8 @@ def _check_edits(edits: Edits, rig: Path | None, formats: Sequence[str]) -> None
         raise UsageError("--loop-at says which part is kept, and so does --trim or --trim-still; give one of them.")
     if edits.in_place and edits.root_motion:
         raise UsageError("--in-place takes the path out and --root-motion keeps it on a joint; give one of them.")
-    if edits.root_motion and "bvh" not in formats:
-        raise UsageError("--root-motion is for BVH files: add bvh to the formats, or leave it out.")
+    if edits.root_motion and not set(ON_RIGS) & set(formats):
+        raise UsageError(f"--root-motion is for {', '.join(ON_RIGS)} files: add one to the formats, or leave it out.")
     if edits == Edits() and rig is None:
         raise UsageError(
             "nothing to do: give a step, as --loop, --in-place or --trim 0.5:3.2 (see --help); `lead-invert convert` "

@@ -54,4 +54,5 @@ def _add_root(rig: Rig) -> Rig:
         carriers=(-1, rig.carriers[1] + 1 if rig.carriers[1] >= 0 else -1),
         turner=rig.turner + 1 if rig.turner >= 0 else -1,
         recorded=recorded,
+        axes=None if rig.axes is None else np.concatenate([np.eye(3)[None], rig.axes]),
     )

@@ -101,7 +101,7 @@ def test_nothing_is_overwritten(run, steps):
         (("--loop", "--loop-at", "0:1"), "--loop finds the best cycle and --loop-at states it"),
         (("--loop-at", "0:1", "--trim", "0:2"), "--loop-at says which part is kept"),
         (("--in-place", "--root-motion"), "--in-place takes the path out and --root-motion keeps it"),
-        (("--root-motion", "--format", "npz"), "--root-motion is for BVH files"),
+        (("--root-motion", "--format", "npz"), "--root-motion is for bvh, fbx, usd files"),
         (("--trim", "3:1"), "--trim 3:1: expected two times in seconds"),
         (("--trim", "0.5:99"), "from 0.5 s to 99 s of a motion of 3.95 s"),
         (("--loop-at", "1:99"), "a cycle from 1.00 s to 99.00 s of a motion of 3.95 s"),

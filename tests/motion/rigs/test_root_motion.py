@@ -1,5 +1,7 @@
 """Root motion: a joint above the hips carries the path, and the body is where it was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,15 @@ def test_the_path_is_on_the_root_and_the_body_stays(make_rig_bvh, schemes, tmp_p
     assert np.abs((positions[:, 1] - positions[:, 0])[:, ground]).max() < 1e-5
     assert np.ptp(positions[:, 0, ground], axis=0).max() > 1.5
     np.testing.assert_allclose(Motion.read(tmp_path / "root.bvh").joints, clip.joints, atol=1e-4)
+
+
+def test_axes_of_the_rigs_file_are_those_of_its_joints(make_rig_bvh, schemes, tmp_path):
+    bvh = make_rig_bvh(schemes["Mixamo"])
+    axes = np.tile(np.diag([-1.0, 1.0, -1.0]), (len(bvh.names), 1, 1))
+    clip = Motion.read(write_bvh(bvh, tmp_path / "walk.bvh"))
+    moved = replace(clip, rig=replace(clip.rig, axes=axes)).carry_on_root()
+    np.testing.assert_array_equal(moved.rig.axes, np.concatenate([np.eye(3)[None], axes]))
+    assert '"root/mixamorig_Hips"' in moved.save(tmp_path / "root.usda", rig=moved.rig).read_text()
 
 
 def test_a_motion_without_a_rig_gets_one_with_a_root(walk, tmp_path):
