@@ -19,6 +19,7 @@ from lead.motion.features import joints_to_features
 from lead.motion.formats.arrays import write_joints
 from lead.motion.formats.bvh import write_bvh
 from lead.motion.kit import features_to_clip, features_to_toe_contacts, joints_to_kit
+from lead.motion.motion_like import TimeMark
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_cleanup import clean_feet as clean_feet_of
 from lead.motion.processing.rigid import is_rigid, make_rigid, move_to_rigid
@@ -46,6 +47,8 @@ class Motion:
     name: str = ""
     notes: tuple[str, ...] = ()
     """What was guessed, corrected or cut while it was read, in words."""
+    marks: tuple[TimeMark, ...] = ()
+    """Stretches and moments with a title, which views show: the segments of a timeline, keyframes."""
 
     def __post_init__(self) -> None:
         with np.errstate(over="ignore"):  # a number that overflows becomes infinite, which is refused below

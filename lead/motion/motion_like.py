@@ -1,9 +1,21 @@
-"""`MotionLike`: what pictures and meshes need of a motion, so that they need not import `Motion`."""
+"""`MotionLike`: what pictures and meshes need of a motion, so that they need not import `Motion`; `TimeMark`."""
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class TimeMark:
+    """What is said of a stretch or a moment of a motion: a segment of a timeline, a keyframe."""
+
+    start: float
+    """Seconds."""
+    end: float
+    """Seconds; of a moment the same as the start."""
+    title: str
 
 
 @runtime_checkable
@@ -21,3 +33,7 @@ class MotionLike(Protocol):
     @property
     def name(self) -> str:
         """What the clip is called in titles."""
+
+    @property
+    def marks(self) -> tuple[TimeMark, ...]:
+        """What is said of its stretches and moments, in their order."""
