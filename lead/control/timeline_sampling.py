@@ -125,7 +125,7 @@ def plan_timeline(timeline: Timeline, fps: float, per: int, most: int) -> Plan:
     one_hot = np.eye(total)
     segments = _to_windows([(one_hot[n], first, weights) for n, first, weights in rows], shares, per, frames, True)
     between = []
-    for number in np.flatnonzero(seams.any(axis=0)):
+    for number in np.flatnonzero(seams.any(axis=0)).tolist():
         column, border = seams[:, number], borders[number + 1] // per
         seen = np.union1d(np.flatnonzero(column), np.arange(max(border - SEEN, 0), min(border + SEEN, len(column))))
         between.append((one_hot[number : number + 2].mean(axis=0), int(seen[0]), column[seen[0] : seen[-1] + 1]))

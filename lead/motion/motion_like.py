@@ -34,6 +34,8 @@ class MotionLike(Protocol):
     def name(self) -> str:
         """What the clip is called in titles."""
 
-    @property
-    def marks(self) -> tuple[TimeMark, ...]:
-        """What is said of its stretches and moments, in their order."""
+
+def list_marks(motion: MotionLike) -> tuple[TimeMark, ...]:
+    """The marks of a motion that has some, in their order; `lead.Motion` may have them."""
+    marks: tuple[TimeMark, ...] = getattr(motion, "marks", ())
+    return marks
