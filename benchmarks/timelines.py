@@ -2,10 +2,10 @@
 
     python -m benchmarks.timelines [--number 10] [--seed 0] [--transition 1.6] [--sheets FOLDER] [--memory]
 
-*Random*: 12 segments of 5 s, drawn from the kinds of the prompt suite that begin and end on both feet (families STANDING)
-and whose plain sentence the base shows in nine of ten of its own motions of 5 s. *Written*: the sequences of WRITTEN, as
-people write them, with sitting, lying and getting up. Each kind's check (`lead.eval.prompt_checks`) judges the frames of
-its segment, and beside it a motion of the same prompt and length alone.
+*Random*: 12 segments of 5 s, drawn from the kinds of the prompt suite that begin and end on both feet (families
+STANDING) and whose plain sentence the base shows in nine of ten of its own motions of 5 s. *Written*: the sequences of
+WRITTEN, as people write them, with sitting, lying and getting up. Each kind's check (`lead.eval.prompt_checks`) judges
+the frames of its segment, and beside it a motion of the same prompt and length alone.
 
 - *Jerk*: the mean size of the third derivative over joints, m/s^3, in frames within BORDER_SECONDS of a border, and in
   all others. *Peak*: the mean over borders of the largest jerk there, over the mean of the largest jerk in stretches of

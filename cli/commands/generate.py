@@ -362,7 +362,7 @@ def _generate_timeline(
     if options.keep or views.beside.beside:
         option = "--keep ranks motions of one prompt" if options.keep else "--beside shows clips beside one prompt"
         raise UsageError(f"{option}, a timeline has several; leave it out.")
-    timeline, formats = read_timeline(text, options.number), parse_formats(files.formats or "bvh,png")
+    (timeline, name), formats = read_timeline(text, options.number), parse_formats(files.formats or "bvh,png")
     rig = read_rig(files.rig, formats, files.rig_map)
     model, concepts = _load(timeline.prompts, sources, sources.device)
     notices = find_notices(model, timeline.prompts, sources.strict)
@@ -377,7 +377,7 @@ def _generate_timeline(
         rig,
         views.switches,
     )
-    result = generate_timelines(model, timeline, _merge_words(concepts), asked, output, quiet=as_json)
+    result = generate_timelines(model, timeline, _merge_words(concepts), asked, output, name, quiet=as_json)
     return {**result, "notices": [asdict(notice) for notice in notices]}
 
 

@@ -37,14 +37,18 @@ class TimelineOptions:
     switches: ViewSwitches
 
 
-def read_timeline(text: str, number: int) -> "Timeline":
-    """The timeline of a .toml or .json file, or of a line of text; UsageError where it is none, or too much."""
+def read_timeline(text: str, number: int) -> "tuple[Timeline, str]":
+    """The timeline of a .toml or .json file, or of a line of text, and its name: the file's, or the text.
+
+    UsageError where it is none, or too long for so many motions at once.
+    """
     from lead.control.timeline import SUFFIXES, Timeline
     from lead.errors import LeadError
 
     check_unicode(text, "--timeline")
+    is_file = text.lower().endswith(SUFFIXES)
     try:
-        timeline = Timeline.read(text) if text.lower().endswith(SUFFIXES) else Timeline.parse(text)
+        timeline = Timeline.read(text) if is_file else Timeline.parse(text)
     except LeadError as error:
         raise UsageError(f"--timeline: {error}.") from None
     for prompt in timeline.prompts:
@@ -52,7 +56,7 @@ def read_timeline(text: str, number: int) -> "Timeline":
     if number * timeline.seconds > MOST_SECONDS_AT_ONCE:
         asked = f"{number} motions of {timeline.seconds:g} s"
         raise UsageError(f"--timeline: {asked}; at most {MOST_SECONDS_AT_ONCE:g} s at once: give a smaller -n.")
-    return timeline
+    return timeline, Path(text).stem if is_file else timeline.to_text()
 
 
 def generate_timelines(
@@ -61,17 +65,17 @@ def generate_timelines(
     words: "Mapping[str, ConceptTensors]",
     options: TimelineOptions,
     output: Path,
+    name: str,
     quiet: bool = False,
 ) -> JsonObject:
-    """Motions of the timeline, written with views; the seeds count up from the first motion's."""
+    """Motions of the timeline, written under this name, with views; the seeds count up from the first motion's."""
     started = time.perf_counter()
     motions = [_generate(model, timeline, words, options, number) for number in range(options.number)]
-    spent, title = time.perf_counter() - started, timeline.to_text()
-    titles = [title] * len(motions)
+    spent = time.perf_counter() - started
     groups, views = write_motions(
-        motions, titles, options.formats, output, options.seed, options.rig, switches=options.switches
+        motions, [name] * len(motions), options.formats, output, options.seed, options.rig, switches=options.switches
     )
-    record_prompts(output, titles, groups, options.seed)
+    record_prompts(output, [timeline.to_text()] * len(motions), groups, options.seed)
     if not quiet:
         _print(motions[0], groups, views)
     segments = [{"prompt": mark.title, "start": mark.start, "end": mark.end} for mark in motions[0].marks]

@@ -21,7 +21,7 @@ follows `then` has the first part's subject, if it names none itself. Knows noth
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -32,6 +32,8 @@ from lead.text.prompts import find_tokens
 
 SUFFIXES = (".toml", ".json")
 TRANSITION = 1.6
+SHARE = 1 / 3
+"""Of the shorter of two segments: the longest transition between them."""
 LONGEST_TRANSITION = 8.0
 MOST_SECONDS = 3600.0
 """Of a timeline: an hour of joints takes 200 MB of memory, several times while it is finished."""
@@ -45,6 +47,14 @@ INSIDE = re.compile(f";|{SECONDS}")
 """What no prompt of a text has: it would be two parts."""
 MOST_LETTERS = 1 << 16
 """Of a text."""
+KEYS = {
+    "prompt": 'a text, as "a person walks"',
+    "seconds": f"a number above 0 and up to {MOST_SECONDS:g}, as 4.0",
+    "transition": f"seconds from 0 to {LONGEST_TRANSITION:g}, as {TRANSITION}",
+    "seed": f"a whole number from 0 to {LARGEST_SEED}",
+}
+"""What a segment has in a file, and what is expected of it."""
+TIMES = ("seconds", "transition")
 EXAMPLE = '"a person walks 4s, then sits down 3s"'
 
 
@@ -65,15 +75,8 @@ class Segment:
     """Of its noise; None: drawn by its place from the timeline's seed."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.prompt, str) or not self.prompt.strip():
-            raise LeadError(f'found prompt {_show(self.prompt)}, expected a text, as "a person walks"')
-        if not _is_between(self.seconds, 0.0, MOST_SECONDS) or self.seconds == 0:
-            raise LeadError(f"{self._name}: found seconds {_show(self.seconds)}, expected a number, as 4.0")
-        if self.transition is not None:
-            check_transition(self.transition, f"{self._name}: ")
-        if self.seed is not None and not (_is_whole(self.seed) and 0 <= self.seed <= LARGEST_SEED):
-            expected = f"a whole number from 0 to {LARGEST_SEED}"
-            raise LeadError(f"{self._name}: found seed {_show(self.seed)}, expected {expected}")
+        for key in KEYS:
+            _check(self._name if self.prompt else "a segment", key, getattr(self, key))
         find_tokens(self.prompt)
 
     @property
@@ -93,14 +96,13 @@ class Timeline:
     transition: float = TRANSITION
     """Seconds around the border of two segments in which the transition decides more than either prompt.
 
-    0 is a change within a latent token; a change of posture looks better with 2 or more. In effect it is at most half
-    of the shorter of the two segments."""
+    0 is a change within a latent token; a change of posture looks better with 2 or more. In effect it is at most a
+    third of the shorter of the two segments."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "segments", tuple(self.segments))
         if not self.segments:
             raise LeadError("a timeline without segments; expected one or more, each with a prompt and its seconds")
-        check_transition(self.transition)
+        _check("the timeline", "transition", self.transition)
         if self.segments[0].transition is not None:
             raise LeadError("the first segment has a transition, and nothing is before it; leave it out")
         if self.seconds > MOST_SECONDS:
@@ -118,10 +120,12 @@ class Timeline:
 
     @property
     def transitions(self) -> list[float]:
-        """Seconds of the transition at each border, at most half of the shorter of its two segments."""
+        """Seconds of the transition at each border, at most SHARE of the shorter of its two segments."""
         return [
             min(
-                self.transition if after.transition is None else after.transition, before.seconds / 2, after.seconds / 2
+                self.transition if after.transition is None else after.transition,
+                before.seconds * SHARE,
+                after.seconds * SHARE,
             )
             for before, after in pairwise(self.segments)
         ]
@@ -185,23 +189,40 @@ class Timeline:
             raise LeadError("expected segments, a list of tables with prompt and seconds: [[segments]] in TOML")
         segments = []
         for number, row in enumerate(rows, start=1):
-            _check_keys(row, tuple(Segment.__dataclass_fields__), f"segment {number}")
+            place = f"segment {number}"
+            _check_keys(row, KEYS, place)
             if missing := [key for key in ("prompt", "seconds") if key not in row]:
-                raise LeadError(f"segment {number} has no {' and no '.join(missing)}")
+                raise LeadError(f"{place} has no {' and no '.join(missing)}")
+            for key, value in row.items():
+                _check(place, key, value)
             try:
-                segments.append(Segment(**row))
+                segments.append(
+                    Segment(**{key: _to_float(value) if key in TIMES else value for key, value in row.items()})
+                )
             except LeadError as error:
-                raise LeadError(f"segment {number}: {error}") from None
+                raise LeadError(f"{place}: {error}") from None
         transition = table.get("transition", TRANSITION)
-        check_transition(transition)
-        return cls(tuple(segments), float(transition))  # type: ignore[arg-type]  # the check is for numbers
+        _check("the file", "transition", transition)
+        return cls(tuple(segments), _to_float(transition))
 
 
-def check_transition(seconds: object, place: str = "") -> None:
-    """LeadError, starting with the place, where this is no length of a transition."""
-    if not _is_between(seconds, 0.0, LONGEST_TRANSITION):
-        expected = f"seconds from 0 to {LONGEST_TRANSITION:g}, as {TRANSITION}"
-        raise LeadError(f"{place}found transition {_show(seconds)}, expected {expected}")
+def _check(place: str, key: str, value: object) -> None:
+    """LeadError, starting with the place, where a segment has no such value."""
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else -1
+    fits = {
+        "prompt": isinstance(value, str) and bool(value.strip()),
+        "seconds": 0 < number <= MOST_SECONDS,
+        "transition": value is None or 0 <= number <= LONGEST_TRANSITION,
+        "seed": value is None or (isinstance(number, int) and 0 <= number <= LARGEST_SEED),
+    }
+    if not fits[key]:
+        raise LeadError(f"{place}: found {key} {_show(value)}, expected {KEYS[key]}")
+
+
+def _to_float(value: object) -> float:
+    """A number that was checked, in the type that segments have."""
+    assert isinstance(value, int | float), f"{value!r} is no number"
+    return float(value)
 
 
 def _read_table(path: Path) -> Mapping[str, object]:
@@ -223,7 +244,7 @@ def _read_table(path: Path) -> Mapping[str, object]:
     return table
 
 
-def _check_keys(table: Mapping[str, object], known: tuple[str, ...], place: str) -> None:
+def _check_keys(table: Mapping[str, object], known: Iterable[str], place: str) -> None:
     if unknown := [key for key in table if key not in known]:
         raise LeadError(f"{place} has unknown {', '.join(map(repr, unknown)):.80}; expected {', '.join(known)}")
 
@@ -260,15 +281,6 @@ def _write_number(value: float) -> str:
     """Digits that `parse` reads as the same number."""
     text = format(float(value), "f").rstrip("0").rstrip(".")
     return text if float(text) == value else format(value, ".17f").rstrip("0")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_between(value: object, low: float, high: float) -> bool:
-    """Whether this is a number in the range; NaN is in none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
 def _show(value: object) -> str:
