@@ -32,7 +32,7 @@ from lead.text.prompts import find_tokens
 
 SUFFIXES = (".toml", ".json")
 TRANSITION = 1.6
-SHARE = 1 / 3
+SHARE = 0.4
 """Of the shorter of two segments: the longest transition between them."""
 LONGEST_TRANSITION = 8.0
 MOST_SECONDS = 3600.0
@@ -96,8 +96,8 @@ class Timeline:
     transition: float = TRANSITION
     """Seconds around the border of two segments in which the transition decides more than either prompt.
 
-    0 is a change within a latent token; a change of posture looks better with 2 or more. In effect it is at most a
-    third of the shorter of the two segments."""
+    0 is a change within a latent token; a change of posture looks better with 2 or more. In effect it is at most
+    0.4 of the shorter of the two segments."""
 
     def __post_init__(self) -> None:
         if not self.segments:
