@@ -34,7 +34,8 @@ SUFFIXES = (".toml", ".json")
 TRANSITION = 1.6
 SHARE = 0.4
 """Of the shorter of two segments: the longest transition between them."""
-LONGEST_TRANSITION = 8.0
+LONGEST_TRANSITION = 4.0
+"""Its window is twice as long, and no longer than what bases are trained on (9.8 s)."""
 MOST_SECONDS = 3600.0
 """Of a timeline: an hour of joints takes 200 MB of memory, several times while it is finished."""
 MOST_BYTES = 1 << 22

@@ -26,7 +26,7 @@ def make_plan(seconds: list[float], transition: float = 1.6) -> Plan:
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.floats(0.8, 40.0), min_size=1, max_size=8), st.floats(0, 8), st.integers(1, 5))
+@given(st.lists(st.floats(0.8, 40.0), min_size=1, max_size=8), st.floats(0, 4), st.integers(1, 5))
 def test_the_weights_of_a_latent_sum_to_one(seconds: list[float], transition: float, batch: int) -> None:
     plan = make_plan(seconds, transition)
     total = torch.zeros(len(plan.shares))
