@@ -55,7 +55,6 @@ KEYS = {
     "seed": f"a whole number from 0 to {LARGEST_SEED}",
 }
 """What a segment has in a file, and what is expected of it."""
-TIMES = ("seconds", "transition")
 EXAMPLE = '"a person walks 4s, then sits down 3s"'
 
 
@@ -196,10 +195,10 @@ class Timeline:
                 raise LeadError(f"{place} has no {' and no '.join(missing)}")
             for key, value in row.items():
                 _check(place, key, value)
+            own = row.get("transition")
             try:
-                segments.append(
-                    Segment(**{key: _to_float(value) if key in TIMES else value for key, value in row.items()})
-                )
+                times = _to_float(row["seconds"]), None if own is None else _to_float(own)
+                segments.append(Segment(row["prompt"], *times, row.get("seed")))
             except LeadError as error:
                 raise LeadError(f"{place}: {error}") from None
         transition = table.get("transition", TRANSITION)
