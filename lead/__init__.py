@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from lead.motion.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from lead.control.timeline import Segment, Timeline
     from lead.errors import LeadError
     from lead.model import Lead
     from lead.motion.errors import MotionError
     from lead.motion.motion import Motion
     from lead.version import __version__
 
-__all__ = ["Lead", "LeadError", "Motion", "MotionError", "__version__"]
+__all__ = ["Lead", "LeadError", "Motion", "MotionError", "Segment", "Timeline", "__version__"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -23,6 +24,8 @@ __getattr__, __dir__ = lazy_names(
         "LeadError": "lead.errors",
         "Motion": "lead.motion.motion",
         "MotionError": "lead.motion.errors",
+        "Segment": "lead.control.timeline",
+        "Timeline": "lead.control.timeline",
         "__version__": "lead.version",
     },
 )

@@ -23,8 +23,8 @@ A prompt like none of them gets about the mean.
 Knows nothing of concept files: a concept comes as `ConceptTensors` by its token.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -157,6 +157,17 @@ def select_adapters(active: Sequence[ActiveConcept], part: slice) -> list[Schedu
     ]
 
 
+def mix_adapters(active: Sequence[ActiveConcept], shares: Float[Tensor, "rows prompts"]) -> list[ScheduledLoRA]:
+    """The adapters of rows that are partly of several prompts: strengths in proportion, the widest of the ranges."""
+    mixed = []
+    for concept in active:
+        strengths = concept.strengths * concept.adapter_scale
+        if concept.lora is not None and (shares @ strengths).any():
+            t_max = ((shares * strengths > 0) * concept.t_max).amax(dim=1)
+            mixed.append(ScheduledLoRA(concept.lora, shares @ strengths, t_max))
+    return mixed
+
+
 def add_directions(
     z: Float[Tensor, "batch latents d_latent"], active: Sequence[ActiveConcept], part: slice
 ) -> Float[Tensor, "batch latents d_latent"]:
@@ -184,25 +195,13 @@ def check_latents(z: Float[Tensor, "batch latents d_latent"], prompts: Sequence[
 
 @contextmanager
 def schedule_adapters(
-    network: nn.Module, adapters: Sequence[ScheduledLoRA], timesteps: int
-) -> Iterator[Callable[[Int[Tensor, ""]], None]]:
-    """During the block, calling the result with a timestep gives the network the adapters that act at it.
-
-    An adapter acts on the rows where t < t_max * timesteps.
-    """
-    current: list[list[float]] = []
-    with ExitStack() as applied:
-
-        def switch_to(t: Int[Tensor, ""]) -> None:
-            strengths = [adapter.strengths * (t < adapter.t_max * timesteps) for adapter in adapters]
-            wanted = [rows.tolist() for rows in strengths]
-            if current != wanted:
-                applied.close()
-                pairs = [(one.lora, rows) for one, rows in zip(adapters, strengths, strict=True) if rows.any()]
-                applied.enter_context(apply_lora(network, pairs))
-                current[:] = wanted
-
-        yield switch_to
+    network: nn.Module, adapters: Sequence[ScheduledLoRA], t: Int[Tensor, ""], timesteps: int
+) -> Iterator[None]:
+    """During the block the network has the adapters that act at the time t: on the rows where t < t_max * timesteps."""
+    strengths = [adapter.strengths * (t < adapter.t_max * timesteps) for adapter in adapters]
+    pairs = [(one.lora, rows) for one, rows in zip(adapters, strengths, strict=True) if rows.any()]
+    with apply_lora(network, pairs):
+        yield
 
 
 def _activate(

@@ -8,7 +8,7 @@ token (`lead.conditioning`); this module does not know concept files.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,11 +36,12 @@ from lead.conditioning import (
     activate_concepts,
     add_directions,
     check_latents,
+    mix_adapters,
     schedule_adapters,
     select_adapters,
 )
 from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
-from lead.diffusion import Diffusion, DiffusionConfig, Sampler, guide
+from lead.diffusion import Diffusion, DiffusionConfig, Network, Sampler, guide
 from lead.diffusion import sample as sample_latents
 from lead.errors import LeadError
 from lead.kernels import optimize
@@ -57,6 +58,7 @@ from lead.text.tower import TextConfig, TextTower
 from lead.text.vocabulary import Notice, Vocabulary
 
 if TYPE_CHECKING:
+    from lead.control.timeline import Timeline
     from lead.ranking import Score
 
 FORMAT = "lead/1"
@@ -247,15 +249,18 @@ class Lead(nn.Module):
 
         `clean_feet` keeps standing feet from sliding, as generated motions need.
         """
-        features = self.vae.decode(z / self.vae.latent_scale, lengths) * self.std + self.mean
-        rows = zip(features.cpu().numpy(), lengths.tolist(), strict=True)
-        finish = partial(
-            Motion.from_features,
-            clean_feet=clean_feet,
-            rigid=True,
-            frames_per_token=self.config.vae.frames_per_token,
-        )
-        return [finish(row[:length]) for row, length in rows]
+        rows = zip(self._decode_features(z, lengths).cpu().numpy(), lengths.tolist(), strict=True)
+        return [self._finish(row[:length], clean_feet) for row, length in rows]
+
+    def _decode_features(
+        self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch frames feats"]:
+        return self.vae.decode(z / self.vae.latent_scale, lengths) * self.std + self.mean
+
+    def _finish(self, features: Float[np.ndarray, "frames feats"], clean_feet: bool) -> Motion:
+        """The motion of decoded features, on one skeleton."""
+        per_token = self.config.vae.frames_per_token
+        return Motion.from_features(features, clean_feet=clean_feet, rigid=True, frames_per_token=per_token)
 
     @torch.no_grad()
     def reconstruct(self, motions: Sequence[Motion], realign: bool = False) -> list[Motion]:
@@ -276,23 +281,37 @@ class Lead(nn.Module):
     ) -> Float[Tensor, "batch latents d_latent"]:
         """Latents by reverse diffusion with classifier-free guidance against the empty prompt.
 
+        With `skip` the first so many of the steps are left out; `noise` is then z_t at the next one.
+        """
+        steps = steps or self.config.diffusion.sampling_steps
+        network = self.denoise(text, lengths, steps, guidance, adapters)
+        return sample_latents(self.diffusion, network, noise, steps, sampler, skip)
+
+    def denoise(
+        self,
+        text: Float[Tensor, "batch d_text"],
+        lengths: Int[Tensor, " batch"],
+        steps: int,
+        guidance: float | None = None,
+        adapters: Sequence[ScheduledLoRA] = (),
+    ) -> Network:
+        """The network that a sampler of so many steps asks: guided by the prompts, with the adapters of each timestep.
+
         Adapters act on both halves of guidance, with and without the prompt: guidance strengthens what the prompt says,
-        not what an adapter adds. With `skip` the first so many steps are left out; `noise` is then z_t at the next one.
+        not what an adapter adds.
         """
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
-        steps = steps or c.sampling_steps
         condition = partial(self.denoiser.condition, times=self.diffusion.sampling_times(steps)[:-1])
         predict = guide(condition, text, self.text.encode_unconditional(), lengths, scale)
         if scale != 1.0:
             adapters = [adapter.repeat(2) for adapter in adapters]
-        with schedule_adapters(self.denoiser, adapters, c.steps) as switch_to:
 
-            def network(z_t: Tensor, t: Tensor) -> Tensor:
-                switch_to(t[0])
+        def network(z_t: Tensor, t: Tensor) -> Tensor:
+            with schedule_adapters(self.denoiser, adapters, t[0], c.steps):
                 return predict(z_t, t)
 
-            return sample_latents(self.diffusion, network, noise, steps, sampler, skip)
+        return network
 
     @torch.no_grad()
     def generate(
@@ -345,6 +364,57 @@ class Lead(nn.Module):
             if progress:
                 progress(len(motions), len(prompts))
         return motions
+
+    @torch.no_grad()
+    def generate_timeline(
+        self,
+        timeline: "Timeline",
+        *,
+        words: Words | None = None,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        sampler: Sampler | None = None,
+        realign: bool = True,
+        clean_feet: bool = True,
+        batch: int = 32,
+        progress: Progress | None = None,
+    ) -> Motion:
+        """One motion in which a person does what the segments say, one after the other; its marks are the segments.
+
+        All segments are denoised together (`lead.control.timeline_sampling`). A concept acts in the segments whose
+        prompts name it. A segment's noise is drawn from its own seed, or else from `seed` and its place. Borders are
+        rounded to UNIT frames. `batch` windows are computed at a time, and `progress` counts steps. The rest is as in
+        `generate`.
+        """
+        from lead.control.timeline_sampling import decode_in_windows, join_windows, plan_timeline
+
+        per, steps = self.config.vae.frames_per_latent, steps or self.config.diffusion.sampling_steps
+        plan = plan_timeline(timeline, self.skeleton.fps, per, MAX_FRAMES)
+        prompts = timeline.prompts
+        text, active = self.encode_text(prompts, words), activate_concepts(self.text, prompts, words or {})
+        parts = []
+        for windows in plan.split(batch, self.device):
+            rows = (
+                windows.shares @ text if windows.guided else self.text.encode_unconditional().expand(len(windows), -1)
+            )
+            scale, adapters = guidance if windows.guided else 1.0, mix_adapters(active, windows.shares)
+            parts.append((windows, self.denoise(rows, windows.lengths, steps, scale, adapters)))
+        noise = [
+            self.noise(count[None] * per, seed if one.seed is None else one.seed, place if one.seed is None else 0)[0]
+            for place, (count, one) in enumerate(zip(plan.own_latents, timeline.segments, strict=True))
+        ]
+        network = join_windows(parts, steps, progress)
+        z = sample_latents(self.diffusion, network, torch.cat(noise)[None], steps, sampler)[0]
+        z = z + plan.shares.to(z) @ add_directions(z.new_zeros(len(prompts), 1, z.shape[1]), active, slice(None))[:, 0]
+        for latents, prompt in zip(torch.split(z, plan.own_latents.tolist()), prompts, strict=True):
+            check_latents(latents[None], [prompt])
+
+        def decode(z: Tensor, lengths: Tensor) -> Tensor:
+            return self._decode_features(self.projector.realign(z, lengths) if realign else z, lengths)
+
+        features = decode_in_windows(decode, z, plan.frames, per, MAX_FRAMES)
+        return replace(self._finish(features, clean_feet), marks=plan.mark(prompts, self.skeleton.fps))
 
     @torch.no_grad()
     def rank(

@@ -32,6 +32,7 @@ MAY_IMPORT = {  # the longest matching prefix rules; a room may import itself
     "lead.networks": _LEAD_GROUND,
     "lead.text": _LEAD_GROUND,
     "lead.kernels": {"lead.networks", "lead.text", *_LEAD_GROUND},
+    "lead.control": {"lead.data", "lead.text", *_LEAD_GROUND},
     "lead.data": _LEAD_GROUND,
     "lead.data.compose": {"lead.data", "lead.text", *_LEAD_GROUND},
     "lead.eval": {"lead.data", "lead.model", "lead.text", *_LEAD_GROUND},

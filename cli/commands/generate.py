@@ -169,6 +169,15 @@ def generate(
             help="A file with many prompts: one a line, or JSON lines with prompt, seconds, seed.",
         ),
     ] = None,
+    timeline: Annotated[
+        str | None,
+        typer.Option(
+            "--timeline",
+            metavar="FILE|TEXT",
+            help="One motion of several prompts in time: a .toml or .json file of segments, or a text as in "
+            '"a person walks 4s, then sits down 3s".',
+        ),
+    ] = None,
     concept: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="A concept file; repeat for more (default: words from the library)."),
@@ -197,6 +206,9 @@ def generate(
     same seed without the concept. A prompt that is outside of what the base was trained on gets a warning;
     `lead-invert vocabulary` lists what the base can do.
 
+    With --timeline a person does one thing after the other in one motion of any length. Segments are joined while they
+    are generated, so each begins where the one before it ends.
+
     With --prompts the motions go into shards: folders of 64, each with an index.jsonl. After a stop, run
     the same command again: it resumes. The processes of a launcher share the work.
 
@@ -207,17 +219,21 @@ def generate(
     lead-invert generate "a person does <spin-kick>" --concept spin-kick.safetensors --rig my-character.bvh
     lead-invert generate "a person walks" --seconds 6 --format bvh,html --output results
     lead-invert generate "a person runs" --loop --in-place
+    lead-invert generate --timeline "a person walks 4s, then sits down 3s, then stands up 3s" --format bvh,html
+    lead-invert generate --timeline story.toml --rig my-character.bvh
     lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
     accelerate launch --multi_gpu --num_processes 2 --no_python lead-invert generate --prompts prompts.txt
     """
     for name, value in (("--seconds", motion.seconds), ("--guidance", motion.guidance or 0.0)):
         if not math.isfinite(value):
             raise UsageError(f"{name} {value}: expected a number, as 4.0.")
-    if bool(prompts) == bool(prompts_file):
-        raise UsageError('give either prompts, as "a person walks", or a file of prompts with --prompts.')
+    if bool(prompts) + bool(prompts_file) + (timeline is not None) != 1:
+        raise UsageError('give either prompts, as "a person walks", a file of prompts with --prompts, or --timeline.')
     check_keep(motion.keep, motion.number)
     check_writable(output)
     sources = Sources(concept or [], base, device, strict)
+    if timeline is not None:
+        return _generate_timeline(timeline, motion, files, sources, Views(beside, switches), output, as_json)
     if prompts_file:
         return _generate_file(prompts_file, motion, files, sources, output, as_json)
     return _generate_prompts(prompts or [], motion, files, sources, Views(beside, switches), output, as_json)
@@ -339,6 +355,42 @@ def _generate_file(
     if not as_json:
         print_summary(summary)
     return {**asdict(summary), "notices": [asdict(notice) for notice in notices]}
+
+
+def _generate_timeline(
+    text: str,
+    options: MotionOptions,
+    files: FileOptions,
+    sources: Sources,
+    views: Views,
+    output: Path,
+    as_json: bool,
+) -> JsonObject:
+    """One motion of several prompts in time, or several variations of it."""
+    from cli.jobs.generate_timeline import TimelineOptions, generate_timelines, read_timeline
+
+    if options.seconds != MotionOptions.seconds:
+        raise UsageError("--seconds: a timeline says how long each of its segments is; leave it out.")
+    if options.keep or views.beside.beside:
+        option = "--keep ranks motions of one prompt" if options.keep else "--beside shows clips beside one prompt"
+        raise UsageError(f"{option}, a timeline has several; leave it out.")
+    (timeline, name), formats = read_timeline(text, options.number), parse_formats(files.formats or "bvh,png")
+    rig = read_rig(files.rig, formats, files.rig_map)
+    model, concepts = _load(timeline.prompts, sources, sources.device)
+    notices = find_notices(model, timeline.prompts, sources.strict)
+    warn_of_each(notices)
+    asked = TimelineOptions(
+        options.number,
+        options.seed,
+        options.steps,
+        options.guidance,
+        options.lock_feet,
+        formats,
+        rig,
+        views.switches,
+    )
+    result = generate_timelines(model, timeline, _merge_words(concepts), asked, output, name, quiet=as_json)
+    return {**result, "notices": [asdict(notice) for notice in notices]}
 
 
 def _load(prompts: Sequence[str], sources: Sources, device: str) -> "tuple[Lead, dict[Path, Concept]]":

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lead.motion.features import Stats, features_to_joints, joints_to_features
     from lead.motion.formats.bvh import Bvh, read_bvh, write_bvh
     from lead.motion.motion import Motion
+    from lead.motion.motion_like import TimeMark
     from lead.motion.read import list_animations
     from lead.motion.read_options import ReadOptions
     from lead.motion.rigs.rig import Rig
@@ -28,6 +29,7 @@ __all__ = [
     "Reading",
     "Rig",
     "Stats",
+    "TimeMark",
     "features_to_joints",
     "joints_to_features",
     "list_animations",
@@ -46,6 +48,7 @@ __getattr__, __dir__ = lazy_names(
         "Reading": "lead.motion.read_options:ReadOptions",
         "Rig": "lead.motion.rigs.rig",
         "Stats": "lead.motion.features",
+        "TimeMark": "lead.motion.motion_like",
         "features_to_joints": "lead.motion.features",
         "joints_to_features": "lead.motion.features",
         "list_animations": "lead.motion.read",

@@ -23,6 +23,7 @@ from lead.motion.formats.arrays import write_joints
 from lead.motion.formats.baked import BakedAnimation, bake
 from lead.motion.formats.bvh import Bvh, write_bvh
 from lead.motion.kit import features_to_clip, features_to_toe_contacts, joints_to_kit
+from lead.motion.motion_like import TimeMark
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_cleanup import clean_feet as clean_feet_of
 from lead.motion.processing.in_place import stay_in_place
@@ -67,6 +68,8 @@ class Motion:
     name: str = ""
     notes: tuple[str, ...] = ()
     """What was guessed, corrected or cut while it was read, in words."""
+    marks: tuple[TimeMark, ...] = ()
+    """Stretches and moments with a title, which views show: the segments of a timeline, keyframes."""
 
     def __post_init__(self) -> None:
         with np.errstate(over="ignore"):  # a number that overflows becomes infinite, which is refused below

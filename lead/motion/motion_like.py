@@ -1,9 +1,21 @@
-"""`MotionLike`: what pictures and meshes need of a motion, so that they need not import `Motion`."""
+"""`MotionLike`: what pictures and meshes need of a motion, so that they need not import `Motion`; `TimeMark`."""
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class TimeMark:
+    """What is said of a stretch or a moment of a motion: a segment of a timeline, a keyframe."""
+
+    start: float
+    """Seconds."""
+    end: float
+    """Seconds; of a moment the same as the start."""
+    title: str
 
 
 @runtime_checkable
@@ -21,3 +33,9 @@ class MotionLike(Protocol):
     @property
     def name(self) -> str:
         """What the clip is called in titles."""
+
+
+def list_marks(motion: MotionLike) -> tuple[TimeMark, ...]:
+    """The marks of a motion that has some, in their order; `lead.Motion` may have them."""
+    marks: tuple[TimeMark, ...] = getattr(motion, "marks", ())
+    return marks

@@ -19,7 +19,7 @@ from typing import TypedDict
 import numpy as np
 from jaxtyping import Float
 
-from lead.motion.motion_like import MotionLike
+from lead.motion.motion_like import MotionLike, TimeMark, list_marks
 from lead.motion.processing.foot_lock import find_contacts
 from lead.motion.processing.ik import ANKLES, TOES
 from lead.motion.render.figure import COLORS, FIGURE, Place, figure_size, stand_figure
@@ -51,6 +51,8 @@ class PackedMotion(TypedDict):
     """Base64 of little-endian int16 [frames, 22, 3]."""
     contacts: str
     """A digit a frame: 0, 1 where the left foot stands, 2 the right one, 3 both."""
+    marks: list[tuple[float, float, str]]
+    """Start, end and title of each stretch or moment that has one, in seconds."""
 
 
 def player_page(
@@ -62,7 +64,9 @@ def player_page(
     """
     assert motions, "a player needs a motion"
     titles = titles or [motion.name for motion in motions]
-    return _fill_page([_pack(m.joints, m.fps, title) for m, title in zip(motions, titles, strict=True)], options)
+    return _fill_page(
+        [_pack(m.joints, m.fps, title, list_marks(m)) for m, title in zip(motions, titles, strict=True)], options
+    )
 
 
 def notebook_view(motion: MotionLike) -> str:
@@ -73,7 +77,7 @@ def notebook_view(motion: MotionLike) -> str:
     shown = motion.joints[: max(round(NOTEBOOK_SECONDS * motion.fps), 1)]
     cut = f"the first {NOTEBOOK_SECONDS:g} s" if len(shown) < len(motion.joints) else ""
     title = ", ".join(filter(None, (motion.name, cut)))
-    page = html.escape(_fill_page([_pack(shown, motion.fps, title)]), quote=True)
+    page = html.escape(_fill_page([_pack(shown, motion.fps, title, list_marks(motion))]), quote=True)
     style = f"width: 100%; height: {NOTEBOOK_HEIGHT}px; border: 0"
     return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{page}"></iframe>'
 
@@ -98,8 +102,9 @@ def _fill_page(motions: Sequence[PackedMotion], options: ViewOptions = ViewOptio
     return template.replace("__MOTIONS__", text)
 
 
-def _pack(joints: Float[np.ndarray, "frames 22 3"], fps: float, title: str) -> PackedMotion:
-    """A motion as the page reads it."""
+def _pack(joints: Float[np.ndarray, "frames 22 3"], fps: float, title: str, marks: Sequence[TimeMark]) -> PackedMotion:
+    """A motion as the page reads it; marks that begin after its end are left out."""
+    seconds = len(joints) / fps
     if fps > MAX_FPS:
         joints, fps = resample(joints, fps, MAX_FPS), MAX_FPS
     standing = stand_figure(joints)
@@ -112,6 +117,7 @@ def _pack(joints: Float[np.ndarray, "frames 22 3"], fps: float, title: str) -> P
         "size": round(figure_size(joints), 4),
         "joints": base64.b64encode(np.rint(standing / unit).astype("<i2").tobytes()).decode("ascii"),
         "contacts": "".join(map(str, find_contacts(standing, fps) @ [1, 2])),
+        "marks": [(mark.start, min(mark.end, seconds), mark.title) for mark in marks if mark.start < seconds],
     }
 
 

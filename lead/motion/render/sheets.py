@@ -10,7 +10,9 @@ Conventions: meters, Y up. Knows nothing of models and prompts.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -18,7 +20,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw
 
 from lead.motion.heading import facing
-from lead.motion.motion_like import MotionLike
+from lead.motion.motion_like import MotionLike, list_marks
 from lead.motion.render.figure import COLORS, Color
 from lead.motion.render.key_frames import choose_key_frames
 from lead.motion.render.rasterizer import GRID, Figures, Stage, View, fit_view, pose_figures
@@ -31,6 +33,8 @@ THUMBNAIL_SIDE, THUMBNAIL_FIGURES, THUMBNAIL_COLORS = 256, 3, 48
 TIME_HEIGHT = 18.0
 """Of the time in a cell's corner."""
 PLAN_SUPERSAMPLING = 3
+MOST_PARTS = 24
+"""Parts of a motion that have a row each."""
 
 
 def contact_sheet(
@@ -42,11 +46,14 @@ def contact_sheet(
 ) -> Image.Image:
     """One row a motion: `columns` figures over time and the root's path from above.
 
-    Without titles the motions' own names are used. `options` switch on trails and foot contacts.
+    Without titles the motions' own names are used. `options` switch on trails and foot contacts. A motion whose marks
+    follow each other, as the segments of a timeline do, has a row for each, with the mark's title.
     """
     assert motions, "a contact sheet needs a motion"
-    titles = to_drawable(titles or [motion.name for motion in motions])
+    titles = titles or [motion.name for motion in motions]
     assert len(titles) == len(motions), f"{len(titles)} titles for {len(motions)} motions"
+    rows = [row for motion, title in zip(motions, titles, strict=True) for row in _divide(motion, title)]
+    motions, titles = [row.motion for row in rows], to_drawable([row.title for row in rows])
     width = 2 * MARGIN + (columns + 1) * CELL_WIDTH + columns * GAP
     head = MARGIN + (TITLE_HEIGHT + 6 if heading else 0)
     row = TITLE_HEIGHT + CELL_HEIGHT + GAP
@@ -60,11 +67,44 @@ def contact_sheet(
     for index, (motion, title) in enumerate(zip(motions, titles, strict=True)):
         top = head + index * row
         _draw_title(draw, title, motion, top, width)
-        _draw_row(sheet, stage, figures[index], [frame / motion.fps for frame in frames[index]], top + TITLE_HEIGHT)
+        seconds = [rows[index].start + frame / motion.fps for frame in frames[index]]
+        _draw_row(sheet, stage, figures[index], seconds, top + TITLE_HEIGHT)
         plan = _draw_plan(motion.joints, frames[index])
         sheet.paste(plan, (MARGIN + columns * (CELL_WIDTH + GAP), top + TITLE_HEIGHT))
     _draw_legend(draw, sheet.height - FOOT_HEIGHT)
     return sheet
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A motion in a row, or a part of one."""
+
+    motion: MotionLike
+    title: str
+    start: float = 0.0
+    """Seconds from the start of the whole motion."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A stretch of a motion."""
+
+    joints: Float[np.ndarray, "frames 22 3"]
+    fps: float
+    name: str
+
+
+def _divide(motion: MotionLike, title: str) -> list[_Row]:
+    """The motion's parts by its marks, where these follow each other; else the motion as a whole."""
+    marks = [mark for mark in list_marks(motion) if mark.end > mark.start]
+    if not 1 < len(marks) <= MOST_PARTS or any(a.end != b.start for a, b in pairwise(marks)):
+        return [_Row(motion, title)]
+    rows = []
+    for number, mark in enumerate(marks, start=1):
+        frames = motion.joints[round(mark.start * motion.fps) : round(mark.end * motion.fps)]
+        if len(frames):
+            rows.append(_Row(_Part(frames, motion.fps, mark.title), f"{number}. {mark.title}", mark.start))
+    return rows
 
 
 def thumbnail(motion: MotionLike) -> bytes:

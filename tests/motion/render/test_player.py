@@ -4,11 +4,13 @@ import base64
 import html
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lead.motion.motion import Motion
+from lead.motion.motion_like import TimeMark
 from lead.motion.render.figure import figure_ends, figure_radii, stand_figure
 from lead.motion.render.player import NOTEBOOK_SECONDS, player_page
 from lead.motion.render.view_options import ViewOptions
@@ -115,3 +117,16 @@ def test_contacts_say_which_feet_stand() -> None:
     joints[10:20, [JOINTS.index("left_ankle"), JOINTS.index("left_foot")], 1] += 0.4
     (motion,) = extract_data(player_page([Motion(joints.astype(np.float32), fps=20.0)]))["motions"]
     assert motion["contacts"] == "3" * 10 + "2" * 10 + "3" * 10
+
+
+def test_marks_are_on_the_time_bar() -> None:
+    marks = (
+        TimeMark(0.0, 0.2, "a person <limps>"),
+        TimeMark(0.3, 9.0, "rest"),
+        TimeMark(0.3, 0.3, "key"),
+        TimeMark(5, 6, "x"),
+    )
+    page = player_page([replace(make_glide(), marks=marks), make_glide()])
+    first, second = extract_data(page)["motions"]
+    assert first["marks"] == [[0.0, 0.2, "a person <limps>"], [0.3, 0.4, "rest"], [0.3, 0.3, "key"]]
+    assert second["marks"] == [] and "<limps>" not in page

@@ -1,10 +1,13 @@
 """The contact sheet: sides, framing, and motions that are hard to frame."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from lead.motion.motion import Motion
+from lead.motion.motion_like import TimeMark
 from lead.motion.render.figure import COLORS
 from lead.motion.render.sheets import CELL_HEIGHT, CELL_WIDTH, GAP, MARGIN, TITLE_HEIGHT, contact_sheet
 from lead.motion.skeleton import tpose
@@ -67,3 +70,10 @@ def test_lying_and_spinning() -> None:
 
 def test_same_motion_same_picture() -> None:
     assert contact_sheet([make_stroll()]).tobytes() == contact_sheet([make_stroll()]).tobytes()
+
+
+def test_a_motion_of_segments_has_a_row_for_each() -> None:
+    marks = (TimeMark(0.0, 1.0, "first"), TimeMark(1.0, 3.0, "second"))
+    for shown, rows in ((marks, 2), (marks[:1], 1), ((TimeMark(1.0, 1.0, "key"), TimeMark(2.0, 2.0, "key")), 1)):
+        sheet = contact_sheet([replace(make_stroll(), marks=shown)])
+        assert sheet.height == contact_sheet([make_stroll()] * rows).height

@@ -1,0 +1,1 @@
+"""Motion that people direct: what happens when, in one motion of any length."""
