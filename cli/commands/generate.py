@@ -371,6 +371,8 @@ def _generate_timeline(
 
     if options.seconds != MotionOptions.seconds:
         raise UsageError("--seconds: a timeline says how long each of its segments is; leave it out.")
+    if options.loop or options.in_place:
+        raise UsageError("--loop and --in-place are for one prompt; use `lead-invert process` on a timeline's motion.")
     if options.keep or views.beside.beside:
         option = "--keep ranks motions of one prompt" if options.keep else "--beside shows clips beside one prompt"
         raise UsageError(f"{option}, a timeline has several; leave it out.")

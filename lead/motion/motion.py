@@ -23,7 +23,7 @@ from lead.motion.formats.arrays import write_joints
 from lead.motion.formats.baked import BakedAnimation, bake
 from lead.motion.formats.bvh import Bvh, write_bvh
 from lead.motion.kit import features_to_clip, features_to_toe_contacts, joints_to_kit
-from lead.motion.motion_like import TimeMark
+from lead.motion.motion_like import TimeMark, warp_marks
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_cleanup import clean_feet as clean_feet_of
 from lead.motion.processing.in_place import stay_in_place
@@ -201,7 +201,8 @@ class Motion:
             raise MotionError(f"{speed:g} times as fast; expected 0.1 to 10.")
         joints = change_tempo(self.joints, speed, self.fps)
         joints = make_rigid(joints) if is_rigid(self.joints) else joints
-        return self._edit(joints, lambda rig: recorded.warp_times(rig, np.arange(len(joints)) * speed, rig.fps))
+        edited = self._edit(joints, lambda rig: recorded.warp_times(rig, np.arange(len(joints)) * speed, rig.fps))
+        return edited._mark_anew(self.marks, 0.0, speed)
 
     def trim(self, start: float | None = None, end: float | None = None) -> "Motion":
         """The frames from `start` to `end`, in seconds; without one of them from the beginning, to the end.
@@ -216,7 +217,8 @@ class Motion:
                 "within it."
             )
         frames = slice(int(np.ceil(since * self.fps - 1e-6)), int(until * self.fps + 1e-6) + 1)
-        return self._edit(self.joints[frames], lambda rig: recorded.take_frames(rig, frames))
+        edited = self._edit(self.joints[frames], lambda rig: recorded.take_frames(rig, frames))
+        return edited._mark_anew(self.marks, frames.start / self.fps)
 
     def find_movement(self) -> tuple[float, float]:
         """From which to which second it moves, quiet beginning and end left out. Raises MotionError if it does not."""
@@ -225,7 +227,7 @@ class Motion:
 
     def mirror(self) -> "Motion":
         """Left and right exchanged; on its own rig with the clip's rotations if left and right of the rig are alike."""
-        return self._edit(mirror_joints(self.joints), recorded.mirror)
+        return replace(self._edit(mirror_joints(self.joints), recorded.mirror), marks=())  # which may name a side
 
     def find_cycle(self, seconds: tuple[float, float] = (SHORTEST, LONGEST)) -> Cycle:
         """The best cycle of so many seconds, `Cycle.is_good` or not. Raises MotionError for a short motion."""
@@ -246,7 +248,8 @@ class Motion:
             cycle.require_good(self.fps)
         frames = slice(cycle.first, cycle.last + 1)
         joints = close_cycle(self.joints, self.fps, cycle)
-        return self._edit(joints, lambda rig: recorded.close_ends(recorded.take_frames(rig, frames)))
+        edited = self._edit(joints, lambda rig: recorded.close_ends(recorded.take_frames(rig, frames)))
+        return edited._mark_anew(self.marks, cycle.first / self.fps)
 
     def repeat(self, cycles: int) -> "Motion":
         """A loop so many times, each where the one before ends. Raises MotionError for what is no loop."""
@@ -256,7 +259,8 @@ class Motion:
         if not 1 <= cycles * frames <= MAX_REPEATED:
             raise MotionError(f"{cycles} cycles of {frames} frames; expected 1 to {MAX_REPEATED:,} frames in all.")
         order = np.append(np.arange(cycles * frames) % frames, frames)
-        return self._edit(repeat_cycle(self.joints, cycles), lambda rig: recorded.take_frames(rig, order))
+        edited = self._edit(repeat_cycle(self.joints, cycles), lambda rig: recorded.take_frames(rig, order))
+        return replace(edited, marks=())
 
     def in_place(self) -> "Motion":
         """Without its path over the floor: the pelvis stays within 2 cm of x = z = 0. A loop stays one."""
@@ -269,6 +273,10 @@ class Motion:
         """
         rig = self.rig or build_own_rig(measure_own_offsets(self.joints, self.fps), self.fps)
         return replace(self, rig=carry_on_root(rig))
+
+    def _mark_anew(self, marks: tuple[TimeMark, ...], start: float, speed: float = 1.0) -> "Motion":
+        """With the marks of the motion that this one is a stretch of, from `start` and so many times as fast."""
+        return replace(self, marks=warp_marks(marks, start, self.seconds, speed))
 
     def _edit(
         self, joints: Float[np.ndarray, "frames 22 3"], edit: Callable[[Rig], Rig], fps: float | None = None

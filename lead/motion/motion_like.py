@@ -1,5 +1,6 @@
-"""`MotionLike`: what pictures and meshes need of a motion, so that they need not import `Motion`; `TimeMark`."""
+"""`MotionLike`: what pictures and meshes need of a motion, so that they need not import `Motion`; its `TimeMark`s."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -39,3 +40,10 @@ def list_marks(motion: MotionLike) -> tuple[TimeMark, ...]:
     """The marks of a motion that has some, in their order; `lead.Motion` may have them."""
     marks: tuple[TimeMark, ...] = getattr(motion, "marks", ())
     return marks
+
+
+def warp_marks(marks: Sequence[TimeMark], start: float, seconds: float, speed: float = 1.0) -> tuple[TimeMark, ...]:
+    """The marks of a stretch that begins at `start`, is played so many times as fast, and then lasts `seconds`."""
+    warped = [TimeMark((mark.start - start) / speed, (mark.end - start) / speed, mark.title) for mark in marks]
+    inside = [mark for mark in warped if mark.end >= 0 and mark.start <= seconds]
+    return tuple(TimeMark(max(mark.start, 0.0), min(mark.end, seconds), mark.title) for mark in inside)

@@ -1,5 +1,7 @@
 """`Motion`'s edits: trim, speed, rate, loop, repeat; each is a motion, with its rig's clip edited alike."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from walks import synthesize_steps
 
 from lead.motion import Motion, MotionError
+from lead.motion.motion_like import TimeMark
 from lead.motion.processing.foot_lock import find_contacts
 from lead.motion.processing.ik import TOES
 from lead.motion.processing.rigid import is_rigid
@@ -91,3 +94,12 @@ def test_a_stated_cycle_is_taken(walk):
     assert len(walk.loop(cycle).joints) == 21
     with pytest.raises(MotionError, match=r"a cycle from 2\.00 s to 4\.00 s of a motion of 2\.95 s"):
         walk.measure_cycle(2.0, 4.0)
+
+
+def test_marks_go_along(walk):
+    marked = replace(walk, marks=(TimeMark(0.0, 1.0, "first"), TimeMark(1.0, 2.0, "second"), TimeMark(2.5, 2.5, "key")))
+    assert marked.trim(0.5, 2.0).marks == (TimeMark(0.0, 0.5, "first"), TimeMark(0.5, 1.5, "second"))
+    faster = marked.change_speed(2.0)
+    assert faster.marks[1:] == (TimeMark(0.5, 1.0, "second"), TimeMark(1.25, 1.25, "key"))
+    assert marked.change_rate(60.0).marks == marked.in_place().marks == marked.marks
+    assert marked.mirror().marks == ()

@@ -45,6 +45,7 @@ def test_a_file_names_its_motions(run, limp, concept_path: Path, tmp_path: Path)
         (["--timeline", "gone.toml"], "--timeline: gone.toml: no such file"),
         (["--timeline", TEXT, "a person waves"], "give either prompts"),
         (["--timeline", TEXT, "--seconds", "3"], "--seconds: a timeline says how long"),
+        (["--timeline", TEXT, "--loop"], "--loop and --in-place are for one prompt"),
         (["--timeline", TEXT, "-n", "2", "--keep", "1"], "--keep ranks motions of one prompt"),
         (["--timeline", "a person walks 90s", "-n", "50"], "50 motions of 90 s; at most 3600 s at once"),
         (["--timeline", "a person <gone> 4s"], "<gone>, which is not known"),
