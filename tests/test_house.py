@@ -168,13 +168,6 @@ def test_data_files_are_packaged() -> None:
                 assert any(fnmatch(name, pattern) for pattern in patterns.get(package, [])), f"{package}/{name}"
 
 
-def test_the_extensions_sources_are_shipped() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    (extension,) = settings["tool"]["setuptools"]["ext-modules"]
-    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lead" / "kernels" / "csrc").iterdir()}
-    assert sources == {*extension["sources"], *extension["depends"]} and extension["optional"]
-
-
 def test_the_tree_has_a_line_for_every_module_at_its_place() -> None:
     block = ARCHITECTURE.partition("## The tree")[2].split("```")[1]
     places, folders = set(), list[str]()

@@ -4,12 +4,13 @@ Several processes, and every stage of `lead train all`, are this same command st
 comes back as JSON. The stages are those of `lead.train.stage_table`. Knows nothing of how a stage is trained.
 """
 
+import atexit
 import json
 import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -238,8 +239,10 @@ def _train_here(stage: StageName, asked: _Asked) -> None:
     request = asked.request
     if asked.restart and _is_main():
         (request.run / f"{stage}.checkpoint").unlink(missing_ok=True)
-    with stop_by_signals():
+    with stop_by_signals(), redirect_stdout(sys.stderr):  # trackers speak, and what we print may be JSON
         run_stage(stage, request)
+    if "tracker" in request.options:
+        atexit.register(setattr, sys, "stdout", sys.stderr)  # they speak at the end too
 
 
 def stop_by_signals() -> AbstractContextManager[None]:
