@@ -119,7 +119,12 @@ def download(
             else:  # a copy is found again by the name of its revision
                 where = {"revision": place.revision or None, "cache_dir": cache_dir}
             paths.append(Path(api.hf_hub_download(place.repo, name, **where)))
-            _check_size(paths[-1].stat().st_size, name, str(place), most_bytes)
+            try:
+                _check_size(paths[-1].stat().st_size, name, str(place), most_bytes, told=sizes[name])
+            except HubError:  # nobody shall take it for a copy
+                paths[-1].resolve().unlink()
+                paths[-1].unlink(missing_ok=True)
+                raise
     return paths
 
 
@@ -162,7 +167,7 @@ def _to_place(text: str, filename: str | None, revision: str | None) -> HubPlace
         raise HubError(f"{text}: there is no such file; check the name and the folder")
     full = text if text.startswith(SCHEME) else SCHEME + text
     match = _PLACE.fullmatch(full)
-    if match is None or (match[3] and full != text):
+    if full != text and (match is None or match[3]):
         raise HubError(
             f"{_clean(text)}: there is no such file or folder, and it is no place on the hub, which is written "
             f"<owner>/<name> or {SCHEME}<owner>/<name>"
@@ -200,12 +205,15 @@ def _choose(sizes: Mapping[str, int], file: str, where: str, most_bytes: int) ->
     return file
 
 
-def _check_size(found: int, name: str, where: str, most_bytes: int) -> None:
+def _check_size(found: int, name: str, where: str, most_bytes: int, told: int = 0) -> None:
+    """HubError for a file of more bytes than are taken, or of others than the hub told."""
     if found > most_bytes:
         raise HubError(
             f"{where}: {_clean(name)} has {found} bytes, and at most {most_bytes} are taken: perhaps another kind of "
             "model; name the file that you want after the repository"
         )
+    if told and found != told:
+        raise HubError(f"{where}: {_clean(name)} came with {found} bytes of {told}: get it again")
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from stand_in_hub import Hub, Repository, running_hub
+from typer.testing import CliRunner
 
+from cli import invert
+from cli.options import find_base
 from concepts import Concept, ConceptError
 from concepts.card import concept_to_card
 from concepts.share import fetch
@@ -45,6 +48,18 @@ def test_a_base_to_the_hub_and_back(hub: Hub, cache: Path, tiny_base: Lead) -> N
         base = Lead.from_pretrained(name)
         assert base.fingerprints == tiny_base.fingerprints and base.name == "tiny"
     assert Lead.from_pretrained("me/base", local_files_only=True).fingerprints == tiny_base.fingerprints
+
+
+def test_commands_take_a_base_from_a_hub(hub: Hub, cache: Path, tiny_base: Lead, tmp_path: Path) -> None:
+    saved = tiny_base.save(tmp_path / "b.safetensors")
+    hub.repositories["me/base"] = Repository(True, {"b.safetensors": saved.read_bytes()})
+    command = ["generate", "a person walks", "--base", "hf://me/base@main", "--seconds", "2", "--steps", "1"]
+    result = CliRunner().invoke(invert.app, [*command, "--format", "bvh", "-o", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "out").glob("*.bvh"))) == 1
+    assert find_base(saved) == saved and find_base(None) is None
+    result = CliRunner().invoke(invert.app, ["vocabulary", "--base", "hf://me/none", "--json"])
+    assert result.exit_code == 1 and "has no such repository for you" in result.stdout
 
 
 def test_a_concept_to_the_hub_and_back(hub: Hub, cache: Path, concept: Concept) -> None:
@@ -136,6 +151,11 @@ def test_sizes_are_checked_before_and_after(hub: Hub, cache: Path) -> None:
     hub.said_sizes["a.safetensors"] = 5  # a lie
     with pytest.raises(HubError, match=r"a\.safetensors has 1001 bytes, and at most 1000 are taken"):
         find("me/x", cache)
+    hub.repositories["me/x"].files["a.safetensors"] = b"another size than told"
+    with pytest.raises(HubError, match=r"a\.safetensors came with 22 bytes of 5: get it again"):
+        find("me/x", cache)
+    with pytest.raises(HubError):  # nothing of it is taken for a copy
+        find("me/x", cache, local_files_only=True)
 
 
 @pytest.mark.parametrize(
@@ -145,10 +165,10 @@ def test_sizes_are_checked_before_and_after(hub: Hub, cache: Path) -> None:
         ((401, {}, b"{}"), r"the hub refused \(401\)"),
         ((403, {}, b"{}"), r"the hub refused \(403\)"),
         ((418, {}, b"a teapot"), "the hub answered 418"),
-        ((200, {}, b"short"), "did not do it"),
-        ((200, {}, b"longer than the hub said"), "did not do it"),
+        ((200, {}, b"short"), "did not do it|came with 5 bytes of 10"),
+        ((200, {}, b"longer than the hub said"), "did not do it|came with 24 bytes of 10"),
         ((200, {"Content-Length": "9000"}, b"cut off"), "did not do it"),
-        ((200, {"Content-Type": "text/html"}, b"<!DOCTYPE html>"), "did not do it"),
+        ((200, {"Content-Type": "text/html"}, b"<!DOCTYPE html>"), "did not do it|came with 15 bytes of 10"),
     ],
 )
 def test_answers_that_are_not_the_file(hub: Hub, cache: Path, answer: tuple, said: str, monkeypatch) -> None:

@@ -1,9 +1,9 @@
 """Captions of published recordings, as their downloads lay them out: BABEL's for AMASS, and 100STYLE's file names.
 
 BABEL (Punnakkal et al., CVPR 2021) is a folder of `train.json`, `val.json` and, of several annotators,
-`extra_train.json` and `extra_val.json`: `feat_p` names a recording, `frame_ann` its parts with seconds, `seq_ann` all of
-it. 100STYLE (Mason et al., 2022) has `<Style>/<Style>_<what>.bvh` at 60 fps, and in `Frame_Cuts.csv` the frames of each
-that count. Reads text only: it knows nothing of motion.
+`extra_train.json` and `extra_val.json`: `feat_p` names a recording, `frame_ann` its parts with seconds, `seq_ann` all
+of it. 100STYLE (Mason et al., 2022) has `<Style>/<Style>_<what>.bvh` at 60 fps, and in `Frame_Cuts.csv` the frames of
+each that count. Reads text only: it knows nothing of motion.
 """
 
 import csv
