@@ -11,6 +11,7 @@ USER_ERRORS = {
     "concepts.errors": "ConceptError",
     "inversion.errors": "InversionError",
     "lead.errors": "LeadError",
+    "lead.hub": "HubError",
     "lead.motion.errors": "MotionError",
 }
 """By module, so that none is imported for its error alone."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.console import hint, spinner, warn
 from cli.errors import UsageError
-from cli.options import require_file, require_path, resolve_device
+from cli.options import find_base, require_path, resolve_device
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from lead import Lead, Motion
 
 
-def load_base(path: Path | None, device: str) -> "Lead":
-    """The base model at a path, or the embedded one."""
+def load_base(base: str | Path | None, device: str) -> "Lead":
+    """The base model that `--base` means, or the embedded one."""
     from lead import Lead
 
     with spinner("loading the base model"):
-        return Lead.load(path and require_file(path, "--base", "a base model's file"), device=resolve_device(device))
+        return Lead.load(find_base(base), device=resolve_device(device))
 
 
 def check_seconds(model: "Lead", seconds: float, option: str = "--seconds") -> None:

@@ -23,7 +23,12 @@ Device = Annotated[
     typer.Option(metavar="DEVICE", help="Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:1, mps."),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="Same seed, same result.")]
-Base = Annotated[Path | None, typer.Option(metavar="PATH", help="Another base model (default: the embedded one).")]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BASE", help="Another base model: a file, or hf://OWNER/NAME on a hub (default: the embedded)."
+    ),
+]
 AllowBaseMismatch = Annotated[
     bool,
     typer.Option(
@@ -155,6 +160,18 @@ def require_file(path: Path, option: str, expected: str) -> Path:
         found = "a folder" if path.is_dir() else "a device or a pipe"
         raise UsageError(f"{option} {path}: found {found}, expected {expected}.")
     return path
+
+
+def find_base(base: str | Path | None) -> Path | None:
+    """The file that `--base` means, fetched where it is on a hub; None for the embedded base."""
+    if base is None:
+        return None
+    if str(base).startswith("hf://"):
+        from lead.hub import find_pretrained
+        from lead.model import MOST_BYTES
+
+        return find_pretrained(base, MOST_BYTES)
+    return require_file(Path(base), "--base", "a base model's file")
 
 
 def check_unicode(text: str, what: str) -> None:

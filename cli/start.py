@@ -10,6 +10,8 @@ import os
 
 PROGRAMS = {"lead-invert": "cli.invert", "lead": "cli.base"}
 """The modules of the programs. Each has a `main`."""
+PACKAGES = ("lead", "inversion", "concepts", "cli")
+"""Our top-level packages. Other distributions may have packages of these names."""
 STOPPED = 130
 """The exit code that a shell gives for Ctrl-C."""
 TERMINATED = 143
@@ -19,6 +21,7 @@ TWICE_SECONDS = 2.0
 
 try:
     import signal
+    import sys
     import threading
     import time
     from collections.abc import Iterator
@@ -50,16 +53,39 @@ def run_program(module: str) -> None:
     """Import a module and call its `main`. Where Ctrl-C is ignored, as for work in the background, it stays ignored."""
     if "RANK" not in os.environ:  # a launcher's processes wait for each other, and have to end at once
         signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        import_module(module).main()
-        return
-    signal.signal(signal.SIGINT, lambda *_: os._exit(STOPPED))
-    main = import_module(module).main
+    with _explain_foreign_packages():
+        if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            import_module(module).main()
+            return
+        signal.signal(signal.SIGINT, lambda *_: os._exit(STOPPED))
+        main = import_module(module).main
+        try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            main()
+        except KeyboardInterrupt:  # before the command began, or after its end
+            os._exit(STOPPED)
+
+
+@contextmanager
+def _explain_foreign_packages() -> Iterator[None]:
+    """An import within the block that fails in a package of ours ends the program with what to do.
+
+    Another distribution that has a package of the same name writes its files over ours.
+    """
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        main()
-    except KeyboardInterrupt:  # before the command began, or after its end
-        os._exit(STOPPED)
+        yield
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in PACKAGES:
+            raise
+        from importlib.metadata import packages_distributions
+
+        others = sorted(set(packages_distributions().get(package, ())) - {"lead-invert"})
+        whose = f"{' and '.join(others)} installed one too" if others else "the installation is not complete"
+        sys.exit(
+            f"error: the package {package!r} at {error.path or 'no place'} is not lead-invert's ({error.msg}); "
+            f"{whose}. Install lead-invert in an environment of its own: python -m venv, then pip install"
+        )
 
 
 def _terminate(*_: object) -> None:

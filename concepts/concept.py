@@ -16,12 +16,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, cast, get_args, no_type_check
+from typing import Any, Unpack, cast, get_args, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32
 
 from concepts.container import (
+    MAX_FILE_BYTES,
     Report,
     pack,
     parse_json,
@@ -51,6 +52,7 @@ from concepts.text import (
     token_stem,
 )
 from concepts.thumbnail import check_thumbnail
+from lead.hub import SCHEME, HubOptions, HubPlace, find_pretrained, upload
 
 SUFFIX = ".safetensors"
 RECORD_KEY = "lead_invert.concept"
@@ -276,6 +278,33 @@ class Concept:
         """
         with name_file_in_errors(path):
             return cls.from_bytes(read_bytes(Path(path)))
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | Path, **options: Unpack[HubOptions]) -> "Concept":
+        """`load` from a local file or folder, or from a repository of a model hub, by huggingface_hub's conventions.
+
+        A repository is `<owner>/<name>` or `hf://...`; with several concepts in it, `filename` names one. The other
+        options are those of `HubOptions`. HubError where the hub, and ConceptError where the file cannot be used.
+        """
+        return cls.load(find_pretrained(name_or_path, MAX_FILE_BYTES, **options))
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        card: str = "",
+        commit_message: str = "",
+        private: bool = True,
+        token: str | bool | None = None,
+    ) -> str:
+        """Send the file, and `card` as its README.md, to a repository of a model hub; returns the commit's address.
+
+        A new repository is private, and a public one is refused, unless `private=False`.
+        `concepts.card.concept_to_card` writes the card. HubError where the hub does not take it.
+        """
+        files = {self.file_name: self.to_bytes()} | ({"README.md": card.encode()} if card else {})
+        place = HubPlace.parse(f"{SCHEME}{repo_id.removeprefix(SCHEME)}")
+        return upload(place, files, not private, message=commit_message, token=token)
 
     @classmethod
     def read_summary(cls, path: str | Path) -> Summary:

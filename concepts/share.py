@@ -2,43 +2,18 @@
 
 `prepare_parcel` gathers what would go, and touches nothing; `push` sends exactly that. `fetch` only copies: a file from
 elsewhere is untrusted until it is loaded, which verifies it.
-
-Places on the hub are written as huggingface_hub writes them: `hf://<owner>/<name>`, and `hf://<owner>/<name>/<file>`
-for one file. A login is huggingface_hub's own (`hf auth login`, or HF_TOKEN); HF_ENDPOINT names another hub.
+Places on the hub are those of `lead.hub`, whose errors are HubErrors.
 """
 
-import os
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from concepts.concept import SUFFIX, Concept
 from concepts.container import MAX_FILE_BYTES, read_bytes, unpack, write_bytes
 from concepts.errors import ConceptError, name_file_in_errors
-from concepts.text import clean_text, quote
-
-SCHEME = "hf://"
-_NAME = r"[A-Za-z0-9][\w.-]{0,95}"
-_PLACE = re.compile(rf"{SCHEME}({_NAME}/{_NAME})(?:/([\w.-]+(?:/[\w.-]+)*))?/?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class HubPlace:
-    """A repository of the hub, or one file in it."""
-
-    repo: str
-    file: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> "HubPlace":
-        """The place that `hf://...` means; ConceptError where it means none."""
-        match = _PLACE.fullmatch(text)
-        if match is None:
-            raise ConceptError(f"{quote(text)} is no place on the hub: write {SCHEME}<owner>/<name>, or a file in it")
-        return cls(match[1], match[2] or "")
+from concepts.text import quote
+from lead.hub import SCHEME, HubPlace, download, upload
 
 
 @dataclass(frozen=True)
@@ -62,7 +37,8 @@ def prepare_parcel(path: str | Path, target: str, beside: Mapping[str, bytes] | 
         concept, metadata = Concept.from_bytes(data), unpack(data)[0]
     name = concept.file_name
     if target.startswith(SCHEME):
-        if HubPlace.parse(target).file:
+        place = HubPlace.parse(target)
+        if place.file or place.revision:
             raise ConceptError(f"{quote(target)} names a file: give the repository, the file will be {name} there")
         return Parcel(target, {name: data, **(beside or {})}, concept, metadata)
     return Parcel(str(_choose_target(target, name)), {name: data}, concept, metadata)
@@ -91,7 +67,7 @@ def fetch(source: str, folder: Path) -> list[Path]:
     A place is `hf://...`, a file, or a folder of concept files.
     """
     if source.startswith(SCHEME):
-        return download(HubPlace.parse(source), folder)
+        return download(HubPlace.parse(source), MAX_FILE_BYTES, folder=folder)
     if "://" in source:
         raise ConceptError(f"{quote(source)}: expected {SCHEME}<owner>/<name>, a file or a folder; download it first")
     place = Path(source)
@@ -103,50 +79,6 @@ def fetch(source: str, folder: Path) -> list[Path]:
         copies.append(folder / path.name)
         copies[-1].write_bytes(_read_named(path))
     return copies
-
-
-def upload(place: HubPlace, files: Mapping[str, bytes], public: bool = False) -> str:
-    """One commit with the files, by name; makes the repository where there is none. Returns the commit's address.
-
-    A repository that everybody can read is refused unless `public`.
-    """
-    with _open_hub(place) as api:
-        from huggingface_hub import CommitOperationAdd
-        from huggingface_hub.errors import RepositoryNotFoundError
-
-        try:
-            open_to_all = not api.model_info(place.repo).private
-        except RepositoryNotFoundError:
-            api.create_repo(place.repo, private=not public)
-            open_to_all = public
-        if open_to_all and not public:
-            raise ConceptError(
-                f"{SCHEME}{place.repo} is public, everybody can read it: add --public if you mean that, or name another"
-            )
-        additions = [CommitOperationAdd(name, data) for name, data in files.items()]
-        commit = api.create_commit(place.repo, additions, commit_message=f"Add {', '.join(files)}")
-    return str(commit.commit_url)
-
-
-def download(place: HubPlace, folder: Path) -> list[Path]:
-    """The place's file, or all of its repository's concept files, put into a folder; sizes are checked before."""
-    with _open_hub(place) as api:
-        info = api.model_info(place.repo, files_metadata=True)
-        sizes = {one.rfilename: one.size or 0 for one in info.siblings or () if one.rfilename.endswith(SUFFIX)}
-        if place.file and place.file not in sizes:
-            there = ", ".join(sorted(map(clean_text, sizes))[:20]) or "no concept file"
-            raise ConceptError(f"{SCHEME}{place.repo} has no {place.file}; it has {there}")
-        wanted = [place.file] if place.file else sorted(sizes)
-        if not wanted:
-            raise ConceptError(f"{SCHEME}{place.repo} has no file that ends in {SUFFIX}: there is no concept in it")
-        for name in wanted:
-            if sizes[name] > MAX_FILE_BYTES:
-                raise ConceptError(
-                    f"{SCHEME}{place.repo}: {clean_text(name)} has {sizes[name]} bytes and a concept at most "
-                    f"{MAX_FILE_BYTES}: perhaps a whole model; name the file that you want after the repository"
-                )
-        paths = [api.hf_hub_download(place.repo, name, revision=info.sha, local_dir=folder) for name in wanted]
-    return [Path(path) for path in paths]
 
 
 def _choose_target(target: str, name: str) -> Path:
@@ -166,35 +98,3 @@ def _choose_target(target: str, name: str) -> Path:
 def _read_named(path: Path) -> bytes:
     with name_file_in_errors(path):
         return read_bytes(path)
-
-
-@contextmanager
-def _open_hub(place: HubPlace) -> Iterator[Any]:
-    """huggingface_hub's API for the block; its failures become ConceptErrors that say what to do."""
-    try:
-        from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError
-        from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # public, not in __all__
-    except ImportError:
-        raise ConceptError("the hub needs huggingface_hub: pip install 'lead-invert[hub]'") from None
-    # The HTTP library under huggingface_hub changes with its version; all of its errors have this ancestor.
-    transport: Any = HfHubHTTPError.__bases__[0]
-    disable_progress_bars()  # a concept takes no time
-    try:
-        yield HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
-    except ConceptError:
-        raise
-    except (transport, OSError, ValueError) as error:
-        raise ConceptError(f"{SCHEME}{place.repo}: {_explain(error)}") from None
-
-
-def _explain(error: Exception) -> str:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    found = clean_text(str(error)).split("  ")[0][:300]
-    if status in (401, 403):
-        return f"the hub refused ({status}): log in with `hf auth login`, or set HF_TOKEN to a token that may do this"
-    if status == 404:
-        return "the hub has no such repository for you: check the name; for a private one log in with `hf auth login`"
-    if status is not None:
-        return f"the hub answered {status}: {found}"
-    return f"the hub was not reached or did not do it ({found}): check the network and HF_ENDPOINT"

@@ -7,11 +7,12 @@ token (`lead.conditioning`); this module does not know concept files.
 """
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from lead.card import base_to_card
 from lead.checkpoint import (
     atomic_write,
     build,
@@ -44,6 +46,7 @@ from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
 from lead.diffusion import Diffusion, DiffusionConfig, Network, Sampler, guide
 from lead.diffusion import sample as sample_latents
 from lead.errors import LeadError
+from lead.hub import PLAIN_NAME, SCHEME, HubOptions, HubPlace, find_pretrained, upload
 from lead.kernels import optimize
 from lead.motion import Motion
 from lead.motion.features import Stats
@@ -65,6 +68,8 @@ FORMAT = "lead/1"
 EMBEDDED = Path(__file__).parent / "weights" / "lead-small.safetensors"
 PARTS = ("text", "vae", "denoiser", "projector")
 """What a base's fingerprints tell apart."""
+MOST_BYTES = 2**32
+"""Of a base's file from a hub."""
 
 Progress = Callable[[int, int], None]
 
@@ -195,6 +200,37 @@ class Lead(nn.Module):
         with atomic_write(path) as partial:
             save_file(tensors, partial, metadata=metadata)
         return path
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_path: str | Path, device: str = "cpu", *, plain: bool = False, **options: Unpack[HubOptions]
+    ) -> "Lead":
+        """`load` from a local file or folder, or from a repository of a model hub, by huggingface_hub's conventions.
+
+        A repository is `<owner>/<name>` or `hf://...`; `options` are those of `HubOptions`, such as `revision`.
+        HubError where the hub, and LeadError where the file cannot be used.
+        """
+        return cls.load(find_pretrained(name_or_path, MOST_BYTES, **options), device, plain=plain)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        compact: bool = False,
+        commit_message: str = "",
+        private: bool = True,
+        token: str | bool | None = None,
+    ) -> str:
+        """Send the base as model.safetensors and a card to a repository of a model hub; returns the commit's address.
+
+        `compact` as in `save`. A new repository is private, and a public one is refused, unless `private=False`.
+        HubError where the hub does not take it.
+        """
+        place = HubPlace.parse(f"{SCHEME}{repo_id.removeprefix(SCHEME)}")
+        with tempfile.TemporaryDirectory() as folder:
+            data = self.save(Path(folder) / PLAIN_NAME, compact).read_bytes()
+        files = {PLAIN_NAME: data, "README.md": base_to_card(self.name, self.license, place.repo).encode()}
+        return upload(place, files, not private, message=commit_message, token=token)
 
     def encode_text(self, prompts: Sequence[str], words: Words | None = None) -> Float[Tensor, "batch d_text"]:
         """tau(prompt) for each prompt; gradients flow to the words' vectors."""

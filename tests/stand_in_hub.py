@@ -23,10 +23,18 @@ class Repository:
     private: bool
     files: dict[str, bytes] = field(default_factory=dict)
     commits: int = 0
+    history: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Older states by their commits, as pushes leave them."""
 
     @property
     def sha(self) -> str:
         return f"{self.commits:040x}"
+
+    def at(self, revision: str) -> tuple[str, dict[str, bytes]] | None:
+        """Commit and files of a revision; None where there is none."""
+        if revision in ("main", self.sha):
+            return self.sha, self.files
+        return (revision, self.history[revision]) if revision in self.history else None
 
 
 @dataclass
@@ -37,6 +45,10 @@ class Hub:
     requests: list[str] = field(default_factory=list)
     said_sizes: dict[str, int] = field(default_factory=dict)
     """File -> a size that is told instead of its own."""
+    answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
+    """File -> status, headers and body that a GET of it gets instead."""
+    tokens: dict[str, str] = field(default_factory=dict)
+    """Path -> the login that it was last asked with."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -58,6 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append(f"{self.command} {path}")
+        self.hub.tokens[path] = self.headers.get("Authorization") or ""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = path.strip("/").split("/")
         if path.startswith("/objects/"):  # an address that the hub signed for one upload
@@ -79,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
                 objects = [one | self.upload(one["oid"]) for one in json.loads(body)["objects"]]
                 self.answer(200, {"transfer": "basic", "objects": objects})
             else:
-                self.resolve(self.hub.repositories[repo], "/".join(parts[4:]))
+                self.resolve(self.hub.repositories[repo], parts[3], "/".join(parts[4:]))
 
     do_GET = do_HEAD = do_POST = do_PUT = handle_any  # noqa: N815 - the names are http.server's
 
@@ -99,6 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
             ]  # fmt: skip
             self.answer(200, {"files": files})
         elif rest[:1] == ["commit"]:
+            one.history[one.sha] = dict(one.files)
             for line in map(json.loads, body.splitlines()):
                 value = line["value"]
                 if line["key"] == "file":
@@ -107,21 +121,29 @@ class _Handler(BaseHTTPRequestHandler):
                     one.files[value["path"]] = self.hub.objects[value["oid"]]
             one.commits += 1
             self.answer(200, {"commitUrl": f"{self.hub.url}/{repo}/commit/{one.sha}", "commitOid": one.sha})
+        elif (state := one.at(rest[1] if rest[:1] == ["revision"] else "main")) is None:
+            self.answer(404, {"error": "Invalid rev id"}, {"X-Error-Code": "RevisionNotFound"})
         else:
-            sizes = {name: len(data) for name, data in one.files.items()} | self.hub.said_sizes
-            siblings = [{"rfilename": name, "size": sizes[name]} for name in one.files]
-            self.answer(200, {"id": repo, "sha": one.sha, "private": one.private, "siblings": siblings})
+            sha, files = state
+            sizes = {name: len(data) for name, data in files.items()} | self.hub.said_sizes
+            siblings = [{"rfilename": name, "size": sizes[name]} for name in files]
+            self.answer(200, {"id": repo, "sha": sha, "private": one.private, "siblings": siblings})
 
     def upload(self, oid: str) -> dict[str, Any]:
         return {"actions": {"upload": {"href": f"{self.hub.url}/objects/{oid}"}}}
 
-    def resolve(self, one: Repository, name: str) -> None:
-        data = one.files.get(name)
+    def resolve(self, one: Repository, revision: str, name: str) -> None:
+        sha, files = one.at(revision) or ("", {})
+        data = files.get(name)
         if data is None:
             self.answer(404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound"})
+        elif name in self.hub.answers and self.command == "GET":
+            status, headers, body = self.hub.answers[name]
+            self.answer(status, body, headers)
+            self.close_connection = True  # what is missing never comes
         else:
             etag = hashlib.sha256(data).hexdigest()
-            self.answer(200, data, {"ETag": f'"{etag}"', "X-Repo-Commit": one.sha})
+            self.answer(200, data, {"ETag": f'"{etag}"', "X-Repo-Commit": sha})
 
 
 @contextmanager

@@ -18,25 +18,31 @@ from cli.options import DataSet, Json, Seed, require_path
 def prepare(
     source: Annotated[Path, typer.Argument(metavar="CLIPS", help="Folder of .bvh, .npz and .npy clips with captions.")],
     out: Annotated[Path, typer.Argument(metavar="DATA", help="Folder to write the data set to.")],
+    babel: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="BABEL's release; CLIPS is then AMASS, and gets its labels.")
+    ] = None,
     as_json: Json = False,
 ) -> JsonObject:
     """Turn a folder of captioned clips into HumanML3D's layout.
 
     Captions are in CLIPS/captions.jsonl, one line a clip, or in a text file beside each clip, one caption a line.
-    A hash of its name puts a clip without a split into train, val or test.
+    A hash of its name puts a clip without a split into train, val or test. The download of 100STYLE is known by its
+    Frame_Cuts.csv; its captions are made from the files' names.
 
     \b
     {"clip": "walk_01.bvh", "captions": ["a person walks", "someone walks ahead"], "split": "train"}
 
     \b
     lead data prepare clips/ data/
+    lead data prepare 100STYLE/ data/
+    lead data prepare AMASS/ data/ --babel babel_v1.0_release/
     """
     from lead.data.prepare import prepare_data
 
     require_path(source, "CLIPS")
     check_writable(out, "DATA")
     with progress_bar("preparing clips") as report:
-        counts = dict(prepare_data(source, out, progress=report))
+        counts = dict(prepare_data(source, out, report, babel and require_path(babel, "--babel")))
     if not as_json:
         print_table(list(counts.items()), ("split", "clips"), title=f"{out}")
         if empty := [split for split, clips in counts.items() if not clips]:

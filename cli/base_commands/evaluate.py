@@ -9,7 +9,7 @@ import typer
 from cli.command import JsonObject, command
 from cli.console import echo_paragraph, print_table, progress_bar
 from cli.errors import UsageError
-from cli.options import Device, Json, Seed, require_path, resolve_device
+from cli.options import Base, Device, Json, Seed, find_base, require_path, resolve_device
 from lead.choices import Sampler
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ def evaluate(
             help="A data set: HumanML3D, KIT-ML, or one made by `lead data prepare`; not with --prompts.",
         ),
     ] = None,
-    base: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="The base model to judge (default: the embedded one).")
-    ] = None,
+    base: Base = None,
     evaluator: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The evaluator (default: the embedded one); or the published finest.tar."),
@@ -91,7 +89,7 @@ def evaluate(
     if data is None:
         raise UsageError("Name a data set, `lead eval DATA`, or judge by plain prompts: `lead eval --prompts`.")
     judge = _load_evaluator(require_path(data, "DATA"), split, evaluator, glove, meta, where)
-    model = Lead.load(base and require_path(base, "--base"), device=where)
+    model = Lead.load(find_base(base), device=where)
     protocol = Protocol(replications=replications, multimodal_texts=texts, seed=seed, published=published)
     splits, small = {}, False
     for name in split:
@@ -107,12 +105,12 @@ def evaluate(
     return {"base": model.name, "data": str(data), "protocol": asdict(protocol), "splits": splits}
 
 
-def _judge_by_prompts(base: Path | None, samples: int, rows: bool, seed: int, device: str, as_json: bool) -> JsonObject:
+def _judge_by_prompts(base: str | None, samples: int, rows: bool, seed: int, device: str, as_json: bool) -> JsonObject:
     """The suite of plain prompts."""
     from lead import Lead
     from lead.eval.prompt_suite import run_suite
 
-    model = Lead.load(base and require_path(base, "--base"), device=device)
+    model = Lead.load(find_base(base), device=device)
     with progress_bar("motions of prompts") as progress:
         result = run_suite(model, samples=samples, seed=seed, progress=progress)
     if not as_json:

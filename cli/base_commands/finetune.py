@@ -10,7 +10,7 @@ from cli.command import JsonObject, command
 from cli.console import count_noun, echo, hint, print_table, progress_bar
 from cli.destination import check_base_file
 from cli.errors import UsageError
-from cli.options import Base, DataSet, Device, Json, Replace, Seed, require_path, resolve_device
+from cli.options import Base, DataSet, Device, Json, Replace, Seed, find_base, require_path, resolve_device
 from cli.start import terminate_by_interrupt
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def finetune(
     lead finetune data/ --output my-base.safetensors
     lead-invert generate "a person does a cartwheel" --base my-base.safetensors
     """
-    if base and output.exists() and output.samefile(base):
+    start = find_base(base)
+    if start and output.exists() and output.samefile(start):
         raise UsageError(f"--output {output} is the base that training goes on from: name another file.")
     check_base_file(output, "--output", replace)
     require_path(data, "DATA")
@@ -70,7 +71,7 @@ def finetune(
     from lead.finetune.report import measure_autoencoder
     from lead.train.warm_start import START
 
-    inputs = read_inputs(data, require_path(base, "--base") if base else None, where)
+    inputs = read_inputs(data, start, where)
     run = output.with_name(output.name + ".run")
     if restart:
         forget(run)
@@ -91,7 +92,7 @@ def finetune(
     if not as_json and error >= BADLY:
         hint(
             f"the base's autoencoder displaces the joints of these clips by {error:.1f} cm; to train all parts on "
-            f"them: lead train all {data} --output run/ --from {base or 'embedded'}"
+            f"them: lead train all {data} --output run/ --from {start or 'embedded'}"
         )
     return result
 

@@ -4,13 +4,14 @@ Several processes, and every stage of `lead train all`, are this same command st
 comes back as JSON. The stages are those of `lead.train.stage_table`. Knows nothing of how a stage is trained.
 """
 
+import atexit
 import json
 import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -28,6 +29,7 @@ from lead.train.stage_table import (
     Preset,
     StageName,
     StageRequest,
+    Tracker,
     TrainOptions,
     is_finished,
     list_stages,
@@ -87,7 +89,9 @@ def train(
         int, typer.Option(min=1, metavar="N", help="Processes on this machine that share each batch, one for each GPU.")
     ] = 1,
     restart: Annotated[bool, typer.Option("--restart", help="Start the stage again from the beginning.")] = False,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write RUN/STAGE.tensorboard/.")] = False,
+    tracker: Annotated[
+        Tracker | None, typer.Option(help="Also hand the figures to this program; each is an extra of its name.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -119,7 +123,8 @@ def train(
     require_path(data, "DATA")
     if lr is not None and not 0 < lr < math.inf:
         raise UsageError(f"--lr {lr}: expected a number above 0, as 5e-4.")
-    given = {"steps": steps, "batch": batch, "accumulate": accumulate, "lr": lr, "seed": seed, "precision": precision}
+    given: dict[str, object] = {"steps": steps, "batch": batch, "accumulate": accumulate, "lr": lr, "seed": seed}
+    given |= {"precision": precision, "tracker": tracker}
     options = cast(TrainOptions, {name: value for name, value in given.items() if value is not None})
     check_writable(output)
     where = resolve_device(device)
@@ -127,7 +132,7 @@ def train(
     _check(stage, request, processes)
     if start is not None:
         _begin_from(start, output, preset)
-    asked = _Asked(request, processes, restart, tensorboard)
+    asked = _Asked(request, processes, restart)
     rows = []
     for name in list_stages(preset) if stage == "all" else (stage,):
         if stage == "all" and not restart and is_finished(output, name):
@@ -165,7 +170,6 @@ class _Asked:
     request: StageRequest
     processes: int
     restart: bool
-    tensorboard: bool
 
 
 def _check(stage: str, request: StageRequest, processes: int) -> None:
@@ -215,8 +219,7 @@ def _to_command(stage: StageName, asked: _Asked) -> list[str]:
     flags |= {"preset": request.preset, "device": request.device, "output": request.run}
     flags |= {"weights": request.weights} if request.weights and stage == "text" else {}
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    switches = {"--restart": asked.restart, "--tensorboard": asked.tensorboard}
-    switches["--no-distill"] = stage == "text" and not request.teacher
+    switches = {"--restart": asked.restart, "--no-distill": stage == "text" and not request.teacher}
     words += [switch for switch, on in switches.items() if on]
     program = _PROGRAM.format(str(Path(__file__).parents[2]), os.getpid())
     return [sys.executable, "-P", "-c", program, "train", stage, str(request.data), *words, "--json"]
@@ -236,9 +239,10 @@ def _train_here(stage: StageName, asked: _Asked) -> None:
     request = asked.request
     if asked.restart and _is_main():
         (request.run / f"{stage}.checkpoint").unlink(missing_ok=True)
-    options: TrainOptions = {**request.options, "tensorboard": asked.tensorboard}
-    with stop_by_signals():
-        run_stage(stage, replace(request, options=options))
+    with stop_by_signals(), redirect_stdout(sys.stderr):  # trackers speak, and what we print may be JSON
+        run_stage(stage, request)
+    if "tracker" in request.options:
+        atexit.register(setattr, sys, "stdout", sys.stderr)  # they speak at the end too
 
 
 def stop_by_signals() -> AbstractContextManager[None]:

@@ -253,7 +253,7 @@ def _look(
     replace: bool,
     options: LearnOptions,
     reading: ReadingOptions,
-    base: Path | None,
+    base: str | None,
     device: str,
     as_json: bool,
 ) -> JsonObject:

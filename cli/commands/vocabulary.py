@@ -9,7 +9,7 @@ import typer
 from cli.command import JsonObject, accept_device, command
 from cli.console import echo, print_table
 from cli.errors import UsageError
-from cli.options import Base, Json, require_path
+from cli.options import Base, Json, find_base
 
 if TYPE_CHECKING:
     from lead.text.vocabulary import Kind
@@ -36,7 +36,7 @@ def vocabulary(
     """
     from lead.model import read_vocabulary
 
-    found, name = read_vocabulary(base and require_path(base, "--base"))
+    found, name = read_vocabulary(find_base(base))
     if found is None:
         raise UsageError(f"the base {name} does not say what it can do; `lead vocabulary DATA BASE` writes it down.")
     kinds = found.find_kinds(kind) if kind else found.kinds

@@ -29,7 +29,7 @@ def verify(
     ],
     base: Annotated[
         str | None,
-        typer.Option(metavar="PATH", help=f"Also check against this base model; {EMBEDDED!r} is the included one."),
+        typer.Option(metavar="BASE", help=f"Also check against this base model; {EMBEDDED!r} is the included one."),
     ] = None,
     allow_base_mismatch: AllowBaseMismatch = False,
     device: Device = "auto",
@@ -52,7 +52,7 @@ def verify(
         raise UsageError(
             "--allow-base-mismatch needs a base model to compare with: add --base PATH or --base embedded."
         )
-    model = load_base(None if base == EMBEDDED else Path(base), device) if base is not None else None
+    model = load_base(None if base == EMBEDDED else base, device) if base is not None else None
     paths = [find_concept(file) if is_token(file) else file for file in files]
     checks = {path: _verify_file(path, model, allow_base_mismatch) for path in paths}
     bad = [path for path, made in checks.items() if any(check.result == "failed" for check in made)]

@@ -25,6 +25,9 @@ class CaptionRow:
     """The clip's path, relative to the folder of the file that names it."""
     captions: tuple[str, ...]
     split: str | None = None
+    start: float = 0.0
+    end: float = 0.0
+    """Seconds of the part that the captions are of; 0 and 0 for the whole clip. No listing has them."""
 
 
 def read_listing(path: Path) -> list[CaptionRow]:

@@ -8,12 +8,16 @@ import os
 import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from lead.data.caption_files import LISTING, CaptionRow, read_beside, read_listing
 from lead.data.layout import MIN_CLIP_FRAMES, Rules, write_captions, write_description, write_split
+from lead.data.published import FRAME_CUTS, list_100style, list_babel
 from lead.errors import LeadError
 from lead.motion import Motion
 from lead.motion.errors import MotionError
@@ -25,14 +29,18 @@ Progress = Callable[[int, int], None]
 """Called with the number of clips done and of all clips."""
 
 
-def prepare_data(source: Path, out: Path, progress: Progress | None = None) -> Mapping[str, int]:
+def prepare_data(
+    source: Path, out: Path, progress: Progress | None = None, babel: Path | None = None
+) -> Mapping[str, int]:
     """Makes a data set from a folder of clips with captions; returns the number of clips of each split.
 
-    Captions come from `captions.jsonl`, or from a `.txt` beside each clip. Clips without a split fall into train, val
-    or test (80, 5, 15 %) by a hash of their name. `out` is written as a whole or not at all.
+    Captions come from `captions.jsonl`, from a `.txt` beside each clip, or for published recordings from where their
+    authors have them (`lead.data.published`): BABEL's for AMASS are in the folder `babel`. Recordings that are not
+    there are counted as "not there". Clips without a split fall into train, val or test (80, 5, 15 %) by a hash of
+    their name. `out` is written as a whole or not at all.
     """
     source, out = Path(source), Path(out)
-    rows = _list_rows(source)
+    rows, absent = _list_rows(source, babel)
     _refuse_same_names(source, rows)
     if out.exists() and any(out.iterdir()):
         raise LeadError(f"{out} is not empty; name a new folder for the data set")
@@ -41,12 +49,16 @@ def prepare_data(source: Path, out: Path, progress: Progress | None = None) -> M
         folder = Path(partial) / "data"
         counts = _prepare_into(folder, source, rows, progress)
         os.replace(folder, out)
-    return counts
+    return {**counts, "not there": absent} if absent else counts
 
 
-def _list_rows(source: Path) -> list[CaptionRow]:
-    """The captioned clips of a folder."""
+def _list_rows(source: Path, babel: Path | None) -> tuple[list[CaptionRow], int]:
+    """The captioned clips of a folder, and how many recordings of a published one are not there."""
     listing = source / LISTING
+    if babel is not None:
+        return list_babel(babel, source)
+    if (source / FRAME_CUTS).is_file():
+        return list_100style(source)
     if listing.is_file():
         rows = read_listing(listing)
     else:
@@ -63,7 +75,7 @@ def _list_rows(source: Path) -> list[CaptionRow]:
             f"{source} has no captioned clips: expected {LISTING}, or a .txt of captions beside each "
             f"clip ({', '.join(READS)})"
         )
-    return rows
+    return rows, 0
 
 
 def _prepare_into(out: Path, source: Path, rows: Sequence[CaptionRow], progress: Progress | None) -> Mapping[str, int]:
@@ -71,16 +83,17 @@ def _prepare_into(out: Path, source: Path, rows: Sequence[CaptionRow], progress:
         (out / folder).mkdir(parents=True)
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     training, problems = [], []
+    read = lru_cache(1)(lambda path: Motion.read(path).features())  # the parts of a clip follow each other
     for done, row in enumerate(rows):
         name = _name_clip(row)
         try:
-            features = Motion.read(source / row.clip).features()
+            features = _cut(read(source / row.clip), row)
         except (MotionError, OSError) as error:
             problems.append(str(error))
             continue
         np.save(out / "new_joint_vecs" / f"{name}.npy", features)
         write_captions(out / "texts" / f"{name}.txt", row.captions)
-        split = row.split or _hash_to_split(name)
+        split = row.split or _hash_to_split(_name_clip(replace(row, end=0.0)))
         splits.setdefault(split, []).append(name)
         if split == "train":
             training.append(features)
@@ -94,9 +107,17 @@ def _prepare_into(out: Path, source: Path, rows: Sequence[CaptionRow], progress:
     return {split: len(names) for split, names in splits.items()}
 
 
+def _cut(features: Float[np.ndarray, "frames feats"], row: CaptionRow) -> Float[np.ndarray, "part feats"]:
+    """The rows of the part that the captions are of."""
+    if not row.end:
+        return features
+    return features[round(row.start * HUMANML3D.fps) : round(row.end * HUMANML3D.fps)]
+
+
 def _name_clip(row: CaptionRow) -> str:
     """The clip's name in the data set, where files have no folders and other suffixes."""
-    return row.clip.rsplit(".", 1)[0].replace("/", "_")
+    part = f"_{row.start:g}-{row.end:g}s" if row.end else ""
+    return row.clip.rsplit(".", 1)[0].replace("/", "_") + part
 
 
 def _refuse_same_names(source: Path, rows: Sequence[CaptionRow]) -> None:

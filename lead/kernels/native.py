@@ -7,6 +7,7 @@ modules.
 
 import ctypes
 import mmap
+import warnings
 from collections.abc import Iterable
 from ctypes import POINTER, Structure, byref, c_float, c_int64, c_void_p
 from importlib.util import find_spec
@@ -76,9 +77,15 @@ LAYOUT = 2
 
 
 def _load_installed_library() -> Any:
-    """The extension beside this module; None if it is missing or was built from other sources."""
+    """The extension beside this module; None if it is missing, was built from other sources, or cannot be loaded."""
     found = find_spec("lead.kernels._native")
-    return None if found is None or found.origin is None else load_library(found.origin)
+    if found is None or found.origin is None:
+        return None
+    try:
+        return load_library(found.origin)
+    except (OSError, AttributeError) as error:  # of another system, cut off, or another program's
+        warnings.warn(f"{found.origin} cannot be loaded ({error}): all works the same, only slower", stacklevel=2)
+        return None
 
 
 def load_library(path: str) -> Any:

@@ -1,8 +1,7 @@
 """What a run folder says of a stage: how it was trained and on what, its metrics, minutes and memory.
 
 `<stage>.json` holds the configs, the package's version and commit, and the environment; `<stage>.metrics.jsonl` a row
-a report, the last one {"finished": true, "minutes", "peak_memory_gb", ...}; `<stage>.tensorboard/` the same figures
-for TensorBoard, if asked for. Knows nothing of models and steps.
+a report, the last one {"finished": true, "minutes", "peak_memory_gb", ...}. Knows nothing of models and steps.
 """
 
 import hashlib
@@ -11,30 +10,30 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from lead.checkpoint import atomic_write
-from lead.errors import LeadError
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 PACKAGE = Path(__file__).parents[1]
 
 
 class Logs:
-    """A stage's log files; processes other than the main one give `write=False` and write nothing."""
+    """A stage's log files; processes other than the main one give `write=False` and write nothing.
 
-    def __init__(self, run: Path, stage: str, write: bool = True, tensorboard: bool = False):
+    `track` gets the figures of each step too.
+    """
+
+    def __init__(
+        self, run: Path, stage: str, write: bool = True, track: Callable[[dict[str, float], int], object] | None = None
+    ):
         self.description, self.metrics = run / f"{stage}.json", run / f"{stage}.metrics.jsonl"
-        self.write = write
-        self._board = _open_board(run / f"{stage}.tensorboard") if tensorboard and write else None
+        self.write, self.track = write, track
 
     def begin(self, content: Mapping[str, Any], step: int) -> None:
         """Writes the description, and drops the rows after `step`: training goes on from there."""
@@ -50,11 +49,8 @@ class Logs:
             return
         with self.metrics.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        if self._board:
-            for key, value in row.items():
-                if key != "step" and isinstance(value, float):
-                    self._board.add_scalar(key, value, row["step"])
-            self._board.flush()
+        if self.track:
+            self.track({key: value for key, value in row.items() if isinstance(value, float)}, row["step"])
 
 
 def read_result(run: Path, stage: str) -> dict[str, Any] | None:
@@ -127,13 +123,3 @@ def _read_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answers[0].stdout.strip() + ("+" if answers[1].stdout.strip() else "")
-
-
-def _open_board(folder: Path) -> "SummaryWriter":
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise LeadError(
-            f'--tensorboard needs the package tensorboard ({error}): `pip install "lead-invert[tensorboard]"`'
-        ) from error
-    return SummaryWriter(str(folder))

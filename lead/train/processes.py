@@ -11,8 +11,9 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +22,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from lead.errors import LeadError
+from lead.train.stage_table import Tracker
 
 if TYPE_CHECKING:  # importing accelerate takes a tenth of a second, which only training should wait for
     from accelerate import Accelerator
@@ -32,13 +34,35 @@ SHUTDOWN_SECONDS = 600
 _HANDLED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 
 
-def make_accelerator(device: str, precision: str = "no") -> "Accelerator":
-    """This process's accelerator: its place among the processes, its device, its arithmetic."""
+def make_accelerator(
+    device: str, precision: str = "no", tracker: Tracker | None = None, run: Path | None = None
+) -> "Accelerator":
+    """This process's accelerator: its place among the processes, its device, its arithmetic, and who tracks training.
+
+    `run` is the folder for what a tracker keeps. LeadError where the tracker's package is not installed.
+    """
     from accelerate import Accelerator
 
+    if tracker and find_spec(tracker) is None:
+        raise LeadError(f"--tracker {tracker} needs the package {tracker}: pip install 'lead-invert[{tracker}]'")
     if device.startswith("cuda:"):
         torch.cuda.set_device(torch.device(device))
-    return Accelerator(cpu=device == "cpu", mixed_precision=precision)
+    return Accelerator(cpu=device == "cpu", mixed_precision=precision, log_with=tracker, project_dir=run)
+
+
+def start_tracker(accelerator: "Accelerator", stage: str, run: Path, config: Mapping[str, Mapping[str, Any]]) -> None:
+    """Has the accelerator's tracker, if it has one, begin with a stage of a run folder and its settings, `config`."""
+    flat = {f"{group}.{key}": value for group, values in config.items() for key, value in values.items()}
+    plain = {key: value if isinstance(value, bool | int | float | str) else str(value) for key, value in flat.items()}
+    for tracker in accelerator.log_with:
+        name = f"{run.name}-{stage}"
+        own = {"wandb": {"name": name, "dir": str(run)}, "trackio": {"name": name}}
+        try:  # TensorBoard has a folder a run, the others a project with named runs
+            project = f"{stage}.tensorboard" if str(tracker) == "tensorboard" else "lead-invert"
+            accelerator.init_trackers(project, plain, own)
+        except Exception as error:  # whatever a tracker's package says, of a login or a network
+            reason = str(error).partition("\n")[0][:200]
+            raise LeadError(f"--tracker {tracker} did not start ({type(error).__name__}: {reason})") from error
 
 
 @contextmanager

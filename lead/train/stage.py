@@ -28,8 +28,8 @@ from torch import Tensor, nn
 from lead.checkpoint import atomic_write, save_part
 from lead.errors import LeadError
 from lead.train.logs import Logs, peak_memory_gb
-from lead.train.processes import average_gradients, gather, make_accelerator
-from lead.train.stage_table import Precision
+from lead.train.processes import average_gradients, gather, make_accelerator, start_tracker
+from lead.train.stage_table import Precision, Tracker
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -56,10 +56,11 @@ class TrainConfig:
     keep: Literal["best", "last"] = "best"
     """Which averaged weights become the part: the best by validation, or the last."""
     precision: Precision = "bf16"
-    tensorboard: bool = False
+    tracker: Tracker | None = None
+    """Who else gets the figures of the logs."""
 
 
-CHANGEABLE = ("train.report_every", "train.save_every", "train.tensorboard", "train.accumulate")
+CHANGEABLE = ("train.report_every", "train.save_every", "train.tracker", "train.accumulate")
 """What may change between a checkpoint and its resumption."""
 
 M = TypeVar("M", bound=nn.Module)
@@ -96,7 +97,7 @@ class Stage(Generic[M]):
     ):
         self.name, self.run, self.train = name, Path(run), train
         self.run.mkdir(parents=True, exist_ok=True)
-        self.accelerator = make_accelerator(device, train.precision)
+        self.accelerator = make_accelerator(device, train.precision, train.tracker, self.run)
         self.shares = self.accelerator.num_processes * train.accumulate
         if train.batch % self.shares:
             raise LeadError(
@@ -123,7 +124,8 @@ class Stage(Generic[M]):
         about = {"train": asdict(train), **{key: asdict(value) for key, value in configs.items()}}
         self._identity = {**about, "inputs": dict(inputs or {})}
         self._resume()
-        self.logs = Logs(self.run, name, self.main, train.tensorboard)
+        start_tracker(self.accelerator, name, self.run, about)
+        self.logs = Logs(self.run, name, self.main, self.accelerator.log)
         self.logs.begin({**self._identity, "processes": self.accelerator.num_processes}, self.step)
 
     @property
@@ -273,6 +275,8 @@ class Stage(Generic[M]):
             best = {**self.best.figures, "best_step": self.best.step} if self.best else {}
             self.logs.add({"step": self.step, "finished": True, "minutes": minutes, **memory, **best})
             self._checkpoint.unlink(missing_ok=True)
+        for tracker in self.accelerator.trackers:
+            tracker.finish()
         self.accelerator.wait_for_everyone()
 
     def _write_report(self) -> dict[str, float]:

@@ -16,6 +16,8 @@ Preset = Literal["small", "mld"]
 """The networks of the embedded base, or MLD's as published."""
 Precision = Literal["no", "bf16"]
 """Arithmetic inside the networks: float32, or bfloat16."""
+Tracker = Literal["tensorboard", "wandb", "trackio"]
+"""Who gets the figures of training beside the log files; each is a package, and an extra, of its name."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class TrainOptions(TypedDict, total=False):
     lr: float
     seed: int
     precision: Precision
-    tensorboard: bool
+    tracker: Tracker
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,22 @@ def test_work_in_the_background_is_not_interrupted(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
 
 
+def test_another_distributions_package_of_our_name_is_pointed_out(tmp_path: Path) -> None:
+    (tmp_path / "concepts").mkdir()
+    (tmp_path / "concepts" / "__init__.py").write_text("class Context: pass\n")
+    about = tmp_path / "concepts-0.9.2.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: concepts\nVersion: 0.9.2\n")
+    (about / "top_level.txt").write_text("concepts\n")
+    installed = "import sys; sys.path.remove('')"  # `-c` finds the folder that it runs in first
+    ended = run(tmp_path, "def main():\n    from concepts import ConceptError\n", installed)
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    assert f"the package 'concepts' at {tmp_path / 'concepts'}" in ended.stderr
+    assert "concepts installed one too. Install lead-invert in an environment of its own" in ended.stderr
+    ended = run(tmp_path, "def main():\n    import no_such_module\n", installed)
+    assert "ModuleNotFoundError: No module named 'no_such_module'" in ended.stderr
+
+
 def test_the_console_scripts_exist() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert set(scripts) == set(PROGRAMS)

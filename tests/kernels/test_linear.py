@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from inversion import learn
 from lead.kernels import optimize
 from lead.kernels.linear import FastLinear, attend
 from lead.kernels.replacement import kernels_apply
@@ -134,9 +135,7 @@ def test_mlds_networks_give_what_their_modules_give(built, monkeypatch):
     plain = MldVAE(MldVAEConfig(**SMALL)).eval(), MldDenoiser(MldDenoiserConfig(d_text=24, **SMALL)).eval()
     fast = tuple(optimize(copy.deepcopy(network)) for network in plain)
     lengths = torch.tensor([40, 60])
-    features, z, text, memory = (
-        torch.randn(2, *shape) for shape in ((60, 263), (1, 32), (24,), (3, 32))
-    )
+    features, z, text, memory = (torch.randn(2, *shape) for shape in ((60, 263), (1, 32), (24,), (3, 32)))
 
     def outputs(vae, denoiser):
         predicted = denoiser(z, torch.tensor([3, 700]), text, lengths)
@@ -155,11 +154,30 @@ def test_generate_gives_the_same_motions_plainly(tiny_base, built, monkeypatch):
     plain = type(tiny_base)(tiny_base.config)
     plain.load_state_dict(tiny_base.state_dict())
     prompts = ["a person walks", "someone waves the left hand"]
-    ours, theirs = (
-        base.generate(prompts, seconds=[2.0, 3.0], seed=3) for base in (copy.deepcopy(tiny_base), plain)
-    )
+    ours, theirs = (base.generate(prompts, seconds=[2.0, 3.0], seed=3) for base in (copy.deepcopy(tiny_base), plain))
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(torch.from_numpy(one.joints), torch.from_numpy(other.joints), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["oneDNN", "plain"])
+def test_learning_gives_the_same_word_without_the_extension(tiny_base, walk, kind, monkeypatch):
+    """On one thread; on machines without oneDNN's operators, too."""
+    assert torch.get_num_threads() == 1
+    settings = {"token": "<x>", "captions": ["a person walks"], "steps": 3, "seed": 1, "rank": 0}
+    theirs = learn(copy.deepcopy(tiny_base), [walk], **settings)
+    base, prompts = copy.deepcopy(tiny_base), ["a person walks in <x> style"]
+    if kind == "plain":
+        base = type(tiny_base)(tiny_base.config)
+        base.load_state_dict(tiny_base.state_dict())
+    with monkeypatch.context() as patch:
+        patch.setattr("lead.kernels.native.LEVEL", 0)
+        ours = learn(base, [walk], **settings)
+        (motion,) = base.generate(prompts, words=ours.words)
+    (same,) = tiny_base.generate(prompts, words=ours.words)
+    assert ours.tensors.keys() == theirs.tensors.keys() and ours.schedule == theirs.schedule
+    directions = ours.tensors["direction"], theirs.tensors["direction"]
+    for pair in ((ours.token_embedding, theirs.token_embedding), directions, (motion.joints, same.joints)):
+        torch.testing.assert_close(*(torch.from_numpy(array.copy()) for array in pair), atol=1e-3, rtol=1e-3)
 
 
 @torch.no_grad()

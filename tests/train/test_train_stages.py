@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
@@ -343,28 +344,37 @@ def test_mlds_networks_train_too(data, run, tmp_path):
     assert read_result(tmp_path / "run", "diffusion")["val_loss"] > 0
 
 
-def test_tensorboard_is_asked_for_by_name(data, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(LeadError, match=r'pip install "lead-invert\[tensorboard\]"'):
-        train("vae", data, tmp_path / "a", tensorboard=True)
-    drawn = []
+def test_a_tracker_gets_the_figures(data, tmp_path, monkeypatch):
+    from accelerate.utils import LoggerType
 
-    class SummaryWriter:
-        def __init__(self, folder: str) -> None:
-            drawn.append(folder)
+    monkeypatch.setitem(sys.modules, "trackio", None)
+    with pytest.raises(LeadError, match=r"pip install 'lead-invert\[trackio\]'"):
+        train("vae", data, tmp_path / "a", tracker="trackio")
+    begun, drawn = [], []
 
-        def add_scalar(self, name: str, value: float, step: int) -> None:
-            drawn.append((name, step))
+    class FakeRun:
+        def log(self, values: dict, step: int) -> None:
+            drawn.extend((name, step) for name in values)
 
-        def flush(self) -> None:
-            pass
+        def finish(self) -> None:
+            drawn.append("end")
 
-    fake = ModuleType("torch.utils.tensorboard")
-    fake.SummaryWriter = SummaryWriter
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)
-    train("vae", data, tmp_path / "b", tensorboard=True)
-    assert drawn[0] == str(tmp_path / "b" / "vae.tensorboard")
-    assert {("loss", 2), ("loss", 6), ("val_joint_error_cm", 4), ("kl", 4)} <= set(drawn[1:])
+    fake = ModuleType("trackio")
+    fake.__spec__ = ModuleSpec("trackio", None)
+    fake.init = lambda project, **given: begun.append((project, given)) or FakeRun()
+    fake.config = type("Config", (dict,), {"update": lambda self, values, allow_val_change: begun.append(values)})()
+    monkeypatch.setitem(sys.modules, "trackio", fake)
+    monkeypatch.setattr("accelerate.tracking.get_available_trackers", lambda: [LoggerType.TRACKIO])
+    train("vae", data, tmp_path / "b", tracker="trackio")
+    assert begun[0] == ("lead-invert", {"name": "b-vae"}) and begun[1]["train.steps"] == 6
+    assert {("loss", 2), ("loss", 6), ("val_joint_error_cm", 4), ("kl", 4)} <= set(drawn) and drawn[-1] == "end"
+
+    def no_login(project: str, **given: object) -> None:
+        raise RuntimeError("no login\nand more")
+
+    fake.init = no_login
+    with pytest.raises(LeadError, match=r"--tracker trackio did not start \(RuntimeError: no login\)"):
+        train("vae", data, tmp_path / "c", tracker="trackio")
 
 
 def test_a_loss_that_is_not_finite_stops_training(data, tmp_path, monkeypatch):

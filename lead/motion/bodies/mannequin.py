@@ -127,9 +127,7 @@ def _parts(rest: Float[np.ndarray, "22 3"], size: float) -> list[Part]:
     return parts
 
 
-def _union(
-    a: Float[np.ndarray, "*batch"], b: Float[np.ndarray, "*batch"], blend: float
-) -> Float[np.ndarray, "*batch"]:
+def _union(a: Float[np.ndarray, "*batch"], b: Float[np.ndarray, "*batch"], blend: float) -> Float[np.ndarray, "*batch"]:
     """The smaller of two distances, rounded off where they are within `blend` of each other."""
     overlap = np.maximum(blend - np.abs(a - b), 0.0)
     union: np.ndarray = np.minimum(a, b) - overlap * overlap / (4 * blend)

@@ -158,9 +158,7 @@ def _read_rate(settings: Settings) -> float | None:
     return rate if 1.0 <= rate <= 1000.0 else None
 
 
-def _read_nodes(
-    objects: Record, links: Sequence[Link]
-) -> tuple[list[_Node], list[int], dict[Property, int]]:
+def _read_nodes(objects: Record, links: Sequence[Link]) -> tuple[list[_Node], list[int], dict[Property, int]]:
     """The nodes, parents first, the place of each one's parent, and the place of each by its identity.
 
     A Model is linked to other objects too, as to the clusters of a skin. Its parent is the Model that it is linked to.

@@ -290,9 +290,7 @@ def make_names_unique(names: Sequence[str]) -> list[str]:
     return unique
 
 
-Local = tuple[
-    Float[np.ndarray, "joints 3"], Float[np.ndarray, "joints frames 3"], Float[np.ndarray, "frames joints 3"]
-]
+Local = tuple[Float[np.ndarray, "joints 3"], Float[np.ndarray, "joints frames 3"], Float[np.ndarray, "frames joints 3"]]
 """Offsets at rest, translations, and ZXY angles in radians."""
 
 

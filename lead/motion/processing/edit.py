@@ -44,9 +44,7 @@ def replace_bones(
     return turn(-half_yaw, place_bones(mine[:, 0], directions, bone_lengths(joints[0])))
 
 
-def ping_pong(
-    joints: Float[np.ndarray, "frames 22 3"], frames: int
-) -> Float[np.ndarray, "{frames} 22 3"]:
+def ping_pong(joints: Float[np.ndarray, "frames 22 3"], frames: int) -> Float[np.ndarray, "{frames} 22 3"]:
     """So many frames of a clip that is played forward and back, again and again."""
     index = np.arange(frames) % max(2 * len(joints) - 2, 1)
     played: np.ndarray = joints[np.minimum(index, 2 * len(joints) - 2 - index)]

@@ -83,9 +83,7 @@ class Figures:
         return replace(self, ends=self.ends[frames], targets=self.targets[frames], marks=marks)
 
 
-def pose_figures(
-    joints: Float[np.ndarray, "frames 22 3"], fps: float, options: ViewOptions = ViewOptions()
-) -> Figures:
+def pose_figures(joints: Float[np.ndarray, "frames 22 3"], fps: float, options: ViewOptions = ViewOptions()) -> Figures:
     """The figures of a motion, with the marks that the options ask for.
 
     The camera follows the root's mean over one second.

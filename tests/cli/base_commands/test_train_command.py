@@ -85,8 +85,8 @@ def test_all_leaves_out_the_stage_that_needs_composed_clips(tmp_path: Path, laun
 
 
 def test_processes_are_the_same_command_again(tmp_path: Path, launched: list, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = ["--seed", 3, "--precision", "no", "--preset", "mld", "--tensorboard", "--lr", 0.01, "--device", "cpu"]
-    result = run("vae", tmp_path, "--output", tmp_path / "run", "--processes", 2, *options)
+    options = ["--seed", 3, "--precision", "no", "--preset", "mld", "--tracker", "wandb", "--lr", 0.01]
+    result = run("vae", tmp_path, "--output", tmp_path / "run", "--processes", 2, "--device", "cpu", *options)
     assert result.exit_code == 0, result.output
     ((words, count),) = launched
     assert count == 2 and "--processes" not in words
@@ -97,7 +97,7 @@ def test_processes_are_the_same_command_again(tmp_path: Path, launched: list, mo
     ((args, given),) = calls
     assert args == (tmp_path, tmp_path / "run") and isinstance(given["config"], MldVAEConfig)
     train = given["train"]
-    assert (train.seed, train.precision, train.tensorboard, train.lr) == (3, "no", True, 0.01)
+    assert (train.seed, train.precision, train.tracker, train.lr) == (3, "no", "wandb", 0.01)
     assert json.loads(again.stdout) == {
         "stage": "vae", "file": str(tmp_path / "run" / "vae.safetensors"), "minutes": 1.5, "peak_memory_gb": 0.75,
         "val": {"val_loss": 0.125, "best_step": 6},
