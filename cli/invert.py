@@ -13,6 +13,7 @@ from cli.commands.evaluate import evaluate
 from cli.commands.generate import generate
 from cli.commands.learn import learn
 from cli.commands.restyle import restyle
+from cli.commands.serve import serve
 from cli.commands.view import view
 from cli.commands.vocabulary import vocabulary
 from cli.concept_commands.blend import blend, negate
@@ -37,6 +38,7 @@ lead-invert verify elderly.safetensors
 lead-invert card elderly.safetensors
 lead-invert convert takes/ --format bvh,glb
 lead-invert view takes/
+lead-invert serve
 """
 
 app = make_app(
@@ -64,6 +66,7 @@ app = make_app(
         "export": export,
         "import": import_word,
         "show": show,
+        "serve": serve,
     },
 )
 
