@@ -1,4 +1,4 @@
-"""Proscenium's own client code in headless Blender, against a running server. Joints must be right to 1 cm after import.
+"""Proscenium's own client code in headless Blender, against a running server: joints must be right to 1 cm.
 
     lead-invert serve --port 8123                                                       # in one shell
     python benchmarks/server_in_blender.py ADDON http://127.0.0.1:8123 [PROMPT] [BLEND] # in another
@@ -64,7 +64,7 @@ def make_mixamo() -> Any:
 
 
 def place_joints(document: dict[str, Any]) -> tuple[list[str], np.ndarray]:
-    """The joints' names and places (frames, joints, 3) that an answer means, in Blender's axes, by forward kinematics."""
+    """Names and places (frames, joints, 3) of an answer's joints by forward kinematics, in Blender's axes."""
     from proscenium_blender import gltf_to_blender as reader
 
     nodes, animation = document["nodes"], document["animations"][0]

@@ -105,6 +105,7 @@ def serve(
             pass
         finally:
             queue.close()
+            generator.close()
     if not as_json:
         echo(f"ended; {queue.done} requests were answered")
     return {"url": url, "answered": queue.done}

@@ -26,7 +26,7 @@ from cli.server.guard import Guard
 from cli.server.job_queue import JobQueue
 from cli.server.json_api import make_router, to_protocol_error
 from cli.server.limits import CONNECTIONS
-from cli.server.mmcp import LeadBackbone
+from cli.server.mmcp import LeadBackbone, check_types
 from lead.version import __version__
 
 TITLE = "lead-invert"
@@ -43,7 +43,7 @@ def make_app(generator: Generator, queue: JobQueue, access: Access, fps: float, 
     app.add_exception_handler(RequestValidationError, _refuse_body)
     app.add_exception_handler(HTTPException, _refuse_path)
     _add_pages(app, access)
-    return Guard(app, access, log)
+    return Guard(app, access, check_types, log)
 
 
 async def _refuse_body(_: Request, error: Exception) -> JSONResponse:

@@ -4,7 +4,9 @@ Words in angle brackets are concepts of the library, looked up by the token alon
 kept in memory until their files change. Runs in the queue's one thread; knows neither HTTP nor the protocol's requests.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8
 """Motions that are made before it is asked whether anybody waits for them."""
+FINISHERS = 2
+"""Threads that make answers of motions."""
 CONCEPTS_KEPT = 64
 _SHOWN = 20
 
@@ -45,8 +49,9 @@ class Order:
 
     pieces: Sequence[Piece]
     sampling: Sampling
-    finish: "Callable[[Sequence[Motion]], Any]"
-    """Called in the worker's thread with the pieces' motions; what it returns is the request's answer."""
+    finish: "Callable[[Sequence[Motion], Sequence[str]], Any]"
+    """Called with the pieces' motions, and with what the base does not know of the prompts, in sentences; what it
+    returns is the request's answer. It runs beside the sampling of others, so it may not use the base."""
 
 
 class Generator:
@@ -57,6 +62,7 @@ class Generator:
         self.given = {concept.token: concept for concept in concepts}
         """Concepts that are there beside the library's."""
         self._kept: dict[Path, tuple[tuple[int, int], Concept]] = {}
+        self._finishers = ThreadPoolExecutor(FINISHERS, "finisher")
 
     def check_prompt(self, prompt: str) -> None:
         """ProtocolError for a word that is not there, too many of them, and for a strength that is none.
@@ -74,9 +80,9 @@ class Generator:
         """The words that prompts may name."""
         return sorted({*self.given, *self.library.names()})
 
-    def warn_of(self, prompts: Iterable[str]) -> list[str]:
-        """What prompts ask for that the base was not trained on, in sentences."""
-        return [notice.message for notice in self.base.find_unknown(list(dict.fromkeys(prompts))) if notice]
+    def close(self) -> None:
+        """End the threads that make answers."""
+        self._finishers.shutdown(cancel_futures=True)
 
     def run(self, orders: Sequence[Order], check: Callable[[], None]) -> list[Any]:
         """The answers to orders of the same sampling, each a result or an exception."""
@@ -95,19 +101,24 @@ class Generator:
 
     def _run_together(self, orders: Sequence[Order], check: Callable[[], None]) -> list[Any]:
         pieces = [piece for order in orders for piece in order.pieces]
+        unknown = self._find_unknown([piece.prompt for piece in pieces if piece.prompt])
         motions: list[Motion] = []
+        waiting, answers = deque(orders), list[Future[Any]]()
         for start in range(0, len(pieces), AT_ONCE):
             check()
             with report_refusals():
                 motions += self._make(pieces[start : start + AT_ONCE], orders[0].sampling)
-        answers: list[Any] = []
-        for order in orders:
-            own, motions = motions[: len(order.pieces)], motions[len(order.pieces) :]
-            try:
-                answers.append(order.finish(own))
-            except Exception as error:  # of every kind: it is the answer
-                answers.append(error)
-        return answers
+            while waiting and len(motions) >= (count := len(waiting[0].pieces)):
+                order, own, motions = waiting.popleft(), motions[:count], motions[count:]
+                told = dict.fromkeys(unknown[piece.prompt] for piece in order.pieces if piece.prompt in unknown)
+                answers.append(self._finishers.submit(order.finish, own, list(told)))
+        return [answer.exception() or answer.result() for answer in answers]
+
+    def _find_unknown(self, prompts: Sequence[str]) -> dict[str, str]:
+        """What the base was not trained on, by prompt, in sentences."""
+        every = list(dict.fromkeys(prompts))
+        with report_refusals():
+            return {text: one.message for text, one in zip(every, self.base.find_unknown(every), strict=True) if one}
 
     def _make(self, pieces: Sequence[Piece], sampling: Sampling) -> "list[Motion]":
         """A motion for each piece."""

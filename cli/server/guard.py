@@ -23,6 +23,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Inspect = Callable[[str, Any], None]
+"""Takes a path and a body; raises ProtocolError for what the application could not take."""
 
 LARGEST_INTEGER = 1 << 53
 HEADERS = (
@@ -39,8 +41,8 @@ GONE = 499
 class Guard:
     """An ASGI application around another one."""
 
-    def __init__(self, app: App, access: Access, log: Callable[[str], None]) -> None:
-        self.app, self.access, self.log = app, access, log
+    def __init__(self, app: App, access: Access, inspect: Inspect, log: Callable[[str], None]) -> None:
+        self.app, self.access, self.inspect, self.log = app, access, inspect, log
         self.in_flight = 0
         """Bytes of the bodies of all requests that are not answered."""
 
@@ -70,7 +72,7 @@ class Guard:
             body = await self._read_body(headers, receive)
             size = len(body)
             self.in_flight += size
-            check_json(body)
+            self.inspect(scope["path"], check_json(body))
             if not await self._run(scope, body, receive, send_safe):
                 status = status or GONE
         except ProtocolError as error:
@@ -138,15 +140,16 @@ async def _wait_for_disconnect(receive: Receive) -> None:
         pass
 
 
-def check_json(body: bytes) -> None:
-    """ProtocolError unless a body is empty or JSON whose numbers and texts every program can hold."""
+def check_json(body: bytes) -> Any:
+    """The value of a body, None for none; ProtocolError unless it is JSON that every program can hold."""
     if not body:
-        return
+        return None
     try:
         text = body.decode("utf-8")
-        json.loads(text, parse_constant=_refuse_constant, parse_int=_read_integer, parse_float=_read_number)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_int=_read_integer, parse_float=_read_number)
         if "\\u" in text:
-            json.dumps(json.loads(text, parse_int=float), ensure_ascii=False).encode("utf-8")
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
     except (ValueError, RecursionError) as error:
         kind = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
         raise ProtocolError("schema_validation", f"the body is not valid JSON: {kind}") from None
@@ -156,10 +159,10 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _read_integer(text: str) -> float:
+def _read_integer(text: str) -> int:
     if len(text) > 17 or abs(int(text)) > LARGEST_INTEGER:
         raise ValueError(f"the integer {text[:24]} is beyond 2^53")
-    return 0.0
+    return int(text)
 
 
 def _read_number(text: str) -> float:

@@ -78,9 +78,8 @@ def make_router(generator: Generator, queue: JobQueue) -> APIRouter:
         seed = secrets.randbelow(1 << 31) if seed is None else seed
         piece = Piece(body.prompt, body.seconds, seed, None, body.seconds)
 
-        def finish(motions: Sequence[Motion]) -> File:
-            notes = [*generator.warn_of([body.prompt]), *(rig.notes if rig else ())]
-            return File(write_motion(motions[0], body.format, rig, body.fps), notes)
+        def finish(motions: Sequence[Motion], unknown: Sequence[str]) -> File:
+            return File(write_motion(motions[0], body.format, rig, body.fps), [*unknown, *(rig.notes if rig else ())])
 
         sampling = Sampling(body.steps, body.guidance, body.foot_lock)
         file = await queue.ask(Order([piece], sampling, finish), sampling)

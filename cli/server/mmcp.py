@@ -187,11 +187,10 @@ class LeadBackbone(Backbone):  # type: ignore[misc]  # motionmcp has no types
         client = read_client_rig(request.skeleton, fps)
         notes += [*_note_pieces(request, takes[0]), *(_note("rig", "warning", text) for text in client.rig.notes)]
         notes.append(_note("seed", "info", f"seed {seed}", seed=seed))
-        prompts = [segment.prompt for segment in request.segments if segment.type == "text"]
 
-        def finish(motions: Sequence[Motion]) -> MotionResult:
-            unknown = [_note("unknown_prompt", "warning", text) for text in self.generator.warn_of(prompts)]
-            return _to_result(motions, takes, client, start, request.skeleton, [*unknown, *notes])
+        def finish(motions: Sequence[Motion], unknown: Sequence[str]) -> MotionResult:
+            told = [*(_note("unknown_prompt", "warning", text) for text in unknown), *notes]
+            return _to_result(motions, takes, client, start, request.skeleton, told)
 
         return Order([piece for take in takes for piece in take.pieces], sampling, finish)
 
@@ -209,6 +208,18 @@ class LeadBackbone(Backbone):  # type: ignore[misc]  # motionmcp has no types
         if not segments:
             segments = [Segment("", request.total_frames, seed)]
         return plan_take(segments, request.fps(self._spec.fps), self.generator.base.seconds_range)
+
+
+def check_types(path: str, body: Any) -> None:
+    """ProtocolError for segments whose type is no text, which the SDK 0.13 fails on."""
+    if path != "/generate" or not isinstance(body, dict):
+        return
+    several = body.get("requests")
+    for request in several if isinstance(several, list) else [body]:
+        segments = request.get("segments") if isinstance(request, dict) else None
+        for segment in segments if isinstance(segments, list) else ():
+            if isinstance(segment, dict) and not isinstance(segment.get("type", ""), str):
+                raise ProtocolError("schema_validation", "a segment's type is no text")
 
 
 def _read_sampling(options: Options) -> tuple[Sampling, list[Note]]:
