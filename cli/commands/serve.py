@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.command import JsonObject, OptionGroup, command
-from cli.console import echo, log
+from cli.console import count_noun, echo, log
 from cli.errors import UsageError
 from cli.load_models import check_base, find_concept, load_base, load_concept
 from cli.options import BaseOptions, Device, Json, require_file
@@ -92,7 +92,7 @@ def serve(
         ]
         generator = Generator(model, concepts=concepts)
         queue = JobQueue(generator.run, QueueLimits(load.waiting, load.timeout))
-        server = make_server(make_app(generator, queue, Access(address.host, port, key), load.fps, log))
+        server = make_server(make_app(generator, queue, Access(address.host, port, key), load.fps, log), queue)
         url = f"http://{f'[{address.host}]' if ':' in address.host else address.host}:{port}"
         if not as_json:
             echo(f"{model.name} at {url} (what can be asked: {url}/docs). Ctrl-C ends it.")
@@ -107,7 +107,7 @@ def serve(
             queue.close()
             generator.close()
     if not as_json:
-        echo(f"ended; {queue.done} requests were answered")
+        echo(f"ended; motions for {count_noun(queue.done, 'request')}")
     return {"url": url, "answered": queue.done}
 
 

@@ -120,9 +120,22 @@ def open_socket(host: str, port: int) -> socket.socket:
     return listening
 
 
-def make_server(app: Guard) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """A server that refuses what is asked once it ends."""
+
+    def __init__(self, config: uvicorn.Config, queue: JobQueue) -> None:
+        super().__init__(config)
+        self.queue = queue
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Refuse what waits, then end."""
+        self.queue.refuse_all()
+        await super().shutdown(sockets)
+
+
+def make_server(app: Guard, queue: JobQueue) -> Server:
     """A server of the application, which prints nothing by itself but warnings."""
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             app,
             log_config=None,
@@ -132,5 +145,6 @@ def make_server(app: Guard) -> uvicorn.Server:
             server_header=False,
             ws="none",
             lifespan="on",
-        )
+        ),
+        queue,
     )

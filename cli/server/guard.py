@@ -77,6 +77,9 @@ class Guard:
                 status = status or GONE
         except ProtocolError as error:
             await _refuse(send_safe, error)
+        except asyncio.CancelledError:  # the server ends, and has waited long enough
+            if not status:
+                await _refuse(send_safe, ProtocolError("model_unavailable", "the server is being stopped"))
         except Exception:  # a fault of ours: told to whoever runs the server, not to the client
             self.log(traceback.format_exc())
             if not status:

@@ -17,6 +17,8 @@ from motionmcp.errors import ProtocolError
 
 from cli.server.limits import QueueLimits
 
+STOPPED = "the server is being stopped"
+
 
 class NobodyWaits(Exception):  # noqa: N818 - it ends work and reports no fault
     """Nobody waits for these jobs any more."""
@@ -33,6 +35,7 @@ class Job:
     """How much of a batch it takes."""
     answer: "Future[Any]" = field(default_factory=Future)
     stop: threading.Event = field(default_factory=threading.Event)
+    answered: bool = False
 
 
 Run = Callable[[Sequence[Any], Callable[[], None]], Sequence[Any]]
@@ -45,7 +48,7 @@ class JobQueue:
     def __init__(self, run: Run, limits: QueueLimits = QueueLimits(), batch: int = 32) -> None:
         self.limits = limits
         self.done = 0
-        """Jobs that were answered."""
+        """Jobs that were done and answered."""
         self._run, self._batch = run, batch
         self._waiting: deque[Job] = deque()
         self._working: Sequence[Job] = ()
@@ -83,22 +86,26 @@ class JobQueue:
         finally:
             job.stop.set()
 
-    def close(self) -> None:
-        """Refuse what waits, give up what is worked on, and wait until the worker has ended."""
+    def refuse_all(self) -> None:
+        """Refuse what waits, what is worked on, and what comes."""
         with self._change:
             self._open = False
-            refused, self._waiting = [*self._waiting], deque()
-            for job in self._working:
+            refused, self._waiting = [*self._waiting, *self._working], deque()
+            for job in refused:
                 job.stop.set()
             self._change.notify_all()
         for job in refused:
-            _answer(job, ProtocolError("model_unavailable", "the server is being stopped"))
+            self._answer(job, ProtocolError("model_unavailable", STOPPED))
+
+    def close(self) -> None:
+        """Refuse everything, and wait until the worker has ended."""
+        self.refuse_all()
         self._thread.join()
 
     def _put(self, job: Job) -> None:
         with self._change:
             if not self._open:
-                raise ProtocolError("model_unavailable", "the server is being stopped")
+                raise ProtocolError("model_unavailable", STOPPED)
             self._drop_stopped()
             if len(self._waiting) >= self.limits.waiting:
                 raise ProtocolError(
@@ -145,15 +152,18 @@ class JobQueue:
             except Exception as error:  # of every kind: it is the answer
                 answers = [error] * len(jobs)
             for job, answer in zip(jobs, answers, strict=True):
-                _answer(job, answer)
-            self.done += len(jobs)
+                self._answer(job, answer)
 
-
-def _answer(job: Job, answer: Any) -> None:
-    """Hand an answer over, unless the asker has cancelled."""
-    if not job.answer.set_running_or_notify_cancel():
-        return
-    if isinstance(answer, Exception):
-        job.answer.set_exception(answer)
-    else:
-        job.answer.set_result(answer)
+    def _answer(self, job: Job, answer: Any) -> None:
+        """Hand an answer over, unless the job has one or its asker has cancelled."""
+        with self._change:
+            if job.answered:
+                return
+            job.answered = True
+            if not job.answer.set_running_or_notify_cancel():
+                return
+            self.done += not isinstance(answer, Exception)
+        if isinstance(answer, Exception):
+            job.answer.set_exception(answer)
+        else:
+            job.answer.set_result(answer)

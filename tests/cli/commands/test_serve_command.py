@@ -61,6 +61,6 @@ def test_serves_until_ctrl_c(tiny_base: Lead, base_path: Path, tmp_path: Path):
         out, log = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert (process.returncode, out.strip()) == (0, "ended; 0 requests were answered")
+    assert (process.returncode, out.strip()) == (0, "ended; motions for 0 requests")
     assert "GET /v1/concepts 200" in log
     assert "Traceback" not in log

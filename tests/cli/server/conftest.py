@@ -68,7 +68,7 @@ def run_server(
     log: list[str] = []
     with open_socket("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
-        server = make_server(make_app(generator, queue, Access("127.0.0.1", port, key), 30.0, log.append))
+        server = make_server(make_app(generator, queue, Access("127.0.0.1", port, key), 30.0, log.append), queue)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
