@@ -90,15 +90,15 @@ def serve(
             check_base(load_concept(path), find_concept(path), model, base.allow_base_mismatch)
             for path in concept or []
         ]
-        generator = Generator(model, concepts=concepts)
+        generator = Generator(model, concepts=concepts, allow_mismatch=base.allow_base_mismatch)
         queue = JobQueue(generator.run, QueueLimits(load.waiting, load.timeout))
         server = make_server(make_app(generator, queue, Access(address.host, port, key), load.fps, log), queue)
         url = f"http://{f'[{address.host}]' if ':' in address.host else address.host}:{port}"
-        if not as_json:
-            echo(f"{model.name} at {url} (what can be asked: {url}/docs). Ctrl-C ends it.")
-            if shown:
-                echo(f"Clients need this key: {key}")
-            sys.stdout.flush()
+        tell = log if as_json else echo  # with --json standard output is one object
+        tell(f"{model.name} at {url} (what can be asked: {url}/docs). Ctrl-C ends it.")
+        if shown:
+            tell(f"Clients need this key: {key}")
+        sys.stdout.flush()
         try:
             server.run(sockets=[listening])
         except KeyboardInterrupt:  # the usual end of a server

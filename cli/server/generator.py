@@ -57,8 +57,14 @@ class Order:
 class Generator:
     """A loaded base with its library."""
 
-    def __init__(self, base: "Lead", library: Library | None = None, concepts: Sequence[Concept] = ()) -> None:
-        self.base, self.library = base, library or Library()
+    def __init__(
+        self,
+        base: "Lead",
+        library: Library | None = None,
+        concepts: Sequence[Concept] = (),
+        allow_mismatch: bool = False,
+    ) -> None:
+        self.base, self.library, self.allow_mismatch = base, library or Library(), allow_mismatch
         self.given = {concept.token: concept for concept in concepts}
         """Concepts that are there beside the library's."""
         self._kept: dict[Path, tuple[tuple[int, int], Concept]] = {}
@@ -166,7 +172,8 @@ class Generator:
             if path not in self._kept or self._kept[path][0] != version:
                 while len(self._kept) >= CONCEPTS_KEPT:
                     del self._kept[next(iter(self._kept))]
-                self._kept[path] = (version, check_base(self.library.load(token), Path(path.name), self.base))
+                concept, name = self.library.load(token), Path(path.name)
+                self._kept[path] = (version, check_base(concept, name, self.base, self.allow_mismatch))
         except (ConceptError, OSError) as error:
             raise ConceptError(str(error).replace(str(path), path.name)) from None
         return self._kept[path][1]

@@ -8,11 +8,12 @@ A rig comes as the text of a BVH file. What a client should know of an answer st
 Formats are those of `cli.write_outputs`; files are written to a temporary folder and removed.
 """
 
+import asyncio
 import json
 import secrets
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cli.server.generator import Generator, Order, Sampling
 from cli.server.job_queue import JobQueue
-from cli.server.limits import FPS, MAX_BODY_BYTES, MAX_GUIDANCE, MAX_PROMPT, MAX_STEPS
+from cli.server.limits import FPS, MAX_BODY_BYTES, MAX_GUIDANCE, MAX_POSES, MAX_PROMPT, MAX_STEPS
 from cli.server.refusals import report_refusals
 from cli.server.takes import LARGEST_SEED, Piece
 from cli.write_outputs import DATA_FORMATS, Target, slug, write_data
@@ -74,7 +75,7 @@ def make_router(generator: Generator, queue: JobQueue) -> APIRouter:
 
     async def generate(body: GenerateBody) -> Response:
         """One motion as a file."""
-        rig, seed = _check_body(body, generator), body.seed
+        rig, seed = await asyncio.to_thread(_check_body, body, generator), body.seed
         seed = secrets.randbelow(1 << 31) if seed is None else seed
         piece = Piece(body.prompt, body.seconds, seed, None, body.seconds)
 
@@ -159,10 +160,13 @@ def _check_body(body: GenerateBody, generator: Generator) -> Rig | None:
         return None
     if body.format not in RIG_FORMATS:
         raise ProtocolError("invalid_options", f"a rig is for the format {', '.join(RIG_FORMATS)}, not {body.format}")
-    return read_rig_text(body.rig)
-
-
-def read_rig_text(text: str) -> Rig:
-    """The rig of a BVH file's text."""
     with report_refusals("invalid_skeleton"):
-        return read_rig(parse_bvh(text.encode()))[0]
+        rig, _ = read_rig(parse_bvh(body.rig.encode()))
+    fps = rig.fps if body.fps is None else body.fps
+    if not FPS[0] <= fps <= FPS[1] or body.seconds * fps * len(rig.names) > MAX_POSES:
+        raise ProtocolError(
+            "invalid_options",
+            f"{len(rig.names)} joints at {fps:g} frames a second: expected {FPS[0]:g} to {FPS[1]:g}, and no more than "
+            f"{MAX_POSES:,} joints times frames; ask for a lower fps",
+        )
+    return replace(rig, fps=fps, recorded=None)

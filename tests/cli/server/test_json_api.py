@@ -1,6 +1,7 @@
 """The JSON API: files of every format, rigs as text, what there is to ask for, and what is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,10 @@ def test_a_rig_as_text(server, walk: Motion):
     written = parse_bvh(content)
     order = [written.names.index(name) for name in rig.names]  # a file's joints stand depth first
     np.testing.assert_allclose(written.offsets[order], rig.offsets, atol=1e-4)
+    _, faster, _ = server.ask("/v1/generate", {**BODY, "rig": format_bvh(rig), "fps": 60})
+    assert parse_bvh(faster).fps == 60
+    fast = format_bvh(replace(rig, frame_time=1e-5))
+    server.refuses("/v1/generate", {**BODY, "rig": fast}, 400, "invalid_options", "100000 frames a second", "lower fps")
 
 
 def test_without_a_seed_one_is_drawn_and_told(server):
