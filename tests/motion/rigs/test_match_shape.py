@@ -12,6 +12,7 @@ from benchmarks.rigs import HEADINGS, make_recordings
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh, read_bvh, write_bvh
 from lead.motion.rigs.match import match_joints
+from lead.motion.rigs.match_shape import match_shape
 from lead.motion.rigs.rig import read_rig
 from lead.motion.rigs.rig_map import draft_rig_map, read_rig_map
 from lead.motion.skeleton import JOINTS
