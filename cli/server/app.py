@@ -4,6 +4,7 @@ The SDK makes the application of the protocol. The other routes are added to it.
 files of the package `fastapi-offline`, so that it needs no network.
 """
 
+import os
 import socket
 from collections.abc import Callable
 from importlib.resources import files
@@ -106,7 +107,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if os.name == "posix":  # elsewhere it would let two servers have one port
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)
             listening.listen(CONNECTIONS)
         except OSError:
