@@ -117,7 +117,7 @@ def log(text: str) -> None:
     """Print a line of a log on standard error, after the time of day; further lines of the text stay lines."""
     line = f"{time.strftime('%H:%M:%S')} {escape_controls(text.strip(), lines=True)}"
     with suppress(OSError):  # nobody reads it
-        print(line, file=sys.stderr, flush=True)
+        print(line, file=sys.stderr or io.StringIO(), flush=True)
 
 
 def print_error(text: str) -> None:

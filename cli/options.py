@@ -106,8 +106,7 @@ class ReadingOptions(OptionGroup):
     up: Annotated[
         UpAxis | None,
         typer.Option(
-            "--up",
-            case_sensitive=False,
+            "--up", case_sensitive=False,
             help="Axis that points up in the clips, -Y where Y points down (default: guessed from the motion).",
         ),
     ] = None

@@ -45,7 +45,9 @@ MAY_IMPORT = {  # the longest matching prefix rules; a room may import itself
 LARGEST_ROOM = 16
 """Modules in one folder."""
 OURS = {"lead", "inversion", "concepts", "cli", "benchmarks", "examples", "tests"}
-README, ARCHITECTURE = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/architecture.md"))
+README, ARCHITECTURE = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/architecture.md")
+)
 MODULES = sorted(
     path for package in ("lead", "inversion", "concepts", "cli") for path in (ROOT / package).rglob("*.py")
 )

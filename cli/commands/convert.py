@@ -162,7 +162,9 @@ def _check_name(
     """UsageError where a clip's files would have another clip's names, or overwrite an input; adds it to `taken`."""
     other = taken.setdefault(name, path)
     if other is not path:
-        raise UsageError(f"{path} and {other} would both be written as {name}; convert them into different folders.")
+        raise UsageError(
+            f"{path} and {other} would both be written as {name}; convert them into different folders."
+        )
     for form in formats:
         target = output / f"{name}{ending_of(form)}"
         if target.resolve() in inputs:

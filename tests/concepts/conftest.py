@@ -22,7 +22,9 @@ def usual():
         "seed": 7,
         "loss": tuple(float(x) for x in np.linspace(1, 0, 64)),
         "scores": {"reconstruction": 0.25, "style": 0.5},
-        "exemplars": tuple(Exemplar.from_joints(joints + i, 30.0, "Bandai", "CC BY-NC 4.0") for i in range(5)),
+        "exemplars": tuple(
+            Exemplar.from_joints(joints + i, 30.0, "Bandai", "CC BY-NC 4.0") for i in range(5)
+        ),
         "author": "Zoë 走る",
         "description": "An elderly walk.\nSlow, bent.",
         "license": "CC BY-NC 4.0",

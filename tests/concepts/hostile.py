@@ -144,8 +144,7 @@ EDITS = {
         "direction.seen has 9 rows for 2 templates, expected one each",
     ),
     "seen direction without a direction": (
-        lambda d: put_direction(d, None, np.ones((1, 6))),
-        "there is a tensor direction.seen and no direction",
+        lambda d: put_direction(d, None, np.ones((1, 6))), "there is a tensor direction.seen and no direction",
     ),
     "enormous scaled direction": (
         lambda d: put_direction(d, np.full(6, 9.0), **asdict(StyleSchedule(direction_scale=9.0))),
@@ -170,8 +169,7 @@ EDITS = {
     "record with a huge number": (metadata(RECORD, '{"steps":' + "9" * 5000 + "}"), "digits"),
     "schedule without a direction": (record(schedule=asdict(StyleSchedule())), "a schedule and no direction"),
     "direction without a schedule": (
-        lambda d: put_direction(d, np.ones(6)),
-        "there is a direction and no schedule, which says how strongly it acts",
+        lambda d: put_direction(d, np.ones(6)), "there is a direction and no schedule, which says how strongly it acts",
     ),
     "schedule that shouts": (
         lambda d: put_direction(d, np.ones(6), direction_scale=1e4),

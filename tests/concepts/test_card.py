@@ -85,9 +85,9 @@ def test_markup_of_strangers_is_no_markup(text):
 
 
 def test_a_strangers_prompt_is_no_shell_command(concept):
-    spoiled = replace(concept, templates=('{} $(rm -rf ~) `x` "; x',))
+    spoiled = replace(concept, templates=("{} $(rm -rf ~) `x` \"; x",))
     text = concept_to_card(spoiled, "my file;x.safetensors")
-    assert "lead-invert generate \"a person <elderly>\" --concept 'my file;x.safetensors'" in text
+    assert 'lead-invert generate "a person <elderly>" --concept \'my file;x.safetensors\'' in text
     assert "rm -rf" not in text.partition("## Use")[2].partition("## How")[0]
 
 

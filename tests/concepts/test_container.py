@@ -122,11 +122,8 @@ def test_texts_of_strangers_are_cleaned(concept):
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.dictionaries(st.sampled_from(["title", "author", "description", "license", "other", "usage_hint"]), anything),
-    st.fixed_dictionaries({}, optional=dict.fromkeys(["init", "objective", "base", "skeleton"], anything)),
-    anything,
-)
+@given(st.dictionaries(st.sampled_from(["title", "author", "description", "license", "other", "usage_hint"]), anything),
+       st.fixed_dictionaries({}, optional=dict.fromkeys(["init", "objective", "base", "skeleton"], anything)), anything)
 def test_any_unicode_in_a_file_is_cleaned_or_refused(honest, texts, entries, score):
     draft = Draft(honest.to_bytes())
     draft.metadata |= {f"modelspec.{name}": text for name, text in texts.items()}

@@ -85,10 +85,8 @@ def test_a_length_that_no_prompt_has_is_refused():
         (f"kinds = 0x{'f' * 5000}", "found kinds of type int"),
         (f"[[kinds]]\nname = 0x{'f' * 5000}", "a kind without a name: no check"),
         ('[[kinds]]\nname = "a"\nfamily = 3\ncheck = "walk()"\nprompts = ["x"]', "a: expected texts"),
-        (
-            f'[[kinds]]\nname = "a"\nfamily = "b"\ncheck = "walk()"\nprompts = ["x"]\nseconds = [{"9" * 400}]',
-            "a: expected numbers of seconds",
-        ),
+        (f'[[kinds]]\nname = "a"\nfamily = "b"\ncheck = "walk()"\nprompts = ["x"]\nseconds = [{"9" * 400}]',
+         "a: expected numbers of seconds"),
         ('[[kinds]]\nname = "a"', "a: no check, family, prompts"),
         ('[[kinds]]\nname = "a"\nfamily = "b"\ncheck = "walk()"\nprompts = ["x"]\nlength = 3', "unknown length"),
         ('[[kinds]]\nname = "a"\nfamily = "b"\ncheck = "walk()"\nprompts = []', "lists of one or more"),

@@ -134,7 +134,9 @@ def test_mlds_networks_give_what_their_modules_give(built, monkeypatch):
     plain = MldVAE(MldVAEConfig(**SMALL)).eval(), MldDenoiser(MldDenoiserConfig(d_text=24, **SMALL)).eval()
     fast = tuple(optimize(copy.deepcopy(network)) for network in plain)
     lengths = torch.tensor([40, 60])
-    features, z, text, memory = (torch.randn(2, *shape) for shape in ((60, 263), (1, 32), (24,), (3, 32)))
+    features, z, text, memory = (
+        torch.randn(2, *shape) for shape in ((60, 263), (1, 32), (24,), (3, 32))
+    )
 
     def outputs(vae, denoiser):
         predicted = denoiser(z, torch.tensor([3, 700]), text, lengths)
@@ -153,7 +155,9 @@ def test_generate_gives_the_same_motions_plainly(tiny_base, built, monkeypatch):
     plain = type(tiny_base)(tiny_base.config)
     plain.load_state_dict(tiny_base.state_dict())
     prompts = ["a person walks", "someone waves the left hand"]
-    ours, theirs = (base.generate(prompts, seconds=[2.0, 3.0], seed=3) for base in (copy.deepcopy(tiny_base), plain))
+    ours, theirs = (
+        base.generate(prompts, seconds=[2.0, 3.0], seed=3) for base in (copy.deepcopy(tiny_base), plain)
+    )
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(torch.from_numpy(one.joints), torch.from_numpy(other.joints), atol=1e-4, rtol=0)
 

@@ -39,7 +39,9 @@ def _swing_limbs(phase: np.ndarray) -> dict[int, np.ndarray]:
 def make_walk():
     """Makes a walk, ahead or backward, from x = z = 0 that faces `heading` radians from +Z."""
 
-    def make(frames: int = 60, heading: float = 0.0, backward: bool = False, height: float = 0.9) -> np.ndarray:
+    def make(
+        frames: int = 60, heading: float = 0.0, backward: bool = False, height: float = 0.9
+    ) -> np.ndarray:
         phase = np.arange(frames) / 20 * 2 * np.pi * 0.9
         turns, rest = _swing_limbs(phase), tpose()
         joints, turned = np.zeros((frames, 22, 3)), np.zeros((frames, 22, 3, 3))

@@ -30,7 +30,9 @@ def test_a_package_alone_imports_nothing_heavy(package) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("expression", ["lead.motion.Motion", "lead.motion.features.Stats", "lead.errors.LeadError"])
+@pytest.mark.parametrize(
+    "expression", ["lead.motion.Motion", "lead.motion.features.Stats", "lead.errors.LeadError"]
+)
 def test_submodules_are_attributes(expression: str) -> None:
     subprocess.run([sys.executable, "-c", f"import lead; {expression}"], check=True)
 

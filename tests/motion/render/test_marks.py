@@ -39,7 +39,7 @@ def test_nothing_is_marked_unless_asked_for() -> None:
 def test_the_trail_is_the_way_so_far() -> None:
     standing = stand_figure(make_slide().joints)
     marks = find_marks(standing, 10.0, ViewOptions(trail=True))
-    ((color, ribbon),) = marks.at(20)
+    (color, ribbon), = marks.at(20)
     points = np.concatenate(ribbon)
     assert color == TRAIL
     assert points[:, 1].max() == pytest.approx(standing[20, 0, 2], abs=0.05)

@@ -94,7 +94,9 @@ def test_left_is_left_and_forward_is_forward(schemes, make_rig_bvh):
     for up in ("Y", "Z"):
         rig, joints = read_rig(make_rig_bvh(schemes["Unreal"], up=up))
         assert (joints[:, JOINTS.index("left_hip"), 0] > joints[:, JOINTS.index("right_hip"), 0]).all()
-        assert (joints[:, JOINTS.index("left_foot"), 2] > joints[:, JOINTS.index("left_ankle"), 2] - 0.3).all()
+        assert (
+            joints[:, JOINTS.index("left_foot"), 2] > joints[:, JOINTS.index("left_ankle"), 2] - 0.3
+        ).all()
         assert joints[-1, 0, 2] > joints[0, 0, 2] + 1
         back, _ = read_rig(write_and_parse(motion_to_rig(joints, rig)))
         assert [back.names[node] for node in back.nodes] == schemes["Unreal"]
@@ -157,7 +159,9 @@ def test_joints_in_one_place_as_in_cmu_files(schemes, make_rig_bvh):
     turns = bvh.channels[1]
     values = np.concatenate([bvh.values, np.zeros((60, 6))], axis=1)
     values[:, -3:] = 15 * np.sin(np.arange(60) / 8)[:, None]
-    shuffled = Bvh(tuple(names), tuple(parents), offsets, (*bvh.channels, turns, turns), (), values, bvh.frame_time)
+    shuffled = Bvh(
+        tuple(names), tuple(parents), offsets, (*bvh.channels, turns, turns), (), values, bvh.frame_time
+    )
     rig, joints = read_rig(write_and_parse(shuffled))
     assert rig.nodes[JOINTS.index("left_collar")] == -1
     assert rig.names[rig.nodes[3]] == "Spine"
