@@ -11,8 +11,9 @@ import os
 import re
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -110,6 +111,13 @@ def warn(text: str) -> None:
 def hint(text: str) -> None:
     """Print a hint on standard error: something that may spare work."""
     _console(stderr=True).print(f"hint: {escape_controls(text)}", style="cyan")
+
+
+def log(text: str) -> None:
+    """Print a line of a log on standard error, after the time of day; further lines of the text stay lines."""
+    line = f"{time.strftime('%H:%M:%S')} {escape_controls(text.strip(), lines=True)}"
+    with suppress(OSError):  # nobody reads it
+        print(line, file=sys.stderr or io.StringIO(), flush=True)
 
 
 def print_error(text: str) -> None:

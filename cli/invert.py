@@ -14,6 +14,7 @@ from cli.commands.generate import generate
 from cli.commands.learn import learn
 from cli.commands.process import process
 from cli.commands.restyle import restyle
+from cli.commands.serve import serve
 from cli.commands.view import view
 from cli.commands.vocabulary import vocabulary
 from cli.concept_commands.blend import blend, negate
@@ -39,6 +40,7 @@ lead-invert verify elderly.safetensors
 lead-invert card elderly.safetensors
 lead-invert convert takes/ --format bvh,glb
 lead-invert view takes/
+lead-invert serve
 """
 
 app = make_app(
@@ -67,6 +69,7 @@ app = make_app(
         "export": export,
         "import": import_word,
         "show": show,
+        "serve": serve,
     },
 )
 

@@ -33,6 +33,8 @@ _BEND_VARIES, _BEND_MEAN = 2.0, 15.0
 """Degrees: a joint bends if its angle varies by more than the first, or is larger on average than the second."""
 _LEAST_PAIR = 0.35
 """Pairs shorter than this times the longest are fingers, ears or props."""
+_MOST_LIMBS, _MOST_JOINTS, _MOST_PAIRS = 16, 32, 32
+"""What is tried, the longest first: chains of a joint, joints of a chain, pairs of limbs. People have fewer."""
 _NECK_TO_HEAD = 0.13
 """Of a leg's length."""
 
@@ -68,10 +70,11 @@ def match_shape(
     """
     lengths = _measure_bones(parents, positions)
     children = _list_limbs(names, parents)
+    reach = _measure_reach(children, lengths)
     eligible = {joint for joint, name in enumerate(names) if not PARTS.intersection(split_name(name))}
-    pairs = _find_pairs(eligible, children, lengths, positions)
+    pairs = _find_pairs(eligible, children, lengths, reach, positions)
     for legs, arms in _list_bodies(pairs):
-        head = _find_head(legs, arms, children, lengths, parents, positions)
+        head = _find_head(legs, arms, children, reach, parents, positions)
         head = [joint for joint in _drop_coincident(head, lengths) if joint < len(names)]
         if head and _is_upright(legs, arms, positions):
             return _name_joints(names, legs, arms, head, positions)
@@ -99,32 +102,38 @@ def _measure_bones(parents: Sequence[int], positions: Positions) -> Lengths:
     return lengths
 
 
-def _follow_chain(node: int, children: Sequence[Sequence[int]], lengths: Lengths) -> list[int]:
+def _follow_chain(node: int, children: Sequence[Sequence[int]], reach: Sequence[float]) -> list[int]:
     """From a node down the longest way to a leaf."""
-    reach = _measure_reach(children, lengths)
     chain = [node]
     while children[chain[-1]]:
-        chain.append(max(children[chain[-1]], key=lambda child: reach[child] + lengths[child]))
+        chain.append(max(children[chain[-1]], key=reach.__getitem__))
     return chain
 
 
+def _pick_longest(nodes: Sequence[int], reach: Sequence[float]) -> list[int]:
+    """Of several nodes those with the longest chains, in the nodes' order."""
+    return sorted(sorted(nodes, key=reach.__getitem__, reverse=True)[:_MOST_LIMBS])
+
+
 def _measure_reach(children: Sequence[Sequence[int]], lengths: Lengths) -> list[float]:
-    """The longest way down from each node; children come after their parents."""
-    reach = [0.0] * len(children)
+    """The longest way down from each node's parent through the node; children come after their parents."""
+    reach: list[float] = lengths.tolist()
     for node in reversed(range(len(children))):
-        reach[node] = max((reach[child] + lengths[child] for child in children[node]), default=0.0)
+        reach[node] += max((reach[child] for child in children[node]), default=0.0)
     return reach
 
 
 def _find_pairs(
-    eligible: set[int], children: Sequence[Sequence[int]], lengths: Lengths, positions: Positions
-) -> list[_Pair]:
+    eligible: set[int], children: Sequence[Sequence[int]], lengths: Lengths, reach: Sequence[float],
+    positions: Positions,
+) -> list[_Pair]:  # fmt: skip
     """All pairs of limbs of eligible joints that are long enough to be legs or arms, longest first."""
     found = []
     for branch in range(len(children)):
-        for one, other in itertools.combinations(children[branch], 2):
-            chains = _follow_chain(one, children, lengths), _follow_chain(other, children, lengths)
+        for one, other in itertools.combinations(_pick_longest(children[branch], reach), 2):
+            chains = _follow_chain(one, children, reach), _follow_chain(other, children, reach)
             bare = [_drop_coincident([node for node in chain if node in eligible], lengths) for chain in chains]
+            bare = [chain[:_MOST_JOINTS] for chain in bare]
             bends = [_find_bends(chain, children, positions) for chain in bare]
             if len(bare[0]) == len(bare[1]):  # what bends on one side is a joint on the other
                 bends = [[a or b for a, b in zip(*bends, strict=True)]] * 2
@@ -134,7 +143,7 @@ def _find_pairs(
             if min(left[1], right[1]) > _LEAST_SIDE_RATIO * max(left[1], right[1]):
                 found.append(_Pair(branch, chains, (left[0], right[0]), left[1]))
     longest = max((pair.length for pair in found), default=0.0)
-    return sorted((p for p in found if p.length > _LEAST_PAIR * longest), key=lambda pair: -pair.length)
+    return sorted((p for p in found if p.length > _LEAST_PAIR * longest), key=lambda pair: -pair.length)[:_MOST_PAIRS]
 
 
 def _drop_coincident(chain: Sequence[int], lengths: Lengths) -> list[int]:
@@ -177,7 +186,7 @@ def _list_bodies(pairs: Sequence[_Pair]) -> list[tuple[_Pair, _Pair]]:
 
 
 def _find_head(
-    legs: _Pair, arms: _Pair, children: Sequence[Sequence[int]], lengths: Lengths, parents: Sequence[int],
+    legs: _Pair, arms: _Pair, children: Sequence[Sequence[int]], reach: Sequence[float], parents: Sequence[int],
     positions: Positions,
 ) -> list[int]:  # fmt: skip
     """The chain to the head: of the other chains at the arms' branch, the one that rises farthest from the legs."""
@@ -185,7 +194,8 @@ def _find_head(
     taken = {arms.chains[0][0], arms.chains[1][0], *path_to_root(legs.branch, parents)}
     taken |= {legs.chains[0][0], legs.chains[1][0]} if meet == arms.branch else set()
     up = positions[:, arms.branch] - positions[:, [limb[2] for limb in legs.limbs]].mean(axis=1)
-    chains = [_follow_chain(child, children, lengths) for child in children[arms.branch] if child not in taken]
+    free = _pick_longest([child for child in children[arms.branch] if child not in taken], reach)
+    chains = [_follow_chain(child, children, reach) for child in free]
     rises = [
         np.einsum("fi,fi->f", positions[:, c[-1]] - positions[:, arms.branch], normalize(up)).mean() for c in chains
     ]

@@ -12,6 +12,7 @@ from benchmarks.rigs import HEADINGS, make_recordings
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh, read_bvh, write_bvh
 from lead.motion.rigs.match import match_joints
+from lead.motion.rigs.match_shape import match_shape
 from lead.motion.rigs.rig import read_rig
 from lead.motion.rigs.rig_map import draft_rig_map, read_rig_map
 from lead.motion.skeleton import JOINTS
@@ -236,3 +237,15 @@ def test_a_hand_alone_is_no_person():
     for one in (bvh, remove_names(bvh)):
         with pytest.raises(MotionError, match="an unknown rig"):
             read_rig(one)
+
+
+@pytest.mark.parametrize("branches", [1, 4, 250, 999])
+def test_rigs_of_a_thousand_joints_without_names_are_told_at_once(branches):
+    """Of n chains at a joint there are n^2 pairs and n^4 bodies; a chain of n joints has n^3 limbs."""
+    rng = np.random.default_rng(0)
+    parents = [-1, *(max(joint - branches, 0) for joint in range(1, 1000))]
+    steps = rng.normal(scale=0.02, size=(1000, 3)) - [0, 0.3, 0]
+    positions = np.zeros((1, 1000, 3))
+    for joint in range(1, 1000):
+        positions[0, joint] = positions[0, parents[joint]] + steps[joint]
+    assert match_shape([str(joint) for joint in range(1000)], parents, positions) == {}

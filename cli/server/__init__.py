@@ -1,0 +1,1 @@
+"""The server of `lead-invert serve`: motions over HTTP, for programs that animators work in."""

@@ -1,0 +1,116 @@
+"""The JSON API: files of every format, rigs as text, what there is to ask for, and what is refused."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lead.motion import Motion
+from lead.motion.formats.bvh import format_bvh, parse_bvh
+from lead.motion.rigs.retarget import motion_to_bvh
+
+BODY = {"prompt": "a person walks", "seconds": 2.0, "seed": 3}
+
+
+def test_the_same_seed_gives_what_the_library_gives(server, tiny_base, tmp_path: Path):
+    status, content, headers = server.ask("/v1/generate", BODY)
+    assert (status, headers["x-seed"], json.loads(headers["x-notes"])) == (200, "3", [])
+    assert headers["content-disposition"] == 'attachment; filename="a-person-walks-seed3.bvh"'
+    (motion,) = tiny_base.generate(["a person walks"], seconds=2.0, seed=[3])
+    written = parse_bvh(motion.save(tmp_path / "out.bvh").read_bytes())
+    np.testing.assert_allclose(parse_bvh(content).world()[0], written.world()[0], atol=0.05)  # centimeters
+
+
+@pytest.mark.parametrize("form", ["npz", "glb", "amass"])
+def test_every_format_reads_back(server, form, tmp_path: Path):
+    status, content, headers = server.ask("/v1/generate", {**BODY, "format": form})
+    assert status == 200
+    name = headers["content-disposition"].partition('"')[2][:-1]
+    (tmp_path / name).write_bytes(content)
+    assert Motion.read(tmp_path / name).seconds == pytest.approx(2.0, abs=0.11)
+
+
+def test_joints_as_json_at_another_rate(server):
+    _, answer, _ = server.ask("/v1/generate", {**BODY, "format": "json", "fps": 60})
+    assert answer["fps"] == 60
+    assert np.array(answer["positions"]).shape == (118, 22, 3)
+    assert answer["joints"][answer["parents"][4]] == "left_hip"
+
+
+def test_a_rig_as_text(server, walk: Motion):
+    rig = motion_to_bvh(2 * walk.joints[:20], 20.0)
+    status, content, _ = server.ask("/v1/generate", {**BODY, "rig": format_bvh(rig)})
+    assert status == 200
+    written = parse_bvh(content)
+    order = [written.names.index(name) for name in rig.names]  # a file's joints stand depth first
+    np.testing.assert_allclose(written.offsets[order], rig.offsets, atol=1e-4)
+    _, faster, _ = server.ask("/v1/generate", {**BODY, "rig": format_bvh(rig), "fps": 60})
+    assert parse_bvh(faster).fps == 60
+    fast = format_bvh(replace(rig, frame_time=1e-5))
+    server.refuses("/v1/generate", {**BODY, "rig": fast}, 400, "invalid_options", "100000 frames a second", "lower fps")
+
+
+def test_without_a_seed_one_is_drawn_and_told(server):
+    _, first, headers = server.ask("/v1/generate", {"prompt": "a person walks", "seconds": 1.0})
+    _, again, _ = server.ask(
+        "/v1/generate", {"prompt": "a person walks", "seconds": 1.0, "seed": int(headers["x-seed"])}
+    )
+    np.testing.assert_allclose(parse_bvh(first).values, parse_bvh(again).values, atol=0.01)
+
+
+def test_lists_concepts_and_tells_its_state(server):
+    _, answer, _ = server.ask("/v1/concepts")
+    assert [(one["token"], one["kind"], one["base"]) for one in answer["concepts"]] == [("<limp>", "style", "tiny")]
+    _, answer, _ = server.ask("/v1/status")
+    assert (answer["base"], answer["waiting"], answer["seconds"]) == ("tiny", 0, [0.8, 9.8])
+    assert "bvh" in answer["formats"]
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_describes_all_routes(server):
+    _, page, headers = server.ask("/docs")
+    assert b"http" not in page.replace(b"http-equiv", b"").replace(b"<!DOCTYPE html>", b"")
+    assert headers["x-frame-options"] == "DENY"
+    assert server.ask("/docs-files/swagger-ui.css")[0] == 200
+    _, document, _ = server.ask("/openapi.json")
+    assert {"/generate", "/capabilities", "/v1/generate", "/v1/concepts", "/v1/status"} <= document["paths"].keys()
+    assert "MotionReferenceSegment" in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "said"),
+    [
+        ({"prompt": ""}, 422, "schema_validation", "prompt"),
+        ({"prompt": "  "}, 400, "invalid_request", "empty"),
+        ({"prompt": "a person does <../../x>"}, 400, "invalid_request", "it has <limp>"),
+        ({"prompt": "(<limp>:9) walks"}, 400, "invalid_request", "9"),
+        ({"prompt": "<a1> <a2> <a3> <a4> <a5> <a6> <a7> <a8> <a9>"}, 400, "invalid_request", "at most 8"),
+        ({"seconds": 30}, 400, "invalid_options", "0.8 to 9.8 s"),
+        ({"seconds": "x"}, 422, "schema_validation", "seconds"),
+        ({"format": "exe"}, 400, "invalid_options", "bvh, npz"),
+        ({"format": "glb", "rig": "HIERARCHY"}, 400, "invalid_options", "a rig is for"),
+        ({"rig": "/etc/passwd"}, 400, "invalid_skeleton", "not a BVH file"),
+        ({"path": "/etc/passwd"}, 422, "schema_validation", "path"),
+        ({"steps": 1000}, 422, "schema_validation", "steps"),
+        ({"fps": 0}, 422, "schema_validation", "fps"),
+    ],
+)
+def test_refuses_honestly(server, change, status, code, said):
+    server.refuses("/v1/generate", {**BODY, **change}, status, code, said)
+
+
+def test_a_damaged_concept_is_refused_without_its_place(start_server, limp, tmp_path: Path):
+    server = start_server()
+    path = server.generator.library.add(limp)
+    path.write_bytes(path.read_bytes()[:200])
+    status, answer, _ = server.ask("/v1/generate", {**BODY, "prompt": "walks in <limp> style"})
+    assert (status, answer["error"]["code"]) == (400, "invalid_request")
+    assert "limp.safetensors" in answer["error"]["message"]
+    assert str(tmp_path) not in answer["error"]["message"]
+
+
+def test_other_paths_and_methods_are_refused(server):
+    for path in ("/", "/x", "/docs-files/../core.py", "/v1/generate/.."):
+        assert server.ask(path)[0] in (404, 405)
+    assert server.ask("/v1/generate")[0] == 405
