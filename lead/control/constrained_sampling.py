@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lead.control.targets import HEADING_METERS, FloatingPose, Targets
+from lead.control.targets import HEADING_METERS, FloatingPoses, Targets
 from lead.motion.processing.ik import TOES
 from lead.train.losses import features_to_joints, rigid_joints
 
@@ -86,23 +86,45 @@ def compute_loss(joints: Float[Tensor, "frames 22 3"], targets: Targets) -> Floa
     """The weighted squares of what is off beyond the slack, in meters squared."""
     joints = joints[: len(targets.positions)]
     positions, weights, slack = (_like(x, joints) for x in (targets.positions, targets.weights, targets.slack))
-    placed = _place(joints, positions, weights[..., 0]) if targets.free else joints
+    placed = joints
+    if targets.free:
+        flat = [x.reshape(1, -1, 3) for x in (joints, positions)]
+        placed = _lay_over(*flat, weights[..., 0].reshape(1, -1)).reshape(joints.shape)
     on = weights > 0
     distance = (((placed - positions) * on).square().sum(-1) + 1e-10).sqrt()
     loss = (weights.amax(-1) * (distance - slack).clamp(min=0.0).square()).sum()
-    for pose in targets.floating:
-        loss = loss + _pose_loss(joints[pose.frame], pose)
+    if len(targets.floating.frames):
+        loss = loss + _measure_poses(joints, targets.floating)
     if targets.heading_weights.any():
         forward = _face(placed)
         off = (forward - _like(targets.headings, joints)).square().sum(-1)
         loss = loss + HEADING_METERS**2 * (off * _like(targets.heading_weights, joints)).sum()
+    if targets.course.any():
+        loss = loss + HEADING_METERS**2 * _measure_turned(placed, _like(targets.course, joints))
     return loss
 
 
-def _pose_loss(joints: Float[Tensor, "22 3"], pose: FloatingPose) -> Float[Tensor, ""]:
-    """The mean square of the distances of the joints that count, the pose laid over the body."""
-    wanted = _place(_like(pose.pose, joints), joints.detach(), _like(pose.laid_on, joints))
-    return (joints - wanted)[list(pose.joints)].square().sum(-1).mean()
+def _measure_turned(joints: Float[Tensor, "frames 22 3"], course: Float[Tensor, "frames 2"]) -> Float[Tensor, ""]:
+    """How far the body is turned from the way that it faces along its path, as a mean square.
+
+    That way is the motion's own: the mean angle from facing to movement, as backward or sideways; where there is no
+    such angle, as in a dance, the body may face anywhere. Pairs x, z are complex numbers.
+    """
+    facing = torch.view_as_complex(_face(joints).contiguous())
+    moved = torch.view_as_complex(joints[:, 0, [0, 2]].detach().diff(dim=0).contiguous())
+    relative = (moved * facing[1:].detach().conj()).sum()
+    coherence = relative.abs() / moved.abs().sum().clamp(min=1e-6)
+    wanted = torch.view_as_complex(course.contiguous()) * torch.sgn(relative).conj()
+    off = (facing - wanted).abs().square() * (wanted.abs() > 0)
+    return off.mean() * (2 * coherence - 1).clamp(min=0.0)
+
+
+def _measure_poses(joints: Float[Tensor, "frames 22 3"], floating: FloatingPoses) -> Float[Tensor, ""]:
+    """The mean square of the distances of the joints that count, each pose laid over the body; summed over poses."""
+    own = joints[torch.as_tensor(floating.frames, device=joints.device)]
+    wanted = _lay_over(_like(floating.poses, joints), own.detach(), _like(floating.laid_on, joints))
+    counts = _like(floating.counts, joints)
+    return ((own - wanted).square().sum(-1) * counts / counts.sum(dim=1, keepdim=True)).sum()
 
 
 def _measure_slip(joints: Joints, features: Float[Tensor, "batch frames feats"]) -> Float[Tensor, " batch"]:
@@ -112,18 +134,19 @@ def _measure_slip(joints: Joints, features: Float[Tensor, "batch frames feats"])
     return (torch.minimum(contacts[:, 1:], contacts[:, :-1]) * moved).mean(dim=(1, 2))
 
 
-def _place(
-    points: Float[Tensor, "*points 3"], onto: Float[Tensor, "*points 3"], weights: Float[Tensor, "*points"]
-) -> Float[Tensor, "*points 3"]:
+def _lay_over(
+    points: Float[Tensor, "sets points 3"], onto: Float[Tensor, "sets points 3"], weights: Float[Tensor, "sets points"]
+) -> Float[Tensor, "sets points 3"]:
     """The twin of `targets.lay_over`: no gradient runs through where to, which is best already."""
     with torch.no_grad():
-        share = weights / weights.sum().clamp(min=1e-12)
-        own, other = ((share[..., None] * some[..., [0, 2]]).flatten(0, -2).sum(0) for some in (points, onto))
+        share = (weights / weights.sum(dim=1, keepdim=True).clamp(min=1e-12))[..., None]
+        own, other = ((share * some[..., [0, 2]]).sum(dim=1, keepdim=True) for some in (points, onto))
         (x, z), (u, w) = ((some[..., [0, 2]] - at).unbind(-1) for some, at in ((points, own), (onto, other)))
-        angle = torch.atan2((share * (z * u - x * w)).sum(), (share * (x * u + z * w)).sum())
+        share = share[..., 0]
+        angle = torch.atan2((share * (z * u - x * w)).sum(dim=1), (share * (x * u + z * w)).sum(dim=1))[:, None]
         cos, sin = angle.cos(), angle.sin()
-    x, z = points[..., 0] - own[0], points[..., 2] - own[1]
-    return torch.stack([cos * x + sin * z + other[0], points[..., 1], cos * z - sin * x + other[1]], dim=-1)
+    x, z = points[..., 0] - own[..., 0], points[..., 2] - own[..., 1]
+    return torch.stack([cos * x + sin * z + other[..., 0], points[..., 1], cos * z - sin * x + other[..., 1]], dim=-1)
 
 
 def _face(joints: Float[Tensor, "frames 22 3"]) -> Float[Tensor, "frames 2"]:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from lead.control.constraints import Constraint, JointTarget, PathConstraint, PoseConstraint
-from lead.control.targets import FloatingPose, Targets, build_targets, lay_pose, measure_errors, place_motion, to_frame
+from lead.control.targets import Targets, build_targets, measure_errors, place_motion, to_floating, to_frame
 from lead.motion import Motion
 from lead.motion.processing.edit import bone_directions
 from lead.motion.processing.floor import settle
@@ -56,16 +56,15 @@ def meet_constraints(
 
     A hand or foot that is out of reach of its place ends where the limb does.
     """
-    joints = settle(joints, fps) if clean_feet else joints.astype(np.float64)
+    poses = [one for one in constraints if isinstance(one, PoseConstraint)]
+    joints = settle(joints, fps) if clean_feet and not poses else joints.astype(np.float64)  # poses say how high
     targets = build_targets(constraints, len(joints), fps)
     joints = place_motion(joints, targets)
     before = measure_errors(joints, constraints, fps)
     if any(isinstance(one, PathConstraint) for one in constraints):
         joints = _correct_path(joints, targets, fps)
-    poses = {to_frame(one, len(joints), fps): one for one in constraints
-             if isinstance(one, PoseConstraint) and one.whole_body}  # fmt: skip
-    joints, wanted = _correct_poses(joints, [one for one in constraints if isinstance(one, PoseConstraint)], fps)
-    held = np.isin(np.arange(len(joints)), list(poses))
+    joints, wanted = _correct_poses(joints, poses, fps)
+    held = np.isin(np.arange(len(joints)), [to_frame(one, len(joints), fps) for one in poses if one.whole_body])
     if clean_feet:
         joints = lock_feet(joints, fps, held)
     for one in constraints:
@@ -106,11 +105,12 @@ def _correct_path(joints: Joints, targets: Targets, fps: float) -> Joints:
 def _correct_poses(joints: Joints, poses: Sequence[PoseConstraint], fps: float) -> tuple[Joints, Joints]:
     """The motion through the poses; and the poses in their frames, 0 elsewhere."""
     wanted, fixed = np.zeros_like(joints), np.zeros(joints.shape[:2], dtype=bool)
+    floating = to_floating([one for one in poses if not one.placed], len(joints), fps)
+    wanted[floating.frames], fixed[floating.frames] = floating.lay_over(joints), floating.counts
     for one in poses:
         frame = to_frame(one, len(joints), fps)
-        floating = FloatingPose(frame, one.pose, one.joints)
-        wanted[frame] = one.pose if one.placed else lay_pose(floating, joints[frame])
-        fixed[frame, list(one.joints)] = True
+        if one.placed:
+            wanted[frame], fixed[frame] = one.pose, np.isin(np.arange(22), one.joints)
     own, aim = bone_directions(joints), bone_directions(wanted)
     own[:, 0], aim[:, 0] = joints[:, 0], wanted[:, 0]
     for joint in range(22):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from lead.control.constraints import Constraint, JointTarget, PathConstraint, PoseConstraint
 from lead.errors import LeadError
@@ -24,24 +24,31 @@ PATH_SLACK = 0.03
 """Meters that the pelvis may sway off its path."""
 HEADING_METERS = 0.5
 """A heading that is off by one radian counts as much as so many meters."""
-TRUNK = (0, 1, 2, 16, 17)
+WALKED = 0.2
+"""Meters a second from which a path says which way the body goes."""
+TRUNK = [0, 1, 2, 16, 17]
 """Joints by which a pose that may be met anywhere is laid over the motion."""
 
 
 @dataclass(frozen=True, eq=False)
-class FloatingPose:
-    """A pose that may be met anywhere, facing anywhere."""
+class FloatingPoses:
+    """Poses that may be met anywhere, facing anywhere."""
 
-    frame: int
-    pose: Float[np.ndarray, "22 3"]
-    joints: tuple[int, ...]
+    frames: Int[np.ndarray, "poses"]
+    poses: Float[np.ndarray, "poses 22 3"]
+    counts: Bool[np.ndarray, "poses 22"]
+    """The joints that count."""
 
     @property
-    def laid_on(self) -> Float[np.ndarray, "22"]:
-        """The weight of each joint where the pose is laid over the motion."""
-        weights = np.zeros(22)
-        weights[[*TRUNK, *self.joints]] = 1.0
+    def laid_on(self) -> Float[np.ndarray, "poses 22"]:
+        """The weight of each joint where a pose is laid over the motion: those that count, and the trunk's."""
+        weights = self.counts.astype(np.float64)
+        weights[:, TRUNK] = 1.0
         return weights
+
+    def lay_over(self, joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "poses 22 3"]:
+        """The poses where the motion is in their frames."""
+        return lay_over(self.poses, joints[self.frames], self.laid_on)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +64,9 @@ class Targets:
     headings: Float[np.ndarray, "frames 2"]
     """Unit vectors x, z that the body faces."""
     heading_weights: Float[np.ndarray, "frames"]
-    floating: tuple[FloatingPose, ...]
+    course: Float[np.ndarray, "frames 2"]
+    """Unit vectors x, z along the path, where it is walked and no heading is given; else 0."""
+    floating: FloatingPoses
     free: bool
     """Whether the motion as a whole is moved to its targets; else it starts at x = z = 0 and faces +Z."""
 
@@ -68,8 +77,8 @@ def build_targets(constraints: Sequence[Constraint], frames: int, fps: float) ->
     Raises LeadError for a time beyond the motion's end, for two poses at one time, and for a path that is too fast.
     """
     positions, weights = np.zeros((2, frames, 22, 3))
-    slack, headings, heading_weights = np.zeros((frames, 22)), np.zeros((frames, 2)), np.zeros(frames)
-    floating = []
+    slack, heading_weights = np.zeros((frames, 22)), np.zeros(frames)
+    headings, course = np.zeros((2, frames, 2))
     _check_poses(constraints, frames, fps)
     for one in constraints:
         if isinstance(one, PathConstraint):
@@ -77,20 +86,30 @@ def build_targets(constraints: Sequence[Constraint], frames: int, fps: float) ->
             positions[:, 0, [0, 2]], weights[:, 0, [0, 2]] = path, 1.0 / frames
             slack[:, 0] = PATH_SLACK
             headings, heading_weights = faced, known / max(known.sum(), 1.0)
+            velocity = np.gradient(path, axis=0) * fps
+            speed = np.linalg.norm(velocity, axis=-1, keepdims=True)
+            course = np.where((speed > WALKED) & (not known.any()), velocity / np.maximum(speed, 1e-9), 0.0)
     for one in constraints:
         if isinstance(one, JointTarget):
             frame = to_frame(one, frames, fps)
             positions[frame, one.joint], weights[frame, one.joint], slack[frame, one.joint] = one.position, 1.0, 0.0
-        elif isinstance(one, PoseConstraint):
+        elif isinstance(one, PoseConstraint) and one.placed:
             frame, joints = to_frame(one, frames, fps), list(one.joints)
-            if one.placed:
-                positions[frame, joints], weights[frame, joints] = one.pose[joints], 1.0 / len(joints)
-                slack[frame, joints] = 0.0
-            else:
-                floating.append(FloatingPose(frame, one.pose, one.joints))
-    free = any(isinstance(one, PathConstraint) or (isinstance(one, PoseConstraint) and one.placed)
-               for one in constraints)  # fmt: skip
-    return Targets(positions, weights, slack, headings, heading_weights, tuple(floating), free)
+            positions[frame, joints], weights[frame, joints] = one.pose[joints], 1.0 / len(joints)
+            slack[frame, joints] = 0.0
+    poses = [one for one in constraints if isinstance(one, PoseConstraint)]
+    floating = to_floating([one for one in poses if not one.placed], frames, fps)
+    free = any(isinstance(one, PathConstraint) for one in constraints) or any(one.placed for one in poses)
+    return Targets(positions, weights, slack, headings, heading_weights, course, floating, free)
+
+
+def to_floating(poses: Sequence[PoseConstraint], frames: int, fps: float) -> FloatingPoses:
+    """Poses that may be met anywhere, in the frames of their times."""
+    return FloatingPoses(
+        np.array([to_frame(one, frames, fps) for one in poses], dtype=np.int64),
+        np.array([one.pose for one in poses]).reshape(-1, 22, 3),
+        np.array([np.isin(np.arange(22), one.joints) for one in poses]).reshape(-1, 22),
+    )
 
 
 def to_frame(one: PoseConstraint | JointTarget, frames: int, fps: float) -> int:
@@ -107,29 +126,28 @@ def to_frame(one: PoseConstraint | JointTarget, frames: int, fps: float) -> int:
 
 
 def place_motion(joints: Float[np.ndarray, "frames 22 3"], targets: Targets) -> Float[np.ndarray, "frames 22 3"]:
-    """The motion moved and turned as a whole to where its targets are; as it is where they leave it free of none."""
+    """The motion moved and turned as a whole to where its targets are; as it is where none is at a place."""
     if not targets.free:
         return joints
-    return lay_over(joints.reshape(-1, 3), targets.positions.reshape(-1, 3), targets.weights[..., 0].ravel()).reshape(
-        joints.shape
-    )
+    flat = [x.reshape(1, -1, 3) for x in (joints, targets.positions)]
+    return lay_over(*flat, targets.weights[..., 0].reshape(1, -1)).reshape(joints.shape)
 
 
 def lay_over(
-    points: Float[np.ndarray, "points 3"], onto: Float[np.ndarray, "points 3"], weights: Float[np.ndarray, "points"]
-) -> Float[np.ndarray, "points 3"]:
+    points: Float[np.ndarray, "sets points 3"],
+    onto: Float[np.ndarray, "sets points 3"],
+    weights: Float[np.ndarray, "sets points"],
+) -> Float[np.ndarray, "sets points 3"]:
     """Points moved over the floor and turned about the vertical, to the least weighted squares of distances."""
-    share = weights / max(float(weights.sum()), 1e-12)
-    own, other = share @ points[:, [0, 2]], share @ onto[:, [0, 2]]
-    (x, z), (u, w) = (points[:, [0, 2]] - own).T, (onto[:, [0, 2]] - other).T
-    angle = np.arctan2((share * (z * u - x * w)).sum(), (share * (x * u + z * w)).sum())
+    share = (weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12))[..., None]
+    own, other = ((share * some[..., [0, 2]]).sum(axis=1, keepdims=True) for some in (points, onto))
+    (x, z), (u, w) = (np.moveaxis(some[..., [0, 2]] - at, -1, 0) for some, at in ((points, own), (onto, other)))
+    share = share[..., 0]
+    angle = np.arctan2((share * (z * u - x * w)).sum(axis=1), (share * (x * u + z * w)).sum(axis=1))[:, None]
     cos, sin = np.cos(angle), np.sin(angle)
-    return np.stack([cos * x + sin * z + other[0], points[:, 1], cos * z - sin * x + other[1]], axis=-1)
-
-
-def lay_pose(pose: FloatingPose, joints: Float[np.ndarray, "22 3"]) -> Float[np.ndarray, "22 3"]:
-    """A pose that may be met anywhere, where the motion is at its frame."""
-    return lay_over(pose.pose, joints, pose.laid_on)
+    return np.stack(
+        [cos * x + sin * z + other[..., 0], points[..., 1], cos * z - sin * x + other[..., 1]], axis=-1
+    )
 
 
 def measure_errors(
@@ -149,7 +167,7 @@ def measure_errors(
         if isinstance(one, JointTarget):
             errors.append(float(np.linalg.norm(joints[frame, one.joint] - np.array(one.position))))
             continue
-        pose = one.pose if one.placed else lay_pose(FloatingPose(frame, one.pose, one.joints), joints[frame])
+        pose = one.pose if one.placed else to_floating([one], frames, fps).lay_over(joints)[0]
         errors.append(float(np.linalg.norm((joints[frame] - pose)[list(one.joints)], axis=-1).mean()))
     return errors
 

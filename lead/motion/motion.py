@@ -156,7 +156,7 @@ class Motion:
 
         A BVH on the rig then has fingers at rest. Call it where joints are put into another order.
         """
-        return replace(self, rig=replace(self.rig, recorded=None)) if self.rig else self
+        return replace(self, rig=replace(self.rig, recorded=None, kept=None)) if self.rig else self
 
     def on_one_skeleton(self) -> "Motion":
         """The motion on the body that generated motions have: HumanML3D's bone lengths, left equal to right."""
