@@ -1,16 +1,18 @@
 """How generation meets constraints: the sampler's estimates of the clean latent are steered, and its result is refined.
 
-1. *Steered sampling.* At each step of DDIM the network's estimate of the clean latent is moved by STEERED_STEPS steps of Adam
-   down the loss of the decoded joints; the sampler goes on from there, so that later steps make the rest of the motion
-   fit. No gradient runs through the denoiser. Source: manifold preserving guidance (He et al., arXiv 2311.16424) in the
-   latent space.
-2. *Refinement.* The finished latent is moved by REFINED_STEPS further steps, through the decoder.
+1. *Steered sampling.* At each step of the sampler the network's estimate of the clean latent is moved by STEERED_STEPS
+   steps of Adam down the loss of the decoded joints; the sampler goes on from there, so that later steps make the rest
+   of the motion fit. No gradient runs through the denoiser. Source: manifold preserving guidance (He et al., arXiv
+   2311.16424) in the latent space.
+2. *Refinement.* The finished latent is moved on, through the decoder, until the constraints are met within NEAR_ENOUGH
+   or REFINED_STEPS are done.
 The loss of joints j, with p the constrained ones of the weights w, and j_0 the joints before the first step:
 
-    L = sum w max(|j - p| - slack, 0)^2 + SMOOTH mean |(j - j_0)''|^2 + SLIP mean c |j_toes'|^2 + NEAR |z - z_0|^2
+    L = sum w max(|j - p| - slack, 0)^2 + SMOOTH mean |(j - j_0)''|^2 + SLIP mean c |j_toes'|^2
+        + FLOOR mean min(y_lowest, 0)^2 + NEAR |z - z_0|^2
 
 The second part spreads what changes over time, so that poses come out of movement. The third keeps toes in place while
-the features say that they stand (c), so that the clean-up of feet has little to move later. All networks are frozen. What is
+the features say that they stand (c), so that little is left to the clean-up of feet. All networks are frozen. What is
 left of the errors is done by `finish`. Noise as the variable (DNO, arXiv 2312.11994) is as near and takes five times as
 long. Knows nothing of text: networks come as functions of latents. Conventions: meters, Y up.
 """
@@ -27,13 +29,19 @@ from lead.control.targets import HEADING_METERS, FloatingPoses, Targets
 from lead.motion.processing.ik import TOES
 from lead.train.losses import features_to_joints, rigid_joints
 
-STEERED_STEPS, STEERED_RATE = 10, 0.03
+STEERED_STEPS, STEERED_RATE = 10, 0.15
 """Of Adam, in each step of the sampler."""
-REFINED_STEPS, REFINED_RATE = 60, 0.03
+REFINED_STEPS, REFINED_RATE = 200, 0.05
+NEAR_ENOUGH = 0.015
+"""Meters: the root mean square of what constraints are off."""
+DAMPING = 0.02
+"""Of Adam's steps: a number of the latents whose gradient is below this share of the largest one stays about the same."""
 SMOOTH = 30.0
 """The weight of a change's acceleration, which is in meters a frame^2."""
 SLIP = 20.0
 """The weight of a standing toe's movement, in meters a frame."""
+FLOOR = 3.0
+"""The weight of the depth of the lowest joint below the floor, in meters."""
 NEAR = 0.01
 """The weight of a change of latents, which have unit spread."""
 
@@ -70,14 +78,18 @@ class Guide:
                 features = decode(z)
                 joints = _to_joints(features)
                 change = (joints - before).diff(n=2, dim=1)
-                loss = sum(compute_loss(row, own) for row, own in zip(joints, self.targets, strict=True))
-                loss = loss + SMOOTH * change.square().sum(-1).mean(dim=(1, 2)).sum()
+                off = [compute_loss(row, own) for row, own in zip(joints, self.targets, strict=True)]
+                if all(one.item() < NEAR_ENOUGH**2 * own.count for one, own in zip(off, self.targets, strict=True)):
+                    break
+                loss = torch.stack(off).sum() + SMOOTH * change.square().sum(-1).mean(dim=(1, 2)).sum()
                 loss = loss + SLIP * _measure_slip(joints, features).sum()
+                loss = loss + FLOOR * joints[..., 1].amin(-1).clamp(max=0.0).square().mean(dim=1).sum()
                 loss = loss + NEAR * (z - z_0).square().mean(dim=(1, 2)).sum()
                 (gradient,) = torch.autograd.grad(loss, z)
                 mean = 0.9 * mean + 0.1 * gradient
                 square = 0.99 * square + 0.01 * gradient.square()
-                update = mean / (1 - 0.9**step) / ((square / (1 - 0.99**step)).sqrt() + 1e-8)
+                size = (square / (1 - 0.99**step)).sqrt()
+                update = mean / (1 - 0.9**step) / (size + DAMPING * size.amax(dim=(1, 2), keepdim=True) + 1e-8)
                 z = (z - rate * update).detach().requires_grad_(True)
         return z.detach()
 

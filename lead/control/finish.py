@@ -25,10 +25,12 @@ from lead.motion.rotations import normalize
 from lead.motion.skeleton import bone_lengths, place_bones
 from lead.motion.smoothing import gaussian_smooth
 
-SETTLE, SETTLE_PATH = 0.3, 1.0
+SETTLE, SETTLE_PATH = 0.3, 0.5
 """Seconds in which a correction of bones, and one of the pelvis, dies out."""
 PATH_SMOOTHING = 0.25
 """Seconds: the Gaussian that smooths the correction of a path."""
+LIFT_SMOOTHING = 0.1
+"""Seconds: the Gaussian that smooths what lifts a body out of the floor."""
 ARMS = ((16, 18, 20), (17, 19, 21))
 """Shoulder, elbow, wrist."""
 
@@ -66,7 +68,7 @@ def meet_constraints(
     joints, wanted = _correct_poses(joints, poses, fps)
     held = np.isin(np.arange(len(joints)), [to_frame(one, len(joints), fps) for one in poses if one.whole_body])
     if clean_feet:
-        joints = lock_feet(joints, fps, held)
+        joints = lock_feet(_lift(joints, held, fps), fps, held)
     for one in constraints:
         if isinstance(one, JointTarget):
             joints = _reach(joints, one, held, fps)
@@ -116,6 +118,19 @@ def _correct_poses(joints: Joints, poses: Sequence[PoseConstraint], fps: float) 
     for joint in range(22):
         own[:, joint] += spread(aim[:, joint] - own[:, joint], fixed[:, joint], (SETTLE if joint else SETTLE_PATH) * fps)
     return place_bones(own[:, 0], normalize(own), bone_lengths(joints[0])), wanted
+
+
+def _lift(joints: Joints, held: Bool[np.ndarray, "frames"], fps: float) -> Joints:
+    """The motion lifted where it is below the floor, but in held frames; up from them and down to them smoothly."""
+    if held.all():
+        return joints
+    depth = np.where(held, 0.0, np.maximum(-joints[..., 1].min(axis=1), 0.0))
+    smooth = gaussian_smooth(depth[:, None], LIFT_SMOOTHING * fps)[:, 0]
+    frames = np.arange(len(joints))
+    away = np.abs(frames[:, None] - frames[held]).min(axis=1) if held.any() else np.full(len(joints), np.inf)
+    lifted = joints.copy()
+    lifted[..., 1] += (np.maximum(smooth, depth) * np.clip(away / (2 * LIFT_SMOOTHING * fps), 0.0, 1.0))[:, None]
+    return lifted
 
 
 def _reach(joints: Joints, target: JointTarget, held: Bool[np.ndarray, "frames"], fps: float) -> Joints:

@@ -67,6 +67,8 @@ class Targets:
     course: Float[np.ndarray, "frames 2"]
     """Unit vectors x, z along the path, where it is walked and no heading is given; else 0."""
     floating: FloatingPoses
+    count: int
+    """Of constraints."""
     free: bool
     """Whether the motion as a whole is moved to its targets; else it starts at x = z = 0 and faces +Z."""
 
@@ -100,7 +102,7 @@ def build_targets(constraints: Sequence[Constraint], frames: int, fps: float) ->
     poses = [one for one in constraints if isinstance(one, PoseConstraint)]
     floating = to_floating([one for one in poses if not one.placed], frames, fps)
     free = any(isinstance(one, PathConstraint) for one in constraints) or any(one.placed for one in poses)
-    return Targets(positions, weights, slack, headings, heading_weights, course, floating, free)
+    return Targets(positions, weights, slack, headings, heading_weights, course, floating, len(constraints), free)
 
 
 def to_floating(poses: Sequence[PoseConstraint], frames: int, fps: float) -> FloatingPoses:
