@@ -81,9 +81,7 @@ class Diffusion:
         signal, noise = self.scales(t)
         return signal * eps - noise * z_0
 
-    def clean_and_noise(
-        self, z_t: Latents, t: Int[Tensor, "batch"], output: Latents
-    ) -> tuple[Latents, Latents]:
+    def clean_and_noise(self, z_t: Latents, t: Int[Tensor, "batch"], output: Latents) -> tuple[Latents, Latents]:
         """The estimates of z_0 and eps that follow from a network's output; the inverse of `add_noise` and `target`."""
         signal, noise = self.scales(t)
         if self.config.prediction == "epsilon":

@@ -1,7 +1,6 @@
 """`lead-invert edit`: parts of a clip made anew from a prompt, all else kept exactly, on the clip's own rig."""
 
 import re
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +12,17 @@ from cli.command import JsonObject, command
 from cli.console import print_table, spinner
 from cli.errors import UsageError
 from cli.load_models import check_base, load_base, load_concepts_for
-from cli.options import BaseOptions, Device, Json, OutputFolder, ReadingOptions, Seed, ViewSwitches, check_unicode
-from cli.options import require_file
+from cli.options import (
+    BaseOptions,
+    Device,
+    Json,
+    OutputFolder,
+    ReadingOptions,
+    Seed,
+    ViewSwitches,
+    check_unicode,
+    require_file,
+)
 from cli.prompt_record import record_prompts
 from cli.read_inputs import read_clip
 from cli.unknown_prompts import find_notices, warn_of_each
@@ -84,8 +92,8 @@ def edit(
 
     Kept frames come back as they are; on the clip's own rig as BVH, every channel has its value. The new parts have the
     same length as before, and go on from the kept frames in position and velocity. A new part lasts up to 7.8 s. With
-    --keep-body half of the body keeps its movement in the new parts; without --keep these are the whole clip. Views show
-    the clip above the result.
+    --keep-body half of the body keeps its movement in the new parts; without --keep these are the whole clip. Views
+    show the clip above the result.
 
     \b
     lead-invert edit take.bvh --keep 0:60,120:180 --prompt "a person jumps"
@@ -160,7 +168,7 @@ def parse_ranges(text: str, frames: int, fps: float) -> "Bool[np.ndarray, 'frame
             raise UsageError(
                 f"--keep {text}: found {word!r}; expected FIRST:END in frames, as 0:60, or in seconds, as 0s:2.5s."
             )
-        first, end = (_to_frame(bound, otherwise, fps) for bound, otherwise in zip(found.groups(), (0, frames), strict=True))
+        first, end = (_to_frame(found[1], 0, fps), _to_frame(found[2], frames, fps))
         if not first < end <= frames:
             raise UsageError(
                 f"--keep {text}: {word!r} is frames {first} to {end}; expected a range that rises, within the clip's "

@@ -1,7 +1,7 @@
 """The constraints of `generate`: options and files to `lead.control.constraints`.
 
-A pose is FILE:FRAME[:JOINTS][@X,Z[,HEADING]]: a whole number is a frame of the file, from 0 (-1 is the last), and `2.5s`
-seconds of it. Times of the generated motion are in seconds. Knows nothing of how constraints are met.
+A pose is FILE:FRAME[:JOINTS][@X,Z[,HEADING]]: a whole number is a frame of the file, from 0 (-1 is the last), and
+`2.5s` seconds of it. Times of the generated motion are in seconds. Knows nothing of how constraints are met.
 """
 
 import csv
@@ -42,7 +42,9 @@ class ConstraintOptions(OptionGroup):
 
     start: Annotated[
         str | None,
-        typer.Option(metavar="FILE:FRAME", help="The first pose: a frame of a clip, from 0, or seconds as walk.bvh:1.5s."),
+        typer.Option(
+            metavar="FILE:FRAME", help="The first pose: a frame of a clip, from 0, or seconds: walk.bvh:1.5s."
+        ),
     ] = None
     end: Annotated[
         str | None,
@@ -62,14 +64,14 @@ class ConstraintOptions(OptionGroup):
         str | None,
         typer.Option(
             metavar="WAYPOINTS",
-            help='Where the person goes: "0,0 2,0 2,2" (x,z in meters; x,z,heading@seconds), or a TOML, JSON or CSV file.',
+            help='Where the person goes: "0,0 2,0 2,2" (x,z in meters; x,z,heading@seconds), or a .toml, .json, .csv.',
         ),
     ] = None
     reach: Annotated[
         list[str] | None,
         typer.Option(
             metavar="JOINT@TIME=X,Y,Z",
-            help="A place for a hand, foot, the pelvis or head, as right_hand@1.5=0.3,1.4,0.4. Repeat for more.",
+            help="A place for a hand, a foot or the pelvis, as right_hand@1.5=0.3,1.4,0.4. Repeat for more.",
         ),
     ] = None
 
@@ -166,7 +168,7 @@ def _read_path(text: str) -> "PathConstraint":
         numbers = _to_numbers(f"--path {text}", place)
         if len(numbers) not in (2, 3):
             raise UsageError(
-                f"--path {text}: {word!r} has {len(numbers)} numbers; expected X,Z or X,Z,HEADING, then maybe @SECONDS, "
+                f"--path {text}: {word!r} has {len(numbers)} numbers; expected X,Z or X,Z,HEADING, and @SECONDS, "
                 'as "0,0 2,0@2.5 2,2", or a file ending in .toml, .json or .csv.'
             )
         waypoint = dict(zip(FIELDS, numbers, strict=False))
@@ -190,7 +192,7 @@ def _read_waypoints(path: Path) -> list[dict[str, float]]:
             rows = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
             rows = rows.get("waypoints") if isinstance(rows, dict) else rows
     except (ValueError, RecursionError, csv.Error) as error:
-        raise UsageError(f"{path}: cannot be read ({error:.200}); expected {expected}.") from None
+        raise UsageError(f"{path}: cannot be read ({error!s:.200}); expected {expected}.") from None
     if not isinstance(rows, list) or not rows:
         raise UsageError(f"{path}: found no waypoints; expected {expected}.")
     return [_to_waypoint(f"{path}: waypoint {number}", row, expected) for number, row in enumerate(rows, start=1)]
@@ -198,7 +200,7 @@ def _read_waypoints(path: Path) -> list[dict[str, float]]:
 
 def _to_waypoint(name: str, row: object, expected: str) -> dict[str, float]:
     if not isinstance(row, Mapping) or not {"x", "z"} <= set(row) <= {*FIELDS}:
-        raise UsageError(f"{name}: found {str(row):.100}; expected {expected}.")
+        raise UsageError(f"{name}: found {row!s:.100}; expected {expected}.")
     waypoint = {}
     for field, value in row.items():
         if value in ("", None) and field in FIELDS[2:]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from lead.control.targets import HEADING_METERS, FloatingPoses, Targets
@@ -35,7 +35,7 @@ REFINED_STEPS, REFINED_RATE = 200, 0.05
 NEAR_ENOUGH = 0.015
 """Meters: the root mean square of what constraints are off."""
 DAMPING = 0.02
-"""Of Adam's steps: a number of the latents whose gradient is below this share of the largest one stays about the same."""
+"""Of Adam's steps: a number of the latents whose gradient is below this share of the largest one moves little."""
 SMOOTH = 30.0
 """The weight of a change's acceleration, which is in meters a frame^2."""
 SLIP = 20.0
@@ -100,8 +100,8 @@ def compute_loss(joints: Float[Tensor, "frames 22 3"], targets: Targets) -> Floa
     positions, weights, slack = (_like(x, joints) for x in (targets.positions, targets.weights, targets.slack))
     placed = joints
     if targets.free:
-        flat = [x.reshape(1, -1, 3) for x in (joints, positions)]
-        placed = _lay_over(*flat, weights[..., 0].reshape(1, -1)).reshape(joints.shape)
+        points, onto = (x.reshape(1, -1, 3) for x in (joints, positions))
+        placed = _lay_over(points, onto, weights[..., 0].reshape(1, -1)).reshape(joints.shape)
     on = weights > 0
     distance = (((placed - positions) * on).square().sum(-1) + 1e-10).sqrt()
     loss = (weights.amax(-1) * (distance - slack).clamp(min=0.0).square()).sum()
@@ -172,5 +172,5 @@ def _to_joints(features: Float[Tensor, "batch frames feats"]) -> Joints:
     return rigid_joints(features_to_joints(features))
 
 
-def _like(values: Float[np.ndarray, "*shape"], joints: Tensor) -> Tensor:
+def _like(values: Shaped[np.ndarray, "*shape"], joints: Tensor) -> Tensor:
     return torch.as_tensor(values, dtype=joints.dtype, device=joints.device)

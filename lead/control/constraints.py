@@ -8,6 +8,7 @@ positive angles turn to the left, so that 90 faces +X. Knows nothing of models, 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -30,7 +31,7 @@ PARTS: dict[str, tuple[int, ...]] = {
 }
 """Groups of joints by name."""
 TARGET_JOINTS = {
-    "left_hand": 20, "right_hand": 21, "left_foot": 10, "right_foot": 11, "pelvis": 0, "head": 15,
+    "left_hand": 20, "right_hand": 21, "left_foot": 10, "right_foot": 11, "pelvis": 0,
 }  # fmt: skip
 """The joints that may be sent to a place: wrists for hands, toes for feet."""
 
@@ -130,14 +131,14 @@ class PathConstraint:
         times = [time for time in self.seconds if time is not None]
         for time in times:
             _check_time(self.name, time)
-        if any(later <= earlier for earlier, later in zip(times[:-1], times[1:], strict=True)):
+        if any(later <= earlier for earlier, later in pairwise(times)):
             raise LeadError(f"{self.name}: times {', '.join(f'{t:g}' for t in times)} do not rise")
         object.__setattr__(self, "points", points)
 
 
 @dataclass(frozen=True)
 class JointTarget:
-    """A place that a hand, a foot, the pelvis or the head reaches at a time."""
+    """A place that a hand, a foot or the pelvis reaches at a time."""
 
     joint: int
     """One of TARGET_JOINTS."""
@@ -148,7 +149,7 @@ class JointTarget:
 
     def __post_init__(self) -> None:
         if self.joint not in TARGET_JOINTS.values():
-            raise LeadError(f"{self.name}: joint {self.joint} cannot be sent to a place; {', '.join(TARGET_JOINTS)} can")
+            raise LeadError(f"{self.name}: joint {self.joint} has no targets; {', '.join(TARGET_JOINTS)} can have them")
         _check_time(self.name, self.seconds)
         _check_numbers(self.name, *self.position)
         if max(map(abs, self.position)) > FARTHEST:
@@ -160,7 +161,7 @@ Constraint = PoseConstraint | PathConstraint | JointTarget
 
 def put_at(pose: Float[np.ndarray, "22 3"], place: Place) -> Float[np.ndarray, "22 3"]:
     """The pose moved over the floor and turned, so that its pelvis is at the place and it faces the heading."""
-    half_yaw = forward_to_half_yaw(facing(pose[None])) - math.radians(place.heading) / 2
+    half_yaw = forward_to_half_yaw(facing(pose[None])) + math.radians(place.heading) / 2
     moved: np.ndarray = turn(half_yaw, pose[None] - pose[:1] * [1.0, 0.0, 1.0])[0] + [place.x, 0.0, place.z]
     return moved
 

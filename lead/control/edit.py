@@ -1,10 +1,10 @@
 """Parts of a clip made anew: in-betweening, and one half of the body with another one's movement.
 
 1. *Windows.* Each run of frames that are not kept is made with up to CONTEXT seconds of kept frames on both sides.
-2. *Generation.* The window is generated from the prompt; the kept frames, on the one skeleton at the base's rate, are
+2. *Generation.* The window is generated from the prompt. The kept frames, on the one skeleton at the base's rate, are
    constraints (`lead.control.constraints`), and so are the joints that are kept in all frames.
-3. *The clip's own body.* The new frames get the clip's rate and its bone lengths. What they are off the kept frames dies
-   out into them (`finish.spread`), in position and in velocity.
+3. *The clip's own body.* The new frames get the clip's rate and its bone lengths. What they are off the kept frames
+   dies out into them (`finish.spread`), in position and in velocity.
 Kept frames are the clip's own, bit by bit: joints here, and the rig's channels where the motion is written as BVH.
 Conventions: meters, Y up; frames are the clip's own, from 0.
 """
@@ -12,7 +12,7 @@ Conventions: meters, Y up; frames are the clip's own, from 0.
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from lead.conditioning import Words
 from lead.control.constraints import PARTS, PoseConstraint
@@ -49,9 +49,9 @@ def edit_clip(
 ) -> Motion:
     """The clip with its kept frames as they are, bit by bit, and all others made from the prompt.
 
-    `half` ("legs" or "upper_body") is kept in the new frames too: the legs with the body's path, exactly; the upper body
-    relative to the way that the body faces. The result has the clip's rate, rig and bone lengths. Raises LeadError where
-    nothing is to be made, where nothing is kept, and for a new part that is longer than the base makes.
+    `half` ("legs" or "upper_body") is kept in the new frames too: the legs with the body's path, exactly; the upper
+    body relative to the way that the body faces. The result has the clip's rate, rig and bone lengths. Raises LeadError
+    where nothing is to be made, where nothing is kept, and for a new part that is longer than the base makes.
     """
     kept = np.asarray(kept, dtype=bool)
     _check(clip, kept, half)
@@ -154,7 +154,8 @@ def _fit_to_body(
         made = place_after(clip[0] - ground, made)
     legs, lengths = [*KNEES, *ANKLES], bone_lengths(clip)
     scale = float(lengths[:, legs].mean(axis=0).sum() / bone_lengths(made[0])[legs].sum())
-    placed = (made - ground * [1.0, 0.0, 1.0]) * scale + ground if kept.any() or half == "legs" else made * scale + ground
+    middle = ground * [1.0, 0.0, 1.0] if kept.any() or half == "legs" else 0.0
+    placed = (made - middle) * scale + ground
     own, aim = _take_apart(placed), _take_apart(clip)
     for joint in range(22):
         fixed = kept | (half == "legs" and joint in PARTS["legs"])

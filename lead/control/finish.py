@@ -116,7 +116,9 @@ def _correct_poses(joints: Joints, poses: Sequence[PoseConstraint], fps: float) 
     own, aim = bone_directions(joints), bone_directions(wanted)
     own[:, 0], aim[:, 0] = joints[:, 0], wanted[:, 0]
     for joint in range(22):
-        own[:, joint] += spread(aim[:, joint] - own[:, joint], fixed[:, joint], (SETTLE if joint else SETTLE_PATH) * fps)
+        own[:, joint] += spread(
+            aim[:, joint] - own[:, joint], fixed[:, joint], (SETTLE if joint else SETTLE_PATH) * fps
+        )
     return place_bones(own[:, 0], normalize(own), bone_lengths(joints[0])), wanted
 
 
@@ -134,7 +136,7 @@ def _lift(joints: Joints, held: Bool[np.ndarray, "frames"], fps: float) -> Joint
 
 
 def _reach(joints: Joints, target: JointTarget, held: Bool[np.ndarray, "frames"], fps: float) -> Joints:
-    """A hand or foot led to its place by IK, the pelvis with the whole body; a head stays where the model has it."""
+    """A hand or foot led to its place by IK, the pelvis with the whole body."""
     frame = to_frame(target, len(joints), fps)
     off = np.zeros((len(joints), 3))
     off[frame] = np.array(target.position) - joints[frame, target.joint]
@@ -142,7 +144,7 @@ def _reach(joints: Joints, target: JointTarget, held: Bool[np.ndarray, "frames"]
     fixed[frame] = True
     moves, joints = spread(off, fixed, SETTLE * fps), joints.copy()
     if target.joint == 0:
-        return joints + moves[:, None]
+        joints += moves[:, None]
     for shoulder, elbow, wrist in ARMS:
         if wrist == target.joint:
             joints[:, elbow], joints[:, wrist] = _move_wrist(
@@ -152,9 +154,7 @@ def _reach(joints: Joints, target: JointTarget, held: Bool[np.ndarray, "frames"]
         if toe == target.joint:
             ahead = legs_ahead(joints)[:, side]
             start = joints[:, ankle].copy()
-            joints[:, knee], joints[:, ankle] = move_ankle(
-                joints[:, hip], joints[:, knee], start, start + moves, ahead
-            )
+            joints[:, knee], joints[:, ankle] = move_ankle(joints[:, hip], joints[:, knee], start, start + moves, ahead)
             joints[:, toe] += joints[:, ankle] - start
     return joints
 

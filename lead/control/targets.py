@@ -110,7 +110,7 @@ def to_floating(poses: Sequence[PoseConstraint], frames: int, fps: float) -> Flo
     return FloatingPoses(
         np.array([to_frame(one, frames, fps) for one in poses], dtype=np.int64),
         np.array([one.pose for one in poses]).reshape(-1, 22, 3),
-        np.array([np.isin(np.arange(22), one.joints) for one in poses]).reshape(-1, 22),
+        np.array([np.isin(np.arange(22), one.joints) for one in poses], dtype=bool).reshape(-1, 22),
     )
 
 
@@ -131,8 +131,8 @@ def place_motion(joints: Float[np.ndarray, "frames 22 3"], targets: Targets) -> 
     """The motion moved and turned as a whole to where its targets are; as it is where none is at a place."""
     if not targets.free:
         return joints
-    flat = [x.reshape(1, -1, 3) for x in (joints, targets.positions)]
-    return lay_over(*flat, targets.weights[..., 0].reshape(1, -1)).reshape(joints.shape)
+    points, onto = (x.reshape(1, -1, 3) for x in (joints, targets.positions))
+    return lay_over(points, onto, targets.weights[..., 0].reshape(1, -1)).reshape(joints.shape)
 
 
 def lay_over(
@@ -147,9 +147,7 @@ def lay_over(
     share = share[..., 0]
     angle = np.arctan2((share * (z * u - x * w)).sum(axis=1), (share * (x * u + z * w)).sum(axis=1))[:, None]
     cos, sin = np.cos(angle), np.sin(angle)
-    return np.stack(
-        [cos * x + sin * z + other[..., 0], points[..., 1], cos * z - sin * x + other[..., 1]], axis=-1
-    )
+    return np.stack([cos * x + sin * z + other[..., 0], points[..., 1], cos * z - sin * x + other[..., 1]], axis=-1)
 
 
 def measure_errors(

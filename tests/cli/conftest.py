@@ -13,7 +13,7 @@ from inversion import learn
 from lead import Lead, Motion
 
 Run = Callable[..., Result]
-ON_A_BASE = {"learn", "generate", "evaluate", "import", "blend", "negate", "describe", "restyle"}
+ON_A_BASE = {"learn", "generate", "evaluate", "import", "blend", "negate", "describe", "restyle", "edit"}
 
 
 @pytest.fixture
