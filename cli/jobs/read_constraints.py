@@ -9,7 +9,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,6 +85,8 @@ def read_constraints(options: ConstraintOptions) -> "list[Constraint]":
 
     Raises UsageError, LeadError or MotionError that says which option is wrong, what was found and what is expected.
     """
+    from lead.control.constraints import Place, put_at
+
     keyframes, reaches = options.keyframe or [], options.reach or []
     for name, values in (("--keyframe", keyframes), ("--reach", reaches)):
         if len(values) > MOST:
@@ -92,7 +94,10 @@ def read_constraints(options: ConstraintOptions) -> "list[Constraint]":
     clips: dict[Path, Motion] = {}
     constraints: list[Constraint] = []
     if options.start is not None:
-        constraints.append(_read_pose("--start", options.start, options.start, 0.0, clips))
+        start = _read_pose("--start", options.start, options.start, 0.0, clips)
+        if not start.placed and options.path is None:  # a motion starts here, unless a path says where
+            start = replace(start, pose=put_at(start.pose, Place(0.0, 0.0)), placed=True)
+        constraints.append(start)
     if options.end is not None:
         constraints.append(_read_pose("--end", options.end, options.end, None, clips))
     for text in keyframes:

@@ -27,9 +27,7 @@ def test_a_correction_is_given_where_it_is_fixed_and_goes_on_with_its_slope():
 
 @pytest.mark.parametrize("placed", [True, False])
 def test_whole_poses_are_met_exactly_and_nothing_snaps(placed):
-    joints, before = meet_constraints(
-        WALK, [PoseConstraint(OTHER[0] + [0.03, 0.0, 0.02], 1.0, placed=placed)], FPS
-    )
+    joints, before = meet_constraints(WALK, [PoseConstraint(OTHER[0] + [0.03, 0.0, 0.02], 1.0, placed=placed)], FPS)
     shape = OTHER[0] - OTHER[0, :1]
     if placed:
         np.testing.assert_allclose(joints[20], OTHER[0] + [0.03, 0.0, 0.02], atol=1e-9)

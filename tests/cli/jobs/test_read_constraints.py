@@ -36,7 +36,8 @@ def test_poses_are_of_the_files_frames_and_stand_where_they_are_put(clips):
         )
     )  # fmt: skip
     assert (start.seconds, end.seconds, key.seconds) == (0.0, None, 2.5)
-    assert not start.placed and end.placed
+    assert start.placed and end.placed and not key.placed
+    np.testing.assert_allclose(start.pose[0, [0, 2]], [0.0, 0.0], atol=1e-9)
     np.testing.assert_allclose(np.ptp(start.pose, axis=0)[1], np.ptp(end.pose, axis=0)[1])  # 1 s is frame 20
     np.testing.assert_allclose(end.pose[0, [0, 2]], [2.0, 3.0])
     assert key.joints == tuple(sorted((*PARTS["left_arm"], 15)))
