@@ -6,7 +6,8 @@ Each constraint is of a part of a test clip that shows what a plain prompt of th
 prompt is generated with the constraint and without it, from the same noise. Errors are in the world, of what the base
 alone made (`base`) and of the result (`after`): joints' mean distance for poses, the pelvis from its path at each
 frame's time. `done`: the share of motions on which the prompt's check is true. `FID`: the Fréchet distance to the real
-parts of all constraints of the kind, in the pooled space of E_proj; of so few motions it only compares columns. Seconds are of one core's time.
+parts of all constraints of the kind, in the pooled space of E_proj; of so few motions it only compares columns.
+Seconds are of one core's time.
 """
 
 import argparse

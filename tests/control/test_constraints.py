@@ -32,7 +32,7 @@ def test_a_pose_stands_and_faces_where_it_was_put(x, z, heading, frame):
 
 @given(st.floats(-3, 3), st.floats(-20, 20), st.floats(-20, 20))
 def test_points_are_laid_over_what_they_were_moved_from(half_yaw, x, z):
-    moved = turn(np.full(60, half_yaw), WALK) + [x, 0.0, z]
+    moved = turn(np.full(60, half_yaw), WALK) + np.array([x, 0.0, z])
     points, onto = (some.reshape(1, -1, 3) for some in (moved, WALK))
     np.testing.assert_allclose(lay_over(points, onto, np.ones(onto.shape[:2])), onto, atol=1e-6)
 
@@ -55,7 +55,7 @@ def test_a_path_is_walked_at_its_times_and_at_one_speed_between_them():
 
 
 def test_a_motion_is_moved_to_its_path_and_errors_are_measured_there():
-    moved = turn(np.full(60, 0.7), WALK) + [5.0, 0.0, -2.0]
+    moved = turn(np.full(60, 0.7), WALK) + np.array([5.0, 0.0, -2.0])
     path = PathConstraint(WALK[[0, 59]][:, 0, [0, 2]])
     placed = place_motion(moved, build_targets([path], 60, FPS))
     np.testing.assert_allclose(placed, WALK, atol=0.02)

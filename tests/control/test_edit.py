@@ -45,7 +45,7 @@ def test_kept_frames_come_back_bit_by_bit_also_from_the_file(tiny_base, walk, tm
 
 def test_a_new_part_goes_on_in_position_and_velocity(walk):
     clip, kept = walk.joints.astype(np.float64), keep(60, (0, 20), (40, 60))
-    made = walk.on_one_skeleton().joints.astype(np.float64) + [0.1, 0.05, 0.0]
+    made = walk.on_one_skeleton().joints.astype(np.float64) + np.array([0.1, 0.05, 0.0])
     fitted = _fit_to_body(made, clip, kept, None, (20.0, 20.0))
     np.testing.assert_allclose(fitted[kept], clip[kept], atol=1e-6)
     assert np.abs(fitted[28:32] - clip[28:32]).max() > 0.005  # the middle is as it was made
