@@ -9,6 +9,7 @@ from cli.command import make_app, run_script
 from cli.commands.check import check
 from cli.commands.convert import convert
 from cli.commands.describe import describe
+from cli.commands.edit import edit
 from cli.commands.evaluate import evaluate
 from cli.commands.generate import generate
 from cli.commands.learn import learn
@@ -33,6 +34,7 @@ lead-invert learn clips/ --token "<elderly>" --kind style
 lead-invert generate "a person walks in <elderly> style"
 lead-invert restyle take.bvh "<elderly>"
 lead-invert process walk.bvh --loop --in-place
+lead-invert edit take.bvh --keep 0:60,120:180 --prompt "a person jumps"
 lead-invert vocabulary
 lead-invert evaluate "<elderly>" --clips other-takes/
 lead-invert list
@@ -51,6 +53,7 @@ app = make_app(
         "generate": generate,
         "restyle": restyle,
         "process": process,
+        "edit": edit,
         "vocabulary": vocabulary,
         "evaluate": evaluate,
         "describe": describe,

@@ -25,6 +25,8 @@ CLEAN = -1
 Latents = Float[Tensor, "batch latents d_latent"]
 Network = Callable[[Latents, Int[Tensor, "batch"]], Latents]
 """Of z_t and t, one time per row: the prediction of v or eps."""
+Steer = Callable[[Latents], Latents]
+"""An estimate of the clean latent to another one, from which a sampler goes on (`lead.control`)."""
 
 
 @dataclass(frozen=True)
@@ -135,27 +137,38 @@ def sample(
     steps: int,
     sampler: str | None = None,
     skip: int = 0,
+    steer: Steer | None = None,
 ) -> Latents:
     """Latents from noise, by the named sampler or else by the config's; LeadError for an unknown name.
 
-    With `skip` the first so many of the steps are left out; `noise` is then z_t at the next time.
+    With `skip` the first so many of the steps are left out; `noise` is then z_t at the next time. `steer` changes each
+    step's estimate of the clean latent.
     """
     name = sampler or diffusion.config.sampler
     if name not in get_args(Sampler):
         raise LeadError(f"there is no sampler {name!r}; choose one of {', '.join(get_args(Sampler))}")
-    return {"ddim": ddim, "dpm++": dpm_solver}[name](diffusion, network, noise, steps, skip)
+    return {"ddim": ddim, "dpm++": dpm_solver}[name](diffusion, network, noise, steps, skip, steer)
 
 
-def ddim(diffusion: Diffusion, network: Network, noise: Latents, steps: int, skip: int = 0) -> Latents:
+def ddim(
+    diffusion: Diffusion, network: Network, noise: Latents, steps: int, skip: int = 0, steer: Steer | None = None
+) -> Latents:
     """Deterministic DDIM (Song et al., arXiv 2010.02502, eta = 0), of first order; nothing is clipped."""
     z_t, times = noise, diffusion.sampling_times(steps)[skip:].to(noise.device)
     scales = zip(*(part.flatten().tolist() for part in diffusion.scales(times)), strict=True)
     for t, (current, following) in zip(times[:, None].expand(-1, len(noise)), pairwise(scales), strict=False):
-        z_t = diffusion.ddim_step(z_t, network(z_t, t), current, following)
+        output = network(z_t, t)
+        if steer is None:
+            z_t = diffusion.ddim_step(z_t, output, current, following)
+            continue
+        clean, eps = diffusion.clean_and_noise(z_t, t, output)
+        z_t = following[0] * steer(clean) + following[1] * eps
     return z_t
 
 
-def dpm_solver(diffusion: Diffusion, network: Network, noise: Latents, steps: int, skip: int = 0) -> Latents:
+def dpm_solver(
+    diffusion: Diffusion, network: Network, noise: Latents, steps: int, skip: int = 0, steer: Steer | None = None
+) -> Latents:
     """DPM-Solver++(2M) (Lu et al., arXiv 2211.01095, algorithm 2), multistep, of second order; nothing is clipped.
 
     With lambda = log(alpha / sigma), h its change over a step, and D the value, half a step ahead, of the line through
@@ -166,6 +179,7 @@ def dpm_solver(diffusion: Diffusion, network: Network, noise: Latents, steps: in
     times = diffusion.sampling_times(steps)[skip:, None].expand(-1, len(noise)).to(noise.device)
     for index, (t, t_next) in enumerate(pairwise(times)):
         clean, _ = diffusion.clean_and_noise(z_t, t, network(z_t, t))
+        clean = clean if steer is None else steer(clean)
         (alpha, sigma), (alpha_next, sigma_next) = diffusion.scales(t), diffusion.scales(t_next)
         decay = sigma_next * alpha / (sigma * alpha_next)  # e^-h
         h = -decay.log()

@@ -33,6 +33,7 @@ from lead.checkpoint import (
     to_file_names,
 )
 from lead.conditioning import (
+    ActiveConcept,
     ScheduledLoRA,
     Words,
     activate_concepts,
@@ -43,14 +44,14 @@ from lead.conditioning import (
     select_adapters,
 )
 from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
-from lead.diffusion import Diffusion, DiffusionConfig, Network, Sampler, guide
+from lead.diffusion import Diffusion, DiffusionConfig, Network, Sampler, Steer, guide
 from lead.diffusion import sample as sample_latents
 from lead.errors import LeadError
 from lead.hub import PLAIN_NAME, SCHEME, HubOptions, HubPlace, find_pretrained, upload
 from lead.kernels import optimize
 from lead.motion import Motion
 from lead.motion.features import Stats
-from lead.motion.skeleton import Skeleton, skeleton_of
+from lead.motion.skeleton import HUMANML3D, Skeleton, skeleton_of
 from lead.networks.build import AnyDenoiserConfig, AnyVAEConfig, build_denoiser, build_vae, denoiser_config, vae_config
 from lead.networks.denoiser import DenoiserConfig
 from lead.networks.projector import Projector, ProjectorConfig
@@ -61,6 +62,8 @@ from lead.text.tower import TextConfig, TextTower
 from lead.text.vocabulary import Notice, Vocabulary
 
 if TYPE_CHECKING:
+    from lead.control.constrained_sampling import Guide
+    from lead.control.constraints import Constraint
     from lead.control.timeline import Timeline
     from lead.ranking import Score
 
@@ -314,14 +317,16 @@ class Lead(nn.Module):
         sampler: Sampler | None = None,
         adapters: Sequence[ScheduledLoRA] = (),
         skip: int = 0,
+        steer: Steer | None = None,
     ) -> Float[Tensor, "batch latents d_latent"]:
         """Latents by reverse diffusion with classifier-free guidance against the empty prompt.
 
-        With `skip` the first so many of the steps are left out; `noise` is then z_t at the next one.
+        With `skip` the first so many of the steps are left out; `noise` is then z_t at the next one. `steer` changes
+        each step's estimate of the clean latents.
         """
         steps = steps or self.config.diffusion.sampling_steps
         network = self.denoise(text, lengths, steps, guidance, adapters)
-        return sample_latents(self.diffusion, network, noise, steps, sampler, skip)
+        return sample_latents(self.diffusion, network, noise, steps, sampler, skip, steer)
 
     def denoise(
         self,
@@ -365,6 +370,7 @@ class Lead(nn.Module):
         batch: int = 32,
         first: int = 0,
         progress: Progress | None = None,
+        constraints: "Sequence[Constraint]" = (),
     ) -> list[Motion]:
         """A motion a prompt (a text is one prompt), at the base's rate; the same seed gives the same motions.
 
@@ -375,6 +381,7 @@ class Lead(nn.Module):
         Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it; with
         a list of seeds, one a prompt, each is the motion that its prompt gives alone. `first` is the place that the
         first prompt's noise is drawn for: a prompt alone with `first=3` has the noise of the fourth of several.
+        All motions meet the `constraints` (`lead.control`); a note says where the base alone did not come near.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         if not isinstance(seed, int) and len(seed) != len(prompts):
@@ -391,14 +398,22 @@ class Lead(nn.Module):
             part = slice(start, start + batch)
             noise = self.noise(lengths[part], seed, start + (first if isinstance(seed, int) else 0))
             adapters = select_adapters(active, part)
-            z = self.sample(text[part], lengths[part].to(self.device), noise, steps, guidance, sampler, adapters)
+            count = lengths[part].to(self.device)
+            guide = self._guide(constraints, count, active, part, realign) if constraints else None
+            steer = guide.steer if guide else None
+            z = self.sample(text[part], count, noise, steps, guidance, sampler, adapters, steer=steer)
             z = add_directions(z, active, part)
             check_latents(z, prompts[part])
             if realign:
-                z = self.projector.realign(z, lengths[part].to(self.device))
-            motions += self.decode(z, lengths[part].to(self.device), clean_feet=clean_feet)
+                z = self.projector.realign(z, count)
+            z = guide.refine(z) if guide else z
+            motions += self.decode(z, count, clean_feet=clean_feet and not constraints)  # else `finish_motion` does
             if progress:
                 progress(len(motions), len(prompts))
+        if constraints:
+            from lead.control.finish import finish_motion
+
+            motions = [finish_motion(motion, constraints, clean_feet=clean_feet) for motion in motions]
         return motions
 
     @torch.no_grad()
@@ -493,6 +508,31 @@ class Lead(nn.Module):
             generator = torch.Generator().manual_seed(draw)
             noise[row, :count] = torch.randn(count, noise.shape[2], generator=generator)
         return noise.to(self.device)
+
+    def _guide(
+        self,
+        constraints: "Sequence[Constraint]",
+        lengths: Int[Tensor, " batch"],
+        active: Sequence[ActiveConcept],
+        part: slice,
+        realign: bool,
+    ) -> "Guide":
+        """What steers the sampling of a part of the prompts to constraints."""
+        from lead.control.constrained_sampling import Guide
+        from lead.control.targets import build_targets
+
+        if self.skeleton is not HUMANML3D:
+            raise LeadError(f"{self.name} makes motion of {self.skeleton.name}; constraints need a base of HumanML3D's")
+
+        def decode(z: Tensor) -> Tensor:
+            return self.vae.decode(z / self.vae.latent_scale, lengths) * self.std + self.mean
+
+        def decode_estimate(z: Tensor) -> Tensor:
+            z = add_directions(z, active, part)
+            return decode(self.projector.realign(z, lengths) if realign else z)
+
+        targets = [build_targets(constraints, frames, self.skeleton.fps) for frames in lengths.tolist()]
+        return Guide(targets, decode_estimate, decode)
 
     def _count_frames(self, seconds: float | Sequence[float], count: int) -> list[int]:
         """The frames of each motion, a multiple of UNIT; LeadError for a length that the base does not make."""

@@ -29,6 +29,7 @@ from cli.jobs.keep_best import (
 from cli.jobs.make_loops import make_loops
 from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
+from cli.jobs.read_constraints import ConstraintOptions, read_constraints
 from cli.load_models import check_base, check_seconds, load_base, load_concepts_for
 from cli.options import (
     BaseOptions,
@@ -52,6 +53,7 @@ from cli.write_outputs import DATA_FORMATS, VIEW_FORMATS, parse_formats, read_ri
 if TYPE_CHECKING:
     from concepts import Concept, ConceptTensors
     from lead import Lead, Motion
+    from lead.control.constraints import Constraint
     from lead.ranking import Score
 
 MOST_AT_ONCE = 1000
@@ -183,6 +185,7 @@ def generate(
         typer.Option(metavar="FILE", help="A concept file; repeat for more (default: words from the library)."),
     ] = None,
     motion: MotionOptions = MotionOptions(),
+    constraints: ConstraintOptions = ConstraintOptions(),
     files: FileOptions = FileOptions(),
     beside: BesideOptions = BesideOptions(),
     switches: ViewSwitches = ViewSwitches(),
@@ -221,6 +224,8 @@ def generate(
     lead-invert generate "a person runs" --loop --in-place
     lead-invert generate --timeline "a person walks 4s, then sits down 3s, then stands up 3s" --format bvh,html
     lead-invert generate --timeline story.toml --rig my-character.bvh
+    lead-invert generate "a person walks" --path "0,0 2,0 2,2" --seconds 5
+    lead-invert generate "a person sits down" --start walk.bvh:120 --end sit.bvh:0
     lead-invert generate --prompts prompts.txt -n 10 --format npz --output many
     accelerate launch --multi_gpu --num_processes 2 --no_python lead-invert generate --prompts prompts.txt
     """
@@ -232,16 +237,21 @@ def generate(
     check_keep(motion.keep, motion.number)
     check_writable(output)
     sources = Sources(concept or [], base, device, strict)
+    if (prompts_file or timeline is not None) and constraints.given:
+        option = "--prompts" if prompts_file else "--timeline"
+        raise UsageError(f"{option}: constraints (--start, --end, --keyframe, --path, --reach) go with prompts only.")
     if timeline is not None:
         return _generate_timeline(timeline, motion, files, sources, Views(beside, switches), output, as_json)
     if prompts_file:
         return _generate_file(prompts_file, motion, files, sources, output, as_json)
-    return _generate_prompts(prompts or [], motion, files, sources, Views(beside, switches), output, as_json)
+    views = Views(beside, switches)
+    return _generate_prompts(prompts or [], motion, constraints, files, sources, views, output, as_json)
 
 
 def _generate_prompts(
     prompts: Sequence[str],
     options: MotionOptions,
+    constraint_options: ConstraintOptions,
     files: FileOptions,
     sources: Sources,
     views_asked: Views,
@@ -254,6 +264,7 @@ def _generate_prompts(
     _check_number(prompts, options.number)
     place = views_asked.beside.beside
     clips = read_clips([require_path(place, "--beside")], warn)[1] if place else []
+    constraints = read_constraints(constraint_options)
     model, concepts = _load(prompts, sources, sources.device)
     check_seconds(model, options.seconds)
     notices = find_notices(model, prompts, sources.strict)
@@ -261,8 +272,10 @@ def _generate_prompts(
     every = [prompt for prompt in prompts for _ in range(options.number)]
     started = time.perf_counter()
     words = _merge_words(concepts)
-    motions = _generate(model, every, words, options)
+    motions = _generate(model, every, words, options, constraints)
     spent = time.perf_counter() - started
+    for note in dict.fromkeys(note for motion in motions for note in motion.notes):
+        warn(note)
     kept, scores = _choose(model, motions, every, concepts, words, options)
     if options.loop or options.in_place:
         score_of = dict(zip(kept, scores, strict=True))
@@ -403,7 +416,11 @@ def _load(prompts: Sequence[str], sources: Sources, device: str) -> "tuple[Lead,
 
 
 def _generate(
-    model: "Lead", prompts: Sequence[str], words: "Mapping[str, ConceptTensors]", options: MotionOptions
+    model: "Lead",
+    prompts: Sequence[str],
+    words: "Mapping[str, ConceptTensors]",
+    options: MotionOptions,
+    constraints: "Sequence[Constraint]" = (),
 ) -> "list[Motion]":
     """A motion for each prompt, with a progress bar."""
     with progress_bar(f"generating {count_noun(len(prompts), 'motion')}") as progress:
@@ -415,7 +432,9 @@ def _generate(
             steps=options.steps,
             guidance=options.guidance,
             clean_feet=options.lock_feet,
+            batch=8 if constraints else 32,
             progress=progress,
+            constraints=constraints,
         )
 
 

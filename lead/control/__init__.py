@@ -1,1 +1,1 @@
-"""Motion that people direct: what happens when, in one motion of any length."""
+"""Motion that people direct: prompts in time, constraints on poses and paths, new parts of existing clips."""

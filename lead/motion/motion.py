@@ -284,9 +284,9 @@ class Motion:
         """Other joints, and the rig with its clip edited alike; without its clip where that is not this motion's."""
         rig = self.rig
         if rig and rig.recorded is not None and len(rig.recorded) == len(self.joints):
-            rig = edit(rig)
+            rig = edit(replace(rig, kept=None))
         elif rig:
-            rig = replace(rig, recorded=None, fps=fps or rig.fps)
+            rig = replace(rig, recorded=None, kept=None, fps=fps or rig.fps)
         return replace(self, joints=joints, rig=rig, fps=fps or self.fps)
 
     def forget_rotations(self) -> "Motion":
@@ -294,7 +294,7 @@ class Motion:
 
         A BVH on the rig then has fingers at rest. Call it where joints are put into another order.
         """
-        return replace(self, rig=replace(self.rig, recorded=None)) if self.rig else self
+        return replace(self, rig=replace(self.rig, recorded=None, kept=None)) if self.rig else self
 
     def on_one_skeleton(self) -> "Motion":
         """The motion on the body that generated motions have: HumanML3D's bone lengths, left equal to right."""

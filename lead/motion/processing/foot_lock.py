@@ -27,13 +27,15 @@ EASE_SECONDS = 0.15
 """Seconds in which a displacement dies out where no foot stands."""
 
 
-def lock_feet(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.ndarray, "frames 22 3"]:
-    """The motion with standing feet held in place, as float64."""
+def lock_feet(
+    joints: Float[np.ndarray, "frames 22 3"], fps: float, held: Bool[np.ndarray, " frames"] | None = None
+) -> Float[np.ndarray, "frames 22 3"]:
+    """The motion with standing feet held in place, as float64; the feet of `held` frames stay where they are."""
     joints = joints.astype(np.float64)
     if len(joints) < 2:
         return joints
     toes = joints[:, TOES]
-    moves = find_displacements(toes[..., [0, 2]], _contacts(toes, _find_floor(toes), fps), fps)
+    moves = find_displacements(toes[..., [0, 2]], _contacts(toes, _find_floor(toes), fps), fps, held)
     return move_feet(joints, moves)
 
 
@@ -79,12 +81,15 @@ def _contacts(toes: Float[np.ndarray, "frames 2 3"], floor: float, fps: float) -
 
 
 def find_displacements(
-    paths: Float[np.ndarray, "frames 2 2"], contact: Float[np.ndarray, "frames-1 2"], fps: float
+    paths: Float[np.ndarray, "frames 2 2"],
+    contact: Float[np.ndarray, "frames-1 2"],
+    fps: float,
+    held: Bool[np.ndarray, " frames"] | None = None,
 ) -> Float[np.ndarray, "frames 2 2"]:
     """Each toe's displacement over the floor (x, z): the minimum of the module's step 2.
 
     Its equations are tridiagonal, (PULL + k_{t-1} + k_t) d_t - k_{t-1} d_{t-1} - k_t d_{t+1} = c_t p'_t - c_{t-1}
-    p'_{t-1}, with k = c + (1 - c) EASE, and are solved by elimination.
+    p'_{t-1}, with k = c + (1 - c) EASE, and are solved by elimination. A held frame has d_t = 0.
     """
     frames = len(paths)
     pull = EASE / (EASE_SECONDS * fps) ** 2
@@ -95,6 +100,8 @@ def find_displacements(
     diagonal[1:] += stiff
     right[:-1] += flow
     right[1:] -= flow
+    if held is not None:
+        diagonal[held], right[held] = np.inf, 0.0
     for t in range(1, frames):
         share = stiff[t - 1] / diagonal[t - 1]
         diagonal[t] -= share * stiff[t - 1]

@@ -141,12 +141,11 @@ def _reflect(axis: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
 
 def _to_bvh(rig: Rig) -> Bvh:
     assert rig.recorded is not None, "a rig without its clip"
-    values = rig.recorded.astype(np.float64)
-    return Bvh(rig.names, rig.parents, rig.offsets, rig.channels, rig.end_sites, values, 1.0 / rig.fps)
+    return Bvh(rig.names, rig.parents, rig.offsets, rig.channels, rig.end_sites, rig.recorded, 1.0 / rig.fps)
 
 
 def _with_local(
     rig: Rig, translations: Float[np.ndarray, "frames joints 3"], rotations: Float[np.ndarray, "frames joints 3 3"]
 ) -> Rig:
     moved = dict(enumerate(np.moveaxis(translations, 1, 0)))
-    return replace(rig, recorded=format_channels(rig, np.moveaxis(rotations, 1, 0), moved).astype(np.float32))
+    return replace(rig, recorded=format_channels(rig, np.moveaxis(rotations, 1, 0), moved))

@@ -10,6 +10,7 @@ Knows nothing of features: slice 67:193 is never used, for its twist is undefine
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +78,8 @@ def motion_to_rig(joints: Float[np.ndarray, "frames 22 3"], rig: Rig, same_body:
 
     The path of the hips is scaled about its start on the floor by the ratio of the right legs. The features scale the
     root's path in the same way, so the way back is exact. The lowest joint is set to its height in the rig's clip; with
-    `same_body` (the motion was recorded on this very rig) heights stay, and so do the clip's own twists and fingers.
+    `same_body` (the motion was recorded on this very rig) heights stay, and so do the clip's own twists and fingers,
+    and of an edited clip the `kept` frames as they were recorded.
     Raises MotionError if nothing on the rig can move the hips.
     """
     joints = np.array(joints, dtype=np.float64)
@@ -85,10 +87,15 @@ def motion_to_rig(joints: Float[np.ndarray, "frames 22 3"], rig: Rig, same_body:
     right_leg = list(HUMANML3D.legs)
     rest = bone_lengths(rig.reference()[list(rig.nodes)])[right_leg] * rig.scale
     ratio = float(rest.sum()) / max(float(bone_lengths(joints).mean(axis=0)[right_leg].sum()), 1e-6)
+    kept = rig.kept if same_body else None
+    ratio = ratio if kept is None else 1.0
     ground = np.array([hips[0, 0], joints[..., 1].min(), hips[0, 2]])
     floor = ground[1] if same_body else rig.floor
     joints += ((hips - ground) * ratio + np.array([ground[0], floor, ground[2]]) - hips)[:, None]
-    return _pose_rig(rig, joints, aim=False, recorded=_list_recorded(rig, len(joints)) if same_body else None)
+    bvh = _pose_rig(rig, joints, aim=False, recorded=_list_recorded(rig, len(joints)) if same_body else None)
+    if kept is None or rig.recorded is None or len(kept) != len(bvh.values):
+        return bvh
+    return replace(bvh, values=np.where(kept[:, None], rig.recorded[: len(kept)], bvh.values))
 
 
 def measure_own_offsets(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.ndarray, "22 3"]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh, Offset
@@ -78,8 +78,10 @@ class Rig:
     turner: int = -1
     """The joint above the hips that turns with the body in the clip; -1 where the hips do."""
     recorded: Float[np.ndarray, "frames channels"] | None = None
-    """The channels' values in the clip that the rig came from (float32), from which fingers and twists are taken where
-    that clip, restyled or not, is written on the rig; None where they are not kept."""
+    """The channels' values in the clip that the rig came from, from which fingers and twists are taken where that clip,
+    restyled or not, is written on the rig; None where they are not kept."""
+    kept: Bool[np.ndarray, "frames"] | None = None
+    """Of an edited clip: the frames that are written with the recorded values themselves."""
     axes: Float[np.ndarray, "joints 3 3"] | None = None
     """Of an FBX or glTF file each joint's orientation at rest, in the file's axes; None where it is the file's."""
 
@@ -133,7 +135,7 @@ def read_rig(bvh: Bvh, options: ReadOptions = ReadOptions()) -> tuple[Rig, Float
     carriers, turner = _find_carriers(rig, world[0]), _find_turner(rig, world[1])
     return replace(
         rig, hinges=_find_hinges(rig, *world), floor=floor, carriers=carriers, turner=turner,
-        recorded=bvh.values.astype(np.float32), axes=bvh.axes,
+        recorded=bvh.values, axes=bvh.axes,
     ), joints  # fmt: skip
 
 

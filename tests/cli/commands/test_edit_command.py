@@ -1,0 +1,51 @@
+"""`lead-invert edit` in an empty folder, on a tiny base."""
+
+import json
+
+import numpy as np
+import pytest
+from commands import fails
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.commands.edit import parse_ranges
+from cli.errors import UsageError
+from lead.motion import read_bvh
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    for steps, number in (("STEERED_STEPS", 1), ("REFINED_STEPS", 2)):
+        monkeypatch.setattr(f"lead.control.constrained_sampling.{steps}", number)
+
+
+@given(st.integers(0, 99), st.integers(1, 100))
+def test_frames_and_seconds_name_the_same_range(first, more):
+    end = min(first + more, 100)
+    kept = parse_ranges(f"{first}:{end}", 100, 20.0)
+    assert np.flatnonzero(kept).tolist() == list(range(first, end))
+    np.testing.assert_array_equal(kept, parse_ranges(f"{first / 20}s:{end / 20}s", 100, 20.0))
+
+
+@pytest.mark.parametrize("text", ["5", "5:2", "0:101", "a:b", "-1:5", "0-5", "3:3", "0:5,,6:9"])
+def test_ranges_that_are_none_are_refused(text):
+    with pytest.raises(UsageError, match="--keep"):
+        parse_ranges(text, 100, 20.0)
+
+
+def test_kept_frames_have_their_channels_and_the_rest_is_new(run, clips):
+    result = run("edit", clips / "take-0.bvh", "--keep", "0:20,36:", "--prompt", "a person jumps", "--json")
+    said = json.loads(result.stdout)
+    assert said["new"] == [[20, 36]] and said["frames"] == 60 and len(said["views"]) == 1
+    before, after = read_bvh(clips / "take-0.bvh").values, read_bvh(said["files"][0]).values
+    kept = np.r_[0:20, 36:60]
+    np.testing.assert_array_equal(before[kept], after[kept])
+    assert (before[20:36] != after[20:36]).any(axis=1).all()
+
+
+def test_what_cannot_be_edited_is_told(run, clips):
+    clip = clips / "take-0.bvh"
+    fails(run("edit", clip, "--prompt", "a person jumps"), "nothing is kept: give --keep")
+    fails(run("edit", clip, "--prompt", " ", "--keep", "0:9"), "--prompt is empty")
+    fails(run("edit", clip, "--prompt", "a person jumps", "--keep", "0:60"), "all frames are kept")
+    fails(run("edit", clip, "--prompt", "a person jumps", "--keep", "0:70"), "within the clip's 60 frames")

@@ -1,0 +1,93 @@
+"""Constraints of `generate`, as options and files say them; each fault is one clear message."""
+
+import json
+
+import numpy as np
+import pytest
+from commands import fails
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.errors import UsageError
+from cli.jobs.read_constraints import ConstraintOptions, read_constraints
+from lead.control.constraints import PARTS
+from lead.errors import LeadError
+
+NUMBERS = st.floats(-50, 50)
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=20))
+def test_a_path_of_any_numbers_is_read_as_it_is_written(points):
+    (path,) = read_constraints(ConstraintOptions(path=" ".join(f"{x!r},{z!r}" for x, z in points)))
+    np.testing.assert_array_equal(path.points, points)
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, st.floats(0, 9))
+def test_a_target_is_read_as_it_is_written(x, y, z, time):
+    (target,) = read_constraints(ConstraintOptions(reach=[f"left_foot@{time!r}={x!r},{y!r},{z!r}"]))
+    assert (target.joint, target.seconds, target.position) == (10, time, (x, y, z))
+
+
+def test_poses_are_of_the_files_frames_and_stand_where_they_are_put(clips):
+    clip = clips / "take-0.bvh"
+    start, end, key = read_constraints(
+        ConstraintOptions(
+            start=f"{clip}:20", end=f"{clip}:1s@2,3,90", keyframe=[f"2.5={clip}:-1:left_arm,head"],
+        )
+    )  # fmt: skip
+    assert (start.seconds, end.seconds, key.seconds) == (0.0, None, 2.5)
+    assert start.placed and end.placed and not key.placed
+    np.testing.assert_allclose(start.pose[0, [0, 2]], [0.0, 0.0], atol=1e-9)
+    np.testing.assert_allclose(np.ptp(start.pose, axis=0)[1], np.ptp(end.pose, axis=0)[1])  # 1 s is frame 20
+    np.testing.assert_allclose(end.pose[0, [0, 2]], [2.0, 3.0])
+    assert key.joints == tuple(sorted((*PARTS["left_arm"], 15)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("way.toml", "[[waypoints]]\nx = 0\nz = 0\n[[waypoints]]\nx = 1.5\nz = 2\nheading = 90\nseconds = 3"),
+        ("way.json", json.dumps([{"x": 0, "z": 0}, {"x": 1.5, "z": 2, "heading": 90, "seconds": 3}])),
+        ("way.csv", "x,z,heading,seconds\n0,0,,\n1.5,2,90,3\n"),
+    ],
+)
+def test_files_of_waypoints_say_the_same(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    (path,) = read_constraints(ConstraintOptions(path=str(tmp_path / name)))
+    np.testing.assert_array_equal(path.points, [[0, 0], [1.5, 2]])
+    assert (path.seconds, path.headings) == ((None, 3.0), (None, 90.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"start": "walk.bvh"}, r"--start walk.bvh: expected FILE:FRAME"),
+        ({"start": "absent.bvh:3"}, "absent.bvh does not exist; it was given as --start"),
+        ({"keyframe": ["walk.bvh:3"]}, "found no '='; expected TIME=FILE:FRAME"),
+        ({"keyframe": ["x=walk.bvh:3"]}, "found 'x'; expected numbers"),
+        ({"path": "0,0 1"}, "'1' has 1 numbers; expected X,Z or X,Z,HEADING"),
+        ({"path": "0,0 a,b"}, "found 'a,b'; expected numbers"),
+        ({"path": "absent.csv"}, "absent.csv does not exist"),
+        ({"reach": ["right_hand=1,2,3"]}, "expected JOINT@TIME=X,Y,Z"),
+        ({"reach": ["nose@1=1,2,3"]}, "there is no 'nose' to send; expected one of left_hand"),
+        ({"reach": ["right_hand@1=1,2"]}, "found 2 numbers as a place"),
+        ({"reach": ["right_hand@1=1,2,nan"]}, "infinite or none"),
+    ],
+)
+def test_each_fault_is_told(options, message):
+    with pytest.raises((UsageError, LeadError), match=message):
+        read_constraints(ConstraintOptions(**options))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("a.toml", "waypoints = 3"), ("a.json", "[1, 2"), ("a.json", '[{"x": 1}]'), ("a.csv", "x,y\n1,2"), ("a.csv", "")],
+)
+def test_files_that_hold_no_waypoints_are_named(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match=rf"{name}.*expected"):
+        read_constraints(ConstraintOptions(path=str(tmp_path / name)))
+
+
+def test_constraints_do_not_go_with_files_of_prompts(run):
+    fails(run("generate", "--prompts", "prompts.txt", "--path", "0,0 1,1"), "go with prompts only")
