@@ -272,7 +272,7 @@ class Motion:
         Game engines call it root motion. Saved on its own rig, the body is where it was.
         """
         rig = self.rig or build_own_rig(measure_own_offsets(self.joints, self.fps), self.fps)
-        return replace(self, rig=carry_on_root(rig))
+        return replace(self, rig=carry_on_root(replace(rig, kept=None)))
 
     def _mark_anew(self, marks: tuple[TimeMark, ...], start: float, speed: float = 1.0) -> "Motion":
         """With the marks of the motion that this one is a stretch of, from `start` and so many times as fast."""
