@@ -243,8 +243,9 @@ def make_tiny_run() -> Path:
     """A run folder and a base of tiny networks."""
     import torch
 
+    from lead.base_file import LeadConfig
     from lead.checkpoint import save_part
-    from lead.model import Lead, LeadConfig
+    from lead.model import Lead
     from lead.networks.denoiser import Denoiser, DenoiserConfig
     from lead.networks.projector import Projector, ProjectorConfig
     from lead.networks.style_tokens import StyleTokenConfig, StyleTokens

@@ -8,19 +8,19 @@ token (`lead.conditioning`); this module does not know concept files.
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from lead.base_file import EMBEDDED, FORMAT, LeadConfig, config_from_json, read_base_file
 from lead.card import base_to_card
 from lead.checkpoint import (
     atomic_write,
@@ -44,7 +44,7 @@ from lead.conditioning import (
     select_adapters,
 )
 from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
-from lead.diffusion import Diffusion, DiffusionConfig, Network, Sampler, Steer, guide
+from lead.diffusion import Diffusion, Network, Sampler, Steer, guide
 from lead.diffusion import sample as sample_latents
 from lead.errors import LeadError
 from lead.hub import PLAIN_NAME, SCHEME, HubOptions, HubPlace, find_pretrained, upload
@@ -52,13 +52,11 @@ from lead.kernels import optimize
 from lead.motion import Motion
 from lead.motion.features import Stats
 from lead.motion.skeleton import HUMANML3D, Skeleton, skeleton_of
-from lead.networks.build import AnyDenoiserConfig, AnyVAEConfig, build_denoiser, build_vae, denoiser_config, vae_config
-from lead.networks.denoiser import DenoiserConfig
-from lead.networks.projector import Projector, ProjectorConfig
-from lead.networks.style_tokens import StyleTokenConfig, StyleTokens
-from lead.networks.vae import VAEConfig
+from lead.networks.build import build_denoiser, build_vae
+from lead.networks.projector import Projector
+from lead.networks.style_tokens import StyleTokens
 from lead.text.main_words import leave_out_tokens
-from lead.text.tower import TextConfig, TextTower
+from lead.text.tower import TextTower
 from lead.text.vocabulary import Notice, Vocabulary
 
 if TYPE_CHECKING:
@@ -67,38 +65,12 @@ if TYPE_CHECKING:
     from lead.control.timeline import Timeline
     from lead.ranking import Score
 
-FORMAT = "lead/1"
-EMBEDDED = Path(__file__).parent / "weights" / "lead-small.safetensors"
 PARTS = ("text", "vae", "denoiser", "projector")
 """What a base's fingerprints tell apart."""
 MOST_BYTES = 2**32
 """Of a base's file from a hub."""
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class LeadConfig:
-    """Everything but the weights."""
-
-    name: str = "lead"
-    license: str = ""
-    text: TextConfig = field(default_factory=TextConfig)
-    vae: AnyVAEConfig = field(default_factory=VAEConfig)
-    denoiser: AnyDenoiserConfig = field(default_factory=DenoiserConfig)
-    projector: ProjectorConfig = field(default_factory=ProjectorConfig)
-    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
-    style_tokens: StyleTokenConfig = field(default_factory=StyleTokenConfig)
-
-
-_CONFIGS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
-    "text": lambda values: TextConfig(**values),
-    "vae": vae_config,
-    "denoiser": denoiser_config,
-    "projector": lambda values: ProjectorConfig(**values),
-    "diffusion": lambda values: DiffusionConfig(**values),
-    "style_tokens": lambda values: StyleTokenConfig(**values),
-}
 
 
 class Lead(nn.Module):
@@ -181,9 +153,9 @@ class Lead(nn.Module):
         `plain` leaves its networks as they are written down, to be trained; else kernels make them fast.
         """
         path = Path(path) if path else EMBEDDED
-        metadata, stored = _read_file(path)
+        metadata, stored = read_base_file(path)
         config, tensors = parse_json(metadata.get("config", ""), str(path)), from_file_names(decompress(stored))
-        base = build(lambda values: cls(_config_from_json(values)), config, tensors, str(path)).to(device)
+        base = build(lambda values: cls(config_from_json(values)), config, tensors, str(path)).to(device)
         if "vocabulary" in metadata:
             base.vocabulary = Vocabulary.from_json(metadata["vocabulary"], str(path), base.config.text.d_text)
         return base if plain else optimize(base)
@@ -288,15 +260,16 @@ class Lead(nn.Module):
 
         `clean_feet` keeps standing feet from sliding, as generated motions need.
         """
-        rows = zip(self._decode_features(z, lengths).cpu().numpy(), lengths.tolist(), strict=True)
-        return [self._finish(row[:length], clean_feet) for row, length in rows]
+        rows = zip(self.decode_features(z, lengths).cpu().numpy(), lengths.tolist(), strict=True)
+        return [self.to_motion(row[:length], clean_feet) for row, length in rows]
 
-    def _decode_features(
+    def decode_features(
         self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch frames feats"]:
+        """Features of scaled latents, not normalized; gradients flow to the latents."""
         return self.vae.decode(z / self.vae.latent_scale, lengths) * self.std + self.mean
 
-    def _finish(self, features: Float[np.ndarray, "frames feats"], clean_feet: bool) -> Motion:
+    def to_motion(self, features: Float[np.ndarray, "frames feats"], clean_feet: bool) -> Motion:
         """The motion of decoded features, on one skeleton."""
         per_token = self.config.vae.frames_per_token
         return Motion.from_features(features, clean_feet=clean_feet, rigid=True, frames_per_token=per_token)
@@ -462,10 +435,10 @@ class Lead(nn.Module):
             check_latents(latents[None], [prompt])
 
         def decode(z: Tensor, lengths: Tensor) -> Tensor:
-            return self._decode_features(self.projector.realign(z, lengths) if realign else z, lengths)
+            return self.decode_features(self.projector.realign(z, lengths) if realign else z, lengths)
 
         features = decode_in_windows(decode, z, plan.frames, per, MAX_FRAMES)
-        return replace(self._finish(features, clean_feet), marks=plan.mark(prompts, self.skeleton.fps))
+        return replace(self.to_motion(features, clean_feet), marks=plan.mark(prompts, self.skeleton.fps))
 
     @torch.no_grad()
     def rank(
@@ -525,7 +498,7 @@ class Lead(nn.Module):
             raise LeadError(f"{self.name} makes motion of {self.skeleton.name}; constraints need a base of HumanML3D's")
 
         def decode(z: Tensor) -> Tensor:
-            return self.vae.decode(z / self.vae.latent_scale, lengths) * self.std + self.mean
+            return self.decode_features(z, lengths)
 
         def decode_estimate(z: Tensor) -> Tensor:
             z = add_directions(z, active, part)
@@ -544,36 +517,3 @@ class Lead(nn.Module):
             if not shortest <= s <= longest:
                 raise LeadError(f"{s:g} s cannot be generated; this base makes {shortest:g} to {longest:g} s")
         return [round(s * self.skeleton.fps / UNIT) * UNIT for s in each]
-
-
-def _read_file(path: Path, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The metadata and, with `tensors`, the tensors of a base's file; LeadError where it is none."""
-    if not path.is_file():
-        raise LeadError(f"{path} does not exist; give a checkpoint of `lead train`, or none for the embedded base")
-    try:
-        with safe_open(path, "pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            stored = {key: file.get_tensor(key) for key in (file.keys() if tensors else ())}
-    except SafetensorError as error:
-        raise LeadError(f"{path} is not a readable safetensors file ({error})") from error
-    if metadata.get("format") != FORMAT:
-        raise LeadError(f"{path} has format {metadata.get('format', 'none')!r}; expected {FORMAT!r}, a LEAD base model")
-    return metadata, stored
-
-
-def read_vocabulary(path: Path | None = None) -> tuple[Vocabulary | None, str]:
-    """What a base (default: the embedded one) can do, where its file says it, and its name; reads no tensor."""
-    path = path or EMBEDDED
-    metadata, _ = _read_file(path, tensors=False)
-    try:
-        config = parse_json(metadata.get("config", ""), str(path))
-        name, d_text = str(config["name"]), int(config["text"]["d_text"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise LeadError(f"{path}: its config has no {error}; get the file again") from None
-    text = metadata.get("vocabulary")
-    return (None if text is None else Vocabulary.from_json(text, str(path), d_text)), name
-
-
-def _config_from_json(values: Mapping[str, Any]) -> LeadConfig:
-    parts = from_file_names(values)
-    return LeadConfig(parts["name"], parts["license"], **{key: part(parts[key]) for key, part in _CONFIGS.items()})

@@ -86,8 +86,9 @@ def tiny_base():
     """A base with random weights, small enough for any test, optimized as `Lead.load` does; treat it as read-only."""
     import torch
 
+    from lead.base_file import LeadConfig
     from lead.kernels import optimize
-    from lead.model import Lead, LeadConfig
+    from lead.model import Lead
     from lead.networks.denoiser import DenoiserConfig
     from lead.networks.projector import ProjectorConfig
     from lead.networks.style_tokens import StyleTokenConfig, StyleTokens

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from lead import Lead
+from lead.base_file import EMBEDDED
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import mean_joint_error
-from lead.model import EMBEDDED
 from lead.motion import Motion
 from lead.motion.processing.rigid import is_rigid
 from lead.motion.skeleton import JOINTS

@@ -19,7 +19,10 @@ _MOTION_GROUND = {
                    "skeleton", "smoothing", "suffixes")
 }  # fmt: skip
 """What all rooms of `lead.motion` stand on."""
-_LEAD_GROUND = {"lead.motion", "lead.checkpoint", "lead.choices", "lead.diffusion", "lead.errors", "lead.threads"}
+_LEAD_GROUND = {
+    "lead.motion", "lead.checkpoint", "lead.choices", "lead.differentiable", "lead.diffusion", "lead.errors",
+    "lead.threads",
+}  # fmt: skip
 """What all rooms of `lead` stand on."""
 MAY_IMPORT = {  # the longest matching prefix rules; a room may import itself
     "lead.motion.suffixes": set[str](),
@@ -33,10 +36,20 @@ MAY_IMPORT = {  # the longest matching prefix rules; a room may import itself
     "lead.text": _LEAD_GROUND,
     "lead.kernels": {"lead.networks", "lead.text", *_LEAD_GROUND},
     "lead.control": {"lead.data", "lead.text", *_LEAD_GROUND},
+    "lead.control.edit": {"lead.conditioning", "lead.control", "lead.data", "lead.model", *_LEAD_GROUND},
     "lead.data": _LEAD_GROUND,
     "lead.data.compose": {"lead.data", "lead.text", *_LEAD_GROUND},
     "lead.eval": {"lead.data", "lead.model", "lead.text", *_LEAD_GROUND},
-    "lead.train": {"lead.data", "lead.eval", "lead.kernels", "lead.model", "lead.networks", "lead.text", *_LEAD_GROUND},
+    "lead.train": {
+        "lead.base_file",
+        "lead.data",
+        "lead.eval",
+        "lead.kernels",
+        "lead.model",
+        "lead.networks",
+        "lead.text",
+        *_LEAD_GROUND,
+    },  # fmt: skip
     "lead": {"lead"},
     "concepts": {"concepts", "lead.hub"},
     "inversion": {"inversion", "concepts", "lead"},

@@ -34,7 +34,7 @@ def vocabulary(
     lead-invert vocabulary
     lead-invert vocabulary --kind walk
     """
-    from lead.model import read_vocabulary
+    from lead.base_file import read_vocabulary
 
     found, name = read_vocabulary(find_base(base))
     if found is None:

@@ -26,8 +26,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from lead.control.targets import HEADING_METERS, FloatingPoses, Targets
+from lead.differentiable import features_to_joints, rigid_joints
 from lead.motion.processing.ik import TOES
-from lead.train.losses import features_to_joints, rigid_joints
 
 STEERED_STEPS, STEERED_RATE = 10, 0.15
 """Of Adam, in each step of the sampler."""

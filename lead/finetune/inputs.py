@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lead.base_file import EMBEDDED
 from lead.data import dataset as motion_data
 from lead.data.dataset import Clip
 from lead.data.layout import read_split
 from lead.errors import LeadError
-from lead.model import EMBEDDED, Lead
+from lead.model import Lead
 from lead.networks.denoiser import Denoiser
 from lead.networks.vae import MotionVAE
 from lead.train.warm_start import match_stats

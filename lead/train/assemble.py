@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from lead.base_file import LeadConfig
 from lead.checkpoint import build, load_part
 from lead.diffusion import Diffusion, DiffusionConfig, Sampler
 from lead.errors import LeadError
 from lead.kernels import optimize
-from lead.model import Lead, LeadConfig
+from lead.model import Lead
 from lead.networks.build import (
     AnyDenoiser,
     AnyDenoiserConfig,

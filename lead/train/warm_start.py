@@ -7,9 +7,10 @@ Knows nothing of how parts are trained.
 import shutil
 from pathlib import Path
 
+from lead.base_file import EMBEDDED
 from lead.checkpoint import atomic_write
 from lead.errors import LeadError
-from lead.model import EMBEDDED, Lead
+from lead.model import Lead
 from lead.motion.features import Stats
 
 START = "start.safetensors"

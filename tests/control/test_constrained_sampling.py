@@ -8,8 +8,8 @@ from walks import synthesize_walk
 from lead.control.constrained_sampling import compute_loss
 from lead.control.constraints import JointTarget, PathConstraint, PoseConstraint
 from lead.control.targets import build_targets, measure_errors, place_motion
+from lead.differentiable import features_to_joints, rigid_joints
 from lead.motion.processing.rigid import is_rigid
-from lead.train.losses import features_to_joints, rigid_joints
 
 WALK = synthesize_walk().on_one_skeleton().joints.astype(np.float64)
 

@@ -7,10 +7,10 @@ import pytest
 from safetensors import safe_open
 
 from lead import Lead
+from lead.base_file import read_vocabulary
 from lead.data.layout import MEANINGS_FILE, write_captions, write_split
 from lead.errors import LeadError
 from lead.eval.vocabulary import build_vocabulary, extend_vocabulary, put_vocabulary, read_training, word_action
-from lead.model import read_vocabulary
 
 CAPTIONS = {
     "0": ["a person walks forward", "someone strolls ahead"],

@@ -8,6 +8,7 @@ import pytest
 import torch
 from walks import synthesize_walk
 
+from lead.base_file import LeadConfig
 from lead.errors import LeadError
 from lead.eval import metrics
 from lead.eval.evaluator import Evaluator, EvaluatorConfig
@@ -26,7 +27,7 @@ from lead.eval.protocol import (
     load_captioned_clips,
     to_table_rows,
 )
-from lead.model import Lead, LeadConfig
+from lead.model import Lead
 from lead.motion import Motion
 from lead.motion.features import Stats, joints_to_features
 from lead.motion.skeleton import KIT, skeleton_of, tpose

@@ -10,6 +10,7 @@ from datasets import authors_folder
 from safetensors import safe_open
 from walks import synthesize_walk
 
+from lead.base_file import LeadConfig
 from lead.data.prepare import prepare_data
 from lead.errors import LeadError
 from lead.eval.vocabulary import build_vocabulary, put_vocabulary
@@ -18,7 +19,7 @@ from lead.finetune.finetune import FINETUNE_DENOISER, FINETUNE_PROJECTOR, Finetu
 from lead.finetune.inputs import Inputs, read_inputs
 from lead.finetune.replay import Replay, draw_prompts, sample_replay
 from lead.finetune.report import compare_captions, list_changes, measure_autoencoder
-from lead.model import Lead, LeadConfig
+from lead.model import Lead
 from lead.motion.skeleton import KIT
 from lead.networks.mld import MldDenoiserConfig, MldVAEConfig
 from lead.networks.projector import ProjectorConfig

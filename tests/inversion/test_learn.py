@@ -16,8 +16,8 @@ from inversion.optimization.optimize import SAVE_EVERY
 from inversion.optimization.pseudo_word import RATE
 from inversion.templates import caption_to_action, fill_templates
 from lead import Lead
+from lead.base_file import LeadConfig
 from lead.data.dataset import MAX_FRAMES
-from lead.model import LeadConfig
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
 from lead.networks.projector import ProjectorConfig
 from lead.networks.style_tokens import StyleTokenConfig

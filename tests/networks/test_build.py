@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from lead.differentiable import features_to_joints
 from lead.diffusion import Diffusion, DiffusionConfig, ddim, guide
 from lead.motion import features_to_joints as features_to_joints_numpy
 from lead.networks.denoiser import Denoiser, DenoiserConfig
 from lead.networks.layers import Transformer, lengths_to_mask, masked_mean
 from lead.networks.projector import Projector, ProjectorConfig, alignment_loss, variance_loss
 from lead.networks.vae import MotionVAE, VAEConfig
-from lead.train.losses import features_to_joints
 
 SMALL = {"width": 32, "layers": 2, "heads": 2, "ff": 64}
 

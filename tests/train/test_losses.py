@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from lead.differentiable import bone_lengths, rigid_joints
 from lead.motion.features import Stats
 from lead.motion.processing.rigid import make_rigid
 from lead.motion.skeleton import SYMMETRIC_LENGTHS, tpose
 from lead.networks.vae import MotionVAE, VAEConfig
-from lead.train.losses import bone_lengths, rigid_joints
 from lead.train.stages.decoder import DecoderLoss, decoder_loss
 
 

@@ -9,9 +9,9 @@ import torch
 from datasets import authors_folder
 from walks import synthesize_walk
 
+from lead.base_file import EMBEDDED
 from lead.data.prepare import prepare_data
 from lead.errors import LeadError
-from lead.model import EMBEDDED
 from lead.motion.features import Stats
 from lead.motion.skeleton import KIT
 from lead.train.assemble import assemble

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from lead.data import dataset as motion_data
+from lead.differentiable import bone_lengths, features_to_joints, rigid_joints
 from lead.errors import LeadError
 from lead.motion.features import Stats
 from lead.motion.skeleton import HUMANML3D, skeleton_of
@@ -24,14 +25,7 @@ from lead.networks.vae import MotionVAE
 from lead.train.assemble import load_vae
 from lead.train.clips import ClipBatches, subsample, to_tensors
 from lead.train.logs import fingerprint
-from lead.train.losses import (
-    bone_lengths,
-    denormalize,
-    direction_losses,
-    features_to_joints,
-    mean_of_share,
-    rigid_joints,
-)
+from lead.train.losses import denormalize, direction_losses, mean_of_share
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import StageRequest
 from lead.train.stages.vae import load_training_clips, reconstruction_error

@@ -17,6 +17,7 @@ from torch.nn.functional import smooth_l1_loss
 from lead.data import dataset as motion_data
 from lead.data.dataset import Clip
 from lead.data.layout import COMPOSED, MIRRORED, VARIED
+from lead.differentiable import features_to_joints
 from lead.errors import LeadError
 from lead.motion.features import Stats
 from lead.networks.build import AnyVAE, AnyVAEConfig, build_vae
@@ -25,7 +26,7 @@ from lead.networks.mld import MldVAEConfig
 from lead.networks.vae import MotionVAE, VAEConfig
 from lead.train.clips import ClipBatches, load_by_shares, subsample, to_tensors
 from lead.train.logs import fingerprint
-from lead.train.losses import denormalize, direction_losses, features_to_joints, mean_of_share
+from lead.train.losses import denormalize, direction_losses, mean_of_share
 from lead.train.stage import Stage, TrainConfig
 from lead.train.stage_table import Preset, StageRequest
 from lead.train.warm_start import load_start, read_stats
