@@ -49,7 +49,7 @@ MAY_IMPORT = {  # the longest matching prefix rules; a room may import itself
         "lead.networks",
         "lead.text",
         *_LEAD_GROUND,
-    },  # fmt: skip
+    },
     "lead": {"lead"},
     "concepts": {"concepts", "lead.hub"},
     "inversion": {"inversion", "concepts", "lead"},
