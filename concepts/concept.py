@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Unpack, cast, get_args, no_type_check
+from typing import Any, cast, get_args, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -52,7 +52,6 @@ from concepts.text import (
     token_stem,
 )
 from concepts.thumbnail import check_thumbnail
-from lead.hub import SCHEME, HubOptions, HubPlace, find_pretrained, upload
 
 SUFFIX = ".safetensors"
 RECORD_KEY = "lead_invert.concept"
@@ -280,12 +279,15 @@ class Concept:
             return cls.from_bytes(read_bytes(Path(path)))
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str | Path, **options: Unpack[HubOptions]) -> "Concept":
+    def from_pretrained(cls, name_or_path: str | Path, **options: Any) -> "Concept":
         """`load` from a local file or folder, or from a repository of a model hub, by huggingface_hub's conventions.
 
         A repository is `<owner>/<name>` or `hf://...`; with several concepts in it, `filename` names one. The other
-        options are those of `HubOptions`. HubError where the hub, and ConceptError where the file cannot be used.
+        options are those of `lead.hub.HubOptions`. HubError where the hub, and ConceptError where the file cannot be
+        used.
         """
+        from lead.hub import find_pretrained
+
         return cls.load(find_pretrained(name_or_path, MAX_FILE_BYTES, **options))
 
     def push_to_hub(
@@ -302,6 +304,8 @@ class Concept:
         A new repository is private, and a public one is refused, unless `private=False`.
         `concepts.card.concept_to_card` writes the card. HubError where the hub does not take it.
         """
+        from lead.hub import SCHEME, HubPlace, upload
+
         files = {self.file_name: self.to_bytes()} | ({"README.md": card.encode()} if card else {})
         place = HubPlace.parse(f"{SCHEME}{repo_id.removeprefix(SCHEME)}")
         return upload(place, files, not private, message=commit_message, token=token)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lead import Lead
+from lead import Lead, Timeline
 from lead.base_file import EMBEDDED
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import mean_joint_error
@@ -51,7 +51,8 @@ def test_examples_in_docs_and_help_are_prompts_that_the_base_knows(base):
     pages = [root / "README.md", *(root / "docs").glob("*.md"), *(root / "cli").rglob("*.py"), root / "examples/run.sh"]
     texts = [page.read_text(encoding="utf-8") for page in pages]
     lines = [line for text in texts for line in re.findall(r"lead-invert generate (.*)", text) if "--base" not in line]
-    prompts = [prompt for line in lines for prompt in re.findall(r'"([^"]+)"', line) if "{" not in prompt]
+    texts = [text for line in lines for text in re.findall(r'(--timeline )?"([^"]+)"', line) if "{" not in text[1]]
+    prompts = [prompt for option, text in texts for prompt in (Timeline.parse(text).prompts if option else [text])]
     assert len(prompts) > 10
     assert [notice.message for notice in base.find_unknown(prompts) if notice] == []
 

@@ -27,6 +27,8 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from lead.errors import LeadError
 from lead.text.prompts import find_tokens
 
@@ -279,8 +281,7 @@ def _subjects() -> re.Pattern[str]:
 
 def _write_number(value: float) -> str:
     """Digits that `parse` reads as the same number."""
-    text = format(float(value), "f").rstrip("0").rstrip(".")
-    return text if float(text) == value else format(value, ".17f").rstrip("0")
+    return np.format_float_positional(float(value), trim="-")
 
 
 def _show(value: object) -> str:

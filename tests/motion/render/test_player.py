@@ -124,7 +124,7 @@ def test_marks_are_on_the_time_bar() -> None:
         TimeMark(0.0, 0.2, "a person <limps>"),
         TimeMark(0.3, 9.0, "rest"),
         TimeMark(0.3, 0.3, "key"),
-        TimeMark(5, 6, "x"),
+        TimeMark(5.0, 6.0, "x"),
     )
     page = player_page([replace(make_glide(), marks=marks), make_glide()])
     first, second = extract_data(page)["motions"]
