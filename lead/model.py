@@ -364,6 +364,15 @@ class Lead(nn.Module):
         if not prompts:
             return []
         lengths = torch.tensor(self._count_frames(seconds, len(prompts)))
+        if constraints:
+            make = partial(
+                self.generate, words=words, steps=steps, guidance=guidance, sampler=sampler, realign=realign,
+                clean_feet=False,
+            )  # fmt: skip
+            seeds = [(seed, first + row) if isinstance(seed, int) else ([seed[row]], 0) for row in range(len(prompts))]
+            led = self._lead_along_path(make, constraints, list(zip(prompts, lengths.tolist(), seeds, strict=True)))
+            if led is not None:
+                return self._meet(led, constraints, clean_feet)
         text = self.encode_text(prompts, words)
         active = activate_concepts(self.text, prompts, words or {})
         motions: list[Motion] = []
@@ -383,10 +392,35 @@ class Lead(nn.Module):
             motions += self.decode(z, count, clean_feet=clean_feet and not constraints)  # else `finish_motion` does
             if progress:
                 progress(len(motions), len(prompts))
-        if constraints:
-            from lead.control.finish import finish_motion
+        return self._meet(motions, constraints, clean_feet) if constraints else motions
 
-            motions = [finish_motion(motion, constraints, clean_feet=clean_feet) for motion in motions]
+    def _meet(self, motions: list[Motion], constraints: "Sequence[Constraint]", clean_feet: bool) -> list[Motion]:
+        """The motions with the constraints met exactly."""
+        from lead.control.finish import finish_motion
+
+        return [finish_motion(motion, constraints, clean_feet=clean_feet) for motion in motions]
+
+    def _lead_along_path(
+        self,
+        make: Callable[..., list[Motion]],
+        constraints: "Sequence[Constraint]",
+        wanted: Sequence[tuple[str, int, tuple[int | Sequence[int], int]]],
+    ) -> list[Motion] | None:
+        """Motions led along a path that is the only constraint; None where it is not, or one of them does not go along.
+
+        `wanted` are prompts, frames, and each one's seed and place.
+        """
+        from lead.control.follow_path import find_lone_path, follow_path
+
+        if not find_lone_path(constraints) or self.skeleton is not HUMANML3D:
+            return None
+        motions = []
+        for prompt, frames, (seed, first) in wanted:
+            own = partial(make, prompt, seed=seed, first=first)
+            joints = follow_path(own, constraints, frames + 1, self.skeleton.fps, self.seconds_range)
+            if joints is None:
+                return None
+            motions += self.reconstruct([Motion(joints.astype(np.float32), self.skeleton.fps)])
         return motions
 
     @torch.no_grad()

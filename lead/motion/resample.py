@@ -29,11 +29,11 @@ def resample(
     if last * new_fps > MAX_RESAMPLED:
         raise MotionError(f"{last:.0f} s at {new_fps:g} frames a second are too long; state the true rate, or cut it.")
     times = np.arange(int(last * new_fps + 1e-6) + 1) / new_fps
-    resampled: np.ndarray = _spline(joints.astype(np.float64), times * fps).astype(joints.dtype)
+    resampled: np.ndarray = spline(joints.astype(np.float64), times * fps).astype(joints.dtype)
     return resampled
 
 
-def _spline(values: Float[np.ndarray, "frames n 3"], at: Float[np.ndarray, "times"]) -> Float[np.ndarray, "times n 3"]:
+def spline(values: Float[np.ndarray, "frames n 3"], at: Float[np.ndarray, "times"]) -> Float[np.ndarray, "times n 3"]:
     """A natural cubic spline through values at 0, 1, 2, ..., evaluated at `at`, which stays within that range.
 
     Its slopes d solve d[k-1] + 4 d[k] + d[k+1] = 3 (v[k+1] - v[k-1]). With the values continued by point reflection at
