@@ -48,6 +48,13 @@ def test_a_part_after_then_has_the_first_subject() -> None:
     assert Timeline.parse("a person walks, then sits 4s").prompts == ["a person walks, then sits"]
 
 
+@pytest.mark.parametrize("unit", ["s", " s", "sec", " sec", " secs", " second", " seconds"])
+@pytest.mark.parametrize("border", [", ", "; ", " then ", ", then ", " and then ", ", and then "])
+def test_seconds_and_borders_are_read_as_people_write_them(unit: str, border: str) -> None:
+    found = Timeline.parse(f"a person walks for 1{unit}{border}a person sits 2.5{unit}")
+    assert found == Timeline((Segment("a person walks", 1.0), Segment("a person sits", 2.5)))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
