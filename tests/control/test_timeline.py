@@ -25,7 +25,9 @@ def test_text_is_read_as_it_was_written(rows: list[tuple[str, float]]) -> None:
 @settings(deadline=None, max_examples=50)
 @given(
     st.lists(
-        st.tuples(PROMPTS, SECONDS, st.none() | st.floats(0, 4), st.none() | st.integers(0, 2**40 - 1)), min_size=1
+        st.tuples(PROMPTS, SECONDS, st.none() | st.floats(0, 4), st.none() | st.integers(0, 2**40 - 1)),
+        min_size=1,
+        max_size=5,
     )
 )
 def test_files_are_read_as_they_were_written(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple]) -> None:
