@@ -41,14 +41,22 @@ Joints = Float[np.ndarray, "frames 22 3"]
 
 
 def finish_motion(motion: Motion, constraints: Sequence[Constraint], *, clean_feet: bool = True) -> Motion:
-    """`meet_constraints` of a motion; its notes say where the base alone did not come near."""
+    """`meet_constraints` of a motion; its notes say where the base alone did not come near, and what is not met."""
     joints, before = meet_constraints(motion.joints, constraints, motion.fps, clean_feet=clean_feet)
+    after = measure_errors(joints, constraints, motion.fps)
     notes = [
-        f"{one.name}: the base came within {100 * off:.0f} cm; the rest was bent to it, which may show"
-        for one, off in zip(constraints, before, strict=True)
-        if off > FAR
+        _describe_error(one.name, off, left)
+        for one, off, left in zip(constraints, before, after, strict=True)
+        if max(off, left) > FAR
     ]
     return replace(motion, joints=joints, notes=(*motion.notes, *notes))
+
+
+def _describe_error(name: str, before: float, after: float) -> str:
+    """A note on a constraint that was `before` meters off before the finish, and is `after` meters off after it."""
+    if after > FAR:
+        return f"{name}: not met, {100 * after:.0f} cm are left: it is out of reach, or against another constraint"
+    return f"{name}: the base came within {100 * before:.0f} cm; the rest was bent to it, which may show"
 
 
 def meet_constraints(

@@ -43,8 +43,8 @@ MOST_SECONDS = 3600.0
 MOST_BYTES = 1 << 22
 """Of a timeline's file."""
 LARGEST_SEED = 2**40 - 1
-SECONDS = r"\b(?P<seconds>\d+(?:\.\d+)?)\s?s\b"
-PART = re.compile(rf"\s*(?P<prompt>.*?)(?:\s+for)?\s+{SECONDS}(?P<end>\s*;|\s*,?\s*then\b|\s*,|\s*$)", re.S)
+SECONDS = r"\b(?P<seconds>\d+(?:\.\d+)?)\s?s(?:ec(?:ond)?s?)?\b"
+PART = re.compile(rf"\s*(?P<prompt>.*?)(?:\s+for)?\s+{SECONDS}(?P<end>\s*;|\s*,?\s*(?:and\s+)?then\b|\s*,|\s*$)", re.S)
 """A part of a text: a prompt, its seconds, and what follows."""
 INSIDE = re.compile(f";|{SECONDS}")
 """What no prompt of a text has: it would be two parts."""

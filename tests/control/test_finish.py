@@ -5,7 +5,8 @@ import pytest
 from walks import synthesize_walk
 
 from lead.control.constraints import PARTS, JointTarget, PathConstraint, PoseConstraint
-from lead.control.finish import meet_constraints, spread
+from lead.control.finish import finish_motion, meet_constraints, spread
+from lead.motion import Motion
 from lead.motion.processing.rigid import is_rigid
 from lead.motion.skeleton import SYMMETRIC_LENGTHS
 
@@ -58,6 +59,20 @@ def test_a_hand_out_of_reach_ends_where_the_arm_does():
     joints, _ = meet_constraints(WALK, [JointTarget(20, 1.5, (0.0, 9.0, 0.0))], FPS)
     arm = np.linalg.norm(joints[30, 20] - joints[30, 16])
     assert arm == pytest.approx(SYMMETRIC_LENGTHS[[18, 20]].sum(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (WALK[30, 20], None),
+        (WALK[30, 20] + [0.0, 0.2, 0.0], "up: the base came within 20 cm; the rest was bent to it"),
+        (WALK[30, 20] + [0.0, 9.0, 0.0], "up: not met, "),
+    ],
+)
+def test_a_note_says_what_was_bent_and_what_is_not_met(place, said):
+    motion = Motion(WALK.astype(np.float32), FPS)
+    notes = finish_motion(motion, [JointTarget(20, 1.5, tuple(place), name="up")], clean_feet=False).notes
+    assert not notes if said is None else notes[0].startswith(said)
 
 
 def test_a_path_is_followed_within_its_slack():

@@ -25,7 +25,9 @@ def test_text_is_read_as_it_was_written(rows: list[tuple[str, float]]) -> None:
 @settings(deadline=None, max_examples=50)
 @given(
     st.lists(
-        st.tuples(PROMPTS, SECONDS, st.none() | st.floats(0, 4), st.none() | st.integers(0, 2**40 - 1)), min_size=1
+        st.tuples(PROMPTS, SECONDS, st.none() | st.floats(0, 4), st.none() | st.integers(0, 2**40 - 1)),
+        min_size=1,
+        max_size=5,
     )
 )
 def test_files_are_read_as_they_were_written(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple]) -> None:
@@ -46,6 +48,13 @@ def test_a_part_after_then_has_the_first_subject() -> None:
     assert [segment.seconds for segment in found.segments] == [4.0, 2.5, 1.0, 3.0, 1.0]
     assert Timeline.parse("an old man walks 1s, then sits 1s").prompts[1] == "an old man sits"
     assert Timeline.parse("a person walks, then sits 4s").prompts == ["a person walks, then sits"]
+
+
+@pytest.mark.parametrize("unit", ["s", " s", "sec", " sec", " secs", " second", " seconds"])
+@pytest.mark.parametrize("border", [", ", "; ", " then ", ", then ", " and then ", ", and then "])
+def test_seconds_and_borders_are_read_as_people_write_them(unit: str, border: str) -> None:
+    found = Timeline.parse(f"a person walks for 1{unit}{border}a person sits 2.5{unit}")
+    assert found == Timeline((Segment("a person walks", 1.0), Segment("a person sits", 2.5)))
 
 
 @pytest.mark.parametrize(
