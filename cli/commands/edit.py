@@ -9,7 +9,7 @@ import typer
 
 from cli.atomic_folder import check_writable
 from cli.command import JsonObject, command
-from cli.console import print_table, spinner
+from cli.console import print_table, spinner, warn
 from cli.errors import UsageError
 from cli.load_models import check_base, load_base, load_concepts_for
 from cli.options import (
@@ -127,6 +127,8 @@ def edit(
             guidance=guidance,
             clean_feet=lock_feet,
         )
+    for note in edited.notes[len(motion.notes) :]:
+        warn(f"{motion.name or 'the clip'}: {note}")
     titles = [f"{motion.name or 'clip'} {prompt}"]
     files, views = write_motions([edited], titles, wanted, output, seed, plain={0: motion}, switches=switches)
     record_prompts(output, titles, files, seed)

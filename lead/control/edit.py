@@ -31,6 +31,10 @@ from lead.motion.skeleton import bone_lengths, place_bones
 
 CONTEXT = 1.0
 """Seconds of kept frames that a new part is fitted to, before it and after it."""
+SNAPS, SNAPS_MORE = 7.0, 1.5
+"""Meters a second of a joint beside a border, and times the fastest of the kept frames, from which a note says so."""
+BESIDE = 0.25
+"""Seconds of a new part that are beside its border."""
 HALVES = ("legs", "upper_body")
 """Parts of the body that can be kept in all frames."""
 
@@ -76,7 +80,26 @@ def edit_clip(
     edited = joints.astype(np.float32)
     edited[kept] = clip.joints[kept]
     rig = replace(clip.rig, kept=kept) if clip.rig else None
-    return replace(clip, joints=edited, rig=rig)
+    return replace(clip, joints=edited, rig=rig, notes=(*clip.notes, *_note_snaps(joints, kept, clip.fps)))
+
+
+def _note_snaps(joints: Joints, kept: Bool[np.ndarray, "frames"], fps: float) -> list[str]:
+    """A note for each border of a new part at which a joint moves too fast."""
+    speeds = (
+        np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1, initial=0.0) * fps
+    )  # of the step after a frame
+    fastest = speeds[kept[1:] & kept[:-1]].max(initial=0.0)
+    beside, notes = max(round(BESIDE * fps), 1), []
+    for first, end in list_new_parts(kept):
+        for low, high in {(max(first - 1, 0), min(first + beside, end)), (max(end - beside, first), end)}:
+            peak = speeds[low:high].max(initial=0.0)
+            if peak > max(SNAPS, SNAPS_MORE * fastest):
+                at = (low + int(speeds[low:high].argmax())) / fps
+                notes.append(
+                    f"at {at:.1f} s a joint moves at {peak:.0f} m/s: the new part snaps to what is kept; "
+                    "take another seed, or make more frames anew"
+                )
+    return sorted(notes)
 
 
 def list_new_parts(kept: Bool[np.ndarray, "frames"]) -> list[tuple[int, int]]:

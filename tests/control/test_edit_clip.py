@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lead.control.constraints import PARTS
-from lead.control.edit import _fit_to_body, edit_clip, list_new_parts
+from lead.control.edit import _fit_to_body, _note_snaps, edit_clip, list_new_parts
 from lead.errors import LeadError
 from lead.motion import Motion, ReadOptions
 from lead.motion.skeleton import bone_lengths
@@ -41,6 +41,16 @@ def test_kept_frames_come_back_bit_by_bit_also_from_the_file(tiny_base, walk, tm
     np.testing.assert_array_equal(back.joints[kept], clip.joints[kept])
     again = edit_clip(tiny_base, clip, kept, "a person jumps", seed=1)
     np.testing.assert_array_equal(again.joints, edited.joints)
+
+
+def test_a_part_that_snaps_to_what_is_kept_is_noted(walk):
+    joints, kept = walk.joints.astype(np.float64), keep(60, (0, 20), (40, 60))
+    assert _note_snaps(joints, kept, 20.0) == []
+    joints[38:40, 21] += [0.0, 1.0, 0.0]  # back in one step, at 20 m/s
+    (note,) = _note_snaps(joints, kept, 20.0)
+    assert note.startswith("at 2.0 s a joint moves at 20 m/s") or note.startswith("at 1.9 s a joint moves at 20 m/s")
+    joints[10:12, 21] += [0.0, 3.0, 0.0]  # as fast in the clip itself
+    assert _note_snaps(joints, kept, 20.0) == []
 
 
 def test_a_new_part_goes_on_in_position_and_velocity(walk):
