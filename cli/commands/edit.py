@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from lead.motion import Motion
 
 MOST_RANGES = 100
-_BOUND = r"(\d+|\d+(?:\.\d*)?s)?"
+_BOUND = r"(\d{1,9}|\d{1,9}(?:\.\d*)?s)?"
+"""A frame or seconds; longer numbers are none of a clip."""
 
 
 class Half(StrEnum):
