@@ -1,5 +1,6 @@
 """`lead-invert edit`: parts of a clip made anew from a prompt, all else kept exactly, on the clip's own rig."""
 
+import math
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -105,6 +106,8 @@ def edit(
     check_unicode(prompt, "--prompt")
     if not prompt.strip():
         raise UsageError('--prompt is empty; say what the person does in the new part, as "a person jumps".')
+    if guidance is not None and not math.isfinite(guidance):
+        raise UsageError(f"--guidance {guidance}: expected a number, as 4.0.")
     if keep is None and keep_body is None:
         raise UsageError("nothing is kept: give --keep, as 0:60,120:180, or --keep-body; `generate` makes new motion.")
     check_writable(output)

@@ -49,5 +49,6 @@ def test_what_cannot_be_edited_is_told(run, clips):
     clip = clips / "take-0.bvh"
     fails(run("edit", clip, "--prompt", "a person jumps"), "nothing is kept: give --keep")
     fails(run("edit", clip, "--prompt", " ", "--keep", "0:9"), "--prompt is empty")
+    fails(run("edit", clip, "--prompt", "a", "--keep", "0:9", "--guidance", "nan"), "--guidance nan: expected a number")
     fails(run("edit", clip, "--prompt", "a person jumps", "--keep", "0:60"), "all frames are kept")
     fails(run("edit", clip, "--prompt", "a person jumps", "--keep", "0:70"), "within the clip's 60 frames")

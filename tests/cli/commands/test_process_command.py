@@ -115,6 +115,13 @@ def test_options_that_make_no_sense_are_errors(run, steps, options, said):
     fails(run("process", steps, *options), said)
 
 
+def test_a_folder_is_no_rig(run, steps, tmp_path):
+    (tmp_path / "rig.bvh").mkdir()
+    fails(
+        run("process", steps, "--mirror", "--rig", tmp_path / "rig.bvh"), "--rig", "found a folder, expected a motion"
+    )
+
+
 @pytest.mark.parametrize("text", ["", ":", "1", "a:b", "1:2:3", "-1:2", "nan:2", "2:2", "1:inf"])
 def test_spans_that_are_none(text):
     with pytest.raises(UsageError, match="expected two times in seconds, the first one earlier"):
