@@ -213,7 +213,7 @@ class Timeline:
                 segments.append(Segment(row["prompt"], *times, row.get("seed")))
             except LeadError as error:
                 raise LeadError(f"{place}: {error}") from None
-        transition = table.get("transition", TRANSITION)
+        transition = TRANSITION if table.get("transition") is None else table["transition"]
         _check("the file", "transition", transition)
         return cls(tuple(segments), _to_float(transition))
 

@@ -131,6 +131,11 @@ def test_the_largest_seed_has_variations_too() -> None:
     assert varied.seed == 2
 
 
+def test_null_is_as_good_as_left_out(tmp_path: Path) -> None:
+    (tmp_path / "story.json").write_text(f'{{"transition": null, "segments": [{ROW}, "transition": null}}]}}')
+    assert Timeline.read(tmp_path / "story.json") == Timeline((Segment("a person walks", 4.0),))
+
+
 def test_a_folder_of_a_files_name_is_told(tmp_path: Path) -> None:
     (tmp_path / "story.toml").mkdir()
     with pytest.raises(LeadError, match="found a folder, a device or a pipe"):
