@@ -183,6 +183,34 @@ def _make_caption_seeds() -> list[bytes]:
     return ["\n".join(map(json.dumps, rows)).encode()]
 
 
+def _read_timeline(path: Path) -> None:
+    from lead.control.timeline import Timeline
+
+    timeline = Timeline.read(path).vary(1)
+    assert len(timeline.transitions) == len(timeline.segments) - 1, timeline
+
+
+def _make_timeline_seeds() -> list[bytes]:
+    segments = [{"prompt": "a person walks", "seconds": 4}, {"prompt": "a person sits down", "seconds": 3.5, "seed": 7}]
+    return [json.dumps({"transition": 1.6, "segments": segments}).encode()]
+
+
+def _make_timeline_toml_seeds() -> list[bytes]:
+    rows = ('prompt = "a person walks"\nseconds = 4\n', 'prompt = "a person sits"\nseconds = 3.5\ntransition = 2\n')
+    return ["".join(["transition = 1.6\n", *(f"[[segments]]\n{row}" for row in rows)]).encode()]
+
+
+def _read_waypoints(path: Path) -> None:
+    from cli.jobs.read_constraints import ConstraintOptions, read_constraints
+    from lead.control.targets import build_targets
+
+    build_targets(read_constraints(ConstraintOptions(path=str(path))), 80, 20.0)
+
+
+def _make_waypoint_seeds() -> list[bytes]:
+    return [json.dumps([{"x": 0, "z": 0}, {"x": 1.5, "z": 2, "heading": 90, "seconds": 3}, {"x": 2, "z": 2}]).encode()]
+
+
 def _read_concept(path: Path) -> None:
     from concepts import Concept
     from concepts.card import concept_to_card
@@ -233,6 +261,13 @@ TARGETS: dict[str, Target] = {
                       lambda folder: make_small_motion().save(folder / "clip.bvh")),
     "captions": Target(40, "captions.jsonl", _make_caption_seeds, _read_captions,
                        (mutate_bytes, mutate_json, mutate_text)),
+    "timeline": Target(15, "story.json", _make_timeline_seeds, _read_timeline, (mutate_bytes, mutate_json)),
+    "timeline: TOML": Target(10, "story.toml", _make_timeline_toml_seeds, _read_timeline, (mutate_bytes, mutate_text)),
+    "waypoints": Target(15, "way.json", _make_waypoint_seeds, _read_waypoints, (mutate_bytes, mutate_json)),
+    "waypoints: TOML": Target(5, "way.toml", lambda: [b"[[waypoints]]\nx = 0\nz = 0\n[[waypoints]]\nx = 1\nz = 1.5\n"],
+                              _read_waypoints, (mutate_bytes, mutate_text)),
+    "waypoints: CSV": Target(5, "way.csv", lambda: [b"x,z,heading,seconds\n0,0,,\n1.5,2,90,3\n"],
+                             _read_waypoints, (mutate_bytes, mutate_text)),
     "concept": Target(60, "word.safetensors", _make_concept_seeds, _read_concept, (mutate_bytes, mutate_safetensors)),
 }  # fmt: skip
 """By the name of the kind."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from cli.atomic_folder import atomic_folder, name_anew
 from cli.console import Progress, hint, ignore_progress, progress_bar
 from cli.errors import UsageError
-from cli.options import ReadingOptions, ViewSwitches, require_path
+from cli.options import ReadingOptions, ViewSwitches, require_file
 from concepts.text import TOKEN, slugify
 from lead.motion.suffixes import SKELETONS
 
@@ -177,7 +177,9 @@ def read_rig(path: Path | None, formats: Sequence[str], rig_map: Path | None = N
 
     if path is None:
         return None
-    rig = Motion.read(require_path(path, "--rig"), ReadingOptions(rig_map=rig_map).to_read_options()).rig
+    rig = Motion.read(
+        require_file(path, "--rig", "a motion file"), ReadingOptions(rig_map=rig_map).to_read_options()
+    ).rig
     if rig is None:
         raise UsageError(f"--rig {path}: the file holds no skeleton to write on; give one of {', '.join(SKELETONS)}.")
     if not set(ON_RIGS) & set(formats):

@@ -9,7 +9,8 @@ from benchmarks.fuzz_targets import TARGETS, make_small_motion
 from benchmarks.mutations import mutate_bytes, mutate_tree, mutate_zip
 from lead.motion.errors import MotionError
 
-QUICK = ("bvh", "npz", "amass", "npy", "fbx", "glb", "gltf", "body model", "rig map", "captions", "concept",
+QUICK = ("bvh", "npz", "amass", "npy", "fbx", "glb", "gltf", "body model", "rig map", "captions", "timeline",
+         "timeline: TOML", "waypoints", "waypoints: TOML", "waypoints: CSV", "concept",
          "metrics", "data: features", "data: statistics", "data: lists")  # fmt: skip
 
 

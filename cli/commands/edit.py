@@ -1,5 +1,6 @@
 """`lead-invert edit`: parts of a clip made anew from a prompt, all else kept exactly, on the clip's own rig."""
 
+import math
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from lead.motion import Motion
 
 MOST_RANGES = 100
-_BOUND = r"(\d+|\d+(?:\.\d*)?s)?"
+_BOUND = r"(\d{1,9}|\d{1,9}(?:\.\d*)?s)?"
+"""A frame or seconds; longer numbers are none of a clip."""
 
 
 class Half(StrEnum):
@@ -104,6 +106,8 @@ def edit(
     check_unicode(prompt, "--prompt")
     if not prompt.strip():
         raise UsageError('--prompt is empty; say what the person does in the new part, as "a person jumps".')
+    if guidance is not None and not math.isfinite(guidance):
+        raise UsageError(f"--guidance {guidance}: expected a number, as 4.0.")
     if keep is None and keep_body is None:
         raise UsageError("nothing is kept: give --keep, as 0:60,120:180, or --keep-body; `generate` makes new motion.")
     check_writable(output)

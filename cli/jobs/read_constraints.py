@@ -19,6 +19,7 @@ from cli.command import OptionGroup
 from cli.errors import UsageError
 from cli.options import require_file
 from cli.read_inputs import read_clip
+from lead.errors import LeadError, show_value
 
 if TYPE_CHECKING:
     from lead.control.constraints import Constraint, JointTarget, PathConstraint, Place, PoseConstraint
@@ -32,7 +33,8 @@ FILES = (".toml", ".json", ".csv")
 FIELDS = ("x", "z", "heading", "seconds")
 """Of a waypoint in a file; the last two may be left out."""
 _POSE = re.compile(
-    r"(?P<file>.+?):(?P<frame>-?\d+|\d+(\.\d*)?s)(:(?P<joints>[a-z0-9_,]+))?(@(?P<place>[-+\d.,eE]+))?", re.DOTALL
+    r"(?P<file>.+?):(?P<frame>-?\d{1,9}|\d{1,9}(\.\d*)?s)(:(?P<joints>[a-z0-9_,]+))?(@(?P<place>[-+\d.,eE]+))?",
+    re.DOTALL,
 )
 
 
@@ -126,7 +128,10 @@ def _read_pose(
         clips[path] = _read_clip(path, option)
     clip, frame = clips[path], found["frame"]
     number = round(float(frame[:-1]) * clip.fps) if frame.endswith("s") else int(frame)
-    joints = find_joints(found["joints"].split(",")) if found["joints"] else tuple(range(22))
+    try:
+        joints = find_joints(found["joints"].split(",")) if found["joints"] else tuple(range(22))
+    except LeadError as error:
+        raise UsageError(f"{name}: {error}.") from None
     place = _parse_place(name, found["place"]) if found["place"] else None
     return PoseConstraint.from_motion(clip, number, seconds, joints=joints, place=place, name=name)
 
@@ -144,7 +149,10 @@ def _parse_place(name: str, text: str) -> "Place":
     numbers = _to_numbers(name, text)
     if len(numbers) not in (2, 3):
         raise UsageError(f"{name}: found a place of {len(numbers)} numbers; expected X,Z or X,Z,HEADING after the @.")
-    return Place(*numbers)
+    try:
+        return Place(*numbers)
+    except LeadError as error:
+        raise UsageError(f"{name}: {error}.") from None
 
 
 def _parse_target(text: str) -> "JointTarget":
@@ -173,8 +181,8 @@ def _read_path(text: str) -> "PathConstraint":
         numbers = _to_numbers(f"--path {text}", place)
         if len(numbers) not in (2, 3):
             raise UsageError(
-                f"--path {text}: {word!r} has {len(numbers)} numbers; expected X,Z or X,Z,HEADING, and @SECONDS, "
-                'as "0,0 2,0@2.5 2,2", or a file ending in .toml, .json or .csv.'
+                f"--path {text}: {show_value(word)} has {len(numbers)} numbers; expected X,Z or X,Z,HEADING, and "
+                '@SECONDS, as "0,0 2,0@2.5 2,2", or a file ending in .toml, .json or .csv.'
             )
         waypoint = dict(zip(FIELDS, numbers, strict=False))
         waypoints.append(waypoint | ({"seconds": _to_seconds("--path", text, time)} if at else {}))
@@ -205,14 +213,17 @@ def _read_waypoints(path: Path) -> list[dict[str, float]]:
 
 def _to_waypoint(name: str, row: object, expected: str) -> dict[str, float]:
     if not isinstance(row, Mapping) or not {"x", "z"} <= set(row) <= {*FIELDS}:
-        raise UsageError(f"{name}: found {row!s:.100}; expected {expected}.")
+        raise UsageError(f"{name}: found {show_value(row)}; expected {expected}.")
     waypoint = {}
     for field, value in row.items():
         if value in ("", None) and field in FIELDS[2:]:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise UsageError(f"{name}: found {value!r} as {field}; expected a number.")
-        (waypoint[field],) = _to_numbers(f"{name}, {field}", str(value))
+        try:
+            if isinstance(value, bool) or not isinstance(value, int | float | str):
+                raise ValueError
+            waypoint[field] = float(value)
+        except (ValueError, OverflowError):
+            raise UsageError(f"{name}: found {show_value(value)} as {field}; expected a number.") from None
     return waypoint
 
 
@@ -230,7 +241,7 @@ def _to_path(waypoints: Sequence[Mapping[str, float]], name: str) -> "PathConstr
 def _to_seconds(option: str, given: str, text: str) -> float:
     numbers = _to_numbers(f"{option} {given}", text.removesuffix("s"))
     if len(numbers) != 1:
-        raise UsageError(f"{option} {given}: found {text!r} as a time; expected seconds, as 2.5.")
+        raise UsageError(f"{option} {given}: found {show_value(text)} as a time; expected seconds, as 2.5.")
     return numbers[0]
 
 
@@ -239,4 +250,6 @@ def _to_numbers(name: str, text: str) -> list[float]:
     try:
         return [float(word) for word in text.split(",")]
     except ValueError:
-        raise UsageError(f"{name}: found {text!r}; expected numbers with commas between them, as 0.3,1.4.") from None
+        raise UsageError(
+            f"{name}: found {show_value(text)}; expected numbers with commas between them, as 0.3,1.4."
+        ) from None

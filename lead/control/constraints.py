@@ -20,6 +20,8 @@ from lead.motion.skeleton import JOINTS
 
 FARTHEST = 100.0
 """Meters from the start."""
+LATEST = 3600.0
+"""Seconds."""
 MOST_WAYPOINTS = 1000
 PARTS: dict[str, tuple[int, ...]] = {
     "legs": (0, 1, 2, 4, 5, 7, 8, 10, 11),
@@ -180,8 +182,8 @@ def find_joints(names: Sequence[str]) -> tuple[int, ...]:
 
 
 def _check_time(name: str, seconds: float | None) -> None:
-    if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
-        raise LeadError(f"{name}: found a time of {seconds:g} s; expected 0 or more")
+    if seconds is not None and not 0 <= seconds <= LATEST:  # false for NaN
+        raise LeadError(f"{name}: found a time of {seconds:g} s; expected 0 to {LATEST:g}")
 
 
 def _check_numbers(name: str, *values: float) -> None:

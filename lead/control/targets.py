@@ -210,7 +210,8 @@ def _walk_path(
     times = np.interp(way, way[[place for place, _ in given]], [time for _, time in given]) if way[-1] > 0 else None
     if times is None or (np.diff(times) <= 0).any():
         times = np.interp(np.arange(len(way)), [place for place, _ in given], [time for _, time in given])
-    speed = float((np.diff(way) / np.diff(times)).max())
+    with np.errstate(over="ignore"):  # infinite speeds are refused
+        speed = float((np.diff(way) / np.diff(times)).max())
     if speed > FASTEST:
         raise LeadError(
             f"{path.name} is {way[-1]:.3g} m long and asks for {speed:.3g} m/s; at most {FASTEST:g} m/s: "

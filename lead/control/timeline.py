@@ -23,13 +23,12 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-
-from lead.errors import LeadError
+from lead.errors import LeadError, show_value
 from lead.text.prompts import find_tokens
 
 SUFFIXES = (".toml", ".json")
@@ -40,12 +39,17 @@ LONGEST_TRANSITION = 4.0
 """Its window is twice as long, and no longer than what bases are trained on (9.8 s)."""
 MOST_SECONDS = 3600.0
 """Of a timeline: an hour of joints takes 200 MB of memory, several times while it is finished."""
+MOST_SEGMENTS = 500
+"""Of a timeline: their shares of an hour's latents take 400 MB of memory while they are planned."""
 MOST_BYTES = 1 << 22
 """Of a timeline's file."""
 LARGEST_SEED = 2**40 - 1
 SECONDS = r"\b(?P<seconds>\d+(?:\.\d+)?)\s?s(?:ec(?:ond)?s?)?\b"
-PART = re.compile(rf"\s*(?P<prompt>.*?)(?:\s+for)?\s+{SECONDS}(?P<end>\s*;|\s*,?\s*(?:and\s+)?then\b|\s*,|\s*$)", re.S)
-"""A part of a text: a prompt, its seconds, and what follows."""
+PART = re.compile(
+    rf"\s*+(?P<prompt>.*?)(?<!\s)(?:\s++for)?\s++{SECONDS}(?P<end>\s*+(?:;|(?:,\s*+)?(?:and\s++)?then\b|,|$))",
+    re.DOTALL,
+)
+"""A part of a text: a prompt, its seconds, and what follows. No white space is tried twice, or it would take hours."""
 INSIDE = re.compile(f";|{SECONDS}")
 """What no prompt of a text has: it would be two parts."""
 MOST_LETTERS = 1 << 16
@@ -83,7 +87,7 @@ class Segment:
 
     @property
     def _name(self) -> str:
-        return f"segment {_show(self.prompt)}"
+        return f"segment {show_value(self.prompt)}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Timeline:
     """Segments one after the other, each of which begins where the one before it ends.
 
     Raises:
-        LeadError: there are no segments, or they last longer than MOST_SECONDS together.
+        LeadError: there are no segments, more than MOST_SEGMENTS, or they last longer than MOST_SECONDS together.
     """
 
     segments: tuple[Segment, ...]
@@ -107,6 +111,7 @@ class Timeline:
         _check("the timeline", "transition", self.transition)
         if self.segments[0].transition is not None:
             raise LeadError("the first segment has a transition, and nothing is before it; leave it out")
+        _check_count(len(self.segments))
         if self.seconds > MOST_SECONDS:
             raise LeadError(f"{self.seconds:g} s in all, at most {MOST_SECONDS:g} s; make several timelines")
 
@@ -160,7 +165,9 @@ class Timeline:
             found = PART.match(text, start)
             if not found or INSIDE.search(found["prompt"]):
                 part = (found["prompt"] if found else text[start:]).strip()
-                raise LeadError(f"{_show(part)} is no prompt with its seconds at the end; write it as in {EXAMPLE}")
+                raise LeadError(
+                    f"{show_value(part)} is no prompt with its seconds at the end; write it as in {EXAMPLE}"
+                )
             prompt = found["prompt"]
             if follows:
                 prompt = _add_subject(prompt, segments[0].prompt)
@@ -177,10 +184,13 @@ class Timeline:
         return "; ".join(f"{segment.prompt} {_write_number(segment.seconds)}s" for segment in self.segments)
 
     def vary(self, number: int) -> "Timeline":
-        """The same with each stated seed counted up by `number`, as a variation has it."""
+        """The same with each stated seed counted up by `number`, as a variation has it; after the largest comes 0."""
         return replace(
             self,
-            segments=tuple(one if one.seed is None else replace(one, seed=one.seed + number) for one in self.segments),
+            segments=tuple(
+                one if one.seed is None else replace(one, seed=(one.seed + number) % (LARGEST_SEED + 1))
+                for one in self.segments
+            ),
         )
 
     @classmethod
@@ -189,6 +199,7 @@ class Timeline:
         rows = table.get("segments")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise LeadError("expected segments, a list of tables with prompt and seconds: [[segments]] in TOML")
+        _check_count(len(rows))
         segments = []
         for number, row in enumerate(rows, start=1):
             place = f"segment {number}"
@@ -203,9 +214,14 @@ class Timeline:
                 segments.append(Segment(row["prompt"], *times, row.get("seed")))
             except LeadError as error:
                 raise LeadError(f"{place}: {error}") from None
-        transition = table.get("transition", TRANSITION)
+        transition = TRANSITION if table.get("transition") is None else table["transition"]
         _check("the file", "transition", transition)
         return cls(tuple(segments), _to_float(transition))
+
+
+def _check_count(segments: int) -> None:
+    if segments > MOST_SEGMENTS:
+        raise LeadError(f"{segments:,} segments, at most {MOST_SEGMENTS}; make several timelines")
 
 
 def _check(place: str, key: str, value: object) -> None:
@@ -218,7 +234,7 @@ def _check(place: str, key: str, value: object) -> None:
         "seed": value is None or (isinstance(number, int) and 0 <= number <= LARGEST_SEED),
     }
     if not fits[key]:
-        raise LeadError(f"{place}: found {key} {_show(value)}, expected {KEYS[key]}")
+        raise LeadError(f"{place}: found {key} {show_value(value)}, expected {KEYS[key]}")
 
 
 def _to_float(value: object) -> float:
@@ -232,6 +248,8 @@ def _read_table(path: Path) -> Mapping[str, object]:
     if path.suffix.lower() not in SUFFIXES:
         raise LeadError(f"a timeline's file ends in {' or '.join(SUFFIXES)}; rename it")
     if not path.is_file():
+        if path.exists():
+            raise LeadError("found a folder, a device or a pipe, expected a timeline's file")
         raise LeadError("no such file; check the name and the folder")
     if path.stat().st_size > MOST_BYTES:
         raise LeadError(f"larger than {MOST_BYTES >> 20} MB; expected some lines a segment")
@@ -258,8 +276,8 @@ def _add_subject(prompt: str, first: str) -> str:
     subject = _find_subject(first)
     if not subject:
         raise LeadError(
-            f"who does {_show(prompt)}? {_show(first)} begins with no subject that is known, as a person; write whole "
-            f'sentences with semicolons, as in "a person walks 4s; a person sits down 3s"'
+            f"who does {show_value(prompt)}? {show_value(first)} begins with no subject that is known, as a person; "
+            f'write whole sentences with semicolons, as in "a person walks 4s; a person sits down 3s"'
         )
     return f"{subject} {prompt}"
 
@@ -281,10 +299,5 @@ def _subjects() -> re.Pattern[str]:
 
 def _write_number(value: float) -> str:
     """Digits that `parse` reads as the same number."""
-    return np.format_float_positional(float(value), trim="-")
-
-
-def _show(value: object) -> str:
-    """A value of unknown origin, in few letters."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    text = format(Decimal(repr(float(value))), "f")
+    return text.removesuffix(".0")

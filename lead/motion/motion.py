@@ -209,13 +209,8 @@ class Motion:
 
         Raises MotionError where no frame is between them, or the motion ends before.
         """
-        last = (len(self.joints) - 1) / self.fps
-        since, until = start or 0.0, last if end is None else end
-        if not 0 <= since < until or until > last + 1 / self.fps:
-            raise MotionError(
-                f"from {since:g} s to {until:g} s of a motion of {last:.2f} s; expected a start before the end, both "
-                "within it."
-            )
+        since, until = start or 0.0, (len(self.joints) - 1) / self.fps if end is None else end
+        self._check_span(since, until)
         frames = slice(int(np.ceil(since * self.fps - 1e-6)), int(until * self.fps + 1e-6) + 1)
         edited = self._edit(self.joints[frames], lambda rig: recorded.take_frames(rig, frames))
         return edited._mark_anew(self.marks, frames.start / self.fps)
@@ -235,6 +230,7 @@ class Motion:
 
     def measure_cycle(self, start: float, end: float) -> Cycle:
         """The cycle between these seconds, `Cycle.is_good` or not. Raises MotionError for what is not in the motion."""
+        self._check_span(start, end)
         return measure_cycle(self.joints, self.fps, round(start * self.fps), round(end * self.fps))
 
     def loop(self, cycle: Cycle | None = None) -> "Motion":
@@ -273,6 +269,14 @@ class Motion:
         """
         rig = self.rig or build_own_rig(measure_own_offsets(self.joints, self.fps), self.fps)
         return replace(self, rig=carry_on_root(replace(rig, kept=None)))
+
+    def _check_span(self, since: float, until: float) -> None:
+        last = (len(self.joints) - 1) / self.fps
+        if not 0 <= since < until or until > last + 1 / self.fps:
+            raise MotionError(
+                f"from {since:g} s to {until:g} s of a motion of {last:.2f} s; expected a start before the end, both "
+                "within it."
+            )
 
     def _mark_anew(self, marks: tuple[TimeMark, ...], start: float, speed: float = 1.0) -> "Motion":
         """With the marks of the motion that this one is a stretch of, from `start` and so many times as fast."""

@@ -75,7 +75,8 @@ def test_errors_of_a_pose_that_may_be_anywhere_do_not_count_its_place():
     ("make", "message"),
     [
         (lambda: PoseConstraint(WALK[0] * np.nan, 0.0), "expected finite"),
-        (lambda: PoseConstraint(WALK[0], -1.0), "a pose: found a time of -1 s; expected 0 or more"),
+        (lambda: PoseConstraint(WALK[0], -1.0), "a pose: found a time of -1 s; expected 0 to 3600"),
+        (lambda: JointTarget(20, 1e308, (0.0, 0.0, 0.0)), r"a time of 1e\+308 s; expected 0 to 3600"),
         (lambda: PoseConstraint(WALK[0] + 200.0, 0.0), "at most 100 m"),
         (lambda: PathConstraint(np.zeros((1, 2))), "expected 2 to 1,000 pairs x,z"),
         (lambda: PathConstraint(np.zeros((2, 2)), (1.0, 0.5)), "the path: times 1, 0.5 do not rise"),
@@ -88,6 +89,7 @@ def test_errors_of_a_pose_that_may_be_anywhere_do_not_count_its_place():
         (lambda: build_targets([PathConstraint(np.zeros((2, 2)))] * 2, 80, FPS), "found two paths, expected one"),
         (lambda: build_targets([PathConstraint(np.array([[0, 0], [90.0, 0]]))], 80, FPS), "asks for 22.8 m/s"),
         (lambda: build_targets([PathConstraint(np.eye(2), (0.0, 7.0))], 80, FPS), "do not fit into 4 s"),
+        (lambda: build_targets([PathConstraint(np.eye(2), (0.0, 1e-320))], 80, FPS), "asks for inf m/s"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_met_is_refused(make, message):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lead.control.timeline import MOST_SECONDS, Segment, Timeline
+from lead.control.timeline import LARGEST_SEED, MOST_SECONDS, Segment, Timeline
 from lead.errors import LeadError
 
 WORDS = ("a", "person", "walks,", "then", "waves", "3", "times", "with", "(<limp>:0.5)", "s")
@@ -72,6 +72,10 @@ def test_seconds_and_borders_are_read_as_people_write_them(unit: str, border: st
         ("a person walks -4s", "'a person walks -4s' is no prompt"),
         (f"a person walks {'9' * 400}s", "found seconds inf"),
         ("a person walks 4s " * 10_000, "a text of 180,000 letters"),
+        ("a" + " " * 60_000, "'a' is no prompt"),
+        (" " * 60_000 + "a", "'a' is no prompt"),
+        (f"a person walks 1s{' ' * 60_000}x", "is no prompt"),
+        ("; ".join(["a 1s"] * 600), "600 segments, at most 500"),
         ("a person (<limp>:3) 4s", "makes the strength of <limp> 3"),
     ],
 )
@@ -98,6 +102,8 @@ FILES = {
     "seconds of text": ("story.json", '{"segments": [{"prompt": "a", "seconds": "4"}]}', "found seconds '4'"),
     "true": ("story.json", '{"segments": [{"prompt": "a", "seconds": true}]}', "found seconds True"),
     "NaN": ("story.json", '{"segments": [{"prompt": "a", "seconds": NaN}]}', "found seconds nan"),
+    "digits": ("story.toml", f"transition = 0x{'f' * 5000}\nsegments = [{{prompt = 'a', seconds = 1}}]", "too long"),
+    "many": ("story.json", f'{{"segments": [{", ".join(["{}"] * 501)}]}}', "501 segments, at most 500"),
     "no prompt": ("story.json", '{"segments": [{"prompt": " ", "seconds": 4}]}', "segment 1: found prompt ' '"),
     "seed": ("story.json", f'{{"segments": [{ROW}, "seed": -1}}]}}', "found seed -1, expected a whole number"),
     "transition": ("story.json", f'{{"transition": 9, "segments": [{ROW}}}]}}', "found transition 9, expected seconds"),
@@ -127,6 +133,28 @@ def test_transitions_leave_room_for_their_segments() -> None:
 def test_variations_count_stated_seeds_up() -> None:
     varied = Timeline((Segment("a", 1.0, seed=7), Segment("b", 1.0))).vary(2)
     assert [segment.seed for segment in varied.segments] == [9, None]
+
+
+def test_the_largest_seed_has_variations_too() -> None:
+    (varied,) = Timeline((Segment("a", 1.0, seed=LARGEST_SEED),)).vary(3).segments
+    assert varied.seed == 2
+
+
+def test_null_is_as_good_as_left_out(tmp_path: Path) -> None:
+    (tmp_path / "story.json").write_text(f'{{"transition": null, "segments": [{ROW}, "transition": null}}]}}')
+    assert Timeline.read(tmp_path / "story.json") == Timeline((Segment("a person walks", 4.0),))
+
+
+def test_a_folder_of_a_files_name_is_told(tmp_path: Path) -> None:
+    (tmp_path / "story.toml").mkdir()
+    with pytest.raises(LeadError, match="found a folder, a device or a pipe"):
+        Timeline.read(tmp_path / "story.toml")
+
+
+@pytest.mark.parametrize("seconds", [0.010000000000000002, 5e-324, 3600.0, 0.1])
+def test_any_number_is_written_as_it_is_read(seconds: float) -> None:
+    timeline = Timeline((Segment("a", seconds),))
+    assert Timeline.parse(timeline.to_text()) == timeline
 
 
 def test_an_hour_is_the_most() -> None:

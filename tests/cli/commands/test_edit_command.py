@@ -27,7 +27,9 @@ def test_frames_and_seconds_name_the_same_range(first, more):
     np.testing.assert_array_equal(kept, parse_ranges(f"{first / 20}s:{end / 20}s", 100, 20.0))
 
 
-@pytest.mark.parametrize("text", ["5", "5:2", "0:101", "a:b", "-1:5", "0-5", "3:3", "0:5,,6:9"])
+@pytest.mark.parametrize(
+    "text", ["5", "5:2", "0:101", "a:b", "-1:5", "0-5", "3:3", "0:5,,6:9", "0:" + "9" * 5000, f"0s:{'9' * 400}s"]
+)
 def test_ranges_that_are_none_are_refused(text):
     with pytest.raises(UsageError, match="--keep"):
         parse_ranges(text, 100, 20.0)
@@ -47,5 +49,6 @@ def test_what_cannot_be_edited_is_told(run, clips):
     clip = clips / "take-0.bvh"
     fails(run("edit", clip, "--prompt", "a person jumps"), "nothing is kept: give --keep")
     fails(run("edit", clip, "--prompt", " ", "--keep", "0:9"), "--prompt is empty")
+    fails(run("edit", clip, "--prompt", "a", "--keep", "0:9", "--guidance", "nan"), "--guidance nan: expected a number")
     fails(run("edit", clip, "--prompt", "a person jumps", "--keep", "0:60"), "all frames are kept")
     fails(run("edit", clip, "--prompt", "a person jumps", "--keep", "0:70"), "within the clip's 60 frames")

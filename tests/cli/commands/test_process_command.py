@@ -104,7 +104,8 @@ def test_nothing_is_overwritten(run, steps):
         (("--root-motion", "--format", "npz"), "--root-motion is for bvh, fbx, usd files"),
         (("--trim", "3:1"), "--trim 3:1: expected two times in seconds"),
         (("--trim", "0.5:99"), "from 0.5 s to 99 s of a motion of 3.95 s"),
-        (("--loop-at", "1:99"), "a cycle from 1.00 s to 99.00 s of a motion of 3.95 s"),
+        (("--loop-at", "1:99"), "from 1 s to 99 s of a motion of 3.95 s"),
+        (("--loop-at", "1e308:"), "from 1e+308 s to 3.95 s of a motion of 3.95 s"),
         (("--speed", "nan"), "--speed nan: expected a number above 0"),
         (("--speed", 40), "40 times as fast; expected 0.1 to 10"),
         (("--rate", 0), "--rate 0.0: expected a number above 0"),
@@ -112,6 +113,13 @@ def test_nothing_is_overwritten(run, steps):
 )
 def test_options_that_make_no_sense_are_errors(run, steps, options, said):
     fails(run("process", steps, *options), said)
+
+
+def test_a_folder_is_no_rig(run, steps, tmp_path):
+    (tmp_path / "rig.bvh").mkdir()
+    fails(
+        run("process", steps, "--mirror", "--rig", tmp_path / "rig.bvh"), "--rig", "found a folder, expected a motion"
+    )
 
 
 @pytest.mark.parametrize("text", ["", ":", "1", "a:b", "1:2:3", "-1:2", "nan:2", "2:2", "1:inf"])

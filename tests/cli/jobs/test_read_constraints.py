@@ -72,6 +72,8 @@ def test_files_of_waypoints_say_the_same(tmp_path, name, text):
         ({"reach": ["nose@1=1,2,3"]}, "there is no 'nose' to send; expected one of left_hand"),
         ({"reach": ["right_hand@1=1,2"]}, "found 2 numbers as a place"),
         ({"reach": ["right_hand@1=1,2,nan"]}, "infinite or none"),
+        ({"start": f"walk.bvh:{'9' * 5000}"}, "expected FILE:FRAME"),
+        ({"start": f"walk.bvh:{'9' * 400}s"}, "expected FILE:FRAME"),
     ],
 )
 def test_each_fault_is_told(options, message):
@@ -87,6 +89,31 @@ def test_files_that_hold_no_waypoints_are_named(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     with pytest.raises(UsageError, match=rf"{name}.*expected"):
         read_constraints(ConstraintOptions(path=str(tmp_path / name)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.toml", f"[[waypoints]]\nx = 0x{'f' * 5000}\nz = 0"),
+        ("a.toml", f"waypoints = [0x{'f' * 5000}]"),
+        ("a.json", '[{"x": 1' + "0" * 400 + ', "z": 0}]'),
+        ("a.json", '[{"x": [' + "1, " * 90_000 + '1], "z": 0}]'),
+        ("a.csv", f"x,z\n{'a' * 90_000},2"),
+    ],
+)
+def test_values_beyond_all_measure_are_told_in_few_letters(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match=rf"{name}.*expected") as found:
+        read_constraints(ConstraintOptions(path=str(tmp_path / name)))
+    assert len(str(found.value)) < len(str(tmp_path)) + 400
+
+
+@pytest.mark.parametrize(("place", "said"), [(":elbow", "there is no joint 'elbow'"), ("@1e400,0", "infinite or none")])
+def test_a_fault_in_a_pose_names_its_option(clips, place, said):
+    given = f"{clips / 'take-0.bvh'}:0{place}"
+    with pytest.raises(UsageError, match=said) as found:
+        read_constraints(ConstraintOptions(end=given))
+    assert str(found.value).startswith(f"--end {given}: ")
 
 
 def test_constraints_do_not_go_with_files_of_prompts(run):
