@@ -6,6 +6,7 @@ program `torchrun`: it mixes messages and a traceback of its own into the proces
 back what they print. Knows nothing of what is trained.
 """
 
+import atexit
 import logging
 import os
 import signal
@@ -47,7 +48,17 @@ def make_accelerator(
         raise LeadError(f"--tracker {tracker} needs the package {tracker}: pip install 'lead-invert[{tracker}]'")
     if device.startswith("cuda:"):
         torch.cuda.set_device(torch.device(device))
-    return Accelerator(cpu=device == "cpu", mixed_precision=precision, log_with=tracker, project_dir=run)
+    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision, log_with=tracker, project_dir=run)
+    if accelerator.num_processes > 1:
+        atexit.unregister(_leave_group)
+        atexit.register(_leave_group)
+    return accelerator
+
+
+def _leave_group() -> None:
+    """Ends the group's threads before Python ends; a thread that is left to the end may abort the process."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def start_tracker(accelerator: "Accelerator", stage: str, run: Path, config: Mapping[str, Mapping[str, Any]]) -> None:

@@ -92,7 +92,7 @@ def test_a_stated_cycle_is_taken(walk):
     cycle = walk.measure_cycle(0.5, 1.5)
     assert (cycle.first, cycle.last) == (10, 30)
     assert len(walk.loop(cycle).joints) == 21
-    with pytest.raises(MotionError, match=r"a cycle from 2\.00 s to 4\.00 s of a motion of 2\.95 s"):
+    with pytest.raises(MotionError, match=r"from 2 s to 4 s of a motion of 2\.95 s"):
         walk.measure_cycle(2.0, 4.0)
 
 

@@ -23,6 +23,8 @@ _MOST = 0.75
 """The share of curves, and of the steps in a curve, that a grid has to hold."""
 _OFF = 0.03
 """Frames by which a step on a grid may differ from a whole number."""
+_TELEVISION = tuple(whole * 1000 / 1001 for whole in (24, 30, 48, 60, 120))
+"""29.97 frames a second, and its kin."""
 _STEPS, _RATES = 512, 16
 """How many steps of a curve are looked at, and how many different rates."""
 
@@ -74,8 +76,9 @@ def _choose_rate(steps: Sequence[Float[np.ndarray, "_"]], stated: float | None) 
 
 
 def _round_rate(rate: float) -> float:
-    """The nearest whole number, if it is near."""
-    return float(round(rate)) if abs(rate - round(rate)) < 0.005 * rate else rate
+    """The whole number or rate of television that is meant, where one is near; times are rounded to 32 bits."""
+    near = min((float(round(rate)), *_TELEVISION), key=lambda one: abs(one - rate))
+    return near if abs(rate - near) < 0.005 * rate else rate
 
 
 def _holds(rate: float, steps: Float[np.ndarray, "steps"]) -> bool:
