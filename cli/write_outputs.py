@@ -13,7 +13,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from cli.atomic_folder import atomic_folder, name_anew
 from cli.console import Progress, hint, ignore_progress, progress_bar
@@ -140,6 +142,15 @@ VIEW_FORMATS: Mapping[str, ViewFormat] = {
     "mp4": ViewFormat(".mp4", _draw_video, slow=True),
     "gif": ViewFormat(".gif", _draw_video, slow=True),
 }
+Formats = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="LIST",
+        help=f"Any of {','.join(DATA_FORMATS)} (data), {','.join(VIEW_FORMATS)} (views).",
+    ),
+]
+"""The option of commands that write motions."""
 
 
 def ending_of(form: str) -> str:

@@ -27,7 +27,7 @@ from cli.options import (
 from cli.prompt_record import record_prompts
 from cli.read_inputs import read_clip
 from cli.unknown_prompts import find_notices, warn_of_each
-from cli.write_outputs import DATA_FORMATS, VIEW_FORMATS, parse_formats, write_motions
+from cli.write_outputs import Formats, parse_formats, write_motions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,14 +67,7 @@ def edit(
         list[Path] | None,
         typer.Option(metavar="FILE", help="A concept file; repeat for more (default: words from the library)."),
     ] = None,
-    formats: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="LIST",
-            help=f"Any of {','.join(DATA_FORMATS)} (data), {','.join(VIEW_FORMATS)} (views).",
-        ),
-    ] = "bvh,png",
+    formats: Formats = "bvh,png",
     guidance: Annotated[
         float | None,
         typer.Option(metavar="G", help="How strictly to follow the prompt (default: the base model's own)."),

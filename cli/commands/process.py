@@ -21,6 +21,7 @@ from cli.write_outputs import (
     DATA_FORMATS,
     ON_RIGS,
     VIEW_FORMATS,
+    Formats,
     Target,
     parse_formats,
     read_rig,
@@ -123,14 +124,7 @@ def process(
     places: Annotated[list[Path], typer.Argument(metavar="IN...", help="Motion files and folders of them.")],
     edits: Edits = Edits(),
     rig: OnRig = None,
-    formats: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="LIST",
-            help=f"Any of {','.join(DATA_FORMATS)} (data), {','.join(VIEW_FORMATS)} (views).",
-        ),
-    ] = "bvh,png",
+    formats: Formats = "bvh,png",
     output: OutputFolder = Path("out"),
     switches: ViewSwitches = ViewSwitches(),
     reading: ReadingOptions = ReadingOptions(),

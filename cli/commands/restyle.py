@@ -14,7 +14,7 @@ from cli.load_models import check_base, find_concept, load_base, load_concept
 from cli.options import BaseOptions, Device, Json, OutputFolder, ReadingOptions, Seed, ViewSwitches, check_unicode
 from cli.prompt_record import record_prompts
 from cli.read_inputs import check_clip_count, read_captions, read_clips
-from cli.write_outputs import DATA_FORMATS, VIEW_FORMATS, parse_formats, write_motions
+from cli.write_outputs import Formats, parse_formats, write_motions
 
 if TYPE_CHECKING:
     from concepts import Concept
@@ -48,14 +48,7 @@ def restyle(
             "else recognized).",
         ),
     ] = "",
-    formats: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="LIST",
-            help=f"Any of {','.join(DATA_FORMATS)} (data), {','.join(VIEW_FORMATS)} (views).",
-        ),
-    ] = "bvh,png",
+    formats: Formats = "bvh,png",
     seed: Seed = 0,
     lock_feet: Annotated[
         bool, typer.Option("--foot-lock/--no-foot-lock", help="Keep standing feet from sliding; the legs follow by IK.")
