@@ -370,7 +370,8 @@ class Lead(nn.Module):
                 clean_feet=False,
             )  # fmt: skip
             seeds = [(seed, first + row) if isinstance(seed, int) else ([seed[row]], 0) for row in range(len(prompts))]
-            led = self._lead_along_path(make, constraints, list(zip(prompts, lengths.tolist(), seeds, strict=True)))
+            wanted = list(zip(prompts, lengths.tolist(), seeds, strict=True))
+            led = self._lead_along_path(make, constraints, wanted, progress)
             if led is not None:
                 return self._meet(led, constraints, clean_feet)
         text = self.encode_text(prompts, words)
@@ -405,6 +406,7 @@ class Lead(nn.Module):
         make: Callable[..., list[Motion]],
         constraints: "Sequence[Constraint]",
         wanted: Sequence[tuple[str, int, tuple[int | Sequence[int], int]]],
+        progress: Progress | None,
     ) -> list[Motion] | None:
         """Motions led along a path that is the only constraint; None where it is not, or one of them does not go along.
 
@@ -421,6 +423,8 @@ class Lead(nn.Module):
             if joints is None:
                 return None
             motions += self.reconstruct([Motion(joints.astype(np.float32), self.skeleton.fps)])
+            if progress:
+                progress(len(motions), len(wanted))
         return motions
 
     @torch.no_grad()
