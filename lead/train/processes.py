@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -48,6 +49,8 @@ def make_accelerator(
         raise LeadError(f"--tracker {tracker} needs the package {tracker}: pip install 'lead-invert[{tracker}]'")
     if device.startswith("cuda:"):
         torch.cuda.set_device(torch.device(device))
+    # Its functions have the group at its import as a default argument and would hold it. Optimizers import it later.
+    import_module("torch.distributed.nn.functional")
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision, log_with=tracker, project_dir=run)
     if accelerator.num_processes > 1:
         atexit.unregister(_leave_group)
@@ -56,7 +59,7 @@ def make_accelerator(
 
 
 def _leave_group() -> None:
-    """Ends the group's threads before Python ends; a thread that is left to the end may abort the process."""
+    """Ends the group's threads before Python ends. One that frees a tensor while Python ends aborts the process."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
