@@ -105,7 +105,7 @@ def test_long_training_clips_give_way_to_their_segments():
 @needs_pack
 def test_open_rows_have_no_non_commercial_and_no_share_alike_terms():
     assert {row["source"] for row in pack_rows()} == set(LICENSES)
-    assert OPEN == {"ad", "cmu", "cmu2", "deepmimic", "handkeyed", "react", "uiprmd"}
+    assert {"ad", "cmu", "cmu2", "deepmimic", "handkeyed", "react", "uiprmd"} == OPEN
     kept = training_rows(OPEN)
     assert {row["source"] for row in kept} == OPEN
     assert [row for row in training_rows() if row["source"] in OPEN] == kept
