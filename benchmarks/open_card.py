@@ -7,8 +7,8 @@
     python -m benchmarks.open_card FIGURES [--card]
 
 DATA is the open base's data set, which `OPEN=1 bash benchmarks/train_default.sh` makes: its test split has clips of the
-open sources alone, which neither base was trained on. The embedded evaluator judges both. Prints Markdown. `--card` puts
-the tables into the open base's card, between its two markers.
+open sources alone, which neither base was trained on. The embedded evaluator judges both. Prints Markdown; `--card`
+puts the tables into the open base's card, between its two markers.
 """
 
 import argparse

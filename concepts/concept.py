@@ -365,7 +365,7 @@ class Concept:
         return warnings
 
     def advise_base(self, name: str) -> str:
-        """The base that the concept was learned on, for one who uses the base `name`: with the option that chooses it."""
+        """The base that the concept was learned on, with its option, for one who uses the base `name`."""
         known = find_name(self.base) if self.base != name else ""
         return f"the base it was learned on (--base {known})" if known else "the base it was learned on"
 
