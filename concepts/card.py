@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 from concepts.concept import Concept
 from concepts.provenance import is_noncommercial, split_licenses
-from lead.bases import name_other
 
 HUB_LICENSES = {
     "apache-2.0", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0",
@@ -105,6 +104,8 @@ def _usage(concept: Concept, file: str) -> list[str]:
     if not file.isprintable() or "`" in file or file.startswith("-"):  # it would end the block, or be an option
         file = concept.file_name
     name = shlex.quote(file)
+    from lead.bases import name_other
+
     base = name_other(concept.base)
     option, argument = (f" --base {base}", json.dumps(base)) if base else ("", "")
     shell = f'lead-invert verify {name}\nlead-invert generate "{prompt}" --concept {name}{option}'

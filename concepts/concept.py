@@ -52,7 +52,6 @@ from concepts.text import (
     token_stem,
 )
 from concepts.thumbnail import check_thumbnail
-from lead.bases import find_name
 
 SUFFIX = ".safetensors"
 RECORD_KEY = "lead_invert.concept"
@@ -366,6 +365,8 @@ class Concept:
 
     def advise_base(self, name: str) -> str:
         """The base that the concept was learned on, with its option, for one who uses the base `name`."""
+        from lead.bases import find_name
+
         known = find_name(self.base) if self.base != name else ""
         return f"the base it was learned on (--base {known})" if known else "the base it was learned on"
 
