@@ -34,7 +34,7 @@ def locate_base(base: str | Path | None = None) -> Path:
         return Path(base)
     if not path.is_file():
         raise LeadError(
-            f"this installation has no base {str(base)!r}: expected {path}. Install a release that has it, or give a "
-            "base's file"
+            f"this installation has no base {str(base)!r}: expected {path}. Install a release that has it, or train it "
+            "as docs/bases.md says"
         )
     return path
