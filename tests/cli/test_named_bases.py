@@ -58,14 +58,14 @@ def test_a_base_that_is_not_installed_is_an_error(run: Run, tmp_path: Path, monk
 
 
 def test_a_word_of_the_open_base_has_no_non_commercial_terms(run: Run, open_base: Path, clips: Path) -> None:
-    options = ("--token", "<limp>", "--kind", "style", "--quality", "fast", "--steps", 2, "--license", "CC0 1.0")
+    options = ("--token", "<limp>", "--kind", "action", "--quality", "fast", "--steps", 1, "--license", "CC0 1.0")
     result = run("learn", clips, *options, "--base", "open")
     assert result.exit_code == 0, result.output
     said = " ".join(result.stdout.split())
     assert "License of the word: Apache-2.0 (base model lead-open); CC0 1.0 (recordings)." in said
     assert "NC" not in said and "commercial" not in said
     assert said.endswith("--base open")
-    result = run("generate", "a person walks in <limp> style", "--seconds", 2, "--steps", 2, "--base", "open", "--json")
+    result = run("generate", "a person does <limp>", "--seconds", 2, "--steps", 2, "--base", "open", "--json")
     assert result.exit_code == 0, result.output
 
 
