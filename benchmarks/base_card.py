@@ -98,14 +98,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
 
 
-def write_between(path: Path, text: str) -> None:
+def write_between(path: Path, text: str, markers: tuple[str, str] = MARKERS) -> None:
     """Replaces the text between the two markers of a file."""
     whole = path.read_text(encoding="utf-8")
-    start, end = (whole.find(marker) for marker in MARKERS)
+    start, end = (whole.find(marker) for marker in markers)
     if not 0 <= start < end:
-        raise LeadError(f"{path} lacks the lines {MARKERS[0]!r} and {MARKERS[1]!r}: put them where the tables go.")
+        raise LeadError(f"{path} lacks the lines {markers[0]!r} and {markers[1]!r}: put them where the tables go.")
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(f"{whole[: start + len(MARKERS[0])]}\n{text}{whole[end:]}", encoding="utf-8")
+    partial.write_text(f"{whole[: start + len(markers[0])]}\n{text}{whole[end:]}", encoding="utf-8")
     os.replace(partial, path)
 
 

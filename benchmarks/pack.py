@@ -1,6 +1,7 @@
 """The development pack of real motion: 22 joints at 20 fps with captions and fixed splits.
 
-    python -m benchmarks.pack OUT      # the pack as a plain folder that `lead data prepare` reads
+    python -m benchmarks.pack OUT          # the pack as a plain folder that `lead data prepare` reads
+    python -m benchmarks.pack OUT --open   # without the sources whose terms ask for non-commercial use or share-alike
 
 The pack lies in the folder that the environment variable LEAD_DATA names, or in `../shared/data` beside the
 repository. Joints are in meters, Y up. This module knows nothing of features or models.
@@ -10,8 +11,9 @@ import argparse
 import functools
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,21 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 TRAINING = ("train", "val")
 LONGEST_SECONDS = 9.8
 """What a base makes at most."""
+LICENSES = {
+    "ad": "MIT",
+    "bandai": "CC BY-NC 4.0",
+    "cmu": "free for all uses, not to be resold",
+    "cmu2": "free for all uses, not to be resold",
+    "deepmimic": "MIT",
+    "handkeyed": "CC0 1.0",
+    "hdm05": "CC BY-SA 3.0",
+    "react": "MIT",
+    "sie": "CC BY-NC 4.0",
+    "uiprmd": "PDDL 1.0",
+}
+"""The license of each source, as the pack's own `licences/SOURCES.md` has it."""
+OPEN = frozenset(source for source, license in LICENSES.items() if not {"NC", "SA"} & set(re.split(r"\W", license)))
+"""Sources that weights without non-commercial and share-alike terms may come from."""
 UNIT = 1.0 / 2000.0  # meters; the pack stores half millimeters
 
 Row = dict[str, Any]  # id, source, split, content, style, frames, seconds, captions
@@ -124,8 +141,8 @@ def pack_segments(splits: Sequence[str] = TRAINING) -> list[Row]:
     return rows
 
 
-def training_rows() -> list[Row]:
-    """What a data set is made of: clips without near-copies, and segments for training.
+def training_rows(sources: Collection[str] | None = None) -> list[Row]:
+    """What a data set is made of: clips without near-copies, and segments for training; of these sources, or of all.
 
     A training clip of more than LONGEST_SECONDS that has segments is left out: its captions say it too roughly.
     """
@@ -134,7 +151,8 @@ def training_rows() -> list[Row]:
     rows = [
         r for r in pack_rows() if not (r["split"] in TRAINING and r["id"] in cut and r["seconds"] > LONGEST_SECONDS)
     ]
-    return without_near_copies(rows) + segments
+    kept = without_near_copies(rows) + segments
+    return kept if sources is None else [row for row in kept if row["source"] in sources]
 
 
 def write_folder(out: Path, rows: Sequence[Row] | None = None) -> Path:
@@ -174,9 +192,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Writes the pack to the folder named on the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pack", description=main.__doc__)
     parser.add_argument("out", type=Path, help="folder to write <id>.npy files and captions.jsonl to")
-    out = parser.parse_args(arguments).out
+    parser.add_argument("--open", action="store_true", help=f"only the sources {', '.join(sorted(OPEN))}")
+    given = parser.parse_args(arguments)
     try:
-        index = write_folder(out)
+        index = write_folder(given.out, training_rows(OPEN if given.open else None))
     except (LeadError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cli.console import hint, spinner, warn
 from cli.errors import UsageError
 from cli.options import find_base, require_path, resolve_device
+from lead.bases import name_other
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +118,7 @@ def check_base(concept: "Concept", path: Path, model: "Lead", allow_mismatch: bo
         if differences and not allow_mismatch:
             raise ConceptError(
                 f"{'; '.join(differences)}. The text tower is the same, as it must be: "
-                "use the base that the word was learned on, or add --allow-base-mismatch"
+                f"use {concept.advise_base(model.name)}, or add --allow-base-mismatch"
             )
     except ConceptError as error:
         raise ConceptError(f"{path}: {error}") from None
@@ -169,5 +170,6 @@ def usual_prompt(concept: "Concept") -> str:
 def suggest_prompt(concept: "Concept", file: Path | None = None, prompt: str = "") -> str:
     """A line that tells how to generate with a concept; `file` is its file where it is not in the library."""
     place = f" --concept {file}" if file else ""
+    place += f" --base {name}" if (name := name_other(concept.base)) else ""
     prompt = prompt or (concept.probe_prompt if concept.templates else usual_prompt(concept))
     return f'Try: lead-invert generate "{prompt}"{place}'

@@ -8,6 +8,7 @@ import typer
 
 from cli.command import OptionGroup
 from cli.errors import UsageError
+from lead.bases import BASES, locate_base
 from lead.motion.read_options import ALL, LengthUnit, UpAxis
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="S
 Base = Annotated[
     str | None,
     typer.Option(
-        metavar="BASE", help="Another base model: a file, or hf://OWNER/NAME on a hub (default: the embedded)."
+        metavar="BASE",
+        help="Another base model: open (its license allows commercial use), a file, or hf://OWNER/NAME on a hub "
+        "(default: embedded).",
     ),
 ]
 AllowBaseMismatch = Annotated[
@@ -162,16 +165,18 @@ def require_file(path: Path, option: str, expected: str) -> Path:
     return path
 
 
-def find_base(base: str | Path | None) -> Path | None:
-    """The file that `--base` means, fetched where it is on a hub; None for the embedded base."""
+def find_base(base: str | Path | None, option: str = "--base") -> Path | None:
+    """The file that `--base` means, fetched where it is on a hub; None where the option is not given."""
     if base is None:
         return None
+    if str(base) in BASES:
+        return locate_base(base)
     if str(base).startswith("hf://"):
         from lead.hub import find_pretrained
         from lead.model import MOST_BYTES
 
         return find_pretrained(base, MOST_BYTES)
-    return require_file(Path(base), "--base", "a base model's file")
+    return require_file(Path(base), option, f"a base model's file, or a name: {', '.join(BASES)}")
 
 
 def check_unicode(text: str, what: str) -> None:

@@ -2,7 +2,7 @@
 
 The front matter is YAML as the Hugging Face Hub reads it; each value is a quoted text or a list of them. Texts of
 strangers are escaped for Markdown and HTML: a card shows them and never acts on them.
-Knows no base model and draws nothing: the caller names the pictures.
+Knows of base models no more than their names, and draws nothing: the caller names the pictures.
 """
 
 import json
@@ -104,12 +104,16 @@ def _usage(concept: Concept, file: str) -> list[str]:
     if not file.isprintable() or "`" in file or file.startswith("-"):  # it would end the block, or be an option
         file = concept.file_name
     name = shlex.quote(file)
-    shell = f'lead-invert verify {name}\nlead-invert generate "{prompt}" --concept {name}'
+    from lead.bases import name_other
+
+    base = name_other(concept.base)
+    option, argument = (f" --base {base}", json.dumps(base)) if base else ("", "")
+    shell = f'lead-invert verify {name}\nlead-invert generate "{prompt}" --concept {name}{option}'
     python = f"""from concepts import Concept
 from lead import Lead
 
 words = Concept.load({json.dumps(file)}).words
-motions = Lead.load().generate(["{prompt}"], words=words)
+motions = Lead.load({argument}).generate(["{prompt}"], words=words)
 motions[0].save("out.bvh")"""
     return [
         "## Use",

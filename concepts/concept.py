@@ -355,13 +355,20 @@ class Concept:
                 raise ConceptError(
                     f"{self.token} was learned on the base {quote(self.base)} ({part} {learned}) and "
                     f"means nothing to the base {quote(name)} ({part} {here}): "
-                    "use the base it was learned on, or learn the word again on this one"
+                    f"use {self.advise_base(name)}, or learn the word again on this one"
                 )
             warnings.append(
                 f"{self.token} was learned with the {part} {learned} of the base {quote(self.base)}, and "
                 f"{quote(name)} has {here}: motions may differ from its author's"
             )
         return warnings
+
+    def advise_base(self, name: str) -> str:
+        """The base that the concept was learned on, with its option, for one who uses the base `name`."""
+        from lead.bases import find_name
+
+        known = find_name(self.base) if self.base != name else ""
+        return f"the base it was learned on (--base {known})" if known else "the base it was learned on"
 
     def fit_to_base(self, fingerprints: Mapping[str, str]) -> "Concept":
         """The concept without the tensors that mean nothing on a base of these fingerprints (`BOUND_TO`)."""

@@ -8,6 +8,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from lead.bases import locate_base
 from lead.checkpoint import from_file_names, parse_json
 from lead.diffusion import DiffusionConfig
 from lead.errors import LeadError
@@ -20,7 +21,6 @@ from lead.text.tower import TextConfig
 from lead.text.vocabulary import Vocabulary
 
 FORMAT = "lead/1"
-EMBEDDED = Path(__file__).parent / "weights" / "lead-small.safetensors"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def read_base_file(path: Path, tensors: bool = True) -> tuple[dict[str, str], di
 
 def read_vocabulary(path: Path | None = None) -> tuple[Vocabulary | None, str]:
     """What a base (default: the embedded one) can do, where its file says it, and its name; reads no tensor."""
-    path = path or EMBEDDED
+    path = locate_base(path)
     metadata, _ = read_base_file(path, tensors=False)
     try:
         config = parse_json(metadata.get("config", ""), str(path))

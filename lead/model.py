@@ -20,7 +20,8 @@ from jaxtyping import Float, Int
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lead.base_file import EMBEDDED, FORMAT, LeadConfig, config_from_json, read_base_file
+from lead.base_file import FORMAT, LeadConfig, config_from_json, read_base_file
+from lead.bases import locate_base
 from lead.card import base_to_card
 from lead.checkpoint import (
     atomic_write,
@@ -148,11 +149,13 @@ class Lead(nn.Module):
 
     @classmethod
     def load(cls, path: str | Path | None = None, device: str = "cpu", *, plain: bool = False) -> "Lead":
-        """The base in a checkpoint, or the embedded default; LeadError where the file is not one of ours.
+        """The base in a checkpoint, one of `lead.bases.BASES` by its name, or the embedded default.
+
+        LeadError where there is no such file, or where it is not one of ours.
 
         `plain` leaves its networks as they are written down, to be trained; else kernels make them fast.
         """
-        path = Path(path) if path else EMBEDDED
+        path = locate_base(path)
         metadata, stored = read_base_file(path)
         config, tensors = parse_json(metadata.get("config", ""), str(path)), from_file_names(decompress(stored))
         base = build(lambda values: cls(config_from_json(values)), config, tensors, str(path)).to(device)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lead import Lead, Timeline
-from lead.base_file import EMBEDDED
+from lead.bases import EMBEDDED
 from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import mean_joint_error
 from lead.motion import Motion

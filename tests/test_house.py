@@ -42,6 +42,7 @@ MAY_IMPORT = {  # the longest matching prefix rules; a room may import itself
     "lead.eval": {"lead.data", "lead.model", "lead.text", *_LEAD_GROUND},
     "lead.train": {
         "lead.base_file",
+        "lead.bases",
         "lead.data",
         "lead.eval",
         "lead.kernels",
@@ -51,7 +52,7 @@ MAY_IMPORT = {  # the longest matching prefix rules; a room may import itself
         *_LEAD_GROUND,
     },
     "lead": {"lead"},
-    "concepts": {"concepts", "lead.hub"},
+    "concepts": {"concepts", "lead.bases", "lead.hub"},
     "inversion": {"inversion", "concepts", "lead"},
     "cli.commands": {"cli", "inversion", "concepts", "lead"},
     "cli": {"cli", "inversion", "concepts", "lead"},

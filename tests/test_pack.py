@@ -5,7 +5,17 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.pack import has_pack, main, pack_rows, pack_segments, read_joints, training_rows, write_folder
+from benchmarks.pack import (
+    LICENSES,
+    OPEN,
+    has_pack,
+    main,
+    pack_rows,
+    pack_segments,
+    read_joints,
+    training_rows,
+    write_folder,
+)
 from benchmarks.pack_captions import PLAIN, plain_captions
 from lead.errors import LeadError
 
@@ -90,3 +100,14 @@ def test_long_training_clips_give_way_to_their_segments():
     assert len(ids) == len(rows)
     assert not [row for row in pack_rows("train") if row["id"] in cut and row["seconds"] > 9.8 and row["id"] in ids]
     assert {row["id"] for row in pack_rows("newstyle_eval")} <= ids  # splits for judging stay whole
+
+
+@needs_pack
+def test_open_rows_have_no_non_commercial_and_no_share_alike_terms():
+    assert {row["source"] for row in pack_rows()} == set(LICENSES)
+    assert {"ad", "cmu", "cmu2", "deepmimic", "handkeyed", "react", "uiprmd"} == OPEN
+    kept = training_rows(OPEN)
+    assert {row["source"] for row in kept} == OPEN
+    assert [row for row in training_rows() if row["source"] in OPEN] == kept
+    parts = {clip for row in kept if (clip := row.get("clip"))}
+    assert parts and parts <= {row["id"] for row in pack_rows() if row["source"] in OPEN}

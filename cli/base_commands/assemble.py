@@ -8,7 +8,7 @@ import typer
 
 from cli.base_commands.vocabulary import Suite
 from cli.command import JsonObject, accept_device, command
-from cli.console import print_table, spinner
+from cli.console import print_table, spinner, warn
 from cli.destination import check_base_file
 from cli.options import DataSet, Json, Replace, require_path
 from lead.choices import Sampler
@@ -53,8 +53,19 @@ def assemble(
     )  # fmt: skip
     with spinner("reading captions"), suppress(NoCaptionsError):  # such a base has no vocabulary
         assembled.vocabulary = build_vocabulary(assembled, data, suite and require_path(suite, "--suite"))
+    _compare_licenses(run, license)
     path = assembled.save(output, compact=compact)
     size = path.stat().st_size
     if not as_json:
         print_table([(path, name, f"{size / 2**20:.1f}")], ("file", "name", "MB"))
     return {"file": str(path), "name": name, "bytes": size}
+
+
+def _compare_licenses(run: Path, license: str) -> None:
+    """Warns where the run went on from a base whose license is another one."""
+    from lead.train.warm_start import load_start
+
+    start = load_start(run)
+    if start and start.license and start.license != license:
+        stated = f"is {license}" if license else "is not stated (--license)"
+        warn(f"{run} went on from {start.name}, which is {start.license}, and the new base's license {stated}")

@@ -21,7 +21,7 @@ from cli.atomic_folder import check_writable
 from cli.command import command
 from cli.console import echo, print_table
 from cli.errors import UsageError
-from cli.options import Device, Json, Seed, require_path, resolve_device
+from cli.options import Device, Json, Seed, find_base, require_path, resolve_device
 from cli.start import STOPPED, terminate_by_interrupt
 from lead.train.stage_table import (
     STAGES,
@@ -68,7 +68,7 @@ def train(
     start: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="BASE", help="Go on from this base's weights and statistics: a file, or `embedded`."
+            "--from", metavar="BASE", help="Go on from this base's weights and statistics: embedded, open, or a file."
         ),
     ] = None,
     steps: Annotated[
@@ -160,7 +160,7 @@ def _begin_from(start: str, run: Path, preset: Preset) -> None:
 
     if preset == "mld":
         raise UsageError("--from goes on from a base of --preset small; leave --preset out")
-    begin_from(None if start == "embedded" else require_path(Path(start), "--from"), run)
+    begin_from(find_base(start, "--from"), run)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from concepts import Check
     from lead import Lead
 
-EMBEDDED = "embedded"
-
 
 @command
 def verify(
@@ -29,7 +27,7 @@ def verify(
     ],
     base: Annotated[
         str | None,
-        typer.Option(metavar="BASE", help=f"Also check against this base model; {EMBEDDED!r} is the included one."),
+        typer.Option(metavar="BASE", help="Also check against this base model: embedded, open, or a file."),
     ] = None,
     allow_base_mismatch: AllowBaseMismatch = False,
     device: Device = "auto",
@@ -52,7 +50,7 @@ def verify(
         raise UsageError(
             "--allow-base-mismatch needs a base model to compare with: add --base PATH or --base embedded."
         )
-    model = load_base(None if base == EMBEDDED else base, device) if base is not None else None
+    model = load_base(base, device) if base is not None else None
     paths = [find_concept(file) if is_token(file) else file for file in files]
     checks = {path: _verify_file(path, model, allow_base_mismatch) for path in paths}
     bad = [path for path, made in checks.items() if any(check.result == "failed" for check in made)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lead.base_file import EMBEDDED
+from lead.bases import locate_base
 from lead.data import dataset as motion_data
 from lead.data.dataset import Clip
 from lead.data.layout import read_split
@@ -37,7 +37,7 @@ def read_inputs(data: Path, base: Path | None, device: str = "cpu") -> Inputs:
     Raises LeadError where the base is MLD's, where its features are others than the data set's, and where no training
     clip has a caption.
     """
-    path = Path(base or EMBEDDED)
+    path = locate_base(base)
     start = Lead.load(path, plain=True)
     if not isinstance(start.vae, MotionVAE) or not isinstance(start.denoiser, Denoiser):
         raise LeadError(

@@ -7,7 +7,7 @@ Knows nothing of how parts are trained.
 import shutil
 from pathlib import Path
 
-from lead.base_file import EMBEDDED
+from lead.bases import locate_base
 from lead.checkpoint import atomic_write
 from lead.errors import LeadError
 from lead.model import Lead
@@ -18,7 +18,7 @@ START = "start.safetensors"
 
 def begin_from(base: Path | None, run: Path) -> None:
     """Makes a run folder go on from a base file (None: the embedded one); LeadError where it began from another."""
-    path, run = Path(base or EMBEDDED), Path(run)
+    path, run = locate_base(base), Path(run)
     start = run / START
     if start.is_file():
         if start.read_bytes() != path.read_bytes():

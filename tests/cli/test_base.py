@@ -125,6 +125,23 @@ def test_assemble_replaces_no_file_unasked(tmp_path: Path, tiny_base: Lead, monk
         assert result.exit_code == 1 and says in " ".join(result.stderr.split())
 
 
+def test_assemble_warns_where_the_base_before_has_another_license(
+    tmp_path: Path, tiny_base: Lead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lead.train import assemble
+
+    monkeypatch.setattr(assemble, "assemble", lambda *args, **sampling: tiny_base)
+    tiny_base.save(tmp_path / "start.safetensors")
+    command = ("assemble", tmp_path, tmp_path, tmp_path / "base.safetensors", "--name", "tiny", "--replace")
+    result = run(*command, "--license", "MIT")
+    assert result.exit_code == 0
+    assert "went on from tiny, which is Apache-2.0, and the new base's license is MIT" in " ".join(
+        result.stderr.split()
+    )
+    assert "is not stated (--license)" in " ".join(run(*command).stderr.split())
+    assert "went on" not in run(*command, "--license", "Apache-2.0").stderr
+
+
 def test_assemble_says_which_stage_is_missing(source: Path, tmp_path: Path) -> None:
     run("data", "prepare", source, tmp_path / "data")
     (tmp_path / "run").mkdir()

@@ -9,7 +9,7 @@ import torch
 from datasets import authors_folder
 from walks import synthesize_walk
 
-from lead.base_file import EMBEDDED
+from lead.bases import EMBEDDED
 from lead.data.prepare import prepare_data
 from lead.errors import LeadError
 from lead.motion.features import Stats

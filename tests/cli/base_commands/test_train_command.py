@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli import base
+from lead.bases import EMBEDDED
 from lead.errors import LeadError
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiserConfig, MldVAEConfig
 from lead.train import processes
@@ -182,7 +183,7 @@ def test_a_run_goes_on_from_a_base(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "base.safetensors").touch()
     for start in ("embedded", tmp_path / "base.safetensors"):
         assert run("vae", tmp_path, "-o", tmp_path / "run", "--from", start, "--device", "cpu").exit_code == 0
-    assert begun == [(None, tmp_path / "run"), (tmp_path / "base.safetensors", tmp_path / "run")]
+    assert begun == [(EMBEDDED, tmp_path / "run"), (tmp_path / "base.safetensors", tmp_path / "run")]
     assert len(trained) == 2
 
 
