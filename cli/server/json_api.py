@@ -27,7 +27,7 @@ from cli.server.generator import Generator, Order, Sampling
 from cli.server.job_queue import JobQueue
 from cli.server.limits import FPS, MAX_BODY_BYTES, MAX_GUIDANCE, MAX_POSES, MAX_PROMPT, MAX_STEPS
 from cli.server.refusals import report_refusals
-from cli.server.takes import LARGEST_SEED, Piece
+from cli.server.takes import LARGEST_SEED, Part, Piece
 from cli.write_outputs import DATA_FORMATS, Target, slug, write_data
 from concepts import Concept, ConceptError
 from lead.motion.formats.bvh import parse_bvh
@@ -47,7 +47,7 @@ _TYPES = {"bvh": "text/plain; charset=utf-8", "glb": "model/gltf-binary", JOINTS
 class GenerateBody(BaseModel):
     """What to generate."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     prompt: str = Field(min_length=1, max_length=MAX_PROMPT, examples=["a person walks in <elderly> style"])
     seconds: float = Field(4.0, gt=0, lt=60, description="The length; /v1/status says what the base makes.")
@@ -77,7 +77,7 @@ def make_router(generator: Generator, queue: JobQueue) -> APIRouter:
         """One motion as a file."""
         rig, seed = await asyncio.to_thread(_check_body, body, generator), body.seed
         seed = secrets.randbelow(1 << 31) if seed is None else seed
-        piece = Piece(body.prompt, body.seconds, seed, None, body.seconds)
+        piece = Piece((Part(body.prompt, body.seconds, seed),))
 
         def finish(motions: Sequence[Motion], unknown: Sequence[str]) -> File:
             return File(write_motion(motions[0], body.format, rig, body.fps), [*unknown, *(rig.notes if rig else ())])
