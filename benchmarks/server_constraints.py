@@ -12,7 +12,7 @@ import json
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,11 +66,11 @@ class Client:
         """The number of one of our joints."""
         return next(n for n, name in enumerate(self.names) if name in (ours, f"mixamorig:{MIXAMO[ours]}"))
 
-    def ask(self, segments: list[tuple[str, int]], seed: int, constraints: list[dict[str, Any]] = []) -> Any:
+    def ask(self, segments: list[tuple[str, int]], seed: int, constraints: Sequence[dict[str, Any]] = ()) -> Any:
         """Quaternions and places of the joints of a motion."""
         written = [{"type": "text", "prompt": text, "duration_frames": frames} for text, frames in segments]
         body = {"protocol_version": "1.0", "model": self.model["id"], "skeleton": self.skeleton, "segments": written,
-                "constraints": constraints, "options": {"seed": seed}}  # fmt: skip
+                "constraints": list(constraints), "options": {"seed": seed}}  # fmt: skip
         document = sdk.generate(self.url, body)
         sample = sdk.parse_gltf(document)
         self.notes += [

@@ -24,7 +24,6 @@ from cli.server.skeletons import FARTHEST, ClientRig, poses_to_joints
 from cli.server.takes import Take
 from lead.control.constraints import TARGET_JOINTS, Constraint, JointTarget, PathConstraint, PoseConstraint
 from lead.motion.formats.joint_tree import path_to_root
-from lead.motion.heading import turn
 from lead.motion.processing.edit import bone_directions
 from lead.motion.rotations import normalize
 from lead.motion.skeleton import PARENTS, SYMMETRIC_LENGTHS, place_bones
@@ -81,12 +80,13 @@ class Wishes:
     @property
     def start(self) -> tuple[int, RootPin] | None:
         """The frame and the place that put the motion as a whole, where nothing but one pin does."""
-        return next(iter(self.pins.items())) if len(self.pins) == 1 and not self._placed_poses() else None
+        alone = len(self.pins) == 1 and not self.high
+        return next(iter(self.pins.items())) if alone else None
 
     @property
     def placed(self) -> bool:
         """Whether the motion is made where it has to be, instead of being put there as a whole."""
-        return self.start is None and bool(self.pins or self.reaches or self._placed_poses())
+        return self.start is None and bool(self.pins or self.high)
 
     @property
     def high(self) -> bool:
@@ -96,13 +96,20 @@ class Wishes:
     def _placed_poses(self) -> dict[int, PosePin]:
         return {frame: pose for frame, pose in self.poses.items() if pose.root is not None}
 
-    def list_waypoints(self, client: ClientRig) -> dict[int, RootPin]:
-        """The pins of a path; where there is one pin, the roots of poses are on the path too."""
+    def list_waypoints(self, frames: int) -> dict[int, RootPin]:
+        """The pins of a path, in a take of so many frames.
+
+        Where there is one pin, the roots of poses are on the path too; without any, it stays there for a frame more.
+        """
         if self.start or not self.pins:
             return {}
-        roots = {frame: RootPin((pose.root[0], pose.root[2])) for frame, pose in self.poses.items()
-                 if pose.root is not None and len(self.pins) == 1}  # fmt: skip
-        every = self.pins | roots
+        every = self.pins
+        if len(self.pins) == 1:
+            ((frame, pin),) = self.pins.items()
+            roots = {at: RootPin((pose.root[0], pose.root[2])) for at, pose in self.poses.items()
+                     if pose.root is not None}  # fmt: skip
+            every = roots or {frame + 1 if frame + 1 < frames else frame - 1: RootPin(pin.place)}
+            every = every | self.pins
         return {frame: every[frame] for frame in sorted(every)} if len(every) > 1 else {}
 
 
@@ -111,12 +118,6 @@ def read_wishes(request: GenerateRequest, client: ClientRig) -> Wishes:
     wishes = Wishes()
     for constraint in request.constraints:
         CONSTRAINTS[constraint.type](wishes, constraint, client)
-    if wishes.start and wishes.reaches and wishes.start[0] != 0:
-        raise ProtocolError(
-            "invalid_request",
-            "root_path with one place, at another frame than the first, does not go with effector_target: "
-            "give the place at frame 0, or two places and more",
-        )
     return wishes
 
 
@@ -187,20 +188,17 @@ def to_constraints(wishes: Wishes, request: GenerateRequest, client: ClientRig, 
     """The wishes as constraints on the base's body, at the times that its motion has for the frames."""
     with report_refusals():
         constraints: list[Constraint] = _pose_constraints(wishes, request, client, take)
-        if waypoints := wishes.list_waypoints(client):
+        if waypoints := wishes.list_waypoints(take.frames):
             constraints.append(_path_constraint(waypoints, client, take))
         for one in wishes.reaches:
-            (place,) = _to_own(np.array([one.position]), client, wishes)
+            (place,) = _to_own(np.array([one.position]), client)
             name = f"effector_target of {client.rig.names[one.node][:60]} at frame {one.frame}"
             constraints.append(JointTarget(one.joint, take.to_seconds(one.frame), tuple(place.tolist()), name))
     return tuple(constraints)
 
 
-def _to_own(places: Float[np.ndarray, "places 3"], client: ClientRig, wishes: Wishes) -> Float[np.ndarray, "places 3"]:
-    """Places on the client's skeleton as those on the base's body; from its start, where that is put afterwards."""
-    if wishes.start is not None:
-        (x, z), heading = wishes.start[1].place, wishes.start[1].heading or 0.0
-        places = turn(np.array(-heading / 2), places - [x, 0, z])
+def _to_own(places: Float[np.ndarray, "places 3"], client: ClientRig) -> Float[np.ndarray, "places 3"]:
+    """Places on the client's skeleton as those on the base's body."""
     return np.asarray((places - [0, client.rig.floor, 0]) / client.ratio)
 
 
@@ -216,7 +214,7 @@ def _pose_constraints(wishes: Wishes, request: GenerateRequest, client: ClientRi
     posed = poses_to_joints(skeleton, client.rig.names, rotations, roots, client.rig.fps)
     own = place_bones(posed[:, 0], normalize(bone_directions(posed)), SYMMETRIC_LENGTHS)
     hips, own_hips = (joints[:, [1, 2]].mean(axis=1) for joints in (posed, own))
-    own += (_to_own(hips, client, wishes) - own_hips)[:, None]
+    own += (_to_own(hips, client) - own_hips)[:, None]
     constraints: list[Constraint] = []
     for (frame, pin), joints in zip(wishes.poses.items(), own, strict=True):
         name, seconds = f"pose_keyframe at frame {frame}", take.to_seconds(frame)
@@ -275,10 +273,9 @@ def _path_constraint(waypoints: Mapping[int, RootPin], client: ClientRig, take: 
 
 def _face_along(points: Float[np.ndarray, "waypoints 2"], headings: Sequence[float | None]) -> bool:
     """Whether the headings, where they are given, are those of the path."""
-    ways = np.gradient(points, axis=0)
-    for (x, z), heading in zip(ways, headings, strict=True):
-        if heading is not None and math.hypot(x, z) > 1e-6:
-            off = heading - math.atan2(x, z)
-            if abs(math.remainder(off, 2 * math.pi)) > ALONG:
+    for (x, z), heading in zip(np.gradient(points, axis=0), headings, strict=True):
+        if heading is not None:
+            off = math.remainder(heading - math.atan2(x, z), 2 * math.pi)
+            if math.hypot(x, z) < 1e-6 or abs(off) > ALONG:
                 return False
     return True

@@ -103,7 +103,7 @@ def meet_wishes(poses: Poses, wishes: Wishes, skeleton: Skeleton, client: Client
     body = _Body(joints, client, quaternion_to_matrix(poses.rotations), poses.roots)
     if wishes.start is not None:
         _put(body, *wishes.start)
-    if not (wishes.poses or wishes.reaches or wishes.list_waypoints(client)):
+    if not (wishes.poses or wishes.reaches or len(wishes.pins) > 1):
         return Poses(unwrap_quaternions(matrix_to_quaternion(body.turns)), body.roots), []
     rest = {n: quaternion_to_matrix(np.array(joint.rest_rotation)) for n, joint in enumerate(skeleton.joints)}
     posed: defaultdict[int, dict[int, np.ndarray]] = defaultdict(dict)

@@ -30,6 +30,7 @@ from cli.server.limits import (
     FPS,
     MAX_BATCH,
     MAX_BODY_BYTES,
+    MAX_CONSTRAINTS,
     MAX_GUIDANCE,
     MAX_PIECES,
     MAX_POSES,
@@ -111,6 +112,7 @@ class LeadBackbone(Backbone):  # type: ignore[misc]  # motionmcp has no types
                 max_prompt_length=MAX_PROMPT,
                 max_request_bytes=MAX_BODY_BYTES,
                 max_batch_size=MAX_BATCH,
+                max_constraints_per_request=MAX_CONSTRAINTS,
                 max_reference_frames=MAX_REFERENCE_FRAMES,
             ),
         )

@@ -58,9 +58,7 @@ class ClientRig:
     @property
     def ratio(self) -> float:
         """How many times as long as those of generated motion its legs are."""
-        right_leg = list(HUMANML3D.legs)
-        own = bone_lengths(self.rig.reference()[list(self.rig.nodes)])[right_leg].sum() * self.rig.scale
-        return float(own / SYMMETRIC_LENGTHS[right_leg].sum())
+        return measure_ratio(self.rig)
 
     def name_canonical(self) -> dict[str, str]:
         """Our joint's name -> the client's, for those that the skeleton has."""
@@ -84,6 +82,13 @@ def read_client_rig(skeleton: Skeleton, fps: float) -> ClientRig:
     with report_refusals("invalid_skeleton"):
         rig, joints = read_rig(bvh, ReadOptions(unit="m", up="Y"))
     return ClientRig(replace(rig, hinges=_add_hinges(rig, joints[0])), rest)
+
+
+def measure_ratio(rig: Rig) -> float:
+    """How many times as long as those of generated motion the legs of a rig are."""
+    right_leg = list(HUMANML3D.legs)
+    own = bone_lengths(rig.reference()[list(rig.nodes)])[right_leg].sum() * rig.scale
+    return float(own / SYMMETRIC_LENGTHS[right_leg].sum())
 
 
 def motion_to_poses(motion: Motion, client: ClientRig, placed: bool = False, high: bool = False) -> Poses:
