@@ -174,6 +174,8 @@ def decode_in_windows(
         if shared := done - first * per:
             fade = ((torch.arange(shared, device=z.device) + 0.5) / shared)[:, None]
             before = parts.pop()
+            while len(before) < shared:  # more than two windows overlap
+                before = torch.cat([parts.pop(), before])
             parts += [before[:-shared], torch.lerp(before[-shared:], part[:shared], fade)]
         parts.append(part[shared:])
         done = first * per + length
