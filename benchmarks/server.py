@@ -262,17 +262,34 @@ def make_templates(model: dict[str, Any]) -> list[tuple[str, Any]]:
         },
     }
     options = {"diffusion_steps": 2}
-    pose = {"type": "pose_keyframe", "frame": 0, "joint_rotations": {"pelvis": [0, 0, 0, 1]}}
+    pose = {"type": "pose_keyframe", "frame": 0, "joint_rotations": {"pelvis": [0, 0, 0, 1]}, "fill_mode": "rest",
+            "root_position": [0.5, 0.9, 0.0]}  # fmt: skip
+    hand = {"type": "effector_target", "joint": "left_wrist", "frames": [3, 20], "positions": [[0.3, 1.2, 0.3]] * 2}
+    path = {"type": "root_path", "frames": [0, 15, 29], "positions_xz": [[0, 0], [0, 0.5], [0.5, 1]],
+            "heading_radians": [0, 0.3, 0.6]}  # fmt: skip
+    one = {**whole, "segments": [{**text, "duration_frames": 30}]}
     rig = format_bvh(motion_to_bvh(np.repeat(tpose()[None], 2, axis=0), 20.0))
+    timeline = {
+        "segments": [{"prompt": "a person walks", "seconds": 1.0}, {"prompt": "a person waves", "seconds": 1.2}],
+        "transition": 0.4, "steps": 2, "seed": 1,
+    }  # fmt: skip
+    way = [{"x": 0.0, "z": 0.0}, {"x": 0.5, "z": 1.0, "heading": 20.0, "seconds": 1.5}]
+    reach = [{"joint": "left_hand", "seconds": 0.5, "position": [0.3, 1.3, 0.3]}]
+    still = {"positions": tpose().tolist(), "seconds": 0.9, "joints": ["left_arm"], "place": [0.1, 0.2, 30.0]}
     plain = {"prompt": "a person waves", "seconds": 1.0, "seed": 2, "steps": 2, "format": "bvh", "fps": 30}
     return [
         ("/generate", whole),
         ("/generate", {**whole, "segments": [clip, text], "options": options}),
-        ("/generate", {**whole, "constraints": [pose]}),
+        ("/generate", {**one, "constraints": [pose, path]}),
+        ("/generate", {**one, "constraints": [hand]}),
+        ("/generate", {**whole, "segments": [text, text], "constraints": [path, pose]}),
         ("/generate", {"protocol_version": "1.0", "requests": [whole, {**whole, "options": options}]}),
         ("/v1/generate", plain),
         ("/v1/generate", {**plain, "format": "json", "guidance": 2.0}),
         ("/v1/generate", {**plain, "rig": rig}),
+        ("/v1/generate", timeline),
+        ("/v1/generate", {**plain, "seconds": 2.0, "path": way, "reach": reach}),
+        ("/v1/generate", {**plain, "start": {"clip": rig, "frame": -1}, "keyframes": [still]}),
     ]
 
 

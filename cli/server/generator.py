@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8
 """Motions that are made before it is asked whether anybody waits for them."""
-FINISHERS = 2
-"""Threads that make answers of motions."""
+FINISHERS = 1
+"""Threads that make answers of motions, beside the one that samples; more of them only wait for each other (GIL)."""
 CONCEPTS_KEPT = 64
 _SHOWN = 20
 

@@ -11,6 +11,7 @@ Conventions: meters, Y up, right-handed, as in the protocol; quaternions are (x,
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -38,6 +39,7 @@ from lead.motion.skeleton import HUMANML3D, JOINTS, PARENTS, SYMMETRIC_LENGTHS, 
 
 FARTHEST = 1000.0
 """Meters from the origin that a skeleton or a clip may reach."""
+RIGS_KEPT = 32
 _ORDER = "ZXY"
 _CHANNELS = ("Xposition", "Yposition", "Zposition", "Zrotation", "Xrotation", "Yrotation")
 
@@ -77,8 +79,16 @@ class Poses:
 
 
 def read_client_rig(skeleton: Skeleton, fps: float) -> ClientRig:
-    """The rig of a skeleton, at a rate; ProtocolError where it is no person's or its numbers cannot be."""
-    bvh, rest = _to_bvh(skeleton, fps)
+    """The rig of a skeleton, at a rate; ProtocolError where it is no person's or its numbers cannot be.
+
+    The last RIGS_KEPT are kept: a client asks for many motions on one skeleton.
+    """
+    return _read_rig(skeleton.model_dump_json(), fps)
+
+
+@lru_cache(RIGS_KEPT)
+def _read_rig(skeleton: str, fps: float) -> ClientRig:
+    bvh, rest = _to_bvh(Skeleton.model_validate_json(skeleton), fps)
     with report_refusals("invalid_skeleton"):
         rig, joints = read_rig(bvh, ReadOptions(unit="m", up="Y"))
     return ClientRig(replace(rig, hinges=_add_hinges(rig, joints[0])), rest)
