@@ -53,6 +53,11 @@ from cli.invert import main
 main()
 """
 """Runs `lead-invert` and writes down each file that it opens."""
+_QUICK = """
+import lead.control.constrained_sampling as steered
+steered.STEERED_STEPS, steered.REFINED_STEPS = 2, 4
+"""
+"""Makes constraints cheap, and motions bad, where only the server is looked at."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Server:
 
 
 @contextmanager
-def running_server(*options: str) -> Iterator[Server]:
+def running_server(*options: str, quick: bool = False) -> Iterator[Server]:
     """A server on a free port; it has to end within ten seconds of Ctrl-C, with exit code 0."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -85,8 +90,9 @@ def running_server(*options: str) -> Iterator[Server]:
         environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "LEAD_CONCEPTS": str(folder / "library"),
                        "HOME": place, "PYTHONPATH": str(Path(__file__).parent.parent)}  # fmt: skip
         with (folder / "log").open("w") as log:
+            start = _QUICK + _START if quick else _START
             process = subprocess.Popen(
-                [sys.executable, "-c", _START, str(folder / "opened"), "serve", "--port", "0", *options],
+                [sys.executable, "-c", start, str(folder / "opened"), "serve", "--port", "0", *options],
                 cwd=folder / "here", env=environment, stdout=subprocess.PIPE, stderr=log, text=True,
             )  # fmt: skip
             assert process.stdout is not None
@@ -316,7 +322,7 @@ def make_attack(rng: random.Random, templates: list[tuple[str, Any]]) -> tuple[s
 
 def fuzz(requests: int, seed: int) -> int:
     """Damaged and random requests, four at once; what became of them."""
-    with running_server() as server:
+    with running_server(quick=True) as server:
         model = json.loads(urllib.request.urlopen(f"{server.url}/capabilities").read())["models"][0]
         templates, rng = make_templates(model), random.Random(seed)
         for path, body in templates * 2:
