@@ -114,10 +114,11 @@ def open_socket(host: str, port: int) -> socket.socket:
         except OSError:
             listening.close()
             raise
-    except (OSError, UnicodeError) as error:  # the latter for a name that cannot be one
-        found = error.strerror if isinstance(error, OSError) else None
+    except UnicodeError:
+        raise UsageError(f"cannot listen on {host}: that is no name of a host; give one, as localhost.") from None
+    except OSError as error:
         raise UsageError(
-            f"cannot listen on {host} port {port}: {(found or str(error)).lower()}. "
+            f"cannot listen on {host} port {port}: {(error.strerror or str(error)).lower()}. "
             "Is another server running there? Choose another with --port, or --port 0 for any free one."
         ) from None
     return listening
