@@ -53,6 +53,11 @@ from cli.invert import main
 main()
 """
 """Runs `lead-invert` and writes down each file that it opens."""
+_QUICK = """
+import lead.control.constrained_sampling as steered
+steered.STEERED_STEPS, steered.REFINED_STEPS = 2, 4
+"""
+"""Makes constraints cheap, and motions bad, where only the server is looked at."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Server:
 
 
 @contextmanager
-def running_server(*options: str) -> Iterator[Server]:
+def running_server(*options: str, quick: bool = False) -> Iterator[Server]:
     """A server on a free port; it has to end within ten seconds of Ctrl-C, with exit code 0."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -85,8 +90,9 @@ def running_server(*options: str) -> Iterator[Server]:
         environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "LEAD_CONCEPTS": str(folder / "library"),
                        "HOME": place, "PYTHONPATH": str(Path(__file__).parent.parent)}  # fmt: skip
         with (folder / "log").open("w") as log:
+            start = _QUICK + _START if quick else _START
             process = subprocess.Popen(
-                [sys.executable, "-c", _START, str(folder / "opened"), "serve", "--port", "0", *options],
+                [sys.executable, "-c", start, str(folder / "opened"), "serve", "--port", "0", *options],
                 cwd=folder / "here", env=environment, stdout=subprocess.PIPE, stderr=log, text=True,
             )  # fmt: skip
             assert process.stdout is not None
@@ -262,17 +268,34 @@ def make_templates(model: dict[str, Any]) -> list[tuple[str, Any]]:
         },
     }
     options = {"diffusion_steps": 2}
-    pose = {"type": "pose_keyframe", "frame": 0, "joint_rotations": {"pelvis": [0, 0, 0, 1]}}
+    pose = {"type": "pose_keyframe", "frame": 0, "joint_rotations": {"pelvis": [0, 0, 0, 1]}, "fill_mode": "rest",
+            "root_position": [0.5, 0.9, 0.0]}  # fmt: skip
+    hand = {"type": "effector_target", "joint": "left_wrist", "frames": [3, 20], "positions": [[0.3, 1.2, 0.3]] * 2}
+    path = {"type": "root_path", "frames": [0, 15, 29], "positions_xz": [[0, 0], [0, 0.5], [0.5, 1]],
+            "heading_radians": [0, 0.3, 0.6]}  # fmt: skip
+    one = {**whole, "segments": [{**text, "duration_frames": 30}]}
     rig = format_bvh(motion_to_bvh(np.repeat(tpose()[None], 2, axis=0), 20.0))
+    timeline = {
+        "segments": [{"prompt": "a person walks", "seconds": 1.0}, {"prompt": "a person waves", "seconds": 1.2}],
+        "transition": 0.4, "steps": 2, "seed": 1,
+    }  # fmt: skip
+    way = [{"x": 0.0, "z": 0.0}, {"x": 0.5, "z": 1.0, "heading": 20.0, "seconds": 1.5}]
+    reach = [{"joint": "left_hand", "seconds": 0.5, "position": [0.3, 1.3, 0.3]}]
+    still = {"positions": tpose().tolist(), "seconds": 0.9, "joints": ["left_arm"], "place": [0.1, 0.2, 30.0]}
     plain = {"prompt": "a person waves", "seconds": 1.0, "seed": 2, "steps": 2, "format": "bvh", "fps": 30}
     return [
         ("/generate", whole),
         ("/generate", {**whole, "segments": [clip, text], "options": options}),
-        ("/generate", {**whole, "constraints": [pose]}),
+        ("/generate", {**one, "constraints": [pose, path]}),
+        ("/generate", {**one, "constraints": [hand]}),
+        ("/generate", {**whole, "segments": [text, text], "constraints": [path, pose]}),
         ("/generate", {"protocol_version": "1.0", "requests": [whole, {**whole, "options": options}]}),
         ("/v1/generate", plain),
         ("/v1/generate", {**plain, "format": "json", "guidance": 2.0}),
         ("/v1/generate", {**plain, "rig": rig}),
+        ("/v1/generate", timeline),
+        ("/v1/generate", {**plain, "seconds": 2.0, "path": way, "reach": reach}),
+        ("/v1/generate", {**plain, "start": {"clip": rig, "frame": -1}, "keyframes": [still]}),
     ]
 
 
@@ -299,7 +322,7 @@ def make_attack(rng: random.Random, templates: list[tuple[str, Any]]) -> tuple[s
 
 def fuzz(requests: int, seed: int) -> int:
     """Damaged and random requests, four at once; what became of them."""
-    with running_server() as server:
+    with running_server(quick=True) as server:
         model = json.loads(urllib.request.urlopen(f"{server.url}/capabilities").read())["models"][0]
         templates, rng = make_templates(model), random.Random(seed)
         for path, body in templates * 2:

@@ -7,7 +7,8 @@ The second Python has Blender (`pip install bpy` in an environment of its own). 
 add-on's package `proscenium_blender` (https://github.com/animatica-ai/proscenium-blender). The add-on connects, lists
 the models, builds its request from an armature, its prompt blocks and its default settings, and bakes the answer. This
 is done on the armature that it makes of the server's skeleton, and on one with Mixamo's names, in centimeters, Y up,
-turned and scaled as Mixamo's files are. Each joint's place in Blender is compared with the answer's own.
+turned and scaled as Mixamo's files are. Each joint's place in Blender is compared with the answer's own. Then a curve
+is drawn on the floor and two poses are keyed, as a user of the add-on does; what is baked is compared with both.
 """
 
 import sys
@@ -122,6 +123,68 @@ def check(client: Any, model: dict[str, Any], armature: Any, prompt: str) -> flo
     return worst
 
 
+def check_wishes(client: Any, model: dict[str, Any], armature: Any, prompt: str) -> float:
+    """Along a curve, and through two keyed poses; the largest distance in meters of the root, and of a joint."""
+    from proscenium_blender import constants, constraints_ui, gltf_to_blender, request_builder
+
+    scene = bpy.context.scene
+    bones = armature.pose.bones
+    armature.animation_data_clear()
+    for bone in bones:
+        bone.rotation_mode, bone.matrix_basis = "QUATERNION", Matrix.Identity(4)
+    bpy.context.view_layer.update()
+    start = armature.matrix_world @ bones[0].head
+    curve = bpy.data.curves.new("way", "CURVE")
+    curve.dimensions = "3D"
+    spline = curve.splines.new("BEZIER")
+    spline.bezier_points.add(2)
+    for point, (x, y) in zip(spline.bezier_points, ((0, 0), (0.5, -1.5), (2, -2.5)), strict=True):
+        point.co = start.x + x, start.y + y, 0
+        point.handle_left_type = point.handle_right_type = "AUTO"
+    way = bpy.data.objects.new("Proscenium_RootPath_way", curve)
+    way[constants.PROP_IS_ROOT_PATH] = way[constants.PROP_MATCH_DIRECTION] = True
+    scene.collection.objects.link(way)
+
+    def bake() -> list[dict[str, Any]]:
+        blocks = [SimpleNamespace(frame_start=1, frame_end=90, prompt=prompt, enabled=True)]
+        request = request_builder.build_request(
+            model_id=model["id"], model_caps=model, armature_obj=armature, prompt_blocks=blocks,
+            settings=scene.proscenium, scene=scene,
+            constraint_objects=constraints_ui.walk_scene_constraints(scene),
+        )  # fmt: skip
+        gltf_to_blender.bake_gltf_to_armature(client.generate(request), armature, start_frame=1)
+        wanted: list[dict[str, Any]] = request["constraints"]
+        return wanted
+
+    def heads(frame: int) -> np.ndarray:
+        scene.frame_set(frame)
+        return np.array([armature.matrix_world @ bone.head for bone in bones])
+
+    off = [
+        float(np.hypot(heads(frame + 1)[0, 0] - x, -heads(frame + 1)[0, 1] - z))
+        for one in bake() for frame, (x, z) in zip(one["frames"], one["positions_xz"], strict=True)
+    ]  # fmt: skip
+    print(f"{armature.name}: along a curve, {len(off)} places, off by {100 * max(off):.1f} cm at most")
+    bpy.data.objects.remove(way)
+    poses = {
+        frame: [bone.matrix_basis.copy() for bone in bones] for frame in (20, 70) if scene.frame_set(frame) is None
+    }
+    armature.animation_data_clear()
+    armature.animation_data_create().action = bpy.data.actions.new("mine")
+    wanted = {}
+    for frame, basis in poses.items():
+        for bone, matrix in zip(bones, basis, strict=True):
+            bone.matrix_basis = matrix
+            bone.keyframe_insert("rotation_quaternion", frame=frame)
+        bones[0].keyframe_insert("location", frame=frame)
+        bpy.context.view_layer.update()
+        wanted[frame] = heads(frame)
+    kinds = [one["type"] for one in bake()]
+    worst = max(float(np.linalg.norm(heads(frame) - places, axis=-1).max()) for frame, places in wanted.items())
+    print(f"{armature.name}: constraints {kinds}, joints of the poses off by {1000 * worst:.2f} mm at most")
+    return max(*off, worst)
+
+
 def main() -> int:
     """Connect, list, generate on both armatures."""
     addon, url, *rest = sys.argv[1:]
@@ -139,7 +202,10 @@ def main() -> int:
     own, _ = canonical_skeleton.build_armature_from_canonical(
         model["id"], model["canonical_skeleton"]["joints"], bpy.context
     )
-    worst = max(check(client, model, armature, prompt) for armature in (own, make_mixamo()))
+    armatures = (own, make_mixamo())
+    worst = max(check(client, model, armature, prompt) for armature in armatures)
+    missed = max(check_wishes(client, model, armature, prompt) for armature in armatures)
+    print(f"constraints are met to {100 * missed:.1f} cm")
     if len(rest) > 1:
         bpy.ops.wm.save_as_mainfile(filepath=str(Path(rest[1]).resolve()))
     print("right to 1 cm" if worst < CENTIMETER else "WRONG by more than 1 cm")

@@ -19,6 +19,7 @@ import functools
 import gc
 import inspect
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +38,7 @@ JsonObject = dict[str, object]
 Command = Callable[..., None]
 F = TypeVar("F", bound=Callable[..., object])
 
+LONG_WORD = re.compile(r"\S{300,}")
 RARELY = (50_000, 20, 100)
 """Thresholds of the garbage collector. Python's own are 700, 10 and 10."""
 
@@ -132,7 +134,7 @@ def _escape_in_messages() -> Iterator[None]:
         yield
     except Exception as error:
         if isinstance(message := getattr(error, "message", None), str):
-            error.message = escape_controls(message, lines=True)  # type: ignore[attr-defined]  # of typer's errors
+            error.message = escape_controls(shorten_words(message), lines=True)  # type: ignore[attr-defined]  # of typer's errors
         raise
 
 
@@ -254,5 +256,10 @@ def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         advice = "; free some space, or name another with TMPDIR" if "temporary directory" in error.strerror else ""
-        return f"{place}{error.strerror}{advice}"
-    return str(error)
+        return shorten_words(f"{place}{error.strerror}{advice}")
+    return shorten_words(str(error))
+
+
+def shorten_words(text: str) -> str:
+    """A message without the middle of words that nobody reads to their end, as of a value of thousands of letters."""
+    return LONG_WORD.sub(lambda found: f"{found[0][:100]}...{found[0][-60:]}", text)

@@ -3,9 +3,12 @@
     lead-invert serve                                                           # in one shell
     python examples/ask_server.py "a person waves"                              # in another: a-person-waves-seed7.bvh
     python examples/ask_server.py "a person walks in <elderly> style" --rig my-character.bvh
+    python examples/ask_server.py "a person walks" "a person sits down"         # one after the other
+    python examples/ask_server.py "a person walks" --path "0,0 2,0 2,2" --start my-clip.bvh:40
     python examples/ask_server.py --list
 
-With --key the key of a server on another machine is sent. A server that is busy is asked again.
+Places are X,Z in meters; a pose is a frame of a BVH file. With --key the key of a server on another machine is sent. A
+server that is busy is asked again.
 """
 
 import argparse
@@ -39,12 +42,43 @@ def ask(url: str, path: str, key: str | None, body: dict[str, object] | None = N
     raise AssertionError("every attempt ends above")
 
 
+def read_pose(text: str) -> dict[str, object]:
+    """The body of a pose, of FILE.bvh:FRAME; without a frame it is the first one."""
+    name, colon, frame = text.rpartition(":")
+    if not colon or not frame.lstrip("-").isdigit():
+        name, frame = text, "0"
+    return {"clip": Path(name).read_text(), "frame": int(frame)}
+
+
+def make_body(options: argparse.Namespace) -> dict[str, object]:
+    """What the server is asked for."""
+    body: dict[str, object] = {"format": options.format}
+    if len(options.prompts) == 1:
+        body |= {"prompt": options.prompts[0], "seconds": options.seconds}
+    else:
+        body["segments"] = [{"prompt": prompt, "seconds": options.seconds} for prompt in options.prompts]
+    if options.path is not None:
+        places = [[float(number) for number in place.split(",")] for place in options.path.split()]
+        body["path"] = [{"x": x, "z": z} for x, z in places]
+    for name in ("start", "end"):
+        if getattr(options, name) is not None:
+            body[name] = read_pose(getattr(options, name))
+    if options.seed is not None:
+        body["seed"] = options.seed
+    if options.rig is not None:
+        body["rig"] = options.rig.read_text()
+    return body
+
+
 def main() -> None:
     """Parse the command line, ask, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("prompt", nargs="?", help="what the person does")
+    parser.add_argument("prompts", nargs="*", help="what the person does; several are done one after the other")
     parser.add_argument("--list", action="store_true", help="list the words that prompts may name")
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each prompt")
+    parser.add_argument("--path", help="places on the way, in meters, as '0,0 2,0 2,2'")
+    parser.add_argument("--start", metavar="FILE.bvh:FRAME", help="the first pose")
+    parser.add_argument("--end", metavar="FILE.bvh:FRAME", help="the last pose")
     parser.add_argument("--seed", type=int, help="same seed, same motion")
     parser.add_argument("--format", default="bvh")
     parser.add_argument("--rig", type=Path, help="a BVH file: the motion is written on its skeleton")
@@ -55,14 +89,9 @@ def main() -> None:
         for concept in ask(options.url, "/v1/concepts", options.key).json()["concepts"]:
             print(concept["token"], concept["kind"])
         return
-    if options.prompt is None:
+    if not options.prompts:
         parser.error("give a prompt, or --list")
-    body = {"prompt": options.prompt, "seconds": options.seconds, "format": options.format}
-    if options.seed is not None:
-        body["seed"] = options.seed
-    if options.rig is not None:
-        body["rig"] = options.rig.read_text()
-    answer = ask(options.url, "/v1/generate", options.key, body)
+    answer = ask(options.url, "/v1/generate", options.key, make_body(options))
     name = answer.headers["Content-Disposition"].partition('filename="')[2].rstrip('"')
     Path(Path(name).name).write_bytes(answer.content)
     print(f"{name} (seed {answer.headers['X-Seed']})")

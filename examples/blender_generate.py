@@ -3,7 +3,9 @@
     lead-invert serve                                                                      # in one shell
     blender scene.blend --python examples/blender_generate.py -- "a person waves"          # in another
     blender scene.blend --python examples/blender_generate.py -- --armature Hero "a person walks" "a person sits down"
+    blender scene.blend --python examples/blender_generate.py -- "a person walks" --curve Way --hold 1 --hold 96
 
+The motion goes along a curve of the scene with --curve, and through the armature's own pose at each frame with --hold.
 Several prompts become one motion, --seconds each. The armature is the active object, the one that is named, or the
 first of the scene; without one the server's own skeleton is made. Any person's skeleton will do: the server finds its
 joints by their names or by their shape. With `pip install bpy` plain Python runs it too, and --save writes a file.
@@ -80,6 +82,34 @@ def read_skeleton(armature: Any) -> dict[str, Any]:
     return {"joints": joints}
 
 
+def read_path(name: str, frames: int) -> dict[str, Any]:
+    """A curve as the root's path: its points, evenly spaced over the frames."""
+    curve = bpy.data.objects.get(name)
+    if curve is None or curve.type != "CURVE":
+        sys.exit(f"no curve {name!r} in the scene")
+    evaluated = curve.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    points = np.array([curve.matrix_world @ vertex.co for vertex in evaluated.to_mesh().vertices])
+    way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=-1))])
+    keys = np.unique(np.linspace(0, frames - 1, max(frames // 10, 2)).round().astype(int))
+    at = [np.interp(keys / (frames - 1) * way[-1], way, column) for column in points.T]
+    return {"type": "root_path", "frames": keys.tolist(), "positions_xz": np.stack([at[0], -at[1]], axis=-1).tolist()}
+
+
+def read_pose(armature: Any, frame: int, first: int) -> dict[str, Any]:
+    """The armature's pose at a frame of the scene; the inverse of `key_frames`."""
+    bpy.context.scene.frame_set(frame)
+    to_bone = TO_BLENDER.transposed() @ armature.matrix_world.to_quaternion().to_matrix()
+    rotations = {}
+    for bone in armature.pose.bones:
+        axes = to_bone @ bone.bone.matrix_local.to_3x3()
+        w, x, y, z = (axes @ bone.matrix_basis.to_3x3() @ axes.transposed()).to_quaternion()
+        rotations[bone.name] = [x, y, z, w]
+    root = next(bone for bone in armature.pose.bones if bone.parent is None)
+    place = TO_BLENDER.transposed() @ (armature.matrix_world @ root.head)
+    return {"type": "pose_keyframe", "frame": frame - first, "joint_rotations": rotations, "fill_mode": "rest",
+            "root_position": list(place)}  # fmt: skip
+
+
 def read_channels(document: dict[str, Any]) -> dict[tuple[int, str], np.ndarray]:
     """The numbers of the first animation by node and path; each has a row a frame."""
     content = base64.b64decode(document["buffers"][0]["uri"].partition(",")[2])
@@ -120,6 +150,9 @@ def main() -> None:
     parser.add_argument("prompts", nargs="+")
     parser.add_argument("--armature")
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--curve", help="a curve of the scene that the motion goes along")
+    parser.add_argument("--hold", type=int, action="append", default=[], metavar="FRAME",
+                        help="keep the pose that the armature has at a frame; repeat for more")  # fmt: skip
     parser.add_argument("--seed", type=int)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--key")
@@ -131,12 +164,16 @@ def main() -> None:
     scene = bpy.context.scene
     fps = scene.render.fps / scene.render.fps_base
     frames = round(options.seconds * fps)
+    constraints = [read_pose(armature, frame, scene.frame_start) for frame in options.hold]
+    if options.curve:
+        constraints.append(read_path(options.curve, frames * len(options.prompts)))
     request = {
         "protocol_version": "1.0",
         "model": model["id"],
         "skeleton": read_skeleton(armature),
         "timing": {"fps": fps},
         "segments": [{"type": "text", "prompt": prompt, "duration_frames": frames} for prompt in options.prompts],
+        "constraints": constraints,
         "options": {"seed": options.seed},
     }
     document = ask(f"{options.url}/generate", options.key, request)

@@ -8,7 +8,7 @@ token (`lead.conditioning`); this module does not know concept files.
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -70,6 +70,8 @@ PARTS = ("text", "vae", "denoiser", "projector")
 """What a base's fingerprints tell apart."""
 MOST_BYTES = 2**32
 """Of a base's file from a hub."""
+MOST_STEERED_SECONDS = 60.0
+"""Of a timeline with constraints, which is decoded some 300 times."""
 
 Progress = Callable[[int, int], None]
 
@@ -444,13 +446,16 @@ class Lead(nn.Module):
         clean_feet: bool = True,
         batch: int = 32,
         progress: Progress | None = None,
+        constraints: "Sequence[Constraint]" = (),
+        conditions: Mapping[int, Float[Tensor, " d_text"]] | None = None,
     ) -> Motion:
         """One motion in which a person does what the segments say, one after the other; its marks are the segments.
 
         All segments are denoised together (`lead.control.timeline_sampling`). A concept acts in the segments whose
         prompts name it. A segment's noise is drawn from its own seed, or else from `seed` and its place. Borders are
-        rounded to UNIT frames. `batch` windows are computed at a time, and `progress` counts steps. The rest is as in
-        `generate`.
+        rounded to UNIT frames. `batch` windows are computed at a time, and `progress` counts steps. `conditions` are
+        text features, by the number of a segment from 0, in place of those of its prompt. The rest is as in `generate`;
+        a timeline with constraints lasts MOST_STEERED_SECONDS at most.
         """
         from lead.control.timeline_sampling import decode_in_windows, join_windows, plan_timeline
 
@@ -458,6 +463,8 @@ class Lead(nn.Module):
         plan = plan_timeline(timeline, self.skeleton.fps, per, MAX_FRAMES)
         prompts = timeline.prompts
         text, active = self.encode_text(prompts, words), activate_concepts(self.text, prompts, words or {})
+        for place, condition in (conditions or {}).items():
+            text[place] = condition
         parts = []
         for windows in plan.split(batch, self.device):
             rows = (
@@ -470,16 +477,27 @@ class Lead(nn.Module):
             for place, (count, one) in enumerate(zip(plan.own_latents, timeline.segments, strict=True))
         ]
         network = join_windows(parts, steps, progress)
-        z = sample_latents(self.diffusion, network, torch.cat(noise)[None], steps, sampler)[0]
-        z = z + plan.shares.to(z) @ add_directions(z.new_zeros(len(prompts), 1, z.shape[1]), active, slice(None))[:, 0]
-        for latents, prompt in zip(torch.split(z, plan.own_latents.tolist()), prompts, strict=True):
-            check_latents(latents[None], [prompt])
+        directions = (
+            plan.shares.to(text)
+            @ add_directions(text.new_zeros(len(prompts), 1, noise[0].shape[1]), active, slice(None))[:, 0]
+        )
 
         def decode(z: Tensor, lengths: Tensor) -> Tensor:
             return self.decode_features(self.projector.realign(z, lengths) if realign else z, lengths)
 
-        features = decode_in_windows(decode, z, plan.frames, per, MAX_FRAMES)
-        return replace(self.to_motion(features, clean_feet), marks=plan.mark(prompts, self.skeleton.fps))
+        def decode_all(z: Tensor) -> Tensor:
+            return decode_in_windows(decode, z[0], plan.frames, per, MAX_FRAMES)[None]
+
+        guide = self._guide_timeline(constraints, plan.frames, decode_all, directions) if constraints else None
+        steer = guide.steer if guide else None
+        z = sample_latents(self.diffusion, network, torch.cat(noise)[None], steps, sampler, steer=steer) + directions
+        for latents, prompt in zip(torch.split(z[0], plan.own_latents.tolist()), prompts, strict=True):
+            check_latents(latents[None], [prompt])
+        features = decode_all(guide.refine(z) if guide else z)[0].cpu().numpy()
+        motion = self.to_motion(features, clean_feet and not constraints)
+        if constraints:
+            (motion,) = self._meet([motion], constraints, clean_feet)
+        return replace(motion, marks=plan.mark(prompts, self.skeleton.fps))
 
     @torch.no_grad()
     def rank(
@@ -535,8 +553,7 @@ class Lead(nn.Module):
         from lead.control.constrained_sampling import Guide
         from lead.control.targets import build_targets
 
-        if self.skeleton is not HUMANML3D:
-            raise LeadError(f"{self.name} makes motion of {self.skeleton.name}; constraints need a base of HumanML3D's")
+        self._check_steered()
 
         def decode(z: Tensor) -> Tensor:
             return self.decode_features(z, lengths)
@@ -547,6 +564,29 @@ class Lead(nn.Module):
 
         targets = [build_targets(constraints, frames, self.skeleton.fps) for frames in lengths.tolist()]
         return Guide(targets, decode_estimate, decode)
+
+    def _guide_timeline(
+        self,
+        constraints: "Sequence[Constraint]",
+        frames: int,
+        decode: Callable[[Tensor], Tensor],
+        directions: Float[Tensor, "latents d_latent"],
+    ) -> "Guide":
+        """What steers the sampling of a timeline to constraints; `decode` takes its latents to features."""
+        from lead.control.constrained_sampling import Guide
+        from lead.control.targets import build_targets
+
+        self._check_steered()
+        if frames > MOST_STEERED_SECONDS * self.skeleton.fps:
+            asked = frames / self.skeleton.fps
+            raise LeadError(f"{asked:g} s with constraints; at most {MOST_STEERED_SECONDS:g} s: make several timelines")
+        targets = [build_targets(constraints, frames, self.skeleton.fps)]
+        return Guide(targets, lambda z: decode(z + directions), decode)
+
+    def _check_steered(self) -> None:
+        """LeadError for a base whose motions cannot be steered to constraints."""
+        if self.skeleton is not HUMANML3D:
+            raise LeadError(f"{self.name} makes motion of {self.skeleton.name}; constraints need a base of HumanML3D's")
 
     def _count_frames(self, seconds: float | Sequence[float], count: int) -> list[int]:
         """The frames of each motion, a multiple of UNIT; LeadError for a length that the base does not make."""

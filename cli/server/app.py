@@ -114,6 +114,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         except OSError:
             listening.close()
             raise
+    except UnicodeError:
+        raise UsageError(f"cannot listen on {host}: that is no name of a host; give one, as localhost.") from None
     except OSError as error:
         raise UsageError(
             f"cannot listen on {host} port {port}: {(error.strerror or str(error)).lower()}. "

@@ -23,8 +23,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Inspect = Callable[[str, Any], None]
-"""Takes a path and a body; raises ProtocolError for what the application could not take."""
+Inspect = Callable[[str, bytes, Any], None]
+"""Takes a path, a body and its value; raises ProtocolError for what the application could not take."""
 
 LARGEST_INTEGER = 1 << 53
 HEADERS = (
@@ -72,7 +72,7 @@ class Guard:
             body = await self._read_body(headers, receive)
             size = len(body)
             self.in_flight += size
-            self.inspect(scope["path"], check_json(body))
+            self.inspect(scope["path"], body, check_json(body))
             if not await self._run(scope, body, receive, send_safe):
                 status = status or GONE
         except ProtocolError as error:

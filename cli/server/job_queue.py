@@ -8,7 +8,7 @@ that is being worked on ends after the motions that the model is making. Knows n
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,8 +38,11 @@ class Job:
     answered: bool = False
 
 
-Run = Callable[[Sequence[Any], Callable[[], None]], Sequence[Any]]
-"""Work to answers, each a result or an exception. Its second argument, called now and then, raises `NobodyWaits`."""
+Run = Callable[[Sequence[Any], Callable[[], None]], Iterable[tuple[int, Any]]]
+"""Work to answers as they are ready: which work, and a result, an exception, or a future that will have one.
+
+Its second argument, called now and then, raises `NobodyWaits`.
+"""
 
 
 class JobQueue:
@@ -147,15 +150,21 @@ class JobQueue:
                 if all(job.stop.is_set() for job in jobs):
                     raise NobodyWaits
 
+            fault: Exception = AssertionError("a job without an answer")
+            left = dict(enumerate(jobs))
             try:
-                answers = self._run([job.work for job in jobs], check)
+                for number, answer in self._run([job.work for job in jobs], check):
+                    self._answer(left.pop(number), answer)
             except Exception as error:  # of every kind: it is the answer
-                answers = [error] * len(jobs)
-            for job, answer in zip(jobs, answers, strict=True):
-                self._answer(job, answer)
+                fault = error
+            for job in left.values():
+                self._answer(job, fault)
 
     def _answer(self, job: Job, answer: Any) -> None:
         """Hand an answer over, unless the job has one or its asker has cancelled."""
+        if isinstance(answer, Future):
+            answer.add_done_callback(lambda future: self._answer(job, _get(future)))
+            return
         with self._change:
             if job.answered:
                 return
@@ -167,3 +176,10 @@ class JobQueue:
             job.answer.set_exception(answer)
         else:
             job.answer.set_result(answer)
+
+
+def _get(future: "Future[Any]") -> Any:
+    """The result or the exception of a future that is done."""
+    if future.cancelled():
+        return ProtocolError("model_unavailable", STOPPED)
+    return future.exception() or future.result()

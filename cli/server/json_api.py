@@ -1,4 +1,4 @@
-"""The small JSON API: one prompt to one file, for plug-ins and scripts; what there is to ask for.
+"""The small JSON API: a prompt or segments to one file, for plug-ins and scripts; what there is to ask for.
 
     POST /v1/generate   {"prompt": "a person waves", "seconds": 4}      a file, BVH unless another format is asked for
     GET  /v1/concepts                                                   the words that prompts may name
@@ -13,7 +13,8 @@ import json
 import secrets
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,45 +22,28 @@ from fastapi import APIRouter, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from motionmcp.errors import ProtocolError
-from pydantic import BaseModel, ConfigDict, Field
 
 from cli.server.generator import Generator, Order, Sampling
 from cli.server.job_queue import JobQueue
-from cli.server.limits import FPS, MAX_BODY_BYTES, MAX_GUIDANCE, MAX_POSES, MAX_PROMPT, MAX_STEPS
+from cli.server.json_body import Body, GenerateBody, read_body
+from cli.server.limits import MAX_SECONDS, MAX_STEERED_SECONDS
 from cli.server.refusals import report_refusals
-from cli.server.takes import LARGEST_SEED, Piece
+from cli.server.takes import Piece
 from cli.write_outputs import DATA_FORMATS, Target, slug, write_data
 from concepts import Concept, ConceptError
-from lead.motion.formats.bvh import parse_bvh
+from lead.control.constraints import TARGET_JOINTS
+from lead.motion.bodies.fbx_export import find_blender
+from lead.motion.errors import MotionError
 from lead.motion.motion import Motion
-from lead.motion.rigs.rig import Rig, read_rig
+from lead.motion.rigs.rig import Rig
 from lead.motion.skeleton import JOINTS, PARENTS
 from lead.version import __version__
 
 JOINTS_FORMAT = "json"
 """The joints' places as JSON, for programs that read no motion file."""
-FORMATS = (*DATA_FORMATS, JOINTS_FORMAT)
 RIG_FORMATS = ("bvh",)
 """Formats that are written on a client's rig."""
 _TYPES = {"bvh": "text/plain; charset=utf-8", "glb": "model/gltf-binary", JOINTS_FORMAT: "application/json"}
-
-
-class GenerateBody(BaseModel):
-    """What to generate."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    prompt: str = Field(min_length=1, max_length=MAX_PROMPT, examples=["a person walks in <elderly> style"])
-    seconds: float = Field(4.0, gt=0, lt=60, description="The length; /v1/status says what the base makes.")
-    seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="Same seed, same motion; else X-Seed tells it.")
-    format: str = Field("bvh", max_length=16, description=f"One of {', '.join(FORMATS)}.")
-    fps: float | None = Field(None, ge=FPS[0], le=FPS[1], description="Frames a second; else the rig's, or 20.")
-    rig: str | None = Field(
-        None, max_length=MAX_BODY_BYTES, description="A BVH file's text: the motion is written on its skeleton."
-    )
-    steps: int | None = Field(None, ge=1, le=MAX_STEPS, description="Sampling steps; else the base's own.")
-    guidance: float | None = Field(None, ge=-MAX_GUIDANCE, le=MAX_GUIDANCE, description="Else the base's own.")
-    foot_lock: bool = Field(True, description="Keep standing feet from sliding.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +59,19 @@ def make_router(generator: Generator, queue: JobQueue) -> APIRouter:
 
     async def generate(body: GenerateBody) -> Response:
         """One motion as a file."""
-        rig, seed = await asyncio.to_thread(_check_body, body, generator), body.seed
-        seed = secrets.randbelow(1 << 31) if seed is None else seed
-        piece = Piece(body.prompt, body.seconds, seed, None, body.seconds)
+        seed = secrets.randbelow(1 << 31) if body.seed is None else body.seed
+        piece, client = await asyncio.to_thread(_read, body, generator, seed)
+        rig = client.rig
 
         def finish(motions: Sequence[Motion], unknown: Sequence[str]) -> File:
-            return File(write_motion(motions[0], body.format, rig, body.fps), [*unknown, *(rig.notes if rig else ())])
+            motion = client.put(motions[0]) if piece.constraints else motions[0]
+            notes = [*unknown, *motion.notes, *(rig.notes if rig else ())]
+            return File(write_motion(motion, body.format, rig, body.fps), notes)
 
-        sampling = Sampling(body.steps, body.guidance, body.foot_lock)
-        file = await queue.ask(Order([piece], sampling, finish), sampling)
+        order = Order([piece], Sampling(body.steps, body.guidance, body.foot_lock), finish)
+        file = await queue.ask(order, order.find_group(generator.base.seconds_range[1]))
         ending = DATA_FORMATS[body.format].ending if body.format in DATA_FORMATS else ".json"
-        name = f"{slug(body.prompt)}-seed{seed}{ending}".encode("ascii", "ignore").decode().lstrip("-")
+        name = f"{slug(body.title)}-seed{seed}{ending}".encode("ascii", "ignore").decode().lstrip("-")
         headers = {
             "X-Seed": str(seed),
             "X-Notes": json.dumps(file.notes),
@@ -110,7 +96,10 @@ def make_router(generator: Generator, queue: JobQueue) -> APIRouter:
                 "version": __version__,
                 "base": generator.base.name,
                 "seconds": [shortest, longest],
-                "formats": FORMATS,
+                "most_seconds": {"segments": MAX_SECONDS, "with constraints": MAX_STEERED_SECONDS},
+                "constraints": ["start", "end", "keyframes", "path", "reach"],
+                "reach": list(TARGET_JOINTS),
+                "formats": list_formats(),
                 "waiting": queue.waiting,
                 "working": queue.working,
                 "done": queue.done,
@@ -146,27 +135,27 @@ def write_motion(motion: Motion, form: str, rig: Rig | None, fps: float | None) 
         return write_data(motion, Path(folder) / "motion", form, Target(rig)).read_bytes()
 
 
-def _check_body(body: GenerateBody, generator: Generator) -> Rig | None:
-    """The rig that was sent; ProtocolError for what cannot be generated."""
-    if body.format not in FORMATS:
-        raise ProtocolError("invalid_options", f"format {body.format!r}; expected one of {', '.join(FORMATS)}")
-    if not body.prompt.strip():
-        raise ProtocolError("invalid_request", 'the prompt is empty; say what the person does, as "a person walks"')
-    shortest, longest = generator.base.seconds_range
-    if not shortest <= body.seconds <= longest:
-        raise ProtocolError("invalid_options", f"{body.seconds:g} s; this base makes {shortest:g} to {longest:g} s")
-    generator.check_prompt(body.prompt)
-    if body.rig is None:
-        return None
-    if body.format not in RIG_FORMATS:
+def _read(body: GenerateBody, generator: Generator, seed: int) -> tuple[Piece, Body]:
+    """What the base makes, and the rig that was sent; ProtocolError for what cannot be generated."""
+    formats = list_formats()
+    if body.format not in formats:
+        raise ProtocolError("invalid_options", f"format {body.format!r}; expected one of {', '.join(formats)}")
+    if body.rig is not None and body.format not in RIG_FORMATS:
         raise ProtocolError("invalid_options", f"a rig is for the format {', '.join(RIG_FORMATS)}, not {body.format}")
-    with report_refusals("invalid_skeleton"):
-        rig, _ = read_rig(parse_bvh(body.rig.encode()))
-    fps = rig.fps if body.fps is None else body.fps
-    if not FPS[0] <= fps <= FPS[1] or body.seconds * fps * len(rig.names) > MAX_POSES:
-        raise ProtocolError(
-            "invalid_options",
-            f"{len(rig.names)} joints at {fps:g} frames a second: expected {FPS[0]:g} to {FPS[1]:g}, and no more than "
-            f"{MAX_POSES:,} joints times frames; ask for a lower fps",
-        )
-    return replace(rig, fps=fps, recorded=None)
+    for prompt in body.prompts:
+        generator.check_prompt(prompt)
+    return read_body(body, seed, generator.base.seconds_range)
+
+
+def list_formats() -> tuple[str, ...]:
+    """What can be written here: FBX where Blender is."""
+    return tuple(form for form in (*DATA_FORMATS, JOINTS_FORMAT) if form != "fbx" or _has_blender())
+
+
+@cache
+def _has_blender() -> bool:
+    try:
+        find_blender()
+    except MotionError:
+        return False
+    return True

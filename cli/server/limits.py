@@ -16,6 +16,10 @@ MAX_BATCH = 8
 """Requests in one body."""
 MAX_PIECES = 64
 """Stretches of motion that one request makes: its segments, times its samples."""
+MAX_CONSTRAINTS = 64
+"""Of one request, of each kind."""
+MAX_STEERED_SECONDS = 30.0
+"""Of motion with constraints, all samples of a request together; it takes a core 1 to 4 s a second."""
 MAX_PROMPT = 1000
 """Letters."""
 MAX_TOKENS = 8

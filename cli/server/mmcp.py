@@ -1,31 +1,36 @@
 """MMCP: the protocol's requests to orders for the generator, and motions to the protocol's results.
 
-What is supported stands in two tables: SEGMENTS and CONSTRAINTS. `motionmcp` refuses everything else before it comes
-here, and does the rest of the protocol: schemas, checks against the capabilities, glTF, errors.
-Conventions: meters, Y up, right-handed; headings in radians about +Y, 0 faces +Z.
+What is supported stands in two tables: SEGMENTS here, and CONSTRAINTS of `client_constraints`. `motionmcp` refuses
+everything else before it comes here, and does the rest of the protocol: schemas, checks against the capabilities, glTF,
+errors. Conventions: meters, Y up, right-handed; headings in radians about +Y, 0 faces +Z.
 Source: MMCP 1.4 (https://animatica.ai/mmcp), by `motionmcp-sdk` 0.13.
 """
 
 import asyncio
+import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from motionmcp import Backbone, GenerateRequest, ModelSpec, MotionResult
 from motionmcp.backbone import Limits
 from motionmcp.errors import ProtocolError
-from motionmcp.schemas import Options
+from motionmcp.schemas import Options, Skeleton
 from motionmcp.trajectory import compute_trajectories
+from pydantic import ValidationError
 
+from cli.server.client_constraints import CONSTRAINTS, Wishes, read_wishes, to_constraints
+from cli.server.client_finish import meet_wishes
 from cli.server.generator import Generator, Order, Sampling
 from cli.server.job_queue import JobQueue
 from cli.server.limits import (
     FPS,
     MAX_BATCH,
     MAX_BODY_BYTES,
+    MAX_CONSTRAINTS,
     MAX_GUIDANCE,
     MAX_PIECES,
     MAX_POSES,
@@ -33,8 +38,10 @@ from cli.server.limits import (
     MAX_REFERENCE_FRAMES,
     MAX_SAMPLES,
     MAX_SECONDS,
+    MAX_STEERED_SECONDS,
     MAX_STEPS,
 )
+from cli.server.refusals import report_refusals
 from cli.server.skeletons import (
     ClientRig,
     make_canonical,
@@ -43,36 +50,11 @@ from cli.server.skeletons import (
     read_client_rig,
 )
 from cli.server.takes import LARGEST_SEED, SEED_STEP, Segment, Take, plan_take
-from lead.motion.heading import turn
+from lead.control.timeline import LONGEST_TRANSITION
 from lead.motion.motion import Motion
 
 Note = Mapping[str, object]
 """What a client should know of an answer: code, severity, message."""
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where a motion begins."""
-
-    place: tuple[float, float] | None = None
-    """X and Z of the skeleton's root, meters."""
-    heading: float = 0.0
-
-    def turn(self, motion: Motion) -> Motion:
-        """The motion turned to the heading."""
-        if not self.heading:
-            return motion
-        half = np.full(len(motion.joints), self.heading / 2)
-        return replace(motion, joints=turn(half, motion.joints.astype(np.float64)))
-
-    def move(self, roots: Float[np.ndarray, "frames 3"]) -> Float[np.ndarray, "frames 3"]:
-        """The root's path moved to the place."""
-        if self.place is None:
-            return roots
-        moved: Float[np.ndarray, "frames 3"] = roots + np.array(
-            [self.place[0] - roots[0, 0], 0, self.place[1] - roots[0, 2]]
-        )
-        return moved
 
 
 def _read_text(segment: Any, request: GenerateRequest) -> tuple[str, Motion | None]:
@@ -96,28 +78,12 @@ def _read_reference(segment: Any, request: GenerateRequest) -> tuple[str, Motion
     return "", clip
 
 
-def _read_root_path(start: Start, constraint: Any) -> Start:
-    if constraint.frames != [0]:
-        raise ProtocolError(
-            "unsupported_constraint",
-            "of root_path only the start is supported: frames [0], one position, and a heading if wanted; "
-            f"found {len(constraint.frames)} frames, the last {constraint.frames[-1]}",
-        )
-    heading = constraint.heading_radians[0] if constraint.heading_radians else start.heading
-    place = constraint.positions_xz[0]
-    if not (np.abs([*place, heading]) < 1e4).all():  # false for NaN
-        raise ProtocolError("invalid_request", f"root_path: a start at {place}, {heading} rad")
-    return Start(place, heading)
-
-
 SEGMENTS: Mapping[str, Callable[[Any, GenerateRequest], tuple[str, Motion | None]]] = {
     "text": _read_text,
     "unconditioned": _read_unconditioned,
     "motion_reference": _read_reference,
 }
 """The prompt and the reference clip of a segment."""
-CONSTRAINTS: Mapping[str, Callable[[Start, Any], Start]] = {"root_path": _read_root_path}
-"""Where a motion begins, by a constraint. Clients pin the start of every motion in this way."""
 
 
 class LeadBackbone(Backbone):  # type: ignore[misc]  # motionmcp has no types
@@ -146,6 +112,7 @@ class LeadBackbone(Backbone):  # type: ignore[misc]  # motionmcp has no types
                 max_prompt_length=MAX_PROMPT,
                 max_request_bytes=MAX_BODY_BYTES,
                 max_batch_size=MAX_BATCH,
+                max_constraints_per_request=MAX_CONSTRAINTS,
                 max_reference_frames=MAX_REFERENCE_FRAMES,
             ),
         )
@@ -157,7 +124,8 @@ class LeadBackbone(Backbone):  # type: ignore[misc]  # motionmcp has no types
     async def generate(self, request: GenerateRequest) -> MotionResult:
         """The motions of a request that the SDK has checked against the capabilities."""
         order = await asyncio.to_thread(self._read_order, request)
-        return await self.queue.ask(order, order.sampling, len(order.pieces))
+        group = order.find_group(self.generator.base.seconds_range[1])
+        return await self.queue.ask(order, group, len(order.pieces))
 
     async def generate_batch(self, requests: list[GenerateRequest]) -> list[Any]:
         """Each request's result or exception."""
@@ -175,24 +143,17 @@ class LeadBackbone(Backbone):  # type: ignore[misc]  # motionmcp has no types
             )
         sampling, notes = _read_sampling(options)
         seed = _check_seed(options.seed)
-        start = Start()
-        for constraint in request.constraints:
-            start = CONSTRAINTS[constraint.type](start, constraint)
+        client = read_client_rig(request.skeleton, fps)
+        wishes = read_wishes(request, client)
         seeds = [(seed + sample * SEED_STEP) % LARGEST_SEED for sample in range(options.num_samples)]
         takes = [self._plan(request, one) for one in seeds]
-        if (pieces := sum(len(take.pieces) for take in takes)) > MAX_PIECES:
-            raise ProtocolError(
-                "invalid_options", f"{pieces} stretches of motion (segments times samples); at most {MAX_PIECES}"
-            )
-        client = read_client_rig(request.skeleton, fps)
-        notes += [*_note_pieces(request, takes[0]), *(_note("rig", "warning", text) for text in client.rig.notes)]
+        constraints = to_constraints(wishes, request, client, takes[0])
+        takes = [replace(take, piece=replace(take.piece, constraints=constraints)) for take in takes]
+        _check_size(takes)
+        notes += [*_note_segments(request, takes[0]), *(_note("rig", "warning", text) for text in client.rig.notes)]
         notes.append(_note("seed", "info", f"seed {seed}", seed=seed))
-
-        def finish(motions: Sequence[Motion], unknown: Sequence[str]) -> MotionResult:
-            told = [*(_note("unknown_prompt", "warning", text) for text in unknown), *notes]
-            return _to_result(motions, takes, client, start, request.skeleton, told)
-
-        return Order([piece for take in takes for piece in take.pieces], sampling, finish)
+        finish = partial(_finish, takes, wishes, client, request.skeleton, notes)
+        return Order([take.piece for take in takes], sampling, finish)
 
     def _plan(self, request: GenerateRequest, seed: int) -> Take:
         """The take of one sample; without segments it is motion of any kind."""
@@ -207,19 +168,53 @@ class LeadBackbone(Backbone):  # type: ignore[misc]  # motionmcp has no types
             segments.append(Segment(prompt, one.duration_frames, own, reference))
         if not segments:
             segments = [Segment("", request.total_frames, seed)]
-        return plan_take(segments, request.fps(self._spec.fps), self.generator.base.seconds_range)
+        fps, options = request.fps(self._spec.fps), request.options
+        stated = options is not None and "transition_frames" in options.model_fields_set
+        with report_refusals():
+            return plan_take(segments, fps, _read_transition(options.transition_frames / fps) if stated else None)
 
 
-def check_types(path: str, body: Any) -> None:
-    """ProtocolError for segments whose type is no text, which the SDK 0.13 fails on."""
-    if path != "/generate" or not isinstance(body, dict):
+def check_types(path: str, body: bytes, value: Any) -> None:
+    """ProtocolError for a value of another type than the protocol's, which the SDK 0.13 would turn into it, or fail on.
+
+    Everything else that is wrong is left to the SDK, which has the protocol's codes for it.
+    """
+    if path != "/generate" or not isinstance(value, dict):
         return
-    several = body.get("requests")
-    for request in several if isinstance(several, list) else [body]:
+    several = value.get("requests")
+    for request in several if isinstance(several, list) else [value]:
         segments = request.get("segments") if isinstance(request, dict) else None
         for segment in segments if isinstance(segments, list) else ():
             if isinstance(segment, dict) and not isinstance(segment.get("type", ""), str):
                 raise ProtocolError("schema_validation", "a segment's type is no text")
+    if several is None:
+        _check_strictly(body)
+    elif isinstance(several, list):
+        for request in several:
+            _check_strictly(json.dumps(request).encode())
+
+
+def _check_strictly(body: bytes) -> None:
+    try:
+        GenerateRequest.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        faults = [fault for fault in error.errors(include_url=False, include_input=False) if fault["type"] in _TYPES]
+        if faults:
+            place = ".".join(map(str, faults[0]["loc"]))
+            raise ProtocolError("schema_validation", f"{place[:100]}: {faults[0]['msg'][:100]}") from None
+
+
+_TYPES = {"int_type", "float_type", "bool_type", "string_type", "int_from_float"}
+"""The faults of a value that is not of the type that it should have."""
+
+
+def _read_transition(seconds: float) -> float:
+    """Seconds of the transition between segments, from what a client states."""
+    if seconds > LONGEST_TRANSITION:
+        raise ProtocolError(
+            "invalid_options", f"transition_frames: {seconds:.1f} s; at most {LONGEST_TRANSITION:g} s between segments"
+        )
+    return seconds
 
 
 def _read_sampling(options: Options) -> tuple[Sampling, list[Note]]:
@@ -235,7 +230,11 @@ def _read_sampling(options: Options) -> tuple[Sampling, list[Note]]:
             raise ProtocolError("invalid_options", f"guidance {guidance}: at most {MAX_GUIDANCE:g}")
         if len(weights) > 1:
             notes.append(
-                _note("constraint_guidance", "info", "the weight of constraints is not used: a start is met exactly")
+                _note(
+                    "constraint_guidance",
+                    "info",
+                    "the weight of constraints is not used: they are met, as far as can be",
+                )
             )
     return Sampling(steps, guidance, options.post_processing), notes
 
@@ -249,17 +248,24 @@ def _check_seed(seed: int | None) -> int:
     return seed
 
 
-def _note_pieces(request: GenerateRequest, take: Take) -> list[Note]:
+def _check_size(takes: Sequence[Take]) -> None:
+    """ProtocolError for more than is made for one request."""
+    stretches = sum(len(take.piece.parts) for take in takes)
+    if stretches > MAX_PIECES:
+        raise ProtocolError("invalid_options", f"{stretches} segments times samples; at most {MAX_PIECES}")
+    seconds = sum(take.piece.seconds for take in takes if take.piece.constraints)
+    if seconds > MAX_STEERED_SECONDS:
+        raise ProtocolError(
+            "invalid_options",
+            f"{seconds:.1f} s of motion with constraints, all samples together; at most {MAX_STEERED_SECONDS:g} s",
+        )
+
+
+def _note_segments(request: GenerateRequest, take: Take) -> list[Note]:
     """What a client should know of how the take is made."""
     notes = []
-    if len(take.pieces) > max(len(request.segments), 1):
-        notes.append(
-            _note("stitched", "info", "a segment is longer than the base makes in one go: its prompt is done again")
-        )
-    if len(take.pieces) > 1:
-        notes.append(
-            _note("transition", "info", "cross-fades take 0.3 to 1 s, by the poses; transition_frames is not used")
-        )
+    if len(request.segments) > len(take.piece.parts):
+        notes.append(_note("short_segment", "info", "a segment without a prompt is too short and left to its neighbor"))
     others = {s.language for s in request.segments if s.type == "text"} - {"en", None, ""}
     if others:
         notes.append(_note("language", "warning", f"the base knows English, not {', '.join(sorted(others))[:80]}"))
@@ -270,24 +276,33 @@ def _note(code: str, severity: str, message: str, **more: object) -> Note:
     return {"code": code, "severity": severity, "message": message, **more}
 
 
-def _to_result(
-    motions: Sequence[Motion], takes: Sequence[Take], client: ClientRig, start: Start, skeleton: Any, notes: list[Note]
+def _finish(
+    takes: Sequence[Take],
+    wishes: Wishes,
+    client: ClientRig,
+    skeleton: Skeleton,
+    notes: Sequence[Note],
+    motions: Sequence[Motion],
+    unknown: Sequence[str],
 ) -> MotionResult:
     """The samples on the client's skeleton, with the way that each goes."""
-    rotations, roots, seams = [], [], []
-    for take in takes:
-        own, motions = motions[: len(take.pieces)], motions[len(take.pieces) :]
-        poses = motion_to_poses(start.turn(take.assemble(own)), client)
+    rotations, roots, told = [], [], dict[str, None]()
+    for take, motion in zip(takes, motions, strict=True):
+        poses = motion_to_poses(take.assemble(motion), client, wishes.placed, wishes.high)
+        poses, missed = meet_wishes(poses, wishes, skeleton, client)
         rotations.append(poses.rotations)
-        roots.append(start.move(poses.roots))
-        ends = np.cumsum([piece.keep for piece in take.pieces])[:-1]
-        seams.append([int(frame) for frame in np.round(ends * take.fps)])
+        roots.append(poses.roots)
+        told |= dict.fromkeys([*motion.notes, *missed])
     result = MotionResult(
         rotations=np.stack(rotations).astype(np.float32),
         root_translations=np.stack(roots).astype(np.float32),
         canonical_to_request=client.name_canonical(),
-        chunk_boundaries=seams,
-        notes=[dict(note) for note in notes],
+        chunk_boundaries=[list(take.borders) for take in takes],
+        notes=[
+            *(dict(_note("unknown_prompt", "warning", text)) for text in unknown),
+            *(dict(_note("constraint", "warning", text)) for text in told),
+            *map(dict, notes),
+        ],
     )
     result.trajectories = compute_trajectories(
         skeleton=skeleton.model_dump(mode="json"),

@@ -11,6 +11,7 @@ Conventions: meters, Y up, right-handed, as in the protocol; quaternions are (x,
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -34,10 +35,11 @@ from lead.motion.rotations import (
     unwrap_euler,
     unwrap_quaternions,
 )
-from lead.motion.skeleton import JOINTS, PARENTS
+from lead.motion.skeleton import HUMANML3D, JOINTS, PARENTS, SYMMETRIC_LENGTHS, bone_lengths
 
 FARTHEST = 1000.0
 """Meters from the origin that a skeleton or a clip may reach."""
+RIGS_KEPT = 32
 _ORDER = "ZXY"
 _CHANNELS = ("Xposition", "Yposition", "Zposition", "Zrotation", "Xrotation", "Yrotation")
 
@@ -54,6 +56,11 @@ class ClientRig:
     def root(self) -> int:
         """The joint without a parent. The protocol's joints stand in order, so it is the first."""
         return 0
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long as those of generated motion its legs are."""
+        return measure_ratio(self.rig)
 
     def name_canonical(self) -> dict[str, str]:
         """Our joint's name -> the client's, for those that the skeleton has."""
@@ -72,25 +79,44 @@ class Poses:
 
 
 def read_client_rig(skeleton: Skeleton, fps: float) -> ClientRig:
-    """The rig of a skeleton, at a rate; ProtocolError where it is no person's or its numbers cannot be."""
-    bvh, rest = _to_bvh(skeleton, fps)
+    """The rig of a skeleton, at a rate; ProtocolError where it is no person's or its numbers cannot be.
+
+    The last RIGS_KEPT are kept: a client asks for many motions on one skeleton.
+    """
+    return _read_rig(skeleton.model_dump_json(), fps)
+
+
+@lru_cache(RIGS_KEPT)
+def _read_rig(skeleton: str, fps: float) -> ClientRig:
+    bvh, rest = _to_bvh(Skeleton.model_validate_json(skeleton), fps)
     with report_refusals("invalid_skeleton"):
         rig, joints = read_rig(bvh, ReadOptions(unit="m", up="Y"))
     return ClientRig(replace(rig, hinges=_add_hinges(rig, joints[0])), rest)
 
 
-def motion_to_poses(motion: Motion, client: ClientRig) -> Poses:
+def measure_ratio(rig: Rig) -> float:
+    """How many times as long as those of generated motion the legs of a rig are."""
+    right_leg = list(HUMANML3D.legs)
+    own = bone_lengths(rig.reference()[list(rig.nodes)])[right_leg].sum() * rig.scale
+    return float(own / SYMMETRIC_LENGTHS[right_leg].sum())
+
+
+def motion_to_poses(motion: Motion, client: ClientRig, placed: bool = False, high: bool = False) -> Poses:
     """A motion on the client's skeleton: bones are parallel to ours, and the path is scaled with the legs.
 
-    The lowest joint of the motion is as high as that of the skeleton at rest. Joints that are none of ours keep their
-    rotation at rest. Raises ProtocolError for a skeleton whose legs cannot carry a person.
+    The path is scaled about its start, with `placed` about the origin. The lowest joint of the motion is as high as
+    that of the skeleton at rest; with `high` it is our floor that is. Joints that are none of ours keep their rotation
+    at rest. Raises ProtocolError for a skeleton whose legs cannot carry a person.
     """
+    joints = motion.resample(client.rig.fps).joints
     with report_refusals("invalid_skeleton"):
-        bvh = motion_to_rig(motion.resample(client.rig.fps).joints, client.rig)
+        bvh = motion_to_rig(joints, client.rig)
     translations, turns = bvh.local()
     above = _orientations_above(client.rest, client.rig.parents)
     quaternions = matrix_to_quaternion(above.swapaxes(-1, -2) @ turns @ client.rest)
-    return Poses(unwrap_quaternions(quaternions), translations[:, client.root])
+    x, _, z = joints[0, [1, 2]].mean(axis=0)
+    moved = np.array([x, 0, z]) * (client.ratio - 1) * placed + [0, joints[..., 1].min() * client.ratio * high, 0]
+    return Poses(unwrap_quaternions(quaternions), translations[:, client.root] + moved)
 
 
 def poses_to_motion(
@@ -104,13 +130,24 @@ def poses_to_motion(
 
     The inverse of `motion_to_poses`. ProtocolError where the skeleton is no person's.
     """
+    return Motion(poses_to_joints(skeleton, names, rotations, roots, fps), fps, name="reference")
+
+
+def poses_to_joints(
+    skeleton: Skeleton,
+    names: Sequence[str],
+    rotations: Float[np.ndarray, "frames named 4"],
+    roots: Float[np.ndarray, "frames 3"],
+    fps: float,
+) -> Float[np.ndarray, "frames 22 3"]:
+    """Where our 22 joints are; the rest as in `poses_to_motion`."""
     joints = skeleton.joints
     poses = np.broadcast_to([joint.rest_rotation for joint in joints], (len(rotations), len(joints), 4)).copy()
     place = {joint.name: n for n, joint in enumerate(joints)}
     poses[:, [place[name] for name in names]] = rotations
     bvh, _ = _to_bvh(skeleton, fps, Poses(poses, roots))
     with report_refusals("invalid_skeleton"):
-        return Motion(read_rig(bvh, ReadOptions(unit="m", up="Y"))[1], fps, name="reference")
+        return read_rig(bvh, ReadOptions(unit="m", up="Y"))[1]
 
 
 def make_canonical(motion: Motion) -> list[dict[str, object]]:

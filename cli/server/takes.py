@@ -1,21 +1,33 @@
 """A take: segments of a timeline, one after another, as one motion of an exact number of frames.
 
-The base makes motions of 0.8 to 9.8 s. A longer segment is made in several pieces; a piece that goes on from another
-one is made longer by the cross-fade between them (`lead.motion.processing.join`). In the end the take is stretched by
-less than one of the base's units (0.2 s), so that it ends with the last frame. Knows no protocol and no queue.
+The base makes motions of 0.8 to 9.8 s from one prompt, and timelines of any length from several (`lead.control`). Their
+borders are on a grid of STEP seconds, so segments are moved by half of that at most; in the end the take is stretched
+to end with its last frame. Knows no protocol and no queue.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
+from lead.control.constraints import Constraint
+from lead.control.timeline import TRANSITION, Timeline
+from lead.control.timeline import Segment as TimelineSegment
+from lead.data.dataset import MIN_FRAMES, UNIT
+from lead.errors import LeadError
 from lead.motion.motion import Motion
-from lead.motion.processing.join import OVERLAP_SECONDS, join
 from lead.motion.resample import resample
+from lead.motion.skeleton import FPS
 
 SEED_STEP = 7919
-"""Between the seeds of pieces and samples of one request, so that no two of them draw the same noise."""
+"""Between the seeds of samples of one request, so that no two of them draw the same noise."""
 LARGEST_SEED = 2**40 - 1
+STEP = UNIT / FPS
+"""Seconds between places where the base can begin a segment."""
+LEAST_STEPS = MIN_FRAMES // UNIT
+"""Of a segment."""
+ANYTHING = "motion of any kind"
+"""What stands in a timeline where a segment has no prompt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,51 +44,99 @@ class Segment:
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
-    """What the base makes in one go."""
+class Part:
+    """A segment as the base makes it."""
 
     prompt: str
     seconds: float
     seed: int
-    reference: Motion | None
-    keep: float
-    """Seconds of it that are kept; what is before them is the cross-fade."""
+    reference: Motion | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A motion that the base makes in one go."""
+
+    parts: tuple[Part, ...]
+    transition: float = TRANSITION
+    """Seconds, between parts."""
+    constraints: tuple[Constraint, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return sum(part.seconds for part in self.parts)
+
+    @property
+    def prompts(self) -> list[str]:
+        """Without those of parts that have none."""
+        return [part.prompt for part in self.parts if part.prompt]
+
+    def fits(self, longest: float) -> bool:
+        """Whether it is made from one prompt, or clip, without constraints: many such motions are made at once."""
+        return len(self.parts) == 1 and not self.constraints and self.seconds <= longest
+
+    def to_timeline(self) -> Timeline:
+        """The parts as a timeline; those without a prompt have ANYTHING in its place."""
+        segments = [TimelineSegment(part.prompt or ANYTHING, part.seconds, seed=part.seed) for part in self.parts]
+        return Timeline(tuple(segments), self.transition)
 
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """The pieces of a timeline, and what becomes of them."""
+    """What the base makes of a timeline, and what becomes of it."""
 
-    pieces: tuple[Piece, ...]
+    piece: Piece
     frames: int
     fps: float
+    borders: tuple[int, ...]
+    """Frames at which segments begin, but for the first."""
 
-    def assemble(self, motions: Sequence[Motion]) -> Motion:
-        """The pieces' motions joined, at the take's rate, with its number of frames."""
-        rate = motions[0].fps
-        joints, seconds = motions[0].joints, 0.0
-        for number, (piece, motion) in enumerate(zip(self.pieces, motions, strict=True)):
-            seconds += piece.keep
-            if number:
-                joints = join(joints, motion.joints, rate)
-            joints = joints[: max(round(seconds * rate), 2)]
+    def count_own(self, rate: float) -> int:
+        """The frames of the base's motion, at its rate, that the take has; two at least."""
+        made = round(self.piece.seconds * rate)
+        return min(max(round(self.frames / self.fps * rate), 2), made)
+
+    def to_seconds(self, frame: int, rate: float = FPS) -> float:
+        """When a frame of the take is, in the base's motion."""
+        return frame / max(self.frames - 1, 1) * (self.count_own(rate) - 1) / rate
+
+    def assemble(self, motion: Motion) -> Motion:
+        """The base's motion at the take's rate, with its number of frames."""
+        joints = motion.joints[: self.count_own(motion.fps)]
         # the frames that there are become those of the take: their own rate is the one that makes them end together
         own = (len(joints) - 1) * self.fps / max(self.frames - 1, 1)
         stretched = resample(joints.astype("float32"), own, self.fps)[: self.frames]
-        return replace(motions[0], joints=stretched, fps=self.fps)
+        return replace(motion, joints=stretched, fps=self.fps)
 
 
-def plan_take(segments: Sequence[Segment], fps: float, seconds_range: tuple[float, float]) -> Take:
-    """The pieces that make the segments, on a base that makes motions of these lengths."""
-    shortest, longest = seconds_range
-    fade = OVERLAP_SECONDS[1]
-    pieces: list[Piece] = []
+def plan_take(segments: Sequence[Segment], fps: float, transition: float | None = None) -> Take:
+    """The piece that makes the segments; LeadError for one with a prompt that is too short among others.
+
+    Without a prompt a segment that is too short is left to the one before it, or to the first with a prompt.
+    """
+    ends = [0.0]
     for segment in segments:
-        length = segment.frames / fps
-        parts = 1 if not pieces and length <= longest else math.ceil(length / (longest - fade))
-        for part in range(parts):
-            seconds = length / parts + (fade if pieces else 0.0)
-            seed = (segment.seed + part * SEED_STEP) % (LARGEST_SEED + 1)
-            seconds = min(max(seconds, shortest), longest)
-            pieces.append(Piece(segment.prompt, seconds, seed, segment.reference, length / parts))
-    return Take(tuple(pieces), sum(segment.frames for segment in segments), fps)
+        ends.append(ends[-1] + segment.frames / fps / STEP)
+    steps = [0]
+    parts: list[Part] = []
+    for number, (segment, end) in enumerate(zip(segments, ends[1:], strict=True)):
+        last = number == len(segments) - 1
+        until = max(math.floor(end + 0.5), 1)
+        if len(segments) > 1 and segment.frames / fps / STEP < LEAST_STEPS - 1e-6:
+            if segment.prompt or segment.reference is not None:
+                short, least = segment.frames / fps, LEAST_STEPS * STEP
+                raise LeadError(f"segment {number + 1} lasts {short:.2g} s; in a sequence {least:g} s are the least")
+            if parts:
+                steps[-1] = max(until, steps[-1])
+                continue
+            if not last:
+                continue
+        steps.append(max(until, steps[-1] + LEAST_STEPS))
+        parts.append(Part(segment.prompt, 0.0, segment.seed, segment.reference))
+    timed = tuple(
+        replace(part, seconds=round((end - start) * STEP, 6))
+        for part, (start, end) in zip(parts, pairwise(steps), strict=True)
+    )
+    starts = [round(step * STEP * fps) for step in steps[1:-1]]
+    frames = sum(segment.frames for segment in segments)
+    return Take(Piece(timed, TRANSITION if transition is None else transition), frames, fps, tuple(starts))

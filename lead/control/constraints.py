@@ -33,7 +33,8 @@ PARTS: dict[str, tuple[int, ...]] = {
 }
 """Groups of joints by name."""
 TARGET_JOINTS = {
-    "left_hand": 20, "right_hand": 21, "left_foot": 10, "right_foot": 11, "pelvis": 0,
+    "left_hand": 20, "right_hand": 21, "left_foot": 10, "right_foot": 11, "left_ankle": 7, "right_ankle": 8,
+    "pelvis": 0,
 }  # fmt: skip
 """The joints that may be sent to a place: wrists for hands, toes for feet."""
 
@@ -119,6 +120,8 @@ class PathConstraint:
     headings: tuple[float | None, ...] = ()
     """Degrees that the body faces there; None, or none at all, where it may face anywhere."""
     name: str = "the path"
+    open: bool = False
+    """Whether the pelvis goes anywhere before the first time and after the last one; else it stays where it is."""
 
     def __post_init__(self) -> None:
         points = np.asarray(self.points, dtype=np.float64)

@@ -104,9 +104,11 @@ def spread(
 
 
 def _correct_path(joints: Joints, targets: Targets, fps: float) -> Joints:
-    off = (targets.positions - joints)[:, 0, [0, 2]]
+    there = np.flatnonzero(targets.weights[:, 0, 0])
+    off = (targets.positions - joints)[there, 0, ::2]
     size = np.linalg.norm(off, axis=-1, keepdims=True)
-    beyond = off * np.maximum(1 - targets.slack[:, :1] / np.maximum(size, 1e-9), 0.0)
+    beyond = off * np.maximum(1 - targets.slack[there, :1] / np.maximum(size, 1e-9), 0.0)
+    beyond = np.stack([np.interp(np.arange(len(joints)), there, column) for column in beyond.T], axis=-1)
     moved = joints.copy()
     moved[..., [0, 2]] += gaussian_smooth(beyond, PATH_SMOOTHING * fps)[:, None]
     return moved
@@ -155,11 +157,11 @@ def _reach(joints: Joints, target: JointTarget, held: Bool[np.ndarray, "frames"]
         joints += moves[:, None]
     for shoulder, elbow, wrist in ARMS:
         if wrist == target.joint:
-            joints[:, elbow], joints[:, wrist] = _move_wrist(
+            joints[:, elbow], joints[:, wrist] = move_wrist(
                 joints[:, shoulder], joints[:, elbow], joints[:, wrist], joints[:, wrist] + moves
             )
     for side, (hip, knee, ankle, toe) in enumerate(LEGS):
-        if toe == target.joint:
+        if target.joint in (ankle, toe):
             ahead = legs_ahead(joints)[:, side]
             start = joints[:, ankle].copy()
             joints[:, knee], joints[:, ankle] = move_ankle(joints[:, hip], joints[:, knee], start, start + moves, ahead)
@@ -167,7 +169,7 @@ def _reach(joints: Joints, target: JointTarget, held: Bool[np.ndarray, "frames"]
     return joints
 
 
-def _move_wrist(
+def move_wrist(
     shoulder: Float[np.ndarray, "frames 3"],
     elbow: Float[np.ndarray, "frames 3"],
     wrist: Float[np.ndarray, "frames 3"],

@@ -31,9 +31,9 @@ LEAST = 0.5
 
 
 def find_lone_path(constraints: Sequence[Constraint]) -> bool:
-    """Whether a path is all that a motion has to meet, and it leaves headings to the motion."""
+    """Whether a path is all that a motion has to meet, all the way, and it leaves headings to the motion."""
     (one,) = constraints if len(constraints) == 1 else (None,)
-    return isinstance(one, PathConstraint) and all(heading is None for heading in one.headings)
+    return isinstance(one, PathConstraint) and not one.open and all(heading is None for heading in one.headings)
 
 
 def follow_path(

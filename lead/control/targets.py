@@ -85,12 +85,14 @@ def build_targets(constraints: Sequence[Constraint], frames: int, fps: float) ->
     for one in constraints:
         if isinstance(one, PathConstraint):
             path, faced, known = _walk_path(one, frames, fps)
-            positions[:, 0, [0, 2]], weights[:, 0, [0, 2]] = path, 1.0 / frames
-            slack[:, 0] = PATH_SLACK
+            there = list_path_frames(one, frames, fps)
+            positions[there, 0, ::2], weights[there, 0, ::2] = path[there], 1.0 / len(there)
+            slack[there, 0] = PATH_SLACK
             headings, heading_weights = faced, known / max(known.sum(), 1.0)
             velocity = np.gradient(path, axis=0) * fps
             speed = np.linalg.norm(velocity, axis=-1, keepdims=True)
             course = np.where((speed > WALKED) & (not known.any()), velocity / np.maximum(speed, 1e-9), 0.0)
+            course[np.setdiff1d(np.arange(frames), there)] = 0.0
     for one in constraints:
         if isinstance(one, JointTarget):
             frame = to_frame(one, frames, fps)
@@ -127,6 +129,16 @@ def to_frame(one: PoseConstraint | JointTarget, frames: int, fps: float) -> int:
     return min(frame, frames - 1)
 
 
+def list_path_frames(path: PathConstraint, frames: int, fps: float) -> Int[np.ndarray, " there"]:
+    """The frames in which the pelvis has to be on a path: all, or those from its first time to its last one."""
+    first, last = 0, frames - 1
+    if path.open and path.seconds:
+        start, end = path.seconds[0], path.seconds[-1]
+        first = 0 if start is None else min(round(start * fps), last)
+        last = last if end is None else min(round(end * fps), last)
+    return np.arange(first, last + 1)
+
+
 def place_motion(joints: Float[np.ndarray, "frames 22 3"], targets: Targets) -> Float[np.ndarray, "frames 22 3"]:
     """The motion moved and turned as a whole to where its targets are; as it is where none is at a place."""
     if not targets.free:
@@ -160,8 +172,8 @@ def measure_errors(
     frames, errors = len(joints), []
     for one in constraints:
         if isinstance(one, PathConstraint):
-            path = _walk_path(one, frames, fps)[0]
-            errors.append(float(np.linalg.norm(joints[:, 0, [0, 2]] - path, axis=-1).mean()))
+            path, there = _walk_path(one, frames, fps)[0], list_path_frames(one, frames, fps)
+            errors.append(float(np.linalg.norm((joints[:, 0, ::2] - path)[there], axis=-1).mean()))
             continue
         frame = to_frame(one, frames, fps)
         if isinstance(one, JointTarget):

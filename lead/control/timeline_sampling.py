@@ -161,21 +161,25 @@ def decode_in_windows(
     frames: int,
     per: int,
     most: int,
-) -> Float[np.ndarray, "frames feats"]:
-    """The features of latents of any number: of windows of at most `most` frames, cross-faded where they overlap."""
-    whole, start = None, 0
+) -> Float[Tensor, "frames feats"]:
+    """The features of latents of any number: of windows of at most `most` frames, cross-faded where they overlap.
+
+    Gradients flow to the latents.
+    """
+    parts: list[Tensor] = []
+    done = 0
     for first, last in _spread(0, len(z), frames, per, most, DECODED_OVERLAP):
         length = min(last * per, frames) - first * per
-        part = decode(z[None, first:last], torch.tensor([length], device=z.device))[0, :length].cpu().numpy()
-        if whole is None:
-            whole = np.empty((frames, part.shape[1]), dtype=np.float32)
-        start, shared = first * per, max(start - first * per, 0)
-        fade = ((np.arange(shared) + 0.5) / max(shared, 1))[:, None]
-        whole[start : start + shared] += fade * (part[:shared] - whole[start : start + shared])
-        whole[start + shared : start + length] = part[shared:]
-        start += length
-    assert whole is not None, "no latents"
-    return whole
+        part = decode(z[None, first:last], torch.tensor([length], device=z.device))[0, :length]
+        if shared := done - first * per:
+            fade = ((torch.arange(shared, device=z.device) + 0.5) / shared)[:, None]
+            before = parts.pop()
+            while len(before) < shared:  # more than two windows overlap
+                before = torch.cat([parts.pop(), before])
+            parts += [before[:-shared], torch.lerp(before[-shared:], part[:shared], fade)]
+        parts.append(part[shared:])
+        done = first * per + length
+    return torch.cat(parts)
 
 
 def _sum_up(timeline: Timeline) -> Float[np.ndarray, " borders"]:

@@ -47,7 +47,9 @@ def test_named_joints_take_their_directions_and_leave_the_others():
     np.testing.assert_allclose(joints[:, [5, 8, 11]], WALK[:, [5, 8, 11]], atol=1e-6)
 
 
-@pytest.mark.parametrize(("joint", "height"), [(20, 0.2), (21, 0.1), (10, 0.15), (11, 0.05), (0, 0.05)])
+@pytest.mark.parametrize(
+    ("joint", "height"), [(20, 0.2), (21, 0.1), (10, 0.15), (11, 0.05), (7, 0.1), (8, 0.05), (0, 0.05)]
+)
 def test_hands_feet_and_pelvis_go_to_their_places(joint, height):
     place = WALK[30, joint] + [0.0, height, 0.05]
     joints, _ = meet_constraints(WALK, [JointTarget(joint, 1.5, tuple(place))], FPS, clean_feet=False)
@@ -81,3 +83,12 @@ def test_a_path_is_followed_within_its_slack():
     joints, before = meet_constraints(WALK, [bent], FPS)
     _, after = meet_constraints(joints, [bent], FPS)
     assert before[0] > 0.04 and after[0] < 0.035
+
+
+def test_an_open_path_leaves_the_rest_free():
+    way = WALK[:, 0, [0, 2]]
+    part = PathConstraint(np.array([way[20], way[30] + [0.2, 0.0], way[40]]), (1.0, 1.5, 2.0), open=True)
+    joints, before = meet_constraints(WALK, [part], FPS, clean_feet=False)
+    _, after = meet_constraints(joints, [part], FPS, clean_feet=False)
+    assert before[0] > 0.04 and after[0] < 0.035
+    assert np.diff(joints[45:, 0, 2]).min() > 0.8 * np.diff(WALK[45:, 0, 2]).min() > 0, "it walks on"

@@ -47,4 +47,5 @@ def test_only_a_path_alone_is_followed():
     assert find_lone_path([path])
     assert not find_lone_path([path, JointTarget(21, 1.0, (0.0, 1.0, 0.0))])
     assert not find_lone_path([PathConstraint(path.points, headings=(90.0, None))])
+    assert not find_lone_path([PathConstraint(path.points, (0.5, 1.5), open=True)])
     assert not find_lone_path([])

@@ -96,6 +96,15 @@ def test_a_direction_acts_in_its_own_segment(tiny_base: Lead) -> None:
     assert np.abs(measures.in_body_frame(plain[-60:]) - measures.in_body_frame(styled[-60:])).max() > 0.05
 
 
+def test_a_condition_stands_in_place_of_a_prompt(tiny_base: Lead) -> None:
+    walk, wave = tiny_base.encode_text([WALK, WAVE])
+    stated = tiny_base.generate_timeline(Timeline((Segment(WALK, 2.0), Segment(WAVE, 2.0))))
+    given = tiny_base.generate_timeline(Timeline((Segment(JUMP, 2.0), Segment(WAVE, 2.0))), conditions={0: walk})
+    np.testing.assert_allclose(given.joints, stated.joints, atol=1e-5)
+    other = tiny_base.generate_timeline(Timeline((Segment(WALK, 2.0), Segment(WAVE, 2.0))), conditions={0: wave})
+    assert np.abs(other.joints - stated.joints).max() > 1e-3
+
+
 def test_an_adapter_fades_in_a_transition() -> None:
     ones, lora = torch.ones(3), LoRA({})
     active = ActiveConcept(lora, None, torch.tensor([0.0, 1.0, 0.5]), torch.tensor([1.0, 0.3, 0.6]), ones, ones)

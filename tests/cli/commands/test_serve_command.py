@@ -28,6 +28,12 @@ def test_an_address_of_another_machine_is_named(run):
     fails(run("serve", "--host", "192.0.2.1"), "cannot listen on 192.0.2.1")
 
 
+def test_a_name_that_cannot_be_one_is_told_in_few_letters(run):
+    result = run("serve", "--host", "h" * 3000)
+    fails(result, "cannot listen on", "no name of a host")
+    assert len(result.stderr) < 600
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"short", "a key with umlauts äöü".encode(), b"two words of a long key", b"x" * 9999]
 )

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -21,16 +21,17 @@ class Worker:
         self.go, self.begun, self.batches = threading.Event(), threading.Event(), list[Sequence[Any]]()
         self.given_up = 0
 
-    def __call__(self, work: Sequence[Any], check: Any) -> list[Any]:
+    def __call__(self, work: Sequence[Any], check: Any) -> Iterator[tuple[int, Any]]:
         self.batches.append(work)
         self.begun.set()
-        while not self.go.wait(0.01):
+        while not self.go.wait(0.1):
             try:
                 check()
             except NobodyWaits:
                 self.given_up += 1
                 raise
-        return [ValueError(number) if number < 0 else 2 * number for number in work]
+        for place, number in enumerate(work):
+            yield place, ValueError(number) if number < 0 else 2 * number
 
 
 @pytest.fixture

@@ -3,11 +3,15 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
+from cli.server.json_api import _has_blender, list_formats
+from lead import Segment, Timeline
 from lead.motion import Motion
+from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import format_bvh, parse_bvh
 from lead.motion.rigs.retarget import motion_to_bvh
 
@@ -39,6 +43,39 @@ def test_joints_as_json_at_another_rate(server):
     assert answer["joints"][answer["parents"][4]] == "left_hip"
 
 
+def test_segments_are_a_timeline_of_the_library(server, tiny_base):
+    segments = [{"prompt": "a person walks", "seconds": 2.0}, {"prompt": "a person sits", "seconds": 1.6, "seed": 9}]
+    body = {"segments": segments, "seed": 3, "transition": 0.4, "format": "json"}
+    status, answer, _ = server.ask("/v1/generate", body)
+    assert status == 200
+    timeline = Timeline((Segment("a person walks", 2.0, seed=3), Segment("a person sits", 1.6, seed=9)), 0.4)
+    np.testing.assert_allclose(answer["positions"], tiny_base.generate_timeline(timeline).joints, atol=1e-3)
+
+
+def test_a_motion_meets_its_constraints(server, walk: Motion):
+    clip = format_bvh(motion_to_bvh(walk.joints[:20], 20.0))
+    body = {
+        **BODY, "steps": 2, "format": "json",
+        "start": {"clip": clip, "frame": -1},
+        "end": {"positions": walk.joints[10].tolist(), "place": [0.0, 1.0, 90.0]},
+        "reach": [{"joint": "left_hand", "seconds": 1.0, "position": [0.3, 1.2, 0.8]}],
+    }  # fmt: skip
+    status, answer, headers = server.ask("/v1/generate", body)
+    assert status == 200
+    joints = np.array(answer["positions"])
+    np.testing.assert_allclose(joints[[0, -1], 0][:, ::2], [[0, 0], [0, 1]], atol=0.01)
+    assert json.loads(headers["x-notes"]), "what random weights leave far off is told"
+
+
+def test_a_path_on_a_rig_is_that_of_the_rig(server, walk: Motion):
+    rig = format_bvh(motion_to_bvh(2 * walk.joints[:20], 20.0))
+    path = [{"x": 10.0, "z": 1.0}, {"x": 12.0, "z": 1.0}]
+    status, content, _ = server.ask("/v1/generate", {**BODY, "steps": 2, "rig": rig, "path": path})
+    assert status == 200
+    root = parse_bvh(content).world()[0][:, 0, ::2] / 100
+    assert np.abs(root[[0, -1]] - [[10, 1], [12, 1]]).max() < 0.5, "but for the sway of random weights"
+
+
 def test_a_rig_as_text(server, walk: Motion):
     rig = motion_to_bvh(2 * walk.joints[:20], 20.0)
     status, content, _ = server.ask("/v1/generate", {**BODY, "rig": format_bvh(rig)})
@@ -66,6 +103,15 @@ def test_lists_concepts_and_tells_its_state(server):
     _, answer, _ = server.ask("/v1/status")
     assert (answer["base"], answer["waiting"], answer["seconds"]) == ("tiny", 0, [0.8, 9.8])
     assert "bvh" in answer["formats"]
+    assert answer["constraints"] == ["start", "end", "keyframes", "path", "reach"]
+
+
+def test_fbx_is_offered_where_blender_is(monkeypatch):
+    for there, found in ((["blender"], True), (MotionError("no Blender"), False)):
+        _has_blender.cache_clear()
+        monkeypatch.setattr("cli.server.json_api.find_blender", Mock(side_effect=[there]))
+        assert ("fbx" in list_formats()) == found
+    _has_blender.cache_clear()
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_describes_all_routes(server):
@@ -92,6 +138,23 @@ def test_the_page_loads_nothing_from_elsewhere_and_describes_all_routes(server):
         ({"format": "glb", "rig": "HIERARCHY"}, 400, "invalid_options", "a rig is for"),
         ({"rig": "/etc/passwd"}, 400, "invalid_skeleton", "not a BVH file"),
         ({"path": "/etc/passwd"}, 422, "schema_validation", "path"),
+        ({"seconds": True}, 422, "schema_validation", "seconds"),
+        ({"seconds": "2"}, 422, "schema_validation", "seconds"),
+        ({"foot_lock": 1}, 422, "schema_validation", "foot_lock"),
+        ({"seed": 1.0}, 422, "schema_validation", "seed"),
+        ({"segments": [{"prompt": "a", "seconds": 2}]}, 400, "invalid_request", "not both"),
+        ({"prompt": None}, 400, "invalid_request", "expected a prompt, or segments"),
+        ({"start": {}}, 400, "invalid_request", "start: expected a clip, or positions"),
+        ({"start": {"clip": "x"}}, 400, "invalid_request", "not a BVH file"),
+        ({"end": {"positions": [[0, 0, 0]] * 21}}, 422, "schema_validation", "end.positions"),
+        (
+            {"keyframes": [{"seconds": 1, "positions": [[0, 0, 0]] * 22, "joints": ["nose"]}]},
+            400,
+            "invalid_request",
+            "no joint 'nose'",
+        ),
+        ({"reach": [{"joint": "nose", "seconds": 1, "position": [0, 0, 0]}]}, 400, "invalid_request", "left_hand"),
+        ({"path": [{"x": 0, "z": 0}, {"x": 99, "z": 0}]}, 400, "invalid_request", "at most 8 m/s"),
         ({"steps": 1000}, 422, "schema_validation", "steps"),
         ({"fps": 0}, 422, "schema_validation", "fps"),
     ],

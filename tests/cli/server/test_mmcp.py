@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 from motionmcp import client
+from motionmcp.schemas import Skeleton
 from rigs_of_clients import mixamo_skeleton, place_nodes
 
+from cli.server.skeletons import motion_to_poses, read_client_rig
+from lead import Motion, Segment, Timeline
 from lead.motion.formats.bvh import Bvh
 from lead.motion.heading import facing
 from lead.motion.read_options import ReadOptions
 from lead.motion.resample import resample
 from lead.motion.rigs.retarget import motion_to_rig
 from lead.motion.rigs.rig import read_rig
-from lead.motion.rotations import matrix_to_quaternion
+from lead.motion.rotations import matrix_to_quaternion, quaternion_to_matrix
 from lead.motion.skeleton import JOINTS
 
 
@@ -46,7 +49,7 @@ def test_lists_what_it_does(server, model):
     assert model["id"] == "tiny"
     assert model["supports_retargeting"] and model["supports_segment_seed"] and not model["supports_loop"]
     assert model["supported_segments"] == ["text", "unconditioned", "motion_reference"]
-    assert model["supported_constraints"] == ["root_path"]
+    assert model["supported_constraints"] == ["root_path", "effector_target", "pose_keyframe"]
     assert [joint["name"] for joint in model["canonical_skeleton"]["joints"]] == list(JOINTS)
     assert client.retarget_state(server.url) == "ready"
 
@@ -85,25 +88,34 @@ def test_orientations_at_rest_change_nothing_but_the_numbers(server, make):
     np.testing.assert_allclose(plain, turned, atol=1e-4)
 
 
-def test_a_sequence_has_the_frames_of_its_segments_and_a_start(server, make):
+def test_a_sequence_has_the_frames_of_its_segments_and_a_start(server, make, tiny_base):
     pinned = {"type": "root_path", "frames": [0], "positions_xz": [[2.0, -1.0]], "heading_radians": [np.pi / 2]}
-    body = make(
-        ("walks", 60), {"type": "unconditioned", "duration_frames": 7}, ("sits down", 400), constraints=[pinned]
-    )
+    short = {"type": "unconditioned", "duration_frames": 7}
+    body = make(("walks", 60), short, ("sits down", 400), constraints=[pinned])
     document = client.generate(server.url, body)
     (sample,) = client.parse_gltf_samples(document)
     assert sample["num_frames"] == 467
     np.testing.assert_allclose(sample["posed_joints"][0, 0, [0, 2]], [2.0, -1.0], atol=1e-5)
-    places = place_nodes(document, sample)
-    ahead = facing(places[:1])[0]  # the base's own motions begin facing +Z, within what random weights make
-    straight = place_nodes(
-        document := client.generate(server.url, {**body, "constraints": []}), client.parse_gltf(document)
-    )
-    before = facing(straight[:1])[0]
-    turned = np.arctan2(ahead[0], ahead[2]) - np.arctan2(before[0], before[2])
-    assert np.cos(turned - np.pi / 2) > 0.999
-    assert {"stitched", "transition", "seed"} <= {*codes(document)}
-    assert document["extensions"]["MMCP_motion"]["samples"][0]["chunk_boundaries"][:2] == [60, 67]
+    ahead = facing(place_nodes(document, sample)[:1])[0]
+    assert ahead[0] > 0.5
+    assert abs(ahead[2]) < 0.01
+    assert {"short_segment", "seed"} <= {*codes(document)}
+    assert document["extensions"]["MMCP_motion"]["samples"][0]["chunk_boundaries"] == [66]
+
+
+def test_a_sequence_is_a_timeline_of_the_library(server, make, tiny_base):
+    """Joints are those of `Lead.generate_timeline`, with the transition that the client states."""
+    body = make(("a person walks", 60), ("a person sits down", 60), options={"seed": 3, "transition_frames": 30})
+    sample = client.parse_gltf(client.generate(server.url, body))
+    timeline = Timeline((Segment("a person walks", 2.0, seed=3), Segment("a person sits down", 2.0, seed=4)), 1.0)
+    motion = tiny_base.generate_timeline(timeline)
+    joints = resample(motion.joints, (len(motion.joints) - 1) * 30 / 119, 30.0)
+    rig = read_client_rig(Skeleton(**body["skeleton"]), 30.0)
+    expected = motion_to_poses(Motion(joints, 30.0), rig)
+    np.testing.assert_allclose(sample["local_rot_mats"], quaternion_to_matrix(expected.rotations), atol=0.01)
+    np.testing.assert_allclose(sample["local_translations"][:, 0], expected.roots, atol=0.01)
+    server.refuses("/generate", {**body, "options": {"transition_frames": 60}, "timing": {"fps": 10.0}}, 400,
+                   "invalid_options", "transition_frames: 6.0 s")  # fmt: skip
 
 
 def test_seeds_repeat_a_motion_and_samples_differ(server, make):
@@ -144,18 +156,29 @@ def test_several_requests_in_one_body(server, make):
     assert answer["results"][2]["error"]["code"] == "unknown_model"
 
 
-PATH = {"type": "root_path", "frames": [0, 20], "positions_xz": [[0, 0], [1, 0]]}
-POSE = {"type": "pose_keyframe", "frame": 0, "joint_rotations": {"pelvis": [0, 0, 0, 1]}}
+FAST = {"type": "root_path", "frames": [0, 20], "positions_xz": [[0, 0], [90, 0]]}
+TWICE = [{"type": "root_path", "frames": [3], "positions_xz": [[x, 0]]} for x in (0, 1)]
+FAR = {"type": "root_path", "frames": [3], "positions_xz": [[1e300, 0]]}
+POSE = {"type": "pose_keyframe", "frame": 0, "joint_rotations": {"pelvis": [0, 0, 0, 0]}}
+GROUND = {"type": "ground_height", "points": [[0, 0, 0]]}
 JOINT = {"name": "a", "parent": None, "rest_translation": [0, 0, 0], "rest_rotation": [0, 0, 0, 1]}
 HAND = {"type": "effector_target", "joint": "left_wrist", "frames": [3], "positions": [[0, 1, 0]]}
+WALK = {"type": "text", "prompt": "a person walks", "duration_frames": 300}
+SAMPLES = {"num_samples": 2}
 
 
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [
-        ({"constraints": [POSE]}, "unsupported_constraint", "pose_keyframe"),
-        ({"constraints": [HAND]}, "unsupported_constraint", "effector_target"),
-        ({"constraints": [PATH]}, "unsupported_constraint", "only the start"),
+        ({"constraints": [POSE]}, "invalid_request", "'pelvis' is no unit quaternion"),
+        ({"constraints": [GROUND]}, "unsupported_constraint", "ground_height"),
+        ({"constraints": [HAND | {"joint": "head"}]}, "unsupported_constraint", "hands, feet and the pelvis"),
+        ({"constraints": [HAND | {"rotations": [[0, 0, 0, 1]]}]}, "unsupported_constraint", "rotations"),
+        ({"constraints": [HAND, HAND]}, "invalid_request", "two places of 'left_wrist'"),
+        ({"constraints": [FAST]}, "invalid_request", "at most 8 m/s"),
+        ({"constraints": TWICE}, "invalid_request", "two places of the root at frame 3"),
+        ({"constraints": [FAR]}, "invalid_request", "beyond 1000 m"),
+        ({"constraints": [HAND], "segments": [WALK] * 2, "options": SAMPLES}, "invalid_options", "40.0 s of"),
         ({"segments": [{"type": "pose", "prompt": "a person sits"}]}, "unsupported_segment", "pose"),
         ({"segments": [{"type": "text", "prompt": " ", "duration_frames": 9}]}, "invalid_request", "empty prompt"),
         ({"options": {"loop": True}}, "invalid_options", "loop"),
@@ -165,7 +188,7 @@ HAND = {"type": "effector_target", "joint": "left_wrist", "frames": [3], "positi
         ({"options": {"num_samples": 9}}, "invalid_options", "num_samples"),
         ({"timing": {"fps": 1000.0}}, "invalid_options", "1000 frames a second"),
         ({"segments": [{"type": "text", "prompt": "walks", "duration_frames": 10**6}]}, "invalid_options", "duration"),
-        ({"segments": [{"type": "text", "prompt": "a", "duration_frames": 1}] * 80}, "invalid_options", "at most 64"),
+        ({"segments": [{"type": "text", "prompt": "a", "duration_frames": 1}] * 80}, "invalid_request", "0.8 s are"),
         ({"skeleton": {"joints": [JOINT]}}, "invalid_skeleton", "left_hip"),
         ({"skeleton": {"joints": [JOINT | {"rest_rotation": [0, 0, 0, 0]}]}}, "invalid_skeleton", "no unit quaternion"),
         ({"skeleton": {"joints": [JOINT | {"rest_translation": [0, 1e9, 0]}]}}, "invalid_skeleton", "send meters"),
@@ -180,6 +203,8 @@ def test_odd_bodies_are_no_faults_of_the_server(server, make):
     odd["segments"][0]["type"] = {"a": 1}
     server.refuses("/generate", odd, 422, "schema_validation", "no text")
     server.refuses("/generate", {"requests": [odd], "protocol_version": "1.0"}, 422, "schema_validation")
+    for change in ({"options": {"seed": True}}, {"timing": {"fps": "30"}}, {"duration_frames": 3.5}):
+        server.refuses("/generate", {**make(("a", 60)), **change}, 422, "schema_validation", "valid")
     for raw in (
         b"{",
         b"\xff",
