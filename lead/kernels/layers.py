@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
+from lead.kernels.half import HalfStack, halves_apply
 from lead.kernels.linear import FastLinear, attend
-from lead.kernels.replacement import Replacement, find_fast, have_hooks, kernels_apply
-from lead.kernels.stack import FastStack, Layer, Stack
+from lead.kernels.replacement import Memo, Replacement, find_fast, have_hooks, kernels_apply
+from lead.kernels.stack import FastStack, Layer, Stack, read_stack_state
 from lead.networks.layers import Attention, Block, Sinusoid, Transformer, frequencies
 
 
@@ -56,15 +57,32 @@ class FastBlock(Replacement, Block):
 
 
 class FastTransformer(FastStack, Transformer):
-    """`Transformer` in one call of the extension."""
+    """`Transformer` in one call of the extension; under autocast in one call each way, in 16 bits."""
+
+    halves: Memo[HalfStack]
+
+    def start(self) -> None:
+        super().start()
+        self.halves = Memo()
 
     def forward(
         self, x: Float[Tensor, "batch tokens width"], mask: Bool[Tensor, "batch tokens"], wanted: slice = slice(None)
     ) -> Float[Tensor, "batch wanted width"]:
         packed = self.pack(x)
-        if packed is None:
-            return super().forward(x, mask, wanted)
-        return packed.prepare([x], mask, wanted)()
+        if packed is not None:
+            return packed.prepare([x], mask, wanted)()
+        halves = self.pack_halves(x)
+        if halves is not None:
+            return self.norm(halves.evaluate(x, mask)[:, wanted])
+        return super().forward(x, mask, wanted)
+
+    def pack_halves(self, x: Tensor) -> HalfStack | None:
+        """The packed parts, if the extension may compute from `x` in 16 bits."""
+        state = read_stack_state(self) if halves_apply(x) else None
+        if state is None:
+            return None
+        halves = self.halves.get(state, lambda: HalfStack(self.describe()))
+        return halves if halves.usable else None
 
     def describe(self) -> Stack:
         joins = [*[None] * (len(self.blocks) - len(self.joins)), *self.joins]
