@@ -1,6 +1,6 @@
 """Computes what the embedded base says of plain prompts, and writes it into the package: `inversion/precomputed.py`.
 
-    python tools/precompute.py      # some minutes; after a change of the base, of actions or of what is measured
+python tools/precompute.py      # some minutes; after a change of the base, of actions or of what is measured
 """
 
 import numpy as np

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from lead.kernels import native
-from lead.kernels.stack import Stack, is_plain, point_to_norm
-from lead.networks.lora import Addition
+from lead.kernels.replacement import Memo
+from lead.kernels.stack import FastStack, Map, Stack, is_plain, point_to_norm, read_stack_state
+from lead.networks.lora import Addition, is_adaptable
 
 PANEL = 32
 """Outputs that the extension computes together."""
@@ -30,46 +31,66 @@ def halves_apply(x: Tensor) -> bool:
     return native.HALF and wanted and x.device.type == "cpu"
 
 
+class FastHalfStack(FastStack):
+    """A transformer that the extension computes in one call, and in 16 bits with gradients."""
+
+    halves: Memo["HalfStack"]
+
+    def start(self) -> None:
+        super().start()
+        self.halves = Memo()
+
+    def pack_halves(self, x: Tensor) -> "HalfStack | None":
+        """The packed parts, if the extension may compute from `x` in 16 bits."""
+        state = read_stack_state(self) if halves_apply(x) else None
+        if state is None:
+            return None
+        halves = self.halves.get(state, lambda: HalfStack(self.describe()))
+        return halves if halves.usable else None
+
+
 class HalfStack:
     """A transformer's parts in 16 bits; holds everything that the extension reads."""
 
     def __init__(self, stack: Stack):
-        parts = [
-            (layer, name, cast(nn.Linear, getattr(layer, name)))
-            for layer in stack.layers
-            for name in _MAPS
-            if getattr(layer, name) is not None
-        ]
-        self.usable = not (stack.post_norm or stack.causal or stack.quick_gelu) and all(
-            is_plain(part) and not part.weight.requires_grad for _, _, part in parts
+        named = [(index, name, getattr(layer, name)) for index, layer in enumerate(stack.layers) for name in _MAPS]
+        maps = [(index, name, part) for index, name, part in named if part is not None]
+        norms = [norm for layer in stack.layers for norm in (layer.norm_1, layer.norm_2)]
+        parts = [*(part for *_, part in maps), *norms]
+        plain = all(isinstance(part, Map) or is_plain(part) for part in parts)
+        self.weights = [weight for part in parts for weight in (part.weight, part.bias)] if plain else []
+        """Kept, so that no other tensors take their ids and addresses."""
+        self.usable = (
+            plain
+            and not (stack.post_norm or stack.quick_gelu)
+            and not any(weight is None or weight.requires_grad for weight in self.weights)
+            and all(norm.weight.dtype == torch.float32 for norm in norms)
         )
         """Whether all parts compute as torch's do, and none is to be trained."""
-        if not self.usable:
-            return
+        if self.usable:
+            self._pack(stack, maps)
+
+    def _pack(self, stack: Stack, maps: Sequence[tuple[int, str, Any]]) -> None:
         self.stack = stack
         self.spare: list[Float[Tensor, " numbers"]] = []
         """Memory of calls that are over: fresh pages would cost a quarter of a step."""
-        self.packed = [
+        self.rooms = [
             (_to_panels(part.weight), _to_panels(part.weight.T), part.bias.detach().float().contiguous())
-            for _, _, part in parts
+            for *_, part in maps
         ]
-        layers = (native.HalfLayer * len(stack.layers))()
-        self.layers = layers
-        raws = {id(layer): raw for layer, raw in zip(stack.layers, layers, strict=True)}
+        self.layers = (native.HalfLayer * len(stack.layers))()
         self.adaptable: list[tuple[int, str, Mapping[int, Addition]]] = []
-        """The layer, the name and the forward hooks of each matrix."""
-        for (layer, name, part), (panels, back, bias) in zip(parts, self.packed, strict=True):
-            matrix = native.HalfMatrix(
-                part.in_features, part.out_features, 0, panels.data_ptr(), back.data_ptr(), bias.data_ptr()
-            )
-            setattr(raws[id(layer)], name, matrix)
-            hooks = cast(Mapping[int, Addition], part._forward_hooks)
-            self.adaptable.append((stack.layers.index(layer), name, hooks))
-        for layer, raw in zip(stack.layers, layers, strict=True):
+        """The layer, the name and the forward hooks of each matrix that may have additions."""
+        for (index, name, part), rooms in zip(maps, self.rooms, strict=True):
+            outputs, inputs = part.weight.shape
+            setattr(self.layers[index], name, native.HalfMatrix(inputs, outputs, 0, *(x.data_ptr() for x in rooms)))
+            if is_adaptable(part):
+                self.adaptable.append((index, name, cast(Mapping[int, Addition], part._forward_hooks)))
+        for layer, raw in zip(stack.layers, self.layers, strict=True):
             raw.norm_1, raw.norm_2 = point_to_norm(layer.norm_1), point_to_norm(layer.norm_2)
 
     def evaluate(
-        self, x: Float[Tensor, "batch tokens width"], mask: Bool[Tensor, "batch tokens"]
+        self, x: Float[Tensor, "batch tokens width"], mask: Bool[Tensor, "batch tokens"] | None
     ) -> Float[Tensor, "batch tokens width"]:
         """The outputs of the tokens, without a last norm, and 0 for those that are masked.
 
@@ -110,8 +131,9 @@ class HalfStack:
             matrix.down, matrix.up = down.data_ptr(), up.data_ptr()
             matrix.down_gradient, matrix.up_gradient = (each.data_ptr() for each in sums)
         joins, norm = sum(layer.join is not None for layer in stack.layers), stack.layers[0].norm_1
-        hidden = cast(nn.Linear, stack.layers[0].first).out_features
-        return native.HalfStack(layers, len(layers), joins, len(norm.weight), stack.heads, hidden), gradients
+        hidden = len(cast(nn.Linear, stack.layers[0].first).weight)
+        raw = native.HalfStack(layers, len(layers), joins, len(norm.weight), stack.heads, hidden, stack.causal)
+        return raw, gradients
 
 
 class _Evaluate(torch.autograd.Function):
@@ -119,16 +141,16 @@ class _Evaluate(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, half: HalfStack, places: Sequence[tuple[int, str]], ranks: Sequence[Tensor], mask: Tensor, x: Tensor,
+        ctx: Any, half: HalfStack, places: Sequence[tuple[int, str]], ranks: Sequence[Tensor], mask: Tensor | None, x: Tensor,
         *low: Tensor,
     ) -> Tensor:  # fmt: skip
-        x, mask = x.contiguous(), mask.contiguous()
+        x, mask = x.contiguous(), None if mask is None else mask.contiguous()
         low = tuple(part.float().contiguous() for part in low)
         ranks = [part.contiguous() for part in ranks]
         y = torch.zeros_like(x)
         keep = any(ctx.needs_input_grad)
         stack, gradients = half.call(places, ranks, low)
-        call = native.HalfCall(x.data_ptr(), mask.data_ptr(), y.data_ptr(), None, len(x), x.shape[1], keep)
+        call = native.HalfCall(x.data_ptr(), native.address_of(mask), y.data_ptr(), None, len(x), x.shape[1], keep)
         kept = half.take(native.size_of_half(stack, call))
         native.evaluate_half(stack, call, kept)
         if keep:

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
-from lead.kernels.half import HalfStack, halves_apply
+from lead.kernels.half import FastHalfStack
 from lead.kernels.linear import FastLinear, attend
-from lead.kernels.replacement import Memo, Replacement, find_fast, have_hooks, kernels_apply
-from lead.kernels.stack import FastStack, Layer, Stack, read_stack_state
+from lead.kernels.replacement import Replacement, find_fast, have_hooks, kernels_apply
+from lead.kernels.stack import Layer, Stack
 from lead.networks.layers import Attention, Block, Sinusoid, Transformer, frequencies
 
 
@@ -56,14 +56,8 @@ class FastBlock(Replacement, Block):
         return second.multiply(first.multiply(self.norm_2(x), gelu=True), plus=x)
 
 
-class FastTransformer(FastStack, Transformer):
+class FastTransformer(FastHalfStack, Transformer):
     """`Transformer` in one call of the extension; under autocast in one call each way, in 16 bits."""
-
-    halves: Memo[HalfStack]
-
-    def start(self) -> None:
-        super().start()
-        self.halves = Memo()
 
     def forward(
         self, x: Float[Tensor, "batch tokens width"], mask: Bool[Tensor, "batch tokens"], wanted: slice = slice(None)
@@ -75,14 +69,6 @@ class FastTransformer(FastStack, Transformer):
         if halves is not None:
             return self.norm(halves.evaluate(x, mask)[:, wanted])
         return super().forward(x, mask, wanted)
-
-    def pack_halves(self, x: Tensor) -> HalfStack | None:
-        """The packed parts, if the extension may compute from `x` in 16 bits."""
-        state = read_stack_state(self) if halves_apply(x) else None
-        if state is None:
-            return None
-        halves = self.halves.get(state, lambda: HalfStack(self.describe()))
-        return halves if halves.usable else None
 
     def describe(self) -> Stack:
         joins = [*[None] * (len(self.blocks) - len(self.joins)), *self.joins]

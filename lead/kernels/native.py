@@ -96,7 +96,7 @@ class HalfStack(Structure):
 
     _fields_ = (
         ("layers", POINTER(HalfLayer)),
-        *((name, c_int64) for name in ("count", "joins", "width", "heads", "hidden")),
+        *((name, c_int64) for name in ("count", "joins", "width", "heads", "hidden", "causal")),
     )
 
 

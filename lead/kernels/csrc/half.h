@@ -2,8 +2,8 @@
 // after the level AVX-512, whose vectors and norms it uses.
 //
 // Matrices and what they are multiplied with are bfloat16; sums, norms, attention and everything that is added are
-// float32.  The weights are frozen: gradients are those of the input and of the low-rank additions.  Pre-norm layers
-// with exact GELU; no norm at the end.
+// float32.  The weights are frozen: gradients are those of the input and of the low-rank additions.  Layers are pre-norm
+// with exact GELU; there is no norm at the end.
 
 using Half = uint16_t;
 
@@ -394,11 +394,12 @@ private:
         std::fill_n(line, end - start, 0.0f);
         for (int64_t query = start; query < end; ++query) {
             float *shares = kept.shares[query * stack.heads + head], *mixed = part[query] + at;
-            for (int64_t key = start; key < end; ++key)
+            const int64_t seen = stack.causal ? query + 1 : end;
+            for (int64_t key = start; key < seen; ++key)
                 shares[key - start] = dot(kept.qkv[query] + at, kept.qkv[key] + w + at, size);
-            softmax(shares, line, 1 / std::sqrt((float)size), end - start);
+            softmax(shares, line, 1 / std::sqrt((float)size), seen - start);
             std::fill_n(mixed, size, 0.0f);
-            for (int64_t key = start; key < end; ++key) add(shares[key - start], kept.qkv[key] + 2 * w + at, mixed, size);
+            for (int64_t key = start; key < seen; ++key) add(shares[key - start], kept.qkv[key] + 2 * w + at, mixed, size);
         }
     }
 
@@ -411,12 +412,13 @@ private:
             for (int64_t of = 0; of < 3; ++of) std::fill_n(wide[row] + of * w + at, size, 0.0f);
         for (int64_t query = start; query < end; ++query) {
             const float *shares = kept.shares[query * stack.heads + head], *dy = part[query] + at;
+            const int64_t seen = stack.causal ? query + 1 : end;
             float mean = 0.0f;
-            for (int64_t key = start; key < end; ++key) {
+            for (int64_t key = start; key < seen; ++key) {
                 line[key - start] = dot(dy, kept.qkv[key] + 2 * w + at, size);
                 mean += shares[key - start] * line[key - start];
             }
-            for (int64_t key = start; key < end; ++key) {
+            for (int64_t key = start; key < seen; ++key) {
                 const float share = shares[key - start], slope = share * (line[key - start] - mean) * scale;
                 add(slope, kept.qkv[key] + w + at, wide[query] + at, size);
                 add(slope, kept.qkv[query] + at, wide[key] + w + at, size);

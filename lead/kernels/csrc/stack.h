@@ -78,7 +78,7 @@ struct HalfLayer {
 
 struct HalfStack {
     const HalfLayer *layers;
-    int64_t count, joins, width, heads, hidden;
+    int64_t count, joins, width, heads, hidden, causal;
 };
 
 struct HalfCall {
