@@ -1,7 +1,7 @@
 """What the embedded base says of plain prompts, computed once and for all: learning looks it up.
 
-A file beside this module has it, which `python tools/precompute.py` writes. It counts for the base with the fingerprints
-in it and for the prompts in it; for all others the callers compute. Knows nothing of concepts and clips.
+A file beside this module has it, which `python tools/precompute.py` writes. It counts for the base with the
+fingerprints in it and for the prompts in it; for all others the callers compute. Knows nothing of concepts and clips.
 """
 
 import json

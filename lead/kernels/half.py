@@ -141,8 +141,8 @@ class _Evaluate(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, half: HalfStack, places: Sequence[tuple[int, str]], ranks: Sequence[Tensor], mask: Tensor | None, x: Tensor,
-        *low: Tensor,
+        ctx: Any, half: HalfStack, places: Sequence[tuple[int, str]], ranks: Sequence[Tensor], mask: Tensor | None,
+        x: Tensor, *low: Tensor,
     ) -> Tensor:  # fmt: skip
         x, mask = x.contiguous(), None if mask is None else mask.contiguous()
         low = tuple(part.float().contiguous() for part in low)

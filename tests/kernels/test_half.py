@@ -10,6 +10,7 @@ from lead.kernels import native, optimize
 from lead.kernels.layers import FastTransformer
 from lead.networks.layers import Transformer, lengths_to_mask
 from lead.networks.lora import LoRA, apply_lora
+from lead.text.transformer import Blocks
 from lead.threads import side_by_side
 
 pytestmark = pytest.mark.skipif(not native.HALF, reason="the extension or the machine has no AVX512-BF16")
@@ -62,6 +63,26 @@ def test_outputs_and_gradients_are_nearer_to_float32_than_torchs(size, batch, to
     ours = errors(differentiate(optimize(module), adapter, given), exact)
     assert max(ours[:2]) < 0.02
     assert sum(ours) <= 1.1 * sum(torchs)
+
+
+@pytest.mark.parametrize(("batch", "tokens"), [(1, 1), (2, 15)])
+def test_a_causal_transformer_too(batch, tokens):
+    torch.manual_seed(0)
+    module = Blocks(64, 3, 4, quick_gelu=False).eval().requires_grad_(False)
+    x, weights = torch.randn(2, batch, tokens, 64)
+    causal = torch.full((tokens, tokens), -torch.inf).triu(1)
+
+    def run(network, autocast=True):
+        given = x.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            y = network(given, causal).float()
+        (y * weights).sum().backward()
+        return [y.detach(), given.grad]
+
+    exact, torchs = run(module, autocast=False), run(module)
+    assert sum(errors(run(optimize(module)), exact)) <= 1.1 * sum(errors(torchs, exact))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert module.pack_halves(x).spare
 
 
 def test_without_gradients_outputs_are_the_same():
