@@ -105,7 +105,9 @@ class HalfStack:
         low = [
             part for _, _, hooks in hooked for part in (_join([h.down for h in hooks]), _join([h.up.T for h in hooks]))
         ]
-        y: Tensor = _Evaluate.apply(self, places, ranks, mask, x.float(), *low)  # type: ignore[no-untyped-call]
+        x = x.float()
+        keep = torch.is_grad_enabled() and any(part.requires_grad for part in (x, *low))
+        y: Tensor = _Evaluate.apply(self, keep, places, ranks, mask, x, *low)  # type: ignore[no-untyped-call]
         return y
 
     def take(self, size: int) -> Float[Tensor, " numbers"]:
@@ -141,14 +143,13 @@ class _Evaluate(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, half: HalfStack, places: Sequence[tuple[int, str]], ranks: Sequence[Tensor], mask: Tensor | None,
-        x: Tensor, *low: Tensor,
+        ctx: Any, half: HalfStack, keep: bool, places: Sequence[tuple[int, str]], ranks: Sequence[Tensor],
+        mask: Tensor | None, x: Tensor, *low: Tensor,
     ) -> Tensor:  # fmt: skip
         x, mask = x.contiguous(), None if mask is None else mask.contiguous()
         low = tuple(part.float().contiguous() for part in low)
         ranks = [part.contiguous() for part in ranks]
         y = torch.zeros_like(x)
-        keep = any(ctx.needs_input_grad)
         stack, gradients = half.call(places, ranks, low)
         call = native.HalfCall(x.data_ptr(), native.address_of(mask), y.data_ptr(), None, len(x), x.shape[1], keep)
         kept = half.take(native.size_of_half(stack, call))
@@ -169,7 +170,7 @@ class _Evaluate(torch.autograd.Function):
         call.dy, call.dx = dy.data_ptr(), dx.data_ptr()
         native.differentiate_half(stack, call)
         half.spare.append(kept)
-        return None, None, None, None, dx, *gradients
+        return None, None, None, None, None, dx, *gradients
 
 
 def _join(parts: Sequence[Tensor]) -> Tensor:

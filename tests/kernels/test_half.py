@@ -92,6 +92,7 @@ def test_without_gradients_outputs_are_the_same():
     x, mask, _, strengths = given
     with torch.no_grad(), apply_lora(module, [(adapter, strengths)]), torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(module(x, mask) * mask[..., None], y)
+        assert len(module.pack_halves(x).spare) == 1
 
 
 def test_a_sample_does_not_depend_on_the_others_nor_on_padding():
