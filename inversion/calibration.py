@@ -60,7 +60,7 @@ def calibrate(base: Lead, concept: Concept, seed: int = 0) -> Concept:
         return replace(concept, schedule=replace(schedule, adapter_t_max_unseen=t_max, adapter_scale_unseen=scale))
 
     def keeps(level: int) -> bool:
-        motions = base.generate(prompts, seconds=_seconds(base), words=act_at(level).words, seed=seed)
+        motions = base.generate(prompts, seconds=_seconds(base), words=act_at(level).words, seed=seed, bfloat16=True)
         stays = _measure_paths(motions) <= paths + WANDERS
         shown = _find_shown(motions) & (stays | np.array([action not in STANDING for action in ACTIONS * EACH]))
         return bool(shown[done].mean() >= KEPT)
@@ -74,7 +74,7 @@ def calibrate(base: Lead, concept: Concept, seed: int = 0) -> Concept:
 
 def measure_plain(base: Lead, seed: int) -> tuple[Bool[np.ndarray, "motions"], Float[np.ndarray, "motions"]]:
     """Which plain motions show their actions, and how far each goes, in meters."""
-    plain = base.generate(list_captions(), seconds=_seconds(base), seed=seed)
+    plain = base.generate(list_captions(), seconds=_seconds(base), seed=seed, bfloat16=True)
     return _find_shown(plain), _measure_paths(plain)
 
 

@@ -151,7 +151,8 @@ class _Evaluate(torch.autograd.Function):
         ranks = [part.contiguous() for part in ranks]
         y = torch.zeros_like(x)
         stack, gradients = half.call(places, ranks, low)
-        call = native.HalfCall(x.data_ptr(), native.address_of(mask), y.data_ptr(), None, len(x), x.shape[1], keep)
+        sizes = len(x), x.shape[1], torch.get_num_threads()
+        call = native.HalfCall(x.data_ptr(), native.address_of(mask), y.data_ptr(), None, *sizes, keep)
         kept = half.take(native.size_of_half(stack, call))
         native.evaluate_half(stack, call, kept)
         if keep:

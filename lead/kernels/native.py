@@ -105,7 +105,7 @@ class HalfCall(Structure):
 
     _fields_ = (
         *((name, c_void_p) for name in ("x", "mask", "y", "kept")),
-        *((name, c_int64) for name in ("batch", "tokens", "keep")),
+        *((name, c_int64) for name in ("batch", "tokens", "threads", "keep")),
         *((name, c_void_p) for name in ("dy", "dx")),
     )
 

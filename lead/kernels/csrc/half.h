@@ -442,26 +442,36 @@ private:
     Half *halves;
 };
 
-// The numbers that `forward` writes to `call.kept`: of the whole batch if they are kept for gradients, or of a group.
-static int64_t kept_size(const HalfStack &stack, const HalfCall &call) {
-    const int64_t most = std::min(call.batch, samples_together(call.tokens));
-    const int64_t groups = call.keep ? cut(call.batch, most) : 1;
-    return groups * HalfPass::size_of(stack, most * call.tokens, call.tokens, call.keep);
+inline int64_t samples_of_group(const HalfCall &call) { return std::min(call.batch, samples_together(call.tokens)); }
+
+inline int64_t count_groups(const HalfCall &call) { return cut(call.batch, samples_of_group(call)); }
+
+// The numbers that a group of samples writes to `call.kept`.
+static int64_t group_size(const HalfStack &stack, const HalfCall &call) {
+    return HalfPass::size_of(stack, samples_of_group(call) * call.tokens, call.tokens, call.keep);
 }
 
-template <class Work> static void each_group(const HalfStack &stack, const HalfCall &call, Work work) {
-    const int64_t most = std::min(call.batch, samples_together(call.tokens));
-    const int64_t size = HalfPass::size_of(stack, most * call.tokens, call.tokens, call.keep);
-    for (int64_t first = 0, group = 0; first < call.batch; first += most, ++group) {
-        HalfPass pass(stack, call, first, std::min(most, call.batch - first), call.kept + (call.keep ? group : 0) * size);
-        work(pass);
-    }
+// Each group has memory of its own if it is kept for gradients; else each thread has.
+static int64_t kept_size(const HalfStack &stack, const HalfCall &call) {
+    return (call.keep ? count_groups(call) : call.threads) * group_size(stack, call);
+}
+
+// A group's work, in the memory of this number.
+static HalfPass pass_of(const HalfStack &stack, const HalfCall &call, int64_t group, int64_t memory) {
+    const int64_t first = group * samples_of_group(call), samples = std::min(samples_of_group(call), call.batch - first);
+    return HalfPass(stack, call, first, samples, call.kept + memory * group_size(stack, call));
 }
 
 static void forward(const HalfStack &stack, const HalfCall &call) {
-    each_group(stack, call, [](HalfPass &pass) { pass.forward(); });
+    Shares shares(call.threads);
+    Pool::instance().run(call.threads, [&](int64_t number) {
+        Team(&shares, number).each(count_groups(call), [&](int64_t group) {
+            pass_of(stack, call, group, call.keep ? group : number).forward();
+        });
+    });
 }
 
+// By one thread: the gradients of additions are sums over the groups.
 static void backward(const HalfStack &stack, const HalfCall &call) {
-    each_group(stack, call, [](HalfPass &pass) { pass.backward(); });
+    for (int64_t group = 0; group < count_groups(call); ++group) pass_of(stack, call, group, group).backward();
 }

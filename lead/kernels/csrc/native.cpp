@@ -143,7 +143,8 @@ static bool is_sound(const HalfStack &stack) {
 }
 
 static bool is_sound(const HalfCall &call) {
-    return call.x && call.y && is_within(1, call.tokens, MOST_ROWS) && is_within(1, call.batch, MOST_ROWS / call.tokens);
+    if (!call.x || !call.y || !is_within(1, call.threads, MOST_THREADS)) return false;
+    return is_within(1, call.tokens, MOST_ROWS) && is_within(1, call.batch, MOST_ROWS / call.tokens);
 }
 
 extern "C" {

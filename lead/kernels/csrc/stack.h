@@ -86,7 +86,8 @@ struct HalfCall {
     const uint8_t *mask;          // [batch, tokens], or null
     float *y;                     // [batch, tokens, width]
     float *kept;                  // memory of `lead_half_kept` numbers
-    int64_t batch, tokens, keep;  // whether gradients will be asked for
+    int64_t batch, tokens, threads;
+    int64_t keep;                 // whether gradients will be asked for
     const float *dy;              // the gradient of y, for `lead_half_backward`
     float *dx;
 };
