@@ -278,7 +278,7 @@ def find_nearest_caption(base: Lead, encoded: EncodedClips) -> tuple[str, float]
     seconds = float(np.clip(np.mean([piece.seconds for piece in encoded.pieces]), 1.0, 5.0))
     evaluator = Evaluator.load(device=base.device)
     own = embed(evaluator, encoded.features)
-    generated = base.generate([caption for caption in captions for _ in range(SAMPLES)], seconds=seconds)
+    generated = base.generate([caption for caption in captions for _ in range(SAMPLES)], seconds=seconds, bfloat16=True)
     embeddings = embed(evaluator, [motion.features() for motion in generated])
     gaps = [_caption_gap(embeddings[SAMPLES * row : SAMPLES * (row + 1)], own) for row in range(len(captions))]
     best = int(np.argmin(gaps))

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn.functional import normalize, pad
 
 from concepts import StyleSchedule
+from inversion.precomputed import find_precomputed
 from inversion.templates import action_to_caption
 from lead import Lead
 from lead.data.dataset import UNIT
@@ -34,7 +35,7 @@ SAMPLES = 64
 knows, and which one depends on the length. The means of 16 motions of 5 s and of 64 of all lengths are 3 to 4 apart;
 delta has a length of 2 to 3."""
 FEWEST = 16
-"""Of each action, where clips show several, which share SAMPLES."""
+"""Of each action, where clips show several, which share SAMPLES; of actions that are known beforehand, all SAMPLES."""
 SAME = StyleSchedule().similarity_high
 """Cosine of two captions from which they say the same action."""
 SAMPLE_SECONDS = (2.0, 8.0)
@@ -66,9 +67,25 @@ def style_displacements(
     samples = max(SAMPLES // len(shown), FEWEST)
     for action in shown:
         rows = [row for row, name in enumerate(actions) if name == action]
-        neutral = _mean_latent(base, *sample_neutral(base, [action] * samples, seed + 1))
+        neutral = _look_up_neutral(base, action, seed)
+        if neutral is None:
+            neutral = mean_neutral(base, action, samples, seed)
         deltas.append(_mean_latent(base, z[rows], lengths[rows]) - neutral)
     return torch.stack(deltas)
+
+
+@torch.no_grad()
+def mean_neutral(base: Lead, action: str, samples: int, seed: int) -> Float[Tensor, "d_latent"]:
+    """The mean latent of the base's own motions of an action."""
+    return _mean_latent(base, *sample_neutral(base, [action] * samples, seed + 1))
+
+
+def _look_up_neutral(base: Lead, action: str, seed: int) -> Float[Tensor, "d_latent"] | None:
+    """`mean_neutral` of SAMPLES, where it is known beforehand."""
+    stored = find_precomputed(base)
+    if stored is None or seed != stored.seed or action not in stored.known:
+        return None
+    return torch.from_numpy(stored.neutral[stored.known.index(action)]).to(base.device)
 
 
 @torch.no_grad()

@@ -345,6 +345,7 @@ class Lead(nn.Module):
         sampler: Sampler | None = None,
         realign: bool = True,
         clean_feet: bool = True,
+        bfloat16: bool = False,
         batch: int = 32,
         first: int = 0,
         progress: Progress | None = None,
@@ -359,6 +360,7 @@ class Lead(nn.Module):
         Noise is drawn for each prompt on its own, so a motion does not depend on what else is generated with it; with
         a list of seeds, one a prompt, each is the motion that its prompt gives alone. `first` is the place that the
         first prompt's noise is drawn for: a prompt alone with `first=3` has the noise of the fourth of several.
+        `bfloat16` samples in 16 bits, which some processors do twice as fast: for figures of many motions.
         All motions meet the `constraints` (`lead.control`); a note says where the base alone did not come near.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
@@ -389,7 +391,8 @@ class Lead(nn.Module):
             count = lengths[part].to(self.device)
             guide = self._guide(constraints, count, active, part, realign) if constraints else None
             steer = guide.steer if guide else None
-            z = self.sample(text[part], count, noise, steps, guidance, sampler, adapters, steer=steer)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
+                z = self.sample(text[part], count, noise, steps, guidance, sampler, adapters, steer=steer)
             z = add_directions(z, active, part)
             check_latents(z, prompts[part])
             if realign:

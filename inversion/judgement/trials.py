@@ -137,16 +137,18 @@ def run_trials(base: Lead, concept: Concept, plan: Plan, seed: int = 0) -> Trial
 
 def generate_with(base: Lead, concept: Concept, plan: Plan, seed: int) -> list[Motion]:
     """The motions with the concept: of the training action, then of each unseen action or way."""
-    own = base.generate([plan.own.with_token] * OWN, seconds=plan.seconds, words=concept.words, seed=seed)
+    own = base.generate(
+        [plan.own.with_token] * OWN, seconds=plan.seconds, words=concept.words, seed=seed, bfloat16=True
+    )
     prompts = [prompt.with_token for prompt in plan.unseen for _ in range(EACH)]
-    return own + base.generate(prompts, seconds=plan.unseen_seconds, words=concept.words, seed=seed + 1)
+    return own + base.generate(prompts, seconds=plan.unseen_seconds, words=concept.words, seed=seed + 1, bfloat16=True)
 
 
 def generate_plain(base: Lead, plan: Plan, seed: int) -> list[Motion]:
     """The motions without the concept, in the order of `generate_with`."""
-    own = base.generate([plan.own.plain] * OWN, seconds=plan.seconds, seed=seed)
+    own = base.generate([plan.own.plain] * OWN, seconds=plan.seconds, seed=seed, bfloat16=True)
     prompts = [prompt.plain for prompt in plan.unseen for _ in range(EACH)]
-    return own + base.generate(prompts, seconds=plan.unseen_seconds, seed=seed + 1)
+    return own + base.generate(prompts, seconds=plan.unseen_seconds, seed=seed + 1, bfloat16=True)
 
 
 def combine(plan: Plan, concept: Sequence[Motion], plain: Sequence[Motion]) -> Trials:

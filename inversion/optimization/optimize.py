@@ -163,9 +163,7 @@ def _rate_factor(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP) * (1 - 0.9 * late)
 
 
-def _backpropagate(
-    base: Lead, word: PseudoWord, config: OptimizeConfig, each: Each, batch: Batch
-) -> float:
+def _backpropagate(base: Lead, word: PseudoWord, config: OptimizeConfig, each: Each, batch: Batch) -> float:
     """The mean loss of a batch; where gradients are recorded, the word's are added to.
 
     Products are in 16 bits: twice as fast on a CPU, and as good a concept.

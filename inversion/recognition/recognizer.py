@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from inversion.precomputed import find_precomputed
 from inversion.recognition.actions import ACTIONS, Action
 from inversion.similarity import Features
 from inversion.templates import action_to_caption, caption_to_action
@@ -81,6 +82,21 @@ def known_actions(base: Lead) -> list[Action]:
     return known + own
 
 
+def describe_known(base: Lead) -> tuple[list[Action], Float[Tensor, "actions d_text"]]:
+    """`known_actions` and `encode_actions` of them; of the embedded base they are looked up."""
+    stored = find_precomputed(base)
+    if stored is None or list(stored.wordings) != list_wordings():
+        actions = known_actions(base)
+        return actions, encode_actions(base, actions)
+    by_phrase = {action.phrase: action for action in ACTIONS}
+    return [by_phrase[phrase] for phrase in stored.known], torch.from_numpy(stored.text).to(base.device)
+
+
+def list_wordings() -> list[str]:
+    """Phrases and wordings of all ACTIONS."""
+    return [phrase for action in ACTIONS for phrase in action.phrases]
+
+
 @torch.no_grad()
 def recognize(
     base: Lead, pooled: Float[Tensor, "pieces d_text"], features: Sequence[Features]
@@ -91,8 +107,8 @@ def recognize(
     one action: where a piece alone is not sure, what the others are taken for counts too. Confidences are the piece's
     own, whatever the others are.
     """
-    actions = known_actions(base)
-    cosines = (normalize(pooled.float(), dim=-1) @ encode_actions(base, actions).T).cpu().numpy()
+    actions, text = describe_known(base)
+    cosines = (normalize(pooled.float(), dim=-1) @ text.T).cpu().numpy()
     joints = [Motion.from_features(rows).joints for rows in features]
     evidence = np.stack([measure(actions, row, one) for row, one in zip(cosines, joints, strict=True)])
     shares, denied = share_out(actions, cosines, evidence)

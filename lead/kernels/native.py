@@ -72,8 +72,49 @@ class Call(Structure):
     )
 
 
-LAYOUT = 2
+class HalfMatrix(Structure):
+    """W in bfloat16 and its transpose, b, and a low-rank addition if `rank` is not 0."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("inputs", "outputs", "rank")),
+        *((name, c_void_p) for name in ("panels", "panels_back", "bias")),
+        *((name, c_void_p) for name in ("down", "up", "strengths", "down_gradient", "up_gradient")),
+    )
+
+
+class HalfLayer(Structure):
+    """The matrices and norms of a transformer's layer in 16 bits."""
+
+    _fields_ = (
+        *((name, HalfMatrix) for name in ("join", "qkv", "out", "first", "second")),
+        *((name, Norm) for name in ("norm_1", "norm_2")),
+    )
+
+
+class HalfStack(Structure):
+    """A transformer's layers in 16 bits."""
+
+    _fields_ = (
+        ("layers", POINTER(HalfLayer)),
+        *((name, c_int64) for name in ("count", "joins", "width", "heads", "hidden", "causal")),
+    )
+
+
+class HalfCall(Structure):
+    """One evaluation's inputs, outputs and gradients."""
+
+    _fields_ = (
+        *((name, c_void_p) for name in ("x", "mask", "y", "kept")),
+        *((name, c_int64) for name in ("batch", "tokens", "threads", "keep")),
+        *((name, c_void_p) for name in ("dy", "dx")),
+    )
+
+
+LAYOUT = 3
 """The version of the structures and functions, as in `stack.h`."""
+
+
+_NO_RESULT = ("lead_pack", "lead_map", "lead_half_forward", "lead_half_backward")
 
 
 def _load_installed_library() -> Any:
@@ -100,15 +141,21 @@ def load_library(path: str) -> Any:
         "lead_pack": [c_int64, c_void_p, c_void_p, c_int64, c_int64, c_void_p],
         "lead_map": [c_int64, POINTER(Matrix), c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_int64, c_int64],
         "lead_evaluate": [c_int64, POINTER(Stack), POINTER(Call)],
+        "lead_half": [],
+        "lead_half_kept": [POINTER(HalfStack), POINTER(HalfCall)],
+        "lead_half_forward": [POINTER(HalfStack), POINTER(HalfCall)],
+        "lead_half_backward": [POINTER(HalfStack), POINTER(HalfCall)],
     }.items():
         getattr(library, function).argtypes = arguments
-        getattr(library, function).restype = None if function in ("lead_pack", "lead_map") else c_int64
+        getattr(library, function).restype = None if function in _NO_RESULT else c_int64
     return library
 
 
 _LIBRARY = _load_installed_library()
 LEVEL: int = _LIBRARY.lead_level() if _LIBRARY else 0
 """Bits of the vectors in use: 512 (AVX-512), 256 (AVX2 and FMA), or 0 without the extension."""
+HALF = bool(_LIBRARY and _LIBRARY.lead_half())
+"""Whether the extension and the machine multiply in bfloat16 (AVX512-BF16)."""
 LARGE_PAGE = 1 << 21
 """Bytes."""
 
@@ -161,6 +208,25 @@ def evaluate(stack: Stack, call: Call, read: object) -> None:
             f"{stack.count} layers of width {stack.width} with {stack.heads} heads, and a call of {call.tokens} tokens "
             f"of which {call.wanted} are wanted from {call.start} on: the sizes do not fit"
         )
+
+
+def size_of_half(stack: HalfStack, call: HalfCall) -> int:
+    """The numbers that the call keeps; ValueError where sizes do not fit."""
+    size = _LIBRARY.lead_half_kept(byref(stack), byref(call))
+    if not size:
+        raise ValueError(f"{stack.count} layers of width {stack.width} with {stack.heads} heads: the sizes do not fit")
+    return int(size)
+
+
+def evaluate_half(stack: HalfStack, call: HalfCall, kept: Float[Tensor, " numbers"]) -> None:
+    """Compute the outputs of a sound call; `kept` has `size_of_half` numbers."""
+    call.kept = kept.data_ptr()
+    _LIBRARY.lead_half_forward(byref(stack), byref(call))
+
+
+def differentiate_half(stack: HalfStack, call: HalfCall) -> None:
+    """Compute the gradients of a call that was evaluated, and whose memory is kept."""
+    _LIBRARY.lead_half_backward(byref(stack), byref(call))
 
 
 def allocate(sizes: Iterable[int]) -> list[Float[Tensor, " _"]]:

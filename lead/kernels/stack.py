@@ -80,14 +80,14 @@ class FastStack(Replacement):
 
     def pack(self, x: Tensor) -> "PackedStack | None":
         """The packed parts, if the extension may compute from `x`."""
-        state = _read_stack_state(self) if native.LEVEL and kernels_apply(x) else None
+        state = read_stack_state(self) if native.LEVEL and kernels_apply(x) else None
         if state is None:
             return None
         packed = self.packed.get(state, lambda: PackedStack(self.describe()))
         return packed if packed.usable else None
 
 
-def _read_stack_state(network: nn.Module) -> State | None:
+def read_stack_state(network: nn.Module) -> State | None:
     """The weights and the kinds of modules.
 
     None in training, if hooks other than additions need an output, or if weights were made in inference mode.
@@ -117,7 +117,7 @@ class PackedStack:
         maps = [part for layer in stack.layers for name in _MAPS if (part := getattr(layer, name)) is not None]
         norms = [part for layer in stack.layers for name in _NORMS if (part := getattr(layer, name)) is not None]
         norms += [stack.last] if stack.last is not None else []
-        plain = all(isinstance(part, Map) or _is_plain(part) for part in (*maps, *norms))
+        plain = all(isinstance(part, Map) or is_plain(part) for part in (*maps, *norms))
         parts = (*maps, *norms) if plain else ()
         self.weights = [weight for part in parts for weight in (part.weight, part.bias) if weight is not None]
         """Kept, so that no other tensors take their ids and addresses."""
@@ -143,10 +143,10 @@ class PackedStack:
         for layer, raw in both:
             for name in _NORMS:
                 if getattr(layer, name) is not None:
-                    setattr(raw, name, _point_to_norm(getattr(layer, name)))
+                    setattr(raw, name, point_to_norm(getattr(layer, name)))
         joins, width = sum(layer.join is not None for layer in stack.layers), len(stack.layers[0].norm_1.weight)
         ff = len(cast(nn.Linear, stack.layers[0].first).weight)
-        last = ctypes.pointer(_point_to_norm(stack.last)) if stack.last is not None else None
+        last = ctypes.pointer(point_to_norm(stack.last)) if stack.last is not None else None
         self.stack = native.Stack(
             layers, len(layers), joins, width, stack.heads, ff,
             stack.post_norm, stack.causal, stack.quick_gelu, last,
@@ -214,10 +214,10 @@ class PackedStack:
             matrix.rank, matrix.strengths = len(down), self.strengths[-1].data_ptr()
 
 
-def _is_plain(part: nn.Module) -> bool:
+def is_plain(part: nn.Module) -> bool:
     """Whether a layer computes as torch's linear layer or norm does: no wrapper, no `forward` of its own."""
     return type(part).forward in (nn.Linear.forward, FastLinear.forward, nn.LayerNorm.forward)
 
 
-def _point_to_norm(norm: nn.LayerNorm) -> native.Norm:
+def point_to_norm(norm: nn.LayerNorm) -> native.Norm:
     return native.Norm(norm.weight.data_ptr(), norm.bias.data_ptr(), norm.eps)

@@ -5,9 +5,10 @@ from typing import cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lead.kernels.half import FastHalfStack
 from lead.kernels.linear import FastMultiheadAttention
 from lead.kernels.replacement import Memo, Replacement, find_fast, have_hooks, kernels_apply, read_state
-from lead.kernels.stack import FastStack, Layer, Map, Stack
+from lead.kernels.stack import Layer, Map, Stack
 from lead.text.tower import TextTower
 from lead.text.transformer import Block, Blocks
 
@@ -43,14 +44,16 @@ class FastTextBlock(Replacement, Block):
         return x + self.mlp(self.ln_2(x))
 
 
-class FastTextBlocks(FastStack, Blocks):
-    """`Blocks` in one call of the extension, which makes attention causal by itself."""
+class FastTextBlocks(FastHalfStack, Blocks):
+    """`Blocks` in one call of the extension, which makes attention causal by itself; under autocast one each way."""
 
     def forward(
         self, x: Float[Tensor, "batch tokens width"], attn_mask: Float[Tensor, "tokens tokens"]
     ) -> Float[Tensor, "batch tokens width"]:
-        packed = self.pack(x)
-        return super().forward(x, attn_mask) if packed is None else packed.prepare([x], None)()
+        packed, halves = self.pack(x), self.pack_halves(x)
+        if packed is not None:
+            return packed.prepare([x], None)()
+        return super().forward(x, attn_mask) if halves is None else halves.evaluate(x, None)
 
     def describe(self) -> Stack:
         layers, heads = [_describe(block) for block in self.resblocks], self.resblocks[0].attn.num_heads

@@ -26,7 +26,7 @@ class StandInGenerate:
     does: float = SHOWN
     asked: list[float] = field(default_factory=list)
 
-    def __call__(self, prompts, *, seconds, words=None, seed=0):
+    def __call__(self, prompts, *, seconds, words=None, seed=0, bfloat16=False):
         assert len(prompts) == len(ACTIONS) * EACH and seconds == 4.0
         reach = 0.0
         if words:

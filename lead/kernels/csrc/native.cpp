@@ -15,6 +15,7 @@
 #include <cstring>
 #include <immintrin.h>
 #include <utility>
+#include <vector>
 
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC's own headers leave values undefined on purpose
@@ -25,10 +26,13 @@
 #define BEGIN_TARGET_AVX512 \
     _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx2,fma\"))), apply_to = function)")
 #define BEGIN_TARGET_AVX2 _Pragma("clang attribute push(__attribute__((target(\"avx2,fma\"))), apply_to = function)")
+#define BEGIN_TARGET_BF16 \
+    _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bf16,avx2,fma\"))), apply_to = function)")
 #define END_TARGET _Pragma("clang attribute pop")
 #else
 #define BEGIN_TARGET_AVX512 _Pragma("GCC push_options") _Pragma("GCC target(\"avx512f,avx2,fma\")")
 #define BEGIN_TARGET_AVX2 _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma\")")
+#define BEGIN_TARGET_BF16 _Pragma("GCC push_options") _Pragma("GCC target(\"avx512f,avx512bf16,avx2,fma\")")
 #define END_TARGET _Pragma("GCC pop_options")
 #endif
 
@@ -51,6 +55,18 @@ namespace avx2 {
 #undef LEVEL_AVX512
 }
 END_TARGET
+
+#if __GNUC__ >= 10 || defined(__clang__)
+#define HAS_BF16 1
+BEGIN_TARGET_BF16
+namespace half {
+using namespace avx512;
+#include "half.h"
+}
+END_TARGET
+#else
+#define HAS_BF16 0  // the compiler does not know the instructions
+#endif
 
 // Sizes beyond which products of sizes could overflow; no network comes near.
 constexpr int64_t MOST_NUMBERS = 1 << 20, MOST_LAYERS = 1 << 10, MOST_THREADS = 1 << 10, MOST_ROWS = 1LL << 31;
@@ -104,6 +120,33 @@ static bool is_sound(const Call &call) {
     return tokens == call.tokens;
 }
 
+static bool maps(const HalfMatrix &matrix, int64_t inputs, int64_t outputs) {
+    const bool added = is_within(1, matrix.rank, MOST_NUMBERS) && matrix.down && matrix.up && matrix.strengths;
+    const bool sized = matrix.inputs == inputs && matrix.outputs == outputs && matrix.panels && matrix.panels_back;
+    return sized && (matrix.rank == 0 || added);
+}
+
+static bool is_sound(const HalfStack &stack) {
+    const int64_t width = stack.width;
+    if (!stack.layers || !is_within(1, stack.count, MOST_LAYERS)) return false;
+    if (!is_within(0, stack.joins, stack.count / 2)) return false;
+    if (!is_within(1, width, MOST_NUMBERS) || !is_within(1, stack.hidden, MOST_NUMBERS)) return false;
+    if (stack.heads < 1 || width % stack.heads) return false;
+    for (int64_t index = 0; index < stack.count; ++index) {
+        const HalfLayer &layer = stack.layers[index];
+        if (index >= stack.count - stack.joins && !maps(layer.join, 2 * width, width)) return false;
+        if (!maps(layer.qkv, width, 3 * width) || !maps(layer.out, width, width)) return false;
+        if (!maps(layer.first, width, stack.hidden) || !maps(layer.second, stack.hidden, width)) return false;
+        if (!norms(layer.norm_1) || !norms(layer.norm_2)) return false;
+    }
+    return true;
+}
+
+static bool is_sound(const HalfCall &call) {
+    if (!call.x || !call.y || !is_within(1, call.threads, MOST_THREADS)) return false;
+    return is_within(1, call.tokens, MOST_ROWS) && is_within(1, call.batch, MOST_ROWS / call.tokens);
+}
+
 extern "C" {
 
 int64_t lead_layout() { return LAYOUT; }
@@ -137,5 +180,33 @@ int64_t lead_evaluate(int64_t level, const Stack *stack, const Call *call) {
     (level == 512 ? avx512::evaluate : avx2::evaluate)(*stack, *call);
     return 1;
 }
+
+// Whether the machine multiplies in 16 bits.
+int64_t lead_half() {
+#if HAS_BF16
+    __builtin_cpu_init();
+    return lead_level() == 512 && __builtin_cpu_supports("avx512bf16");
+#else
+    return 0;
+#endif
+}
+
+#if HAS_BF16
+#define IF_BF16(work) work
+#else
+#define IF_BF16(work)
+#endif
+
+// The numbers of `kept`; 0 where the stack or the call is not sound.
+int64_t lead_half_kept(const HalfStack *stack, const HalfCall *call) {
+    int64_t size = 0;
+    if (is_sound(*stack) && is_sound(*call)) IF_BF16(size = half::kept_size(*stack, *call));
+    return size;
+}
+
+void lead_half_forward(const HalfStack *stack, const HalfCall *call) { IF_BF16(half::forward(*stack, *call)); }
+
+// After `lead_half_forward` of the same call.
+void lead_half_backward(const HalfStack *stack, const HalfCall *call) { IF_BF16(half::backward(*stack, *call)); }
 
 }

@@ -8,7 +8,7 @@
 extern "C" {
 
 // The version of these structures and of the functions; a library with another version is not used.
-constexpr int64_t LAYOUT = 2;
+constexpr int64_t LAYOUT = 3;
 
 // y = W x + b; if `rank` is not 0, also the low-rank addition of `lead.networks.lora`: y += up (strength * (down x)).
 struct Matrix {
@@ -58,6 +58,38 @@ struct Call {
     float *y;                     // [batch, wanted, width]: the outputs of the tokens from `from` on
     int64_t batch, tokens, from, wanted;
     int64_t threads;
+};
+
+// The same in 16 bits, with gradients (`half.h`).  Panels are bfloat16; everything else is float32.
+
+struct HalfMatrix {
+    int64_t inputs, outputs, rank;
+    const uint16_t *panels, *panels_back;  // W and its transpose
+    const float *bias;                     // [outputs]
+    const float *down, *up;                // [rank, inputs] and, transposed, [rank, outputs]
+    const float *strengths;                // [batch, rank]
+    float *down_gradient, *up_gradient;    // are added to
+};
+
+struct HalfLayer {
+    HalfMatrix join, qkv, out, first, second;
+    Norm norm_1, norm_2;
+};
+
+struct HalfStack {
+    const HalfLayer *layers;
+    int64_t count, joins, width, heads, hidden, causal;
+};
+
+struct HalfCall {
+    const float *x;               // [batch, tokens, width]
+    const uint8_t *mask;          // [batch, tokens], or null
+    float *y;                     // [batch, tokens, width]
+    float *kept;                  // memory of `lead_half_kept` numbers
+    int64_t batch, tokens, threads;
+    int64_t keep;                 // whether gradients will be asked for
+    const float *dy;              // the gradient of y, for `lead_half_backward`
+    float *dx;
 };
 
 }

@@ -88,17 +88,22 @@ inline Vec exponential(Vec x) {
     return zero_where_less(scaled(polynomial(TAYLOR, r), n), x, lowest);
 }
 
-// x Phi(x), where Phi is the normal distribution, to 1e-6.  Phi(u) - 1/2 = u p(u^2) for |u| <= 5.4; p is a polynomial
-// in u^2 mapped to [-1, 1], fitted by least squares weighted with u at Chebyshev's points.  Past 5.4, Phi is 1 to
-// rounding; past -5.4, x Phi(x) keeps its value at -5.4, which is 0 to 4e-7.
-inline Vec gelu(Vec x) {
+// Phi(x) of the normal distribution, to 1e-6 for |x| <= 5.4, and its value at the end past it.  Phi(u) - 1/2 = u p(u^2);
+// p is a polynomial in u^2 mapped to [-1, 1], fitted by least squares weighted with u at Chebyshev's points.
+inline Vec normal(Vec x) {
     static const float P[] = {
         1.3092811e-1f, -6.5328047e-2f, 4.8499484e-2f, -3.9207030e-2f, 3.2118421e-2f, -2.5744734e-2f, 1.9633796e-2f,
         -1.3968952e-2f, 9.6842749e-3f, -6.7067202e-3f, 3.6101295e-3f, -1.1924390e-3f, 9.1012131e-4f, -1.0268580e-3f,
         3.8303365e-4f};
     const float end = 5.4f;
-    const Vec above = larger(all(-end), x), u = smaller(all(end), above);  // the second operand is kept if it is NaN
-    return above * fma(u, polynomial(P, fma(u * u, all(2 / (end * end)), all(-1.0f))), all(0.5f));
+    const Vec u = smaller(all(end), larger(all(-end), x));  // the second operand is kept if it is NaN
+    return fma(u, polynomial(P, fma(u * u, all(2 / (end * end)), all(-1.0f))), all(0.5f));
+}
+
+// x Phi(x), to 1e-6.  Past 5.4, Phi is 1 to rounding; past -5.4, x Phi(x) keeps its value at -5.4, which is 0 to 4e-7.
+inline Vec gelu(Vec x) {
+    const Vec above = larger(all(-5.4f), x);
+    return above * normal(above);
 }
 
 // x / (1 + e^-1.702 x)
