@@ -67,6 +67,7 @@ def test_files_of_waypoints_say_the_same(tmp_path, name, text):
         ({"keyframe": ["x=walk.bvh:3"]}, "found 'x'; expected numbers"),
         ({"path": "0,0 1"}, "'1' has 1 numbers; expected X,Z or X,Z,HEADING"),
         ({"path": "0,0 a,b"}, "found 'a,b'; expected numbers"),
+        ({"path": "0,0"}, '--path 0,0: found 1 waypoint; expected 2 to 1,000, as "0,0 2,0 2,2"'),
         ({"path": "absent.csv"}, "absent.csv does not exist"),
         ({"reach": ["right_hand=1,2,3"]}, "expected JOINT@TIME=X,Y,Z"),
         ({"reach": ["nose@1=1,2,3"]}, "there is no 'nose' to send; expected one of left_hand"),
