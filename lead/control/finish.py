@@ -114,14 +114,14 @@ def spread(
 ) -> Float[np.ndarray, "frames n"]:
     """The smoothest values that are given at the fixed frames and die out in about `within` frames from there.
 
-    They minimize sum_t |d_{t+1} - 2 d_t + d_{t-1}|^2 + |d_t|^2 / within^4, with d given where it is fixed: a spline
-    under tension. Where neighboring frames are fixed, the slope goes on too.
+    They minimize sum_t |d'''_t|^2 + (|d''_t|^2 + |d_t|^2 / within^4) (3 / within)^2, with differences as derivatives and
+    d given where it is fixed: a spline under tension. Where neighboring frames are fixed, slope and bend go on too.
     """
     frames = len(values)
     if not fixed.any() or fixed.all():
         return np.where(fixed[:, None], values, 0.0)
-    bends = np.diff(np.eye(frames), n=2, axis=0)
-    energy = bends.T @ bends + np.eye(frames) / within**4
+    bends, jerks = (np.diff(np.eye(frames), n=order, axis=0) for order in (2, 3))
+    energy = jerks.T @ jerks + (bends.T @ bends + np.eye(frames) / within**4) * (3 / within) ** 2
     free = ~fixed
     solved: np.ndarray = np.array(values, dtype=np.float64)
     solved[free] = np.linalg.solve(energy[np.ix_(free, free)], -energy[np.ix_(free, fixed)] @ solved[fixed])
