@@ -114,8 +114,8 @@ def spread(
 ) -> Float[np.ndarray, "frames n"]:
     """The smoothest values that are given at the fixed frames and die out in about `within` frames from there.
 
-    They minimize sum_t |d'''_t|^2 + (|d''_t|^2 + |d_t|^2 / within^4) (3 / within)^2, with differences as derivatives and
-    d given where it is fixed: a spline under tension. Where neighboring frames are fixed, slope and bend go on too.
+    They minimize sum_t |d'''_t|^2 + (|d''_t|^2 + |d_t|^2 / within^4) (3 / within)^2, with differences as derivatives, d
+    given where it is fixed: a spline under tension. Where neighboring frames are fixed, slope and bend go on too.
     """
     frames = len(values)
     if not fixed.any() or fixed.all():
