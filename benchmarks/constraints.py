@@ -134,7 +134,7 @@ def measure_distances(motions: Sequence[Motion], others: Sequence[Motion]) -> di
 
 def make_table(figures: dict[str, dict[str, Any]]) -> Table:
     """A row a kind."""
-    heads = ("kind", "number", "off: plain", "base", "most", "after", "most", "done", "plain", "FID", "other noise",
+    heads = ("kind", "number", "off: plain", "base", "most", "after", "most", "done", "plain", "FID", "others",
              "to real", "plain", "skate", "plain", "jerk", "plain", "real", "s")  # fmt: skip
     table = Table(*heads, title="Constraints of real clips; lengths in cm")
     for kind, row in figures.items():
@@ -155,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=4.0, choices=(2.0, 4.0, 8.0))
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "constraints.json")
     parser.add_argument("--sheet", type=Path, help="a picture of the first motions of the last kind")
-    options, console = parser.parse_args(arguments), Console(width=160)
+    options, console = parser.parse_args(arguments), Console(width=170)
     torch.set_num_threads(1)
     figures: dict[str, dict[str, Any]] = {}
     try:
