@@ -5,9 +5,11 @@
 Each constraint is of a part of a test clip that shows what a plain prompt of the suite says (its check is true); the
 prompt is generated with the constraint and without it, from the same noise. Errors are in the world, of what the base
 alone made (`base`) and of the result (`after`): joints' mean distance for poses, the pelvis from its path at each
-frame's time. `done`: the share of motions on which the prompt's check is true. `FID`: the Fréchet distance to the real
-parts of all constraints of the kind, in the pooled space of E_proj; of so few motions it only compares columns.
-Seconds are of one core's time.
+frame's time. `done`: the share of motions on which the prompt's check is true. `FID`: the Fréchet distance, in the
+evaluator's space (`lead.eval.evaluator`), to the motions that the base makes without the constraints; beside it that of
+motions of the same prompts from other noise, also without constraints, to those. `to real`: the same distances to the
+real parts, of the constrained and the unconstrained. Of so few motions it only compares columns. Seconds are of one
+core's time.
 """
 
 import argparse
@@ -32,6 +34,7 @@ from lead.control.finish import meet_constraints
 from lead.control.targets import measure_errors
 from lead.errors import LeadError
 from lead.eval.check_language import parse
+from lead.eval.evaluator import Evaluator
 from lead.eval.metrics import foot_skate_ratio, frechet_distance, jitter
 from lead.eval.prompt_suite import Kind, read_kinds, shows
 from lead.motion.features import canonical
@@ -39,6 +42,8 @@ from lead.motion.processing.rigid import move_to_rigid
 from lead.motion.skeleton import FPS
 
 KINDS = ("ends", "keyframes", "path", "reach")
+OTHER_SEED = 100_000
+"""The first seed of motions from other noise."""
 Case = tuple[Kind, np.ndarray]
 """A kind of prompt, and a real part that shows it, [frames, 22, 3] on the one skeleton."""
 
@@ -77,14 +82,23 @@ def write_constraints(kind: str, part: np.ndarray, rng: np.random.Generator) -> 
     return [PoseConstraint(part[0], 0.0, placed=True), JointTarget(hand, place / FPS, (x, y, z))]
 
 
-def measure(base: Lead, kind: str, cases: Sequence[Case], console: Console) -> tuple[dict[str, Any], list[Motion]]:
+def generate_plain(base: Lead, cases: Sequence[Case], first_seed: int) -> list[Motion]:
+    """Each case's prompt without constraints; the seeds count up."""
+    return [
+        base.generate(kind.prompts[0], seconds=len(part) / FPS, seed=first_seed + place)[0]
+        for place, (kind, part) in enumerate(cases)
+    ]
+
+
+def measure(
+    base: Lead, kind: str, cases: Sequence[Case], without: Sequence[Motion], console: Console
+) -> tuple[dict[str, Any], list[Motion]]:
     """The figures of a kind; and its motions: of each case the real part, without and with its constraints."""
     rng, rows, motions = np.random.default_rng(1), [], []
-    for seed, (prompt, part) in enumerate(track(cases, kind, console=console, transient=True)):
+    each = list(zip(cases, without, strict=True))
+    for seed, ((prompt, part), plain) in enumerate(track(each, kind, console=console, transient=True)):
         constraints, seconds, text = write_constraints(kind, part, rng), len(part) / FPS, prompt.prompts[0]
         started = time.process_time()
-        plain = base.generate(text, seconds=seconds, seed=seed)[0]
-        between = time.process_time()
         with patch("lead.control.finish.meet_constraints", wraps=meet_constraints) as meet:
             made = base.generate(text, seconds=seconds, seed=seed, constraints=constraints)[0]
         ended = time.process_time()
@@ -97,35 +111,38 @@ def measure(base: Lead, kind: str, cases: Sequence[Case], console: Console) -> t
             "done": shows(check, made), "done_plain": shows(check, plain),
             "skate": foot_skate_ratio(made.joints), "skate_plain": foot_skate_ratio(plain.joints),
             "jerk": jitter(made.joints), "jerk_plain": jitter(plain.joints), "jerk_real": jitter(part),
-            "seconds": ended - between, "seconds_plain": between - started,
+            "seconds": ended - started,
         })  # fmt: skip
         motions += [Motion(part), plain, made]
-    real, without, met = (embed(base, motions[start::3]) for start in range(3))
     figures = {key: float(np.mean([np.mean(row[key]) for row in rows])) for key in rows[0]}
     figures |= {f"{key}_most": float(np.max([np.max(row[key]) for row in rows])) for key in ("base", "after")}
-    figures |= {"number": len(rows), "fid": frechet_distance(met, real), "fid_plain": frechet_distance(without, real)}
-    return figures, motions
+    return figures | {"number": len(rows)}, motions
 
 
-@torch.no_grad()
-def embed(base: Lead, motions: Sequence[Motion]) -> np.ndarray:
-    """The motions in the pooled space of E_proj."""
-    z, lengths = base.encode_motion([Motion(np.concatenate([one.joints, one.joints[-1:]])) for one in motions])
-    pooled: np.ndarray = base.projector.pool(base.projector.encode(z, lengths), lengths).numpy()
-    return pooled
+def measure_distances(motions: Sequence[Motion], others: Sequence[Motion]) -> dict[str, float]:
+    """FIDs of a kind's motions; `others` are of the same prompts, without constraints, from other noise."""
+    evaluator = Evaluator.load()
+    real, without, met, other = (
+        evaluator.embed_motions([one.features() for one in some])
+        for some in (motions[::3], motions[1::3], motions[2::3], others)
+    )
+    return {
+        "fid": frechet_distance(met, without), "fid_other": frechet_distance(other, without),
+        "fid_real": frechet_distance(met, real), "fid_real_plain": frechet_distance(without, real),
+    }  # fmt: skip
 
 
 def make_table(figures: dict[str, dict[str, Any]]) -> Table:
     """A row a kind."""
-    heads = ("kind", "number", "off: plain", "base", "most", "after", "most", "done", "plain", "FID", "plain",
-             "skate", "plain", "jerk", "plain", "real", "s", "plain")  # fmt: skip
+    heads = ("kind", "number", "off: plain", "base", "most", "after", "most", "done", "plain", "FID", "others",
+             "to real", "plain", "skate", "plain", "jerk", "plain", "real", "s")  # fmt: skip
     table = Table(*heads, title="Constraints of real clips; lengths in cm")
     for kind, row in figures.items():
         lengths = [f"{100 * row[key]:.1f}" for key in ("plain", "base", "base_most", "after", "after_most")]
-        shares = [f"{row[key]:.2f}" for key in ("done", "done_plain", "fid", "fid_plain", "skate", "skate_plain")]
-        rest = [f"{row[key]:.0f}" for key in ("jerk", "jerk_plain", "jerk_real")]
-        times = [f"{row[key]:.1f}" for key in ("seconds", "seconds_plain")]
-        table.add_row(kind, str(row["number"]), *lengths, *shares, *rest, *times)
+        done, skate = ([f"{row[key]:.2f}" for key in (name, f"{name}_plain")] for name in ("done", "skate"))
+        distances = [f"{row[key]:.1f}" for key in ("fid", "fid_other", "fid_real", "fid_real_plain")]
+        jerk = [f"{row[key]:.0f}" for key in ("jerk", "jerk_plain", "jerk_real")]
+        table.add_row(kind, str(row["number"]), *lengths, *done, *distances, *skate, *jerk, f"{row['seconds']:.1f}")
     return table
 
 
@@ -138,13 +155,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=4.0, choices=(2.0, 4.0, 8.0))
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "constraints.json")
     parser.add_argument("--sheet", type=Path, help="a picture of the first motions of the last kind")
-    options, console = parser.parse_args(arguments), Console(width=160)
+    options, console = parser.parse_args(arguments), Console(width=170)
     torch.set_num_threads(1)
     figures: dict[str, dict[str, Any]] = {}
     try:
         base, cases = Lead.load(options.base), draw_cases(options.number, options.seconds)
+        without, others = (generate_plain(base, cases, first_seed) for first_seed in (0, OTHER_SEED))
         for kind in options.kinds.split(","):
-            figures[kind], motions = measure(base, kind, cases, console)
+            row, motions = measure(base, kind, cases, without, console)
+            figures[kind] = row | measure_distances(motions, others)
             write_json(options.output, figures)
     except LeadError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from lead.control.constrained_sampling import Guide
     from lead.control.constraints import Constraint
     from lead.control.timeline import Timeline
+    from lead.control.timeline_sampling import Plan
     from lead.ranking import Score
 
 PARTS = ("text", "vae", "denoiser", "projector")
@@ -371,69 +372,106 @@ class Lead(nn.Module):
         if not prompts:
             return []
         lengths = torch.tensor(self._count_frames(seconds, len(prompts)))
+        make = partial(
+            self._make, words=words or {}, steps=steps, guidance=guidance, sampler=sampler, realign=realign,
+            batch=batch, bfloat16=bfloat16,
+        )  # fmt: skip
         if constraints:
-            make = partial(
-                self.generate, words=words, steps=steps, guidance=guidance, sampler=sampler, realign=realign,
-                clean_feet=False,
-            )  # fmt: skip
-            seeds = [(seed, first + row) if isinstance(seed, int) else ([seed[row]], 0) for row in range(len(prompts))]
-            wanted = list(zip(prompts, lengths.tolist(), seeds, strict=True))
-            led = self._lead_along_path(make, constraints, wanted, progress)
-            if led is not None:
-                return self._meet(led, constraints, clean_feet)
-        text = self.encode_text(prompts, words)
-        active = activate_concepts(self.text, prompts, words or {})
+            return self._meet(make, prompts, lengths, seed, first, constraints, clean_feet, progress)
+        return make(prompts, lengths, seed, first, clean_feet=clean_feet, progress=progress)
+
+    def _make(
+        self,
+        prompts: Sequence[str],
+        lengths: Int[Tensor, " batch"],
+        seed: int | Sequence[int],
+        first: int,
+        constraints: "Sequence[Constraint]" = (),
+        *,
+        words: Words,
+        steps: int | None,
+        guidance: float | None,
+        sampler: Sampler | None,
+        realign: bool,
+        batch: int,
+        bfloat16: bool,
+        clean_feet: bool = False,
+        progress: Progress | None = None,
+    ) -> list[Motion]:
+        """The motions of `generate`, steered to constraints but not finished."""
+        text, active = self.encode_text(prompts, words), activate_concepts(self.text, prompts, words)
+        sample = partial(self.sample, steps=steps, guidance=guidance, sampler=sampler)
         motions: list[Motion] = []
         for start in range(0, len(prompts), batch):
             part = slice(start, start + batch)
-            noise = self.noise(lengths[part], seed, start + (first if isinstance(seed, int) else 0))
-            adapters = select_adapters(active, part)
-            count = lengths[part].to(self.device)
+            draw = partial(self.noise, lengths[part], seed, start + (first if isinstance(seed, int) else 0))
+            count, adapters = lengths[part].to(self.device), select_adapters(active, part)
             guide = self._guide(constraints, count, active, part, realign) if constraints else None
-            steer = guide.steer if guide else None
+            noise = self._choose_noise(guide, draw, sample, prompts, text, active, part, realign) if guide else draw()
             with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
-                z = self.sample(text[part], count, noise, steps, guidance, sampler, adapters, steer=steer)
+                z = sample(text[part], count, noise, adapters=adapters, steer=guide.steer if guide else None)
             z = add_directions(z, active, part)
             check_latents(z, prompts[part])
             if realign:
                 z = self.projector.realign(z, count)
             z = guide.refine(z) if guide else z
-            motions += self.decode(z, count, clean_feet=clean_feet and not constraints)  # else `finish_motion` does
+            motions += self.decode(z, count, clean_feet=clean_feet)
             if progress:
                 progress(len(motions), len(prompts))
-        return self._meet(motions, constraints, clean_feet) if constraints else motions
+        return motions
 
-    def _meet(self, motions: list[Motion], constraints: "Sequence[Constraint]", clean_feet: bool) -> list[Motion]:
-        """The motions with the constraints met exactly."""
-        from lead.control.finish import finish_motion
-
-        return [finish_motion(motion, constraints, clean_feet=clean_feet) for motion in motions]
-
-    def _lead_along_path(
+    def _meet(
         self,
         make: Callable[..., list[Motion]],
+        prompts: Sequence[str],
+        lengths: Int[Tensor, " batch"],
+        seed: int | Sequence[int],
+        first: int,
         constraints: "Sequence[Constraint]",
-        wanted: Sequence[tuple[str, int, tuple[int | Sequence[int], int]]],
+        clean_feet: bool,
         progress: Progress | None,
-    ) -> list[Motion] | None:
-        """Motions led along a path that is the only constraint; None where it is not, or one of them does not go along.
+    ) -> list[Motion]:
+        """Motions that meet constraints: led along a path where that is all and they go along, else steered."""
+        from lead.control.finish import finish_motion
+        from lead.control.follow_path import find_lone_path
+        from lead.control.reach import limit_to_body
 
-        `wanted` are prompts, frames, and each one's seed and place.
-        """
-        from lead.control.follow_path import find_lone_path, follow_path
+        self._check_steered()
+        constraints, notes = limit_to_body(constraints, int(lengths.min()), self.skeleton.fps, prompts)
+        if find_lone_path(constraints):
+            motions = []
+            for row, prompt in enumerate(prompts):
+                own, place = (seed, first + row) if isinstance(seed, int) else ([seed[row]], 0)
+                alone = partial(make, [prompt], seed=own, first=place)
+                motions += self._lead_along_path(alone, constraints, lengths[row : row + 1])
+                if progress:
+                    progress(len(motions), len(prompts))
+        else:
+            motions = make(prompts, lengths, seed, first, constraints, progress=progress)
+        met = [finish_motion(motion, constraints, clean_feet=clean_feet) for motion in motions]
+        return [replace(motion, notes=(*notes, *motion.notes)) for motion in met]
 
-        if not find_lone_path(constraints) or self.skeleton is not HUMANML3D:
-            return None
-        motions = []
-        for prompt, frames, (seed, first) in wanted:
-            own = partial(make, prompt, seed=seed, first=first)
-            joints = follow_path(own, constraints, frames + 1, self.skeleton.fps, self.seconds_range)
-            if joints is None:
-                return None
-            motions += self.reconstruct([Motion(joints.astype(np.float32), self.skeleton.fps)])
-            if progress:
-                progress(len(motions), len(wanted))
-        return motions
+    def _lead_along_path(
+        self, make: Callable[..., list[Motion]], constraints: "Sequence[Constraint]", lengths: Int[Tensor, " 1"]
+    ) -> list[Motion]:
+        """The motion that is led along a path; steered to it where it does not go along by itself."""
+        from lead.control.follow_path import follow_path
+
+        fps = self.skeleton.fps
+
+        def make_plain(seconds: float) -> list[Motion]:
+            return make(lengths=torch.tensor([self.count_frames(seconds)]))
+
+        joints = follow_path(make_plain, constraints, int(lengths) + 1, fps, self.seconds_range)
+        if joints is None:
+            return make(lengths=lengths, constraints=constraints)
+        return self.reconstruct([Motion(joints.astype(np.float32), fps)])
+
+    def plan_timeline(self, timeline: "Timeline") -> "Plan":
+        """How the timeline's segments and transitions are generated; LeadError for what the base does not make."""
+        from lead.control.timeline_sampling import plan_timeline
+
+        return plan_timeline(timeline, self.skeleton.fps, self.config.vae.frames_per_latent, MAX_FRAMES)
 
     @torch.no_grad()
     def generate_timeline(
@@ -460,10 +498,10 @@ class Lead(nn.Module):
         text features, by the number of a segment from 0, in place of those of its prompt. The rest is as in `generate`;
         a timeline with constraints lasts MOST_STEERED_SECONDS at most.
         """
-        from lead.control.timeline_sampling import decode_in_windows, join_windows, plan_timeline
+        from lead.control.timeline_sampling import decode_in_windows, join_windows
 
         per, steps = self.config.vae.frames_per_latent, steps or self.config.diffusion.sampling_steps
-        plan = plan_timeline(timeline, self.skeleton.fps, per, MAX_FRAMES)
+        plan = self.plan_timeline(timeline)
         prompts = timeline.prompts
         text, active = self.encode_text(prompts, words), activate_concepts(self.text, prompts, words or {})
         for place, condition in (conditions or {}).items():
@@ -532,17 +570,21 @@ class Lead(nn.Module):
         return ranking.rank(motions, prompt, ranking.compute_probabilities(pooled, own, others), similarities)
 
     def noise(
-        self, lengths: Int[Tensor, " batch"], seed: int | Sequence[int], first: int
-    ) -> Float[Tensor, "batch latents d_latent"]:
-        """Draw noise for each row, from `seed` and the row's place, which starts at `first`; or from its own seed."""
+        self, lengths: Int[Tensor, " batch"], seed: int | Sequence[int], first: int, tries: int = 1
+    ) -> Float[Tensor, "rows latents d_latent"]:
+        """Draw noise for each row, from `seed` and the row's place, which starts at `first`; or from its own seed.
+
+        With `tries` each row has so many, one after the other; its first one is the same as alone.
+        """
         latents = self.vae.latent_lengths(lengths)
-        noise = torch.zeros(len(lengths), int(latents.max()), self.config.vae.d_latent)
+        noise = torch.zeros(len(lengths), tries, int(latents.max()), self.config.vae.d_latent)
         for row, count in enumerate(latents.tolist()):
             place = first + row
             draw = seed * 1_000_003 + place if isinstance(seed, int) else seed[place] * 1_000_003
             generator = torch.Generator().manual_seed(draw)
-            noise[row, :count] = torch.randn(count, noise.shape[2], generator=generator)
-        return noise.to(self.device)
+            for own in noise[row]:
+                own[:count] = torch.randn(count, noise.shape[-1], generator=generator)
+        return noise.flatten(0, 1).to(self.device)
 
     def _guide(
         self,
@@ -556,17 +598,51 @@ class Lead(nn.Module):
         from lead.control.constrained_sampling import Guide
         from lead.control.targets import build_targets
 
-        self._check_steered()
-
-        def decode(z: Tensor) -> Tensor:
-            return self.decode_features(z, lengths)
-
-        def decode_estimate(z: Tensor) -> Tensor:
-            z = add_directions(z, active, part)
-            return decode(self.projector.realign(z, lengths) if realign else z)
-
         targets = [build_targets(constraints, frames, self.skeleton.fps) for frames in lengths.tolist()]
-        return Guide(targets, decode_estimate, decode)
+        decode_estimate = partial(self._decode_estimate, lengths=lengths, active=active, part=part, realign=realign)
+        return Guide(targets, decode_estimate, partial(self.decode_features, lengths=lengths))
+
+    def _decode_estimate(
+        self,
+        z: Float[Tensor, "batch latents d_latent"],
+        lengths: Int[Tensor, " batch"],
+        active: Sequence[ActiveConcept],
+        part: slice,
+        realign: bool,
+    ) -> Float[Tensor, "batch frames feats"]:
+        """Features of what the sampler makes or estimates."""
+        z = add_directions(z, active, part)
+        return self.decode_features(self.projector.realign(z, lengths) if realign else z, lengths)
+
+    def _choose_noise(
+        self,
+        guide: "Guide",
+        draw: Callable[..., Float[Tensor, "rows latents d_latent"]],
+        sample: Callable[..., Tensor],
+        prompts: Sequence[str],
+        text: Float[Tensor, "prompts d_text"],
+        active: Sequence[ActiveConcept],
+        part: slice,
+        realign: bool,
+    ) -> Float[Tensor, "batch latents d_latent"]:
+        """The noise of the best candidate of each row (`lead.control.candidates`)."""
+        from lead.control.candidates import CANDIDATES, choose
+
+        drawn, rows = draw(tries=CANDIDATES), range(len(prompts))[part]
+        every = drawn.reshape(len(rows), CANDIDATES, *drawn.shape[1:])
+        best = []
+        for row, own, targets in zip(rows, every, guide.targets, strict=True):
+            alone, lengths = slice(row, row + 1), torch.full((CANDIDATES,), len(targets.positions), device=self.device)
+            own = own[:, : int(self.vae.latent_lengths(lengths).max())]
+            adapters = [adapter.repeat(CANDIDATES) for adapter in select_adapters(active, alone)]
+            z = sample(text[alone].expand(CANDIDATES, -1), lengths, own, adapters=adapters)
+            features = self._decode_estimate(z, lengths, active, alone, realign)
+            best.append(choose(features, targets, prompts[row]))
+        return torch.stack([own[place] for own, place in zip(every, best, strict=True)])
+
+    def count_frames(self, seconds: float) -> int:
+        """The frames of a motion of so many seconds, a multiple of UNIT; LeadError if the base does not make it."""
+        return self._count_frames(seconds, 1)[0]
 
     def _guide_timeline(
         self,

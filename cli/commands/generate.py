@@ -29,7 +29,7 @@ from cli.jobs.keep_best import (
 from cli.jobs.make_loops import make_loops
 from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
-from cli.jobs.read_constraints import ConstraintOptions, read_constraints
+from cli.jobs.read_constraints import ConstraintOptions, check_constraints, read_constraints
 from cli.load_models import check_base, check_seconds, load_base, load_concepts_for
 from cli.options import (
     BaseOptions,
@@ -267,6 +267,7 @@ def _generate_prompts(
     constraints = read_constraints(constraint_options)
     model, concepts = _load(prompts, sources, sources.device)
     check_seconds(model, options.seconds)
+    check_constraints(model, constraints, options.seconds, prompts)
     notices = find_notices(model, prompts, sources.strict)
     warn_of_each(notices)
     every = [prompt for prompt in prompts for _ in range(options.number)]

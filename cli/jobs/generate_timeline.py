@@ -69,6 +69,7 @@ def generate_timelines(
     quiet: bool = False,
 ) -> JsonObject:
     """Motions of the timeline, written under this name, with views; the seeds count up from the first motion's."""
+    model.plan_timeline(timeline)  # errors are told before any motion is made
     started = time.perf_counter()
     motions = [_generate(model, timeline, words, options, number) for number in range(options.number)]
     spent = time.perf_counter() - started

@@ -22,6 +22,7 @@ from cli.read_inputs import read_clip
 from lead.errors import LeadError, show_value
 
 if TYPE_CHECKING:
+    from lead import Lead
     from lead.control.constraints import Constraint, JointTarget, PathConstraint, Place, PoseConstraint
     from lead.motion import Motion
 
@@ -110,6 +111,16 @@ def read_constraints(options: ConstraintOptions) -> "list[Constraint]":
     if options.path is not None:
         constraints.append(_read_path(options.path))
     return constraints + [_parse_target(text) for text in reaches]
+
+
+def check_constraints(
+    model: "Lead", constraints: "Sequence[Constraint]", seconds: float, prompts: Sequence[str]
+) -> None:
+    """LeadError for times and places that motions of so many seconds cannot meet, before any is made."""
+    from lead.control.reach import limit_to_body
+
+    if constraints:
+        limit_to_body(constraints, model.count_frames(seconds), model.skeleton.fps, prompts)
 
 
 def _read_pose(

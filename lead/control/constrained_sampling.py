@@ -8,11 +8,13 @@
    or REFINED_STEPS are done.
 The loss of joints j, with p the constrained ones of the weights w, and j_0 the joints before the first step:
 
-    L = sum w max(|j - p| - slack, 0)^2 + SMOOTH mean |(j - j_0)''|^2 + SLIP mean c |j_toes'|^2
-        + FLOOR mean min(y_lowest, 0)^2 + NEAR |z - z_0|^2
+    L = sum w max(|j - p| - slack, 0)^2 + SMOOTH mean |(j - j_0)''|^2 + PACE mean |v - v_0|^2
+        + SLIP mean c |j_toes'|^2 + FLOOR mean min(y_lowest, 0)^2 + NEAR |z - z_0|^2
 
-The second part spreads what changes over time, so that poses come out of movement. The third keeps toes in place while
-the features say that they stand (c), so that little is left to the clean-up of feet. All networks are frozen. What is
+The second part spreads what changes over time, so that poses come out of movement. The third holds the velocity v of
+the root, as the body sees it: without it two poses that are near each other slow a whole walk down. The fourth keeps
+toes in place while the features say that they stand (c), so that little is left to the clean-up of feet. All networks
+are frozen. What is
 left of the errors is done by `finish`. Noise as the variable (DNO, arXiv 2312.11994) is as near and takes five times as
 long. Knows nothing of text: networks come as functions of latents. Conventions: meters, Y up.
 """
@@ -31,7 +33,7 @@ from lead.motion.processing.ik import TOES
 
 STEERED_STEPS, STEERED_RATE = 10, 0.15
 """Of Adam, in each step of the sampler."""
-REFINED_STEPS, REFINED_RATE = 200, 0.05
+REFINED_STEPS, REFINED_RATE = 100, 0.05
 NEAR_ENOUGH = 0.015
 """Meters: the root mean square of what constraints are off."""
 DAMPING = 0.02
@@ -40,6 +42,8 @@ SMOOTH = 30.0
 """The weight of a change's acceleration, which is in meters a frame^2."""
 SLIP = 20.0
 """The weight of a standing toe's movement, in meters a frame."""
+PACE = 5.0
+"""The weight of a change of the root's velocity, in meters a frame."""
 FLOOR = 3.0
 """The weight of the depth of the lowest joint below the floor, in meters."""
 NEAR = 0.01
@@ -72,17 +76,19 @@ class Guide:
     def _descend(self, z_0: Latents, decode: Decode, steps: int, rate: float) -> Latents:
         """Adam (Kingma & Ba, arXiv 1412.6980) on the latents alone."""
         with torch.enable_grad():
-            z, before = z_0.detach().clone().requires_grad_(True), _to_joints(decode(z_0).detach())
+            z, before = z_0.detach().clone().requires_grad_(True), decode(z_0).detach()
+            joints_before = _to_joints(before)
             mean, square = torch.zeros_like(z), torch.zeros_like(z)
             for step in range(1, steps + 1):
                 features = decode(z)
                 joints = _to_joints(features)
-                change = (joints - before).diff(n=2, dim=1)
+                change = (joints - joints_before).diff(n=2, dim=1)
                 off = [compute_loss(row, own) for row, own in zip(joints, self.targets, strict=True)]
                 if all(one.item() < NEAR_ENOUGH**2 * own.count for one, own in zip(off, self.targets, strict=True)):
                     break
                 loss = torch.stack(off).sum() + SMOOTH * change.square().sum(-1).mean(dim=(1, 2)).sum()
                 loss = loss + SLIP * _measure_slip(joints, features).sum()
+                loss = loss + PACE * (features - before)[..., 1:3].square().sum(-1).mean(dim=1).sum()
                 loss = loss + FLOOR * joints[..., 1].amin(-1).clamp(max=0.0).square().mean(dim=1).sum()
                 loss = loss + NEAR * (z - z_0).square().mean(dim=(1, 2)).sum()
                 (gradient,) = torch.autograd.grad(loss, z)

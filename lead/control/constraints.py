@@ -125,8 +125,11 @@ class PathConstraint:
 
     def __post_init__(self) -> None:
         points = np.asarray(self.points, dtype=np.float64)
-        if points.ndim != 2 or points.shape[1] != 2 or not 2 <= len(points) <= MOST_WAYPOINTS:
-            raise LeadError(f"{self.name}: found {points.shape} numbers; expected 2 to {MOST_WAYPOINTS:,} pairs x,z")
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise LeadError(f"{self.name}: found an array of shape {points.shape}; expected [waypoints, 2], x and z")
+        if not 2 <= len(points) <= MOST_WAYPOINTS:
+            found = "1 waypoint" if len(points) == 1 else f"{len(points):,} waypoints"
+            raise LeadError(f'{self.name}: found {found}; expected 2 to {MOST_WAYPOINTS:,}, as "0,0 2,0 2,2"')
         for values in (self.seconds, self.headings):
             if values and len(values) != len(points):
                 raise LeadError(f"{self.name}: {len(values)} times or headings for {len(points)} waypoints")

@@ -2,7 +2,8 @@
 
 1. *Windows.* Each run of frames that are not kept is made with up to CONTEXT seconds of kept frames on both sides.
 2. *Generation.* The window is generated from the prompt. The kept frames, on the one skeleton at the base's rate, are
-   constraints (`lead.control.constraints`), and so are the joints that are kept in all frames.
+   constraints (`lead.control.constraints`), and so are legs that are kept in all frames. An upper body that is kept
+   takes the place of the one that was made.
 3. *The clip's own body.* The new frames get the clip's rate and its bone lengths. What they are off the kept frames
    dies out into them (`finish.spread`), in position and in velocity.
 Kept frames are the clip's own, bit by bit: joints here, and the rig's channels where the motion is written as BVH.
@@ -21,7 +22,8 @@ from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
 from lead.errors import LeadError
 from lead.model import Lead
 from lead.motion import Motion
-from lead.motion.processing.edit import bone_directions
+from lead.motion.motion_like import TimeMark
+from lead.motion.processing.edit import bone_directions, replace_upper_body
 from lead.motion.processing.foot_lock import lock_feet
 from lead.motion.processing.ik import ANKLES, KNEES
 from lead.motion.processing.join import place_after
@@ -80,7 +82,9 @@ def edit_clip(
     edited = joints.astype(np.float32)
     edited[kept] = clip.joints[kept]
     rig = replace(clip.rig, kept=kept) if clip.rig else None
-    return replace(clip, joints=edited, rig=rig, notes=(*clip.notes, *_note_snaps(joints, kept, clip.fps)))
+    marks = [TimeMark(first / clip.fps, end / clip.fps, prompt) for first, end in list_new_parts(kept)]
+    notes = (*clip.notes, *_note_snaps(joints, kept, clip.fps))
+    return replace(clip, joints=edited, rig=rig, notes=notes, marks=(*clip.marks, *marks))
 
 
 def _note_snaps(joints: Joints, kept: Bool[np.ndarray, "frames"], fps: float) -> list[str]:
@@ -156,10 +160,8 @@ def _list_constraints(
         seconds = (late + place) / rate
         if kept[frame]:
             constraints.append(PoseConstraint(pose, seconds, placed=True, name=f"kept frame {frame}"))
-        elif half is not None:
-            constraints.append(
-                PoseConstraint(pose, seconds, PARTS[half], placed=half == "legs", name=f"{half} of frame {frame}")
-            )
+        elif half == "legs":
+            constraints.append(PoseConstraint(pose, seconds, PARTS[half], placed=True, name=f"legs of frame {frame}"))
     return constraints, frames, late
 
 
@@ -179,6 +181,8 @@ def _fit_to_body(
     scale = float(lengths[:, legs].mean(axis=0).sum() / bone_lengths(made[0])[legs].sum())
     middle = ground * [1.0, 0.0, 1.0] if kept.any() or half == "legs" else 0.0
     placed = (made - middle) * scale + ground
+    if half == "upper_body":
+        placed = replace_upper_body(placed, clip)
     own, aim = _take_apart(placed), _take_apart(clip)
     for joint in range(22):
         fixed = kept | (half == "legs" and joint in PARTS["legs"])

@@ -15,8 +15,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from lead.control.constraints import Constraint, JointTarget, PathConstraint, PoseConstraint
-from lead.control.targets import Targets, build_targets, measure_errors, place_motion, to_floating, to_frame
+from lead.control.targets import (
+    Targets,
+    build_targets,
+    measure_errors,
+    place_motion,
+    time_waypoints,
+    to_floating,
+    to_frame,
+)
 from lead.motion import Motion
+from lead.motion.motion_like import TimeMark
 from lead.motion.processing.edit import bone_directions
 from lead.motion.processing.floor import settle
 from lead.motion.processing.foot_lock import lock_feet
@@ -41,7 +50,10 @@ Joints = Float[np.ndarray, "frames 22 3"]
 
 
 def finish_motion(motion: Motion, constraints: Sequence[Constraint], *, clean_feet: bool = True) -> Motion:
-    """`meet_constraints` of a motion; its notes say where the base alone did not come near, and what is not met."""
+    """`meet_constraints` of a motion; its notes say where the base alone did not come near, and what is not met.
+
+    Its marks are the times of poses, targets and waypoints.
+    """
     joints, before = meet_constraints(motion.joints, constraints, motion.fps, clean_feet=clean_feet)
     after = measure_errors(joints, constraints, motion.fps)
     notes = [
@@ -49,7 +61,20 @@ def finish_motion(motion: Motion, constraints: Sequence[Constraint], *, clean_fe
         for one, off, left in zip(constraints, before, after, strict=True)
         if max(off, left) > FAR
     ]
-    return replace(motion, joints=joints, notes=(*motion.notes, *notes))
+    marks = (*motion.marks, *list_times(constraints, len(joints), motion.fps))
+    return replace(motion, joints=joints, notes=(*motion.notes, *notes), marks=marks)
+
+
+def list_times(constraints: Sequence[Constraint], frames: int, fps: float) -> list[TimeMark]:
+    """When poses, targets and waypoints are met, in the order of time."""
+    moments = []
+    for one in constraints:
+        if isinstance(one, PathConstraint):
+            named = (f"waypoint {x:g},{z:g}" for x, z in one.points.tolist())
+            moments += list(zip(time_waypoints(one, frames, fps).tolist(), named, strict=True))
+        else:
+            moments.append((to_frame(one, frames, fps) / fps, one.name.removeprefix("--")))
+    return [TimeMark(seconds, seconds, title) for seconds, title in sorted(moments)]
 
 
 def _describe_error(name: str, before: float, after: float) -> str:
@@ -89,14 +114,14 @@ def spread(
 ) -> Float[np.ndarray, "frames n"]:
     """The smoothest values that are given at the fixed frames and die out in about `within` frames from there.
 
-    They minimize sum_t |d_{t+1} - 2 d_t + d_{t-1}|^2 + |d_t|^2 / within^4, with d given where it is fixed: a spline
-    under tension. Where neighboring frames are fixed, the slope goes on too.
+    They minimize sum_t |d'''_t|^2 + (|d''_t|^2 + |d_t|^2 / within^4) (3 / within)^2, with differences as derivatives, d
+    given where it is fixed: a spline under tension. Where neighboring frames are fixed, slope and bend go on too.
     """
     frames = len(values)
     if not fixed.any() or fixed.all():
         return np.where(fixed[:, None], values, 0.0)
-    bends = np.diff(np.eye(frames), n=2, axis=0)
-    energy = bends.T @ bends + np.eye(frames) / within**4
+    bends, jerks = (np.diff(np.eye(frames), n=order, axis=0) for order in (2, 3))
+    energy = jerks.T @ jerks + (bends.T @ bends + np.eye(frames) / within**4) * (3 / within) ** 2
     free = ~fixed
     solved: np.ndarray = np.array(values, dtype=np.float64)
     solved[free] = np.linalg.solve(energy[np.ix_(free, free)], -energy[np.ix_(free, fixed)] @ solved[fixed])

@@ -203,10 +203,8 @@ def _check_poses(constraints: Sequence[Constraint], frames: int, fps: float) -> 
             taken[frame, joint] = one.name
 
 
-def _walk_path(
-    path: PathConstraint, frames: int, fps: float
-) -> tuple[Float[np.ndarray, "frames 2"], Float[np.ndarray, "frames 2"], Float[np.ndarray, "frames"]]:
-    """Where the pelvis is in each frame; which way the body faces in the frames of waypoints; 1 for those frames."""
+def time_waypoints(path: PathConstraint, frames: int, fps: float) -> Float[np.ndarray, "waypoints"]:
+    """The seconds at which waypoints are passed; LeadError where their times do not fit, or the path is too fast."""
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path.points, axis=0), axis=-1))])
     end = (frames - 1) / fps
     given = [(place, time) for place, time in enumerate(path.seconds) if time is not None]
@@ -229,6 +227,14 @@ def _walk_path(
             f"{path.name} is {way[-1]:.3g} m long and asks for {speed:.3g} m/s; at most {FASTEST:g} m/s: "
             "give more seconds, or a shorter path"
         )
+    return times
+
+
+def _walk_path(
+    path: PathConstraint, frames: int, fps: float
+) -> tuple[Float[np.ndarray, "frames 2"], Float[np.ndarray, "frames 2"], Float[np.ndarray, "frames"]]:
+    """Where the pelvis is in each frame; which way the body faces in the frames of waypoints; 1 for those frames."""
+    times = time_waypoints(path, frames, fps)
     at = np.arange(frames) / fps
     points = np.stack([np.interp(at, times, column) for column in path.points.T], axis=-1)
     faced, known = np.zeros((frames, 2)), np.zeros(frames)

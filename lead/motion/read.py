@@ -162,7 +162,7 @@ def _read_npz(path: Path, options: ReadOptions) -> Clip:
         if name in npz.arrays:
             clip = _array_to_clip(npz.arrays[name], fps, options)
             if name == "posed_joints" and fps is None:
-                note = f"no rate: {clip.fps:g} frames a second were assumed; state the rate"
+                note = f"no rate: {clip.fps:g} frames a second were assumed; state the rate (--fps)"
                 return replace(clip, notes=(*clip.notes, note))
             return clip
     raise MotionError(f"an NPZ with {', '.join(npz.members[:20]) or 'no arrays'}; expected {WANTED}.")
@@ -183,7 +183,7 @@ def _find_frame_rate(arrays: dict[str, np.ndarray]) -> float | None:
 
 def _smpl_to_clip(arrays: dict[str, np.ndarray], fps: float | None, options: ReadOptions) -> Clip:
     if fps is None:
-        raise MotionError(f"poses without a rate ({', '.join(_RATE_KEYS)}); state the frames a second.")
+        raise MotionError(f"poses without a rate ({', '.join(_RATE_KEYS)}); state the frames a second (--fps).")
     joints, notes = read_smpl(arrays, options)
     cut = count_lead_in(joints, fps) if options.trim else 0
     if cut:

@@ -27,7 +27,7 @@ def resample(
         return joints
     last = (len(joints) - 1) / fps
     if last * new_fps > MAX_RESAMPLED:
-        raise MotionError(f"{last:.0f} s at {new_fps:g} frames a second are too long; state the true rate, or cut it.")
+        raise MotionError(f"{last:.0f} s at {new_fps:g} frames a second are too long; state it (--fps), or cut it.")
     times = np.arange(int(last * new_fps + 1e-6) + 1) / new_fps
     resampled: np.ndarray = spline(joints.astype(np.float64), times * fps).astype(joints.dtype)
     return resampled

@@ -78,7 +78,7 @@ def test_errors_of_a_pose_that_may_be_anywhere_do_not_count_its_place():
         (lambda: PoseConstraint(WALK[0], -1.0), "a pose: found a time of -1 s; expected 0 to 3600"),
         (lambda: JointTarget(20, 1e308, (0.0, 0.0, 0.0)), r"a time of 1e\+308 s; expected 0 to 3600"),
         (lambda: PoseConstraint(WALK[0] + 200.0, 0.0), "at most 100 m"),
-        (lambda: PathConstraint(np.zeros((1, 2))), "expected 2 to 1,000 pairs x,z"),
+        (lambda: PathConstraint(np.zeros((1, 2))), "found 1 waypoint; expected 2 to 1,000"),
         (lambda: PathConstraint(np.zeros((2, 2)), (1.0, 0.5)), "the path: times 1, 0.5 do not rise"),
         (lambda: PathConstraint(np.full((2, 2), np.inf)), "infinite or none"),
         (lambda: JointTarget(3, 0.0, (0.0, 0.0, 0.0)), "joint 3 has no targets; left_hand, right_hand"),

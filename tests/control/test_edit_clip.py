@@ -39,6 +39,7 @@ def test_kept_frames_come_back_bit_by_bit_also_from_the_file(tiny_base, walk, tm
     np.testing.assert_allclose(bone_lengths(edited.joints), np.tile(lengths, (60, 1)), atol=1e-4)
     back = Motion.read(edited.save(tmp_path / "edited.bvh", rig=edited.rig), ReadOptions(trim=False))
     np.testing.assert_array_equal(back.joints[kept], clip.joints[kept])
+    assert [(mark.start, mark.end, mark.title) for mark in edited.marks] == [(1.0, 1.8, "a person jumps")]
     again = edit_clip(tiny_base, clip, kept, "a person jumps", seed=1)
     np.testing.assert_array_equal(again.joints, edited.joints)
 

@@ -92,3 +92,15 @@ def test_an_open_path_leaves_the_rest_free():
     _, after = meet_constraints(joints, [part], FPS, clean_feet=False)
     assert before[0] > 0.04 and after[0] < 0.035
     assert np.diff(joints[45:, 0, 2]).min() > 0.8 * np.diff(WALK[45:, 0, 2]).min() > 0, "it walks on"
+
+
+def test_marks_say_when_poses_targets_and_waypoints_are_met():
+    motion = Motion(WALK.astype(np.float32), FPS)
+    pose, hand = PoseConstraint(OTHER[0], None, name="--end walk.bvh:3"), JointTarget(20, 1.0, (0.0, 1.0, 0.3), "hand")
+    path = PathConstraint(WALK[[0, 20, -1]][:, 0, [0, 2]].round(1), (0.0, 1.5, None))
+    marks = finish_motion(motion, [pose, path, hand], clean_feet=False).marks
+    assert all(mark.start == mark.end for mark in marks)
+    assert [round(mark.start, 2) for mark in marks] == [0.0, 1.0, 1.5, 2.95, 2.95]
+    titles = [mark.title for mark in marks]
+    assert titles[1] == "hand" and "end walk.bvh:3" in titles[3:]
+    assert titles[2] == "waypoint {:g},{:g}".format(*path.points[1])

@@ -173,7 +173,7 @@ def parse_bvh(text: bytes, fps: float | None = None) -> Bvh:
     if head is None:
         raise MotionError("expected 'Frames: <count>' and 'Frame Time: <seconds>' after MOTION.")
     if head[2] is None and fps is None:
-        raise MotionError("no 'Frame Time: <seconds>' after 'Frames:'; state the frames a second yourself.")
+        raise MotionError("no 'Frame Time: <seconds>' after 'Frames:'; state the frames a second (--fps).")
     stated = convert_commas(head[2]) if fps is None else repr(1.0 / fps).encode()
     frames, frame_time = _parse_counts(head[1].decode("ascii", "replace"), stated.decode("ascii", "replace"))
     numbers = convert_commas(remove_comments(text[head.end() :]))
@@ -194,7 +194,7 @@ def _parse_counts(frames: str, frame_time: str) -> tuple[int, float]:
     if counts[0] < 0 or not 1e-5 <= counts[1] <= 10:
         raise MotionError(
             f"'Frames: {frames[:20]}' with 'Frame Time: {frame_time[:20]}'; expected a count of 0 or more "
-            "and seconds between 0.00001 and 10. State the frames a second yourself if the file does not."
+            "and seconds between 0.00001 and 10. State the frames a second (--fps) if the file does not."
         )
     return counts
 

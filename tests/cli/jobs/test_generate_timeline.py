@@ -53,4 +53,6 @@ def test_a_file_names_its_motions(run, limp, concept_path: Path, tmp_path: Path)
     ],
 )
 def test_what_is_refused(run, options: list[str], said: str) -> None:
-    fails(run("generate", *options), said)
+    done = run("generate", *options)
+    fails(done, said)
+    assert "generating" not in done.stderr

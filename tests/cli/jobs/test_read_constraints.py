@@ -1,6 +1,8 @@
 """Constraints of `generate`, as options and files say them; each fault is one clear message."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,6 +69,7 @@ def test_files_of_waypoints_say_the_same(tmp_path, name, text):
         ({"keyframe": ["x=walk.bvh:3"]}, "found 'x'; expected numbers"),
         ({"path": "0,0 1"}, "'1' has 1 numbers; expected X,Z or X,Z,HEADING"),
         ({"path": "0,0 a,b"}, "found 'a,b'; expected numbers"),
+        ({"path": "0,0"}, '--path 0,0: found 1 waypoint; expected 2 to 1,000, as "0,0 2,0 2,2"'),
         ({"path": "absent.csv"}, "absent.csv does not exist"),
         ({"reach": ["right_hand=1,2,3"]}, "expected JOINT@TIME=X,Y,Z"),
         ({"reach": ["nose@1=1,2,3"]}, "there is no 'nose' to send; expected one of left_hand"),
@@ -118,3 +121,30 @@ def test_a_fault_in_a_pose_names_its_option(clips, place, said):
 
 def test_constraints_do_not_go_with_files_of_prompts(run):
     fails(run("generate", "--prompts", "prompts.txt", "--path", "0,0 1,1"), "go with prompts only")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--path", "0,0 2,0@7"), "do not fit into 2 s"),
+        (("--path", "0,0 90,0"), "m/s; at most 8 m/s"),
+        (("--reach", "left_hand@3=0,1,0"), "is at 3 s, and the motion ends after 2 s"),
+        (("--reach", "left_hand@1=40,1,0"), "is out of reach: 39 m farther"),
+    ],
+)
+def test_times_and_places_are_checked_before_the_work_begins(run, options, said):
+    done = run("generate", "a person walks", "--seconds", 2, *options)
+    fails(done, said)
+    assert "generating" not in done.stderr
+
+
+def test_the_page_shows_keyframes_as_marks(run, clips, monkeypatch):
+    for steps in ("STEERED_STEPS", "REFINED_STEPS"):
+        monkeypatch.setattr(f"lead.control.constrained_sampling.{steps}", 1)
+    given = ("--keyframe", f"0.5={clips / 'take-0.bvh'}:30", "--reach", "left_hand@0.8=0.2,9,0.3")
+    done = run("generate", "a person walks", "--seconds", 1, "--steps", 2, *given, "--format", "html")
+    assert done.exit_code == 0, done.output
+    assert "7.00 m higher than a left hand comes on tiptoe" in " ".join(done.stderr.split())
+    page = next(Path("out").glob("*.html")).read_text()
+    marks = re.search(r'"marks":(\[\[.*?\]\])', page)
+    assert [mark[0] for mark in json.loads(marks[1])] == [0.5, 0.8]

@@ -148,5 +148,5 @@ def test_what_is_pickled_stays_refused_with_the_line_that_saves_it(make_walk, tm
 def test_a_rate_that_is_not_stated_is_a_guess_where_no_data_set_has_one(make_walk, tmp_path):
     np.savez(tmp_path / "clip.npz", posed_joints=make_walk(40))
     motion = Motion.read(tmp_path / "clip.npz")
-    assert (motion.fps, motion.notes) == (20, ("no rate: 20 frames a second were assumed; state the rate",))
+    assert (motion.fps, motion.notes) == (20, ("no rate: 20 frames a second were assumed; state the rate (--fps)",))
     assert Motion.read(tmp_path / "clip.npz", ReadOptions(fps=30.0)).notes == ()
