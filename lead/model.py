@@ -498,11 +498,15 @@ class Lead(nn.Module):
         text features, by the number of a segment from 0, in place of those of its prompt. The rest is as in `generate`;
         a timeline with constraints lasts MOST_STEERED_SECONDS at most.
         """
+        from lead.control.finish import finish_motion
+        from lead.control.reach import limit_to_body
         from lead.control.timeline_sampling import decode_in_windows, join_windows
 
         per, steps = self.config.vae.frames_per_latent, steps or self.config.diffusion.sampling_steps
         plan = self.plan_timeline(timeline)
-        prompts = timeline.prompts
+        prompts, notes = timeline.prompts, list[str]()
+        if constraints:
+            constraints, notes = limit_to_body(constraints, plan.frames, self.skeleton.fps, prompts)
         text, active = self.encode_text(prompts, words), activate_concepts(self.text, prompts, words or {})
         for place, condition in (conditions or {}).items():
             text[place] = condition
@@ -537,8 +541,9 @@ class Lead(nn.Module):
         features = decode_all(guide.refine(z) if guide else z)[0].cpu().numpy()
         motion = self.to_motion(features, clean_feet and not constraints)
         if constraints:
-            (motion,) = self._meet([motion], constraints, clean_feet)
-        return replace(motion, marks=plan.mark(prompts, self.skeleton.fps))
+            motion = finish_motion(motion, constraints, clean_feet=clean_feet)
+        marks = (*plan.mark(prompts, self.skeleton.fps), *motion.marks)
+        return replace(motion, marks=marks, notes=(*notes, *motion.notes))
 
     @torch.no_grad()
     def rank(

@@ -16,7 +16,7 @@ from lead.control.constraints import TARGET_JOINTS, Constraint, JointTarget, Pat
 from lead.control.targets import FASTEST, build_targets, to_frame
 from lead.errors import LeadError
 
-HIGHEST = {20: 1.9, 21: 1.9, 10: 1.6, 11: 1.6, 0: 1.05}
+HIGHEST = {20: 1.9, 21: 1.9, 10: 1.6, 11: 1.6, 7: 1.5, 8: 1.5, 0: 1.05}
 """Meters over the floor that joints of TARGET_JOINTS reach on tiptoe."""
 JUMPED = 0.5
 """Meters more in a jump."""
