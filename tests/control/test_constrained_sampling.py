@@ -85,7 +85,7 @@ def test_a_timeline_meets_constraints(tiny_base, monkeypatch):
     np.testing.assert_array_equal(motion.joints, again.joints)
     np.testing.assert_allclose(motion.joints[[0, -1]], WALK[[0, 20]], atol=1e-5)
     assert is_rigid(motion.joints)
-    assert [mark.title for mark in motion.marks] == ["a person walks", "a person sits"]
+    assert [mark.title for mark in motion.marks] == ["a person walks", "a person sits", "a pose", "a pose"]
     assert calls == [1, 2, 1, 2]
     long = Timeline((Segment("a person walks", 61.0),))
     with pytest.raises(LeadError, match="61 s with constraints; at most 60 s"):
