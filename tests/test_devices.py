@@ -1,0 +1,121 @@
+"""All that computes runs on another device than the CPU and gives the CPU's result; no GPU is needed for that.
+
+The other device is pretended (`pretend_device`): mixing devices, NumPy on its tensors and float64 are errors on it.
+"""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from pretend_device import Away, pretended_device
+from tiny_training import train
+from walks import synthesize_walk
+
+from concepts import Concept
+from inversion import learn
+from inversion.encoded_clips import encode_clips
+from inversion.evaluate import evaluate
+from inversion.reference import generate_like
+from inversion.report import report
+from inversion.restyle import restyle
+from lead import Lead, Motion
+from lead.control.constraints import PathConstraint, PoseConstraint
+from lead.control.edit import edit_clip
+from lead.control.timeline import Timeline
+from lead.data.prepare import prepare_data
+
+SAME = 1e-4
+"""Meters; sums are rounded in another order where the CPU has kernels of its own."""
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The pretended device. What learning computes in 16 bits is in 32 here, as there is no autocast."""
+    monkeypatch.setattr("inversion.optimization.optimize._in_16_bits", lambda base: base)
+    with pretended_device(monkeypatch) as device:
+        yield device
+
+
+@pytest.fixture
+def moved(tiny_base: Lead, away: str) -> Lead:
+    return deepcopy(tiny_base).to(away)
+
+
+@pytest.fixture
+def concept(tiny_base: Lead, quick_calibration: None) -> Concept:
+    return learn(tiny_base, [synthesize_walk(), synthesize_walk(seed=1)], "<limp>", steps=2, seed=3)
+
+
+def largest_difference(motions: list[Motion], others: list[Motion]) -> float:
+    return max(np.abs(a.joints - b.joints).max() for a, b in zip(motions, others, strict=True))
+
+
+def test_the_pretended_device_is_another_one(away: str) -> None:
+    there, here = torch.ones(3, device=away), torch.ones(3)
+    assert isinstance(there, Away) and (there + 1).tolist() == [2.0, 2.0, 2.0]
+    assert torch.tensor([1.5], device=away).tolist() == [1.5] and there[[0, 2]].tolist() == [1.0, 1.0]
+    assert there.cpu().numpy().tolist() == here.tolist()
+    with pytest.raises(RuntimeError, match="two: "):
+        there + here
+    with pytest.raises(RuntimeError, match="float64"):
+        there.double() + 1
+    with pytest.raises(TypeError, match="another device"):
+        np.asarray(there)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "dpm++"])
+def test_generation(tiny_base: Lead, moved: Lead, concept: Concept, sampler: str) -> None:
+    prompts = ["a person walks in (<limp>:0.5) style", "a person jumps"]
+    options = {"seconds": [2.0, 3.0], "words": concept.words, "seed": 5, "sampler": sampler}
+    assert largest_difference(moved.generate(prompts, **options), tiny_base.generate(prompts, **options)) < SAME
+
+
+def test_timelines_constraints_edits_and_clips_in_place_of_prompts(
+    tiny_base: Lead, moved: Lead, walk: Motion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for steps, number in (("STEERED_STEPS", 1), ("REFINED_STEPS", 2)):
+        monkeypatch.setattr(f"lead.control.constrained_sampling.{steps}", number)
+    constraints = (PoseConstraint(walk.joints[0], 0.0), PathConstraint(np.array([[0.0, 0.0], [0.5, 1.0]])))
+    kept = np.arange(len(walk.joints)) < 20
+    for work in (
+        lambda base: base.generate_timeline(Timeline.parse("a person walks 2s, then jumps 2s"), seed=1),
+        lambda base: base.generate(["a person walks"], seconds=2.0, constraints=constraints)[0],
+        lambda base: edit_clip(base, walk, kept, "a person jumps", seed=1),
+        lambda base: generate_like(base, [walk], seconds=[2.0], seeds=[1])[0],
+        lambda base: base.reconstruct([walk], realign=True)[0],
+    ):
+        assert largest_difference([work(moved)], [work(tiny_base)]) < 10 * SAME  # gradients lead these
+
+
+def test_learning_reporting_and_restyling(
+    tiny_base: Lead, moved: Lead, concept: Concept, walk: Motion, quick_calibration: None
+) -> None:
+    clips = [synthesize_walk(), synthesize_walk(seed=1)]
+    found = learn(moved, clips, "<limp>", steps=2, seed=3)
+    np.testing.assert_allclose(found.token_embedding, concept.token_embedding, atol=1e-2)
+    np.testing.assert_allclose(found.tensors["direction"], concept.tensors["direction"], atol=0.1)
+    encoded = encode_clips(moved, clips)
+    assert report(moved, found, encoded).sentences and evaluate(moved, found, encoded).verdict.fit
+    restyled = [restyle(base, walk, concept, caption="a person walks", draws=1) for base in (moved, tiny_base)]
+    assert largest_difference(restyled[:1], restyled[1:]) < 10 * SAME
+
+
+def test_training(tmp_path, away: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "clips"
+    source.mkdir()
+    rows = []
+    for number in range(6):
+        synthesize_walk(1.5 + 0.2 * number, seed=number).save(source / f"w{number}.npy")
+        split = "train" if number < 4 else "val"
+        rows.append({"clip": f"w{number}.npy", "captions": ["a person walks", f"walks {number}"], "split": split})
+    (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    prepare_data(source, tmp_path / "data")
+    monkeypatch.setattr("accelerate.Accelerator.device", property(lambda self: torch.device(away)))
+    devices = []
+    for name in ("text", "vae", "decoder", "diffusion", "projector", "evaluator"):
+        trained = train(name, tmp_path / "data", tmp_path / "run", steps=2, batch=4, val_every=2, save_every=2)
+        devices.append(next(trained.parameters()).device.type)
+    assert set(devices) == {away}
