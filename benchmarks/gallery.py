@@ -6,7 +6,8 @@ OUT is laid out as a checkout: `concepts/starter/<name>.safetensors`, and under 
 `gallery/` the card and the moving picture of each word. The words and their clips are those of
 `benchmarks.gallery_words`. Each word is learned, reported on, and evaluated beside clips that it was not learned from.
 One that is reproduced badly, or is not found to be the word for those clips, is left out, and the exit code is 1. A
-word whose file is there is not learned again without --replace. What the page and the cards say is read from the files.
+word whose file is there is not learned again without --replace, nor its picture drawn again. What the page and the
+cards say is read from the files.
 """
 
 import argparse
@@ -38,10 +39,10 @@ RANK = 2
 """Of the adapters: half of what `learn` takes, and half of a file's size."""
 SEED = 1
 """Of the motions that are shown."""
-SECONDS, FPS = 3.0, 10.0
+SECONDS, FPS = 3.0, 8.0
 PICTURE = Layout((144, 168), 20, 11)
-QUALITY = 40
-"""Of the WebP; a picture takes 40 KB a motion."""
+COMPRESSION = {"quality": 20, "method": 6}
+"""Of the WebP, which then takes about 23 KB a motion; a GIF takes five times as much."""
 
 HEAD = """# The starter gallery
 
@@ -105,10 +106,11 @@ def _encode(base: Lead, clips: Sequence[Clip]) -> EncodedClips:
 def draw(base: Lead, word: Word, concept: Concept, path: Path) -> None:
     """Write the word's moving picture: a motion of each of its prompts, side by side."""
     motions = base.generate(word.prompts, seconds=[SECONDS] * len(word.prompts), words=concept.words, seed=SEED)
-    movie = Movie(motions, [prompt.removeprefix("a person ") for prompt in word.prompts], FPS, PICTURE)
+    titles = [prompt.removeprefix("a person ").removesuffix(f" in {word.token} style") for prompt in word.prompts]
+    movie = Movie(motions, titles, FPS, PICTURE)
     first, *rest = [Image.fromarray(picture.copy()) for picture in movie.draw_all(lambda done, total: None)]
-    file = io.BytesIO()
-    first.save(file, "WEBP", save_all=True, append_images=rest, duration=round(1000 / FPS), loop=0, quality=QUALITY)
+    file, duration = io.BytesIO(), round(1000 / FPS)
+    first.save(file, "WEBP", save_all=True, append_images=rest, duration=duration, loop=0, **COMPRESSION)
     write_atomically(path, file.getvalue())
 
 
@@ -136,8 +138,8 @@ def make_gallery(out: Path, only: Sequence[str], again: bool, base: Lead, consol
     table, left_out, shown = Table("word", "result", "KB"), 0, []
     for word in WORDS:
         file = files / f"{word.name}.safetensors"
-        asked = not only or word.name in only
-        if asked and (again or not file.is_file()):
+        learned = (not only or word.name in only) and (again or not file.is_file())
+        if learned:
             console.print(f"learning {word.token}", markup=False)
             concept, problem = learn_word(base, word)
             if problem:
@@ -148,7 +150,7 @@ def make_gallery(out: Path, only: Sequence[str], again: bool, base: Lead, consol
             table.add_row(word.name, concept.description.splitlines()[1], f"{file.stat().st_size / 1024:.0f}")
         if file.is_file():
             concept = Concept.load(file)
-            if asked or not (pages / f"{word.name}.webp").is_file():
+            if learned or not (pages / f"{word.name}.webp").is_file():
                 draw(base, word, concept, pages / f"{word.name}.webp")
                 card = concept_to_card(concept, file.name, f"{word.name}.webp")
                 write_atomically(pages / f"{word.name}.md", card.encode())

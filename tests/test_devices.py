@@ -5,6 +5,7 @@ The other device is pretended (`pretend_device`): mixing devices, NumPy on its t
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from copy import deepcopy
 
 import numpy as np
@@ -17,7 +18,6 @@ from walks import synthesize_walk
 from concepts import Concept
 from inversion import learn
 from inversion.encoded_clips import encode_clips
-from inversion.evaluate import evaluate
 from inversion.reference import generate_like
 from inversion.report import report
 from inversion.restyle import restyle
@@ -27,8 +27,8 @@ from lead.control.edit import edit_clip
 from lead.control.timeline import Timeline
 from lead.data.prepare import prepare_data
 
-SAME = 1e-4
-"""Meters; sums are rounded in another order where the CPU has kernels of its own."""
+SAME = 1e-5
+"""Meters."""
 
 
 @pytest.fixture
@@ -39,14 +39,31 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield device
 
 
-@pytest.fixture
-def moved(tiny_base: Lead, away: str) -> Lead:
-    return deepcopy(tiny_base).to(away)
+@pytest.fixture(scope="module")
+def base(tiny_base: Lead) -> Lead:
+    """On the CPU without its kernels, which round in another order."""
+    plain = Lead(tiny_base.config).eval().requires_grad_(False)
+    plain.load_state_dict(tiny_base.state_dict())
+    return plain
 
 
 @pytest.fixture
-def concept(tiny_base: Lead, quick_calibration: None) -> Concept:
-    return learn(tiny_base, [synthesize_walk(), synthesize_walk(seed=1)], "<limp>", steps=2, seed=3)
+def moved(base: Lead, away: str) -> Lead:
+    return deepcopy(base).to(away)
+
+
+@pytest.fixture(scope="module")
+def concept(base: Lead) -> Concept:
+    with pytest.MonkeyPatch.context() as patch:
+        _calibrate_quickly(patch)
+        patch.setattr("inversion.optimization.optimize._in_16_bits", lambda base: base)
+        patch.setattr(torch, "autocast", lambda *_: nullcontext())
+        return learn(base, [synthesize_walk(), synthesize_walk(seed=1)], "<limp>", steps=2, seed=3)
+
+
+def _calibrate_quickly(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("inversion.calibration.EACH", 1)
+    patch.setattr("inversion.calibration.SECONDS", 1.0)
 
 
 def largest_difference(motions: list[Motion], others: list[Motion]) -> float:
@@ -66,15 +83,15 @@ def test_the_pretended_device_is_another_one(away: str) -> None:
         np.asarray(there)
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "dpm++"])
-def test_generation(tiny_base: Lead, moved: Lead, concept: Concept, sampler: str) -> None:
+def test_generation(base: Lead, moved: Lead, concept: Concept) -> None:
     prompts = ["a person walks in (<limp>:0.5) style", "a person jumps"]
-    options = {"seconds": [2.0, 3.0], "words": concept.words, "seed": 5, "sampler": sampler}
-    assert largest_difference(moved.generate(prompts, **options), tiny_base.generate(prompts, **options)) < SAME
+    for sampler in ("ddim", "dpm++"):
+        options = {"seconds": [2.0, 3.0], "words": concept.words, "seed": 5, "sampler": sampler}
+        assert largest_difference(moved.generate(prompts, **options), base.generate(prompts, **options)) < SAME
 
 
 def test_timelines_constraints_edits_and_clips_in_place_of_prompts(
-    tiny_base: Lead, moved: Lead, walk: Motion, monkeypatch: pytest.MonkeyPatch
+    base: Lead, moved: Lead, walk: Motion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for steps, number in (("STEERED_STEPS", 1), ("REFINED_STEPS", 2)):
         monkeypatch.setattr(f"lead.control.constrained_sampling.{steps}", number)
@@ -87,20 +104,24 @@ def test_timelines_constraints_edits_and_clips_in_place_of_prompts(
         lambda base: generate_like(base, [walk], seconds=[2.0], seeds=[1])[0],
         lambda base: base.reconstruct([walk], realign=True)[0],
     ):
-        assert largest_difference([work(moved)], [work(tiny_base)]) < 10 * SAME  # gradients lead these
+        assert largest_difference([work(moved)], [work(base)]) < SAME
 
 
 def test_learning_reporting_and_restyling(
-    tiny_base: Lead, moved: Lead, concept: Concept, walk: Motion, quick_calibration: None
+    base: Lead, moved: Lead, concept: Concept, walk: Motion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _calibrate_quickly(monkeypatch)
+    for number in ("OWN", "EACH"):
+        monkeypatch.setattr(f"inversion.judgement.trials.{number}", 2)
     clips = [synthesize_walk(), synthesize_walk(seed=1)]
     found = learn(moved, clips, "<limp>", steps=2, seed=3)
-    np.testing.assert_allclose(found.token_embedding, concept.token_embedding, atol=1e-2)
-    np.testing.assert_allclose(found.tensors["direction"], concept.tensors["direction"], atol=0.1)
+    np.testing.assert_allclose(found.token_embedding, concept.token_embedding, atol=SAME)
+    for name, tensor in concept.tensors.items():
+        np.testing.assert_allclose(found.tensors[name], tensor, atol=1e-3, err_msg=name)  # some in 16 bits
     encoded = encode_clips(moved, clips)
-    assert report(moved, found, encoded).sentences and evaluate(moved, found, encoded).verdict.fit
-    restyled = [restyle(base, walk, concept, caption="a person walks", draws=1) for base in (moved, tiny_base)]
-    assert largest_difference(restyled[:1], restyled[1:]) < 10 * SAME
+    assert report(moved, found, encoded).sentences
+    restyled = [restyle(base, walk, concept, caption="a person walks", draws=1) for base in (moved, base)]
+    assert largest_difference(restyled[:1], restyled[1:]) < SAME
 
 
 def test_training(tmp_path, away: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +135,7 @@ def test_training(tmp_path, away: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     prepare_data(source, tmp_path / "data")
     monkeypatch.setattr("accelerate.Accelerator.device", property(lambda self: torch.device(away)))
+    monkeypatch.setattr("torch.optim.adam._device_dtype_check_for_fused", lambda *_, **__: None)  # asks by name
     devices = []
     for name in ("text", "vae", "decoder", "diffusion", "projector", "evaluator"):
         trained = train(name, tmp_path / "data", tmp_path / "run", steps=2, batch=4, val_every=2, save_every=2)
