@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.overrides import TorchFunctionMode
@@ -107,8 +108,8 @@ class _Factories(TorchFunctionMode):
             return func(*args, **kwargs).to(device)
         if func in (torch.Tensor.__getitem__, torch.Tensor.__setitem__):
             index = args[1] if isinstance(args[1], tuple) else (args[1],)
-            if any(isinstance(x, list) for x in index):
-                args = (args[0], tuple(torch.tensor(x) if isinstance(x, list) else x for x in index), *args[2:])
+            numbers = (list, tuple, range, np.ndarray)
+            args = (args[0], tuple(torch.tensor(x) if isinstance(x, numbers) else x for x in index), *args[2:])
         return func(*args, **kwargs)
 
 

@@ -4,6 +4,7 @@ The other device is pretended (`pretend_device`): mixing devices, NumPy on its t
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from copy import deepcopy
@@ -55,15 +56,18 @@ def moved(base: Lead, away: str) -> Lead:
 @pytest.fixture(scope="module")
 def concept(base: Lead) -> Concept:
     with pytest.MonkeyPatch.context() as patch:
-        _calibrate_quickly(patch)
+        _learn_quickly(patch)
         patch.setattr("inversion.optimization.optimize._in_16_bits", lambda base: base)
         patch.setattr(torch, "autocast", lambda *_: nullcontext())
         return learn(base, [synthesize_walk(), synthesize_walk(seed=1)], "<limp>", steps=2, seed=3)
 
 
-def _calibrate_quickly(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("inversion.calibration.EACH", 1)
-    patch.setattr("inversion.calibration.SECONDS", 1.0)
+def _learn_quickly(patch: pytest.MonkeyPatch) -> None:
+    numbers = {"calibration.EACH": 1, "calibration.SECONDS": 1.0, "style_direction.SAMPLES": 4, "style_direction.FEWEST": 4,
+               "optimization.optimize.FIXED_ROWS": 8, "judgement.trials.OWN": 2, "judgement.trials.EACH": 1,
+               "judgement.trials.TRIED": 2}  # fmt: skip
+    for name, number in numbers.items():
+        patch.setattr(f"inversion.{name}", number)
 
 
 def largest_difference(motions: list[Motion], others: list[Motion]) -> float:
@@ -110,9 +114,7 @@ def test_timelines_constraints_edits_and_clips_in_place_of_prompts(
 def test_learning_reporting_and_restyling(
     base: Lead, moved: Lead, concept: Concept, walk: Motion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _calibrate_quickly(monkeypatch)
-    for number in ("OWN", "EACH"):
-        monkeypatch.setattr(f"inversion.judgement.trials.{number}", 2)
+    _learn_quickly(monkeypatch)
     clips = [synthesize_walk(), synthesize_walk(seed=1)]
     found = learn(moved, clips, "<limp>", steps=2, seed=3)
     np.testing.assert_allclose(found.token_embedding, concept.token_embedding, atol=SAME)
@@ -135,7 +137,8 @@ def test_training(tmp_path, away: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (source / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     prepare_data(source, tmp_path / "data")
     monkeypatch.setattr("accelerate.Accelerator.device", property(lambda self: torch.device(away)))
-    monkeypatch.setattr("torch.optim.adam._device_dtype_check_for_fused", lambda *_, **__: None)  # asks by name
+    fused = sys.modules["torch.optim.adam"]  # which asks for the names of devices; `torch.optim` hides it
+    monkeypatch.setattr(fused, "_device_dtype_check_for_fused", lambda *_, **__: None)
     devices = []
     for name in ("text", "vae", "decoder", "diffusion", "projector", "evaluator"):
         trained = train(name, tmp_path / "data", tmp_path / "run", steps=2, batch=4, val_every=2, save_every=2)

@@ -73,7 +73,7 @@ def test_words_are_listed_and_added(run: Run) -> None:
     assert Library().names() == ["<sneaky>", "<whirl>"]
     assert Library().path("<sneaky>").read_bytes() == STARTER.path("<sneaky>").read_bytes()
     assert "Sneaky: hunched" in run("starter").stdout
-    result = run("starter", "--all")
+    result = run("starter", "sneaky")
     assert result.exit_code == 1 and "has <sneaky> already" in result.stderr
     assert run("starter", "--all", "--replace").exit_code == 0
     assert Library().names() == STARTER.names()
