@@ -63,9 +63,9 @@ def concept(base: Lead) -> Concept:
 
 
 def _learn_quickly(patch: pytest.MonkeyPatch) -> None:
-    numbers = {"calibration.EACH": 1, "calibration.SECONDS": 1.0, "style_direction.SAMPLES": 4, "style_direction.FEWEST": 4,
-               "optimization.optimize.FIXED_ROWS": 8, "judgement.trials.OWN": 2, "judgement.trials.EACH": 1,
-               "judgement.trials.TRIED": 2}  # fmt: skip
+    numbers = {"calibration.EACH": 1, "calibration.SECONDS": 1.0, "style_direction.SAMPLES": 4,
+               "style_direction.FEWEST": 4, "optimization.optimize.FIXED_ROWS": 8, "judgement.trials.OWN": 2,
+               "judgement.trials.EACH": 1, "judgement.trials.TRIED": 2}  # fmt: skip
     for name, number in numbers.items():
         patch.setattr(f"inversion.{name}", number)
 
