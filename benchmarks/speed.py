@@ -2,6 +2,7 @@
 
     python -m benchmarks.speed [--rounds 5] [--threads 1 2] [--only PART ...] [--output runs/speed.json]
     python -m benchmarks.speed --only published --mld-code motion-latent-diffusion
+    python -m benchmarks.speed --device cuda    # generation and training on a GPU (`benchmarks.device_speed`)
 
 The baseline of generation has the same weights in networks without `lead.kernels.optimize`: eager PyTorch, module by
 module, guidance as a doubled batch, at the same sampler, steps and noise. Both run in turn, so that other work on the
@@ -32,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.base import write_json
+from benchmarks.device_speed import measure_device
 from benchmarks.motion_files import make_long_bvh, read_plainly
 from benchmarks.pack import REPOSITORY, pack_folder
 from benchmarks.published_mld import PublishedMld
@@ -354,11 +356,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))
     parser.add_argument("--mld-code", type=Path, help="a checkout of MLD's published code, to compare with")
+    parser.add_argument("--device", help="measure generation and training on this device, and nothing else")
     parser.add_argument("--only", nargs="+", choices=[*PARTS, "published"])
     parser.add_argument("--output", type=Path, default=REPOSITORY / "runs" / "speed.json")
     options, console = parser.parse_args(arguments), Console(width=140)
     parts: dict[str, Callable[[int], list[Row]]] = dict(PARTS)
-    if options.mld_code:
+    if options.device:
+        parts = {options.device: partial(measure_device, options.device)}
+    elif options.mld_code:
         parts["published"] = partial(measure_published, code=options.mld_code)
     elif options.only and "published" in options.only:
         parser.error("published: give the place of MLD's own code with --mld-code")

@@ -21,7 +21,7 @@ from cli.commands.vocabulary import vocabulary
 from cli.concept_commands.blend import blend, negate
 from cli.concept_commands.card import card, show
 from cli.concept_commands.exchange import export, import_word
-from cli.concept_commands.library import add, list_words, remove, rename
+from cli.concept_commands.library import add, list_words, remove, rename, starter
 from cli.concept_commands.share import pull, push
 from cli.concept_commands.verify import verify
 
@@ -37,6 +37,7 @@ lead-invert process walk.bvh --loop --in-place
 lead-invert edit take.bvh --keep 0:60,120:180 --prompt "a person jumps"
 lead-invert vocabulary
 lead-invert evaluate "<elderly>" --clips other-takes/
+lead-invert starter
 lead-invert list
 lead-invert verify elderly.safetensors
 lead-invert card elderly.safetensors
@@ -65,6 +66,7 @@ app = make_app(
         "card": card,
         "list": list_words,
         "add": add,
+        "starter": starter,
         "remove": remove,
         "rename": rename,
         "push": push,

@@ -100,6 +100,8 @@ def _unknown_token(prompt: str, token: str, loaded: set[str], library: "Library"
     given = f"given with --concept: {', '.join(sorted(loaded))}; " if loaded else ""
     near = difflib.get_close_matches(token, {*loaded, *library}, n=3)
     advice = f"did you mean {' or '.join(near)}?" if near else "give its file with --concept, or learn it"
+    if token in library.starter().names():
+        advice = f"it comes with the package: `lead-invert starter {token[1:-1]}` adds it to the library"
     return f"the prompt {prompt!r} names {token}, which is not known; {given}the library: {library.offer()}; {advice}"
 
 

@@ -55,6 +55,11 @@ class Library:
     def __init__(self, folder: str | Path | None = None) -> None:
         self.folder = Path(folder) if folder else library_folder()
 
+    @classmethod
+    def starter(cls) -> "Library":
+        """The words that come with the package, to load or to add to a library of one's own."""
+        return cls(Path(__file__).with_name("starter"))
+
     def names(self) -> list[str]:
         """The tokens of all concepts."""
         try:

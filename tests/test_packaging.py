@@ -27,6 +27,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / package / "__init__.py").touch()
     (folder / "lead" / "weights").mkdir()
     (folder / "lead" / "weights" / "lead-small.safetensors").write_bytes(b"weights")
+    (folder / "concepts" / "starter").mkdir()
+    (folder / "concepts" / "starter" / "sneaky.safetensors").write_bytes(b"a word")
     (folder / "tests").mkdir()
     (folder / "tests" / "test_something.py").write_text("")
     for name in (
@@ -74,7 +76,7 @@ def test_one_wheel_serves_every_python_of_a_platform(source: Path, tmp_path: Pat
         names = set(files.namelist())
     assert library == f"lead/kernels/_native.{'pyd' if os.name == 'nt' else 'so'}"
     assert "-O3" in flags and "-march" not in flags and "-mtune" not in flags  # the machine that uses it decides
-    assert "lead/weights/lead-small.safetensors" in names
+    assert {"lead/weights/lead-small.safetensors", "concepts/starter/sneaky.safetensors"} <= names
     assert not [
         name for name in names if name.startswith(("tests", "benchmarks", "docs")) or name.endswith((".h", ".cpp"))
     ]
@@ -97,5 +99,6 @@ def test_an_sdist_has_what_a_build_needs_and_no_tests(source: Path) -> None:
     with tarfile.open(sdist) as files:
         names = {name.partition("/")[2] for name in files.getnames()}
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lead" / "kernels" / "csrc").iterdir()}
-    assert {*sources, "setup.py", "CHANGELOG.md", "LICENSE", "lead/weights/lead-small.safetensors"} <= names
+    data = {"lead/weights/lead-small.safetensors", "concepts/starter/sneaky.safetensors"}
+    assert {*sources, *data, "setup.py", "CHANGELOG.md", "LICENSE"} <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "docs"))]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import speed
+from benchmarks import device_speed, speed
 from benchmarks.published_mld import PublishedMld, read_method
 from lead.networks.mld import MLD_DIFFUSION, MldDenoiser, MldDenoiserConfig, MldVAE, MldVAEConfig
 
@@ -40,3 +40,15 @@ def test_the_part_asks_for_the_code(capsys):
 def test_both_compute_the_same_joints():
     for row in speed.measure_published(2, Path(CODE), frames=8):
         assert row["difference"] < 1e-3, row["what"]
+
+
+def test_a_device_is_measured_in_each_precision(tiny_base, monkeypatch):
+    monkeypatch.setattr(device_speed, "WARM_UP", 0)
+    rows = device_speed.measure_generation(tiny_base, "cpu", 1, (1,))
+    rows += device_speed.measure_training(tiny_base, "cpu", 1, (2,), ("float32", "bfloat16"))
+    assert [row["what"] for row in rows] == [
+        "generate, batch 1, float32", "generate, batch 1, bfloat16",
+        "train denoiser, batch 2, float32", "train VAE, batch 2, float32",
+        "train denoiser, batch 2, bfloat16", "train VAE, batch 2, bfloat16",
+    ]  # fmt: skip
+    assert all(0 < row["least"] <= row["median"] <= row["greatest"] for row in rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 SMALL = {"width": 32, "layers": 1, "heads": 2, "ff": 64}
 
 
-def train(stage: str, data: Path, run: Path, **options):
+def train(stage: str, data: Path, run: Path, device: str = "cpu", **options):
     """Any stage at a size that takes milliseconds a step."""
     from lead.eval.evaluator import EvaluatorConfig
     from lead.networks.denoiser import DenoiserConfig
@@ -34,24 +34,24 @@ def train(stage: str, data: Path, run: Path, **options):
         case "text":
             config = TextConfig(width=32, layers=1, heads=2, d_text=24, merges=300)
             losses = TextLoss(distil=0.0, meanings=4, words=2, distinct_meanings=8, distinct_words=8)
-            return train_text(data, run, config, train, losses)
+            return train_text(data, run, config, train, losses, device=device)
         case "vae":
-            return train_vae(data, run, VAEConfig(**SMALL, d_latent=8), train)
+            return train_vae(data, run, VAEConfig(**SMALL, d_latent=8), train, device=device)
         case "decoder":
-            return train_decoder(data, run, train, seam_width=4)
+            return train_decoder(data, run, train, seam_width=4, device=device)
         case "diffusion":
-            return train_diffusion(data, run, DenoiserConfig(8, 24, 32, 3, 2, 64), train)
+            return train_diffusion(data, run, DenoiserConfig(8, 24, 32, 3, 2, 64), train, device=device)
         case "language":
             denoiser = DenoiserConfig(8, 24, 32, 3, 2, 64)
-            return train_language(data, run, denoiser, train, weights=LanguageLoss(meanings=4))
+            return train_language(data, run, denoiser, train, weights=LanguageLoss(meanings=4), device=device)
         case "projector":
-            return train_projector(data, run, ProjectorConfig(8, 24, **SMALL), train)
+            return train_projector(data, run, ProjectorConfig(8, 24, **SMALL), train, device=device)
         case "refine":
-            return train_refine(data, run, replace(train, keep="last"))
+            return train_refine(data, run, replace(train, keep="last"), device=device)
         case "evaluator":
             config = EvaluatorConfig(("a", "person", "walks"), d_motion=16, motion_layers=1, d_text=16, text_layers=1,
                                      heads=2, d=16, dropout=0.0)  # fmt: skip
-            return train_evaluator(data, run, config, train)
+            return train_evaluator(data, run, config, train, device=device)
     raise ValueError(f"no stage {stage}")
 
 

@@ -1,4 +1,4 @@
-"""`lead-invert list`, `add`, `remove`, `rename`: the library of concepts. Without torch."""
+"""`lead-invert list`, `add`, `starter`, `remove`, `rename`: the library of concepts. Without torch."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -122,6 +122,42 @@ def add_files(files: list[Path], name: str | None, replace: bool, as_json: bool)
         print_table([list(word.values()) for word in added], ("token", "kind", "base", "license", "file"))
         echo(suggest_prompt(library.load(tokens[0])))
     return {"folder": str(library.folder), "added": added}
+
+
+@command
+def starter(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Words to add, with or without brackets.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Add all of them.")] = False,
+    replace: Replace = False,
+    as_json: Json = False,
+) -> JsonObject:
+    """List the words that come with the package, or add some of them to the library.
+
+    The gallery in the documentation shows each of them moving. Their clips are free for all uses; `list` and `card`
+    tell the license of a word.
+
+    \b
+    lead-invert starter
+    lead-invert starter sneaky whirl
+    lead-invert starter --all
+    """
+    from concepts import Library
+
+    words = Library.starter()
+    if names and every:
+        raise UsageError("--all adds all words: leave out their names, or leave out --all.")
+    if names or every:
+        tokens = [to_token(name) for name in names or ()] or words.names()
+        return add_files([words.locate(token) for token in dict.fromkeys(tokens)], None, replace, as_json)
+    found, _ = _list_concepts(words)
+    own = Library().names()
+    if not as_json:
+        rows = [(one.token, one.kind, one.title, "yes" if one.token in own else "no") for one in found]
+        print_table(rows, ("token", "kind", "meaning", "in the library"))
+        echo("Add words with `lead-invert starter NAME...`, or all of them with --all.")
+    return {"words": [asdict(one) | {"in_library": one.token in own} for one in found]}
 
 
 @command

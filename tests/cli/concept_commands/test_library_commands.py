@@ -15,7 +15,7 @@ from concepts import Concept
 from concepts.library import Library
 
 Run = Callable[..., Result]
-NEW = ("list", "add", "remove", "rename", "push", "pull", "export", "import")
+NEW = ("list", "add", "starter", "remove", "rename", "push", "pull", "export", "import")
 
 
 @pytest.fixture
