@@ -29,7 +29,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli.console import discard_output, escape_controls, escape_unprintable, flush_output, print_error, print_json
-from cli.errors import user_errors
+from cli.errors import to_message, user_errors
 from cli.start import STOPPED, TERMINATED, Terminated
 
 JsonObject = dict[str, object]
@@ -93,7 +93,7 @@ def command(function: Callable[..., Mapping[str, object]]) -> Command:
         except Exception as error:
             if not isinstance(error, user_errors()):
                 raise
-            _fail(_message(error), as_json, 1)
+            _fail(to_message(error), as_json, 1)
 
     return _with_parameters(run, list(_expand(parameters)))
 
@@ -248,11 +248,3 @@ def _fail(message: str, as_json: bool, code: int) -> None:
     if not as_json:
         print_error(message)
     raise typer.Exit(code)
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename else ""
-        advice = "; free some space, or name another with TMPDIR" if "temporary directory" in error.strerror else ""
-        return f"{place}{error.strerror}{advice}"
-    return str(error)

@@ -21,3 +21,12 @@ def user_errors() -> tuple[type[Exception], ...]:
     """The errors whose message is meant for the user. A module that was never imported cannot have raised its own."""
     ours = [getattr(sys.modules[module], name) for module, name in USER_ERRORS.items() if module in sys.modules]
     return UsageError, OSError, *ours
+
+
+def to_message(error: Exception) -> str:
+    """What a user reads of one of those errors."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        advice = "; free some space, or name another with TMPDIR" if "temporary directory" in error.strerror else ""
+        return f"{place}{error.strerror}{advice}"
+    return str(error)

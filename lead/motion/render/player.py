@@ -14,7 +14,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import resources
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from jaxtyping import Float
@@ -23,7 +23,7 @@ from lead.motion.motion_like import MotionLike, TimeMark, list_marks
 from lead.motion.processing.foot_lock import find_contacts
 from lead.motion.processing.ik import ANKLES, TOES
 from lead.motion.render.figure import COLORS, FIGURE, Place, figure_size, stand_figure
-from lead.motion.render.marks import PRINT_LENGTH, PRINT_RADIUS, TRAIL, TRAIL_WIDTH
+from lead.motion.render.marks import PATH_COLOR, PRINT_LENGTH, PRINT_RADIUS, TRAIL, TRAIL_WIDTH
 from lead.motion.render.view_options import ViewOptions
 from lead.motion.resample import resample
 from lead.motion.skeleton import JOINTS
@@ -65,7 +65,7 @@ def player_page(
     assert motions, "a player needs a motion"
     titles = titles or [motion.name for motion in motions]
     return _fill_page(
-        [_pack(m.joints, m.fps, title, list_marks(m)) for m, title in zip(motions, titles, strict=True)], options
+        [pack_motion(m.joints, m.fps, title, list_marks(m)) for m, title in zip(motions, titles, strict=True)], options
     )
 
 
@@ -77,37 +77,58 @@ def notebook_view(motion: MotionLike) -> str:
     shown = motion.joints[: max(round(NOTEBOOK_SECONDS * motion.fps), 1)]
     cut = f"the first {NOTEBOOK_SECONDS:g} s" if len(shown) < len(motion.joints) else ""
     title = ", ".join(filter(None, (motion.name, cut)))
-    page = html.escape(_fill_page([_pack(shown, motion.fps, title, list_marks(motion))]), quote=True)
+    page = html.escape(_fill_page([pack_motion(shown, motion.fps, title, list_marks(motion))]), quote=True)
     style = f"width: 100%; height: {NOTEBOOK_HEIGHT}px; border: 0"
     return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{page}"></iframe>'
 
 
 def _fill_page(motions: Sequence[PackedMotion], options: ViewOptions = ViewOptions()) -> str:
     """The page with these motions and our figure as its data."""
+    data = {**describe_figure(), "motions": motions, "options": asdict(options)}
+    # Inside a script element, only "<" could end the data or open a comment; titles hold "<my-concept>".
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+    return _read_part("player.html").replace("__PLAYER__", player_script()).replace("__MOTIONS__", text)
+
+
+def describe_figure() -> dict[str, Any]:
+    """How bodies and marks are drawn, as the page reads it."""
     limbs = [(limb, _place_to_pairs(limb.start), _place_to_pairs(limb.end)) for limb in FIGURE]
-    data = {
+    return {
         "capsules": [{"start": a, "end": b, "radii": limb.radii, "part": limb.part} for limb, a, b in limbs],
         "colors": COLORS,
-        "motions": motions,
-        "options": asdict(options),
         "marks": {
             "trail": {"color": TRAIL, "radius": TRAIL_WIDTH / 2},
+            "path": PATH_COLOR,
             "print": {"radius": PRINT_RADIUS, "length": PRINT_LENGTH},
             "feet": [[*ANKLES], [*TOES]],
         },
     }
-    # Inside a script element, only "<" could end the data or open a comment; titles hold "<my-concept>".
-    text = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
-    template = resources.files("lead.motion.render").joinpath("player.html").read_text(encoding="utf-8")
-    return template.replace("__MOTIONS__", text)
 
 
-def _pack(joints: Float[np.ndarray, "frames 22 3"], fps: float, title: str, marks: Sequence[TimeMark]) -> PackedMotion:
-    """A motion as the page reads it; marks that begin after its end are left out."""
+def player_script() -> str:
+    """The custom element `motion-player`, as a script; pages set `MotionPlayer.figure` and then define the element."""
+    return _read_part("painters.js") + _read_part("player.js")
+
+
+def _read_part(name: str) -> str:
+    return resources.files("lead.motion.render").joinpath(name).read_text(encoding="utf-8")
+
+
+def pack_motion(
+    joints: Float[np.ndarray, "frames 22 3"],
+    fps: float,
+    title: str,
+    marks: Sequence[TimeMark] = (),
+    turn: bool = True,
+) -> PackedMotion:
+    """A motion as the page reads it; marks that begin after its end are left out.
+
+    It starts in the middle of the floor and faces the viewer, unless `turn` is False: then it is where it is.
+    """
     seconds = len(joints) / fps
     if fps > MAX_FPS:
         joints, fps = resample(joints, fps, MAX_FPS), MAX_FPS
-    standing = stand_figure(joints)
+    standing = stand_figure(joints, turn)
     unit = max(FINEST_UNIT, float(np.abs(standing).max()) / 32767)
     return {
         "title": title,

@@ -1,0 +1,159 @@
+// How the figures are drawn: with WebGL 2, or with the strokes of a 2D canvas. A painter is a function
+// (panel, camera, figures, theme) => undefined that draws figures into a rectangle of its canvas.
+const GRID = 0.5;
+const rgb = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16) / 255);
+
+// Draws with WebGL 2; null where the browser has none.
+function lightPainter(canvas, data) {
+  const N = data.capsules.length;
+  const gl = canvas.getContext("webgl2", { antialias: true, alpha: false });
+  if (!gl) return null;
+  const HEAD = "#version 300 es\nprecision highp float;\n";
+  const CAMERA = "uniform mat3 axes; uniform vec3 target; uniform vec4 lens;\n" + // lens: x and y zoom, distance
+    "vec4 seen(vec3 p) { vec3 q = (p - target) * axes; float d = lens.z - q.z; return vec4(q.xy * lens.xy, d * 1.002 - 0.1, d); }\n";
+  function program(vertex, fragment) {
+    const made = gl.createProgram();
+    for (const [kind, text] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
+      const shader = gl.createShader(kind);
+      gl.shaderSource(shader, HEAD + text); gl.compileShader(shader);
+      if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS)) throw new Error(gl.getShaderInfoLog(shader));
+      gl.attachShader(made, shader);
+    }
+    gl.linkProgram(made);
+    return { made, at: name => gl.getUniformLocation(made, name) };
+  }
+  const ground = program(CAMERA + `layout(location = 0) in vec4 corner; uniform float reach; out vec2 at;
+    void main() { at = target.xz + reach * corner.xy; gl_Position = seen(vec3(at.x, 0, at.y)); }`,
+  `in vec2 at; uniform vec3 target, back, grid; uniform float reach, cell; out vec4 color;
+    void main() { vec2 u = at / cell, far = abs(u - round(u)) / fwidth(u);
+      float line = clamp(1.1 - min(far.x, far.y), 0., 1.) * clamp(1. - distance(at, target.xz) / reach, 0., 1.);
+      color = vec4(mix(back, grid, line), 1); }`);
+  const shadow = program(CAMERA + `layout(location = 0) in vec4 corner; layout(location = 1) in vec4 start; layout(location = 2) in vec4 end;
+    out vec2 at; flat out vec4 bone; flat out vec2 soft;
+    void main() { vec2 along = end.xz - start.xz; float len = length(along); along = len > 1e-4 ? along / len : vec2(1, 0);
+      float lift = max(0., (start.y + end.y) / 2.), size = .575 * (start.w + end.w) + .03 + .12 * lift;
+      at = (start.xz + end.xz) / 2. + along * (len / 2. + size) * corner.x + vec2(-along.y, along.x) * size * corner.y;
+      bone = vec4(start.xz, end.xz - start.xz); soft = vec2(size, 1. / (1. + 1.1 * lift)); gl_Position = seen(vec3(at.x, 0, at.y)); }`,
+  `in vec2 at; flat in vec4 bone; flat in vec2 soft; uniform vec3 back, dark; out vec4 color;
+    void main() { vec2 p = at - bone.xy; float t = clamp(dot(p, bone.zw) / (dot(bone.zw, bone.zw) + 1e-6), 0., 1.);
+      float d = length(p - t * bone.zw) / soft.x; color = vec4(mix(back, dark, pow(max(0., 1. - d * d), 1.5) * soft.y), 1); }`);
+  const mark = program(CAMERA + `layout(location = 0) in vec4 corner; layout(location = 1) in vec4 start; layout(location = 2) in vec4 end;
+    layout(location = 3) in vec3 paint; out vec2 at; flat out vec4 bone; flat out float size; flat out vec3 tone;
+    void main() { vec2 along = end.xz - start.xz; float len = length(along); along = len > 1e-4 ? along / len : vec2(1, 0); size = start.w;
+      at = (start.xz + end.xz) / 2. + along * (len / 2. + size) * corner.x + vec2(-along.y, along.x) * size * corner.y;
+      bone = vec4(start.xz, end.xz - start.xz); tone = paint; gl_Position = seen(vec3(at.x, 0, at.y)); }`,
+  `in vec2 at; flat in vec4 bone; flat in float size; flat in vec3 tone; out vec4 color;
+    void main() { vec2 p = at - bone.xy; float t = clamp(dot(p, bone.zw) / (dot(bone.zw, bone.zw) + 1e-6), 0., 1.), d = length(p - t * bone.zw);
+      color = vec4(tone, .75 * clamp((size - d) / fwidth(d) + .5, 0., 1.)); }`);
+  const body = program(CAMERA + `layout(location = 0) in vec4 vertex; layout(location = 1) in vec4 start; layout(location = 2) in vec4 end;
+    layout(location = 3) in vec3 paint; out vec3 normal, tone;
+    void main() { vec3 z = end.xyz - start.xyz; float len = length(z); z = len > 1e-5 ? z / len : vec3(0, 1, 0);
+      vec3 x = normalize(cross(abs(z.y) < .9 ? vec3(0, 1, 0) : vec3(1, 0, 0), z)); vec4 e = mix(start, end, vertex.w);
+      vec3 n = x * vertex.x + cross(z, x) * vertex.y + z * vertex.z;
+      normal = n * axes; tone = paint; gl_Position = seen(e.xyz + n * e.w); }`,
+  `in vec3 normal, tone; uniform float opacity; out vec4 color;
+    void main() { vec3 n = normalize(normal); float light = .5 + .5 * dot(n, vec3(-.42, .74, .53));
+      color = vec4(tone * (.40 + .78 * light * (.72 + .28 * n.z)), opacity); }`);
+  // A sphere whose halves are pulled apart (w: 0 at the start, 1 at the end), and a square.
+  const RINGS = 7, SIDES = 20, vertices = [], faces = [];
+  for (let ring = 0; ring < 2 * RINGS; ring++) for (let side = 0; side < SIDES; side++) {
+    const half = ring < RINGS ? 0 : 1, up = Math.PI / 2 * (ring - half - RINGS + 1) / (RINGS - 1), turn = 2 * Math.PI * side / SIDES;
+    vertices.push(Math.cos(up) * Math.cos(turn), Math.cos(up) * Math.sin(turn), Math.sin(up), half);
+    const a = ring * SIDES + side, b = ring * SIDES + (side + 1) % SIDES;
+    if (ring < 2 * RINGS - 1) faces.push(a, b, a + SIDES, b, b + SIDES, a + SIDES);
+  }
+  const buffer = (kind, values) => { const made = gl.createBuffer(); gl.bindBuffer(kind, made); gl.bufferData(kind, values, gl.STATIC_DRAW); return made; };
+  const limbs = gl.createBuffer(), paints = gl.createBuffer();
+  function shape(values, index) {
+    const made = gl.createVertexArray();
+    gl.bindVertexArray(made); buffer(gl.ARRAY_BUFFER, new Float32Array(values));
+    const attribute = (place, size, stride, offset, each) => {
+      gl.enableVertexAttribArray(place); gl.vertexAttribPointer(place, size, gl.FLOAT, false, stride, offset); gl.vertexAttribDivisor(place, each);
+    };
+    attribute(0, 4, 16, 0, 0);
+    gl.bindBuffer(gl.ARRAY_BUFFER, limbs); attribute(1, 4, 32, 0, 1); attribute(2, 4, 32, 16, 1);
+    gl.bindBuffer(gl.ARRAY_BUFFER, paints); attribute(3, 3, 12, 0, 1);
+    if (index) buffer(gl.ELEMENT_ARRAY_BUFFER, new Uint16Array(index));
+    return made;
+  }
+  gl.bindBuffer(gl.ARRAY_BUFFER, limbs); gl.bufferData(gl.ARRAY_BUFFER, 32 * N, gl.DYNAMIC_DRAW);
+  gl.bindBuffer(gl.ARRAY_BUFFER, paints); gl.bufferData(gl.ARRAY_BUFFER, 12 * N, gl.DYNAMIC_DRAW);
+  const sphere = shape(vertices, faces), square = shape([-1, -1, 0, 0, 1, -1, 0, 0, -1, 1, 0, 0, 1, 1, 0, 0]);
+  return (panel, camera, figures, theme) => {
+    const scale = devicePixelRatio, [x, y, w, h] = [panel.x, canvas.clientHeight - panel.y - panel.h, panel.w, panel.h].map(v => Math.round(v * scale));
+    gl.viewport(x, y, w, h); gl.scissor(x, y, w, h); gl.enable(gl.SCISSOR_TEST);
+    gl.clearColor(...rgb(theme.ground), 1); gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    const use = one => {
+      gl.useProgram(one.made);
+      gl.uniformMatrix3fv(one.at("axes"), false, camera.axes.flat()); gl.uniform3fv(one.at("target"), camera.target);
+      gl.uniform4f(one.at("lens"), 2 * camera.focal / panel.w, 2 * camera.focal / panel.h, camera.distance, 0);
+    };
+    gl.disable(gl.DEPTH_TEST); gl.disable(gl.BLEND); gl.bindVertexArray(square); use(ground);
+    gl.uniform3fv(ground.at("back"), rgb(theme.ground)); gl.uniform3fv(ground.at("grid"), rgb(theme.grid));
+    gl.uniform1f(ground.at("reach"), camera.reach); gl.uniform1f(ground.at("cell"), GRID);
+    gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+    const put = (kept, values) => { gl.bindBuffer(gl.ARRAY_BUFFER, kept); gl.bufferData(gl.ARRAY_BUFFER, values, gl.DYNAMIC_DRAW); };
+    use(shadow); gl.uniform3fv(shadow.at("back"), rgb(theme.ground)); gl.uniform3fv(shadow.at("dark"), rgb(theme.shadow));
+    gl.enable(gl.BLEND); gl.blendEquation(gl.MIN); // the darkest shadow counts
+    for (const figure of figures) { put(limbs, figure.ends); gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, N); }
+    gl.blendEquation(gl.FUNC_ADD); gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
+    use(mark);
+    for (const { marks } of figures) {
+      if (!marks.colors.length) continue;
+      put(limbs, marks.ends); put(paints, new Float32Array(marks.colors.flat()));
+      gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, marks.colors.length);
+    }
+    gl.enable(gl.DEPTH_TEST); gl.depthFunc(gl.LEQUAL); gl.bindVertexArray(sphere); use(body);
+    for (const figure of figures) {
+      put(limbs, figure.ends); put(paints, new Float32Array(figure.colors.flat()));
+      gl.uniform1f(body.at("opacity"), figure.tint ? 0.6 : 1);
+      // A figure that shows through is first drawn into the depths alone, so that its limbs hide each other.
+      for (const colored of figure.tint ? [false, true] : [true]) {
+        gl.colorMask(colored, colored, colored, true); gl.drawElementsInstanced(gl.TRIANGLES, faces.length, gl.UNSIGNED_SHORT, 0, N);
+      }
+    }
+  };
+}
+
+// The same with the strokes of a 2D canvas, for browsers without WebGL.
+function flatPainter(canvas, data) {
+  const pen = canvas.getContext("2d"), css = color => `rgb(${color.map(c => Math.round(255 * c)).join(" ")})`;
+  return (panel, { axes, target, distance, focal, reach }, figures, theme) => {
+    const project = (x, y, z) => {
+      const d = [x - target[0], y - target[1], z - target[2]], [r, u, a] = axes.map(axis => axis[0] * d[0] + axis[1] * d[1] + axis[2] * d[2]);
+      const zoom = focal / Math.max(distance - a, 0.05);
+      return { x: panel.w / 2 + r * zoom, y: panel.h / 2 - u * zoom, depth: distance - a, zoom };
+    };
+    const stroke = (a, b, width, color) => {
+      pen.strokeStyle = color; pen.lineWidth = width;
+      pen.beginPath(); pen.moveTo(a.x, a.y); pen.lineTo(b.x + 0.01, b.y); pen.stroke();
+    };
+    pen.save(); pen.scale(devicePixelRatio, devicePixelRatio); pen.translate(panel.x, panel.y);
+    pen.beginPath(); pen.rect(0, 0, panel.w, panel.h); pen.clip();
+    pen.fillStyle = theme.ground; pen.fillRect(0, 0, panel.w, panel.h);
+    for (const axis of [0, 2]) for (let at = Math.ceil((target[axis] - reach) / GRID) * GRID; at < target[axis] + reach; at += GRID) {
+      const half = Math.sqrt(Math.max(0, reach ** 2 - (at - target[axis]) ** 2)) * 0.8;
+      const [a, b] = [-half, half].map(s => axis ? project(target[0] + s, 0, at) : project(at, 0, target[2] + s));
+      if (a.depth > 0.05 && b.depth > 0.05) stroke(a, b, 1, theme.grid);
+    }
+    pen.lineCap = "round";
+    for (const { marks } of figures) marks.colors.forEach((color, i) => {
+      const o = 8 * i, a = project(marks.ends[o], 0, marks.ends[o + 2]), b = project(marks.ends[o + 4], 0, marks.ends[o + 6]);
+      if (a.depth > 0.05 && b.depth > 0.05) stroke(a, b, 2 * marks.ends[o + 3] * b.zoom, css(color));
+    });
+    for (const { ends, colors, tint } of figures) {
+      const limbs = data.capsules.map((_, i) => {
+        const o = 8 * i, a = project(...ends.slice(o, o + 3)), b = project(...ends.slice(o + 4, o + 7)), radius = (ends[o + 3] + ends[o + 7]) / 2;
+        stroke(project(ends[o], 0, ends[o + 2]), project(ends[o + 4], 0, ends[o + 6]), 2 * radius * a.zoom, theme.shadow);
+        return { a, b, radius, color: colors[i], depth: (a.depth + b.depth) / 2 };
+      }).sort((one, other) => other.depth - one.depth);
+      pen.globalAlpha = tint ? 0.6 : 1;
+      for (const { a, b, radius, color } of limbs) {
+        stroke(a, b, 2 * radius * b.zoom, css(color.map(c => 0.72 * c)));
+        stroke(a, b, 1.3 * radius * b.zoom, css(color));
+      }
+      pen.globalAlpha = 1;
+    }
+    pen.restore();
+  };
+}
