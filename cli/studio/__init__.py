@@ -17,9 +17,10 @@ a tenth of a second goes to the worker, in a thread:
 
 `work(job)` runs there; it may use `studio.workshop.base`, calls `job(done, total)` for progress (it is a
 `cli.console.Progress`), which ends the work once it is cancelled. `then(result)` runs in the page's thread, whether or
-not a page is open: it keeps the result in the state and calls `state.changed.emit()`. A tab shows the state in a function
-that it subscribes: `draft.changed.subscribe(refresh)`; a page that has gone is unsubscribed by itself.
+not a page is open: it keeps the result in the state and calls `state.changed.emit()`. A tab shows the state in a
+function that it subscribes: `draft.changed.subscribe(refresh)`; a page that has gone is unsubscribed by itself.
 `show_job(lambda: draft.job)` is a line with progress and a button that cancels. What is raised for the user
 (`cli.errors.user_errors`) becomes a message on the page: in an event's handler within `with report_errors():`, in a job
-by itself. `lane="long"` is for what takes minutes, so that motions can be generated meanwhile.
+by itself. `lane="long"` is for what takes minutes, so that motions can be generated meanwhile. Motions play in a
+`MotionView`; what a person wants to keep goes to the `Shelf`, which the tab Export writes.
 """

@@ -48,6 +48,7 @@ async def build_page(workshop: Workshop) -> None:
     desk = workshop.take_desk(client.tab_id or client.id, client.id)
     client.on_disconnect(lambda: desk.pages.discard(client.id))
     client.on_connect(lambda: desk.pages.add(client.id))
+    workshop.load_base()
     with client.content:
         show_page(Studio(workshop, desk))
 
@@ -55,7 +56,7 @@ async def build_page(workshop: Workshop) -> None:
 def show_page(studio: Studio) -> None:
     """The bar and the tabs."""
     desk = studio.desk
-    with ui.header().classes("items-center no-wrap q-py-none q-px-md gap-2 bar"):
+    with ui.header().classes("items-center no-wrap gap-2 bar"):
         ui.label("lead-invert").classes("text-weight-medium gt-sm")
         with ui.tabs().props("dense inline-label no-caps shrink").classes("col") as tabs:
             for tab in TABS:
@@ -112,8 +113,8 @@ def _show_theme(desk: Desk) -> None:
 
 _STYLE = """
 .nicegui-content { padding: 0; gap: 0; }
-.bar { background: #fff; color: #22262d; border-bottom: 1px solid #d3d8e0; min-height: 44px; }
-.body--dark .bar { background: #20242b; color: #e8ebf0; border-color: #333943; }
+.nicegui-header.bar { padding: 0 12px; height: 45px; } .bar { background: #fff; color: #22262d; border-bottom: 1px solid #d3d8e0; }
+.body--dark .nicegui-header.bar { padding: 0 12px; height: 45px; } .bar { background: #20242b; color: #e8ebf0; border-color: #333943; }
 .bar .state { max-width: 16em; }
 .panels, .panels .q-tab-panel { height: calc(100vh - 45px); background: transparent; }
 .panels > .q-panel > .q-tab-panel { overflow: auto; }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nicegui import Event
 
+from cli.server.kept_concepts import KeptConcepts
 from cli.studio.worker import Job, Lane, Worker
 from concepts import Library
 
@@ -68,6 +69,7 @@ class Workshop(Drawers):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.settings, self.library = settings, settings.library
+        self.concepts = KeptConcepts(self.library, allow_mismatch=settings.allow_mismatch, owner="the library")
         self.worker = Worker()
         self.library_changed = Event[[]]()
         """Told when a concept was added to the library, or taken from it."""
@@ -76,8 +78,10 @@ class Workshop(Drawers):
         """For files that pages send; gone when the program ends."""
         self.desks: list[Desk] = []
         """The one that was used last is the last."""
+        self.base_loaded = Event[[]]()
         self._base: Future[Lead] = Future()
         self._loading = threading.Lock()
+        self.loading: Job | None = None
 
     @property
     def base(self) -> "Lead":
@@ -95,8 +99,15 @@ class Workshop(Drawers):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the base is loaded."""
-        return self._base.done()
+        """Whether the base is loaded, so that anybody may ask for it."""
+        return self._base.done() and self._base.exception() is None
+
+    def load_base(self) -> None:
+        """Begin to load the base, if nobody has."""
+        if self.loading is None:
+            self.loading = self.start(
+                "loading the base model", lambda job: self.base, lambda base: self.base_loaded.emit()
+            )
 
     def start(
         self,

@@ -80,7 +80,8 @@ function lightPainter(canvas, data) {
   gl.bindBuffer(gl.ARRAY_BUFFER, paints); gl.bufferData(gl.ARRAY_BUFFER, 12 * N, gl.DYNAMIC_DRAW);
   const sphere = shape(vertices, faces), square = shape([-1, -1, 0, 0, 1, -1, 0, 0, -1, 1, 0, 0, 1, 1, 0, 0]);
   return (panel, camera, figures, theme) => {
-    const scale = devicePixelRatio, [x, y, w, h] = [panel.x, canvas.clientHeight - panel.y - panel.h, panel.w, panel.h].map(v => Math.round(v * scale));
+    const [left, bottom, right, top] = [panel.x, canvas.clientHeight - panel.y - panel.h, panel.x + panel.w, canvas.clientHeight - panel.y]
+      .map(v => Math.round(v * canvas.width / canvas.clientWidth)), [x, y, w, h] = [left, bottom, right - left, top - bottom];
     gl.viewport(x, y, w, h); gl.scissor(x, y, w, h); gl.enable(gl.SCISSOR_TEST);
     gl.clearColor(...rgb(theme.ground), 1); gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     const use = one => {
@@ -128,7 +129,7 @@ function flatPainter(canvas, data) {
       pen.strokeStyle = color; pen.lineWidth = width;
       pen.beginPath(); pen.moveTo(a.x, a.y); pen.lineTo(b.x + 0.01, b.y); pen.stroke();
     };
-    pen.save(); pen.scale(devicePixelRatio, devicePixelRatio); pen.translate(panel.x, panel.y);
+    pen.save(); pen.scale(canvas.width / canvas.clientWidth, canvas.height / canvas.clientHeight); pen.translate(panel.x, panel.y);
     pen.beginPath(); pen.rect(0, 0, panel.w, panel.h); pen.clip();
     pen.fillStyle = theme.ground; pen.fillRect(0, 0, panel.w, panel.h);
     for (const axis of [0, 2]) for (let at = Math.ceil((target[axis] - reach) / GRID) * GRID; at < target[axis] + reach; at += GRID) {

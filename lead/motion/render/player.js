@@ -40,14 +40,14 @@ const STYLE = `
   #help { color: var(--faint); flex-basis: 100%; font-size: 12px; }
   @media (max-width: 640px), (max-height: 480px) { #help { display: none; } }
   :host([embedded]) header, :host([embedded]) footer { padding: 4px 8px; font-size: 13px; }
-  :host([embedded]) #help, :host([compact]) :is(header, #speed, #ended, #time, label) { display: none; }
+  :host([embedded]) :is(#help, #theme), :host([compact]) :is(header, #speed, #ended, #time, label) { display: none; }
 `;
 const CONTENT = `
 <header>
   <select id="which" aria-label="what is shown"></select>
   <span class="key" id="left">left</span><span class="key" id="right">right</span>
-  <button id="theme" class="right" title="light or dark (T)">Theme</button>
-  <button id="reset" title="the first view again (R)">Reset view</button>
+  <button id="reset" class="right" title="the first view again (R)">Reset view</button>
+  <button id="theme" title="light or dark (T)">Theme</button>
 </header>
 <div id="stage"><canvas id="view" aria-label="the motions"></canvas><div id="titles"></div></div>
 <footer>
