@@ -18,7 +18,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MAX_UPLOAD = 256 * 2**20
+MAX_FILE = 200 * 2**20
+"""Bytes of a file that is sent."""
+MAX_BODY = MAX_FILE + 2**20
 """Bytes of a request's body."""
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -78,8 +80,8 @@ class Gate:
     async def _pass(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         """Let a request in, whose body is not too large."""
         stated = headers.get("content-length", "0")
-        if not (stated.isascii() and stated.isdigit()) or int(stated[:20]) > MAX_UPLOAD:
-            await _answer(send, 413, f"more than {MAX_UPLOAD // 2**20} MB at once")
+        if not (stated.isascii() and stated.isdigit()) or int(stated[:20]) > MAX_BODY:
+            await _answer(send, 413, f"more than {MAX_FILE // 2**20} MB at once")
             return
         size = 0
 
@@ -87,7 +89,7 @@ class Gate:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            return {"type": "http.disconnect"} if size > MAX_UPLOAD else message
+            return {"type": "http.disconnect"} if size > MAX_BODY else message
 
         async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -136,11 +136,11 @@ class GenerateTab:
     def _show_prompt(self) -> None:
         draft = self.draft
         self.prompt = ui.input("what the person does", placeholder="a person walks in <elderly> style")
-        self.prompt.bind_value(draft, "prompt").props("dense outlined clearable autofocus").classes("w-full")
+        self.prompt.bind_value(draft, "prompt").props("dense outlined clearable").classes("w-full")
         self.prompt.on_value_change(self.read_prompt)
         self.prompt.on("keydown.enter", self.generate)
         self.offers = ui.row().classes("gap-1 w-full")
-        self.unknown = ui.label().bind_text_from(draft, "unknown").classes("text-caption text-warning")
+        self.unknown = ui.label().bind_text_from(draft, "unknown").classes("text-caption note")
         self.unknown.bind_visibility_from(draft, "unknown", bool)
 
     def _show_settings(self) -> None:
@@ -279,7 +279,7 @@ class GenerateTab:
         self.notes.clear()
         with self.notes:
             for note in made.notes if made else ():
-                ui.label(note).classes("text-warning")
+                ui.label(note).classes("note")
 
     def refresh_view(self) -> None:
         """Show the chosen take and what stands beside it."""

@@ -61,6 +61,7 @@ def show_page(studio: Studio) -> None:
         with ui.tabs().props("dense inline-label no-caps shrink").classes("col") as tabs:
             for tab in TABS:
                 ui.tab(tab.name, icon=tab.icon)
+        ui.space()
         _show_state(studio)
         _show_theme(desk)
     tabs.set_value(desk.tab or FIRST)
@@ -105,18 +106,17 @@ def _show_theme(desk: Desk) -> None:
         set_dark(event.args == "dark")
 
     ui.on("theme", take)
-    ui.button(icon="contrast").props("flat dense round").tooltip("light or dark (T)").on(
-        "click",
-        js_handler='() => emitEvent("theme", document.body.classList.contains("body--dark") ? "light" : "dark")',
-    )
+    button = ui.button(icon="contrast").props("flat dense round").tooltip("light or dark (T)")
+    button.on("click", js_handler="() => emitEvent('theme', Quasar.Dark.isActive ? 'light' : 'dark')")
 
 
 _STYLE = """
 .nicegui-content { padding: 0; gap: 0; }
-.nicegui-header.bar { padding: 0 12px; height: 45px; } .bar { background: #fff; color: #22262d; border-bottom: 1px solid #d3d8e0; }
-.body--dark .nicegui-header.bar { padding: 0 12px; height: 45px; } .bar { background: #20242b; color: #e8ebf0; border-color: #333943; }
+.nicegui-header.bar { padding: 0 12px; height: 45px; border-bottom: 1px solid #d3d8e0; }
+.bar { background: #fff; color: #22262d; }
+.body--dark .bar { background: #20242b; color: #e8ebf0; border-color: #333943; }
 .bar .state { max-width: 16em; }
 .panels, .panels .q-tab-panel { height: calc(100vh - 45px); background: transparent; }
-.panels > .q-panel > .q-tab-panel { overflow: auto; }
+.note { color: #8a4b00; } .body--dark .note { color: #f0b95a; }
 body { background: #f5f6f8; } .body--dark { background: #16191e; }
 """

@@ -1,12 +1,14 @@
 """`Studio`: what a tab is given; and the pieces that several tabs have."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nicegui import ui
+from nicegui.events import UploadEventArguments
 
 from cli.errors import to_message, user_errors
+from cli.studio.gate import MAX_FILE
 from cli.studio.worker import Job
 from cli.studio.workshop import Desk, Workshop
 
@@ -64,3 +66,24 @@ def show_job(find: Callable[[], Job | None]) -> None:
 
     refresh()
     ui.timer(0.2, refresh)
+
+
+def show_upload(
+    label: str, take: Callable[[UploadEventArguments], Awaitable[None]], accept: str, multiple: bool = False
+) -> ui.upload:
+    """A place to drop files on, or to pick them by a click. `accept` lists endings, as ".bvh,.fbx"."""
+
+    async def receive(event: UploadEventArguments) -> None:
+        await take(event)
+        upload.reset()
+
+    upload = ui.upload(
+        label=label,
+        auto_upload=True,
+        multiple=multiple,
+        max_file_size=MAX_FILE,
+        on_upload=receive,
+        on_rejected=lambda: complain(f"files of {accept} up to {MAX_FILE // 2**20} MB are read; others are not"),
+    )
+    upload.props(f'accept="{accept}" flat bordered').classes("w-full")
+    return upload

@@ -1,7 +1,8 @@
 // A <motion-player> on the page. It follows the page's light or dark theme.
+const NAMES = ["motions", "options", "range", "path", "drawing"];
 export default {
   template: `<div style="height: 100%; min-height: 0"></div>`,
-  props: { motions: Array, options: Object, compact: Boolean, range: Array, path: Array, drawing: Boolean },
+  props: { motions: Array, options: Object, range: Array, path: Array, drawing: Boolean, compact: Boolean },
   mounted() {
     this.player = document.createElement("motion-player");
     this.player.toggleAttribute("embedded", true);
@@ -9,30 +10,20 @@ export default {
     this.player.style.height = "100%";
     this.player.addEventListener("theme", event => { event.preventDefault(); emitEvent("theme", event.detail); });
     this.player.addEventListener("path", event => this.$emit("path", { points: event.detail }));
-    this.$el.append(this.player);
+    for (const name of NAMES) {
+      this.put(name);
+      this.$watch(name, () => this.put(name));
+    }
+    this.dress();
     this.observer = new MutationObserver(() => this.dress());
     this.observer.observe(document.body, { attributeFilter: ["class"] });
-    this.dress();
-    this.show();
-    this.$watch("motions", this.show);
-    this.$watch("options", this.choose);
-    this.$watch("range", () => this.player.player.change({ range: this.range }));
-    this.$watch("path", () => this.player.player.change({ path: this.path || [] }));
-    this.$watch("drawing", () => this.player.player.change({ drawing: this.drawing }));
+    this.$el.append(this.player);
   },
-  unmounted() {
-    this.observer.disconnect();
-    this.player.remove();
-  },
+  unmounted() { this.observer.disconnect(); },
   methods: {
-    dress() { this.player.player.dress(document.body.classList.contains("body--dark") ? "dark" : "light"); },
-    choose() { this.player.player.set(this.options); },
-    show() {
-      this.player.motions = this.motions;
-      this.choose();
-      this.player.player.change({ range: this.range, path: this.path || [], drawing: this.drawing });
-    },
-    go(seconds) { this.player.player.go(seconds); },
-    play(playing) { this.player.player.change({ playing }); },
+    put(name) { this.player.set(name, this[name] ?? (name === "path" ? [] : null)); },
+    dress() { this.player.set("theme", document.body.classList.contains("body--dark") ? "dark" : "light"); },
+    go(seconds) { this.player.player?.go(seconds); },
+    play(playing) { this.player.player?.change({ playing }); },
   },
 };

@@ -3,6 +3,7 @@
 Knows no elements of pages.
 """
 
+import re
 import tempfile
 import threading
 from collections.abc import Callable
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MOST_DESKS = 16
 """Desks that are kept; of more the one that was left first goes."""
+
+MOST_LETTERS = 100
+"""Of a file's name."""
 
 
 class Drawers:
@@ -139,6 +143,12 @@ class Workshop(Drawers):
             others.remove(other)
         self.desks = [*others, desk]
         return desk
+
+    def make_file(self, name: str) -> Path:
+        """A place in a new folder for a file that a page sends, under its own name made harmless."""
+        last = name.replace("\\", "/").rpartition("/")[2]
+        safe = re.sub(r"[^\w .()+-]", "_", last).lstrip(". ")[-MOST_LETTERS:] or "file"
+        return Path(tempfile.mkdtemp(dir=self.folder)) / safe
 
     def close(self) -> None:
         """End the work and delete the files."""

@@ -1,5 +1,5 @@
-// The player of motions, as a custom element: <motion-player>. `MotionPlayer.figure` says how bodies are drawn, and the
-// element's `motions` which are shown. Nothing is fetched.
+// The player of motions, as a custom element: <motion-player>. `MotionPlayer.figure` says how bodies are drawn, and
+// `set` what is shown. Nothing is fetched.
 // Figure: {capsules: [{start, end, radii, part}], colors, marks}. A capsule's ends are sums of joints, [[joint, weight], ...];
 // its radii are meters, times a motion's size.
 // Motions: [{title, fps, frames, unit, size, joints, contacts, marks}]. joints: base64 of little-endian int16
@@ -73,20 +73,23 @@ const CONTENT = `
 class MotionPlayer extends HTMLElement {
   static figure = null;
   static active = null; // the one that keys act on
+  wanted = {}; // what was set, in order
 
   connectedCallback() {
     const root = this.shadowRoot || this.attachShadow({ mode: "open" });
     root.replaceChildren(document.createRange().createContextualFragment(`<style>${STYLE}</style><div id="all">${CONTENT}</div>`));
     MotionPlayer.active ??= this;
     this.player = startPlayer(this, root, MotionPlayer.figure);
-    if (this.wanted) this.motions = this.wanted;
+    for (const [name, value] of Object.entries(this.wanted)) this.player[name](value);
   }
   disconnectedCallback() {
     this.player.stop();
     this.player = null;
     if (MotionPlayer.active === this) MotionPlayer.active = document.querySelector("motion-player");
   }
-  set motions(packed) { this.wanted = packed; this.player?.show(packed); }
+  // Show `motions`, or set the `options`, the `theme`, the `range` of seconds that is played, a `path` on the floor, and
+  // whether dragging is `drawing` one.
+  set(name, value) { this.wanted[name] = value; this.player?.[name](value); }
 }
 
 function startPlayer(host, root, data) {
@@ -354,7 +357,7 @@ function startPlayer(host, root, data) {
     change({ time: 0, range: null, shown: state.shown + 1 });
     choose(many === 1 ? 0 : before >= many ? ALL : before);
   }
-  function set({ loop, trail, contacts, overlaid }) {
+  function options({ loop, trail, contacts, overlaid }) {
     el("ended").value = loop ? "loop" : "hold";
     el("trail").checked = trail; el("contacts").checked = contacts;
     if (overlaid !== undefined) choose(overlaid && motions.length > 1 ? OVERLAID : motions.length === 1 ? 0 : ALL);
@@ -365,5 +368,8 @@ function startPlayer(host, root, data) {
     canvas.getContext("webgl2")?.getExtension("WEBGL_lose_context")?.loseContext();
   }
   dress(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-  return { show, set, go, dress, stop, change, state };
+  return {
+    motions: show, options, theme: dress, go, stop, state, change,
+    range: range => change({ range }), path: path => change({ path }), drawing: drawing => change({ drawing }),
+  };
 }
