@@ -4,10 +4,18 @@ const GRID = 0.5;
 const bytesOf = text => Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer;
 const rgb = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16) / 255);
 
+// Whether WebGL is computed by the processor, where smooth edges cost more than they show.
+function drawsInSoftware() {
+  const gl = document.createElement("canvas").getContext("webgl2"), info = gl?.getExtension("WEBGL_debug_renderer_info");
+  const name = info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : "";
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+}
+
 // Draws with WebGL 2; null where the browser has none.
 function lightPainter(canvas, data) {
   const N = data.capsules.length;
-  const gl = canvas.getContext("webgl2", { antialias: true, alpha: false });
+  const gl = canvas.getContext("webgl2", { antialias: !drawsInSoftware(), alpha: false });
   if (!gl) return null;
   const HEAD = "#version 300 es\nprecision highp float;\n";
   const CAMERA = "uniform mat3 axes; uniform vec3 target; uniform vec4 lens;\n" + // lens: x and y zoom, distance
@@ -57,13 +65,13 @@ function lightPainter(canvas, data) {
       normal = n * axes; tone = paint; gl_Position = seen(e.xyz + n * e.w); }`,
   LIGHT);
   const skinned = data.skin && program(CAMERA + `layout(location = 0) in vec3 place; layout(location = 1) in vec3 up;
-    layout(location = 2) in uvec4 joints; layout(location = 3) in vec4 weights; uniform vec4 bones[66]; uniform vec3 paints[22];
-    out vec3 normal, tone;
-    void main() { mat3x4 bone = mat3x4(0); tone = vec3(0); float sharp = 0.;
-      for (int k = 0; k < 4; k++) { int j = int(joints[k]); float w = weights[k], s = w * w * w * w; tone += s * paints[j]; sharp += s;
-        bone[0] += w * bones[3 * j]; bone[1] += w * bones[3 * j + 1]; bone[2] += w * bones[3 * j + 2]; }
-      float sum = weights.x + weights.y + weights.z + weights.w; tone /= sharp;
-      normal = (vec4(up, 0) * bone) * axes; gl_Position = seen((vec4(place, 1) * bone) / sum); }`, LIGHT);
+    layout(location = 2) in uvec4 joints; layout(location = 3) in vec4 weights; layout(location = 4) in vec3 part;
+    uniform vec4 bones[66]; uniform mat3 paints; out vec3 normal, tone;
+    void main() { mat3x4 bone = mat3x4(0);
+      for (int k = 0; k < 4; k++) { float w = weights[k]; if (w == 0.) break; int j = 3 * int(joints[k]);
+        bone[0] += w * bones[j]; bone[1] += w * bones[j + 1]; bone[2] += w * bones[j + 2]; }
+      bone /= dot(weights, vec4(1)); tone = paints * part;
+      normal = (vec4(up, 0) * bone) * axes; gl_Position = seen(vec4(place, 1) * bone); }`, LIGHT);
   // A sphere whose halves are pulled apart (w: 0 at the start, 1 at the end), and a square.
   const RINGS = 7, SIDES = 20, vertices = [], faces = [];
   for (let ring = 0; ring < 2 * RINGS; ring++) for (let side = 0; side < SIDES; side++) {
@@ -90,11 +98,11 @@ function lightPainter(canvas, data) {
   gl.bindBuffer(gl.ARRAY_BUFFER, paints); gl.bufferData(gl.ARRAY_BUFFER, 12 * N, gl.DYNAMIC_DRAW);
   const sphere = shape(vertices, faces), square = shape([-1, -1, 0, 0, 1, -1, 0, 0, -1, 1, 0, 0, 1, 1, 0, 0]);
   const skin = skinned && wrap(data.skin);
-  function wrap({ unit, vertices, normals, joints, weights, triangles }) {
+  function wrap({ unit, vertices, normals, joints, weights, parts, triangles }) {
     const made = gl.createVertexArray(), faces = new Uint16Array(bytesOf(triangles));
     gl.bindVertexArray(made);
     [[Float32Array.from(new Int16Array(bytesOf(vertices)), v => v * unit), 3, gl.FLOAT], [new Int8Array(bytesOf(normals)), 3, gl.BYTE],
-      [new Uint8Array(bytesOf(joints)), 4, 0], [new Uint8Array(bytesOf(weights)), 4, gl.UNSIGNED_BYTE]].forEach(([values, size, kind], place) => {
+      [new Uint8Array(bytesOf(joints)), 4, 0], [new Uint8Array(bytesOf(weights)), 4, gl.UNSIGNED_BYTE], [new Uint8Array(bytesOf(parts)), 3, gl.UNSIGNED_BYTE]].forEach(([values, size, kind], place) => {
       buffer(gl.ARRAY_BUFFER, values); gl.enableVertexAttribArray(place);
       if (kind) gl.vertexAttribPointer(place, size, kind, kind !== gl.FLOAT, 0, 0);
       else gl.vertexAttribIPointer(place, size, gl.UNSIGNED_BYTE, 0, 0);
@@ -133,7 +141,7 @@ function lightPainter(canvas, data) {
       use(one); gl.uniform1f(one.at("opacity"), figure.tint ? 0.6 : 1);
       if (figure.bones) {
         gl.bindVertexArray(skin.made);
-        gl.uniform4fv(one.at("bones"), figure.bones); gl.uniform3fv(one.at("paints"), figure.paints.flat());
+        gl.uniform4fv(one.at("bones"), figure.bones); gl.uniformMatrix3fv(one.at("paints"), false, figure.paints.flat());
       } else {
         gl.bindVertexArray(sphere);
         put(limbs, figure.ends); put(paints, new Float32Array(figure.colors.flat()));

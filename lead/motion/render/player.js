@@ -10,7 +10,7 @@ const THEMES = {
   dark: { ground: "#16191e", grid: "#39414d", shadow: "#07080a", lift: 1.12 },
 };
 const TINTS = ["#7b4fc9", "#1f9d78", "#d1457f", "#b08a1e", "#3aa3c2", "#8a6d5a"];
-const ALL = -1, OVERLAID = -2, EYE = 0.93;
+const ALL = -1, OVERLAID = -2, EYE = 0.93, SLOW = 28, LEAST_DETAIL = 0.4; // milliseconds a frame, and a share of the pixels' side
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 
 
@@ -102,7 +102,7 @@ function startPlayer(host, root, data) {
   });
   const view = { azimuth: 0.62, elevation: 0.24, distance: 5.5, pan: [0, 0, 0] };
   const FIRST = JSON.stringify(view);
-  const state = { time: 0, playing: !matchMedia("(prefers-reduced-motion: reduce)").matches, chosen: ALL, theme: "light", fixed: new Map(), range: null, path: [], drawing: null, stale: true, shown: 0 };
+  const state = { time: 0, playing: !matchMedia("(prefers-reduced-motion: reduce)").matches, chosen: ALL, theme: "light", fixed: new Map(), range: null, path: [], drawing: null, detail: 1, pace: 16, stale: true, shown: 0 };
 
   const shown = () => state.chosen < 0 ? motions : motions.slice(state.chosen, state.chosen + 1);
   const seconds = () => Math.max(0, ...shown().map(m => m.seconds));
@@ -225,7 +225,8 @@ function startPlayer(host, root, data) {
   const paint = lightPainter(canvas, data) || flatPainter(canvas, data);
 
   function draw() {
-    const theme = THEMES[state.theme], width = Math.round(canvas.clientWidth * devicePixelRatio), height = Math.round(canvas.clientHeight * devicePixelRatio);
+    const theme = THEMES[state.theme], scale = devicePixelRatio * (state.playing ? state.detail : 1);
+    const width = Math.round(canvas.clientWidth * scale), height = Math.round(canvas.clientHeight * scale);
     if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
     for (const panel of panels()) {
       const figures = panel.motions.map((m, i) => {
@@ -235,7 +236,7 @@ function startPlayer(host, root, data) {
           for (const moved of [ends, marks.ends]) for (let o = 0; o < moved.length; o += 4) { moved[o] += a[0] - b[0]; moved[o + 2] += a[2] - b[2]; }
           if (bones) for (let o = 0; o < bones.length; o += 12) { bones[o + 3] += a[0] - b[0]; bones[o + 11] += a[2] - b[2]; }
         }
-        return { ends, tint, marks, bones, colors: data.capsules.map(c => colorOf(c.part, tint)), paints: data.skin?.parts.map(part => colorOf(part, tint)) };
+        return { ends, tint, marks, bones, colors: data.capsules.map(c => colorOf(c.part, tint)), paints: ["left", "right", "trunk"].map(part => colorOf(part, tint)) };
       });
       paint(panel, cameraOf(panel), figures, theme);
     }
@@ -371,9 +372,17 @@ function startPlayer(host, root, data) {
       const time = state.time + (now - last) / 1000 * Number(el("speed").value), [start, end] = ends();
       change({ time: time > end || time < start - 0.001 ? start : time });
     }
+    if (state.playing) adapt(now - last);
     last = now;
     if (state.stale) { state.stale = false; draw(); }
     ticking = requestAnimationFrame(tick);
+  }
+
+  // Where frames take too long, a playing motion is drawn with fewer pixels; one that stands still never is.
+  function adapt(milliseconds) {
+    if (milliseconds > 1000) return; // the page was hidden
+    state.pace = 0.9 * state.pace + 0.1 * milliseconds;
+    if (state.pace > SLOW && state.detail > LEAST_DETAIL) { state.detail = Math.max(0.8 * state.detail, LEAST_DETAIL); state.pace = 16; }
   }
 
   // Other motions, from the beginning. What is chosen stays chosen where it can.

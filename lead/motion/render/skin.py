@@ -25,12 +25,17 @@ from lead.motion.skeleton import JOINTS, PARENTS, tpose
 
 UNIT = 0.0002
 """Meters of the vertices' unit."""
-COARSE = 1.45 * CELL
+COARSE = 1.9 * CELL
 """Meters between the points of the grid that the page's mesh is made on."""
 HANGS = {1: (0.09, -0.05, -0.01), 13: (0.035, 0.133, -0.012)}
 """Left hip and left collar from pelvis and chest, as bodies have them; in a T-pose of straight bones they are level."""
 BONES = {0: 3, 9: 12} | {parent: joint for joint, parent in enumerate(PARENTS) if joint and parent not in (0, 9)}
 """The joint that each joint's bone leads to; wrists, toes and head have none."""
+
+LEAST_WEIGHT = 0.04
+"""A joint that holds a vertex by less does not move it."""
+_SIDES = np.array([0 if name.startswith("left") else 1 if name.startswith("right") else 2 for name in JOINTS])
+_SIDES[[13, 14]] = 2  # collars
 
 
 class PackedSkin(TypedDict):
@@ -46,13 +51,13 @@ class PackedSkin(TypedDict):
     joints: str
     """uint8 [vertices, 4]."""
     weights: str
-    """uint8 [vertices, 4], times 255."""
+    """uint8 [vertices, 4], times 255; the largest first."""
+    parts: str
+    """uint8 [vertices, 3]: how much of the color of the left, the right and the trunk a vertex has, times 255."""
     rest: list[list[float]]
     """The joints at rest, meters."""
     bones: list[int]
     """The joint that each joint's bone leads to; -1 for none."""
-    parts: list[str]
-    """Each joint's part: left, right or trunk."""
 
 
 @cache
@@ -74,18 +79,21 @@ def pack_skin() -> PackedSkin:
     rest = _rest()
     mesh = mannequin(rest, COARSE)
     assert len(mesh.vertices) < 2**16, len(mesh.vertices)
+    weights = np.where(mesh.weights < LEAST_WEIGHT, 0.0, mesh.weights)
+    order = np.lexsort(np.sort(mesh.triangles, axis=1).T[::-1])  # neighbors follow each other, as caches of vertices like
+    parts = np.zeros((len(weights), 3))
+    np.add.at(parts, (np.arange(len(weights))[:, None], _SIDES[mesh.joints]), weights**4)
     return {
         "unit": UNIT,
         "vertices": _to_base64(np.rint(mesh.vertices / UNIT), "<i2"),
         "normals": _to_base64(np.rint(127 * mesh.normals), "i1"),
-        "triangles": _to_base64(mesh.triangles, "<u2"),
-        "joints": _to_base64(np.where(mesh.weights > 0, mesh.joints, 0), "u1"),
-        "weights": _to_base64(np.rint(255 * mesh.weights), "u1"),
+        "triangles": _to_base64(mesh.triangles[order], "<u2"),
+        "joints": _to_base64(mesh.joints, "u1"),
+        "weights": _to_base64(np.rint(255 * weights), "u1"),
+        "parts": _to_base64(np.rint(255 * parts / parts.sum(axis=1, keepdims=True)), "u1"),
         "rest": np.round(rest, 5).tolist(),
         "bones": [BONES.get(joint, -1) for joint in range(len(JOINTS))],
-        "parts": [name.split("_")[0] if name.startswith(("left", "right")) and "collar" not in name else "trunk"
-                  for name in JOINTS],
-    }  # fmt: skip
+    }
 
 
 def pack_turns(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> str:
