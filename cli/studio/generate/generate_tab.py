@@ -91,7 +91,7 @@ class GenerateDraft:
 
 def name_take(made: Made, take: Take) -> str:
     """What is written over a take."""
-    return made.request.text + (f", take {take.place + 1}" if made.request.number > 1 else "")
+    return take.text + (f", take {take.place + 1}" if made.request.number > 1 else "")
 
 
 def show_generate_tab(studio: Studio) -> None:
@@ -229,7 +229,7 @@ class GenerateTab:
             if self.shelf.has(take.motion):
                 self.shelf.remove(take.motion)
             else:
-                self.shelf.add(Favorite(take.motion, made.request.text, made.request.seed, made.tokens))
+                self.shelf.add(Favorite(take.motion, take.text, made.request.seed, made.tokens))
 
     def learn_words(self) -> None:
         """Read what prompts may name, and what the base knows."""
@@ -307,6 +307,8 @@ class GenerateTab:
         with card:
             if take.picture:
                 ui.image(take.picture).props("no-spinner no-transition").style("width: 84px; height: 84px")
+            else:
+                ui.icon("directions_run", size="84px")
             score = f" · {take.score.total:.2f}" if take.score else ""
             star = " ★" if self.shelf.has(take.motion) else ""
             ui.label(f"{rank}. take {take.place + 1}{score}{star}").classes("text-caption")

@@ -24,6 +24,7 @@ async def open_page(user: User, workshop: Workshop) -> None:
     await wait_until(lambda: any(client.id in desk.pages for desk in workshop.desks))
 
 
-def find_view(user: User) -> MotionView:
-    """The player that is on the open tab."""
-    return next(iter(user.find(kind=MotionView).elements))
+def list_titles(user: User) -> list[str]:
+    """The titles of the motions that the open tab's player shows."""
+    view = next(iter(user.find(kind=MotionView).elements))
+    return [motion["title"] for motion in view._props["motions"]]
