@@ -99,7 +99,9 @@ def move_slider(run: Recording) -> None:
         page.mouse.up()
         times.append(wait_for_motions(page, shown))
         page.wait_for_timeout(300)
+    spent = 1000 * (run.processor_seconds() - before) / SLIDES
     times.sort()
+    run.note("slider", "processor time of the studio for each", f"{spent:.0f} ms")
     run.note(
         "slider", "its end to the new motion: median, longest", f"{times[len(times) // 2]:.0f}, {times[-1]:.0f} ms"
     )

@@ -109,12 +109,9 @@ def make(workshop: Workshop, request: Request, job: Job) -> Made:
 
 
 def remake(workshop: Workshop, made: Made, request: Request, place: int, job: Job) -> Made:
-    """A take made anew by another request with the same noise; the others stay as they are, unless none fits."""
+    """A take made anew by another request with the same noise; the others stay as they are."""
     _check(workshop, request)
-    motion = _generate(workshop, request, [place], job)[0]
-    takes, _ = (
-        _finish((Take(motion, place),), request) if request.loop or request.in_place else ((Take(motion, place),), [])
-    )
+    takes, _ = _finish([Take(_generate(workshop, request, [place], job)[0], place, request.text)], request)
     kept = tuple(takes[0] if take.place == place else take for take in made.takes)
     return replace(made, request=request, takes=kept)
 

@@ -10,7 +10,7 @@ from cli.studio.view import MotionView
 from cli.studio.workshop import Workshop
 
 
-async def wait_until(happened: Callable[[], bool], seconds: float = 10.0) -> None:
+async def wait_until(happened: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until something is so; the test fails where it is not in time."""
     end = time.monotonic() + seconds
     while not happened():

@@ -49,14 +49,14 @@ def test_a_prompt_becomes_a_file_on_the_user_s_rig(studio: Program, browser: Any
     wait_for_motions(page, shown)
     assert list_titles(page) == ["a person walks"]
     state = "document.querySelector('motion-player').player.state"
-    page.locator("motion-player").click()
+    page.locator("motion-player").click(position={"x": 300, "y": 200})
     page.keyboard.press("Space")
     assert page.evaluate(f"{state}.playing") is False
     time = page.evaluate(f"{state}.time")
     page.keyboard.press("ArrowRight")
     assert page.evaluate(f"{state}.time") != time
     page.get_by_label("what the person does").press("t")  # a letter of the prompt, no key of the player
-    page.locator("motion-player").click()
+    page.locator("motion-player").click(position={"x": 300, "y": 200})
     page.keyboard.press("t")
     page.locator(".body--dark").wait_for()
     page.get_by_role("button", name="Keep").click()

@@ -37,8 +37,8 @@ def test_a_prompt_becomes_takes_the_best_of_which_plays(use: Use, workshop: Work
     use(script)
 
 
-def test_a_word_has_a_slider_that_makes_the_take_anew(use: Use, workshop: Workshop, limp: Concept) -> None:
-    workshop.library.add(limp)
+def test_a_word_has_a_slider_that_makes_the_take_anew(use: Use, workshop: Workshop, word: Concept) -> None:
+    workshop.library.add(word)
 
     async def script(user: User) -> None:
         draft = workshop.desks[0].of(GenerateDraft)
@@ -51,7 +51,7 @@ def test_a_word_has_a_slider_that_makes_the_take_anew(use: Use, workshop: Worksh
         assert made is not None and made.exemplar is not None and made.plain is not None
         titles = ["exemplar of <limp>", "without <limp>, same seed: a person walks", made.request.text]
         await wait_until(lambda: list_titles(user) == titles)
-        slider = next(one for one in user.find(kind=ui.slider).elements if one.max == 2.0)
+        slider = next(one for one in user.find(kind=ui.slider).elements if one._props["max"] == 2.0)
         slider.value = 0.5
         user.find(kind=ui.slider).trigger("change")
         await wait_until(lambda: draft.made is not made)
