@@ -36,7 +36,7 @@ def test_a_prompt_becomes_takes_the_best_of_which_plays(
         assert [take.place for take in draft.made.takes] == [2, 1, 0]
         assert all(take.picture.startswith("data:image/png") for take in draft.made.takes)
         await wait_until(lambda: list_titles(user) == [f"a person walks, take {draft.chosen + 1}"])
-        user.find(f"3. take {draft.made.takes[2].place + 1}").click()
+        user.find(marker="take-3").click()
         await wait_until(lambda: draft.made is not None and draft.take is draft.made.takes[2])
         user.find(kind=ui.button, content="Keep").click()
         await wait_until(lambda: bool(workshop.of(Shelf).favorites))
