@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+ROOT = "document.querySelector('motion-player')?.shadowRoot"
+"""What the player is made of, within its element."""
 WIDTH, HEIGHT = 1200, 760
 PATIENCE = 60.0  # seconds
 LEFT_AND_RIGHT = ((52, 118, 196), (232, 126, 58))
@@ -105,7 +107,7 @@ class Browser:
 
     def middle(self, selector: str, along: float = 0.5) -> tuple[float, float]:
         """The position of an element, in CSS pixels from the top left."""
-        box = self.evaluate(f"JSON.stringify(document.querySelector('{selector}').getBoundingClientRect())")
+        box = self.evaluate(f"JSON.stringify({ROOT}.querySelector('{selector}').getBoundingClientRect())")
         box = json.loads(box)
         return box["x"] + along * box["width"], box["y"] + box["height"] / 2
 
@@ -149,12 +151,12 @@ def drive(browser: Browser, page: Path, picture: Callable[[str], Path]) -> dict[
     """Uses the page as a person would; returns the observations."""
     browser.call("Page.navigate", url=page.resolve().as_uri())
     deadline = time.monotonic() + PATIENCE
-    while not browser.evaluate("document.querySelector('#time')?.textContent"):
+    while not browser.evaluate(f"{ROOT}?.querySelector('#time')?.textContent"):
         if time.monotonic() > deadline:
             raise RuntimeError("the page never drew")
-    time_text = "document.querySelector('#time').textContent"
+    time_text = f"{ROOT}.querySelector('#time').textContent"
     seen: dict[str, Any] = {
-        "painter": browser.evaluate("document.querySelector('#view').getContext('webgl2') ? 'WebGL' : '2D canvas'"),
+        "painter": browser.evaluate(f"{ROOT}.querySelector('#view').getContext('webgl2') ? 'WebGL' : '2D canvas'"),
         "frames a second": browser.evaluate(
             "new Promise(done => { let n = 0; const start = performance.now(); (function tick() { n++; "
             "performance.now() - start < 2000 ? requestAnimationFrame(tick) : done(Math.round(n / 2)); })(); })"
@@ -187,7 +189,7 @@ def drive(browser: Browser, page: Path, picture: Callable[[str], Path]) -> dict[
     browser.press("t")
     browser.press("o")
     overlaid = browser.take_picture(picture("overlaid"))
-    if browser.evaluate("document.querySelectorAll('#which option').length") > 1:
+    if browser.evaluate(f"{ROOT}.querySelectorAll('#which option').length") > 1:
         seen["pixels changed by overlaying"] = count_changed(stepped, overlaid)
     browser.press("1")
     browser.take_picture(picture("one"))

@@ -19,7 +19,6 @@ import functools
 import gc
 import inspect
 import os
-import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +29,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli.console import discard_output, escape_controls, escape_unprintable, flush_output, print_error, print_json
-from cli.errors import user_errors
+from cli.errors import shorten_words, to_message, user_errors
 from cli.start import STOPPED, TERMINATED, Terminated
 
 JsonObject = dict[str, object]
@@ -38,7 +37,6 @@ JsonObject = dict[str, object]
 Command = Callable[..., None]
 F = TypeVar("F", bound=Callable[..., object])
 
-LONG_WORD = re.compile(r"\S{300,}")
 RARELY = (50_000, 20, 100)
 """Thresholds of the garbage collector. Python's own are 700, 10 and 10."""
 
@@ -95,7 +93,7 @@ def command(function: Callable[..., Mapping[str, object]]) -> Command:
         except Exception as error:
             if not isinstance(error, user_errors()):
                 raise
-            _fail(_message(error), as_json, 1)
+            _fail(to_message(error), as_json, 1)
 
     return _with_parameters(run, list(_expand(parameters)))
 
@@ -250,16 +248,3 @@ def _fail(message: str, as_json: bool, code: int) -> None:
     if not as_json:
         print_error(message)
     raise typer.Exit(code)
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename else ""
-        advice = "; free some space, or name another with TMPDIR" if "temporary directory" in error.strerror else ""
-        return shorten_words(f"{place}{error.strerror}{advice}")
-    return shorten_words(str(error))
-
-
-def shorten_words(text: str) -> str:
-    """A message without the middle of words that nobody reads to their end, as of a value of thousands of letters."""
-    return LONG_WORD.sub(lambda found: f"{found[0][:100]}...{found[0][-60:]}", text)

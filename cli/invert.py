@@ -16,6 +16,7 @@ from cli.commands.learn import learn
 from cli.commands.process import process
 from cli.commands.restyle import restyle
 from cli.commands.serve import serve
+from cli.commands.studio import studio
 from cli.commands.view import view
 from cli.commands.vocabulary import vocabulary
 from cli.concept_commands.blend import blend, negate
@@ -44,6 +45,7 @@ lead-invert card elderly.safetensors
 lead-invert convert takes/ --format bvh,glb
 lead-invert view takes/
 lead-invert serve
+lead-invert studio
 """
 
 app = make_app(
@@ -75,6 +77,7 @@ app = make_app(
         "import": import_word,
         "show": show,
         "serve": serve,
+        "studio": studio,
     },
 )
 

@@ -150,6 +150,20 @@ class ReadingOptions(OptionGroup):
         return ReadOptions(fps=self.fps, unit=self.unit, up=self.up, rig_map=rig_map, animation=animation)
 
 
+@dataclass(frozen=True)
+class AddressOptions(OptionGroup):
+    """Where the server listens, and who may ask."""
+
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where to listen; anything but the loopback address needs a key.")
+    ] = "127.0.0.1"
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 is any free one.")] = 8000
+    key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A file with the key that clients send (else, where needed, a new one)."),
+    ] = None
+
+
 def require_path(path: Path, option: str) -> Path:
     """The path itself; UsageError if it does not exist. `option` names the option or argument that gave it."""
     if not path.exists():

@@ -12,24 +12,7 @@ from cli.command import JsonObject, OptionGroup, command
 from cli.console import count_noun, echo, log
 from cli.errors import UsageError
 from cli.load_models import check_base, find_concept, load_base, load_concept
-from cli.options import BaseOptions, Device, Json, require_file
-
-LEAST_KEY = 16
-"""Letters of a key."""
-
-
-@dataclass(frozen=True)
-class AddressOptions(OptionGroup):
-    """Where the server listens, and who may ask."""
-
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where to listen; anything but the loopback address needs a key.")
-    ] = "127.0.0.1"
-    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 is any free one.")] = 8000
-    key_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A file with the key that clients send (else, where needed, a new one)."),
-    ] = None
+from cli.options import AddressOptions, BaseOptions, Device, Json
 
 
 @dataclass(frozen=True)
@@ -71,15 +54,16 @@ def serve(
     lead-invert serve --host 0.0.0.0 --key-file key.txt
     """
     try:
-        from cli.server.access import Access, is_loopback
-        from cli.server.app import make_app, make_server, open_socket
+        from cli.server.access import Access
+        from cli.server.app import make_app, make_server
     except ModuleNotFoundError as error:
         raise UsageError(f'serve needs the package {error.name}: pip install "lead-invert[serve]"') from None
+    from cli.server.address import is_loopback, make_url, open_socket, read_key
     from cli.server.generator import Generator
     from cli.server.job_queue import JobQueue
     from cli.server.limits import QueueLimits
 
-    key = _read_key(address.key_file) if address.key_file else None
+    key = read_key(address.key_file) if address.key_file else None
     shown = key is None and not is_loopback(address.host)
     key = secrets.token_urlsafe(24) if shown else key
     listening = open_socket(address.host, address.port)
@@ -93,7 +77,7 @@ def serve(
         generator = Generator(model, concepts=concepts, allow_mismatch=base.allow_base_mismatch)
         queue = JobQueue(generator.run, QueueLimits(load.waiting, load.timeout))
         server = make_server(make_app(generator, queue, Access(address.host, port, key), load.fps, log), queue)
-        url = f"http://{f'[{address.host}]' if ':' in address.host else address.host}:{port}"
+        url = make_url(address.host, port)
         tell = log if as_json else echo  # with --json standard output is one object
         tell(f"{model.name} at {url} (what can be asked: {url}/docs). Ctrl-C ends it.")
         if shown:
@@ -109,16 +93,3 @@ def serve(
     if not as_json:
         echo(f"ended; motions for {count_noun(queue.done, 'request')}")
     return {"url": url, "answered": queue.done}
-
-
-def _read_key(path: Path) -> str:
-    """The key in a file: one line of ASCII."""
-    with require_file(path, "--key-file", "a text file").open("rb") as file:
-        content = file.read(4097)
-    try:
-        key = content.decode("ascii").strip()
-    except UnicodeDecodeError:
-        key = ""
-    if not LEAST_KEY <= len(key) <= 4096 or not key.isprintable() or " " in key:
-        raise UsageError(f"--key-file {path}: expected one line of {LEAST_KEY} to 4096 ASCII letters without spaces.")
-    return key

@@ -4,7 +4,6 @@ The SDK makes the application of the protocol. The other routes are added to it.
 files of the package `fastapi-offline`, so that it needs no network.
 """
 
-import os
 import socket
 from collections.abc import Callable
 from importlib.resources import files
@@ -20,7 +19,6 @@ from fastapi.staticfiles import StaticFiles
 from motionmcp import GenerateRequest, build_app
 from starlette.exceptions import HTTPException
 
-from cli.errors import UsageError
 from cli.server.access import Access
 from cli.server.generator import Generator
 from cli.server.guard import Guard
@@ -99,29 +97,6 @@ def describe(app: FastAPI, needs_key: bool) -> dict[str, Any]:
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"key": []}]
     return document
-
-
-def open_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens; UsageError where the address or port cannot be had. Port 0 is any free one."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            if os.name == "posix":  # elsewhere it would let two servers have one port
-                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-            listening.listen(CONNECTIONS)
-        except OSError:
-            listening.close()
-            raise
-    except UnicodeError:
-        raise UsageError(f"cannot listen on {host}: that is no name of a host; give one, as localhost.") from None
-    except OSError as error:
-        raise UsageError(
-            f"cannot listen on {host} port {port}: {(error.strerror or str(error)).lower()}. "
-            "Is another server running there? Choose another with --port, or --port 0 for any free one."
-        ) from None
-    return listening
 
 
 class Server(uvicorn.Server):

@@ -1,36 +1,31 @@
 """The base and the library behind the server: the prompts and reference clips of several requests to motions.
 
-Words in angle brackets are concepts of the library, looked up by the token alone: no request names a file. Concepts are
-kept in memory until their files change. Runs in the queue's one thread; knows neither HTTP nor the protocol's requests.
+Words in angle brackets are concepts of the library (`kept_concepts`). Runs in the queue's one thread; knows neither
+HTTP nor the protocol's requests.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motionmcp.errors import ProtocolError
 
-from cli.load_models import check_base
+from cli.server.kept_concepts import KeptConcepts
 from cli.server.limits import MAX_TOKENS
 from cli.server.refusals import report_refusals
 from cli.server.takes import Part, Piece
-from concepts import Concept, ConceptError, Library
-from concepts.text import TOKEN
+from concepts import Concept, Library
 from inversion.reference import encode_like, generate_like
 from lead.text.prompts import find_tokens
 
 if TYPE_CHECKING:
-    from concepts import ConceptTensors
     from lead import Lead, Motion
 
 AT_ONCE = 8
 """Motions that are made before it is asked whether anybody waits for them."""
 FINISHERS = 1
 """Threads that make answers of motions, beside the one that samples; more of them only wait for each other (GIL)."""
-CONCEPTS_KEPT = 64
-_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -70,10 +65,8 @@ class Generator:
         concepts: Sequence[Concept] = (),
         allow_mismatch: bool = False,
     ) -> None:
-        self.base, self.library, self.allow_mismatch = base, library or Library(), allow_mismatch
-        self.given = {concept.token: concept for concept in concepts}
-        """Concepts that are there beside the library's."""
-        self._kept: dict[Path, tuple[tuple[int, int], Concept]] = {}
+        self.base = base
+        self.concepts = KeptConcepts(library or Library(), concepts, allow_mismatch)
         self._finishers = ThreadPoolExecutor(FINISHERS, "finisher")
 
     def check_prompt(self, prompt: str) -> None:
@@ -86,11 +79,11 @@ class Generator:
             if len(tokens) > MAX_TOKENS:
                 raise ProtocolError("invalid_request", f"{len(tokens)} learned words in a prompt; at most {MAX_TOKENS}")
             for token in tokens:
-                self._locate(token)
+                self.concepts.locate(token)
 
     def list_tokens(self) -> list[str]:
         """The words that prompts may name."""
-        return sorted({*self.given, *self.library.names()})
+        return self.concepts.list_tokens()
 
     def close(self) -> None:
         """End the threads that make answers."""
@@ -161,7 +154,7 @@ class Generator:
         if told:
             prompts = [part.prompt for part in told.values()]
             seconds, seeds = [part.seconds for part in told.values()], [part.seed for part in told.values()]
-            words = self._load_words(prompts)
+            words = self.concepts.load_words(prompts, self.base)
             made |= zip(
                 told, self.base.generate(prompts, seconds=seconds, seed=seeds, words=words, **settings), strict=True
             )
@@ -173,7 +166,7 @@ class Generator:
 
     def _make_alone(self, piece: Piece, settings: dict[str, Any], check: Callable[[], None]) -> "Motion":
         """The motion of a timeline, or of a prompt with constraints."""
-        words, first = self._load_words(piece.prompts), piece.parts[0]
+        words, first = self.concepts.load_words(piece.prompts, self.base), piece.parts[0]
         settings = {**settings, "words": words, "constraints": piece.constraints, "progress": lambda done, of: check()}
         if len(piece.parts) == 1 and first.reference is None and piece.seconds <= self.base.seconds_range[1]:
             return self.base.generate([first.prompt], seconds=first.seconds, seed=[first.seed], **settings)[0]
@@ -184,38 +177,3 @@ class Generator:
             if not part.prompt
         }
         return self.base.generate_timeline(piece.to_timeline(), conditions=conditions, **settings)
-
-    def _load_words(self, prompts: Sequence[str]) -> "dict[str, ConceptTensors]":
-        tokens = dict.fromkeys(token for prompt in prompts for token in find_tokens(prompt))
-        return {token: word for name in tokens for token, word in self._find(name).words.items()}
-
-    def _locate(self, token: str) -> Path | None:
-        """A concept's file; None for one that was given. ConceptError where there is none of this token."""
-        if token in self.given:
-            return None
-        path = self.library.find(token) if TOKEN.fullmatch(token) else None
-        if path is None:
-            raise ConceptError(f"{token[:80]} is not a word of this server; {self._offer()}")
-        return path
-
-    def _find(self, token: str) -> Concept:
-        """A concept by its token, as this base can use it; ConceptError where it is not there or damaged."""
-        path = self._locate(token)
-        if path is None:
-            return self.given[token]
-        try:
-            state = path.stat()
-            version = (state.st_mtime_ns, state.st_size)
-            if path not in self._kept or self._kept[path][0] != version:
-                while len(self._kept) >= CONCEPTS_KEPT:
-                    del self._kept[next(iter(self._kept))]
-                concept, name = self.library.load(token), Path(path.name)
-                self._kept[path] = (version, check_base(concept, name, self.base, self.allow_mismatch))
-        except (ConceptError, OSError) as error:
-            raise ConceptError(str(error).replace(str(path), path.name)) from None
-        return self._kept[path][1]
-
-    def _offer(self) -> str:
-        tokens = self.list_tokens()
-        more = f" and {len(tokens) - _SHOWN} more" if len(tokens) > _SHOWN else ""
-        return f"it has {', '.join(tokens[:_SHOWN])}{more}" if tokens else "it has none"

@@ -81,9 +81,9 @@ def make_router(generator: Generator, queue: JobQueue) -> APIRouter:
 
     def list_concepts() -> JSONResponse:
         """The words that prompts may name, in angle brackets, and the kind of each."""
-        found = [summarize(concept) for concept in generator.given.values()]
+        found = [summarize(concept) for concept in generator.concepts.given.values()]
         given = {one["token"] for one in found}
-        for token, one in generator.library.read_each(Concept.read_summary):
+        for token, one in generator.concepts.library.read_each(Concept.read_summary):
             if not isinstance(one, ConceptError) and token not in given:
                 found.append(summarize(one))
         return JSONResponse({"concepts": sorted(found, key=lambda one: one["token"])})

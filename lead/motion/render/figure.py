@@ -92,10 +92,16 @@ def figure_radii(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, 
     return np.array([limb.radii for limb in FIGURE]) * figure_size(joints)
 
 
-def stand_figure(joints: Float[np.ndarray, "frames 22 3"]) -> Float[np.ndarray, "frames 22 3"]:
-    """The joints where they are shown: soles on the floor, starting at x = z = 0, mainly facing +Z."""
+def stand_figure(joints: Float[np.ndarray, "frames 22 3"], turn: bool = True) -> Float[np.ndarray, "frames 22 3"]:
+    """The joints where they are shown: soles on the floor, starting at x = z = 0, mainly facing +Z.
+
+    Without `turn` they are only set on the floor.
+    """
     joints = joints.astype(np.float64)
     floor = np.percentile(joints[..., 1].min(axis=1), 5) - SOLE
+    if not turn:
+        lowered: np.ndarray = joints - np.array([0.0, floor, 0.0])
+        return lowered
     x, z = main_facing(joints)
     to_front = np.array([[z, 0.0, -x], [0.0, 1.0, 0.0], [x, 0.0, z]])
     standing: np.ndarray = (joints - np.array([joints[0, 0, 0], floor, joints[0, 0, 2]])) @ to_front.T

@@ -19,6 +19,8 @@ from lead.motion.render.figure import COLORS, Color
 from lead.motion.render.view_options import ViewOptions
 
 TRAIL: Color = (122, 88, 200)
+PATH_COLOR: Color = (31, 157, 120)
+"""Of a way that is drawn for a motion to follow."""
 TRAIL_WIDTH, TRAIL_STEP = 0.028, 0.03
 """Meters: the line's width, and the least distance between its points."""
 PRINT_RADIUS, PRINT_LENGTH = 0.075, 1.3

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from cli.server.access import Access
-from cli.server.app import make_app, make_server, open_socket
+from cli.server.address import open_socket
+from cli.server.app import make_app, make_server
 from cli.server.generator import Generator
 from cli.server.job_queue import JobQueue
 from cli.server.limits import QueueLimits

@@ -3,7 +3,8 @@
 import pytest
 from motionmcp import client
 
-from cli.server.access import Access, is_loopback, split_host
+from cli.server.access import Access
+from cli.server.address import is_loopback, split_host
 
 KEY = "a-key-of-24-letters-long"
 

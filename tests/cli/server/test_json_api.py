@@ -165,7 +165,7 @@ def test_refuses_honestly(server, change, status, code, said):
 
 def test_a_damaged_concept_is_refused_without_its_place(start_server, limp, tmp_path: Path):
     server = start_server()
-    path = server.generator.library.add(limp)
+    path = server.generator.concepts.library.add(limp)
     path.write_bytes(path.read_bytes()[:200])
     status, answer, _ = server.ask("/v1/generate", {**BODY, "prompt": "walks in <limp> style"})
     assert (status, answer["error"]["code"]) == (400, "invalid_request")

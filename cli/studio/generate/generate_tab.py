@@ -1,0 +1,342 @@
+"""The tab Generate: a prompt to takes, beside an exemplar and the same noise without the word; the best are kept."""
+
+import random
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from nicegui import Event, ui
+
+from cli.options import LARGEST_SEED
+from cli.studio.generate.completion import complete_prompt
+from cli.studio.generate.takes import MOST_TAKES, Made, Request, Take, make, remake
+from cli.studio.shelf import Favorite, Shelf
+from cli.studio.studio import Studio, report_errors, show_job
+from cli.studio.view import MotionView
+from cli.studio.worker import Job
+from lead.errors import LeadError
+from lead.text.prompts import STRONGEST, find_tokens
+
+if TYPE_CHECKING:
+    from lead import Motion
+    from lead.text.vocabulary import Notice
+
+TOGETHER = 4
+"""Takes that are shown side by side."""
+
+
+@dataclass(eq=False)
+class GenerateDraft:
+    """What is asked for on a page, and what came of it."""
+
+    prompt: str | None = "a person walks"
+    """None where the field was cleared, as for the numbers."""
+    seconds: float = 4.0
+    seed: float | None = 0
+    number: float | None = 1
+    guidance: float | None = None
+    steps: float | None = None
+    lock_feet: bool = True
+    loop: bool = False
+    in_place: bool = False
+    strengths: dict[str, float] = field(default_factory=dict)
+    made: Made | None = None
+    chosen: int = 0
+    """The place of the take that is shown."""
+    with_exemplar: bool = True
+    with_plain: bool = True
+    overlaid: bool = False
+    together: bool = False
+    """Whether the best takes are shown side by side."""
+    job: Job | None = None
+    unknown: str = ""
+    """What the base does not know of the prompt, in a sentence."""
+    changed: Event[[]] = field(default_factory=Event)
+
+    @property
+    def request(self) -> Request:
+        """What is asked for."""
+        return Request(
+            self.prompt or "", self.seconds, int(self.seed or 0), int(self.number or 1), self.guidance,
+            int(self.steps) if self.steps else None, self.lock_feet, self.loop, self.in_place, dict(self.strengths),
+        )  # fmt: skip
+
+    @property
+    def take(self) -> Take | None:
+        """The take that is chosen."""
+        takes = self.made.takes if self.made else ()
+        return next((take for take in takes if take.place == self.chosen), takes[0] if takes else None)
+
+    def keep(self, made: Made) -> None:
+        """Show what was made, the best take first."""
+        self.chosen = made.takes[0].place
+        self.keep_remade(made)
+
+    def keep_remade(self, made: Made) -> None:
+        """Show what was made, with the take that was chosen before."""
+        self.made = made
+        self.changed.emit()
+
+    def list_shown(self) -> "list[tuple[Motion, str]]":
+        """The motions that are shown, and their titles."""
+        made, take = self.made, self.take
+        if made is None or take is None:
+            return []
+        shown = []
+        if self.with_exemplar and made.exemplar is not None:
+            shown.append((made.exemplar, made.exemplar.name))
+        if self.with_plain and made.plain is not None:
+            shown.append((made.plain, made.plain.name))
+        takes = made.takes[:TOGETHER] if self.together else (take,)
+        return shown + [(one.motion, name_take(made, one)) for one in takes]
+
+
+def name_take(made: Made, take: Take) -> str:
+    """What is written over a take."""
+    return take.text + (f", take {take.place + 1}" if made.request.number > 1 else "")
+
+
+def show_generate_tab(studio: Studio) -> None:
+    """Put the tab on the page."""
+    GenerateTab(studio).show()
+
+
+class GenerateTab:
+    """The tab's elements, on one page."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.workshop, self.draft = studio.workshop, studio.desk.of(GenerateDraft)
+        self.shelf = self.workshop.of(Shelf)
+        self.tokens: list[str] = []
+        self.examples: list[str] = []
+        self.named: list[str] = []
+        """The concepts that have a slider."""
+
+    def show(self) -> None:
+        """Put everything on the page."""
+        with ui.row().classes("w-full h-full no-wrap gap-3 items-stretch"):
+            with ui.column().classes("gap-2 no-wrap").style("width: 320px; flex: none; overflow-y: auto"):
+                self._show_prompt()
+                self._show_settings()
+                self._show_strengths()
+                self._show_more()
+                ui.button("Generate", icon="directions_run", on_click=self.generate).props("no-caps").classes("w-full")
+                show_job(lambda: self.draft.job)
+                self.notes = ui.column().classes("gap-1 text-caption")
+            with ui.column().classes("col gap-1 no-wrap").style("min-width: 0"):
+                self._show_switches()
+                with ui.element().classes("w-full col").style("min-height: 0"):
+                    self.view = MotionView().mark("takes")
+                self.strip = ui.row().classes("w-full gap-2 no-wrap").style("overflow-x: auto; flex: none")
+        self.learn_words()
+        self.refresh()
+        self.draft.changed.subscribe(self.refresh)
+        self.shelf.changed.subscribe(self.refresh_strip)
+        self.workshop.base_loaded.subscribe(self.learn_words)
+        self.workshop.library_changed.subscribe(self.learn_words)
+
+    def _show_prompt(self) -> None:
+        draft = self.draft
+        self.prompt = ui.input("what the person does", placeholder="a person walks in <elderly> style")
+        self.prompt.bind_value(draft, "prompt").props("dense outlined clearable").classes("w-full")
+        self.prompt.on_value_change(self.read_prompt)
+        self.prompt.on("keydown.enter", self.generate)
+        self.offers = ui.row().classes("gap-1 w-full")
+        self.unknown = ui.label().bind_text_from(draft, "unknown").classes("text-caption note")
+        self.unknown.bind_visibility_from(draft, "unknown", bool)
+
+    def _show_settings(self) -> None:
+        draft = self.draft
+        with ui.row().classes("w-full no-wrap items-center gap-2"):
+            ui.label("length").classes("text-caption").style("width: 4em")
+            self.length = ui.slider(min=0.8, max=9.8, step=0.2).bind_value(draft, "seconds").classes("col")
+            ui.label().bind_text_from(draft, "seconds", lambda value: f"{value:.1f} s").classes("text-caption")
+        with ui.row().classes("w-full no-wrap items-center gap-2"):
+            seed = ui.number("seed", min=0, max=LARGEST_SEED, precision=0).bind_value(draft, "seed")
+            seed.props("dense outlined").classes("col")
+            ui.button(icon="casino", on_click=self.draw_seed).props("flat dense round").tooltip("another seed")
+            number = ui.number("best of", min=1, max=MOST_TAKES, precision=0).bind_value(draft, "number")
+            number.props("dense outlined").style("width: 6em")
+
+    def _show_strengths(self) -> None:
+        self.sliders = ui.column().classes("w-full gap-0")
+        self.refresh_sliders()
+
+    def _show_more(self) -> None:
+        draft = self.draft
+        with ui.expansion("more").props("dense").classes("w-full"):
+            with ui.row().classes("w-full no-wrap gap-2"):
+                ui.number("guidance", placeholder="the base's", min=0, max=20, step=0.5).bind_value(
+                    draft, "guidance"
+                ).props("dense outlined clearable").classes("col")
+                ui.number("steps", placeholder="the base's", min=1, max=1000, precision=0).bind_value(
+                    draft, "steps"
+                ).props("dense outlined clearable").classes("col")
+            ui.checkbox("feet that stand do not slide").bind_value(draft, "lock_feet").props("dense")
+            ui.checkbox("loop: the best cycle, without a seam").bind_value(draft, "loop").props("dense")
+            ui.checkbox("in place: no way over the floor").bind_value(draft, "in_place").props("dense")
+
+    def _show_switches(self) -> None:
+        """What is shown beside the take."""
+        draft = self.draft
+        with ui.row().classes("w-full items-center gap-3 no-wrap").style("flex: none; min-height: 32px"):
+            for text, name in (
+                ("exemplar", "with_exemplar"), ("without the word", "with_plain"), ("overlaid", "overlaid"),
+                (f"best {TOGETHER}", "together"),
+            ):  # fmt: skip
+                ui.checkbox(text).bind_value(draft, name).props("dense").on_value_change(self.refresh_view)
+            ui.space()
+            self.star = ui.button("Keep", icon="star_border", on_click=self.toggle_favorite).props("flat dense no-caps")
+
+    # what a person does
+
+    def generate(self) -> None:
+        """Make what is asked for."""
+        workshop, request = self.workshop, self.draft.request
+        self.draft.job = workshop.start(
+            f"generating {request.text[:40]}", lambda job: make(workshop, request, job), self.draft.keep,
+            replaces=self.draft,
+        )  # fmt: skip
+
+    def set_strength(self, token: str, strength: float) -> None:
+        """Another strength of a concept: the take that is shown is made anew."""
+        draft, workshop = self.draft, self.workshop
+        draft.strengths[token] = strength
+        made, take = draft.made, draft.take
+        if made is None or take is None or made.request.prompt != draft.prompt:
+            self.generate()
+            return
+        request = replace(made.request, strengths=dict(draft.strengths))
+        draft.job = workshop.start(
+            "generating", lambda job: remake(workshop, made, request, take.place, job), draft.keep_remade,
+            replaces=draft,
+        )  # fmt: skip
+
+    def draw_seed(self) -> None:
+        """Another seed, and its motions."""
+        self.draft.seed = random.randrange(10_000)
+        self.generate()
+
+    def choose(self, place: int) -> None:
+        """Show another take."""
+        self.draft.chosen = place
+        self.refresh_view()
+        self.refresh_strip()
+
+    def toggle_favorite(self) -> None:
+        """Keep the take that is shown, or let it go."""
+        made, take = self.draft.made, self.draft.take
+        if made is None or take is None:
+            return
+        with report_errors():
+            if self.shelf.has(take.motion):
+                self.shelf.remove(take.motion)
+            else:
+                self.shelf.add(Favorite(take.motion, take.text, made.request.seed, made.tokens))
+
+    def learn_words(self) -> None:
+        """Read what prompts may name, and what the base knows."""
+        workshop = self.workshop
+        self.tokens = workshop.concepts.list_tokens()
+        if workshop.is_ready:
+            base = workshop.base
+            kinds = base.vocabulary.kinds if base.vocabulary else ()
+            self.examples = [text for kind in kinds for text in kind.examples]
+            shortest, longest = base.seconds_range
+            self.length.props(f"min={shortest:g} max={longest:g}")
+        self.read_prompt()
+
+    def read_prompt(self) -> None:
+        """Offer how the prompt may go on; say what the base does not know of it."""
+        text = self.draft.prompt or ""
+        offers = complete_prompt(text, self.tokens, self.examples)
+        self.offers.clear()
+        with self.offers:
+            for offer in offers:
+                label = offer[text.rfind(" ") + 1 :] if " " in text and len(offer) > 36 else offer
+                chip = ui.button(label, on_click=lambda offer=offer: self.prompt.set_value(offer))
+                chip.props("outline dense no-caps size=sm")
+        self.prompt.set_autocomplete(offers)
+        self.refresh_sliders()
+        workshop = self.workshop
+        if not text.strip():
+            self.draft.unknown = ""
+        elif workshop.is_ready:
+            workshop.start(
+                "reading the prompt",
+                lambda job: workshop.base.find_unknown([text])[0],
+                self.tell_unknown,
+                replaces=self,
+            )
+
+    def tell_unknown(self, notice: "Notice | None") -> None:
+        """Say what the base does not know."""
+        self.draft.unknown = notice.message if notice else ""
+
+    # what changes on the page
+
+    def refresh(self) -> None:
+        """Show what was made."""
+        self.refresh_view()
+        self.refresh_strip()
+        made = self.draft.made
+        self.notes.clear()
+        with self.notes:
+            for note in made.notes if made else ():
+                ui.label(note).classes("note")
+
+    def refresh_view(self) -> None:
+        """Show the chosen take and what stands beside it."""
+        shown = self.draft.list_shown()
+        self.view.show([motion for motion, _ in shown], [title for _, title in shown], overlaid=self.draft.overlaid)
+
+    def refresh_strip(self) -> None:
+        """Show the pictures of the takes, where there are several, and whether the chosen one is kept."""
+        made, take = self.draft.made, self.draft.take
+        self.star.visible = take is not None
+        kept = take is not None and self.shelf.has(take.motion)
+        self.star.set_text("Kept" if kept else "Keep")
+        self.star.set_icon("star" if kept else "star_border")
+        self.strip.clear()
+        if made is None or len(made.takes) < 2:
+            return
+        with self.strip:
+            for rank, one in enumerate(made.takes, start=1):
+                self._show_take(rank, one, is_chosen=one is take)
+
+    def _show_take(self, rank: int, take: Take, is_chosen: bool) -> None:
+        card = ui.card().props("flat bordered").classes("q-pa-xs gap-0 cursor-pointer")
+        card.style("flex: none; outline: 2px solid #2f6fd0" if is_chosen else "flex: none")
+        card.on("click", lambda: self.choose(take.place)).mark(f"take-{rank}")
+        with card:
+            if take.picture:
+                ui.image(take.picture).props("no-spinner no-transition").style("width: 84px; height: 84px")
+            else:
+                ui.icon("directions_run", size="84px")
+            score = f" · {take.score.total:.2f}" if take.score else ""
+            star = " ★" if self.shelf.has(take.motion) else ""
+            ui.label(f"{rank}. take {take.place + 1}{score}{star}").classes("text-caption")
+            if take.score and take.score.shown is False:
+                ui.tooltip("measures of the joints do not find what the prompt says")
+
+    def refresh_sliders(self) -> None:
+        """A slider for each concept that the prompt names and the library has."""
+        try:
+            named = [token for token in find_tokens(self.draft.prompt or "") if token in self.tokens]
+        except LeadError:  # a strength that is being typed
+            return
+        if named == self.named:
+            return
+        self.named = named
+        self.sliders.clear()
+        with self.sliders:
+            for token in named:
+                self._show_slider(token)
+
+    def _show_slider(self, token: str) -> None:
+        with ui.row().classes("w-full no-wrap items-center gap-2"):
+            ui.label(token).classes("text-caption ellipsis").style("max-width: 8em")
+            slider = ui.slider(min=0, max=STRONGEST, step=0.05, value=self.draft.strengths.get(token, 1.0)).classes(
+                "col"
+            )
+            ui.label().bind_text_from(slider, "value", lambda value: f"{value:.2f}").classes("text-caption")
+            slider.on("change", lambda: self.set_strength(token, slider.value))

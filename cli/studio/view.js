@@ -1,0 +1,29 @@
+// A <motion-player> on the page. It follows the page's light or dark theme.
+const NAMES = ["motions", "options", "range", "path", "drawing"];
+export default {
+  template: `<div style="height: 100%; min-height: 0"></div>`,
+  props: { motions: Array, options: Object, range: Array, path: Array, drawing: Boolean, compact: Boolean },
+  mounted() {
+    this.player = document.createElement("motion-player");
+    this.player.toggleAttribute("embedded", true);
+    this.player.toggleAttribute("compact", this.compact);
+    this.player.style.height = "100%";
+    this.player.addEventListener("theme", event => { event.preventDefault(); emitEvent("theme", event.detail); });
+    this.player.addEventListener("path", event => this.$emit("path", { points: event.detail }));
+    for (const name of NAMES) {
+      this.put(name);
+      this.$watch(name, () => this.put(name));
+    }
+    this.dress();
+    this.observer = new MutationObserver(() => this.dress());
+    this.observer.observe(document.body, { attributeFilter: ["class"] });
+    this.$el.append(this.player);
+  },
+  unmounted() { this.observer.disconnect(); },
+  methods: {
+    put(name) { this.player.set(name, this[name] ?? (name === "path" ? [] : null)); },
+    dress() { this.player.set("theme", document.body.classList.contains("body--dark") ? "dark" : "light"); },
+    go(seconds) { this.player.player?.go(seconds); },
+    play(playing) { this.player.player?.change({ playing }); },
+  },
+};
