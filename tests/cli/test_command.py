@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cli.command import RARELY, JsonObject, OptionGroup, accept_device, command, make_app, run_script
-from cli.commands.learn import LearnOptions
+from cli.jobs.learn_one import LearnOptions
 from cli.credits import CreditOptions
 from cli.options import Json, ReadingOptions
 
