@@ -136,10 +136,7 @@ def optimize_pseudo_word(
     with side_by_side(PARTS) as each:
         loss_of = partial(_backpropagate, _in_16_bits(base), word, config, each)
         measure = torch.no_grad()(loss_of)
-        optimized = checkpoint.load(word, adam, generator)
-        if optimized is None:
-            first = measure(fixed)
-            optimized = Optimized(word.tensors(), first, first)
+        optimized = checkpoint.load(word, adam, generator) or Optimized(word.tensors(), first := measure(fixed), first)
         score = optimized.best_loss
         try:
             if watch:
