@@ -21,9 +21,14 @@ from lead import Motion
 from lead.motion.read_options import ReadOptions
 
 
+def has_looked(clips: ClipList) -> bool:
+    assert clips.job is None or clips.job.state != "failed", clips.job.error
+    return clips.looked is not None
+
+
 async def settle(clips: ClipList) -> None:
     """Wait until all clips are read and looked at."""
-    await wait_until(lambda: bool(clips.clips) and not clips.is_reading and clips.looked is not None, 30.0)
+    await wait_until(lambda: bool(clips.clips) and not clips.is_reading and has_looked(clips), 30.0)
 
 
 def test_files_that_are_sent_are_looked_at_and_bad_ones_say_why(use, workshop: Workshop, clips: Path) -> None:
