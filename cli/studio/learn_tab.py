@@ -15,7 +15,7 @@ from cli.studio.clips.clip_work import look_again, snap_parts
 from cli.studio.clips.learning import LearnRun, Order, check_order, start_learning
 from cli.studio.clips.report_view import draw_curve, list_sentences, list_views, show_motions, show_sentences
 from cli.studio.clips.words import find_other_kind, plain_hint
-from cli.studio.generate_tab import GenerateDraft
+from cli.studio.generate.generate_tab import GenerateDraft
 from cli.studio.studio import Studio, complain, report_errors
 from cli.studio.view import MotionView
 from concepts.kinds import Kind

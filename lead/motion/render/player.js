@@ -10,7 +10,7 @@ const THEMES = {
   dark: { ground: "#16191e", grid: "#39414d", shadow: "#07080a", lift: 1.12 },
 };
 const TINTS = ["#7b4fc9", "#1f9d78", "#d1457f", "#b08a1e", "#3aa3c2", "#8a6d5a"];
-const ALL = -1, OVERLAID = -2, EYE = 0.93, SLOW = 28, LEAST_DETAIL = 0.4; // milliseconds a frame, and a share of the pixels' side
+const ALL = -1, OVERLAID = -2, EYE = 0.93, SLOW = 28, LEAST_DETAIL = 0.6; // milliseconds a frame, and a share of the pixels' side
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 
 

@@ -3,7 +3,7 @@
 The page asks nothing of any network. Its drawing is in `player.html` beside this module; this module puts the data in:
 joints in 16 bits a number, at no more than 30 frames a second. The renderer draws the figure of
 `lead.motion.render.figure` with WebGL, or with strokes on a 2D canvas where there is no WebGL. It is our own because it
-takes 25 KB of the page, where a scene library takes hundreds.
+takes 40 KB of the page, where a scene library takes hundreds.
 
 Conventions: meters, Y up; motions start at x = z = 0 on the floor and face +Z. Knows nothing of models and prompts.
 """

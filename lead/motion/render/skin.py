@@ -80,7 +80,9 @@ def pack_skin() -> PackedSkin:
     mesh = mannequin(rest, COARSE)
     assert len(mesh.vertices) < 2**16, len(mesh.vertices)
     weights = np.where(mesh.weights < LEAST_WEIGHT, 0.0, mesh.weights)
-    order = np.lexsort(np.sort(mesh.triangles, axis=1).T[::-1])  # neighbors follow each other, as caches of vertices like
+    order = np.lexsort(
+        np.sort(mesh.triangles, axis=1).T[::-1]
+    )  # neighbors follow each other, as caches of vertices like
     parts = np.zeros((len(weights), 3))
     np.add.at(parts, (np.arange(len(weights))[:, None], _SIDES[mesh.joints]), weights**4)
     return {

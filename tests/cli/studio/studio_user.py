@@ -7,8 +7,11 @@ from collections.abc import Callable
 from nicegui import ui
 from nicegui.testing import User
 
+from cli.studio.view import MotionView
+from cli.studio.workshop import Workshop
 
-async def wait_until(happened: Callable[[], bool], seconds: float = 10.0) -> None:
+
+async def wait_until(happened: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until something is so; the test fails where it is not in time."""
     end = time.monotonic() + seconds
     while not happened():
@@ -16,7 +19,18 @@ async def wait_until(happened: Callable[[], bool], seconds: float = 10.0) -> Non
         await asyncio.sleep(0.02)
 
 
+async def open_page(user: User, workshop: Workshop) -> None:
+    """Open a page, and wait for all that is on it."""
+    client = await user.open("/")
+    await wait_until(lambda: any(client.id in desk.pages for desk in workshop.desks))
+
+
+def list_titles(user: User) -> list[str]:
+    """The titles of the motions that the open tab's player shows."""
+    view = next(iter(user.find(kind=MotionView).elements))
+    return [motion["title"] for motion in view._props["motions"]]
+
+
 async def open_tab(user: User, name: str) -> None:
-    """Wait for the page, and go to one of its tabs."""
-    await user.should_see(kind=ui.tab, content=name, retries=100)
+    """Go to a tab of the page."""
     user.find(kind=ui.tab, content=name).click()
