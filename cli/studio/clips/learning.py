@@ -60,6 +60,8 @@ class LearnRun:
     losses: list[float] = field(default_factory=list)
     preview: "Motion | None" = None
     """Of the concept in progress."""
+    preview_step: int = 0
+    """After how many steps."""
     first_motion: float | None = None
     """Seconds from the start to the first preview."""
     clips: "tuple[Motion, ...]" = ()
@@ -157,9 +159,10 @@ def _watch(base: "Lead", encoded: "EncodedClips", run: LearnRun) -> "Callable[[C
             return
         began, concept = time.monotonic(), make()
         plan = plan_trials(concept, encoded)
-        run.preview = base.generate(
-            [plan.own.with_token], seconds=plan.seconds, words=concept.words, seed=run.order.seed
-        )[0]
+        run.preview, run.preview_step = (
+            base.generate([plan.own.with_token], seconds=plan.seconds, words=concept.words, seed=run.order.seed)[0],
+            concept.steps,
+        )
         ended = time.monotonic()
         run.first_motion = run.first_motion or ended - run.started
         due = ended + max(PAUSE, SHARE * (ended - began))

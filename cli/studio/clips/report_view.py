@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from nicegui import ui
 
+from cli.console import count_noun
 from cli.credits import describe_license
 from cli.studio.clips.learning import LearnRun
 from cli.studio.view import MotionView
@@ -20,7 +21,11 @@ def list_views(run: LearnRun) -> "dict[str, list[tuple[Motion, str]]]":
     """What may be shown of a run, by name: up to four motions and their titles each."""
     clips = [(clip, f"clip {clip.name}") for clip in run.clips]
     if run.trials is None:
-        own = [(run.preview, f"{run.order.token}, step {run.done}")] if run.preview is not None else []
+        own = (
+            [(run.preview, f"{run.order.token} after {count_noun(run.preview_step, 'step')}")]
+            if run.preview is not None
+            else []
+        )
         return {"clips and the word": [*clips[:1], *own]}
     trials = run.trials
     own = [(motion, trials.own.prompt.with_token) for motion in trials.own.concept[:2]]
