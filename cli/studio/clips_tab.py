@@ -109,13 +109,13 @@ class ClipsTab:
         if clip is self.clips.chosen:
             row.classes("chosen")
         with row.on("click", lambda: self.choose(clip)):
-            ui.icon("circle", size="12px").style(f"color: {COLORS[clip.verdict]}").tooltip(
-                clip.verdict or "not read yet"
+            ui.icon("circle", size="12px").style(f"color: {COLORS[clip.verdict]}").props(
+                f'title="{clip.verdict or "not read yet"}"'
             )
             with ui.column().classes("col gap-0").style("min-width: 0"):
                 ui.label(clip.name).classes("ellipsis w-full")
                 ui.label(describe_clip(clip)).classes("ellipsis w-full text-caption faint")
-            remove = ui.button(icon="close").props("flat dense round size=sm").tooltip("remove")
+            remove = ui.button(icon="close").props('flat dense round size=sm title="remove"')
             remove.on("click.stop", lambda: self.remove(clip))
 
     def _refresh_summary(self) -> None:

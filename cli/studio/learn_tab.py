@@ -86,6 +86,7 @@ class LearnTab:
                 self._show_more()
                 self.hints = ui.column().classes("w-full gap-1 text-caption")
                 self.button = ui.button("Learn", icon="school", on_click=self.learn).props("no-caps").classes("w-full")
+                self.button.mark("learn")
                 self._show_progress()
                 self.report = ui.column().classes("w-full gap-1")
                 self.use = ui.button("Use it", icon="directions_run", on_click=self.use_word)
@@ -161,7 +162,7 @@ class LearnTab:
             order = draft.make_order(self.clips)
             check_order(order)
             draft.token, draft.shown = order.token, ""
-            draft.run = start_learning(self.workshop, order, draft.changed.emit)
+            draft.run = start_learning(self.workshop, order, draft.changed.emit, self.clips)
         self.refresh_run()
 
     def stop_run(self) -> None:

@@ -253,10 +253,10 @@ class ClipView:
         with ui.row().classes("w-full no-wrap items-center gap-1"):
             ui.label(f"rig map: {clip.rig_map or 'found by names'}").classes("col text-caption ellipsis")
             draft = ui.button("Draft", on_click=self.draft_rig_map).props("flat dense no-caps size=sm")
-            draft.tooltip("a file to correct: which joint of the rig is which")
+            draft.props('title="a file to correct: which joint of the rig is which"')
             if clip.rig_map:
-                drop = ui.button(icon="close", on_click=self.drop_rig_map).props("flat dense round size=sm")
-                drop.tooltip("without the rig map")
+                drop = ui.button(icon="close", on_click=self.drop_rig_map)
+                drop.props('flat dense round size=sm title="without the rig map"')
         show_upload("a corrected rig map (.toml)", self.read_rig_map, ".toml").classes("one-file")
 
     def drop_rig_map(self) -> None:

@@ -21,8 +21,8 @@ from lead.errors import LeadError
 from lead.motion.read_options import ReadOptions
 from lead.motion.suffixes import READS
 
-CAPTIONS = (".jsonl", ".txt")
-"""The suffixes of files of captions."""
+CAPTIONS = (LISTING, ".txt")
+"""How the names of files of captions end."""
 PARTS = (".bin",)
 """The suffixes of files that others refer to."""
 
@@ -44,7 +44,7 @@ def find_room(workshop: Workshop, clips: ClipList, name: str) -> Path:
 def take_file(workshop: Workshop, clips: ClipList, path: Path) -> None:
     """A file was sent: a clip, captions of clips, or a part of one. UsageError where there are too many clips."""
     beside = [clip for clip in clips.clips if clip.path.parent == path.parent]
-    if path.suffix.lower() in CAPTIONS:
+    if path.name.lower().endswith(CAPTIONS):
         _take_captions(workshop, clips, path)
     elif path.suffix.lower() in PARTS:
         for clip in beside:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from cli.destination import Destination
 from cli.errors import UsageError
 from cli.jobs.learn_one import Learned, LearnOptions, check_init, learn_and_save, save_report
+from cli.studio.clips.clip_list import ClipList
 from cli.studio.clips.looking import Looked, Part, look
 from cli.studio.worker import Job, Stopped
 from cli.studio.workshop import Workshop
@@ -87,21 +88,40 @@ class LearnRun:
             self.job.cancel()
 
 
-def start_learning(workshop: Workshop, order: Order, then: Callable[[], None]) -> LearnRun:
-    """Begin to learn; `then` is called in the event loop's thread at the end."""
+def start_learning(
+    workshop: Workshop, order: Order, then: Callable[[], None], clips: ClipList | None = None
+) -> LearnRun:
+    """Begin to learn; `then` is called in the event loop's thread at the end.
+
+    `clips` are those of the order: where they are being looked at, what is said of them is waited for.
+    """
     run, loop = LearnRun(order), asyncio.get_running_loop()
 
     def tell_saved() -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(workshop.library_changed.emit)
 
+    version = clips.version if clips else 0
+
+    def find_look(job: Job) -> Looked | None:
+        return order.looked or (_await_look(clips, version, job) if clips else None)
+
     run.job = workshop.start(
-        f"learning {order.token}", lambda job: _learn(workshop, run, job, tell_saved), lambda _: then(), lane="long"
-    )
+        f"learning {order.token}", lambda job: _learn(workshop, run, job, find_look(job), tell_saved),
+        lambda _: then(), lane="long",
+    )  # fmt: skip
     return run
 
 
-def _learn(workshop: Workshop, run: LearnRun, job: Job, tell_saved: Callable[[], None]) -> None:
+def _await_look(clips: ClipList, version: int, job: Job) -> Looked | None:
+    """What is said of clips that are being looked at; None where they changed, or that failed."""
+    while clips.version == version and clips.looked is None and clips.job is not None and clips.job.is_open:
+        time.sleep(0.02)
+        job.check()
+    return clips.looked if clips.version == version else None
+
+
+def _learn(workshop: Workshop, run: LearnRun, job: Job, looked: Looked | None, tell_saved: Callable[[], None]) -> None:
     """All of it; raises what the command `learn` raises."""
     order = run.order
     destination = Destination.choose(order.token, None, order.replace, workshop.library)
@@ -109,7 +129,7 @@ def _learn(workshop: Workshop, run: LearnRun, job: Job, tell_saved: Callable[[],
     check_init(order.options.init, run.notes.append)
     run.stage = "looking"
     base = workshop.base.share_weights()
-    looked = order.looked or look(base, order.parts, order.options.kind, job)
+    looked = looked or look(base, order.parts, order.options.kind, job)
     encoded = looked.check_usable()
     run.clips = tuple(clip.on_one_skeleton() for clip in encoded.clips[:BESIDE])
     run.stage = "learning"

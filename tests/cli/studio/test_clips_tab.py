@@ -28,7 +28,7 @@ def has_looked(clips: ClipList) -> bool:
 
 async def settle(clips: ClipList) -> None:
     """Wait until all clips are read and looked at."""
-    await wait_until(lambda: bool(clips.clips) and not clips.is_reading and has_looked(clips), 30.0)
+    await wait_until(lambda: bool(clips.clips) and not clips.is_reading and has_looked(clips), 120.0)
 
 
 def test_files_that_are_sent_are_looked_at_and_bad_ones_say_why(use, workshop: Workshop, clips: Path) -> None:
@@ -82,7 +82,6 @@ def test_a_folder_of_this_machine_is_read_with_its_captions(use, workshop: Works
 def test_captions_may_come_after_the_clips(use, workshop: Workshop, walk: Motion, tmp_path: Path) -> None:
     async def script(user: User) -> None:
         found = ClipList()
-
 
         def send(name: str, data: bytes) -> Job | None:
             path = find_room(workshop, found, name)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from nicegui import ui
 from nicegui.testing import User
 from studio_user import open_tab, wait_until
 
@@ -25,13 +24,13 @@ async def add_clips(workshop: Workshop, clips: Path) -> ClipList:
     await wait_until(lambda: bool(workshop.desks))
     found = workshop.desks[0].of(ClipList)
     add_paths(workshop, found, sorted(clips.iterdir()))
-    await wait_until(lambda: found.looked is not None, 30.0)
+    await wait_until(lambda: found.looked is not None, 120.0)
     return found
 
 
 async def end(run: LearnRun) -> LearnRun:
     """Wait until a run is over."""
-    await wait_until(lambda: not run.is_open, 60.0)
+    await wait_until(lambda: not run.is_open, 120.0)
     return run
 
 
@@ -42,9 +41,10 @@ def test_the_file_is_the_commands_file(use, run, workshop: Workshop, clips: Path
     async def script(user: User) -> None:
         await add_clips(workshop, clips)
         await open_tab(user, "Learn")
+        await user.should_see("the new word", retries=100)
         draft = workshop.desks[0].of(LearnDraft)
         draft.token, draft.steps, draft.seed, draft.license = "limp", 3, 5, "CC0"
-        user.find(kind=ui.button, content="Learn").click()
+        user.find(marker="learn").click()
         await wait_until(lambda: draft.run is not None)
         assert draft.run
         await end(draft.run)
@@ -76,6 +76,7 @@ def test_learning_goes_on_without_a_page(use, workshop: Workshop, clips: Path) -
     async def script(user: User) -> None:
         found, draft = await add_clips(workshop, clips), workshop.desks[0].of(LearnDraft)
         await open_tab(user, "Learn")
+        await user.should_see("the new word", retries=100)
         draft.run = start_learning(
             workshop, Order("<limp>", FAST, tuple(snap_parts(found.clips))), draft.changed.emit
         )  # fmt: skip
@@ -124,11 +125,11 @@ def test_two_pages_cannot_learn_the_same_word(use, workshop: Workshop, clips: Pa
 def test_what_cannot_be_learned_is_told_before_the_work(use, workshop: Workshop) -> None:
     async def script(user: User) -> None:
         await open_tab(user, "Learn")
-        await user.should_see("the new word")
+        await user.should_see("the new word", retries=100)
         draft = workshop.desks[0].of(LearnDraft)
         for token, message in (("", "has no name"), ("limp", "no clips to learn from"), ("a b>", "a b")):
             draft.token = token
-            user.find(kind=ui.button, content="Learn").click()
+            user.find(marker="learn").click()
             await wait_until(lambda message=message: any(message in text for text in user.notify.messages))
         assert draft.run is None
 
