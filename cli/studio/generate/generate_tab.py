@@ -125,7 +125,7 @@ class GenerateTab:
             with ui.column().classes("col gap-1 no-wrap").style("min-width: 0"):
                 self._show_switches()
                 with ui.element().classes("w-full col").style("min-height: 0"):
-                    self.view = MotionView()
+                    self.view = MotionView().mark("takes")
                 self.strip = ui.row().classes("w-full gap-2 no-wrap").style("overflow-x: auto; flex: none")
         self.learn_words()
         self.refresh()
@@ -306,7 +306,7 @@ class GenerateTab:
     def _show_take(self, rank: int, take: Take, is_chosen: bool) -> None:
         card = ui.card().props("flat bordered").classes("q-pa-xs gap-0 cursor-pointer")
         card.style("flex: none; outline: 2px solid #2f6fd0" if is_chosen else "flex: none")
-        card.on("click", lambda: self.choose(take.place))
+        card.on("click", lambda: self.choose(take.place)).mark(f"take-{rank}")
         with card:
             if take.picture:
                 ui.image(take.picture).props("no-spinner no-transition").style("width: 84px; height: 84px")

@@ -26,8 +26,8 @@ async def open_page(user: User, workshop: Workshop) -> None:
 
 
 def list_titles(user: User) -> list[str]:
-    """The titles of the motions that the open tab's player shows."""
-    view = next(iter(user.find(kind=MotionView).elements))
+    """The titles of the motions that the player of the tab Generate shows."""
+    (view,) = user.find(kind=MotionView, marker="takes").elements
     return [motion["title"] for motion in view._props["motions"]]
 
 
