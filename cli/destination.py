@@ -46,8 +46,8 @@ class Destination:
     """Whether a concept of the same name in the library, or the file, is replaced."""
 
     @classmethod
-    def choose(cls, token: str, output: Path | None, replace: bool) -> "Destination":
-        """The library or, where `output` is given, that file or a file in that folder.
+    def choose(cls, token: str, output: Path | None, replace: bool, library: "Library | None" = None) -> "Destination":
+        """The library (None: the user's) or, where `output` is given, that file or a file in that folder.
 
         Refuses before the work what cannot be saved after it.
         """
@@ -55,7 +55,7 @@ class Destination:
         from concepts.text import token_stem
 
         if output is None:
-            library = Library()
+            library = library or Library()
             if not replace:
                 library.refuse_taken(token)
             return cls(token, library.path(token), library, replace)

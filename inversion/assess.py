@@ -146,7 +146,7 @@ def _assess_clips(base: Lead, encoded: EncodedClips) -> list[AssessedClip]:
     if not encoded.clips:
         return []
     errors = _reconstruction_errors(base, encoded)
-    shown = [_name_action(encoded, row) for row in range(len(encoded.clips))]
+    shown = [name_action(encoded, row) for row in range(len(encoded.clips))]
     first = [encoded.owners.index(row) for row in range(len(encoded.clips))]
     actions = [each.action for each in shown]
     text = base.encode_text([action_to_caption(action) for action in actions])
@@ -165,8 +165,11 @@ def _assess_clips(base: Lead, encoded: EncodedClips) -> list[AssessedClip]:
     return rows
 
 
-def _name_action(encoded: EncodedClips, row: int) -> AssessedClip:
-    """A clip's row with its action alone: its caption's, or the one that most of its pieces are taken for."""
+def name_action(encoded: EncodedClips, row: int) -> AssessedClip:
+    """A clip's row with its action alone: its caption's, or the one that most of its pieces are taken for.
+
+    The clip has a piece.
+    """
     pieces = [piece for piece, owner in enumerate(encoded.owners) if owner == row]
     if not encoded.recognized:
         return AssessedClip("", 0.0, action=encoded.actions[pieces[0]], pieces=len(pieces))

@@ -87,11 +87,22 @@ class EncodedClips:
             recognized=tuple(self.recognized[piece] for piece in kept if self.recognized),
         )
 
+    def with_captions(self, captions: Sequence[str]) -> "EncodedClips":
+        """The same clips with captions, one a clip, in place of what they are taken for."""
+        _check_captions(captions, self.clips)
+        actions = tuple(caption_to_action(captions[owner]) for owner in self.owners)
+        return replace(self, captioned=True, actions=actions, recognized=())
+
     def check(self, fps: float) -> None:
         """Raises InversionError, which names the clip, where a clip is too short; `fps` is the base's rate."""
         for row, clip in enumerate(self.clips):
             if row not in self.owners:
                 raise InversionError(describe_short(clip, row, fps))
+
+
+def _check_captions(captions: Sequence[str], clips: Sequence[Motion]) -> None:
+    if len(captions) != len(clips):
+        raise InversionError(f"{len(captions)} captions for {len(clips)} clips; give one caption a clip")
 
 
 @torch.no_grad()
@@ -103,8 +114,8 @@ def encode_clips(
     A clip that is too short for the base raises InversionError; with `keep_short` it stays, without a piece.
     Raises InversionError where the captions are not one a clip.
     """
-    if captions is not None and len(captions) != len(clips):
-        raise InversionError(f"{len(captions)} captions for {len(clips)} clips; give one caption a clip")
+    if captions is not None:
+        _check_captions(captions, clips)
     fps = base.skeleton.fps
     at_rate = [clip.resample(fps) for clip in clips]
     pieces, owners = cut_clips(clips, at_rate, fps, keep_short)

@@ -7,7 +7,7 @@ The clips are encoded by `inversion.encoded_clips`, the prompts are those of `in
 of `inversion.optimization.objectives`, and `inversion.optimization.optimize` does the optimization.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +31,10 @@ from lead import Lead
 from lead.motion import Motion
 
 MAX_RANK = 64
+
+Watch = Callable[[Callable[[], Concept]], None]
+"""Called before the first step and after each, with a function that gives the concept as it is at that step: one that
+the base can generate with. It changes nothing of what is learned."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def learn(
     captions: Sequence[str] | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Concept:
     """The concept that clips show. The same seed gives the same concept.
 
@@ -95,14 +100,14 @@ def learn(
     published (Gal et al., arXiv 2208.01618; LEAD, arXiv 2410.14508, Eq. 9 with objective "realigned").
     `vectors` is the number of token embeddings. Ctrl-C ends the optimization: the result is the best so far, and
     `Concept.steps` the number of steps made. `checkpoint` names a file where the state is kept, and from which the
-    same optimization goes on.
+    same optimization goes on. `watch` sees the concept while it is learned.
     Raises InversionError for clips that are missing or too short and for bad settings, ConceptError for a bad token.
     """
     effort = _check_effort(kind, quality, steps, rank)
     direction = direction and kind != "action"
     config = LearnConfig(token, kind, objective, effort, vectors, init, direction, seed)
     _check_settings(config)
-    return learn_encoded(base, _encode(base, clips, captions), config, checkpoint, progress)
+    return learn_encoded(base, _encode(base, clips, captions), config, checkpoint, progress, watch)
 
 
 def learn_encoded(
@@ -111,6 +116,7 @@ def learn_encoded(
     config: LearnConfig,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Concept:
     """`learn` from encoded clips, by checked settings."""
     kind, objective, effort, seed = config.kind, config.objective, config.effort, config.seed
@@ -122,6 +128,10 @@ def learn_encoded(
     exemplars = tuple(Exemplar.from_joints(clip.joints, clip.fps) for clip in encoded.clips)
     prints = base.fingerprints
     identity = (config, encoded.actions, [exemplar.sha256 for exemplar in exemplars], sorted(prints.items()))
+
+    def build(state: Optimized) -> Concept:
+        return _build_concept(base, config, training, state, exemplars, prints)
+
     optimized = optimize_pseudo_word(
         base,
         word,
@@ -129,8 +139,9 @@ def learn_encoded(
         OptimizeConfig(objective, config.token, effort.steps, effort.batch, seed),
         Checkpoint(checkpoint, repr(identity)),
         progress,
+        None if watch is None else lambda see: watch(lambda: build(see())),
     )
-    concept = _build_concept(base, config, training, optimized, exemplars, prints)
+    concept = build(optimized)
     with suppress(KeyboardInterrupt):  # the concept is learned, and does without
         concept = calibrate(base, concept, seed)
     return _add_probe_and_preview(base, concept, encoded.pieces[0])

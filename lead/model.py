@@ -9,6 +9,7 @@ token (`lead.conditioning`); this module does not know concept files.
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -212,6 +213,11 @@ class Lead(nn.Module):
             data = self.save(Path(folder) / PLAIN_NAME, compact).read_bytes()
         files = {PLAIN_NAME: data, "README.md": base_to_card(self.name, self.license, place.repo).encode()}
         return upload(place, files, not private, message=commit_message, token=token)
+
+    def share_weights(self) -> "Lead":
+        """A base of the same weights with modules of its own, for another thread: adapters act on modules."""
+        shared = [*self.parameters(), *self.buffers(), self.text.tokenizer, self.vocabulary, self._fingerprints]
+        return deepcopy(self, {id(part): part for part in shared})
 
     def encode_text(self, prompts: Sequence[str], words: Words | None = None) -> Float[Tensor, "batch d_text"]:
         """tau(prompt) for each prompt; gradients flow to the words' vectors."""

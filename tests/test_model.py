@@ -13,6 +13,7 @@ from walks import synthesize_walk
 
 from lead import Lead, LeadError
 from lead.checkpoint import fingerprint
+from lead.networks.lora import LoRA, apply_lora
 
 
 def test_a_motion_does_not_depend_on_its_neighbors(tiny_base):
@@ -179,3 +180,16 @@ def test_reprs_are_short(tiny_base):
 
 def test_no_prompts_give_no_motions(tiny_base):
     assert tiny_base.generate([]) == []
+
+
+def test_a_base_that_shares_its_weights_has_modules_of_its_own(tiny_base):
+    other = tiny_base.share_weights()
+    assert all(one is two for one, two in zip(tiny_base.parameters(), other.parameters(), strict=True))
+    adapter = LoRA.initialize(other.denoiser, 2)
+    for up in adapter.up:
+        torch.nn.init.normal_(up)
+    plain = tiny_base.generate(["a person walks"], seconds=1.0)[0].joints
+    with apply_lora(other.denoiser, [(adapter, torch.ones(1))]):
+        assert np.array_equal(tiny_base.generate(["a person walks"], seconds=1.0)[0].joints, plain)
+        assert not np.array_equal(other.generate(["a person walks"], seconds=1.0)[0].joints, plain)
+    assert other.fingerprints == tiny_base.fingerprints

@@ -6,85 +6,39 @@ that after a crash the same command resumes.
 
 import dataclasses
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.atomic_folder import check_writable
-from cli.command import JsonObject, OptionGroup, command, ignore_interrupts
+from cli.command import JsonObject, command
 from cli.console import count_noun, echo, hint, print_table, progress_bar, spinner, warn
-from cli.credits import CreditOptions, add_credits, describe_license
+from cli.credits import CreditOptions, describe_license
 from cli.destination import Destination, refuse_existing
 from cli.errors import UsageError
 from cli.jobs.learn_each import learn_each
+from cli.jobs.learn_one import MOST_CLIPS, Learned, LearnOptions, check_init, learn_and_save, save_report, word_action
 from cli.jobs.ranks import Ranks
 from cli.load_models import load_base, usual_prompt
-from cli.options import Base, Captions, Device, Json, ReadingOptions, Replace, Seed
+from cli.options import Base, Device, Json, ReadingOptions, Replace, Seed
 from cli.read_inputs import check_clip_count, read_captions, read_clips
 from concepts.kinds import Kind
-from inversion.choices import MAX_VECTORS, Objective, Quality
 from lead.data.caption_files import LISTING
 from lead.motion.suffixes import READS
 
 if TYPE_CHECKING:
-    from concepts import Concept
     from concepts.provenance import Credits
     from inversion.assess import AssessedClip, Assessment
     from inversion.encoded_clips import EncodedClips
-    from inversion.report import Report
     from lead import Lead, Motion
 
 
-MOST_CLIPS = 300
-"""So many clips take a gigabyte and, on two cores, more than a minute. A concept needs 1 to 30."""
 _CHOOSE = (
     "A word is learned from 1 to 30 clips that show one action, style or person. Name them, as takes/limp-*.bvh, or "
     "put the clips of each word into its own folder and use --each. `lead-invert check` says which can be read."
 )
-
-
-@dataclass(frozen=True)
-class LearnOptions(OptionGroup):
-    """What is learned, and how long the search takes."""
-
-    kind: Annotated[
-        Kind,
-        typer.Option(
-            help="What the word means: something a person does, a way of doing it, or one person's way of moving."
-        ),
-    ] = "style"
-    quality: Annotated[Quality, typer.Option(help="How long to search. fast takes seconds and gives no report.")] = (
-        "balanced"
-    )
-    captions: Captions = None
-    init: Annotated[str | None, typer.Option(metavar="TEXT", help="Known words of similar meaning, to start from.")] = (
-        None
-    )
-    steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Training steps (default: depends on --quality).")
-    ] = None
-    vectors: Annotated[int, typer.Option(min=1, max=MAX_VECTORS, metavar="N", help="Token vectors of the word.")] = 2
-    objective: Annotated[
-        Objective | None,
-        typer.Option(help="What the training compares with the clips (default: the best in our benchmark)."),
-    ] = None
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A saved concept, and how it was learned."""
-
-    concept: "Concept"
-    steps_asked: int
-    """Ctrl-C may end the search before that many."""
-    seconds: float
-    """Duration of the search."""
-    report: "Report | None"
-    """None for quality "fast"."""
 
 
 @command
@@ -160,7 +114,7 @@ def learn(
         return learn_each(clips, common, jobs, output, replace, as_json)
     if jobs > 1:
         raise UsageError("--jobs needs --each. One process learns one word; leave --jobs out.")
-    _check_init(options.init)
+    check_init(options.init, hint)
     destination = Destination.choose(token, output, replace or draft_captions) if token and check_token(token) else None
     if destination:
         destination.check_writable()
@@ -180,25 +134,10 @@ def learn(
     paths = [path for path, clip in zip(paths, assessment.clips, strict=True) if not clip.unusable]
     if not as_json:
         _print_clips(assessment, bool(captions))
-    learned = _learn_and_save(model, encoded, destination, options, seed, stated)
+    learned = _learn(model, encoded, destination, options, seed, stated)
     if not as_json:
         _print_result(learned, destination, len(paths), options.kind)
     return _to_json(learned, destination, paths, assessment, options)
-
-
-def _check_init(init: str | None) -> None:
-    """UsageError for a learned word in `--init`; a hint where a plain word there is also the name of one."""
-    from concepts import Library
-    from lead.text.prompts import TOKEN, find_plain_names
-
-    if init is None:
-        return
-    found = find_plain_names([init], Library())
-    if "<" in init or ">" in init or TOKEN.search(init):
-        named = f", not the learned word {min(found)}" if found else ""
-        raise UsageError(f'--init {init!r}: expected plain words that the base knows, as "walks backward"{named}.')
-    for token, (name, _) in found.items():
-        hint(f"{name!r} in --init is a plain word of the base, not the learned word {token}")
 
 
 def _check_each(token: str | None, options: LearnOptions, look: bool) -> None:
@@ -304,7 +243,7 @@ def _say_nothing(_: str) -> None:
 def _print_clips(assessment: "Assessment", captioned: bool) -> None:
     """A row for each usable clip, and what they are in all."""
     good = [clip for clip in assessment.clips if not clip.unusable]
-    rows = [(clip.name, *_word_action(clip, captioned), f"{clip.seconds:.1f}", ", ".join(clip.cut)) for clip in good]
+    rows = [(clip.name, *word_action(clip, captioned), f"{clip.seconds:.1f}", ", ".join(clip.cut)) for clip in good]
     print_table(rows, ("clip", "taken for", "sure", "or", "s", "cut"))
     shown = dict.fromkeys(clip.action for clip in good if clip.known)
     seconds = sum(clip.seconds for clip in good)
@@ -312,19 +251,7 @@ def _print_clips(assessment: "Assessment", captioned: bool) -> None:
     echo(f"{count_noun(len(good), 'clip')}, {seconds:.1f} s in all; {what}")
 
 
-def _word_action(clip: "AssessedClip", captioned: bool) -> tuple[str, str, str]:
-    """What a clip is taken for, how sure that is, and what it may be instead."""
-    if captioned:
-        return clip.action, "caption", ""
-    if not clip.known:
-        guesses = [clip.action, *(guess.action for guess in clip.alternatives[:-1])]
-        return "unknown", "", "; ".join(guesses)
-    action = f"{clip.action}; also {', '.join(clip.also)}" if clip.also else clip.action
-    others = [f"{guess.action} {guess.confidence:.0%}" for guess in clip.alternatives if guess.confidence >= 0.005]
-    return action, f"{clip.confidence:.0%}" + ", as the others" * clip.supported, "; ".join(others)
-
-
-def _learn_and_save(
+def _learn(
     model: "Lead",
     encoded: "EncodedClips",
     destination: Destination,
@@ -332,66 +259,21 @@ def _learn_and_save(
     seed: int,
     credits: "Credits",
 ) -> Learned:
-    """Searches, saves the concept, tries it, and saves it again with the report's scores."""
-    started = time.perf_counter()
-    destination.prepare_folder()
-    with destination.reserve():
-        concept, steps_asked = _search(model, encoded, destination, options, seed)
-        with ignore_interrupts():
-            concept, seconds = add_credits(concept, credits), time.perf_counter() - started
-            destination.save(concept)
-    report = None
-    if options.quality != "fast":
-        try:
-            report, concept = _report(model, concept, encoded)
-        except KeyboardInterrupt:
-            warn(f"stopped before the report; {concept.token} is saved without it")
-        else:
-            destination.save(concept, replace=True)
-    return Learned(concept, steps_asked, round(seconds, 3), report)
-
-
-def _search(
-    model: "Lead", encoded: "EncodedClips", destination: Destination, options: LearnOptions, seed: int
-) -> "tuple[Concept, int]":
-    """`inversion.learn` with a progress bar, and its number of steps; Ctrl-C before the first step keeps nothing."""
-    from inversion import learn as learn_concept
-
-    checkpoint, steps_asked = destination.file.with_name(f".{destination.file.stem}.partial"), 0
-    given: dict[str, Any] = {"steps": options.steps, "objective": options.objective}
-    given = {name: value for name, value in given.items() if value is not None}
-    token = destination.token
-    with progress_bar(f"learning {token} from {count_noun(len(encoded.clips), 'clip')}") as bar:
-
-        def advance(done: int, total: int, loss: float, score: float) -> None:
-            nonlocal steps_asked
-            steps_asked = total
-            bar(done, total, loss, score)
-
-        try:
-            concept = learn_concept(
-                model, encoded, token=token, init=options.init, kind=options.kind, quality=options.quality,
-                vectors=options.vectors, seed=seed, checkpoint=checkpoint,
-                progress=advance, **given,
-            )  # fmt: skip
-        except RuntimeError as error:
-            if "inline_container" not in str(error):  # torch's message where it cannot write a file
-                raise
-            raise UsageError(
-                f"{checkpoint} cannot be written: the disk may be full. Free some space and try again."
-            ) from error
-    if not concept.steps:
-        raise KeyboardInterrupt(f"stopped before the first step; nothing of {token} is kept")
-    return concept, steps_asked or concept.steps
-
-
-def _report(model: "Lead", concept: "Concept", encoded: "EncodedClips") -> "tuple[Report, Concept]":
-    """What the concept does, and the concept with the report's numbers among its scores."""
+    """Learns and saves a concept, tries it, and saves it again with the report's scores."""
     from inversion.report import report
 
-    with spinner(f"trying {concept.token}"):
-        result = report(model, concept, encoded)
-    return result, dataclasses.replace(concept, scores={**concept.scores, **result.scores})
+    token = destination.token
+    with progress_bar(f"learning {token} from {count_noun(len(encoded.clips), 'clip')}") as bar:
+        learned = learn_and_save(model, encoded, destination, options, seed, credits, bar)
+    if options.quality == "fast":
+        return learned
+    try:
+        with spinner(f"trying {token}"):
+            result = report(model, learned.concept, encoded)
+    except KeyboardInterrupt:
+        warn(f"stopped before the report; {token} is saved without it")
+        return learned
+    return save_report(learned, result, destination)
 
 
 def _print_result(learned: Learned, destination: Destination, clips: int, kind: Kind) -> None:

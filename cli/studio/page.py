@@ -125,5 +125,10 @@ _STYLE = """
 .bar .state { max-width: 16em; }
 .panels, .panels .q-tab-panel { height: calc(100vh - 45px); background: transparent; }
 .note { color: #8a4b00; } .body--dark .note { color: #f0b95a; }
+.bad { color: #b3261e; } .body--dark .bad { color: #ff8a80; }
+.faint { color: #5c6470; } .body--dark .faint { color: #9aa3b0; }
+.clip { border-radius: 6px; } .clip.chosen { background: #2f6fd022; }
+.one-file :is(.q-uploader__list, .q-uploader__subtitle) { display: none; }
+.drop.over { outline: 2px dashed #2f6fd0; outline-offset: -2px; }
 body { background: #f5f6f8; } .body--dark { background: #16191e; }
 """

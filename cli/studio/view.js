@@ -6,6 +6,7 @@ export default {
   mounted() {
     this.player = document.createElement("motion-player");
     this.player.toggleAttribute("embedded", true);
+    this.sent = {};
     this.player.toggleAttribute("compact", this.compact);
     this.player.style.height = "100%";
     this.player.addEventListener("theme", event => { event.preventDefault(); emitEvent("theme", event.detail); });
@@ -21,7 +22,14 @@ export default {
   },
   unmounted() { this.observer.disconnect(); },
   methods: {
-    put(name) { this.player.set(name, this[name] ?? (name === "path" ? [] : null)); },
+    // The page sends all of an element where a part of it changed: what is the same is not set again.
+    put(name) {
+      const value = this[name] ?? (name === "path" ? [] : null), text = JSON.stringify(value);
+      if (text === this.sent[name]) return;
+      this.sent[name] = text;
+      this.player.set(name, value);
+      if (name === "motions") { this.sent.range = ""; this.put("range"); } // which other motions end
+    },
     dress() { this.player.set("theme", document.body.classList.contains("body--dark") ? "dark" : "light"); },
     go(seconds) { this.player.player?.go(seconds); },
     play(playing) { this.player.player?.change({ playing }); },

@@ -59,31 +59,38 @@ class MotionView(ui.element, component="view.js"):
         *,
         overlaid: bool | None = None,
         turn: bool = True,
+        span: tuple[float, float] | None = None,
     ) -> None:
         """Show other motions, side by side or overlaid (None: as the person has chosen); none clears the view.
 
-        Motions are shown from the middle of the floor, facing the viewer, unless `turn` is False: then as they are,
-        so that a way drawn on the floor is in their own coordinates.
+        With `span` only these seconds are played. Motions are shown from the middle of the floor, facing the viewer,
+        unless `turn` is False: then as they are, so that a way drawn on the floor is in their own coordinates.
         """
         wanted = list(zip(motions, titles or [motion.name for motion in motions], strict=True))
         self._shown += 1
         if sum(len(motion.joints) for motion in motions) <= MOST_AT_ONCE:
-            self._put([pack(motion, title, turn) for motion, title in wanted], overlaid)
+            self._put([pack(motion, title, turn) for motion, title in wanted], overlaid, span)
         else:
-            background_tasks.create(self._put_later(wanted, overlaid, turn), name="packing motions")
+            background_tasks.create(self._put_later(wanted, overlaid, turn, span), name="packing motions")
 
-    async def _put_later(self, wanted: Sequence[tuple[MotionLike, str]], overlaid: bool | None, turn: bool) -> None:
+    async def _put_later(
+        self,
+        wanted: Sequence[tuple[MotionLike, str]],
+        overlaid: bool | None,
+        turn: bool,
+        span: tuple[float, float] | None,
+    ) -> None:
         """Show long motions, which are packed in a thread, unless others are shown before."""
         shown = self._shown
         packed = await run.io_bound(lambda: [pack(motion, title, turn) for motion, title in wanted])
         if packed is not None and shown == self._shown and not self.is_deleted:
-            self._put(packed, overlaid)
+            self._put(packed, overlaid, span)
 
-    def _put(self, packed: Sequence[PackedMotion], overlaid: bool | None) -> None:
+    def _put(self, packed: Sequence[PackedMotion], overlaid: bool | None, span: tuple[float, float] | None) -> None:
         self._props["motions"] = list(packed)
         if overlaid is not None:
             self._props["options"] = {**self._props["options"], "overlaid": overlaid}
-        self._props["range"] = None
+        self._props["range"] = list(span) if span else None
         self.update()
 
     def set_options(self, options: ViewOptions) -> None:

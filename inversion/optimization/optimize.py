@@ -8,8 +8,7 @@ A checkpoint file holds the state, so that a killed optimization goes on where i
 import hashlib
 import time
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -119,11 +118,17 @@ def optimize_pseudo_word(
     config: OptimizeConfig,
     checkpoint: Checkpoint,
     progress: Progress | None = None,
+    watch: Callable[[Callable[[], Optimized]], None] | None = None,
 ) -> Optimized:
     """The best pseudo-word of at most `config.steps` steps; Ctrl-C ends the optimization early.
 
-    Changes `word`; the base stays as it is.
+    Changes `word`; the base stays as it is. `watch` is called before the first step and after each, with a function
+    that gives the state with the pseudo-word's tensors at that step.
     """
+
+    def see() -> Optimized:
+        return replace(optimized, tensors=word.tensors())
+
     steps, timesteps = config.steps, base.config.diffusion.steps
     generator = Generator().manual_seed(config.seed)
     adam = Adam(word.parameter_groups())
@@ -131,12 +136,11 @@ def optimize_pseudo_word(
     with side_by_side(PARTS) as each:
         loss_of = partial(_backpropagate, _in_16_bits(base), word, config, each)
         measure = torch.no_grad()(loss_of)
-        optimized = checkpoint.load(word, adam, generator)
-        if optimized is None:
-            first = measure(fixed)
-            optimized = Optimized(word.tensors(), first, first)
+        optimized = checkpoint.load(word, adam, generator) or Optimized(word.tensors(), first := measure(fixed), first)
         score = optimized.best_loss
         try:
+            if watch:
+                watch(see)
             while optimized.steps < steps and optimized.steps - max(optimized.best_step, steps // 2) < PATIENCE:
                 adam.zero_grad()
                 loss = loss_of(training.draw(timesteps, config.batch, generator))
@@ -151,6 +155,8 @@ def optimize_pseudo_word(
                     checkpoint.save(optimized, word, adam, generator)
                 if progress:
                     progress(optimized.steps, steps, loss, score)
+                if watch:
+                    watch(see)
         except KeyboardInterrupt:
             pass
     checkpoint.remove()
@@ -195,8 +201,7 @@ def _in_16_bits(base: Lead) -> Lead:
 
     Everything else is shared with the base.
     """
-    shared = [*base.parameters(), *base.buffers(), base.text.tokenizer]
-    copy = deepcopy(base, {id(part): part for part in shared})
+    copy = base.share_weights()
     for layer in (*copy.denoiser.modules(), *copy.text.modules()):
         if isinstance(layer, nn.Linear | nn.MultiheadAttention):
             for name, weight in list(layer.named_parameters(recurse=False)):

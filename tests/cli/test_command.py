@@ -15,8 +15,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cli.command import RARELY, JsonObject, OptionGroup, accept_device, command, make_app, run_script
-from cli.commands.learn import LearnOptions
 from cli.credits import CreditOptions
+from cli.jobs.learn_one import LearnOptions
 from cli.options import Json, ReadingOptions
 
 ROOT = Path(__file__).parents[2]

@@ -122,3 +122,13 @@ def test_learn_resamples_cuts_encodes_and_recognizes_each_clip_once(tmp_path, mo
     assert calls["encode_clips"] == calls["cut_clips"] == calls["recognize"] == 1
     assert calls["encode_features"] == 1  # the report's own motions are judged by measures of the joints
     assert calls["resample"] <= 5 + 5  # reading a file checks its length at 20 fps too
+
+
+def test_captions_may_come_after_the_encoding(tiny_base):
+    clips = [synthesize_walk(), synthesize_walk(seed=1)]
+    captions = ["a person limps", "a person hops"]
+    later, first = encode_clips(tiny_base, clips).with_captions(captions), encode_clips(tiny_base, clips, captions)
+    assert (later.actions, later.captioned, later.recognized) == (first.actions, True, ())
+    assert torch.equal(later.z, first.z)
+    with pytest.raises(InversionError, match="1 captions for 2 clips"):
+        later.with_captions(captions[:1])

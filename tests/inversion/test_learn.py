@@ -250,3 +250,18 @@ def test_templates_name_the_clips_own_action(tiny_base, clips):
     assert fill_templates("action", ["runs"])[0][0] == "a person {}"
     concept = learn(tiny_base, clips, "<x>", steps=1, captions=["a person runs", "a man crawls"])
     assert concept.templates == ("a person runs in {} style", "a person crawls in {} style")
+
+
+def test_who_watches_sees_the_concept_at_each_step_and_changes_nothing(tiny_base, clips):
+    seen, motions = [], []
+
+    def watch(make):
+        concept = make()
+        seen.append(concept)
+        motions.append(tiny_base.generate(["a person walks in <limp> style"], seconds=1.0, words=concept.words)[0])
+
+    watched = learn(tiny_base, clips, "<limp>", steps=2, quality="fast", watch=watch)
+    assert watched.to_bytes() == learn(tiny_base, clips, "<limp>", steps=2, quality="fast").to_bytes()
+    assert [concept.steps for concept in seen] == [0, 1, 2]
+    assert len({concept.token_embedding.tobytes() for concept in seen}) == 3
+    assert not np.array_equal(motions[0].joints, motions[2].joints)

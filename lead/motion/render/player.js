@@ -357,9 +357,10 @@ function startPlayer(host, root, data) {
 
   // Other motions, from the beginning. What is chosen stays chosen where it can.
   function show(packed) {
+    const before = motions.length > 1 ? state.chosen : ALL; // one alone was not chosen
     motions = packed.map(unpack);
     state.fixed.clear();
-    const many = motions.length, box = el("which"), before = state.chosen;
+    const many = motions.length, box = el("which");
     box.replaceChildren(...(many > 1 ? [new Option(`all ${many}, side by side`, ALL), new Option(`all ${many}, overlaid`, OVERLAID)] : []),
       ...motions.map((m, i) => new Option(`${i + 1}. ${m.title}`, i)));
     canvas.style.visibility = many ? "" : "hidden";

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from nicegui import ui
 from nicegui.testing import User
 
 from cli.studio.view import MotionView
@@ -28,3 +29,8 @@ def list_titles(user: User) -> list[str]:
     """The titles of the motions that the player of the tab Generate shows."""
     (view,) = user.find(kind=MotionView, marker="takes").elements
     return [motion["title"] for motion in view._props["motions"]]
+
+
+async def open_tab(user: User, name: str) -> None:
+    """Go to a tab of the page."""
+    user.find(kind=ui.tab, content=name).click()
