@@ -2,7 +2,7 @@
 const NAMES = ["motions", "options", "range", "path", "drawing"];
 export default {
   template: `<div style="height: 100%; min-height: 0"></div>`,
-  props: { motions: Array, options: Object, range: Array, path: Array, drawing: Boolean, compact: Boolean },
+  props: { motions: Array, options: Object, range: Array, path: Array, drawing: Boolean, compact: Boolean, keepTime: Boolean },
   mounted() {
     this.player = document.createElement("motion-player");
     this.player.toggleAttribute("embedded", true);
@@ -21,7 +21,11 @@ export default {
   },
   unmounted() { this.observer.disconnect(); },
   methods: {
-    put(name) { this.player.set(name, this[name] ?? (name === "path" ? [] : null)); },
+    put(name) {
+      const time = name === "motions" && this.keepTime && this.player.player?.state.time;
+      this.player.set(name, this[name] ?? (name === "path" ? [] : null));
+      if (time) this.player.player.change({ time });
+    },
     dress() { this.player.set("theme", document.body.classList.contains("body--dark") ? "dark" : "light"); },
     go(seconds) { this.player.player?.go(seconds); },
     play(playing) { this.player.player?.change({ playing }); },
