@@ -355,6 +355,7 @@ class Lead(nn.Module):
         a list of seeds, one a prompt, each is the motion that its prompt gives alone. `first` is the place that the
         first prompt's noise is drawn for: a prompt alone with `first=3` has the noise of the fourth of several.
         All motions meet the `constraints` (`lead.control`); a note says where the base alone did not come near.
+        `progress` counts motions; it is called more often, and what it raises ends the work.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         if not isinstance(seed, int) and len(seed) != len(prompts):
@@ -382,7 +383,8 @@ class Lead(nn.Module):
             noise = self.noise(lengths[part], seed, start + (first if isinstance(seed, int) else 0))
             adapters = select_adapters(active, part)
             count = lengths[part].to(self.device)
-            guide = self._guide(constraints, count, active, part, realign) if constraints else None
+            tell = partial(progress, start, len(prompts)) if progress else lambda: None
+            guide = self._guide(constraints, count, active, part, realign, tell) if constraints else None
             steer = guide.steer if guide else None
             z = self.sample(text[part], count, noise, steps, guidance, sampler, adapters, steer=steer)
             z = add_directions(z, active, part)
@@ -527,8 +529,9 @@ class Lead(nn.Module):
         active: Sequence[ActiveConcept],
         part: slice,
         realign: bool,
+        tell: Callable[[], None],
     ) -> "Guide":
-        """What steers the sampling of a part of the prompts to constraints."""
+        """What steers the sampling of a part of the prompts to constraints, and calls `tell` as it goes."""
         from lead.control.constrained_sampling import Guide
         from lead.control.targets import build_targets
 
@@ -543,7 +546,7 @@ class Lead(nn.Module):
             return decode(self.projector.realign(z, lengths) if realign else z)
 
         targets = [build_targets(constraints, frames, self.skeleton.fps) for frames in lengths.tolist()]
-        return Guide(targets, decode_estimate, decode)
+        return Guide(targets, decode_estimate, decode, tell)
 
     def _count_frames(self, seconds: float | Sequence[float], count: int) -> list[int]:
         """The frames of each motion, a multiple of UNIT; LeadError for a length that the base does not make."""

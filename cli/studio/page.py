@@ -119,7 +119,8 @@ _STYLE = """
 .panels, .panels .q-tab-panel { height: calc(100vh - 45px); background: transparent; }
 .note { color: #8a4b00; } .body--dark .note { color: #f0b95a; }
 .slim .q-uploader__list { display: none; }
-.card-text { font-size: 13px; } .card-text :is(h1, h2) { font-size: 16px; line-height: 1.4; font-weight: 500; margin: 8px 0 4px; }
+.card-text { font-size: 13px; }
+.card-text :is(h1, h2) { font-size: 16px; line-height: 1.4; font-weight: 500; margin: 8px 0 4px; }
 .card-text td { padding: 1px 12px 1px 0; vertical-align: top; overflow-wrap: anywhere; }
 body { background: #f5f6f8; } .body--dark { background: #16191e; }
 """

@@ -60,6 +60,8 @@ class Guide:
     """Of what the sampler estimates: through the projector and the decoder."""
     decode: Decode
     """Of finished latents."""
+    tell: Callable[[], None] = lambda: None
+    """Called at each step of Adam; what it raises ends the work."""
 
     def steer(self, z_0: Latents) -> Latents:
         """An estimate of the clean latents, moved toward the targets."""
@@ -75,6 +77,7 @@ class Guide:
             z, before = z_0.detach().clone().requires_grad_(True), _to_joints(decode(z_0).detach())
             mean, square = torch.zeros_like(z), torch.zeros_like(z)
             for step in range(1, steps + 1):
+                self.tell()
                 features = decode(z)
                 joints = _to_joints(features)
                 change = (joints - before).diff(n=2, dim=1)
