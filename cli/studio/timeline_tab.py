@@ -224,7 +224,7 @@ class TimelineTab:
             field.input.on("keydown.enter", self.generate)
         seconds = ui.number("seconds", min=0.2, max=MOST_SECONDS, step=0.2).bind_value(row, "seconds")
         seconds.props("dense outlined").style("width: 6em").on_value_change(self.refresh_track)
-        seconds.on("change", self.panel.refresh)
+        seconds.on_value_change(self.panel.refresh_pace)
         if not is_first:
             own = ui.number("transition", placeholder="as all", min=0, max=LONGEST_TRANSITION, step=0.2)
             own.bind_value(row, "transition").props("dense outlined clearable").style("width: 7em")
@@ -253,10 +253,10 @@ class TimelineTab:
                 ui.label(note).classes("note")
 
     def refresh_view(self) -> None:
-        """Show the motion, where it is on the floor if that is asked for, and the path."""
+        """Show the motion where it is on the floor, and the path."""
         told = self.draft.told
         shown = [told.motion] if told else []
-        self.view.show(shown, [told.order.title] if told else [], turn=not (told and told.order.constraints))
+        self.view.show(shown, [told.order.title] if told else [], turn=False)
         self.view.show_path(self.draft.path)
 
     def refresh_star(self) -> None:

@@ -25,7 +25,7 @@ class ConstraintsPanel:
         self.poses = ui.column().classes("w-full gap-0")
         with ui.row().classes("w-full items-center no-wrap gap-1"):
             ui.label("path").classes("text-caption")
-            self.way = ui.label().classes("text-caption col ellipsis")
+            self.way = ui.label().classes("text-caption col ellipsis").tooltip("a person walks about 1.2 m/s")
             ui.button(icon="undo", on_click=self.undo).props("flat dense round size=sm").tooltip("as it was before")
             clear = ui.button(icon="delete", on_click=lambda: self.draw([])).props("flat dense round size=sm")
             clear.tooltip("no path")
@@ -72,14 +72,18 @@ class ConstraintsPanel:
         with self.poses:
             self._show_pose("start", draft.start, last=False)
             self._show_pose("end", draft.end, last=True)
-        length, seconds = measure_way(draft.path), draft.rows[0].seconds or 0.0
-        pace = f", {length / seconds:.1f} m/s (a walk is about 1.2)" if seconds and length else ""
-        self.way.text = f"{length:.1f} m{pace}" if draft.path else "none"
+        self.refresh_pace()
         stands = [("end", draft.end.place)] if draft.end and draft.end.place else []
         if draft.start and not draft.path:
             stands.append(("start", Place(0.0, 0.0)))
         trail = draft.told.way if draft.told else []
         self.plan.show(draft.path, trail, stands, draft.reach)
+
+    def refresh_pace(self) -> None:
+        """Say how long the path is, and how fast it is walked."""
+        length, seconds = measure_way(self.draft.path), self.draft.rows[0].seconds or 0.0
+        pace = f", {length / seconds:.1f} m/s" if seconds and length else ""
+        self.way.text = f"{length:.1f} m{pace}" if self.draft.path else "none"
 
     def _show_pose(self, name: str, pose: Pose | None, last: bool) -> None:
         with ui.row().classes("w-full items-center no-wrap gap-1"):

@@ -67,7 +67,7 @@ class PoseDialog:
         self.choice = _Choice()
         with ui.dialog() as self.dialog, ui.card().style("width: 940px; max-width: 94vw"):
             ui.label(title).classes("text-weight-medium")
-            with ui.row().classes("w-full no-wrap gap-3").style("height: 400px"):
+            with ui.row().classes("w-full no-wrap gap-3 items-stretch").style("height: 400px"):
                 with ui.column().classes("gap-1 no-wrap").style("width: 290px; flex: none; overflow-y: auto"):
                     self._show_sources()
                 with ui.column().classes("col gap-1 no-wrap").style("min-width: 0"):
@@ -79,8 +79,7 @@ class PoseDialog:
                 self.ok = ui.button("Take this pose", on_click=self.finish).props("no-caps")
         self.dialog.on("hide", self.dialog.delete)
         self.clips.changed.subscribe(self.refresh_sources)
-        self.refresh_sources()
-        self.choose(None)
+        self.choose(next(iter(self.list_clips()), None))
 
     def open(self) -> None:
         """Show the dialog."""
