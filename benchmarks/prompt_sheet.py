@@ -1,6 +1,6 @@
 """Twenty plain prompts on one sheet, as the embedded base does them.
 
-    python -m benchmarks.prompt_sheet [--base PATH] [--seed 0] [--output docs/prompt-sheet.png]
+python -m benchmarks.prompt_sheet [--base PATH] [--seed 0] [--output docs/prompt-sheet.png]
 """
 
 import argparse

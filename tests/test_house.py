@@ -31,6 +31,7 @@ MAY_IMPORT = {  # the longest matching prefix rules; a room may import itself
     "lead.motion.bodies": {"lead.motion.features", "lead.motion.formats", "lead.motion.rigs", *_MOTION_GROUND},
     "lead.motion.processing": _MOTION_GROUND,
     "lead.motion.render": {*_MOTION_GROUND, "lead.motion.processing"},
+    "lead.motion.render.skin": {"lead.motion.bodies", "lead.motion.formats", "lead.motion.rigs", *_MOTION_GROUND},
     "lead.motion": {"lead.motion"},
     "lead.networks": _LEAD_GROUND,
     "lead.text": _LEAD_GROUND,

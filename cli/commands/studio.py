@@ -1,6 +1,7 @@
 """`lead-invert studio`: clips to words to motions in the browser, without a shell."""
 
 import secrets
+import sys
 from typing import Annotated
 
 import typer
@@ -49,8 +50,10 @@ def studio(
         def ready() -> None:
             page = f"{url}/?token={token}"
             tell(f"the studio is at {page} (Ctrl-C ends it)")
+            sys.stdout.flush()
             if open_page and not open_browser(page):
                 tell("no browser was found here: open that address in one.")
+                sys.stdout.flush()
 
         try:
             run_studio(workshop, listening, address.host, token, ready)

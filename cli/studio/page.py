@@ -8,8 +8,8 @@ from nicegui.events import GenericEventArguments, ValueChangeEventArguments
 
 from cli.studio.blend_tab import show_blend_tab
 from cli.studio.clips_tab import show_clips_tab
-from cli.studio.export_tab import show_export_tab
-from cli.studio.generate_tab import show_generate_tab
+from cli.studio.export.export_tab import show_export_tab
+from cli.studio.generate.generate_tab import show_generate_tab
 from cli.studio.learn_tab import show_learn_tab
 from cli.studio.library_tab import show_library_tab
 from cli.studio.studio import Studio

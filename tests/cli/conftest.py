@@ -13,7 +13,19 @@ from inversion import learn
 from lead import Lead, Motion
 
 Run = Callable[..., Result]
-ON_A_BASE = {"learn", "generate", "evaluate", "import", "blend", "negate", "describe", "restyle", "serve", "edit"}
+ON_A_BASE = {
+    "learn",
+    "generate",
+    "evaluate",
+    "import",
+    "blend",
+    "negate",
+    "describe",
+    "restyle",
+    "serve",
+    "edit",
+    "studio",
+}
 
 
 @pytest.fixture

@@ -69,15 +69,15 @@ class Part:
         return distance
 
 
-def mannequin(rest: Float[np.ndarray, "22 3"]) -> Mesh:
-    """The mannequin of a body whose joints at rest are these."""
+def mannequin(rest: Float[np.ndarray, "22 3"], cell: float = CELL) -> Mesh:
+    """The mannequin of a body whose joints at rest are these; `cell` is in meters, for a body with legs of LEG."""
     legs = sum(float(np.linalg.norm(rest[a] - rest[b])) for a, b in ((1, 4), (4, 7), (2, 5), (5, 8))) / 2
     size = max(legs / LEG, float(np.ptp(rest, axis=0).max()) / MOST_REACH, 1e-3)
     parts = _parts(rest, size)
-    vertices, triangles = _extract_surface(parts, CELL * size)
+    vertices, triangles = _extract_surface(parts, cell * size)
     level, normals = _level(parts, vertices, 1e-4 * size)
     steepness = np.maximum((normals * normals).sum(axis=-1, keepdims=True), 0.04)
-    vertices = vertices - np.clip(level[:, None] * normals / steepness, -CELL * size / 2, CELL * size / 2)
+    vertices = vertices - np.clip(level[:, None] * normals / steepness, -cell * size / 2, cell * size / 2)
     normals = _level(parts, vertices, 1e-4 * size)[1]
     joints, weights = _skin(vertices, triangles, rest)
     return Mesh(vertices, normalize(normals), triangles, joints, weights)

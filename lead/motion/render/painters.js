@@ -1,12 +1,21 @@
 // How the figures are drawn: with WebGL 2, or with the strokes of a 2D canvas. A painter is a function
 // (panel, camera, figures, theme) => undefined that draws figures into a rectangle of its canvas.
 const GRID = 0.5;
+const bytesOf = text => Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer;
 const rgb = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16) / 255);
+
+// Whether WebGL is computed by the processor, where smooth edges cost more than they show.
+function drawsInSoftware() {
+  const gl = document.createElement("canvas").getContext("webgl2"), info = gl?.getExtension("WEBGL_debug_renderer_info");
+  const name = info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : "";
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+}
 
 // Draws with WebGL 2; null where the browser has none.
 function lightPainter(canvas, data) {
   const N = data.capsules.length;
-  const gl = canvas.getContext("webgl2", { antialias: true, alpha: false });
+  const gl = canvas.getContext("webgl2", { antialias: !drawsInSoftware(), alpha: false });
   if (!gl) return null;
   const HEAD = "#version 300 es\nprecision highp float;\n";
   const CAMERA = "uniform mat3 axes; uniform vec3 target; uniform vec4 lens;\n" + // lens: x and y zoom, distance
@@ -45,15 +54,24 @@ function lightPainter(canvas, data) {
   `in vec2 at; flat in vec4 bone; flat in float size; flat in vec3 tone; out vec4 color;
     void main() { vec2 p = at - bone.xy; float t = clamp(dot(p, bone.zw) / (dot(bone.zw, bone.zw) + 1e-6), 0., 1.), d = length(p - t * bone.zw);
       color = vec4(tone, .75 * clamp((size - d) / fwidth(d) + .5, 0., 1.)); }`);
+  const LIGHT = `in vec3 normal, tone; uniform float opacity; out vec4 color;
+    void main() { vec3 n = normalize(normal); float light = .5 + .5 * dot(n, vec3(-.42, .74, .53));
+      color = vec4(tone * (.40 + .78 * light * (.72 + .28 * n.z)), opacity); }`;
   const body = program(CAMERA + `layout(location = 0) in vec4 vertex; layout(location = 1) in vec4 start; layout(location = 2) in vec4 end;
     layout(location = 3) in vec3 paint; out vec3 normal, tone;
     void main() { vec3 z = end.xyz - start.xyz; float len = length(z); z = len > 1e-5 ? z / len : vec3(0, 1, 0);
       vec3 x = normalize(cross(abs(z.y) < .9 ? vec3(0, 1, 0) : vec3(1, 0, 0), z)); vec4 e = mix(start, end, vertex.w);
       vec3 n = x * vertex.x + cross(z, x) * vertex.y + z * vertex.z;
       normal = n * axes; tone = paint; gl_Position = seen(e.xyz + n * e.w); }`,
-  `in vec3 normal, tone; uniform float opacity; out vec4 color;
-    void main() { vec3 n = normalize(normal); float light = .5 + .5 * dot(n, vec3(-.42, .74, .53));
-      color = vec4(tone * (.40 + .78 * light * (.72 + .28 * n.z)), opacity); }`);
+  LIGHT);
+  const skinned = data.skin && program(CAMERA + `layout(location = 0) in vec3 place; layout(location = 1) in vec3 up;
+    layout(location = 2) in uvec4 joints; layout(location = 3) in vec4 weights; layout(location = 4) in vec3 part;
+    uniform vec4 bones[66]; uniform mat3 paints; out vec3 normal, tone;
+    void main() { mat3x4 bone = mat3x4(0);
+      for (int k = 0; k < 4; k++) { float w = weights[k]; if (w == 0.) break; int j = 3 * int(joints[k]);
+        bone[0] += w * bones[j]; bone[1] += w * bones[j + 1]; bone[2] += w * bones[j + 2]; }
+      bone /= dot(weights, vec4(1)); tone = paints * part;
+      normal = (vec4(up, 0) * bone) * axes; gl_Position = seen(vec4(place, 1) * bone); }`, LIGHT);
   // A sphere whose halves are pulled apart (w: 0 at the start, 1 at the end), and a square.
   const RINGS = 7, SIDES = 20, vertices = [], faces = [];
   for (let ring = 0; ring < 2 * RINGS; ring++) for (let side = 0; side < SIDES; side++) {
@@ -79,6 +97,19 @@ function lightPainter(canvas, data) {
   gl.bindBuffer(gl.ARRAY_BUFFER, limbs); gl.bufferData(gl.ARRAY_BUFFER, 32 * N, gl.DYNAMIC_DRAW);
   gl.bindBuffer(gl.ARRAY_BUFFER, paints); gl.bufferData(gl.ARRAY_BUFFER, 12 * N, gl.DYNAMIC_DRAW);
   const sphere = shape(vertices, faces), square = shape([-1, -1, 0, 0, 1, -1, 0, 0, -1, 1, 0, 0, 1, 1, 0, 0]);
+  const skin = skinned && wrap(data.skin);
+  function wrap({ unit, vertices, normals, joints, weights, parts, triangles }) {
+    const made = gl.createVertexArray(), faces = new Uint16Array(bytesOf(triangles));
+    gl.bindVertexArray(made);
+    [[Float32Array.from(new Int16Array(bytesOf(vertices)), v => v * unit), 3, gl.FLOAT], [new Int8Array(bytesOf(normals)), 3, gl.BYTE],
+      [new Uint8Array(bytesOf(joints)), 4, 0], [new Uint8Array(bytesOf(weights)), 4, gl.UNSIGNED_BYTE], [new Uint8Array(bytesOf(parts)), 3, gl.UNSIGNED_BYTE]].forEach(([values, size, kind], place) => {
+      buffer(gl.ARRAY_BUFFER, values); gl.enableVertexAttribArray(place);
+      if (kind) gl.vertexAttribPointer(place, size, kind, kind !== gl.FLOAT, 0, 0);
+      else gl.vertexAttribIPointer(place, size, gl.UNSIGNED_BYTE, 0, 0);
+    });
+    buffer(gl.ELEMENT_ARRAY_BUFFER, faces);
+    return { made, count: faces.length };
+  }
   return (panel, camera, figures, theme) => {
     const [left, bottom, right, top] = [panel.x, canvas.clientHeight - panel.y - panel.h, panel.x + panel.w, canvas.clientHeight - panel.y]
       .map(v => Math.round(v * canvas.width / canvas.clientWidth)), [x, y, w, h] = [left, bottom, right - left, top - bottom];
@@ -104,13 +135,22 @@ function lightPainter(canvas, data) {
       put(limbs, marks.ends); put(paints, new Float32Array(marks.colors.flat()));
       gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, marks.colors.length);
     }
-    gl.enable(gl.DEPTH_TEST); gl.depthFunc(gl.LEQUAL); gl.bindVertexArray(sphere); use(body);
+    gl.enable(gl.DEPTH_TEST); gl.depthFunc(gl.LEQUAL);
     for (const figure of figures) {
-      put(limbs, figure.ends); put(paints, new Float32Array(figure.colors.flat()));
-      gl.uniform1f(body.at("opacity"), figure.tint ? 0.6 : 1);
+      const one = figure.bones ? skinned : body;
+      use(one); gl.uniform1f(one.at("opacity"), figure.tint ? 0.6 : 1);
+      if (figure.bones) {
+        gl.bindVertexArray(skin.made);
+        gl.uniform4fv(one.at("bones"), figure.bones); gl.uniformMatrix3fv(one.at("paints"), false, figure.paints.flat());
+      } else {
+        gl.bindVertexArray(sphere);
+        put(limbs, figure.ends); put(paints, new Float32Array(figure.colors.flat()));
+      }
       // A figure that shows through is first drawn into the depths alone, so that its limbs hide each other.
       for (const colored of figure.tint ? [false, true] : [true]) {
-        gl.colorMask(colored, colored, colored, true); gl.drawElementsInstanced(gl.TRIANGLES, faces.length, gl.UNSIGNED_SHORT, 0, N);
+        gl.colorMask(colored, colored, colored, true);
+        if (figure.bones) gl.drawElements(gl.TRIANGLES, skin.count, gl.UNSIGNED_SHORT, 0);
+        else gl.drawElementsInstanced(gl.TRIANGLES, faces.length, gl.UNSIGNED_SHORT, 0, N);
       }
     }
   };

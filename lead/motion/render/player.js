@@ -1,8 +1,8 @@
 // The player of motions, as a custom element: <motion-player>. `MotionPlayer.figure` says how bodies are drawn, and
 // `set` what is shown. Nothing is fetched.
-// Figure: {capsules: [{start, end, radii, part}], colors, marks}. A capsule's ends are sums of joints, [[joint, weight], ...];
+// Figure: {capsules: [{start, end, radii, part}], colors, marks, skin}; without the skin of skin.py figures are capsules. A capsule's ends are sums of joints, [[joint, weight], ...];
 // its radii are meters, times a motion's size.
-// Motions: [{title, fps, frames, unit, size, joints, contacts, marks}]. joints: base64 of little-endian int16
+// Motions: [{title, fps, frames, unit, size, joints, turns, contacts, marks}]. joints: base64 of little-endian int16
 // [frames, 22, 3], `unit` meters each; Y up, the floor at 0. contacts: a digit a frame, 1 for a standing left foot plus
 // 2 for a right one. marks: [start, end, title] of a stretch or a moment, in seconds.
 const THEMES = {
@@ -10,7 +10,7 @@ const THEMES = {
   dark: { ground: "#16191e", grid: "#39414d", shadow: "#07080a", lift: 1.12 },
 };
 const TINTS = ["#7b4fc9", "#1f9d78", "#d1457f", "#b08a1e", "#3aa3c2", "#8a6d5a"];
-const ALL = -1, OVERLAID = -2, EYE = 0.93;
+const ALL = -1, OVERLAID = -2, EYE = 0.93, SLOW = 28, LEAST_DETAIL = 0.6; // milliseconds a frame, and a share of the pixels' side
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 
 
@@ -96,13 +96,13 @@ function startPlayer(host, root, data) {
   const el = id => root.getElementById(id);
   const canvas = el("view"), N = data.capsules.length;
   let motions = [];
-  const unpack = m => {
-    const bytes = Uint8Array.from(atob(m.joints), c => c.charCodeAt(0));
-    return { ...m, joints: new Int16Array(bytes.buffer), seconds: Math.max(m.frames - 1, 1) / m.fps };
-  };
+  const unpack = m => ({
+    ...m, joints: new Int16Array(bytesOf(m.joints)), turns: m.turns && data.skin ? new Int16Array(bytesOf(m.turns)) : null,
+    seconds: Math.max(m.frames - 1, 1) / m.fps,
+  });
   const view = { azimuth: 0.62, elevation: 0.24, distance: 5.5, pan: [0, 0, 0] };
   const FIRST = JSON.stringify(view);
-  const state = { time: 0, playing: !matchMedia("(prefers-reduced-motion: reduce)").matches, chosen: ALL, theme: "light", fixed: new Map(), range: null, path: [], drawing: null, stale: true, shown: 0 };
+  const state = { time: 0, playing: !matchMedia("(prefers-reduced-motion: reduce)").matches, chosen: ALL, theme: "light", fixed: new Map(), range: null, path: [], drawing: null, detail: 1, pace: 16, stale: true, shown: 0 };
 
   const shown = () => state.chosen < 0 ? motions : motions.slice(state.chosen, state.chosen + 1);
   const seconds = () => Math.max(0, ...shown().map(m => m.seconds));
@@ -154,6 +154,35 @@ function startPlayer(host, root, data) {
     return ends;
   }
 
+  // The rows of each bone's matrix [22, 3, 4], which moves vertices from where they are at rest; see skin.py.
+  function bonesAt(motion, time) {
+    if (!motion.turns) return null;
+    const pose = poseAt(motion, time), { rest, bones } = data.skin, rows = new Float32Array(22 * 12);
+    const at = clamp(time * motion.fps, 0, motion.frames - 1), frame = Math.floor(at), part = at - frame, next = Math.min(frame + 1, motion.frames - 1);
+    const turn = (f, j) => {
+      const o = 66 * f + 3 * j, [x, y, z] = [0, 1, 2].map(k => motion.turns[o + k] / 32767);
+      return [x, y, z, Math.sqrt(Math.max(0, 1 - x * x - y * y - z * z))];
+    };
+    for (let j = 0; j < 22; j++) {
+      const a = turn(frame, j), b = turn(next, j), sign = a.reduce((sum, v, k) => sum + v * b[k], 0) < 0 ? -part : part;
+      let q = a.map((v, k) => v * (1 - part) + b[k] * sign);
+      const norm = Math.hypot(...q), [x, y, z, w] = q.map(v => v / norm);
+      const R = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+      ];
+      const to = bones[j], s = motion.size, way = to < 0 ? [0, 0, 0] : rest[to].map((v, k) => v - rest[j][k]), length = Math.hypot(...way) || 1;
+      const stretch = to < 0 ? s : Math.hypot(...[0, 1, 2].map(k => pose[3 * to + k] - pose[3 * j + k])) / length;
+      const bone = way.map(v => v / length), along = R.map(row => row[0] * bone[0] + row[1] * bone[1] + row[2] * bone[2]);
+      for (let r = 0; r < 3; r++) {
+        const row = [0, 1, 2].map(k => s * R[r][k] + (stretch - s) * along[r] * bone[k]);
+        rows.set([...row, pose[3 * j + r] - row[0] * rest[j][0] - row[1] * rest[j][1] - row[2] * rest[j][2]], 12 * j + 4 * r);
+      }
+    }
+    return rows;
+  }
+
   // What the camera looks at: the root's place, a mean over one second around the time.
   function targetOf(motion, time) {
     if (!el("follow").checked && state.fixed.has(motion)) return state.fixed.get(motion);
@@ -196,16 +225,18 @@ function startPlayer(host, root, data) {
   const paint = lightPainter(canvas, data) || flatPainter(canvas, data);
 
   function draw() {
-    const theme = THEMES[state.theme], width = Math.round(canvas.clientWidth * devicePixelRatio), height = Math.round(canvas.clientHeight * devicePixelRatio);
+    const theme = THEMES[state.theme], scale = devicePixelRatio * (state.playing ? state.detail : 1);
+    const width = Math.round(canvas.clientWidth * scale), height = Math.round(canvas.clientHeight * scale);
     if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
     for (const panel of panels()) {
       const figures = panel.motions.map((m, i) => {
-        const tint = tintOf(i), ends = figureAt(m, timeOf(m)), marks = marksAt(m, timeOf(m));
+        const tint = tintOf(i), ends = figureAt(m, timeOf(m)), marks = marksAt(m, timeOf(m)), bones = bonesAt(m, timeOf(m));
         if (i && el("follow").checked) { // overlaid figures stay together
           const [a, b] = [panel.motions[0], m].map(one => targetOf(one, timeOf(one)));
           for (const moved of [ends, marks.ends]) for (let o = 0; o < moved.length; o += 4) { moved[o] += a[0] - b[0]; moved[o + 2] += a[2] - b[2]; }
+          if (bones) for (let o = 0; o < bones.length; o += 12) { bones[o + 3] += a[0] - b[0]; bones[o + 11] += a[2] - b[2]; }
         }
-        return { ends, tint, marks, colors: data.capsules.map(c => colorOf(c.part, tint)) };
+        return { ends, tint, marks, bones, colors: data.capsules.map(c => colorOf(c.part, tint)), paints: ["left", "right", "trunk"].map(part => colorOf(part, tint)) };
       });
       paint(panel, cameraOf(panel), figures, theme);
     }
@@ -341,9 +372,17 @@ function startPlayer(host, root, data) {
       const time = state.time + (now - last) / 1000 * Number(el("speed").value), [start, end] = ends();
       change({ time: time > end || time < start - 0.001 ? start : time });
     }
+    if (state.playing) adapt(now - last);
     last = now;
     if (state.stale) { state.stale = false; draw(); }
     ticking = requestAnimationFrame(tick);
+  }
+
+  // Where frames take too long, a playing motion is drawn with fewer pixels; one that stands still never is.
+  function adapt(milliseconds) {
+    if (milliseconds > 1000) return; // the page was hidden
+    state.pace = 0.9 * state.pace + 0.1 * milliseconds;
+    if (state.pace > SLOW && state.detail > LEAST_DETAIL) { state.detail = Math.max(0.8 * state.detail, LEAST_DETAIL); state.pace = 16; }
   }
 
   // Other motions, from the beginning. What is chosen stays chosen where it can.

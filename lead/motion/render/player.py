@@ -3,7 +3,7 @@
 The page asks nothing of any network. Its drawing is in `player.html` beside this module; this module puts the data in:
 joints in 16 bits a number, at no more than 30 frames a second. The renderer draws the figure of
 `lead.motion.render.figure` with WebGL, or with strokes on a 2D canvas where there is no WebGL. It is our own because it
-takes 25 KB of the page, where a scene library takes hundreds.
+takes 40 KB of the page, where a scene library takes hundreds.
 
 Conventions: meters, Y up; motions start at x = z = 0 on the floor and face +Z. Knows nothing of models and prompts.
 """
@@ -11,10 +11,10 @@ Conventions: meters, Y up; motions start at x = z = 0 on the floor and face +Z. 
 import base64
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib import resources
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from jaxtyping import Float
@@ -49,6 +49,8 @@ class PackedMotion(TypedDict):
     """Of the body, relative to our skeleton's."""
     joints: str
     """Base64 of little-endian int16 [frames, 22, 3]."""
+    turns: NotRequired[str]
+    """The rotations that `lead.motion.render.skin` packs; where the figure has a skin."""
     contacts: str
     """A digit a frame: 0, 1 where the left foot stands, 2 the right one, 3 both."""
     marks: list[tuple[float, float, str]]
@@ -120,17 +122,19 @@ def pack_motion(
     title: str,
     marks: Sequence[TimeMark] = (),
     turn: bool = True,
+    pack_turns: Callable[[Float[np.ndarray, "frames 22 3"], float], str] | None = None,
 ) -> PackedMotion:
     """A motion as the page reads it; marks that begin after its end are left out.
 
     It starts in the middle of the floor and faces the viewer, unless `turn` is False: then it is where it is.
+    `pack_turns` is that of `lead.motion.render.skin`, for pages whose figure has a skin.
     """
     seconds = len(joints) / fps
     if fps > MAX_FPS:
         joints, fps = resample(joints, fps, MAX_FPS), MAX_FPS
     standing = stand_figure(joints, turn)
     unit = max(FINEST_UNIT, float(np.abs(standing).max()) / 32767)
-    return {
+    packed: PackedMotion = {
         "title": title,
         "fps": fps,
         "frames": len(standing),
@@ -140,6 +144,9 @@ def pack_motion(
         "contacts": "".join(map(str, find_contacts(standing, fps) @ [1, 2])),
         "marks": [(mark.start, min(mark.end, seconds), mark.title) for mark in marks if mark.start < seconds],
     }
+    if pack_turns is not None:
+        packed["turns"] = pack_turns(standing, fps)
+    return packed
 
 
 def _place_to_pairs(place: Place) -> list[tuple[int, float]]:

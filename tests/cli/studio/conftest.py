@@ -10,6 +10,7 @@ pytest.importorskip("nicegui")
 
 from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
+from studio_user import open_page
 
 from cli.studio.page import build_page
 from cli.studio.workshop import Settings, Workshop
@@ -34,7 +35,7 @@ def use(workshop: Workshop) -> Callable[[Script], None]:
     def run(script: Script) -> None:
         async def main() -> None:
             async with user_simulation(root=lambda: build_page(workshop)) as user:
-                await user.open("/")
+                await open_page(user, workshop)
                 await script(user)
 
         asyncio.run(main())

@@ -1,22 +1,106 @@
 """The tab Generate, as a person uses it."""
 
+from collections.abc import Callable
+
 from nicegui import ui
 from nicegui.testing import User
-from studio_user import wait_until
+from studio_user import find_view, open_page, wait_until
 
-from cli.studio.generate_tab import GenerateDraft
-from cli.studio.view import MotionView
+from cli.studio.generate.generate_tab import GenerateDraft
+from cli.studio.shelf import Shelf
 from cli.studio.workshop import Workshop
+from concepts import Concept
+
+Use = Callable[..., None]
 
 
-def test_a_prompt_becomes_a_motion(use, workshop: Workshop) -> None:
+def test_a_prompt_becomes_takes_the_best_of_which_plays(use: Use, workshop: Workshop) -> None:
     async def script(user: User) -> None:
-        await user.should_see("what the person does")
-        user.find(kind=ui.button, content="Generate").click()
         draft = workshop.desks[0].of(GenerateDraft)
-        await wait_until(lambda: bool(draft.motions))
-        with user:
-            view = next(iter(user.find(kind=MotionView).elements))
-        assert len(view._props["motions"]) == 1
+        draft.prompt, draft.number, draft.seconds = "a person walks", 3, 2.0
+        user.find(kind=ui.button, content="Generate").click()
+        await wait_until(lambda: draft.made is not None)
+        assert draft.made is not None and draft.take is draft.made.takes[0]
+        assert sorted(take.place for take in draft.made.takes) == [0, 1, 2]
+        totals = [take.score.total for take in draft.made.takes if take.score]
+        assert totals == sorted(totals, reverse=True) and all(take.picture for take in draft.made.takes)
+        (shown,) = find_view(user)._props["motions"]
+        assert shown["title"] == f"a person walks, take {draft.chosen + 1}" and shown["turns"]
+        user.find(f"3. take {draft.made.takes[2].place + 1}").click()
+        assert draft.take is draft.made.takes[2]
+        user.find(kind=ui.button, content="Keep").click()
+        (favorite,) = workshop.of(Shelf).favorites
+        assert favorite.motion is draft.take.motion and favorite.title == "a person walks"
+        await user.should_see("Kept")
+
+    use(script)
+
+
+def test_a_word_has_a_slider_that_makes_the_take_anew(use: Use, workshop: Workshop, limp: Concept) -> None:
+    workshop.library.add(limp)
+
+    async def script(user: User) -> None:
+        draft = workshop.desks[0].of(GenerateDraft)
+        user.find("what the person does").clear().type("a person walks in <limp> style")
+        await user.should_see("1.00")
+        draft.seconds = 1.0
+        user.find(kind=ui.button, content="Generate").click()
+        await wait_until(lambda: draft.made is not None)
+        made = draft.made
+        assert made is not None and made.exemplar is not None and made.plain is not None
+        titles = [motion["title"] for motion in find_view(user)._props["motions"]]
+        assert titles == ["exemplar of <limp>", "without <limp>, same seed: a person walks", made.request.text]
+        slider = next(one for one in user.find(kind=ui.slider).elements if one.max == 2.0)
+        slider.value = 0.5
+        user.find(kind=ui.slider).trigger("change")
+        await wait_until(lambda: draft.made is not made)
+        assert draft.made is not None and draft.made.request.text == "a person walks in (<limp>:0.5) style"
+        assert draft.made.plain is made.plain and draft.made.takes[0] is not made.takes[0]
+        assert find_view(user)._props["motions"][-1]["title"] == draft.made.request.text
+
+    use(script)
+
+
+def test_what_cannot_be_made_is_told(use: Use, workshop: Workshop) -> None:
+    async def script(user: User) -> None:
+        draft = workshop.desks[0].of(GenerateDraft)
+        for prompt, said in (
+            ("", "the prompt is empty"),
+            ("a person does <nothing>", "<nothing> is not a word of the library"),
+        ):
+            draft.prompt = prompt
+            user.find(kind=ui.button, content="Generate").click()
+            await wait_until(lambda: draft.job is not None and not draft.job.is_open)
+            await wait_until(lambda said=said: any(said in told for told in user.notify.messages))
+            assert draft.made is None
+
+    use(script)
+
+
+def test_a_page_that_is_opened_again_shows_the_same(use: Use, workshop: Workshop) -> None:
+    async def script(user: User) -> None:
+        draft = workshop.desks[0].of(GenerateDraft)
+        draft.prompt, draft.seconds, workshop.desks[0].tab = "a person runs", 1.0, "Generate"
+        user.find(kind=ui.button, content="Generate").click()
+        await open_page(user, workshop)  # before it is made
+        await wait_until(lambda: draft.made is not None)
+        await user.should_see(content="a person runs")
+        assert [motion["title"] for motion in find_view(user)._props["motions"]] == ["a person runs"]
+        assert len(workshop.desks) == 1
+
+    use(script)
+
+
+def test_two_pages_have_desks_of_their_own_and_one_shelf(use: Use, workshop: Workshop) -> None:
+    async def script(user: User) -> None:
+        other = User(user.http_client)
+        await open_page(other, workshop)
+        first, second = (desk.of(GenerateDraft) for desk in workshop.desks)
+        first.prompt, second.prompt, first.seconds, second.seconds = "a person walks", "a person runs", 1.0, 1.0
+        for one in (user, other):
+            one.find(kind=ui.button, content="Generate").click()
+        await wait_until(lambda: first.made is not None and second.made is not None)
+        titles = [find_view(one)._props["motions"][0]["title"] for one in (user, other)]
+        assert titles == ["a person walks", "a person runs"]
 
     use(script)

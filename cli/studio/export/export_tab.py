@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nicegui import Event, ui
 from nicegui.events import UploadEventArguments
 
-from cli.studio.exporting import Exported, OwnRig, export, read_own_rig
+from cli.studio.export.exporting import Exported, OwnRig, export, read_own_rig
 from cli.studio.shelf import Favorite, Shelf
 from cli.studio.studio import Studio, complain, show_job, show_upload
 from cli.studio.view import MotionView

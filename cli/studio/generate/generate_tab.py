@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from nicegui import Event, ui
 
 from cli.options import LARGEST_SEED
-from cli.studio.completion import complete_prompt
+from cli.studio.generate.completion import complete_prompt
+from cli.studio.generate.takes import MOST_TAKES, Made, Request, Take, make, remake
 from cli.studio.shelf import Favorite, Shelf
 from cli.studio.studio import Studio, report_errors, show_job
-from cli.studio.takes import MOST_TAKES, Made, Request, Take, make, remake
 from cli.studio.view import MotionView
 from cli.studio.worker import Job
 from lead.errors import LeadError

@@ -1,0 +1,1 @@
+"""The tab Export: motions to files."""

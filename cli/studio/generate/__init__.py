@@ -1,0 +1,1 @@
+"""The tab Generate: prompts to takes."""
