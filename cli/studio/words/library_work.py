@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cli.concept_commands.verify import check_file
 from cli.load_models import preview_motion, to_token
-from cli.studio.takes import draw_picture
+from cli.studio.generate.takes import draw_picture
 from cli.studio.workshop import Workshop
 from concepts import Check, Concept, ConceptError, Library
 from concepts.card import describe_concept

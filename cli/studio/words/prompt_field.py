@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from nicegui import ui
 
-from cli.studio.completion import complete_prompt
+from cli.studio.generate.completion import complete_prompt
 from cli.studio.workshop import Workshop
 
 _SHORT = 36

@@ -9,7 +9,7 @@ from nicegui import Event, ui
 from nicegui.events import UploadEventArguments
 
 from cli.load_models import to_token
-from cli.studio.generate_tab import GenerateDraft
+from cli.studio.generate.generate_tab import GenerateDraft
 from cli.studio.studio import Studio, show_job, show_upload
 from cli.studio.view import MotionView
 from cli.studio.words.library_work import (
