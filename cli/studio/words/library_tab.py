@@ -320,7 +320,7 @@ class LibraryTab:
     def _show_buttons(self, word: OpenWord) -> None:
         token = word.token
         with ui.row().classes("w-full gap-1 items-center").style("flex: none"):
-            ui.button("Generate", icon="directions_run", on_click=lambda: self.generate(word)).props("dense no-caps")
+            ui.button("Try it", icon="directions_run", on_click=lambda: self.generate(word)).props("dense no-caps")
             ui.button("Verify", icon="verified", on_click=lambda: self.verify(token)).props("flat dense no-caps")
             with ui.button("Export", icon="download").props("flat dense no-caps"), ui.menu().props("auto-close"):
                 ui.menu_item("concept file", on_click=lambda: self.download(token))
