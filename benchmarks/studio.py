@@ -1,9 +1,9 @@
 """The recorded run of the studio: a browser drives it, without a shell, and each view is pictured; times are printed.
 
-    python -m benchmarks.studio [--output docs] [--rig my-character.bvh]
+    python -m benchmarks.studio --word proud.safetensors [--output docs] [--rig my-character.bvh]
 
-Needs Chromium, and the extras studio and dev. The library is a new one with the words of docs/samples. Chromium draws
-without a GPU (SwiftShader). A step is a function of `STEPS`; pictures are called studio-<name>.png.
+Needs Chromium, and the extras studio and dev. The library is a new one with the word, a style of the embedded base.
+Chromium draws without a GPU (SwiftShader). A step is a function of `STEPS`; pictures are called studio-<name>.png.
 """
 
 import argparse
@@ -28,9 +28,9 @@ from benchmarks.studio_driver import (
     wait_for_motions,
 )
 from cli.console import print_table
-from concepts import Library
+from concepts import Concept, Library
 
-SAMPLES = Path("docs/samples")
+PLAYERS = "[...document.querySelectorAll('motion-player')].filter(one => one.player)"
 SLIDES = 8
 """Times that a slider is moved."""
 
@@ -42,12 +42,23 @@ class Recording:
     page: Page
     output: Path
     rig: Path | None
+    token: str
+    process: int
+    """The studio's, by its number."""
     rows: list[tuple[str, str, str]] = field(default_factory=list)
     """What was done, what was measured, the figure."""
 
     def take_picture(self, name: str) -> None:
-        """A picture of the page."""
+        """A picture of the page, while its players stand still, as they draw best."""
+        self.page.evaluate(f"{PLAYERS}.forEach(one => one.player.change({{ playing: false }}))")
+        self.page.wait_for_timeout(300)
         self.page.screenshot(path=self.output / f"studio-{name}.png")
+        self.page.evaluate(f"{PLAYERS}.forEach(one => one.player.change({{ playing: true }}))")
+
+    def processor_seconds(self) -> float:
+        """What the studio's process has used of the processors."""
+        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def note(self, step: str, what: str, figure: str) -> None:
         """A row of the table."""
@@ -59,8 +70,8 @@ def generate(run: Recording) -> None:
     page = run.page
     open_tab(page, "Generate")
     prompt = page.get_by_label("what the person does")
-    prompt.fill("a person walks in <eld")
-    page.get_by_role("button", name="a person walks in <elderly>").click()
+    prompt.fill(f"a person walks in {run.token[:4]}")
+    page.get_by_role("button", name=run.token).click()
     prompt.press("End")
     prompt.press_sequentially(" style")
     page.get_by_label("best of").fill("4")
@@ -78,7 +89,7 @@ def generate(run: Recording) -> None:
 def move_slider(run: Recording) -> None:
     """How long a slider's motion takes."""
     page, times = run.page, []
-    slider = page.locator(".q-slider").last
+    slider, before = page.locator(".q-slider").last, run.processor_seconds()
     box = slider.bounding_box()
     assert box is not None
     for number in range(SLIDES):
@@ -88,7 +99,9 @@ def move_slider(run: Recording) -> None:
         page.mouse.up()
         times.append(wait_for_motions(page, shown))
         page.wait_for_timeout(300)
+    spent = 1000 * (run.processor_seconds() - before) / SLIDES
     times.sort()
+    run.note("slider", "processor time of the studio for each", f"{spent:.0f} ms")
     run.note(
         "slider", "its end to the new motion: median, longest", f"{times[len(times) // 2]:.0f}, {times[-1]:.0f} ms"
     )
@@ -109,9 +122,10 @@ def play_four(run: Recording) -> None:
     run.take_picture("overlaid")
     page.mouse.click(900, 300)  # a view has the keys of the page that `view` writes
     page.keyboard.press("t")
-    page.wait_for_timeout(500)
+    page.locator(".body--dark").wait_for()
     run.take_picture("dark")
     page.keyboard.press("t")
+    page.locator(".body--light").wait_for()
 
 
 def export(run: Recording) -> None:
@@ -136,24 +150,23 @@ STEPS: Sequence[Callable[[Recording], None]] = (generate, play_four, export)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("docs"), help="where pictures go")
+    parser.add_argument("--word", type=Path, required=True, help="a concept file of the embedded base, a style")
     parser.add_argument("--rig", type=Path, help="a clip with the rig to export on")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        library = Library(folder)
-        for word in sorted(SAMPLES.glob("*.safetensors")):
-            library.add_file(word)
+        Library(folder).add_file(arguments.word)
+        token = Concept.load(arguments.word).token
         os.environ["LEAD_CONCEPTS"] = folder
         with run_studio() as program, open_chromium() as browser:
             started = time.monotonic()
             page, heard = open_page(browser.new_context(), program.address)
-            run = Recording(page, arguments.output, arguments.rig)
+            run = Recording(page, arguments.output, arguments.rig, token, program.process.pid)
             run.note("start", "the command to its address", f"{program.seconds:.1f} s")
             run.note("start", "the address to the tabs", f"{time.monotonic() - started:.1f} s")
             for step in STEPS:
                 step(run)
-            run.note("all", "hosts that were asked; errors on the console", f"{len(heard.hosts)}; {len(heard.errors)}")
-            print(heard.errors)
+            run.note("all", "hosts that were asked; errors on the console", f"{len(heard.hosts)}; {heard.errors or 0}")
     print_table(run.rows, ("step", "what", "figure"))
 
 

@@ -10,7 +10,7 @@ from cli.studio.clips_tab import show_clips_tab
 from cli.studio.export.export_tab import show_export_tab
 from cli.studio.generate.generate_tab import show_generate_tab
 from cli.studio.learn_tab import show_learn_tab
-from cli.studio.studio import Studio
+from cli.studio.studio import Studio, complain
 from cli.studio.timeline.timeline_tab import show_timeline_tab
 from cli.studio.view import PLAYER_URL
 from cli.studio.words.blend_tab import show_blend_tab
@@ -85,7 +85,14 @@ def _show_state(studio: Studio) -> None:
     """What the worker does, for all pages."""
     label = ui.label().classes("text-caption ellipsis state")
 
+    told = False
+
     def refresh() -> None:
+        nonlocal told
+        loading = studio.workshop.loading
+        if loading and loading.state == "failed" and not told:
+            told = True
+            complain(loading.error)
         jobs = [job for job in studio.workshop.worker.jobs if job.is_open]
         running = next((job for job in jobs if job.state == "running"), None)
         waiting = len(jobs) - bool(running)

@@ -34,7 +34,8 @@ def report_errors() -> Iterator[None]:
 
 def complain(message: str) -> None:
     """Show an error until the person closes it."""
-    ui.notify(message, type="negative", timeout=0, close_button="Close", multi_line=True, position="bottom")
+    close = {"label": "Close", "color": "white"}
+    ui.notify(message, type="negative", timeout=0, actions=[close], multi_line=True, position="bottom")
 
 
 def show_job(find: Callable[[], Job | None]) -> None:

@@ -4,7 +4,7 @@ The player runs in the page: the server sends each motion once, and nothing whil
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict
 from functools import cache, lru_cache
 
@@ -31,9 +31,14 @@ def describe_player() -> str:
     return f'(() => {{\n"use strict";\n{player_script()}{end}}})();\n'
 
 
-@lru_cache(PACKED_KEPT)
 def pack(motion: MotionLike, title: str, turn: bool) -> PackedMotion:
     """A motion as the player reads it; the same one is packed once."""
+    assert isinstance(motion, Hashable), motion
+    return _pack(motion, title, turn)
+
+
+@lru_cache(PACKED_KEPT)
+def _pack(motion: MotionLike, title: str, turn: bool) -> PackedMotion:
     return pack_motion(motion.joints, motion.fps, title, list_marks(motion), turn, pack_turns)
 
 
@@ -77,7 +82,7 @@ class MotionView(ui.element, component="view.js"):
         """Show long motions, which are packed in a thread, unless others are shown before."""
         shown = self._shown
         packed = await run.io_bound(lambda: [pack(motion, title, turn) for motion, title in wanted])
-        if shown == self._shown and not self.is_deleted:
+        if packed is not None and shown == self._shown and not self.is_deleted:
             self._put(packed, overlaid)
 
     def _put(self, packed: Sequence[PackedMotion], overlaid: bool | None) -> None:

@@ -14,18 +14,8 @@ from lead import Lead, Motion
 
 Run = Callable[..., Result]
 ON_A_BASE = {
-    "learn",
-    "generate",
-    "evaluate",
-    "import",
-    "blend",
-    "negate",
-    "describe",
-    "restyle",
-    "serve",
-    "edit",
-    "studio",
-}
+    "learn", "generate", "evaluate", "import", "blend", "negate", "describe", "restyle", "serve", "edit", "studio"
+}  # fmt: skip
 
 
 @pytest.fixture

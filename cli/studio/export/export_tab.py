@@ -17,7 +17,7 @@ from cli.studio.worker import Job
 from cli.write_outputs import DATA_FORMATS, ON_RIGS, VIEW_FORMATS
 
 if TYPE_CHECKING:
-    from lead import Rig
+    from lead.motion import Rig
 
 _OF_RIGS = ".bvh,.fbx,.glb,.gltf,.vrma,.npz"
 

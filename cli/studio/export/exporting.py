@@ -17,7 +17,7 @@ from cli.studio.workshop import Workshop
 from cli.write_outputs import DATA_FORMATS, ON_RIGS, VIEW_FORMATS, parse_formats, read_rig, write_motions
 
 if TYPE_CHECKING:
-    from lead import Rig
+    from lead.motion import Rig
 
 
 class OwnRig:

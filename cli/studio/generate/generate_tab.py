@@ -1,7 +1,7 @@
 """The tab Generate: a prompt to takes, beside an exemplar and the same noise without the word; the best are kept."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nicegui import Event, ui
@@ -28,12 +28,13 @@ TOGETHER = 4
 class GenerateDraft:
     """What is asked for on a page, and what came of it."""
 
-    prompt: str = "a person walks"
+    prompt: str | None = "a person walks"
+    """None where the field was cleared, as for the numbers."""
     seconds: float = 4.0
-    seed: int = 0
-    number: int = 1
+    seed: float | None = 0
+    number: float | None = 1
     guidance: float | None = None
-    steps: int | None = None
+    steps: float | None = None
     lock_feet: bool = True
     loop: bool = False
     in_place: bool = False
@@ -55,7 +56,7 @@ class GenerateDraft:
     def request(self) -> Request:
         """What is asked for."""
         return Request(
-            self.prompt, self.seconds, int(self.seed or 0), int(self.number or 1), self.guidance or None,
+            self.prompt or "", self.seconds, int(self.seed or 0), int(self.number or 1), self.guidance,
             int(self.steps) if self.steps else None, self.lock_feet, self.loop, self.in_place, dict(self.strengths),
         )  # fmt: skip
 
@@ -91,7 +92,7 @@ class GenerateDraft:
 
 def name_take(made: Made, take: Take) -> str:
     """What is written over a take."""
-    return made.request.text + (f", take {take.place + 1}" if made.request.number > 1 else "")
+    return take.text + (f", take {take.place + 1}" if made.request.number > 1 else "")
 
 
 def show_generate_tab(studio: Studio) -> None:
@@ -200,10 +201,11 @@ class GenerateTab:
         """Another strength of a concept: the take that is shown is made anew."""
         draft, workshop = self.draft, self.workshop
         draft.strengths[token] = strength
-        made, take, request = draft.made, draft.take, draft.request
-        if made is None or take is None or made.request.prompt != request.prompt:
+        made, take = draft.made, draft.take
+        if made is None or take is None or made.request.prompt != draft.prompt:
             self.generate()
             return
+        request = replace(made.request, strengths=dict(draft.strengths))
         draft.job = workshop.start(
             "generating", lambda job: remake(workshop, made, request, take.place, job), draft.keep_remade,
             replaces=draft,
@@ -229,7 +231,7 @@ class GenerateTab:
             if self.shelf.has(take.motion):
                 self.shelf.remove(take.motion)
             else:
-                self.shelf.add(Favorite(take.motion, made.request.text, made.request.seed, made.tokens))
+                self.shelf.add(Favorite(take.motion, take.text, made.request.seed, made.tokens))
 
     def learn_words(self) -> None:
         """Read what prompts may name, and what the base knows."""
@@ -239,7 +241,8 @@ class GenerateTab:
             base = workshop.base
             kinds = base.vocabulary.kinds if base.vocabulary else ()
             self.examples = [text for kind in kinds for text in kind.examples]
-            self.length.min, self.length.max = base.seconds_range
+            shortest, longest = base.seconds_range
+            self.length.props(f"min={shortest:g} max={longest:g}")
         self.read_prompt()
 
     def read_prompt(self) -> None:
@@ -307,6 +310,8 @@ class GenerateTab:
         with card:
             if take.picture:
                 ui.image(take.picture).props("no-spinner no-transition").style("width: 84px; height: 84px")
+            else:
+                ui.icon("directions_run", size="84px")
             score = f" · {take.score.total:.2f}" if take.score else ""
             star = " ★" if self.shelf.has(take.motion) else ""
             ui.label(f"{rank}. take {take.place + 1}{score}{star}").classes("text-caption")

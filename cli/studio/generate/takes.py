@@ -57,6 +57,8 @@ class Take:
     motion: "Motion"
     place: int
     """Among the motions of the request, from 0; with the seed it decides the noise."""
+    text: str
+    """The prompt that it was made from, with strengths."""
     score: "Score | None" = None
     """Where there are several to choose from."""
     picture: str = ""
@@ -107,12 +109,9 @@ def make(workshop: Workshop, request: Request, job: Job) -> Made:
 
 
 def remake(workshop: Workshop, made: Made, request: Request, place: int, job: Job) -> Made:
-    """A take made anew by another request with the same noise; the others stay as they are, unless none fits."""
+    """A take made anew by another request with the same noise; the others stay as they are."""
     _check(workshop, request)
-    motion = _generate(workshop, request, [place], job)[0]
-    takes, _ = (
-        _finish((Take(motion, place),), request) if request.loop or request.in_place else ((Take(motion, place),), [])
-    )
+    takes, _ = _finish([Take(_generate(workshop, request, [place], job)[0], place, request.text)], request)
     kept = tuple(takes[0] if take.place == place else take for take in made.takes)
     return replace(made, request=request, takes=kept)
 
@@ -148,13 +147,14 @@ def _generate(workshop: Workshop, request: Request, places: Sequence[int], job: 
 def _rank(workshop: Workshop, request: Request, motions: "Sequence[Motion]", job: Job) -> list[Take]:
     """The motions as takes, the best first, with pictures where there are several."""
     if len(motions) == 1:
-        return [Take(motions[0], 0)]
+        return [Take(motions[0], 0, request.text)]
     concepts = list(workshop.concepts.find_of([request.prompt], workshop.base).values())
     words = workshop.concepts.load_words([request.text], workshop.base)
     takes = []
     for score in make_rank(workshop.base, concepts, words)(motions, request.text):
         job.check()
-        takes.append(Take(motions[score.place], score.place, score, draw_picture(motions[score.place])))
+        motion = motions[score.place]
+        takes.append(Take(motion, score.place, request.text, score, draw_picture(motion)))
     return takes
 
 

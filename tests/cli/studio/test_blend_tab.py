@@ -8,7 +8,7 @@ import pytest
 from made_words import make_word
 from nicegui import ui
 from nicegui.testing import User
-from studio_user import find_view, wait_until
+from studio_user import find_in, list_titles, wait_until
 
 from cli.errors import UsageError
 from cli.studio.shelf import Shelf
@@ -45,24 +45,24 @@ def test_the_motion_follows_the_slider_and_the_ends_stand_beside_it(
         user.find(kind=ui.tab, content="Blend").click()
         draft = workshop.desks[0].of(BlendDraft)
         draft.prompt, draft.seconds = "a person waves in {} style", 1.0
-        await wait_until(lambda: all(len(one.options) > 1 for one in user.find(kind=ui.select).elements))
-        first, second = sorted(user.find(kind=ui.select).elements, key=lambda one: one.id)
+        await wait_until(lambda: all(len(one.options) > 1 for one in find_in(user, "Blend", ui.select).elements))
+        first, second = sorted(find_in(user, "Blend", ui.select).elements, key=lambda one: one.id)
         first.value, second.value = "<limp>", "<strut>"
         await wait_until(lambda: draft.has_ends)
         titles = ["100% <limp>, 0% <strut>", "50% <limp>, 50% <strut>", "0% <limp>, 100% <strut>"]
-        assert [motion["title"] for motion in find_view(user)._props["motions"]] == titles
+        assert list_titles(user, "Blend") == titles
         before, ends = draft.mixed, draft.ends
-        slider = next(one for one in user.find(kind=ui.slider).elements if one._props["max"] == 1)
+        slider = next(one for one in find_in(user, "Blend", ui.slider).elements if one._props["max"] == 1)
         for weight in (0.6, 0.7, 0.8):  # faster than motions are made: the last one counts
             slider.value = weight
         await wait_until(lambda: draft.mixed is not None and draft.mixed.mix.weight == 0.8)
         assert draft.mixed is not before and draft.ends is ends
-        assert find_view(user)._props["motions"][1]["title"] == "20% <limp>, 80% <strut>"
-        user.find(kind=ui.button, content="Keep").click()
+        assert list_titles(user, "Blend")[1] == "20% <limp>, 80% <strut>"
+        find_in(user, "Blend", ui.button, "Keep").click()
         (favorite,) = workshop.of(Shelf).favorites
         assert favorite.tokens == ("<limp>", "<strut>")
         user.find("name").type("swagger")
-        user.find(kind=ui.button, content="Save").click()
+        find_in(user, "Blend", ui.button, "Save").click()
         await user.should_see("<swagger> is in the library. Its license: CC BY 4.0; CC0-1.0.", retries=40)
 
     use(script)

@@ -52,11 +52,11 @@ def test_a_download_is_one_file_or_an_archive(workshop: Workshop, walk: Motion, 
     assert again.files == one.files and again.archive is None  # the same content, the same file
 
 
-def test_the_license_of_a_word_is_told(workshop: Workshop, limp: Concept, walk: Motion, tmp_path: Path) -> None:
-    workshop.library.add(limp)
+def test_the_license_of_a_word_is_told(workshop: Workshop, word: Concept, walk: Motion, tmp_path: Path) -> None:
+    workshop.library.add(word)
     favorite = Favorite(walk, "a person walks in <limp> style", 0, ("<limp>", "<gone>"))
     notes = export(workshop, [favorite], ["npz"], tmp_path / "out").notes
-    assert notes[0] == "<limp>. License of the word: Apache-2.0." and notes[1].startswith("<gone> is no longer")
+    assert notes[0] == "<limp>. License of the word: CC BY 4.0." and notes[1].startswith("<gone> is no longer")
 
 
 def test_what_cannot_be_written_is_told(workshop: Workshop, walk: Motion, tmp_path: Path) -> None:

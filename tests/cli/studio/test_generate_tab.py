@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from nicegui import ui
 from nicegui.testing import User
-from studio_user import find_view, open_page, wait_until
+from studio_user import list_titles, open_page, wait_until
 
 from cli.studio.generate.generate_tab import GenerateDraft
 from cli.studio.shelf import Shelf
@@ -24,20 +24,21 @@ def test_a_prompt_becomes_takes_the_best_of_which_plays(use: Use, workshop: Work
         assert sorted(take.place for take in draft.made.takes) == [0, 1, 2]
         totals = [take.score.total for take in draft.made.takes if take.score]
         assert totals == sorted(totals, reverse=True) and all(take.picture for take in draft.made.takes)
-        (shown,) = find_view(user)._props["motions"]
-        assert shown["title"] == f"a person walks, take {draft.chosen + 1}" and shown["turns"]
+        await wait_until(lambda: list_titles(user) == [f"a person walks, take {draft.chosen + 1}"])
         user.find(f"3. take {draft.made.takes[2].place + 1}").click()
-        assert draft.take is draft.made.takes[2]
+        await wait_until(lambda: draft.made is not None and draft.take is draft.made.takes[2])
         user.find(kind=ui.button, content="Keep").click()
+        await wait_until(lambda: bool(workshop.of(Shelf).favorites))
         (favorite,) = workshop.of(Shelf).favorites
+        assert draft.take is not None
         assert favorite.motion is draft.take.motion and favorite.title == "a person walks"
         await user.should_see("Kept")
 
     use(script)
 
 
-def test_a_word_has_a_slider_that_makes_the_take_anew(use: Use, workshop: Workshop, limp: Concept) -> None:
-    workshop.library.add(limp)
+def test_a_word_has_a_slider_that_makes_the_take_anew(use: Use, workshop: Workshop, word: Concept) -> None:
+    workshop.library.add(word)
 
     async def script(user: User) -> None:
         draft = workshop.desks[0].of(GenerateDraft)
@@ -48,15 +49,15 @@ def test_a_word_has_a_slider_that_makes_the_take_anew(use: Use, workshop: Worksh
         await wait_until(lambda: draft.made is not None)
         made = draft.made
         assert made is not None and made.exemplar is not None and made.plain is not None
-        titles = [motion["title"] for motion in find_view(user)._props["motions"]]
-        assert titles == ["exemplar of <limp>", "without <limp>, same seed: a person walks", made.request.text]
-        slider = next(one for one in user.find(kind=ui.slider).elements if one.max == 2.0)
+        titles = ["exemplar of <limp>", "without <limp>, same seed: a person walks", made.request.text]
+        await wait_until(lambda: list_titles(user) == titles)
+        slider = next(one for one in user.find(kind=ui.slider).elements if one._props["max"] == 2.0)
         slider.value = 0.5
         user.find(kind=ui.slider).trigger("change")
         await wait_until(lambda: draft.made is not made)
         assert draft.made is not None and draft.made.request.text == "a person walks in (<limp>:0.5) style"
         assert draft.made.plain is made.plain and draft.made.takes[0] is not made.takes[0]
-        assert find_view(user)._props["motions"][-1]["title"] == draft.made.request.text
+        await wait_until(lambda: list_titles(user)[-1] == "a person walks in (<limp>:0.5) style")
 
     use(script)
 
@@ -85,7 +86,7 @@ def test_a_page_that_is_opened_again_shows_the_same(use: Use, workshop: Workshop
         await open_page(user, workshop)  # before it is made
         await wait_until(lambda: draft.made is not None)
         await user.should_see(content="a person runs")
-        assert [motion["title"] for motion in find_view(user)._props["motions"]] == ["a person runs"]
+        await wait_until(lambda: list_titles(user) == ["a person runs"])
         assert len(workshop.desks) == 1
 
     use(script)
@@ -100,7 +101,6 @@ def test_two_pages_have_desks_of_their_own_and_one_shelf(use: Use, workshop: Wor
         for one in (user, other):
             one.find(kind=ui.button, content="Generate").click()
         await wait_until(lambda: first.made is not None and second.made is not None)
-        titles = [find_view(one)._props["motions"][0]["title"] for one in (user, other)]
-        assert titles == ["a person walks", "a person runs"]
+        await wait_until(lambda: list_titles(user) + list_titles(other) == ["a person walks", "a person runs"])
 
     use(script)

@@ -10,7 +10,7 @@ from made_words import make_word
 from nicegui import ui
 from nicegui.elements.upload_files import SmallFileUpload
 from nicegui.testing import User
-from studio_user import wait_until
+from studio_user import find_in, wait_until
 from walks import synthesize_walk
 
 from cli.studio.generate.generate_tab import GenerateDraft
@@ -41,22 +41,22 @@ def test_a_word_is_looked_at_checked_renamed_and_removed(use: Use, workshop: Wor
         user.find(kind=ui.tab, content="Library").click()
         await wait_until(lambda: "<limp>" in draft.pictures)
         await user.should_see("action, tiny")
-        user.find(content="<limp>", kind=ui.label).click()
+        find_in(user, "Library", ui.label, "<limp>").click()
         await wait_until(lambda: draft.opened is not None)
         await user.should_see("CC BY 4.0")
-        user.find(kind=ui.button, content="Verify").click()
+        find_in(user, "Library", ui.button, "Verify").click()
         await wait_until(lambda: draft.opened is not None and len(draft.opened.checks) == 11)
         await user.should_see("11. probe")
-        user.find(kind=ui.button, content="Rename").click()
+        find_in(user, "Library", ui.button, "Rename").click()
         user.find("new name").clear().type("hobble").trigger("keydown.enter")
         await user.should_see("<limp> is <hobble> now.", retries=40)
         assert workshop.library.names() == ["<hobble>", "<kick>"]
-        user.find(kind=ui.button, content="Try it").click()
+        find_in(user, "Library", ui.button, "Try it").click()
         assert workshop.desks[0].of(GenerateDraft).prompt == "a person walks in <hobble> style"
         user.find(kind=ui.tab, content="Library").click()
-        user.find(kind=ui.button, content="Remove").click()
+        find_in(user, "Library", ui.button, "Remove").click()
         assert workshop.library.names() == ["<hobble>", "<kick>"]  # not without a yes
-        user.find(kind=ui.button, content="Remove it").click()
+        find_in(user, "Library", ui.button, "Remove it").click()
         await user.should_see("<hobble> is removed.", retries=40)
         await wait_until(lambda: [word.token for word in words.words] == ["<kick>"])
 
@@ -72,11 +72,11 @@ def test_a_file_comes_in_and_a_name_that_is_taken_is_asked_for(
         draft = workshop.desks[0].of(LibraryDraft)
         user.find(kind=ui.tab, content="Library").click()
         with user:
-            (upload,) = user.find(kind=ui.upload).elements
+            (upload,) = find_in(user, "Library", ui.upload).elements
             await upload.handle_uploads([SmallFileUpload(path.name, "", path.read_bytes())])
         await user.should_see("The library has <limp> already; limp.safetensors was not added.", retries=40)
         user.find("another name").type("old-limp")
-        user.find(kind=ui.button, content="Add").click()
+        find_in(user, "Library", ui.button, "Add").click()
         await user.should_see("<old-limp> is in the library.", retries=40)
         assert draft.arrival is None and workshop.library.names() == ["<kick>", "<limp>", "<old-limp>"]
         assert workshop.library.load("<limp>").license == "CC BY 4.0"

@@ -8,12 +8,13 @@ import pytest
 from made_words import make_word
 from nicegui import ui
 from nicegui.testing import User
-from studio_user import find_view, wait_until
+from studio_user import find_in, wait_until
 
 from cli.errors import UsageError
 from cli.studio.shelf import Shelf
 from cli.studio.timeline.draft import Pose, Row, TimelineDraft, make, measure_way, read_clip_of, read_timeline_of
 from cli.studio.timeline.elements import FloorPlan, Track
+from cli.studio.view import MotionView
 from cli.studio.worker import Job, Stopped
 from cli.studio.workshop import Workshop
 from lead import Lead, Motion
@@ -35,21 +36,22 @@ def test_segments_become_one_motion_with_marks(use: Use, workshop: Workshop, tin
         user.find(kind=ui.tab, content="Timeline").click()
         draft = workshop.desks[0].of(TimelineDraft)
         draft.load(Timeline((Segment("a person walks in <limp> style", 1.0), Segment("a person sits down", 2.0))))
-        (track,) = user.find(kind=Track).elements
+        (track,) = find_in(user, "Timeline", Track).elements
         assert [one["seconds"] for one in track._props["segments"]] == [1.0, 2.0]
-        user.find(kind=Track).trigger("lengthen", {"index": 1, "seconds": 1.4})
-        user.find(kind=Track).trigger("move", {"index": 1, "to": 0})
+        find_in(user, "Timeline", Track).trigger("lengthen", {"index": 1, "seconds": 1.4})
+        find_in(user, "Timeline", Track).trigger("move", {"index": 1, "to": 0})
         assert [row.seconds for row in draft.rows] == [1.4, 1.0] and draft.chosen == 0
         user.find("segment 1").clear().type("a person waves")
         await user.should_see("2 segments, 2.4 s")
-        user.find(kind=ui.button, content="Generate").click()
+        find_in(user, "Timeline", ui.button, "Generate").click()
         await wait_until(lambda: draft.told is not None)
         assert draft.told is not None and draft.told.tokens == ("<limp>",)
-        (shown,) = find_view(user)._props["motions"]
+        (view,) = find_in(user, "Timeline", MotionView).elements
+        (shown,) = view._props["motions"]
         assert [tuple(mark) for mark in shown["marks"]] == [
             (0.0, 1.4, "a person waves"), (1.4, 2.4, "a person walks in <limp> style")
         ]  # fmt: skip
-        user.find(kind=ui.button, content="Keep").click()
+        find_in(user, "Timeline", ui.button, "Keep").click()
         (favorite,) = workshop.of(Shelf).favorites
         assert favorite.tokens == ("<limp>",) and favorite.title.startswith("a person waves 1.4s; ")
         words = workshop.concepts.load_words(draft.to_timeline().prompts, tiny_base)
@@ -63,19 +65,19 @@ def test_a_path_is_drawn_and_taken_back(use: Use, workshop: Workshop) -> None:
     async def script(user: User) -> None:
         user.find(kind=ui.tab, content="Timeline").click()
         draft = workshop.desks[0].of(TimelineDraft)
-        user.find(kind=FloorPlan).trigger("path", {"points": [[0, 0], [0, 2]]})
-        user.find(kind=FloorPlan).trigger("path", {"points": [[0, 0], [0, 2], [1.5, 2]]})
+        find_in(user, "Timeline", FloorPlan).trigger("path", {"points": [[0, 0], [0, 2]]})
+        find_in(user, "Timeline", FloorPlan).trigger("path", {"points": [[0, 0], [0, 2], [1.5, 2]]})
         await user.should_see("3.5 m, 0.9 m/s")
         await user.should_see("They go with one segment")
-        user.find(kind=ui.button, content="Generate").click()
+        find_in(user, "Timeline", ui.button, "Generate").click()
         assert any("poses and a path go with one segment, and the timeline has 2" in m for m in user.notify.messages)
         draft.undo()
         assert draft.path == [(0.0, 0.0), (0.0, 2.0)] and draft.job is None
         draft.load(Timeline((Segment("a person walks", 1.0),)))
-        user.find(kind=ui.button, content="Generate").click()
+        find_in(user, "Timeline", ui.button, "Generate").click()
         await wait_until(lambda: draft.told is not None)
         await user.should_see("the path")
-        (plan,) = user.find(kind=FloorPlan).elements
+        (plan,) = find_in(user, "Timeline", FloorPlan).elements
         assert draft.told is not None and plan._props["trail"] == [[x, z] for x, z in draft.told.way]
 
     use(script)
