@@ -40,6 +40,8 @@ class Recording:
 
     page: Page
     heard: Heard
+    process: int
+    """The studio's."""
     output: Path
     styles: tuple[str, str]
     clip: Path | None
@@ -91,7 +93,7 @@ def look_into_library(run: Recording) -> None:
     page.get_by_text("<a-copy> is in the library.").wait_for()
     page.locator("input[type=file]").first.set_input_files(files=[{**sent, "buffer": data[:100]}])  # type: ignore[list-item]
     page.locator(".q-notification").get_by_text(f"{word}.safetensors").wait_for()
-    run.note("library", "a file that is cut off", page.locator(".q-notification").inner_text().split("\n")[0])
+    run.note("library", "a file that is cut off", page.locator(".q-notification__message").inner_text())
     page.locator(".q-notification").get_by_role("button").click()
 
 
@@ -106,7 +108,7 @@ def blend(run: Recording) -> None:
     page.get_by_text(f"100% <{run.styles[1]}>").first.wait_for(state="attached")
     page.wait_for_timeout(1000)
     box = find_box(page, "[aria-label=blend]")
-    times = []
+    times, spent = [], measure_cpu(run.process)
     for number in range(SLIDES):
         before = run.count_shown()
         x = box["x"] + box["width"] * ((number * 5) % SLIDES + 0.5) / SLIDES
@@ -118,6 +120,7 @@ def blend(run: Recording) -> None:
         times.append(page.evaluate("window.shown.at(-1)") - rested)
         page.wait_for_timeout(300)
     times.sort()
+    run.note("blend", "the program's CPU time for each", f"{1000 * (measure_cpu(run.process) - spent) / SLIDES:.0f} ms")
     run.note(
         "blend", "slider's rest to the new motion: median, longest", f"{times[len(times) // 2]:.0f}, {times[-1]:.0f} ms"
     )
@@ -188,7 +191,7 @@ def meet_poses(run: Recording) -> None:
         page.get_by_label(f"choose the {name} pose").click()
         if name == "start" and run.clip:
             page.locator(".q-dialog input[type=file]").set_input_files(run.clip)
-            page.locator(".q-dialog").get_by_text(run.clip.stem).first.wait_for()
+            page.locator(".q-dialog").get_by_text(f"{run.clip.stem}, ").last.wait_for()
         slider = find_box(page, ".q-dialog [aria-label=frame]")
         page.mouse.click(
             slider["x"] + slider["width"] * (0.3 if name == "start" else 0.8), slider["y"] + slider["height"] / 2
@@ -211,6 +214,12 @@ def meet_poses(run: Recording) -> None:
     page.locator("button", has_text="close").locator("visible=true").first.click()
     page.locator(".q-linear-progress").locator("visible=true").wait_for(state="detached")
     run.note("poses", "from cancelling to its end", f"{1000 * (time.monotonic() - started):.0f} ms")
+
+
+def measure_cpu(process: int) -> float:
+    """Seconds of CPU that a process has used (Linux): of a busy machine it says more than time."""
+    used = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
 
 
 def find_box(page: Page, selector: str) -> FloatRect:
@@ -246,7 +255,7 @@ def main() -> None:
         os.environ["LEAD_CONCEPTS"] = folder
         with run_studio() as program, open_chromium() as browser:
             page, heard = open_page(browser.new_context(), program.address)
-            run = Recording(page, heard, arguments.output, tuple(arguments.styles), arguments.clip)
+            run = Recording(page, heard, program.process.pid, arguments.output, tuple(arguments.styles), arguments.clip)
             try:
                 for step in STEPS:
                     step(run)

@@ -128,6 +128,8 @@ _STYLE = """
 .slim .q-uploader__list { display: none; }
 .card-text { font-size: 13px; }
 .card-text :is(h1, h2) { font-size: 16px; line-height: 1.4; font-weight: 500; margin: 8px 0 4px; }
+.card-text td:first-child { white-space: nowrap; }
+.card-text th:empty { display: none; }
 .card-text td { padding: 1px 12px 1px 0; vertical-align: top; overflow-wrap: anywhere; }
 body { background: #f5f6f8; } .body--dark { background: #16191e; }
 """

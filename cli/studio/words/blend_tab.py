@@ -126,7 +126,8 @@ class BlendTab:
         self.first.classes("w-full")
         self.second = ui.select([], label="second word", on_change=self.take_words).props("dense outlined")
         self.second.classes("w-full")
-        self.hint = ui.label("Two words of one kind: both styles, or both actions.").classes("text-caption")
+        self.hint = ui.label().classes("text-caption")
+        self.hint.bind_visibility_from(self.draft, "mix", lambda mix: mix is None)
 
     def _show_settings(self) -> None:
         draft = self.draft
@@ -220,11 +221,11 @@ class BlendTab:
         second = draft.second if draft.second in (*names, OPPOSITE) else None
         self.first.set_options(names, value=first)
         self.second.set_options({OPPOSITE: OPPOSITE, **names}, value=second)
-        self.hint.visible = len(names) < 2 or first is None or second is None
-        if not names and self.words.words is not None:
-            self.hint.text = "The library has no words yet: the tab Learn makes some, and the tab Library imports them."
-        else:
-            self.hint.text = "Two words of one kind: both styles, or both actions."
+        self.hint.text = (
+            "Two words of one kind: both styles, or both actions."
+            if names
+            else "The library has no words yet: the tab Learn makes some, and the tab Library imports them."
+        )
 
     def refresh(self) -> None:
         """Show what was made."""
