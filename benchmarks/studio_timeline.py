@@ -21,6 +21,8 @@ from benchmarks.studio_driver import Heard, open_chromium, open_page, open_tab, 
 from cli.console import print_table
 from concepts import Library
 
+PATIENCE = 180_000
+"""Milliseconds to wait for a motion."""
 SLIDES = 12
 """Times that the blend's slider is moved."""
 _WATCH = """() => { window.shown = [];
@@ -255,6 +257,7 @@ def main() -> None:
         os.environ["LEAD_CONCEPTS"] = folder
         with run_studio() as program, open_chromium() as browser:
             page, heard = open_page(browser.new_context(), program.address)
+            page.set_default_timeout(PATIENCE)
             run = Recording(page, heard, program.process.pid, arguments.output, tuple(arguments.styles), arguments.clip)
             try:
                 for step in STEPS:

@@ -216,6 +216,7 @@ class LibraryTab:
             with ui.row().classes("w-full justify-end"):
                 ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
                 ui.button("Rename", on_click=go).props("no-caps")
+        dialog.on("hide", dialog.delete)
         dialog.open()
 
     def ask_removal(self, token: str) -> None:
@@ -230,6 +231,7 @@ class LibraryTab:
             with ui.row().classes("w-full justify-end"):
                 ui.button("Cancel", on_click=dialog.close).props("flat no-caps autofocus")
                 ui.button("Remove it", on_click=go).props("no-caps color=negative")
+        dialog.on("hide", dialog.delete)
         dialog.open()
 
     # what changes on the page

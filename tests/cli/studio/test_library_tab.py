@@ -58,7 +58,7 @@ def test_a_word_is_looked_at_checked_renamed_and_removed(use: Use, workshop: Wor
         user.find(kind=ui.tab, content="Library").click()
         find_in(user, "Library", ui.button, "Remove").click()
         assert workshop.library.names() == ["<hobble>", "<kick>"]  # not without a yes
-        find_in(user, "Library", ui.button, "Remove it").click()
+        user.find(kind=ui.button, content="Remove it").click()
         await user.should_see("<hobble> is removed.", retries=40)
         await wait_until(lambda: [word.token for word in words.words] == ["<kick>"])
 

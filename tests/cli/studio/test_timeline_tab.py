@@ -86,7 +86,8 @@ def test_a_path_is_drawn_and_taken_back(use: Use, workshop: Workshop) -> None:
 def test_poses_are_met_as_the_command_meets_them(
     workshop: Workshop, walk: Motion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lead.control.constrained_sampling.REFINED_STEPS", 5)
+    for name in ("STEERED_STEPS", "REFINED_STEPS"):
+        monkeypatch.setattr(f"lead.control.constrained_sampling.{name}", 2)
     draft = TimelineDraft(rows=[Row("a person walks", 1.0)])
     draft.start, draft.end = Pose(walk, 3), Pose(walk, 20, Place(0.5, 1.0, 90.0))
     start, _ = draft.list_constraints()
