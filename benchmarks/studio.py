@@ -118,8 +118,6 @@ def play_four(run: Recording) -> None:
     run.note("play", "four figures, frames a second", f"{count_frames(page):.0f}")
     run.take_picture("four")
     page.get_by_role("checkbox", name="overlaid").click()
-    page.wait_for_timeout(500)
-    run.take_picture("overlaid")
     page.mouse.click(900, 300)  # a view has the keys of the page that `view` writes
     page.keyboard.press("t")
     page.locator(".body--dark").wait_for()

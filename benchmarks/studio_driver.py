@@ -19,7 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDTH, HEIGHT = 1280, 720
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds that a browser waits for an element."""
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -120,7 +120,7 @@ def wait_for_motions(page: Page, after: int) -> float:
              const start = performance.now(), player = () => document.querySelector('motion-player')?.player;
              (function look() {
                if ((player()?.state.shown ?? 0) > after) requestAnimationFrame(() => done(performance.now() - start));
-               else if (performance.now() - start > 20000) fail(new Error("no other motions were shown"));
+               else if (performance.now() - start > 60000) fail(new Error("no other motions were shown"));
                else requestAnimationFrame(look);
              })();
            })""",

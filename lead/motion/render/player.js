@@ -313,7 +313,7 @@ function startPlayer(host, root, data) {
   function press(event) {
     const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key], at = event.composedPath()[0];
     if (!act || event.ctrlKey || event.metaKey || event.altKey || at.tagName === "SELECT") return;
-    if (host !== MotionPlayer.active || !(root.contains(at) || at === document.body)) return;
+    if (host !== MotionPlayer.active || !(root.contains(at) || at.contains(host))) return;
     event.preventDefault();
     act(event.shiftKey ? 10 : 1);
   }
