@@ -144,6 +144,7 @@ def make_timeline(run: Recording) -> None:
     page.locator("textarea").fill(text)
     run.press("Take the text")
     page.get_by_text("4 segments, 13.0 s").wait_for()
+    page.locator(".q-dialog").wait_for(state="detached")
     border = find_box(page, ".track-border")
     drag(page, (border["x"] + 4, border["y"] + 20), (border["x"] + 75, border["y"] + 20))
     page.get_by_text("4 segments, 14.0 s").wait_for()

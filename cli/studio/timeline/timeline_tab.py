@@ -7,13 +7,13 @@ from nicegui import ui
 from nicegui.events import UploadEventArguments
 
 from cli.options import LARGEST_SEED
+from cli.studio.generate.prompt_field import PromptField
 from cli.studio.shelf import Favorite, Shelf
 from cli.studio.studio import Studio, complain, report_errors, show_job, show_upload
 from cli.studio.timeline.constraints_panel import ConstraintsPanel
 from cli.studio.timeline.draft import Row, TimelineDraft, make, read_timeline_of
 from cli.studio.timeline.elements import STYLE, Track
 from cli.studio.view import MotionView
-from cli.studio.words.prompt_field import PromptField
 from cli.studio.worker import Job
 from lead.control.timeline import LONGEST_TRANSITION, MOST_SECONDS, MOST_SEGMENTS, Timeline
 
@@ -46,7 +46,8 @@ class TimelineTab:
                 with ui.element().classes("w-full col").style("min-height: 0"):
                     self.view = MotionView()
                 self.track = Track(self.choose, self.lengthen, self.move)
-                self.editor = ui.row().classes("w-full no-wrap gap-1 items-start").style("flex: none")
+                with ui.row().classes("w-full no-wrap gap-1 items-start").style("flex: none"):
+                    self._show_editor()
         self.refresh_segments()
         self.refresh()
         draft.loaded.subscribe(self.refresh_segments)
@@ -80,7 +81,35 @@ class TimelineTab:
             ui.space()
             self.star = ui.button("Keep", icon="star_border", on_click=self.toggle_favorite).props("flat dense no-caps")
 
+    def _show_editor(self) -> None:
+        """The fields of the chosen segment."""
+        with ui.column().classes("col gap-1").style("min-width: 0"):
+            self.field = PromptField(self.workshop, "segment", "", lambda text: self.put("prompt", text), wrap=False)
+            self.field.input.on("keydown.enter", self.generate)
+        self.numbers = {
+            "seconds": ui.number("seconds", min=0.2, max=MOST_SECONDS, step=0.2),
+            "transition": ui.number("transition", placeholder="as all", min=0, max=LONGEST_TRANSITION, step=0.2),
+            "seed": ui.number("seed", placeholder="by its place", min=0, max=LARGEST_SEED, precision=0),
+        }
+        for name, box in self.numbers.items():
+            box.props("dense outlined" if name == "seconds" else "dense outlined clearable").style("width: 6.5em")
+            box.on_value_change(lambda event, name=name: self.put(name, event.value))
+        self.numbers["transition"].tooltip("seconds from the segment before it")
+        for icon, said, act in (
+            ("arrow_back", "earlier", lambda: self.move(self.draft.chosen, self.draft.chosen - 1)),
+            ("arrow_forward", "later", lambda: self.move(self.draft.chosen, self.draft.chosen + 1)),
+            ("content_copy", "once more", self.duplicate),
+            ("delete", "take it away", self.remove),
+        ):
+            ui.button(icon=icon, on_click=act).props("flat dense round").tooltip(said)
+
     # what a person does
+
+    def put(self, name: str, value: str | float | None) -> None:
+        """Change the chosen segment."""
+        setattr(self.draft.row, name, value)
+        self.refresh_track()
+        self.panel.refresh_pace()
 
     def generate(self) -> None:
         """Make the motion."""
@@ -200,10 +229,13 @@ class TimelineTab:
 
     def refresh_segments(self) -> None:
         """Show the segments, and the fields of the chosen one."""
+        draft, row = self.draft, self.draft.row
         self.refresh_track()
-        self.editor.clear()
-        with self.editor:
-            self._show_editor(self.draft.row, is_first=self.draft.chosen == 0)
+        self.field.input.label = f"segment {draft.chosen + 1}"
+        self.field.set_value(row.prompt)
+        for name, box in self.numbers.items():
+            box.set_value(getattr(row, name))
+        self.numbers["transition"].visible = draft.chosen > 0
         self.panel.refresh()
 
     def refresh_track(self) -> None:
@@ -213,31 +245,6 @@ class TimelineTab:
         total = sum(row.seconds or 0.0 for row in draft.rows)
         count = len(draft.rows)
         self.length.text = f"{count} segment{'' if count == 1 else 's'}, {total:.1f} s"
-
-    def _show_editor(self, row: Row, is_first: bool) -> None:
-        def take(text: str) -> None:
-            row.prompt = text
-            self.refresh_track()
-
-        with ui.column().classes("col gap-1").style("min-width: 0"):
-            field = PromptField(self.workshop, f"segment {self.draft.chosen + 1}", row.prompt, take)
-            field.input.on("keydown.enter", self.generate)
-        seconds = ui.number("seconds", min=0.2, max=MOST_SECONDS, step=0.2).bind_value(row, "seconds")
-        seconds.props("dense outlined").style("width: 6em").on_value_change(self.refresh_track)
-        seconds.on_value_change(self.panel.refresh_pace)
-        if not is_first:
-            own = ui.number("transition", placeholder="as all", min=0, max=LONGEST_TRANSITION, step=0.2)
-            own.bind_value(row, "transition").props("dense outlined clearable").style("width: 7em")
-            own.tooltip("seconds from the segment before it")
-        seed = ui.number("seed", placeholder="by its place", min=0, max=LARGEST_SEED, precision=0)
-        seed.bind_value(row, "seed").props("dense outlined clearable").style("width: 7em")
-        for icon, said, act in (
-            ("arrow_back", "earlier", lambda: self.move(self.draft.chosen, self.draft.chosen - 1)),
-            ("arrow_forward", "later", lambda: self.move(self.draft.chosen, self.draft.chosen + 1)),
-            ("content_copy", "once more", self.duplicate),
-            ("delete", "take it away", self.remove),
-        ):
-            ui.button(icon=icon, on_click=act).props("flat dense round").tooltip(said)
 
     def refresh(self) -> None:
         """Show what was made."""

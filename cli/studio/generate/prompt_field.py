@@ -12,21 +12,32 @@ _SHORT = 36
 
 
 class PromptField:
-    """The field, and beneath it a line of buttons with words of the library and sentences that the base knows."""
+    """The field, and beneath it buttons with words of the library and sentences that the base knows."""
 
-    def __init__(self, workshop: Workshop, label: str, value: str, on_change: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        label: str,
+        value: str | None,
+        on_change: Callable[[str], None],
+        *,
+        placeholder: str = "",
+        wrap: bool = True,
+    ) -> None:
         self.workshop, self.on_change = workshop, on_change
         self.tokens: list[str] = []
+        """Words that the prompt may name."""
         self.examples: list[str] = []
-        self.input = ui.input(label, value=value).props("dense outlined").classes("w-full")
-        self.offers = ui.row().classes("gap-1 w-full no-wrap").style("overflow: hidden; min-height: 24px")
+        self.input = ui.input(label, value=value or "", placeholder=placeholder).props("dense outlined clearable")
+        self.input.classes("w-full")
+        self.offers = ui.row(wrap=wrap).classes("gap-1 w-full").style("" if wrap else "overflow: hidden; height: 24px")
         self.input.on_value_change(self._take)
         self.learn_words()
         workshop.base_loaded.subscribe(self.learn_words)
         workshop.library_changed.subscribe(self.learn_words)
 
     def learn_words(self) -> None:
-        """Read what prompts may name, and what the base knows."""
+        """Read what prompts may name, and what the base knows; offer how the prompt may go on."""
         self.tokens = self.workshop.concepts.list_tokens()
         if self.workshop.is_ready:
             vocabulary = self.workshop.base.vocabulary
@@ -38,8 +49,8 @@ class PromptField:
         self.input.set_value(text)
 
     def _take(self) -> None:
-        self.on_change(self.input.value or "")
         self._offer()
+        self.on_change(self.input.value or "")
 
     def _offer(self) -> None:
         text = self.input.value or ""
@@ -50,4 +61,4 @@ class PromptField:
             for offer in offers:
                 label = offer[text.rfind(" ") + 1 :] if " " in text and len(offer) > _SHORT else offer
                 chip = ui.button(label, on_click=lambda offer=offer: self.set_value(offer))
-                chip.props("outline dense no-caps size=sm no-wrap").style("flex: none")
+                chip.props("outline dense no-caps size=sm").style("flex: none")
