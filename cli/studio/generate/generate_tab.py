@@ -123,7 +123,7 @@ class GenerateTab:
             with ui.column().classes("col gap-1 no-wrap").style("min-width: 0"):
                 self._show_switches()
                 with ui.element().classes("w-full col").style("min-height: 0"):
-                    self.view = MotionView()
+                    self.view = MotionView().mark("takes")
                 self.strip = ui.row().classes("w-full gap-2 no-wrap").style("overflow-x: auto; flex: none")
         self.learn_words()
         self.refresh()

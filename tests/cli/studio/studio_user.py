@@ -37,6 +37,13 @@ def find_in(user: User, tab: str, kind: type[ui.element], content: str | None = 
     return UserInteraction(user, set(filter(lies_there, found.elements)), content)
 
 
+def click_card(user: User, tab: str, text: str) -> None:
+    """Click the card of a tab on which a text stands."""
+    (label,) = find_in(user, tab, ui.label, text).elements
+    card = next(above for above in label.ancestors() if isinstance(above, ui.card))
+    UserInteraction(user, {card}, None).click()
+
+
 def list_titles(user: User, tab: str = "Generate") -> list[str]:
     """The titles of the motions that a tab's player shows."""
     view = next(iter(find_in(user, tab, MotionView).elements))

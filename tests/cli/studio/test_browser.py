@@ -70,7 +70,7 @@ def test_a_prompt_becomes_a_file_on_the_user_s_rig(studio: Program, browser: Any
     again, _ = open_page(context, studio.address.partition("?")[0])  # the cookie is enough
     again.get_by_text("on hero.bvh").wait_for()
     open_tab(again, "Generate")
-    assert again.get_by_label("what the person does").input_value() == "a person walkst"
+    assert again.get_by_label("what the person does").input_value() == "ta person walks"
     assert list_titles(again) == ["a person walks"]
     stranger = browser.new_context().new_page()
     assert stranger.goto(studio.address.partition("?")[0]).status == 403

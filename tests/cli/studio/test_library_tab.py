@@ -9,8 +9,8 @@ import pytest
 from made_words import make_word
 from nicegui import ui
 from nicegui.elements.upload_files import SmallFileUpload
-from nicegui.testing import User, UserInteraction
-from studio_user import find_in, wait_until
+from nicegui.testing import User
+from studio_user import click_card, find_in, wait_until
 from walks import synthesize_walk
 
 from cli.studio.generate.generate_tab import GenerateDraft
@@ -41,9 +41,7 @@ def test_a_word_is_looked_at_checked_renamed_and_removed(use: Use, workshop: Wor
         user.find(kind=ui.tab, content="Library").click()
         await wait_until(lambda: "<limp>" in draft.pictures)
         await user.should_see("action, tiny")
-        (label,) = find_in(user, "Library", ui.label, "<limp>").elements
-        tile = next(above for above in label.ancestors() if isinstance(above, ui.card))
-        UserInteraction(user, {tile}, None).click()
+        click_card(user, "Library", "<limp>")
         await wait_until(lambda: draft.opened is not None)
         await user.should_see("CC BY 4.0")
         find_in(user, "Library", ui.button, "Verify").click()
