@@ -5,14 +5,11 @@ from functools import partial
 
 from nicegui import ui
 
-from cli.studio.timeline.draft import Point, Pose, TimelineDraft, measure_way
+from cli.studio.timeline.draft import REACHES, Point, Pose, TimelineDraft, measure_way
 from cli.studio.timeline.elements import FloorPlan
 from cli.studio.timeline.pose_dialog import PoseDialog
 from cli.studio.workshop import Workshop
 from lead.control.constraints import Place
-
-REACHES = {2.0: "4 m", 3.5: "7 m", 5.5: "11 m", 10.5: "21 m", 20.5: "41 m"}
-"""Meters from the middle of the plan to its edge; what is said of each."""
 
 
 class ConstraintsPanel:

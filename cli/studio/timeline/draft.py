@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Point = tuple[float, float]
 """x and z, in meters."""
 MOST_UNDONE = 50
+REACHES = {2.0: "4 m", 3.5: "7 m", 5.5: "11 m", 10.5: "21 m", 20.5: "41 m"}
+"""Meters from the middle of the plan to its edge; what is said of each."""
 
 
 @dataclass(eq=False)
@@ -190,6 +192,8 @@ class TimelineDraft:
     def keep(self, told: Told) -> None:
         """Show what was made."""
         self.told = told
+        farthest = max(abs(value) for point in told.way for value in point)
+        self.reach = max(self.reach, next((reach for reach in REACHES if reach > farthest), max(REACHES)))
         self.changed.emit()
 
 
