@@ -170,7 +170,11 @@ def follow_path(run: Recording) -> None:
     page.get_by_label("segment 1").fill("a person walks")
     page.get_by_label("seconds", exact=True).locator("visible=true").fill("6")
     plan = find_box(page, ".floor")
-    meter, middle = plan["width"] / 7, (plan["x"] + plan["width"] / 2, plan["y"] + plan["height"] / 2)
+    box = page.locator(".floor").get_attribute("viewBox") or ""
+    meter, middle = (
+        plan["width"] / float(box.split()[2]),
+        (plan["x"] + plan["width"] / 2, plan["y"] + plan["height"] / 2),
+    )
     page.mouse.click(*middle)
     page.wait_for_timeout(300)
     page.mouse.click(middle[0] - 2 * meter, middle[1] - meter)
