@@ -220,7 +220,7 @@ def meet_poses(run: Recording) -> None:
     started = time.monotonic()
     page.locator("button", has_text="close").locator("visible=true").first.click()
     page.locator(".q-linear-progress").locator("visible=true").wait_for(state="detached")
-    run.note("poses", "from cancelling to its end", f"{1000 * (time.monotonic() - started):.0f} ms")
+    run.note("poses", "from its stop to its end", f"{1000 * (time.monotonic() - started):.0f} ms")
 
 
 def measure_cpu(process: int) -> float:
