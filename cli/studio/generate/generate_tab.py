@@ -291,7 +291,7 @@ class GenerateTab:
     def _show_take(self, rank: int, take: Take, is_chosen: bool) -> None:
         card = ui.card().props("flat bordered").classes("q-pa-xs gap-0 cursor-pointer")
         card.style("flex: none; outline: 2px solid #2f6fd0" if is_chosen else "flex: none")
-        card.on("click", lambda: self.choose(take.place))
+        card.on("click", lambda: self.choose(take.place)).mark(f"take-{rank}")
         with card:
             if take.picture:
                 ui.image(take.picture).props("no-spinner no-transition").style("width: 84px; height: 84px")

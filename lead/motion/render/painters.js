@@ -2,7 +2,37 @@
 // (panel, camera, figures, theme) => undefined that draws figures into a rectangle of its canvas.
 const GRID = 0.5;
 const bytesOf = text => Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer;
+const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 const rgb = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16) / 255);
+
+// The rows of each bone's matrix [22, 3, 4], which moves vertices from where they are at rest; see skin.py. The pose is
+// that of the motion's joints at the time.
+function bonesOf(skin, motion, pose, time) {
+  const { rest, bones } = skin, rows = new Float32Array(22 * 12);
+  const at = clamp(time * motion.fps, 0, motion.frames - 1), frame = Math.floor(at), part = at - frame, next = Math.min(frame + 1, motion.frames - 1);
+  const turn = (f, j) => {
+    const o = 66 * f + 3 * j, [x, y, z] = [0, 1, 2].map(k => motion.turns[o + k] / 32767);
+    return [x, y, z, Math.sqrt(Math.max(0, 1 - x * x - y * y - z * z))];
+  };
+  for (let j = 0; j < 22; j++) {
+    const a = turn(frame, j), b = turn(next, j), sign = a.reduce((sum, v, k) => sum + v * b[k], 0) < 0 ? -part : part;
+    let q = a.map((v, k) => v * (1 - part) + b[k] * sign);
+    const norm = Math.hypot(...q), [x, y, z, w] = q.map(v => v / norm);
+    const R = [
+      [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+      [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+      [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ];
+    const to = bones[j], s = motion.size, way = to < 0 ? [0, 0, 0] : rest[to].map((v, k) => v - rest[j][k]), length = Math.hypot(...way) || 1;
+    const stretch = to < 0 ? s : Math.hypot(...[0, 1, 2].map(k => pose[3 * to + k] - pose[3 * j + k])) / length;
+    const bone = way.map(v => v / length), along = R.map(row => row[0] * bone[0] + row[1] * bone[1] + row[2] * bone[2]);
+    for (let r = 0; r < 3; r++) {
+      const row = [0, 1, 2].map(k => s * R[r][k] + (stretch - s) * along[r] * bone[k]);
+      rows.set([...row, pose[3 * j + r] - row[0] * rest[j][0] - row[1] * rest[j][1] - row[2] * rest[j][2]], 12 * j + 4 * r);
+    }
+  }
+  return rows;
+}
 
 // Whether WebGL is computed by the processor, where smooth edges cost more than they show.
 function drawsInSoftware() {

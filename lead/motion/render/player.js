@@ -11,7 +11,6 @@ const THEMES = {
 };
 const TINTS = ["#7b4fc9", "#1f9d78", "#d1457f", "#b08a1e", "#3aa3c2", "#8a6d5a"];
 const ALL = -1, OVERLAID = -2, EYE = 0.93, SLOW = 28, LEAST_DETAIL = 0.6; // milliseconds a frame, and a share of the pixels' side
-const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 
 
 const STYLE = `
@@ -154,35 +153,6 @@ function startPlayer(host, root, data) {
     return ends;
   }
 
-  // The rows of each bone's matrix [22, 3, 4], which moves vertices from where they are at rest; see skin.py.
-  function bonesAt(motion, time) {
-    if (!motion.turns) return null;
-    const pose = poseAt(motion, time), { rest, bones } = data.skin, rows = new Float32Array(22 * 12);
-    const at = clamp(time * motion.fps, 0, motion.frames - 1), frame = Math.floor(at), part = at - frame, next = Math.min(frame + 1, motion.frames - 1);
-    const turn = (f, j) => {
-      const o = 66 * f + 3 * j, [x, y, z] = [0, 1, 2].map(k => motion.turns[o + k] / 32767);
-      return [x, y, z, Math.sqrt(Math.max(0, 1 - x * x - y * y - z * z))];
-    };
-    for (let j = 0; j < 22; j++) {
-      const a = turn(frame, j), b = turn(next, j), sign = a.reduce((sum, v, k) => sum + v * b[k], 0) < 0 ? -part : part;
-      let q = a.map((v, k) => v * (1 - part) + b[k] * sign);
-      const norm = Math.hypot(...q), [x, y, z, w] = q.map(v => v / norm);
-      const R = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-      ];
-      const to = bones[j], s = motion.size, way = to < 0 ? [0, 0, 0] : rest[to].map((v, k) => v - rest[j][k]), length = Math.hypot(...way) || 1;
-      const stretch = to < 0 ? s : Math.hypot(...[0, 1, 2].map(k => pose[3 * to + k] - pose[3 * j + k])) / length;
-      const bone = way.map(v => v / length), along = R.map(row => row[0] * bone[0] + row[1] * bone[1] + row[2] * bone[2]);
-      for (let r = 0; r < 3; r++) {
-        const row = [0, 1, 2].map(k => s * R[r][k] + (stretch - s) * along[r] * bone[k]);
-        rows.set([...row, pose[3 * j + r] - row[0] * rest[j][0] - row[1] * rest[j][1] - row[2] * rest[j][2]], 12 * j + 4 * r);
-      }
-    }
-    return rows;
-  }
-
   // What the camera looks at: the root's place, a mean over one second around the time.
   function targetOf(motion, time) {
     if (!el("follow").checked && state.fixed.has(motion)) return state.fixed.get(motion);
@@ -230,7 +200,7 @@ function startPlayer(host, root, data) {
     if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
     for (const panel of panels()) {
       const figures = panel.motions.map((m, i) => {
-        const tint = tintOf(i), ends = figureAt(m, timeOf(m)), marks = marksAt(m, timeOf(m)), bones = bonesAt(m, timeOf(m));
+        const tint = tintOf(i), ends = figureAt(m, timeOf(m)), marks = marksAt(m, timeOf(m)), bones = m.turns && bonesOf(data.skin, m, poseAt(m, timeOf(m)), timeOf(m));
         if (i && el("follow").checked) { // overlaid figures stay together
           const [a, b] = [panel.motions[0], m].map(one => targetOf(one, timeOf(one)));
           for (const moved of [ends, marks.ends]) for (let o = 0; o < moved.length; o += 4) { moved[o] += a[0] - b[0]; moved[o + 2] += a[2] - b[2]; }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from nicegui import ui
 from nicegui.testing import User
-from studio_user import click_card, list_titles, open_page, wait_until
+from studio_user import list_titles, open_page, wait_until
 
 from cli.studio.generate.generate_tab import GenerateDraft
 from cli.studio.shelf import Shelf
@@ -36,7 +36,7 @@ def test_a_prompt_becomes_takes_the_best_of_which_plays(
         assert [take.place for take in draft.made.takes] == [2, 1, 0]
         assert all(take.picture.startswith("data:image/png") for take in draft.made.takes)
         await wait_until(lambda: list_titles(user) == [f"a person walks, take {draft.chosen + 1}"])
-        click_card(user, "Generate", f"3. take {draft.made.takes[2].place + 1}")
+        user.find(marker="take-3").click()
         await wait_until(lambda: draft.made is not None and draft.take is draft.made.takes[2])
         user.find(kind=ui.button, content="Keep").click()
         await wait_until(lambda: bool(workshop.of(Shelf).favorites))
