@@ -42,8 +42,12 @@ STANDS_FOR = {
 def concept_to_card(concept: Concept, file: str, picture: str = "", page: str = "") -> str:
     """The README of a concept whose file is named `file`; `picture` and `page` are files beside it, or empty."""
     sections = [_front_matter(concept, picture), *_head(concept, picture, page), *_usage(concept, file)]
-    sections += [*_training(concept), *_figures(concept), *_licenses(concept), *_limits(concept)]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join([*sections, *_facts(concept)]) + "\n"
+
+
+def describe_concept(concept: Concept) -> str:
+    """What the card says of the concept, in Markdown, without how its file is used."""
+    return "\n\n".join([*_head(concept, "", ""), *_facts(concept)]) + "\n"
 
 
 def license_to_hub_id(license: str) -> str:
@@ -122,6 +126,10 @@ motions[0].save("out.bvh")"""
         f"```python\n{python}\n```",
         "The file is safetensors: it is checked when it is read, and nothing in it is ever run.",
     ]
+
+
+def _facts(concept: Concept) -> list[str]:
+    return [*_training(concept), *_figures(concept), *_licenses(concept), *_limits(concept)]
 
 
 def _training(concept: Concept) -> list[str]:

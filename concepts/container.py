@@ -206,9 +206,7 @@ def _split_file(data: bytes) -> tuple[bytes, memoryview]:
     if length > MAX_HEADER_BYTES:
         raise ConceptError(f"not a concept: its header claims {length} bytes, at most {MAX_HEADER_BYTES}")
     if 8 + length > len(data):
-        raise ConceptError(
-            f"cut off: the header claims {length} bytes, {len(data) - 8} follow; get the file again"
-        )
+        raise ConceptError(f"cut off: the header claims {length} bytes, {len(data) - 8} follow; get the file again")
     if data[8:9] != b"{":
         raise ConceptError("not a safetensors file: the header does not start as JSON")
     return data[8 : 8 + length], memoryview(data)[8 + length :]
@@ -285,8 +283,6 @@ def _check_offsets(spans: Mapping[str, tuple[int, int]], body_bytes: int) -> Non
             raise ConceptError(f"tensor {quote(name)} {problem} in the file: do not use this file")
         position = end
     if position > body_bytes:
-        raise ConceptError(
-            f"cut off: the tensors need {position} bytes, {body_bytes} are left; get the file again"
-        )
+        raise ConceptError(f"cut off: the tensors need {position} bytes, {body_bytes} are left; get the file again")
     if position < body_bytes:
         raise ConceptError(f"{body_bytes - position} bytes follow the last tensor: do not use this file")

@@ -122,9 +122,7 @@ def to_read_only(name: str, array: object) -> np.ndarray:
 def adapter_layers(tensors: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Copies of the adapter's down and up by layer, in the order of the layers' names."""
     layers = sorted(name.removeprefix(ADAPTER).removesuffix(DOWN) for name in tensors if name.endswith(DOWN))
-    return {
-        layer: (tensors[ADAPTER + layer + DOWN].copy(), tensors[ADAPTER + layer + UP].copy()) for layer in layers
-    }
+    return {layer: (tensors[ADAPTER + layer + DOWN].copy(), tensors[ADAPTER + layer + UP].copy()) for layer in layers}
 
 
 def check_tensors(tensors: Mapping[str, np.ndarray]) -> None:

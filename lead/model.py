@@ -369,6 +369,7 @@ class Lead(nn.Module):
         first prompt's noise is drawn for: a prompt alone with `first=3` has the noise of the fourth of several.
         `bfloat16` samples in 16 bits, which some processors do twice as fast: for figures of many motions.
         All motions meet the `constraints` (`lead.control`); a note says where the base alone did not come near.
+        `progress` counts motions; it is called more often, and what it raises ends the work.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         if not isinstance(seed, int) and len(seed) != len(prompts):
@@ -412,7 +413,8 @@ class Lead(nn.Module):
             part = slice(start, start + batch)
             draw = partial(self.noise, lengths[part], seed, start + (first if isinstance(seed, int) else 0))
             count, adapters = lengths[part].to(self.device), select_adapters(active, part)
-            guide = self._guide(constraints, count, active, part, realign) if constraints else None
+            tell = partial(progress, start, len(prompts)) if progress else lambda: None
+            guide = self._guide(constraints, count, active, part, realign, tell) if constraints else None
             noise = self._choose_noise(guide, draw, sample, prompts, text, active, part, realign) if guide else draw()
             with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
                 z = sample(text[part], count, noise, adapters=adapters, steer=guide.steer if guide else None)
@@ -604,14 +606,15 @@ class Lead(nn.Module):
         active: Sequence[ActiveConcept],
         part: slice,
         realign: bool,
+        tell: Callable[[], None],
     ) -> "Guide":
-        """What steers the sampling of a part of the prompts to constraints."""
+        """What steers the sampling of a part of the prompts to constraints, and calls `tell` as it goes."""
         from lead.control.constrained_sampling import Guide
         from lead.control.targets import build_targets
 
         targets = [build_targets(constraints, frames, self.skeleton.fps) for frames in lengths.tolist()]
         decode_estimate = partial(self._decode_estimate, lengths=lengths, active=active, part=part, realign=realign)
-        return Guide(targets, decode_estimate, partial(self.decode_features, lengths=lengths))
+        return Guide(targets, decode_estimate, partial(self.decode_features, lengths=lengths), tell)
 
     def _decode_estimate(
         self,

@@ -1,8 +1,6 @@
 """`lead-invert blend` and `negate`: new concepts from learned ones."""
 
-import datetime
 from dataclasses import dataclass
-from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +10,14 @@ from cli.atomic_folder import atomic_folder, check_writable, name_anew
 from cli.command import JsonObject, OptionGroup, command
 from cli.console import count_noun, echo, print_table, spinner
 from cli.destination import Destination
-from cli.errors import UsageError
-from cli.load_models import check_base, check_seconds, encode_probe, find_concept, load_base, load_concept, to_token
-from cli.options import BaseOptions, ConceptOutput, Device, Json, Replace, Seed, check_unicode
+from cli.jobs.derive_concept import add_preview, generate_one, to_template
+from cli.load_models import check_base, check_seconds, find_concept, load_base, load_concept, to_token
+from cli.options import BaseOptions, ConceptOutput, Device, Json, Replace, Seed
 from cli.write_outputs import write_view
 
 if TYPE_CHECKING:
     from concepts import Concept
-    from lead import Lead, Motion
+    from lead import Lead
 
 NewToken = Annotated[
     str | None, typer.Option("--token", metavar='"<NAME>"', help="The new word (default: made from the old names).")
@@ -132,11 +130,11 @@ def _draw_sweep(
     from concepts.blending import blend as blend_concepts
 
     assert options.sweep, "a sweep of no blends"
-    template = _template(options.prompt, new)
+    template = to_template(options.prompt, new)
     weights = [step / (options.sweep - 1) for step in range(options.sweep)]
     with spinner(f"blending {a.token} and {b.token}, {count_noun(options.sweep, 'step')}"):
         motions = [
-            _generate_one(model, blend_concepts(a, b, weight, new.token), template, options.seconds, seed)
+            generate_one(model, blend_concepts(a, b, weight, new.token), template, options.seconds, seed)
             for weight in weights
         ]
     titles = [f"{1 - weight:.0%} {a.token}, {weight:.0%} {b.token}" for weight in weights]
@@ -146,43 +144,12 @@ def _draw_sweep(
     return [options.views / names[path.name] for path in paths]
 
 
-def _template(prompt: str | None, concept: "Concept") -> str:
-    """The prompt with {} for the token; the concept's own where none is given."""
-    check_unicode(prompt or "", "--prompt")
-    template = prompt or concept.probe_prompt.replace(concept.token, "{}")
-    if template.count("{}") != 1:
-        raise UsageError(f'--prompt {template!r}: expected one {{}} for the word, as "a person waves in {{}} style".')
-    return template
-
-
-def _generate_one(model: "Lead", concept: "Concept", template: str, seconds: float, seed: int) -> "Motion":
-    """One motion, generated alone, so that all of a sweep start from the same noise."""
-    prompt = template.replace("{}", concept.token)
-    return model.generate([prompt], seconds=seconds, words=concept.words, seed=seed)[0]
-
-
 def _save(model: "Lead", concept: "Concept", destination: Destination, as_json: bool, seed: int) -> JsonObject:
     """Save a new concept with its probe and a preview; print where it is."""
-    concept = _add_preview(model, concept, seed)
+    concept = add_preview(model, concept, seed)
     path = destination.save(concept)
     size = path.stat().st_size
     if not as_json:
         print_table([(path, concept.token, concept.kind, f"{size / 1024:.0f}")], ("file", "token", "kind", "KB"))
         echo(destination.suggest_prompt(concept))
     return {"file": str(path), "token": concept.token, "kind": concept.kind, "bytes": size}
-
-
-def _add_preview(model: "Lead", concept: "Concept", seed: int) -> "Concept":
-    """The concept with the text condition of its probe prompt, a motion generated with it, its picture and the date."""
-    from concepts.concept import PREVIEW_FRAMES
-    from concepts.thumbnail import png_to_thumbnail
-    from lead.motion.render.sheets import thumbnail
-
-    preview = _generate_one(model, concept, _template(None, concept), 4.0, seed)
-    preview = replace_fields(preview, joints=preview.joints[:PREVIEW_FRAMES])
-    return replace_fields(
-        concept,
-        tensors={**concept.tensors, "probe.cond": encode_probe(concept, model), "preview.joints": preview.joints},
-        thumbnail=png_to_thumbnail(thumbnail(preview)),
-        date=datetime.date.today().isoformat(),
-    )

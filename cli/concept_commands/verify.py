@@ -52,7 +52,7 @@ def verify(
         )
     model = load_base(base, device) if base is not None else None
     paths = [find_concept(file) if is_token(file) else file for file in files]
-    checks = {path: _verify_file(path, model, allow_base_mismatch) for path in paths}
+    checks = {path: check_file(path, model, allow_base_mismatch) for path in paths}
     bad = [path for path, made in checks.items() if any(check.result == "failed" for check in made)]
     result: JsonObject = {
         "files": [
@@ -73,7 +73,8 @@ def verify(
     return result
 
 
-def _verify_file(path: Path, model: "Lead | None", allow_base_mismatch: bool) -> "list[Check]":
+def check_file(path: Path, model: "Lead | None", allow_base_mismatch: bool) -> "list[Check]":
+    """The checks of a file and, where it is sound and there is a base model, those against the base."""
     from concepts import verify as verify_file
     from concepts import verify_base
 

@@ -88,8 +88,6 @@ def read_constraints(options: ConstraintOptions) -> "list[Constraint]":
 
     Raises UsageError, LeadError or MotionError that says which option is wrong, what was found and what is expected.
     """
-    from lead.control.constraints import Place, put_at
-
     keyframes, reaches = options.keyframe or [], options.reach or []
     for name, values in (("--keyframe", keyframes), ("--reach", reaches)):
         if len(values) > MOST:
@@ -98,9 +96,7 @@ def read_constraints(options: ConstraintOptions) -> "list[Constraint]":
     constraints: list[Constraint] = []
     if options.start is not None:
         start = _read_pose("--start", options.start, options.start, 0.0, clips)
-        if not start.placed and options.path is None:  # a motion starts here, unless a path says where
-            start = replace(start, pose=put_at(start.pose, Place(0.0, 0.0)), placed=True)
-        constraints.append(start)
+        constraints.append(stand_at_start(start, follows_path=options.path is not None))
     if options.end is not None:
         constraints.append(_read_pose("--end", options.end, options.end, None, clips))
     for text in keyframes:
@@ -123,6 +119,15 @@ def check_constraints(
         limit_to_body(constraints, model.count_frames(seconds), model.skeleton.fps, prompts)
 
 
+def stand_at_start(start: "PoseConstraint", follows_path: bool) -> "PoseConstraint":
+    """A start pose that has no place stands where motions begin, unless a path says where."""
+    from lead.control.constraints import Place, put_at
+
+    if start.placed or follows_path:
+        return start
+    return replace(start, pose=put_at(start.pose, Place(0.0, 0.0)), placed=True)
+
+
 def _read_pose(
     option: str, given: str, text: str, seconds: float | None, clips: "dict[Path, Motion]"
 ) -> "PoseConstraint":
@@ -136,7 +141,7 @@ def _read_pose(
         )
     path, name = Path(found["file"]), f"{option} {given}"
     if path not in clips:
-        clips[path] = _read_clip(path, option)
+        clips[path] = read_pose_clip(path, option)
     clip, frame = clips[path], found["frame"]
     number = round(float(frame[:-1]) * clip.fps) if frame.endswith("s") else int(frame)
     try:
@@ -147,7 +152,7 @@ def _read_pose(
     return PoseConstraint.from_motion(clip, number, seconds, joints=joints, place=place, name=name)
 
 
-def _read_clip(path: Path, option: str) -> "Motion":
+def read_pose_clip(path: Path, option: str) -> "Motion":
     """A clip with all its frames, also those of a T-pose at its start, so that frames have the file's numbers."""
     from lead.motion import ReadOptions
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from nicegui import ui
 from nicegui.events import GenericEventArguments, ValueChangeEventArguments
 
-from cli.studio.blend_tab import show_blend_tab
 from cli.studio.clips_tab import show_clips_tab
 from cli.studio.export.export_tab import show_export_tab
 from cli.studio.generate.generate_tab import show_generate_tab
 from cli.studio.learn_tab import show_learn_tab
-from cli.studio.library_tab import show_library_tab
 from cli.studio.studio import Studio, complain
-from cli.studio.timeline_tab import show_timeline_tab
+from cli.studio.timeline.timeline_tab import show_timeline_tab
 from cli.studio.view import PLAYER_URL
+from cli.studio.words.blend_tab import show_blend_tab
+from cli.studio.words.library_tab import show_library_tab
 from cli.studio.workshop import Desk, Workshop
 
 
@@ -130,5 +130,11 @@ _STYLE = """
 .clip { border-radius: 6px; } .clip.chosen { background: #2f6fd022; }
 .one-file :is(.q-uploader__list, .q-uploader__subtitle) { display: none; }
 .drop.over { outline: 2px dashed #2f6fd0; outline-offset: -2px; }
+.slim .q-uploader__list { display: none; }
+.card-text { font-size: 13px; }
+.card-text :is(h1, h2) { font-size: 16px; line-height: 1.4; font-weight: 500; margin: 8px 0 4px; }
+.card-text td:first-child { white-space: nowrap; }
+.card-text th:empty { display: none; }
+.card-text td { padding: 1px 12px 1px 0; vertical-align: top; overflow-wrap: anywhere; }
 body { background: #f5f6f8; } .body--dark { background: #16191e; }
 """

@@ -2,7 +2,7 @@
 const NAMES = ["motions", "options", "range", "path", "drawing"];
 export default {
   template: `<div style="height: 100%; min-height: 0"></div>`,
-  props: { motions: Array, options: Object, range: Array, path: Array, drawing: Boolean, compact: Boolean },
+  props: { motions: Array, options: Object, range: Array, path: Array, drawing: Boolean, compact: Boolean, keepTime: Boolean },
   mounted() {
     this.player = document.createElement("motion-player");
     this.player.toggleAttribute("embedded", true);
@@ -27,7 +27,9 @@ export default {
       const value = this[name] ?? (name === "path" ? [] : null), text = JSON.stringify(value);
       if (text === this.sent[name]) return;
       this.sent[name] = text;
+      const time = name === "motions" && this.keepTime && this.player.player?.state.time;
       this.player.set(name, value);
+      if (time) this.player.player.change({ time });
       if (name === "motions") { this.sent.range = ""; this.put("range"); } // which other motions end
     },
     dress() { this.player.set("theme", document.body.classList.contains("body--dark") ? "dark" : "light"); },

@@ -43,14 +43,20 @@ def _pack(motion: MotionLike, title: str, turn: bool) -> PackedMotion:
 
 
 class MotionView(ui.element, component="view.js"):
-    """A player. It is as high as its parent: put it in an element with a height. `compact` has a time bar only."""
+    """A player. It is as high as its parent: put it in an element with a height. `compact` has a time bar only.
 
-    def __init__(self, *, compact: bool = False, options: ViewOptions = ViewOptions(loop=True)) -> None:
+    With `keep_time` other motions go on from the time that is played, instead of from the beginning.
+    """
+
+    def __init__(
+        self, *, compact: bool = False, keep_time: bool = False, options: ViewOptions = ViewOptions(loop=True)
+    ) -> None:
         super().__init__()
         self._shown = 0
         self._props["motions"] = []
         self._props["options"] = asdict(options)
         self._props["compact"] = compact
+        self._props["keepTime"] = keep_time
 
     def show(
         self,

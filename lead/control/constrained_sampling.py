@@ -64,6 +64,8 @@ class Guide:
     """Of what the sampler estimates: through the projector and the decoder."""
     decode: Decode
     """Of finished latents."""
+    tell: Callable[[], None] = lambda: None
+    """Called at each step of Adam; what it raises ends the work."""
 
     def steer(self, z_0: Latents) -> Latents:
         """An estimate of the clean latents, moved toward the targets."""
@@ -80,6 +82,7 @@ class Guide:
             joints_before = _to_joints(before)
             mean, square = torch.zeros_like(z), torch.zeros_like(z)
             for step in range(1, steps + 1):
+                self.tell()
                 features = decode(z)
                 joints = _to_joints(features)
                 change = (joints - joints_before).diff(n=2, dim=1)

@@ -183,6 +183,17 @@ class Timeline:
         """Its prompts and seconds in one line; transitions and seeds are not in it."""
         return "; ".join(f"{segment.prompt} {_write_number(segment.seconds)}s" for segment in self.segments)
 
+    def to_toml(self) -> str:
+        """The text of a .toml file; the inverse of `read`."""
+        lines = [f"transition = {float(self.transition)!r}"]
+        for one in self.segments:
+            lines += ["", "[[segments]]", f"prompt = {_quote(one.prompt)}", f"seconds = {float(one.seconds)!r}"]
+            if one.transition is not None:
+                lines.append(f"transition = {float(one.transition)!r}")
+            if one.seed is not None:
+                lines.append(f"seed = {one.seed}")
+        return "\n".join(lines) + "\n"
+
     def vary(self, number: int) -> "Timeline":
         """The same with each stated seed counted up by `number`, as a variation has it; after the largest comes 0."""
         return replace(
@@ -301,3 +312,8 @@ def _write_number(value: float) -> str:
     """Digits that `parse` reads as the same number."""
     text = format(Decimal(repr(float(value))), "f")
     return text.removesuffix(".0")
+
+
+def _quote(text: str) -> str:
+    """A basic string of TOML, which escapes what JSON does, and DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

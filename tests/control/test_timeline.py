@@ -35,11 +35,20 @@ def test_files_are_read_as_they_were_written(tmp_path_factory: pytest.TempPathFa
     timeline, folder = Timeline(tuple(Segment(*row) for row in rows), 0.5), tmp_path_factory.getbasetemp()
     tables = [{key: value for key, value in vars(one).items() if value is not None} for one in timeline.segments]
     (folder / "story.json").write_text(json.dumps({"transition": 0.5, "segments": tables}))
-    lines = ["transition = 0.5"]
-    for table in tables:
-        lines += ["[[segments]]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
-    (folder / "story.toml").write_text("\n".join(lines))
+    (folder / "story.toml").write_text(timeline.to_toml(), encoding="utf-8")
     assert Timeline.read(folder / "story.json") == Timeline.read(str(folder / "story.toml")) == timeline
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: bool(text.strip())))
+def test_every_prompt_can_be_written_to_a_file(tmp_path_factory: pytest.TempPathFactory, prompt: str) -> None:
+    try:
+        timeline = Timeline((Segment(prompt, 4.0),))
+    except LeadError:  # a strength that is none
+        return
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_text(timeline.to_toml(), encoding="utf-8", newline="")
+    assert Timeline.read(path) == timeline
 
 
 def test_a_part_after_then_has_the_first_subject() -> None:

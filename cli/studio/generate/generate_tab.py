@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nicegui import Event, ui
 
 from cli.options import LARGEST_SEED
-from cli.studio.generate.completion import complete_prompt
+from cli.studio.generate.prompt_field import PromptField
 from cli.studio.generate.takes import MOST_TAKES, Made, Request, Take, make, remake
 from cli.studio.shelf import Favorite, Shelf
 from cli.studio.studio import Studio, report_errors, show_job
@@ -106,8 +106,6 @@ class GenerateTab:
     def __init__(self, studio: Studio) -> None:
         self.workshop, self.draft = studio.workshop, studio.desk.of(GenerateDraft)
         self.shelf = self.workshop.of(Shelf)
-        self.tokens: list[str] = []
-        self.examples: list[str] = []
         self.named: list[str] = []
         """The concepts that have a slider."""
 
@@ -136,11 +134,11 @@ class GenerateTab:
 
     def _show_prompt(self) -> None:
         draft = self.draft
-        self.prompt = ui.input("what the person does", placeholder="a person walks in <elderly> style")
-        self.prompt.bind_value(draft, "prompt").props("dense outlined clearable").classes("w-full")
-        self.prompt.on_value_change(self.read_prompt)
-        self.prompt.on("keydown.enter", self.generate)
-        self.offers = ui.row().classes("gap-1 w-full")
+        self.field = PromptField(
+            self.workshop, "what the person does", draft.prompt, lambda text: self.read_prompt(),
+            placeholder="a person walks in <elderly> style",
+        )  # fmt: skip
+        self.field.input.bind_value(draft, "prompt").on("keydown.enter", self.generate)
         self.unknown = ui.label().bind_text_from(draft, "unknown").classes("text-caption note")
         self.unknown.bind_visibility_from(draft, "unknown", bool)
 
@@ -234,28 +232,15 @@ class GenerateTab:
                 self.shelf.add(Favorite(take.motion, take.text, made.request.seed, made.tokens))
 
     def learn_words(self) -> None:
-        """Read what prompts may name, and what the base knows."""
-        workshop = self.workshop
-        self.tokens = workshop.concepts.list_tokens()
-        if workshop.is_ready:
-            base = workshop.base
-            kinds = base.vocabulary.kinds if base.vocabulary else ()
-            self.examples = [text for kind in kinds for text in kind.examples]
-            shortest, longest = base.seconds_range
+        """Read how long motions may be, and read the prompt with the words that there are."""
+        if self.workshop.is_ready:
+            shortest, longest = self.workshop.base.seconds_range
             self.length.props(f"min={shortest:g} max={longest:g}")
         self.read_prompt()
 
     def read_prompt(self) -> None:
-        """Offer how the prompt may go on; say what the base does not know of it."""
+        """Show the sliders of the prompt's words; say what the base does not know of it."""
         text = self.draft.prompt or ""
-        offers = complete_prompt(text, self.tokens, self.examples)
-        self.offers.clear()
-        with self.offers:
-            for offer in offers:
-                label = offer[text.rfind(" ") + 1 :] if " " in text and len(offer) > 36 else offer
-                chip = ui.button(label, on_click=lambda offer=offer: self.prompt.set_value(offer))
-                chip.props("outline dense no-caps size=sm")
-        self.prompt.set_autocomplete(offers)
         self.refresh_sliders()
         workshop = self.workshop
         if not text.strip():
@@ -321,7 +306,7 @@ class GenerateTab:
     def refresh_sliders(self) -> None:
         """A slider for each concept that the prompt names and the library has."""
         try:
-            named = [token for token in find_tokens(self.draft.prompt or "") if token in self.tokens]
+            named = [token for token in find_tokens(self.draft.prompt or "") if token in self.field.tokens]
         except LeadError:  # a strength that is being typed
             return
         if named == self.named:

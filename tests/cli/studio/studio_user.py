@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 from nicegui import ui
-from nicegui.testing import User
+from nicegui.testing import User, UserInteraction
 
 from cli.studio.view import MotionView
 from cli.studio.workshop import Workshop
@@ -25,9 +26,27 @@ async def open_page(user: User, workshop: Workshop) -> None:
     await wait_until(lambda: any(client.id in desk.pages for desk in workshop.desks))
 
 
-def list_titles(user: User) -> list[str]:
-    """The titles of the motions that the player of the tab Generate shows."""
-    (view,) = user.find(kind=MotionView, marker="takes").elements
+def find_in(user: User, tab: str, kind: type[ui.element], content: str | None = None) -> UserInteraction[Any]:
+    """Elements of a tab, whichever is open."""
+
+    def lies_there(element: ui.element) -> bool:
+        panels = (above for above in element.ancestors() if isinstance(above, ui.tab_panel))
+        return any(panel._props["name"] == tab for panel in panels)
+
+    found = user.find(kind=kind, content=content) if content else user.find(kind=kind)
+    return UserInteraction(user, set(filter(lies_there, found.elements)), content)
+
+
+def click_card(user: User, tab: str, text: str) -> None:
+    """Click the card of a tab on which a text stands."""
+    (label,) = find_in(user, tab, ui.label, text).elements
+    card = next(above for above in label.ancestors() if isinstance(above, ui.card))
+    UserInteraction(user, {card}, None).click()
+
+
+def list_titles(user: User, tab: str = "Generate") -> list[str]:
+    """The titles of the motions that a tab's player shows."""
+    view = next(iter(find_in(user, tab, MotionView).elements))
     return [motion["title"] for motion in view._props["motions"]]
 
 

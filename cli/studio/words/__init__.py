@@ -1,0 +1,1 @@
+"""Words of the library on the page: lists of them, and blends of two."""
