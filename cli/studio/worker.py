@@ -18,6 +18,8 @@ from cli.errors import to_message, user_errors
 Lane = Literal["quick", "long"]
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 FAULT = "the studio failed; its log in the terminal says why"
+PATIENCE = 10.0
+"""Seconds that the end of the program waits for a job of each lane to stop."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -72,11 +74,15 @@ class Worker:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         """Those that wait or run."""
-        self._queues: dict[Lane, queue.SimpleQueue[tuple[Job, asyncio.AbstractEventLoop]]] = {
+        self._queues: dict[Lane, queue.SimpleQueue[tuple[Job, asyncio.AbstractEventLoop] | None]] = {
             "quick": queue.SimpleQueue(), "long": queue.SimpleQueue()
         }  # fmt: skip
-        for lane, waiting in self._queues.items():
-            threading.Thread(target=self._run, args=(waiting,), name=f"studio-{lane}", daemon=True).start()
+        self._threads = [
+            threading.Thread(target=self._run, args=(waiting,), name=f"studio-{lane}", daemon=True)
+            for lane, waiting in self._queues.items()
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def start(self, job: Job, replaces: bool = False) -> Job:
         """Put a job into its lane; `replaces` cancels the owner's other ones. Called in the event loop's thread."""
@@ -88,14 +94,18 @@ class Worker:
         self._queues[job.lane].put((job, asyncio.get_running_loop()))
         return job
 
-    def cancel_all(self) -> None:
-        """End all jobs, when the program ends."""
+    def close(self) -> None:
+        """End all jobs and the threads, when the program ends; one that computes then would abort it."""
         for job in self.jobs:
             job.cancel()
+        for waiting in self._queues.values():
+            waiting.put(None)
+        for thread in self._threads:
+            thread.join(PATIENCE)
 
-    def _run(self, waiting: "queue.SimpleQueue[tuple[Job, asyncio.AbstractEventLoop]]") -> None:
-        while True:
-            job, loop = waiting.get()
+    def _run(self, waiting: "queue.SimpleQueue[tuple[Job, asyncio.AbstractEventLoop] | None]") -> None:
+        while found := waiting.get():
+            job, loop = found
             if job.state != "waiting":
                 continue
             job.state = "running"

@@ -152,5 +152,5 @@ class Workshop(Drawers):
 
     def close(self) -> None:
         """End the work and delete the files."""
-        self.worker.cancel_all()
+        self.worker.close()
         self._folder.cleanup()

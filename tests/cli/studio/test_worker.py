@@ -93,3 +93,18 @@ def test_errors_for_the_user_are_told_and_others_logged(capfd: pytest.CaptureFix
 
     run(script)
     assert capfd.readouterr().err.count("ZeroDivisionError") == 2
+
+
+def test_the_end_stops_jobs_and_waits_for_the_threads() -> None:
+    async def script(worker: Worker, results: list[Any]) -> None:
+        def work(job: Job) -> None:
+            for step in range(10**9):
+                job(step, 10**9)
+
+        job = worker.start(Job("learning", work, results.append, lane="long"))
+        await wait_until(lambda: job.done > 10)
+        before = threading.active_count()
+        worker.close()
+        assert (job.state, before - threading.active_count(), results) == ("stopped", 2, [])
+
+    run(script)
