@@ -237,11 +237,11 @@ def generate(
     check_keep(motion.keep, motion.number)
     check_writable(output)
     sources = Sources(concept or [], base, device, strict)
-    if (prompts_file or timeline is not None) and constraints.given:
-        option = "--prompts" if prompts_file else "--timeline"
-        raise UsageError(f"{option}: constraints (--start, --end, --keyframe, --path, --reach) go with prompts only.")
+    if prompts_file and constraints.given:
+        raise UsageError("--prompts: constraints (--start, --end, --keyframe, --path, --reach) are not for files.")
     if timeline is not None:
-        return _generate_timeline(timeline, motion, files, sources, Views(beside, switches), output, as_json)
+        views = Views(beside, switches)
+        return _generate_timeline(timeline, motion, constraints, files, sources, views, output, as_json)
     if prompts_file:
         return _generate_file(prompts_file, motion, files, sources, output, as_json)
     views = Views(beside, switches)
@@ -267,7 +267,7 @@ def _generate_prompts(
     constraints = read_constraints(constraint_options)
     model, concepts = _load(prompts, sources, sources.device)
     check_seconds(model, options.seconds)
-    check_constraints(model, constraints, options.seconds, prompts)
+    check_constraints(model, constraints, model.count_frames(options.seconds), prompts)
     notices = find_notices(model, prompts, sources.strict)
     warn_of_each(notices)
     every = [prompt for prompt in prompts for _ in range(options.number)]
@@ -374,6 +374,7 @@ def _generate_file(
 def _generate_timeline(
     text: str,
     options: MotionOptions,
+    constraint_options: ConstraintOptions,
     files: FileOptions,
     sources: Sources,
     views: Views,
@@ -392,6 +393,7 @@ def _generate_timeline(
         raise UsageError(f"{option}, a timeline has several; leave it out.")
     (timeline, name), formats = read_timeline(text, options.number), parse_formats(files.formats or "bvh,png")
     rig = read_rig(files.rig, formats, files.rig_map)
+    constraints = read_constraints(constraint_options)
     model, concepts = _load(timeline.prompts, sources, sources.device)
     notices = find_notices(model, timeline.prompts, sources.strict)
     warn_of_each(notices)
@@ -404,6 +406,7 @@ def _generate_timeline(
         formats,
         rig,
         views.switches,
+        constraints,
     )
     result = generate_timelines(model, timeline, _merge_words(concepts), asked, output, name, quiet=as_json)
     return {**result, "notices": [asdict(notice) for notice in notices]}

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.command import JsonObject
-from cli.console import count_noun, print_table, progress_bar
+from cli.console import count_noun, print_table, progress_bar, warn
 from cli.errors import UsageError
+from cli.jobs.read_constraints import check_constraints
 from cli.options import ViewSwitches, check_unicode
 from cli.prompt_record import record_prompts
 from cli.write_outputs import write_motions
@@ -16,6 +17,7 @@ from cli.write_outputs import write_motions
 if TYPE_CHECKING:
     from concepts import ConceptTensors
     from lead import Lead, Motion
+    from lead.control.constraints import Constraint
     from lead.control.timeline import Timeline
     from lead.motion import Rig
 
@@ -35,6 +37,7 @@ class TimelineOptions:
     formats: Sequence[str]
     rig: "Rig | None"
     switches: ViewSwitches
+    constraints: "Sequence[Constraint]" = ()
 
 
 def read_timeline(text: str, number: int) -> "tuple[Timeline, str]":
@@ -69,17 +72,21 @@ def generate_timelines(
     quiet: bool = False,
 ) -> JsonObject:
     """Motions of the timeline, written under this name, with views; the seeds count up from the first motion's."""
-    model.plan_timeline(timeline)  # errors are told before any motion is made
+    plan = model.plan_timeline(timeline)  # errors are told before any motion is made
+    check_constraints(model, options.constraints, plan.frames, timeline.prompts)
     started = time.perf_counter()
     motions = [_generate(model, timeline, words, options, number) for number in range(options.number)]
     spent = time.perf_counter() - started
+    for note in dict.fromkeys(note for motion in motions for note in motion.notes):
+        warn(note)
     groups, views = write_motions(
         motions, [name] * len(motions), options.formats, output, options.seed, options.rig, switches=options.switches
     )
     record_prompts(output, [timeline.to_text()] * len(motions), groups, options.seed)
     if not quiet:
-        _print(motions[0], groups, views)
-    segments = [{"prompt": mark.title, "start": mark.start, "end": mark.end} for mark in motions[0].marks]
+        _print(motions[0], len(timeline.segments), groups, views)
+    marks = motions[0].marks[: len(timeline.segments)]
+    segments = [{"prompt": mark.title, "start": mark.start, "end": mark.end} for mark in marks]
     return {
         "motions": [
             {"seconds": round(motion.seconds, 3), "files": [str(path) for path in group]}
@@ -106,12 +113,13 @@ def _generate(
             guidance=options.guidance,
             clean_feet=options.lock_feet,
             progress=progress,
+            constraints=options.constraints,
         )
 
 
-def _print(motion: "Motion", groups: Sequence[Sequence[Path]], views: Sequence[Path]) -> None:
+def _print(motion: "Motion", segments: int, groups: Sequence[Sequence[Path]], views: Sequence[Path]) -> None:
     """When each segment is, and the files."""
-    rows = [(mark.title, f"{mark.start:.1f}", f"{mark.end:.1f}") for mark in motion.marks]
+    rows = [(mark.title, f"{mark.start:.1f}", f"{mark.end:.1f}") for mark in motion.marks[:segments]]
     print_table(rows, ("segment", "from", "to, s"))
     files = [(path, f"{motion.seconds:.1f}") for group in groups for path in group]
     print_table([*files, *((path, "") for path in views)], ("file", "seconds"))

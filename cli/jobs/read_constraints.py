@@ -109,14 +109,12 @@ def read_constraints(options: ConstraintOptions) -> "list[Constraint]":
     return constraints + [_parse_target(text) for text in reaches]
 
 
-def check_constraints(
-    model: "Lead", constraints: "Sequence[Constraint]", seconds: float, prompts: Sequence[str]
-) -> None:
-    """LeadError for times and places that motions of so many seconds cannot meet, before any is made."""
+def check_constraints(model: "Lead", constraints: "Sequence[Constraint]", frames: int, prompts: Sequence[str]) -> None:
+    """LeadError for times and places that motions of so many frames cannot meet, before any is made."""
     from lead.control.reach import limit_to_body
 
     if constraints:
-        limit_to_body(constraints, model.count_frames(seconds), model.skeleton.fps, prompts)
+        limit_to_body(constraints, frames, model.skeleton.fps, prompts)
 
 
 def stand_at_start(start: "PoseConstraint", follows_path: bool) -> "PoseConstraint":

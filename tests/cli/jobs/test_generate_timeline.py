@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import fails
 from typer.testing import Result
@@ -28,6 +29,17 @@ def test_a_text_becomes_one_motion_with_views(run) -> None:
     assert record["prompt"] == "a person walks 2s; a person waves 1.2s"
 
 
+def test_constraints_hold_in_a_timeline(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for steps, number in (("STEERED_STEPS", 1), ("REFINED_STEPS", 5)):
+        monkeypatch.setattr(f"lead.control.constrained_sampling.{steps}", number)
+    done = run("generate", "--timeline", TEXT, "--path", "0,0 1,0.5@2 1,1", "--steps", 2, "--format", "npz", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert [one["prompt"] for one in told["segments"]] == ["a person walks", "a person waves"]
+    joints = Motion.read(told["motions"][0]["files"][0]).joints
+    np.testing.assert_allclose(joints[[0, 40, -1], 0][:, [0, 2]], [(0, 0), (1, 0.5), (1, 1)], atol=0.06)
+
+
 def test_a_file_names_its_motions(run, limp, concept_path: Path, tmp_path: Path) -> None:
     path = tmp_path / "story.toml"
     rows = [f'[[segments]]\nprompt = "a person <limp>"\nseconds = 1\nseed = {seed}\n' for seed in (7, 8)]
@@ -49,6 +61,7 @@ def test_a_file_names_its_motions(run, limp, concept_path: Path, tmp_path: Path)
         (["--timeline", TEXT, "-n", "2", "--keep", "1"], "--keep ranks motions of one prompt"),
         (["--timeline", "a person walks 90s", "-n", "50"], "50 motions of 90 s; at most 3600 s at once"),
         (["--timeline", "a person <gone> 4s"], "<gone>, which is not known"),
+        (["--timeline", TEXT, "--path", "0,0 99,0"], "is out of reach"),
         (["--timeline", "a person walks 0.5s"], "segment 1, 'a person walks': 0.5 s; expected 0.8 s or more"),
     ],
 )

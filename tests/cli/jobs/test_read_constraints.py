@@ -120,7 +120,7 @@ def test_a_fault_in_a_pose_names_its_option(clips, place, said):
 
 
 def test_constraints_do_not_go_with_files_of_prompts(run):
-    fails(run("generate", "--prompts", "prompts.txt", "--path", "0,0 1,1"), "go with prompts only")
+    fails(run("generate", "--prompts", "prompts.txt", "--path", "0,0 1,1"), "are not for files")
 
 
 @pytest.mark.parametrize(
