@@ -105,7 +105,7 @@ def learn(run: Run, token: str, quality: str) -> None:
         run.slowest = max(run.slowest, time.monotonic() - asked)
         if not first and any(" after " in title for title in list_titles(page)):
             first = time.monotonic() - started
-        if first and not pictured and "loss" in text and time.monotonic() - started > first + 15:
+        if first and not pictured and "loss" in text and time.monotonic() - started > first + 6:
             run.take_picture("learning")
             pictured = True
         if not saved and "is learned:" in text:
