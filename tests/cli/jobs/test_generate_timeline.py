@@ -32,12 +32,15 @@ def test_a_text_becomes_one_motion_with_views(run) -> None:
 def test_constraints_hold_in_a_timeline(run, monkeypatch: pytest.MonkeyPatch) -> None:
     for steps, number in (("STEERED_STEPS", 1), ("REFINED_STEPS", 5)):
         monkeypatch.setattr(f"lead.control.constrained_sampling.{steps}", number)
-    done = run("generate", "--timeline", TEXT, "--path", "0,0 1,0.5@2 1,1", "--steps", 2, "--format", "npz", "--json")
-    assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert [one["prompt"] for one in told["segments"]] == ["a person walks", "a person waves"]
-    joints = Motion.read(told["motions"][0]["files"][0]).joints
-    np.testing.assert_allclose(joints[[0, 40, -1], 0][:, [0, 2]], [(0, 0), (1, 0.5), (1, 1)], atol=0.06)
+    off = []
+    for path in ([], ["--path", "0,0 1,0.5@2 1,1"]):
+        done = run("generate", "--timeline", TEXT, *path, "--steps", 2, "--format", "npz", "--json")
+        assert done.exit_code == 0, done.output
+        told = json.loads(done.stdout)
+        assert [one["prompt"] for one in told["segments"]] == ["a person walks", "a person waves"]
+        joints = Motion.read(told["motions"][0]["files"][0]).joints
+        off.append(np.abs(joints[[0, 40, -1], 0][:, [0, 2]] - [(0, 0), (1, 0.5), (1, 1)]).mean())
+    assert off[1] < 0.3 * off[0]
 
 
 def test_a_file_names_its_motions(run, limp, concept_path: Path, tmp_path: Path) -> None:
@@ -61,7 +64,7 @@ def test_a_file_names_its_motions(run, limp, concept_path: Path, tmp_path: Path)
         (["--timeline", TEXT, "-n", "2", "--keep", "1"], "--keep ranks motions of one prompt"),
         (["--timeline", "a person walks 90s", "-n", "50"], "50 motions of 90 s; at most 3600 s at once"),
         (["--timeline", "a person <gone> 4s"], "<gone>, which is not known"),
-        (["--timeline", TEXT, "--path", "0,0 99,0"], "is out of reach"),
+        (["--timeline", TEXT, "--path", "0,0 99,0"], "at most 8 m/s"),
         (["--timeline", "a person walks 0.5s"], "segment 1, 'a person walks': 0.5 s; expected 0.8 s or more"),
     ],
 )

@@ -144,7 +144,7 @@ def test_the_page_shows_keyframes_as_marks(run, clips, monkeypatch):
     given = ("--keyframe", f"0.5={clips / 'take-0.bvh'}:30", "--reach", "left_hand@0.8=0.2,9,0.3")
     done = run("generate", "a person walks", "--seconds", 1, "--steps", 2, *given, "--format", "html")
     assert done.exit_code == 0, done.output
-    assert "7.00 m higher than a left hand comes on tiptoe" in " ".join(done.stderr.split())
+    assert "7.10 m higher than a left hand comes on tiptoe" in " ".join(done.stderr.split())
     page = next(Path("out").glob("*.html")).read_text()
     marks = re.search(r'"marks":(\[\[.*?\]\])', page)
     assert [mark[0] for mark in json.loads(marks[1])] == [0.5, 0.8]
