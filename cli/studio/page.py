@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from nicegui import ui
 from nicegui.events import GenericEventArguments, ValueChangeEventArguments
 
-from cli.studio.clips_tab import show_clips_tab
+from cli.studio.clips.clips_tab import show_clips_tab
+from cli.studio.clips.learn_tab import show_learn_tab
 from cli.studio.export.export_tab import show_export_tab
 from cli.studio.generate.generate_tab import show_generate_tab
-from cli.studio.learn_tab import show_learn_tab
 from cli.studio.studio import Studio, complain
 from cli.studio.timeline.timeline_tab import show_timeline_tab
 from cli.studio.view import PLAYER_URL

@@ -9,9 +9,9 @@ from studio_user import open_tab, wait_until
 from cli.jobs.learn_one import LearnOptions
 from cli.studio.clips.clip_list import ClipList
 from cli.studio.clips.clip_work import add_paths, snap_parts
+from cli.studio.clips.learn_tab import LearnDraft
 from cli.studio.clips.learning import LearnRun, Order, start_learning
 from cli.studio.clips.report_view import draw_curve, list_sentences, list_views
-from cli.studio.learn_tab import LearnDraft
 from cli.studio.workshop import Workshop
 from concepts import Concept, Exemplar
 
