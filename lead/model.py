@@ -502,9 +502,9 @@ class Lead(nn.Module):
 
         All segments are denoised together (`lead.control.timeline_sampling`). A concept acts in the segments whose
         prompts name it. A segment's noise is drawn from its own seed, or else from `seed` and its place. Borders are
-        rounded to UNIT frames. `batch` windows are computed at a time, and `progress` counts steps. `conditions` are
-        text features, by the number of a segment from 0, in place of those of its prompt. The rest is as in `generate`;
-        a timeline with constraints lasts MOST_STEERED_SECONDS at most.
+        rounded to UNIT frames. `batch` windows are computed at a time. `progress` counts steps, and is called between
+        them too. `conditions` are text features by the number of a segment, from 0, instead of its prompt's. The
+        rest is as in `generate`; a timeline with constraints lasts MOST_STEERED_SECONDS at most.
         """
         from lead.control.finish import finish_motion
         from lead.control.reach import limit_to_body
@@ -529,7 +529,15 @@ class Lead(nn.Module):
             self.noise(count[None] * per, seed if one.seed is None else one.seed, place if one.seed is None else 0)[0]
             for place, (count, one) in enumerate(zip(plan.own_latents, timeline.segments, strict=True))
         ]
-        network = join_windows(parts, steps, progress)
+        done = 0
+
+        def tell(now: int | None = None, of: int = steps) -> None:
+            nonlocal done
+            done = done if now is None else now
+            if progress:
+                progress(done, of)
+
+        network = join_windows(parts, steps, tell)
         directions = (
             plan.shares.to(text)
             @ add_directions(text.new_zeros(len(prompts), 1, noise[0].shape[1]), active, slice(None))[:, 0]
@@ -541,7 +549,7 @@ class Lead(nn.Module):
         def decode_all(z: Tensor) -> Tensor:
             return decode_in_windows(decode, z[0], plan.frames, per, MAX_FRAMES)[None]
 
-        guide = self._guide_timeline(constraints, plan.frames, decode_all, directions) if constraints else None
+        guide = self._guide_timeline(constraints, plan.frames, decode_all, directions, tell) if constraints else None
         steer = guide.steer if guide else None
         z = sample_latents(self.diffusion, network, torch.cat(noise)[None], steps, sampler, steer=steer) + directions
         for latents, prompt in zip(torch.split(z[0], plan.own_latents.tolist()), prompts, strict=True):
@@ -664,6 +672,7 @@ class Lead(nn.Module):
         frames: int,
         decode: Callable[[Tensor], Tensor],
         directions: Float[Tensor, "latents d_latent"],
+        tell: Callable[[], None],
     ) -> "Guide":
         """What steers the sampling of a timeline to constraints; `decode` takes its latents to features."""
         from lead.control.constrained_sampling import Guide
@@ -674,7 +683,7 @@ class Lead(nn.Module):
             asked = frames / self.skeleton.fps
             raise LeadError(f"{asked:g} s with constraints; at most {MOST_STEERED_SECONDS:g} s: make several timelines")
         targets = [build_targets(constraints, frames, self.skeleton.fps)]
-        return Guide(targets, lambda z: decode(z + directions), decode)
+        return Guide(targets, lambda z: decode(z + directions), decode, tell)
 
     def _check_steered(self) -> None:
         """LeadError for a base whose motions cannot be steered to constraints."""

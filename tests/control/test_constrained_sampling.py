@@ -44,7 +44,7 @@ def test_a_path_asks_that_the_body_faces_along_it_as_it_did():
 def test_latents_are_moved_to_the_targets(tiny_base, monkeypatch):
     monkeypatch.setattr("lead.control.constrained_sampling.REFINED_STEPS", 20)
     lengths = torch.tensor([16])
-    guide = tiny_base._guide([PoseConstraint(WALK[20], 0.5, placed=True)], lengths, (), slice(0, 1), True)
+    guide = tiny_base._guide([PoseConstraint(WALK[20], 0.5, placed=True)], lengths, (), slice(0, 1), True, lambda: None)
     z = tiny_base.noise(lengths, 0, 0)
 
     def off(z):
@@ -86,7 +86,7 @@ def test_a_timeline_meets_constraints(tiny_base, monkeypatch):
     np.testing.assert_allclose(motion.joints[[0, -1]], WALK[[0, 20]], atol=1e-5)
     assert is_rigid(motion.joints)
     assert [mark.title for mark in motion.marks] == ["a person walks", "a person sits", "a pose", "a pose"]
-    assert calls == [1, 2, 1, 2]
+    assert set(calls) == {1, 2} and calls.count(2) > 2, "it is called while latents are refined, too"
     long = Timeline((Segment("a person walks", 61.0),))
     with pytest.raises(LeadError, match="61 s with constraints; at most 60 s"):
         tiny_base.generate_timeline(long, constraints=ends)

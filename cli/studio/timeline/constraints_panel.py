@@ -18,7 +18,6 @@ class ConstraintsPanel:
     def __init__(self, workshop: Workshop, draft: TimelineDraft, on_change: Callable[[], None]) -> None:
         self.workshop, self.draft, self.on_change = workshop, draft, on_change
         ui.label("Poses and a path").classes("text-weight-medium")
-        self.hint = ui.label("They go with one segment: take the others away first.").classes("text-caption note")
         self.poses = ui.column().classes("w-full gap-0")
         with ui.row().classes("w-full items-center no-wrap gap-1"):
             ui.label("path").classes("text-caption")
@@ -64,7 +63,6 @@ class ConstraintsPanel:
     def refresh(self) -> None:
         """Show the poses and the path."""
         draft = self.draft
-        self.hint.visible = draft.is_constrained and len(draft.rows) > 1
         self.poses.clear()
         with self.poses:
             self._show_pose("start", draft.start, last=False)

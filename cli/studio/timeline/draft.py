@@ -76,7 +76,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Order:
-    """A timeline to be made; with constraints it has one segment."""
+    """A timeline to be made."""
 
     timeline: Timeline
     seed: int
@@ -152,13 +152,7 @@ class TimelineDraft:
 
     def to_order(self) -> Order:
         """What is asked for; raises what says why it cannot be made."""
-        timeline, constraints = self.to_timeline(), self.list_constraints()
-        if constraints and len(timeline.segments) > 1:
-            raise UsageError(
-                f"poses and a path go with one segment, and the timeline has {len(timeline.segments)}: take the others "
-                "away, or the poses and the path."
-            )
-        return Order(timeline, int(self.seed or 0), constraints)
+        return Order(self.to_timeline(), int(self.seed or 0), self.list_constraints())
 
     def list_constraints(self) -> tuple[Constraint, ...]:
         """The poses and the path, as the command `generate` takes them."""
@@ -203,13 +197,13 @@ def measure_way(points: Sequence[Point]) -> float:
 
 
 def make(workshop: Workshop, order: Order, job: Job) -> Told:
-    """The motion of a timeline, or of its one segment with constraints.
+    """The motion of a timeline; of one segment with constraints as `generate` makes it of a prompt.
 
     Raises what `generate` raises for prompts, words, lengths and constraints that cannot be used.
     """
     base, timeline = workshop.base, order.timeline
     words = workshop.concepts.load_words(timeline.prompts, base)
-    if order.constraints:
+    if order.constraints and len(timeline.segments) == 1:
         (only,) = timeline.segments
         check_seconds(base, only.seconds, "length")
         motion = base.generate(
@@ -217,7 +211,9 @@ def make(workshop: Workshop, order: Order, job: Job) -> Told:
             seed=order.seed if only.seed is None else only.seed,
         )[0]  # fmt: skip
     else:
-        motion = base.generate_timeline(timeline, words=words, seed=order.seed, progress=job)
+        motion = base.generate_timeline(
+            timeline, words=words, seed=order.seed, progress=job, constraints=order.constraints
+        )
     motion = replace(motion, name=order.title)
     off = measure_errors(motion.joints, order.constraints, motion.fps)
     errors = tuple((one.name, meters) for one, meters in zip(order.constraints, off, strict=True))

@@ -61,7 +61,7 @@ def test_the_motion_follows_the_slider_and_the_ends_stand_beside_it(
         find_in(user, "Blend", ui.button, "Keep").click()
         (favorite,) = workshop.of(Shelf).favorites
         assert favorite.tokens == ("<limp>", "<strut>")
-        user.find("name").type("swagger")
+        find_in(user, "Blend", ui.input, "name").type("swagger")
         find_in(user, "Blend", ui.button, "Save").click()
         await user.should_see("<swagger> is in the library. Its license: CC BY 4.0; CC0-1.0.", retries=40)
 
