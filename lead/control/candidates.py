@@ -26,5 +26,5 @@ def choose(features: Float[Tensor, "candidates frames feats"], targets: Targets,
     joints = rigid_joints(features_to_joints(features))
     meaning = parse(leave_out_tokens(prompt))
     off = [(float(compute_loss(one, targets)) / targets.count) ** 0.5 for one in joints]
-    shown = [meaning is None or holds(meaning, one.double().cpu().numpy()) is not False for one in joints]
+    shown = [meaning is None or holds(meaning, one.cpu().double().numpy()) is not False for one in joints]
     return int(np.where(shown, off, np.add(off, UNSHOWN)).argmin())

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from typer.testing import Result
 
 
@@ -34,3 +35,12 @@ def printed_without_torch(*lines: Sequence[object]) -> str:
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def forget_package(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Within the test a package of `cli` is not imported; after it, it is the one that it was."""
+    import cli
+
+    monkeypatch.setattr(cli, name, getattr(cli, name, None), raising=False)
+    for module in [module for module in sys.modules if f"{module}.".startswith(f"cli.{name}.")]:
+        monkeypatch.delitem(sys.modules, module)

@@ -97,7 +97,7 @@ def test_pairs_share_their_noise_and_a_plain_concept_changes_nothing(tiny_base, 
     trials = run_trials(tiny_base, stand_in, plan, seed=3)
     assert len(trials.own.concept) == len(trials.own.plain) == OWN and plan.seconds == 2.0
     assert [len(pairs.concept) for pairs in trials.unseen] == [EACH] * 4
-    again = tiny_base.generate([plan.own.plain] * OWN, seconds=plan.seconds, seed=3)
+    again = tiny_base.generate([plan.own.plain] * OWN, seconds=plan.seconds, seed=3, bfloat16=True)
     assert all(np.array_equal(a.joints, b.joints) for a, b in zip(trials.own.plain, again, strict=True))
 
 

@@ -82,7 +82,7 @@ def test_a_claim_costs_nothing_and_is_refused(tmp_path, case):
         else:
             with pytest.raises(MotionError, match=message) as found:
                 Motion.read(path).features()
-            assert "rate, or cut it" in str(found.value) or str(found.value).startswith(str(path))
+            assert "or cut it" in str(found.value) or str(found.value).startswith(str(path))
         assert tracemalloc.get_traced_memory()[1] < 64 << 20
     finally:
         tracemalloc.stop()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import fails
+from commands import fails, forget_package
 
 from concepts import Concept
 from lead import Lead
@@ -44,8 +44,7 @@ def test_a_bad_key_file_is_named(run, content, tmp_path: Path):
 
 def test_without_its_packages_the_extra_is_named(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "motionmcp", None)
-    for name in [name for name in sys.modules if name.startswith("cli.server")]:
-        monkeypatch.delitem(sys.modules, name)
+    forget_package(monkeypatch, "server")
     fails(run("serve", "--port", 0), 'pip install "lead-invert[serve]"')
 
 

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from commands import fails
+from commands import fails, forget_package
 
 pytest.importorskip("nicegui")
 
@@ -27,8 +27,7 @@ def test_other_machines_need_a_key_that_is_stated(run) -> None:
 
 
 def test_without_its_packages_the_extra_is_named(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in [name for name in sys.modules if name.startswith("cli.studio")]:
-        monkeypatch.delitem(sys.modules, module)
+    forget_package(monkeypatch, "studio")
     monkeypatch.setitem(sys.modules, "nicegui", None)
     fails(run("studio", "--no-open"), 'pip install "lead-invert[studio]"')
 
