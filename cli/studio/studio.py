@@ -73,18 +73,15 @@ def show_upload(
     label: str, take: Callable[[UploadEventArguments], Awaitable[None]], accept: str, multiple: bool = False
 ) -> ui.upload:
     """A place to drop files on, or to pick them by a click. `accept` lists endings, as ".bvh,.fbx"."""
-
-    async def receive(event: UploadEventArguments) -> None:
-        await take(event)
-        upload.reset()
-
     upload = ui.upload(
         label=label,
         auto_upload=True,
         multiple=multiple,
         max_file_size=MAX_FILE,
-        on_upload=receive,
+        on_upload=take,
         on_rejected=lambda: complain(f"files of {accept} up to {MAX_FILE // 2**20} MB are read; others are not"),
     )
+    upload.on("finish", upload.reset, args=[])  # of all files: a reset after each would stop the others
+    upload.on("failed", lambda: complain("a file did not arrive; send it again."), args=[])
     upload.props(f'accept="{accept}" flat bordered').classes("w-full")
     return upload
