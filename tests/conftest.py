@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # for torch, in programs that tes
 
 import pytest
 import stand_in_hub
+import torch
 from stand_in_hub import Hub, running_hub
 from walks import synthesize_walk
 
@@ -24,6 +25,12 @@ def pack() -> Path:
     if not has_pack():
         pytest.skip(f"no motion pack: set LEAD_DATA (now {os.environ.get('LEAD_DATA', 'unset')!r})")
     return pack_folder()
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Each test draws the same numbers, whichever ran before it."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

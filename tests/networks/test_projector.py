@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn.functional import log_softmax, normalize
+from torch.nn.functional import log_softmax, normalize, softplus
 
 from lead.checkpoint import load_part
 from lead.diffusion import Diffusion, DiffusionConfig
@@ -86,10 +86,13 @@ def test_contrastive_loss_is_info_nce_both_ways():
 
 
 def test_equal_captions_are_no_negatives():
-    text = normalize(torch.randn(3, 6), dim=-1)
-    twice = torch.cat([text, text])
-    torch.testing.assert_close(contrastive_loss(twice, twice), contrastive_loss(text, text))
-    assert contrastive_loss(twice[:1], twice[:1]).item() == pytest.approx(0, abs=1e-6)
+    pooled, text = torch.randn(3, 6), torch.randn(3, 6)
+    text[1] = text[0]  # so clips 0 and 1 have clip 2 as their only negative
+    s = normalize(pooled, dim=-1) @ normalize(text, dim=-1).T / 0.1
+    by_clip = torch.stack([softplus(s[0, 2] - s[0, 0]), softplus(s[1, 2] - s[1, 1]), s[2].logsumexp(0) - s[2, 2]])
+    by_caption = torch.stack([softplus(s[2, 0] - s[0, 0]), softplus(s[2, 1] - s[1, 1]), s[:, 2].logsumexp(0) - s[2, 2]])
+    torch.testing.assert_close(contrastive_loss(pooled, text), 0.5 * (by_clip + by_caption).mean())
+    assert contrastive_loss(pooled[:2], text[:2]).item() == pytest.approx(0, abs=1e-6)
 
 
 @pytest.fixture
