@@ -47,7 +47,7 @@ def by_direction(base: Lead, clip: Motion, concept: Concept, caption: str) -> Mo
     encoded = encode_clips(base, [clip], [caption])
     prompt = [f"{caption} in {concept.token} style"]
     active = activate_concepts(base.text, prompt, concept.words)
-    z = add_directions(encoded.z, active, slice(0, 1))
+    z = add_directions(encoded.z, active)
     return base.decode(base.projector.realign(z, encoded.lengths), encoded.lengths, clean_feet=True)[0]
 
 

@@ -121,6 +121,12 @@ class ActiveConcept:
     adapter_scale: Float[Tensor, " batch"]
     direction_share: Float[Tensor, " batch"]
 
+    def select(self, rows: list[int]) -> "ActiveConcept":
+        """The same for these prompts; one may come several times."""
+        direction = None if self.direction is None else self.direction[rows]
+        by_row = (self.strengths, self.t_max, self.adapter_scale, self.direction_share)
+        return ActiveConcept(self.lora, direction, *(values[rows] for values in by_row))
+
 
 class ScheduledLoRA(NamedTuple):
     """An adapter, with its strength and its range of timesteps for each row of a batch."""
@@ -148,12 +154,12 @@ def activate_concepts(text: TextTower, prompts: Sequence[str], words: Words) -> 
     return active
 
 
-def select_adapters(active: Sequence[ActiveConcept], part: slice) -> list[ScheduledLoRA]:
-    """The adapters that act on some row of a part of the batch."""
+def select_adapters(active: Sequence[ActiveConcept]) -> list[ScheduledLoRA]:
+    """The adapters that act on some row of the batch."""
     return [
-        ScheduledLoRA(concept.lora, (concept.strengths * concept.adapter_scale)[part], concept.t_max[part])
+        ScheduledLoRA(concept.lora, concept.strengths * concept.adapter_scale, concept.t_max)
         for concept in active
-        if concept.lora is not None and concept.strengths[part].any()
+        if concept.lora is not None and concept.strengths.any()
     ]
 
 
@@ -169,12 +175,12 @@ def mix_adapters(active: Sequence[ActiveConcept], shares: Float[Tensor, "rows pr
 
 
 def add_directions(
-    z: Float[Tensor, "batch latents d_latent"], active: Sequence[ActiveConcept], part: slice
+    z: Float[Tensor, "batch latents d_latent"], active: Sequence[ActiveConcept]
 ) -> Float[Tensor, "batch latents d_latent"]:
-    """z + strength * share * direction, for each concept with a direction, on a part of the batch."""
+    """z + strength * share * direction, for each concept with a direction."""
     for concept in active:
         if concept.direction is not None:
-            z = z + (concept.strengths * concept.direction_share)[part, None, None] * concept.direction[part, None]
+            z = z + (concept.strengths * concept.direction_share)[:, None, None] * concept.direction[:, None]
     return z
 
 

@@ -5,7 +5,7 @@ sqrt(1 - alpha_bar_t) eps the noised latent; t = CLEAN means z_0 itself. The vel
 sqrt(1 - alpha_bar_t) z_0 (Salimans & Ho, arXiv 2202.00512). It knows nothing of networks, text and motion.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -20,7 +20,8 @@ from lead.errors import LeadError
 
 CLEAN = -1
 """The time of a clean latent."""
-
+PLACES = 1_000_003
+"""Places that a seed has noise for."""
 
 Latents = Float[Tensor, "batch latents d_latent"]
 Network = Callable[[Latents, Int[Tensor, "batch"]], Latents]
@@ -211,3 +212,25 @@ def guide(
         return torch.lerp(without, with_text, guidance)
 
     return predict
+
+
+def list_draws(seed: int | Sequence[int], count: int, first: int = 0) -> list[int]:
+    """A seed of the noise for each row: of `seed` and the row's place, which starts at `first`; or of its own seed."""
+    if isinstance(seed, int):
+        return [seed * PLACES + first + row for row in range(count)]
+    return [own * PLACES for own in seed[first : first + count]]
+
+
+def draw_noise(
+    counts: Int[Tensor, " batch"], d_latent: int, draws: Sequence[int], tries: int = 1
+) -> Float[Tensor, "rows latents d_latent"]:
+    """Noise for each row of so many latents from its own seed, padded with zeros, on the CPU.
+
+    With `tries` a row has so many, one after the other; its first one is the same as alone.
+    """
+    noise = torch.zeros(len(counts), tries, int(counts.max()), d_latent)
+    for row, (count, draw) in enumerate(zip(counts.tolist(), draws, strict=True)):
+        generator = torch.Generator().manual_seed(draw)
+        for own in noise[row]:
+            own[:count] = torch.randn(count, d_latent, generator=generator)
+    return noise.flatten(0, 1)

@@ -1,27 +1,24 @@
-"""`Lead`: the base model's parts together; load, save, generate.
+"""`Lead`: a base model that one loads, saves and makes motions with.
 
-Text -> text feature -> latent by reverse diffusion -> E_proj -> D_proj -> VAE decoder -> features -> joints
-(LEAD, arXiv 2410.14508). `realign=False` leaves the projector out, which is plain MLD (arXiv 2212.04048).
-Latents here are scaled to unit spread; `lengths` count frames at the base's rate. Concepts come as typed tensors by
-token (`lead.conditioning`); this module does not know concept files.
+`lead.parts` has its networks and their steps, `lead.generation` the way from prompts to motions, `lead.control`
+constraints and timelines.
 """
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from lead.base_file import FORMAT, LeadConfig, config_from_json, read_base_file
+from lead.base_file import FORMAT, config_from_json, read_base_file
 from lead.bases import locate_base
 from lead.card import base_to_card
 from lead.checkpoint import (
@@ -29,127 +26,37 @@ from lead.checkpoint import (
     build,
     compress,
     decompress,
-    fingerprint,
     from_file_names,
     parse_json,
     to_file_names,
 )
-from lead.conditioning import (
-    ActiveConcept,
-    ScheduledLoRA,
-    Words,
-    activate_concepts,
-    add_directions,
-    check_latents,
-    mix_adapters,
-    schedule_adapters,
-    select_adapters,
-)
-from lead.data.dataset import MAX_FRAMES, MIN_FRAMES, UNIT
-from lead.diffusion import Diffusion, Network, Sampler, Steer, guide
-from lead.diffusion import sample as sample_latents
+from lead.conditioning import Words
+from lead.data.dataset import MIN_FRAMES
+from lead.diffusion import Sampler, list_draws
 from lead.errors import LeadError
+from lead.generation import Progress, PromptBatch, Sampling, generate_plain
 from lead.hub import PLAIN_NAME, SCHEME, HubOptions, HubPlace, find_pretrained, upload
 from lead.kernels import optimize
 from lead.motion import Motion
-from lead.motion.features import Stats
-from lead.motion.skeleton import HUMANML3D, Skeleton, skeleton_of
-from lead.networks.build import build_denoiser, build_vae
-from lead.networks.projector import Projector
-from lead.networks.style_tokens import StyleTokens
+from lead.parts import LeadParts
 from lead.text.main_words import leave_out_tokens
-from lead.text.tower import TextTower
 from lead.text.vocabulary import Notice, Vocabulary
 
 if TYPE_CHECKING:
-    from lead.control.constrained_sampling import Guide
     from lead.control.constraints import Constraint
     from lead.control.timeline import Timeline
     from lead.control.timeline_sampling import Plan
     from lead.ranking import Score
 
-PARTS = ("text", "vae", "denoiser", "projector")
-"""What a base's fingerprints tell apart."""
 MOST_BYTES = 2**32
 """Of a base's file from a hub."""
-MOST_STEERED_SECONDS = 60.0
-"""Of a timeline with constraints, which is decoded some 300 times."""
-
-Progress = Callable[[int, int], None]
 
 
-class Lead(nn.Module):
-    """Text to motion."""
+class Lead(LeadParts):
+    """Text to motion: a base model."""
 
-    mean: Float[Tensor, " feats"]
-    std: Float[Tensor, " feats"]
-
-    def __init__(self, config: LeadConfig):
-        super().__init__()
-        self.config = config
-        self.text = TextTower(config.text)
-        self.vae = build_vae(config.vae)
-        self.denoiser = build_denoiser(config.denoiser)
-        self.projector = Projector(config.projector)
-        self.style_tokens = StyleTokens(config.style_tokens)
-        self.diffusion = Diffusion(config.diffusion)
-        self.register_buffer("mean", torch.zeros(config.vae.features))
-        self.register_buffer("std", torch.ones(config.vae.features))
-        self.vocabulary: Vocabulary | None = None
-        """What it can do, where its file says it."""
-        self._fingerprints: tuple[list[tuple[int, int]], list[Tensor], dict[str, str]] | None = None
-        self.requires_grad_(False).eval()
-
-    def __repr__(self) -> str:
-        millions = sum(x.numel() for x in self.parameters()) / 1e6
-        return f"Lead({self.name!r}, {millions:.1f} million weights, {self.device})"
-
-    @property
-    def name(self) -> str:
-        return self.config.name
-
-    @property
-    def license(self) -> str:
-        return self.config.license
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """The skeleton of the features that the base makes, with its joints and frames a second."""
-        return skeleton_of(self.config.vae.features)
-
-    @property
-    def stats(self) -> Stats:
-        """Mean and standard deviation of the features that the base was trained on."""
-        return Stats(self.mean.cpu().numpy(), self.std.cpu().numpy())
-
-    @property
-    def seconds_range(self) -> tuple[float, float]:
-        """The shortest and the longest motion that `generate` makes."""
-        return MIN_FRAMES / self.skeleton.fps, MAX_FRAMES / self.skeleton.fps
-
-    @property
-    def device(self) -> torch.device:
-        return self.mean.device
-
-    @property
-    def fingerprints(self) -> dict[str, str]:
-        """For each part, sha256 over the sorted names, types, shapes and bytes of its tensors.
-
-        Hashing takes a while, so it is done once for each state of the weights: where they lie in memory, and the
-        versions in which PyTorch counts their changes. The tensors are kept so that no other weights can take their
-        place in memory. PyTorch does not count changes through `.data`; `compute_fingerprints` sees those too.
-        """
-        tensors = [tensor for part in PARTS for tensor in getattr(self, part).state_dict().values()]
-        if any(tensor.is_inference() for tensor in tensors):  # they have no version
-            return self.compute_fingerprints()
-        state = [(tensor.data_ptr(), tensor._version) for tensor in tensors]
-        if self._fingerprints is None or self._fingerprints[0] != state:
-            self._fingerprints = state, tensors, self.compute_fingerprints()
-        return dict(self._fingerprints[2])
-
-    def compute_fingerprints(self) -> dict[str, str]:
-        """`fingerprints`, computed from the bytes that are in memory at this call."""
-        return {part: fingerprint(getattr(self, part).state_dict()) for part in PARTS}
+    vocabulary: Vocabulary | None = None
+    """What it can do, where its file says it."""
 
     @classmethod
     def load(cls, path: str | Path | None = None, device: str = "cpu", *, plain: bool = False) -> "Lead":
@@ -219,10 +126,6 @@ class Lead(nn.Module):
         shared = [*self.parameters(), *self.buffers(), self.text.tokenizer, self.vocabulary, self._fingerprints]
         return deepcopy(self, {id(part): part for part in shared})
 
-    def encode_text(self, prompts: Sequence[str], words: Words | None = None) -> Float[Tensor, "batch d_text"]:
-        """tau(prompt) for each prompt; gradients flow to the words' vectors."""
-        return self.text.encode(prompts, words)
-
     @torch.no_grad()
     def find_unknown(self, prompts: str | Sequence[str], batch: int = 256) -> list[Notice | None]:
         """For each prompt a notice where it is outside what the base was trained on; none where the base cannot tell.
@@ -238,106 +141,6 @@ class Lead(nn.Module):
             features = self.encode_text([leave_out_tokens(prompt) for prompt in part]).float().cpu().numpy()
             found |= zip(part, map(self.vocabulary.judge, part, features), strict=True)
         return [found[prompt] for prompt in prompts]
-
-    def encode_motion(
-        self, motions: Sequence[Motion]
-    ) -> tuple[Float[Tensor, "batch latents d_latent"], Int[Tensor, " batch"]]:
-        """Posterior means (scaled) and lengths, of the first MAX_FRAMES of each motion."""
-        rows = [motion.features(self.skeleton) for motion in motions]
-        for motion, features in zip(motions, rows, strict=True):
-            if len(features) < MIN_FRAMES:
-                raise LeadError(
-                    f"{motion.name or 'a motion'} has {len(motion.joints)} frames at {motion.fps:g} fps; "
-                    f"at least {(MIN_FRAMES + 1) / self.skeleton.fps:.2f} s are needed"
-                )
-        return self.encode_features(rows)
-
-    def encode_features(
-        self, features: Sequence[Float[np.ndarray, "_ feats"]]
-    ) -> tuple[Float[Tensor, "batch latents d_latent"], Int[Tensor, " batch"]]:
-        """`encode_motion` of features at the base's rate that are not normalized; MIN_FRAMES rows and more each."""
-        stats = self.stats
-        rows = [stats.normalize(each)[:MAX_FRAMES] for each in features]
-        lengths = torch.tensor([len(row) // UNIT * UNIT for row in rows])
-        batch = np.zeros((len(rows), int(lengths.max()), rows[0].shape[1]), dtype=np.float32)
-        for padded, row, length in zip(batch, rows, lengths.tolist(), strict=True):
-            padded[:length] = row[:length]
-        on_device = torch.from_numpy(batch).to(self.device), lengths.to(self.device)
-        return self.vae.encode(*on_device)[0] * self.vae.latent_scale, on_device[1]
-
-    def decode(
-        self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, " batch"], *, clean_feet: bool = False
-    ) -> list[Motion]:
-        """Motions of scaled latents, all on one skeleton (`lead.motion.processing.foot_cleanup`).
-
-        `clean_feet` keeps standing feet from sliding, as generated motions need.
-        """
-        rows = zip(self.decode_features(z, lengths).cpu().numpy(), lengths.tolist(), strict=True)
-        return [self.to_motion(row[:length], clean_feet) for row, length in rows]
-
-    def decode_features(
-        self, z: Float[Tensor, "batch latents d_latent"], lengths: Int[Tensor, " batch"]
-    ) -> Float[Tensor, "batch frames feats"]:
-        """Features of scaled latents, not normalized; gradients flow to the latents."""
-        return self.vae.decode(z / self.vae.latent_scale, lengths) * self.std + self.mean
-
-    def to_motion(self, features: Float[np.ndarray, "frames feats"], clean_feet: bool) -> Motion:
-        """The motion of decoded features, on one skeleton."""
-        per_token = self.config.vae.frames_per_token
-        return Motion.from_features(features, clean_feet=clean_feet, rigid=True, frames_per_token=per_token)
-
-    @torch.no_grad()
-    def reconstruct(self, motions: Sequence[Motion], realign: bool = False) -> list[Motion]:
-        """Motions through the VAE and back (with `realign` through the projector too), cut to whole packed frames."""
-        z, lengths = self.encode_motion(motions)
-        return self.decode(self.projector.realign(z, lengths) if realign else z, lengths)
-
-    def sample(
-        self,
-        text: Float[Tensor, "batch d_text"],
-        lengths: Int[Tensor, " batch"],
-        noise: Float[Tensor, "batch latents d_latent"],
-        steps: int | None = None,
-        guidance: float | None = None,
-        sampler: Sampler | None = None,
-        adapters: Sequence[ScheduledLoRA] = (),
-        skip: int = 0,
-        steer: Steer | None = None,
-    ) -> Float[Tensor, "batch latents d_latent"]:
-        """Latents by reverse diffusion with classifier-free guidance against the empty prompt.
-
-        With `skip` the first so many of the steps are left out; `noise` is then z_t at the next one. `steer` changes
-        each step's estimate of the clean latents.
-        """
-        steps = steps or self.config.diffusion.sampling_steps
-        network = self.denoise(text, lengths, steps, guidance, adapters)
-        return sample_latents(self.diffusion, network, noise, steps, sampler, skip, steer)
-
-    def denoise(
-        self,
-        text: Float[Tensor, "batch d_text"],
-        lengths: Int[Tensor, " batch"],
-        steps: int,
-        guidance: float | None = None,
-        adapters: Sequence[ScheduledLoRA] = (),
-    ) -> Network:
-        """The network that a sampler of so many steps asks: guided by the prompts, with the adapters of each timestep.
-
-        Adapters act on both halves of guidance, with and without the prompt: guidance strengthens what the prompt says,
-        not what an adapter adds.
-        """
-        c = self.config.diffusion
-        scale = c.guidance if guidance is None else guidance
-        condition = partial(self.denoiser.condition, times=self.diffusion.sampling_times(steps)[:-1])
-        predict = guide(condition, text, self.text.encode_unconditional(), lengths, scale)
-        if scale != 1.0:
-            adapters = [adapter.repeat(2) for adapter in adapters]
-
-        def network(z_t: Tensor, t: Tensor) -> Tensor:
-            with schedule_adapters(self.denoiser, adapters, t[0], c.steps):
-                return predict(z_t, t)
-
-        return network
 
     @torch.no_grad()
     def generate(
@@ -378,108 +181,21 @@ class Lead(nn.Module):
             raise LeadError(f"batch {batch}: expected 1 prompt at a time or more")
         if not prompts:
             return []
-        lengths = torch.tensor(self._count_frames(seconds, len(prompts)))
-        make = partial(
-            self._make, words=words or {}, steps=steps, guidance=guidance, sampler=sampler, realign=realign,
-            batch=batch, bfloat16=bfloat16,
-        )  # fmt: skip
+        lengths = torch.tensor(self.count_each(seconds, len(prompts)))
+        draws = list_draws(seed, len(prompts), first if isinstance(seed, int) else 0)
+        sampling = Sampling(steps, guidance, sampler, realign, bfloat16, batch)
+        prepared = PromptBatch.prepare(self, sampling, prompts, lengths, draws, words or {})
         if constraints:
-            return self._meet(make, prompts, lengths, seed, first, constraints, clean_feet, progress)
-        return make(prompts, lengths, seed, first, clean_feet=clean_feet, progress=progress)
+            from lead.control.constrained_generation import generate_constrained
 
-    def _make(
-        self,
-        prompts: Sequence[str],
-        lengths: Int[Tensor, " batch"],
-        seed: int | Sequence[int],
-        first: int,
-        constraints: "Sequence[Constraint]" = (),
-        *,
-        words: Words,
-        steps: int | None,
-        guidance: float | None,
-        sampler: Sampler | None,
-        realign: bool,
-        batch: int,
-        bfloat16: bool,
-        clean_feet: bool = False,
-        progress: Progress | None = None,
-    ) -> list[Motion]:
-        """The motions of `generate`, steered to constraints but not finished."""
-        text, active = self.encode_text(prompts, words), activate_concepts(self.text, prompts, words)
-        sample = partial(self.sample, steps=steps, guidance=guidance, sampler=sampler)
-        motions: list[Motion] = []
-        for start in range(0, len(prompts), batch):
-            part = slice(start, start + batch)
-            draw = partial(self.noise, lengths[part], seed, start + (first if isinstance(seed, int) else 0))
-            count, adapters = lengths[part].to(self.device), select_adapters(active, part)
-            tell = partial(progress, start, len(prompts)) if progress else lambda: None
-            guide = self._guide(constraints, count, active, part, realign, tell) if constraints else None
-            noise = self._choose_noise(guide, draw, sample, prompts, text, active, part, realign) if guide else draw()
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
-                z = sample(text[part], count, noise, adapters=adapters, steer=guide.steer if guide else None)
-            z = add_directions(z, active, part)
-            check_latents(z, prompts[part])
-            if realign:
-                z = self.projector.realign(z, count)
-            z = guide.refine(z) if guide else z
-            motions += self.decode(z, count, clean_feet=clean_feet)
-            if progress:
-                progress(len(motions), len(prompts))
-        return motions
-
-    def _meet(
-        self,
-        make: Callable[..., list[Motion]],
-        prompts: Sequence[str],
-        lengths: Int[Tensor, " batch"],
-        seed: int | Sequence[int],
-        first: int,
-        constraints: "Sequence[Constraint]",
-        clean_feet: bool,
-        progress: Progress | None,
-    ) -> list[Motion]:
-        """Motions that meet constraints: led along a path where that is all and they go along, else steered."""
-        from lead.control.finish import finish_motion
-        from lead.control.follow_path import find_lone_path
-        from lead.control.reach import limit_to_body
-
-        self._check_steered()
-        constraints, notes = limit_to_body(constraints, int(lengths.min()), self.skeleton.fps, prompts)
-        if find_lone_path(constraints):
-            motions = []
-            for row, prompt in enumerate(prompts):
-                own, place = (seed, first + row) if isinstance(seed, int) else ([seed[row]], 0)
-                alone = partial(make, [prompt], seed=own, first=place)
-                motions += self._lead_along_path(alone, constraints, lengths[row : row + 1])
-                if progress:
-                    progress(len(motions), len(prompts))
-        else:
-            motions = make(prompts, lengths, seed, first, constraints, progress=progress)
-        met = [finish_motion(motion, constraints, clean_feet=clean_feet) for motion in motions]
-        return [replace(motion, notes=(*notes, *motion.notes)) for motion in met]
-
-    def _lead_along_path(
-        self, make: Callable[..., list[Motion]], constraints: "Sequence[Constraint]", lengths: Int[Tensor, " 1"]
-    ) -> list[Motion]:
-        """The motion that is led along a path; steered to it where it does not go along by itself."""
-        from lead.control.follow_path import follow_path
-
-        fps = self.skeleton.fps
-
-        def make_plain(seconds: float) -> list[Motion]:
-            return make(lengths=torch.tensor([self.count_frames(seconds)]))
-
-        joints = follow_path(make_plain, constraints, int(lengths) + 1, fps, self.seconds_range)
-        if joints is None:
-            return make(lengths=lengths, constraints=constraints)
-        return self.reconstruct([Motion(joints.astype(np.float32), fps)])
+            return generate_constrained(prepared, constraints, clean_feet=clean_feet, progress=progress)
+        return generate_plain(prepared, clean_feet, progress)
 
     def plan_timeline(self, timeline: "Timeline") -> "Plan":
         """How the timeline's segments and transitions are generated; LeadError for what the base does not make."""
-        from lead.control.timeline_sampling import plan_timeline
+        from lead.control.timeline_generation import plan_for_base
 
-        return plan_timeline(timeline, self.skeleton.fps, self.config.vae.frames_per_latent, MAX_FRAMES)
+        return plan_for_base(self, timeline)
 
     @torch.no_grad()
     def generate_timeline(
@@ -506,60 +222,12 @@ class Lead(nn.Module):
         them too. `conditions` are text features by the number of a segment, from 0, instead of its prompt's. The
         rest is as in `generate`; a timeline with constraints lasts MOST_STEERED_SECONDS at most.
         """
-        from lead.control.finish import finish_motion
-        from lead.control.reach import limit_to_body
-        from lead.control.timeline_sampling import decode_in_windows, join_windows
+        from lead.control.timeline_generation import generate_timeline
 
-        per, steps = self.config.vae.frames_per_latent, steps or self.config.diffusion.sampling_steps
-        plan = self.plan_timeline(timeline)
-        prompts, notes = timeline.prompts, list[str]()
-        if constraints:
-            constraints, notes = limit_to_body(constraints, plan.frames, self.skeleton.fps, prompts)
-        text, active = self.encode_text(prompts, words), activate_concepts(self.text, prompts, words or {})
-        for place, condition in (conditions or {}).items():
-            text[place] = condition
-        parts = []
-        for windows in plan.split(batch, self.device):
-            rows = (
-                windows.shares @ text if windows.guided else self.text.encode_unconditional().expand(len(windows), -1)
-            )
-            scale, adapters = guidance if windows.guided else 1.0, mix_adapters(active, windows.shares)
-            parts.append((windows, self.denoise(rows, windows.lengths, steps, scale, adapters)))
-        noise = [
-            self.noise(count[None] * per, seed if one.seed is None else one.seed, place if one.seed is None else 0)[0]
-            for place, (count, one) in enumerate(zip(plan.own_latents, timeline.segments, strict=True))
-        ]
-        done = 0
-
-        def tell(now: int | None = None, of: int = steps) -> None:
-            nonlocal done
-            done = done if now is None else now
-            if progress:
-                progress(done, of)
-
-        network = join_windows(parts, steps, tell)
-        directions = (
-            plan.shares.to(text)
-            @ add_directions(text.new_zeros(len(prompts), 1, noise[0].shape[1]), active, slice(None))[:, 0]
+        sampling = Sampling(steps, guidance, sampler, realign, batch=batch)
+        return generate_timeline(
+            self, timeline, words or {}, seed, sampling, constraints, conditions or {}, clean_feet, progress
         )
-
-        def decode(z: Tensor, lengths: Tensor) -> Tensor:
-            return self.decode_features(self.projector.realign(z, lengths) if realign else z, lengths)
-
-        def decode_all(z: Tensor) -> Tensor:
-            return decode_in_windows(decode, z[0], plan.frames, per, MAX_FRAMES)[None]
-
-        guide = self._guide_timeline(constraints, plan.frames, decode_all, directions, tell) if constraints else None
-        steer = guide.steer if guide else None
-        z = sample_latents(self.diffusion, network, torch.cat(noise)[None], steps, sampler, steer=steer) + directions
-        for latents, prompt in zip(torch.split(z[0], plan.own_latents.tolist()), prompts, strict=True):
-            check_latents(latents[None], [prompt])
-        features = decode_all(guide.refine(z) if guide else z)[0].cpu().numpy()
-        motion = self.to_motion(features, clean_feet and not constraints)
-        if constraints:
-            motion = finish_motion(motion, constraints, clean_feet=clean_feet)
-        marks = (*plan.mark(prompts, self.skeleton.fps), *motion.marks)
-        return replace(motion, marks=marks, notes=(*notes, *motion.notes))
 
     @torch.no_grad()
     def rank(
@@ -589,114 +257,3 @@ class Lead(nn.Module):
         pooled = self.projector.pool(self.projector.encode(z, lengths), lengths)
         own, others = self.encode_text([prompt], words)[0], self.encode_text(ranking.write_others(prompt))
         return ranking.rank(motions, prompt, ranking.compute_probabilities(pooled, own, others), similarities)
-
-    def noise(
-        self, lengths: Int[Tensor, " batch"], seed: int | Sequence[int], first: int, tries: int = 1
-    ) -> Float[Tensor, "rows latents d_latent"]:
-        """Draw noise for each row, from `seed` and the row's place, which starts at `first`; or from its own seed.
-
-        With `tries` each row has so many, one after the other; its first one is the same as alone.
-        """
-        latents = self.vae.latent_lengths(lengths)
-        noise = torch.zeros(len(lengths), tries, int(latents.max()), self.config.vae.d_latent)
-        for row, count in enumerate(latents.tolist()):
-            place = first + row
-            draw = seed * 1_000_003 + place if isinstance(seed, int) else seed[place] * 1_000_003
-            generator = torch.Generator().manual_seed(draw)
-            for own in noise[row]:
-                own[:count] = torch.randn(count, noise.shape[-1], generator=generator)
-        return noise.flatten(0, 1).to(self.device)
-
-    def _guide(
-        self,
-        constraints: "Sequence[Constraint]",
-        lengths: Int[Tensor, " batch"],
-        active: Sequence[ActiveConcept],
-        part: slice,
-        realign: bool,
-        tell: Callable[[], None],
-    ) -> "Guide":
-        """What steers the sampling of a part of the prompts to constraints, and calls `tell` as it goes."""
-        from lead.control.constrained_sampling import Guide
-        from lead.control.targets import build_targets
-
-        targets = [build_targets(constraints, frames, self.skeleton.fps) for frames in lengths.tolist()]
-        decode_estimate = partial(self._decode_estimate, lengths=lengths, active=active, part=part, realign=realign)
-        return Guide(targets, decode_estimate, partial(self.decode_features, lengths=lengths), tell)
-
-    def _decode_estimate(
-        self,
-        z: Float[Tensor, "batch latents d_latent"],
-        lengths: Int[Tensor, " batch"],
-        active: Sequence[ActiveConcept],
-        part: slice,
-        realign: bool,
-    ) -> Float[Tensor, "batch frames feats"]:
-        """Features of what the sampler makes or estimates."""
-        z = add_directions(z, active, part)
-        return self.decode_features(self.projector.realign(z, lengths) if realign else z, lengths)
-
-    def _choose_noise(
-        self,
-        guide: "Guide",
-        draw: Callable[..., Float[Tensor, "rows latents d_latent"]],
-        sample: Callable[..., Tensor],
-        prompts: Sequence[str],
-        text: Float[Tensor, "prompts d_text"],
-        active: Sequence[ActiveConcept],
-        part: slice,
-        realign: bool,
-    ) -> Float[Tensor, "batch latents d_latent"]:
-        """The noise of the best candidate of each row (`lead.control.candidates`)."""
-        from lead.control.candidates import CANDIDATES, choose
-
-        drawn, rows = draw(tries=CANDIDATES), range(len(prompts))[part]
-        every = drawn.reshape(len(rows), CANDIDATES, *drawn.shape[1:])
-        best = []
-        for row, own, targets in zip(rows, every, guide.targets, strict=True):
-            alone, lengths = slice(row, row + 1), torch.full((CANDIDATES,), len(targets.positions), device=self.device)
-            own = own[:, : int(self.vae.latent_lengths(lengths).max())]
-            adapters = [adapter.repeat(CANDIDATES) for adapter in select_adapters(active, alone)]
-            z = sample(text[alone].expand(CANDIDATES, -1), lengths, own, adapters=adapters)
-            features = self._decode_estimate(z, lengths, active, alone, realign)
-            best.append(choose(features, targets, prompts[row]))
-        return torch.stack([own[place] for own, place in zip(every, best, strict=True)])
-
-    def count_frames(self, seconds: float) -> int:
-        """The frames of a motion of so many seconds, a multiple of UNIT; LeadError if the base does not make it."""
-        return self._count_frames(seconds, 1)[0]
-
-    def _guide_timeline(
-        self,
-        constraints: "Sequence[Constraint]",
-        frames: int,
-        decode: Callable[[Tensor], Tensor],
-        directions: Float[Tensor, "latents d_latent"],
-        tell: Callable[[], None],
-    ) -> "Guide":
-        """What steers the sampling of a timeline to constraints; `decode` takes its latents to features."""
-        from lead.control.constrained_sampling import Guide
-        from lead.control.targets import build_targets
-
-        self._check_steered()
-        if frames > MOST_STEERED_SECONDS * self.skeleton.fps:
-            asked = frames / self.skeleton.fps
-            raise LeadError(f"{asked:g} s with constraints; at most {MOST_STEERED_SECONDS:g} s: make several timelines")
-        targets = [build_targets(constraints, frames, self.skeleton.fps)]
-        return Guide(targets, lambda z: decode(z + directions), decode, tell)
-
-    def _check_steered(self) -> None:
-        """LeadError for a base whose motions cannot be steered to constraints."""
-        if self.skeleton is not HUMANML3D:
-            raise LeadError(f"{self.name} makes motion of {self.skeleton.name}; constraints need a base of HumanML3D's")
-
-    def _count_frames(self, seconds: float | Sequence[float], count: int) -> list[int]:
-        """The frames of each motion, a multiple of UNIT; LeadError for a length that the base does not make."""
-        each = [float(seconds)] * count if isinstance(seconds, int | float) else [float(s) for s in seconds]
-        if len(each) != count:
-            raise LeadError(f"{len(each)} durations for {count} prompts; give one, or one a prompt")
-        shortest, longest = self.seconds_range
-        for s in each:
-            if not shortest <= s <= longest:
-                raise LeadError(f"{s:g} s cannot be generated; this base makes {shortest:g} to {longest:g} s")
-        return [round(s * self.skeleton.fps / UNIT) * UNIT for s in each]

@@ -65,7 +65,7 @@ def test_fingerprints_tell_parts_apart(tiny_base):
 def test_fingerprints_are_computed_once_for_each_state_of_the_weights(tiny_base, monkeypatch):
     base = copy.deepcopy(tiny_base)
     first, calls = base.fingerprints, []
-    monkeypatch.setattr("lead.model.fingerprint", lambda tensors: calls.append(1) or fingerprint(tensors))
+    monkeypatch.setattr("lead.parts.fingerprint", lambda tensors: calls.append(1) or fingerprint(tensors))
     assert base.fingerprints == first and base.fingerprints is not first and not calls
     bias = base.vae.unfold.bias
     for number, change in enumerate((

@@ -49,20 +49,3 @@ def test_only_a_path_alone_is_followed():
     assert not find_lone_path([PathConstraint(path.points, headings=(90.0, None))])
     assert not find_lone_path([PathConstraint(path.points, (0.5, 1.5), open=True)])
     assert not find_lone_path([])
-
-
-def test_only_motions_that_do_not_go_along_are_steered(tiny_base, monkeypatch):
-    for steps in ("STEERED_STEPS", "REFINED_STEPS"):
-        monkeypatch.setattr(f"lead.control.constrained_sampling.{steps}", 1)
-    walked = synthesize_steps(1.05).joints.astype(np.float64)
-    lead_second = iter([None, walked, None])
-    monkeypatch.setattr("lead.control.follow_path.follow_path", lambda *given: next(lead_second))
-    made, done = [], []
-    steer = tiny_base._guide
-    monkeypatch.setattr(tiny_base, "_guide", lambda *given: made.append(given) or steer(*given))
-    path = PathConstraint(np.array([(0.0, 0.0), (0.0, 1.0)]))
-    motions = tiny_base.generate(
-        ["a person walks"] * 3, seconds=1.0, steps=2, seed=4, constraints=[path], progress=lambda *of: done.append(of)
-    )
-    assert len(motions) == 3 and len(made) == 2 and done == [(1, 3), (2, 3), (3, 3)]
-    assert not np.allclose(motions[0].joints, motions[2].joints)  # each from its own noise

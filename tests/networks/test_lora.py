@@ -197,7 +197,7 @@ def test_similarity_decides_the_adapters_t_max_and_the_directions_share(tiny_bas
     stronger = replace(style, schedule=replace(schedule, adapter_scale_unseen=2.0))
     (active,) = activate_concepts(tiny_base.text, prompts, {"<x>": stronger})
     torch.testing.assert_close(active.adapter_scale, torch.tensor([1.0, 1.0, 1.5]))
-    (scheduled,) = select_adapters([active], slice(1, 3))
+    (scheduled,) = select_adapters([active.select([1, 2])])
     torch.testing.assert_close(scheduled.strengths, torch.tensor([0.5, 1.5]))
     plain = {"<x>": torch.zeros(1, 32), "<y>": StandInConcept(torch.zeros(1, 32), "old")}
     assert activate_concepts(tiny_base.text, ["<x> <y>"], plain) == []
@@ -225,5 +225,5 @@ def test_each_training_action_has_its_own_direction(tiny_base, adapter, monkeypa
     assert nods == pytest.approx(3.0) and jogs == pytest.approx(6.0 / (1.0 + np.exp(2.5)), abs=1e-2)
     share = 0.37 if with_adapter else 1.0
     assert active.direction_share.tolist() == pytest.approx([share, share, 1.0, 1 - (1 - share) / 2], abs=0.01)
-    z = add_directions(torch.zeros(4, 2, 8), [active], slice(0, 4))
+    z = add_directions(torch.zeros(4, 2, 8), [active])
     torch.testing.assert_close(z[1], torch.full((2, 8), share * waves))
