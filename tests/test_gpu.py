@@ -15,7 +15,7 @@ import torch
 from tiny_training import train
 from walks import synthesize_walk
 
-from benchmarks.device_speed import measure_generation, measure_training
+from benchmarks.speed.device import measure_generation, measure_training
 from inversion import learn
 from inversion.restyle import restyle
 from lead import Lead, Motion

@@ -2,7 +2,8 @@
 
 A linear discriminant (Fisher 1936) of `similarity.Embeddings`: posture and meaning side by side, standardized, times a
 projection that divides out what actions and takes change within a style. It was fitted to recordings of nine acted
-styles and 90 procedural ones (`benchmarks/style_space.py`); no style that the benchmarks learn as new is among them.
+styles and 90 procedural ones (`benchmarks/judges/style_space.py`); no style that the benchmarks learn is among
+them.
 The centers of the acted styles stand for all other styles that a motion may be in.
 Knows nothing of concepts and bases.
 """

@@ -27,8 +27,8 @@ from inversion.templates import action_to_caption, caption_to_action
 from lead import Lead, Motion
 from lead.motion.measures import Joints
 
-# Fitted on the validation split of the development pack (benchmarks/recognition.py --fit), where "none is right" is
-# every clip without the actions that are like its own. REFUTED and RARE are chosen.
+# Fitted on the validation split of the development pack (benchmarks/inversion/recognition.py --fit), where "none is
+# right" is every clip without the actions that are like its own. REFUTED and RARE are chosen.
 SHARPNESS, UNKNOWN = 2.7, 3.1
 """A standard deviation of the cosines over actions, in nats; standard deviations that an unmeasured action needs."""
 CONFIRMED, REFUTED, RARE = 1.8, 2.0, 0.5

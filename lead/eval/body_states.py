@@ -1,7 +1,7 @@
 """What checks of clips share: whether a body is upright, seated or lying, leaps, punches, and how often.
 
 Functions on joints [frames, 22, 3] in meters, Y up, at 20 frames a second. Their thresholds are what
-`benchmarks/prompt_calibration.py` calibrates. `lead.eval.prompt_checks` makes checks of them.
+`benchmarks/prompts/calibration.py` calibrates. `lead.eval.prompt_checks` makes checks of them.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,7 @@
 Each check is a function on joints [frames, 22, 3] in meters, Y up, at 20 frames a second, whose docstring is a sentence
 that a person who watches the clip would agree with. Sides are the actor's own; a turn to the left is positive.
 `CHECKS` has them by name; `lead.eval.check_language` combines them. How often each is true of recorded clips that show
-it, and of others, is in docs/prompt-suite.md (`benchmarks/prompt_calibration.py`). Knows nothing of prompts and models.
+it, and of others, is in docs/prompt-suite.md (`benchmarks.prompts.calibration`). Knows nothing of prompts and models.
 """
 
 from collections.abc import Callable

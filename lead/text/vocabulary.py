@@ -2,9 +2,9 @@
 
 Evidence that a prompt is outside: a main word (`lead.text.main_words`), or a verb with its object, that the base's
 training captions do not have, and a text feature that is nearer to actions which the base was not trained on than to
-those which it was. A logistic regression weighs it; `benchmarks.vocabulary` fits the weights. Features are unit vectors
-in the base's own text space, from which the mean over its kinds is taken. Learned tokens say nothing: a concept brings
-its own motion.
+those which it was. A logistic regression weighs it; `benchmarks.prompts.vocabulary` fits the weights. Features are unit
+vectors in the base's own text space, from which the mean over its kinds is taken. Learned tokens say nothing: a concept
+brings its own motion.
 
 `lead.eval.vocabulary` makes the record from a data set. Knows nothing of models, lexicon and data sets, so that
 reading a base loads none of them.

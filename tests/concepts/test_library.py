@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import library_worker
+from benchmarks.robustness import library_worker
 from concepts import Concept, ConceptError
 from concepts.library import LEFTOVER_SECONDS, Library, library_folder
 from concepts.lock import hold_lock
@@ -200,7 +200,9 @@ def test_only_one_process_learns_a_word_at_a_time(library: Library) -> None:
 
 def test_five_processes_and_kills_leave_a_consistent_library(tmp_path: Path) -> None:
     seconds = [60, 60, 0.5, 0.5, 0.5]  # the first two are killed
-    workers = [process("-m", "benchmarks.library_worker", tmp_path, n, seed) for seed, n in enumerate(seconds)]
+    workers = [
+        process("-m", "benchmarks.robustness.library_worker", tmp_path, n, seed) for seed, n in enumerate(seconds)
+    ]
     for worker in workers:
         assert worker.stdout and worker.stdout.readline() == "ready\n"
     for worker in workers[:2]:

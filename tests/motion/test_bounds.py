@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from benchmarks.fuzz_targets import make_small_motion
+from benchmarks.robustness.fuzz_targets import make_small_motion
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import format_bvh
 from lead.motion.rigs.retarget import motion_to_bvh

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("nicegui")
 pytest.importorskip("playwright")
 
-from benchmarks.studio_driver import (
+from benchmarks.studio.driver import (
     CHROMIUM,
     Program,
     count_shown,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.pack import has_pack, pack_folder
-from benchmarks.rig_definitions import TOOLS
-from benchmarks.rigs import HEADINGS, make_recordings
+from benchmarks.rigs.definitions import TOOLS
+from benchmarks.rigs.run import HEADINGS, make_recordings
 from lead.motion import Motion, MotionError, ReadOptions
 from lead.motion.formats.bvh import Bvh, read_bvh, write_bvh
 from lead.motion.rigs.match import match_joints

@@ -1,0 +1,1 @@
+"""How good a base is, and what each of its parts is worth."""

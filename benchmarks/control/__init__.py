@@ -1,0 +1,1 @@
+"""Motion that people direct: timelines, constraints, parts made anew, and clips processed."""

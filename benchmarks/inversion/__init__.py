@@ -1,0 +1,1 @@
+"""How well concepts are learned, carried, blended, described and recognized."""

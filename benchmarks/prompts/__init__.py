@@ -1,0 +1,1 @@
+"""What a base knows of what people type."""

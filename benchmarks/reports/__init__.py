@@ -1,0 +1,1 @@
+"""Whether the reports after learning say what judges see."""

@@ -1,0 +1,1 @@
+"""What happens with damaged files, faults, heavy inputs, and without the extension."""

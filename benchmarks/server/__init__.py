@@ -1,0 +1,1 @@
+"""The server under load, under random requests, and with other programs as clients."""

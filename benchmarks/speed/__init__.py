@@ -1,0 +1,1 @@
+"""Seconds and memory, as ratios to baselines of the same run."""
