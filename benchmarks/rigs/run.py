@@ -26,7 +26,8 @@ from lead import Motion
 from lead.errors import LeadError
 from lead.motion import Bvh, read_bvh, write_bvh
 from lead.motion.features import canonical, retarget
-from lead.motion.rigs.retarget import measure_own_offsets, motion_to_bvh
+from lead.motion.rigs.own_rig import measure_own_offsets
+from lead.motion.rigs.retarget import motion_to_bvh
 from lead.motion.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler, normalize
 from lead.motion.skeleton import JOINTS, PARENTS
 

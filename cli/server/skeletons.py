@@ -24,7 +24,8 @@ from lead.motion.formats.bvh import Bvh
 from lead.motion.heading import facing
 from lead.motion.motion import Motion
 from lead.motion.read_options import ReadOptions
-from lead.motion.rigs.retarget import measure_own_offsets, motion_to_rig
+from lead.motion.rigs.own_rig import measure_own_offsets
+from lead.motion.rigs.retarget import motion_to_rig
 from lead.motion.rigs.rig import Rig, read_rig
 from lead.motion.rotations import (
     cross,

@@ -45,7 +45,8 @@ from lead.motion.read import read_clip, read_clips
 from lead.motion.read_options import ReadOptions
 from lead.motion.resample import resample
 from lead.motion.rigs import recorded
-from lead.motion.rigs.retarget import build_own_rig, measure_own_offsets, motion_to_bvh, motion_to_rig
+from lead.motion.rigs.own_rig import build_own_rig, measure_own_offsets
+from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
 from lead.motion.rigs.rig import Rig
 from lead.motion.rigs.root_motion import carry_on_root
 from lead.motion.skeleton import FPS, HUMANML3D, KIT, Skeleton

@@ -19,7 +19,8 @@ from jaxtyping import Float
 
 from lead.motion.bodies.mannequin import CELL, mannequin
 from lead.motion.formats.baked import bake
-from lead.motion.rigs.retarget import measure_own_offsets, motion_to_bvh
+from lead.motion.rigs.own_rig import measure_own_offsets
+from lead.motion.rigs.retarget import motion_to_bvh
 from lead.motion.rotations import matrix_to_quaternion, normalize, quaternion_to_matrix
 from lead.motion.skeleton import JOINTS, PARENTS, tpose
 

@@ -119,7 +119,7 @@ def test_more_rotations_than_fit_are_refused(clip, monkeypatch):
 @settings(deadline=None, max_examples=20)
 @given(st.integers(2, 12), st.integers(0, 1000))
 def test_warping_by_whole_frames_gives_these_frames(frames, seed):
-    from lead.motion.rigs.retarget import build_own_rig
+    from lead.motion.rigs.own_rig import build_own_rig
     from lead.motion.skeleton import PARENTS, tpose
 
     rest = tpose()
