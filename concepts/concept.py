@@ -10,9 +10,7 @@ Conventions: float32, little endian; fps in frames a second; sha256 as 64 small 
 docs/concept-format.md specifies the file.
 """
 
-import datetime
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -40,11 +38,14 @@ from concepts.schedule import VERSION_1, StyleSchedule
 from concepts.tensors import LARGEST, ConceptTensors, adapter_layers, check_size, check_tensors, to_read_only
 from concepts.text import (
     as_count,
+    as_fingerprints,
     as_fps,
     as_list,
     as_mapping,
     as_number,
+    as_template,
     as_text,
+    check_date,
     check_token,
     is_path,
     quote,
@@ -134,10 +135,10 @@ class Concept:
         put("title", self.title or self.slug)
         if is_path(self.base) or not self.base:
             raise ConceptError(f"base is {quote(self.base)}, expected the base model's name (never a path)")
-        _check_date(self.date)
+        check_date(self.date)
         check_thumbnail(self.thumbnail)
-        put("fingerprints", _as_fingerprints(self.fingerprints))
-        put("templates", tuple(_as_template(text) for text in as_list(self.templates, "templates", 256)))
+        put("fingerprints", as_fingerprints(self.fingerprints))
+        put("templates", tuple(as_template(text) for text in as_list(self.templates, "templates", 256)))
         put("fps", as_fps(self.fps, "fps"))
         put("steps", as_count(self.steps, "steps"))
         put("seed", as_count(self.seed, "seed"))
@@ -419,32 +420,3 @@ def _as_schedule(value: object, has_direction: bool) -> StyleSchedule | None:
     if value is not None and not has_direction:
         raise ConceptError("there is a schedule and no direction for it: give both or none")
     return value if value is None or isinstance(value, StyleSchedule) else StyleSchedule.from_record(value)
-
-
-def _as_fingerprints(value: object) -> dict[str, str]:
-    digests: dict[str, str] = {}
-    for part, digest in as_mapping(value, "fingerprints", 32).items():
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", part):
-            raise ConceptError(f"fingerprints has the part {quote(part)}, expected a name such as text or vae")
-        if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{8,64}", digest):
-            raise ConceptError(f"fingerprint of {part} is {quote(digest)}, expected 8 to 64 small hex digits")
-        digests[part] = digest
-    if "text" not in digests:
-        raise ConceptError('fingerprints lacks "text": without it nobody can tell which text tower the word is for')
-    return digests
-
-
-def _as_template(value: object) -> str:
-    text = as_text(value, "a template", 400)
-    if text.count("{}") != 1:
-        raise ConceptError(f"template {quote(text)} has {text.count('{}')} places for the word, expected one {{}}")
-    return text
-
-
-def _check_date(date: str) -> None:
-    try:
-        if date and not re.match(r"\d{4}-\d\d-\d\d", date):
-            raise ValueError("not a calendar date")
-        datetime.datetime.fromisoformat(date or "2000-01-01")
-    except ValueError:
-        raise ConceptError(f"date is {quote(date)}, expected ISO 8601 such as 2026-01-31") from None

@@ -8,6 +8,7 @@ The `as_...` functions check one value and return it cleaned, or raise a Concept
 run when a concept is made and when it is read: nothing can be saved that would be refused on loading.
 """
 
+import datetime
 import math
 import re
 import reprlib
@@ -164,3 +165,35 @@ def as_mapping(value: object, name: str, limit: int = 1024) -> dict[str, object]
     if len(value) > limit:
         raise ConceptError(f"{name} has {len(value)} entries, at most {limit}")
     return dict(value)
+
+
+def as_fingerprints(value: object) -> dict[str, str]:
+    """Digests by the parts of a base; the text tower's must be among them."""
+    digests: dict[str, str] = {}
+    for part, digest in as_mapping(value, "fingerprints", 32).items():
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", part):
+            raise ConceptError(f"fingerprints has the part {quote(part)}, expected a name such as text or vae")
+        if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{8,64}", digest):
+            raise ConceptError(f"fingerprint of {part} is {quote(digest)}, expected 8 to 64 small hex digits")
+        digests[part] = digest
+    if "text" not in digests:
+        raise ConceptError('fingerprints lacks "text": without it nobody can tell which text tower the word is for')
+    return digests
+
+
+def as_template(value: object) -> str:
+    """A prompt with one place for the token."""
+    text = as_text(value, "a template", 400)
+    if text.count("{}") != 1:
+        raise ConceptError(f"template {quote(text)} has {text.count('{}')} places for the word, expected one {{}}")
+    return text
+
+
+def check_date(date: str) -> None:
+    """ConceptError unless the date is empty or of ISO 8601."""
+    try:
+        if date and not re.match(r"\d{4}-\d\d-\d\d", date):
+            raise ValueError("not a calendar date")
+        datetime.datetime.fromisoformat(date or "2000-01-01")
+    except ValueError:
+        raise ConceptError(f"date is {quote(date)}, expected ISO 8601 such as 2026-01-31") from None
