@@ -1,161 +1,33 @@
 """`lead-invert generate`: motions from prompts, as files of any format; with --prompts any number, in shards."""
 
 import math
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.atomic_folder import check_writable
-from cli.beside import choose_exemplars, generate_plain
-from cli.command import JsonObject, OptionGroup, command
-from cli.console import count_noun, echo, print_table, progress_bar, spinner, warn
+from cli.command import JsonObject, command
 from cli.errors import UsageError
-from cli.jobs.keep_best import (
-    COLUMNS,
-    NOTES,
-    BestOf,
-    check_keep,
-    describe_unshown,
-    keep_best,
-    list_unshown,
-    make_rank,
-    score_to_cells,
-    score_to_json,
+from cli.jobs.generate_options import (
+    BesideOptions,
+    FileOptions,
+    MotionOptions,
+    Sources,
+    Views,
+    ask_for_best,
+    load_models,
+    merge_words,
 )
-from cli.jobs.make_loops import make_loops
+from cli.jobs.generate_prompts import generate_prompts
+from cli.jobs.keep_best import check_keep
 from cli.jobs.prompts_file import read_jobs
 from cli.jobs.ranks import Ranks
-from cli.jobs.read_constraints import ConstraintOptions, check_constraints, read_constraints
-from cli.load_models import check_base, check_seconds, load_base, load_concepts_for
-from cli.options import (
-    BaseOptions,
-    Device,
-    InPlace,
-    Json,
-    Loop,
-    OnRig,
-    OutputFolder,
-    RigMap,
-    Seed,
-    ViewSwitches,
-    check_unicode,
-    require_path,
-)
-from cli.prompt_record import record_prompts
-from cli.read_inputs import read_clips
+from cli.jobs.read_constraints import ConstraintOptions, read_constraints
+from cli.options import BaseOptions, Device, Json, OutputFolder, ViewSwitches
 from cli.unknown_prompts import find_notices, warn_of_all, warn_of_each
-from cli.write_outputs import DATA_FORMATS, VIEW_FORMATS, parse_formats, read_rig, write_motions
-
-if TYPE_CHECKING:
-    from concepts import Concept, ConceptTensors
-    from lead import Lead, Motion
-    from lead.control.constraints import Constraint
-    from lead.ranking import Score
-
-MOST_AT_ONCE = 1000
-"""Motions without --prompts."""
-
-
-@dataclass(frozen=True)
-class MotionOptions(OptionGroup):
-    """How motions are generated, for all prompts."""
-
-    number: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="Motions for each prompt.")] = 1
-    keep: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="K", help="Of the motions for each prompt, rank them and write the K best only."),
-    ] = None
-    seconds: Annotated[float, typer.Option(metavar="S", help="Length of each motion.")] = 4.0
-    steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Sampling steps (default: the base model's own).")
-    ] = None
-    guidance: Annotated[
-        float | None,
-        typer.Option(metavar="G", help="How strictly to follow the prompt (default: the base model's own)."),
-    ] = None
-    seed: Seed = 0
-    lock_feet: Annotated[
-        bool, typer.Option("--foot-lock/--no-foot-lock", help="Keep standing feet from sliding; the legs follow by IK.")
-    ] = True
-    loop: Loop = False
-    in_place: InPlace = False
-
-
-@dataclass(frozen=True)
-class FileOptions(OptionGroup):
-    """What the motions are written as, and on which skeleton."""
-
-    rig: OnRig = None
-    rig_map: RigMap = None
-    formats: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="LIST",
-            help=f"Any of {','.join(DATA_FORMATS)} (data), {','.join(VIEW_FORMATS)} (views; not with --prompts). "
-            "Default: bvh,png; bvh with --prompts.",
-        ),
-    ] = None
-
-
-@dataclass(frozen=True)
-class BesideOptions(OptionGroup):
-    """What views show beside the motions of concepts."""
-
-    beside: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PLACE",
-            help="Clips, as those a word was learned from: views show the nearest one to the motions "
-            "(default: the exemplar in the concept's file).",
-        ),
-    ] = None
-    plain: Annotated[
-        bool, typer.Option("--plain/--no-plain", help="Views also show the same seed without the learned words.")
-    ] = True
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What motions are generated with."""
-
-    concept_files: Sequence[Path]
-    """Those given with --concept."""
-    base: BaseOptions
-    device: str
-    strict: bool
-    """Whether a prompt that is outside of what the base was trained on is an error."""
-
-
-@dataclass(frozen=True)
-class Views:
-    """What views show."""
-
-    beside: BesideOptions
-    switches: ViewSwitches
-
-
-@dataclass(frozen=True, eq=False)
-class Written:
-    """A motion and its files."""
-
-    prompt: str
-    motion: "Motion"
-    number: int
-    """Among the motions of its prompt, from 1."""
-    files: Sequence[Path]
-    score: "Score | None"
-    """With --keep."""
-
-    def to_json(self) -> JsonObject:
-        """What --json has of it."""
-        seconds, files = round(self.motion.seconds, 3), [str(path) for path in self.files]
-        score = {"number": self.number, "score": score_to_json(self.score)} if self.score else {}
-        return {"prompt": self.prompt, "seconds": seconds, "files": files, **score}
+from cli.write_outputs import parse_formats, read_rig
 
 
 @command
@@ -245,98 +117,7 @@ def generate(
     if prompts_file:
         return _generate_file(prompts_file, motion, files, sources, output, as_json)
     views = Views(beside, switches)
-    return _generate_prompts(prompts or [], motion, constraints, files, sources, views, output, as_json)
-
-
-def _generate_prompts(
-    prompts: Sequence[str],
-    options: MotionOptions,
-    constraint_options: ConstraintOptions,
-    files: FileOptions,
-    sources: Sources,
-    views_asked: Views,
-    output: Path,
-    as_json: bool,
-) -> JsonObject:
-    """The motions of a few prompts, all in memory, with views that show them together."""
-    formats = parse_formats(files.formats or "bvh,png")
-    rig = read_rig(files.rig, formats, files.rig_map)
-    _check_number(prompts, options.number)
-    place = views_asked.beside.beside
-    clips = read_clips([require_path(place, "--beside")], warn)[1] if place else []
-    constraints = read_constraints(constraint_options)
-    model, concepts = _load(prompts, sources, sources.device)
-    check_seconds(model, options.seconds)
-    check_constraints(model, constraints, model.count_frames(options.seconds), prompts)
-    notices = find_notices(model, prompts, sources.strict)
-    warn_of_each(notices)
-    every = [prompt for prompt in prompts for _ in range(options.number)]
-    started = time.perf_counter()
-    words = _merge_words(concepts)
-    motions = _generate(model, every, words, options, constraints)
-    spent = time.perf_counter() - started
-    for note in dict.fromkeys(note for motion in motions for note in motion.notes):
-        warn(note)
-    kept, scores = _choose(model, motions, every, concepts, words, options)
-    if options.loop or options.in_place:
-        score_of = dict(zip(kept, scores, strict=True))
-        motions, kept = make_loops(motions, every, kept, options.loop, options.in_place)
-        scores = [score_of[row] for row in kept]
-    exemplars: Sequence[Motion] = ()
-    plain: dict[int, Motion] = {}
-    if any(form in VIEW_FORMATS for form in formats) and concepts:
-        exemplars = choose_exemplars(
-            concepts.values(), [every[row] for row in kept], [motions[row] for row in kept], clips
-        )
-        if views_asked.beside.plain:
-            plain = generate_plain(
-                concepts.values(), every, lambda prompt, place: _generate_one(model, prompt, options, place), kept
-            )
-    groups, views = write_motions(
-        motions, every, formats, output, options.seed, rig, exemplars, plain, views_asked.switches, kept
-    )
-    written = [
-        Written(every[row], motions[row], row % options.number + 1, group, score)
-        for row, group, score in zip(kept, groups, scores, strict=True)
-    ]
-    record_prompts(output, [one.prompt for one in written], groups, options.seed)
-    if not as_json:
-        _print_files(written, views, formats)
-    return {
-        "motions": [one.to_json() for one in written],
-        "views": [str(path) for path in views],
-        "notices": [asdict(notice) for notice in notices],
-        "seed": options.seed,
-        "seconds": round(spent, 3),
-    }
-
-
-def _choose(
-    model: "Lead",
-    motions: "Sequence[Motion]",
-    prompts: Sequence[str],
-    concepts: "Mapping[Path, Concept]",
-    words: "Mapping[str, ConceptTensors]",
-    options: MotionOptions,
-) -> "tuple[Sequence[int], Sequence[Score | None]]":
-    """The places of the motions that are written, and their scores: without --keep all of them, not ranked."""
-    best = _best_of(model, concepts, words, options)
-    if best is None:
-        return range(len(motions)), [None] * len(motions)
-    with spinner(f"ranking {count_noun(len(motions), 'motion')}"):
-        kept, scores = keep_best(best, motions, prompts)
-    for prompt in list_unshown([prompts[row] for row in kept], scores):
-        warn(describe_unshown(prompt, options.number))
-    return kept, scores
-
-
-def _best_of(
-    model: "Lead", concepts: "Mapping[Path, Concept]", words: "Mapping[str, ConceptTensors]", options: MotionOptions
-) -> BestOf | None:
-    """What --keep asks for; None without it."""
-    if options.keep is None:
-        return None
-    return BestOf(options.number, options.keep, make_rank(model, list(concepts.values()), words))
+    return generate_prompts(prompts or [], motion, constraints, files, sources, views, output, as_json)
 
 
 def _generate_file(
@@ -353,12 +134,12 @@ def _generate_file(
     jobs = read_jobs(prompts_file, options.number, options.seconds, options.seed)
     device = Ranks.from_environment().device(sources.device)
     prompts = list(dict.fromkeys(job.prompt for job in jobs))
-    model, concepts = _load(prompts, sources, device)
+    model, concepts = load_models(prompts, sources, device)
     notices = find_notices(model, prompts, sources.strict)
     warn_of_all(notices, len(prompts))
     rig_sha256 = hash_files(*filter(None, (files.rig, files.rig_map)))
-    vectors = _merge_words(concepts)
-    best = _best_of(model, concepts, vectors, options)
+    vectors = merge_words(concepts)
+    best = ask_for_best(model, concepts, vectors, options)
     kept = best.name if best else None
     settings = Settings(
         model.fingerprints, options.steps, options.guidance, options.lock_feet, formats, rig_sha256, kept
@@ -394,7 +175,7 @@ def _generate_timeline(
     (timeline, name), formats = read_timeline(text, options.number), parse_formats(files.formats or "bvh,png")
     rig = read_rig(files.rig, formats, files.rig_map)
     constraints = read_constraints(constraint_options)
-    model, concepts = _load(timeline.prompts, sources, sources.device)
+    model, concepts = load_models(timeline.prompts, sources, sources.device)
     notices = find_notices(model, timeline.prompts, sources.strict)
     warn_of_each(notices)
     asked = TimelineOptions(
@@ -408,88 +189,5 @@ def _generate_timeline(
         views.switches,
         constraints,
     )
-    result = generate_timelines(model, timeline, _merge_words(concepts), asked, output, name, quiet=as_json)
+    result = generate_timelines(model, timeline, merge_words(concepts), asked, output, name, quiet=as_json)
     return {**result, "notices": [asdict(notice) for notice in notices]}
-
-
-def _load(prompts: Sequence[str], sources: Sources, device: str) -> "tuple[Lead, dict[Path, Concept]]":
-    """The base model, and the concepts that were given or that the prompts name, as this base can use them."""
-    concepts = load_concepts_for(prompts, sources.concept_files)
-    model, allow_mismatch = load_base(sources.base.base, device), sources.base.allow_base_mismatch
-    return model, {path: check_base(concept, path, model, allow_mismatch) for path, concept in concepts.items()}
-
-
-def _generate(
-    model: "Lead",
-    prompts: Sequence[str],
-    words: "Mapping[str, ConceptTensors]",
-    options: MotionOptions,
-    constraints: "Sequence[Constraint]" = (),
-) -> "list[Motion]":
-    """A motion for each prompt, with a progress bar."""
-    with progress_bar(f"generating {count_noun(len(prompts), 'motion')}") as progress:
-        return model.generate(
-            prompts,
-            seconds=options.seconds,
-            words=words,
-            seed=options.seed,
-            steps=options.steps,
-            guidance=options.guidance,
-            clean_feet=options.lock_feet,
-            batch=8 if constraints else 32,
-            progress=progress,
-            constraints=constraints,
-        )
-
-
-def _generate_one(model: "Lead", prompt: str, options: MotionOptions, place: int) -> "Motion":
-    """The motion of a prompt without concepts, from the noise of a place."""
-    return model.generate(
-        [prompt],
-        seconds=options.seconds,
-        seed=options.seed,
-        steps=options.steps,
-        guidance=options.guidance,
-        clean_feet=options.lock_feet,
-        first=place,
-    )[0]
-
-
-def _check_number(prompts: Sequence[str], number: int) -> None:
-    """UsageError for an empty prompt, and for more motions than are held in memory at once."""
-    for prompt in prompts:
-        check_unicode(prompt, "the prompt")
-    if not all(map(str.strip, prompts)):
-        raise UsageError('a prompt is empty; say what the person does, as "a person walks".')
-    if len(prompts) * number > MOST_AT_ONCE:
-        raise UsageError(
-            f"{len(prompts) * number:,} motions, at most {MOST_AT_ONCE:,} at once. Put the prompts into a file, a line "
-            "each, and give it with --prompts: that makes any number, in shards."
-        )
-
-
-def _merge_words(concepts: "Mapping[Path, Concept]") -> "dict[str, ConceptTensors]":
-    """What the base takes as words, of all concepts; UsageError where two have the same token."""
-    tokens: set[str] = set()
-    for path, concept in concepts.items():
-        if concept.token in tokens:
-            raise UsageError(f"{path}: another --concept has the token {concept.token} too; give one of them.")
-        tokens.add(concept.token)
-    return {token: word for concept in concepts.values() for token, word in concept.words.items()}
-
-
-def _print_files(written: Sequence[Written], views: Sequence[Path], formats: Sequence[str]) -> None:
-    """A row for each file, with its score where the motions were ranked."""
-    ranked = any(one.score for one in written)
-    rows = [
-        (path, one.prompt, f"{one.motion.seconds:.1f}", *(score_to_cells(one.score) if one.score else ()))
-        for one in written
-        for path in one.files
-    ]
-    columns = ("file", "prompt", "seconds", *(COLUMNS if ranked else ()))
-    rows += [(path, "all of them", *[""] * (len(columns) - 2)) for path in views]
-    print_table(rows, columns)
-    if ranked:
-        echo(NOTES)
-    if not views:
-        echo("For a picture add --format " + ",".join(form for form in formats if form in DATA_FORMATS) + ",png")
