@@ -42,6 +42,10 @@ def test_in_place_alone_keeps_the_length(run, generated):
     assert [one["seconds"] for one in found] == [motion.seconds for motion in generated]
 
 
+def test_a_motion_in_place_has_no_path(run):
+    fails(run("generate", "a person walks", "--in-place", "--path", "0,0 1,0"), "--in-place takes the path out")
+
+
 def test_files_of_prompts_are_processed_afterwards(run, tmp_path):
     (tmp_path / "prompts.txt").write_text("a person walks\n")
     fails(run("generate", "--prompts", tmp_path / "prompts.txt", "--loop"), "use `lead-invert process`")
