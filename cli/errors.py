@@ -35,6 +35,11 @@ def to_message(error: Exception) -> str:
     return shorten_words(str(error))
 
 
+def shorten_option(text: str) -> str:
+    """What was given for an option, without the middle of what nobody reads to its end."""
+    return text if len(text) <= 200 else f"{text[:100]}...{text[-60:]}"
+
+
 def shorten_words(text: str) -> str:
     """A message without the middle of words that nobody reads to their end, as of a value of thousands of letters."""
     return LONG_WORD.sub(lambda found: f"{found[0][:100]}...{found[0][-60:]}", text)

@@ -197,6 +197,8 @@ class LeadParts(nn.Module):
         """
         c = self.config.diffusion
         scale = c.guidance if guidance is None else guidance
+        if not abs(scale) <= 1e30:  # false for NaN; more is no number in 32 bits
+            raise LeadError(f"guidance {scale:g}; expected a number near the base's own, {c.guidance:g}")
         condition = partial(self.denoiser.condition, times=self.diffusion.sampling_times(steps)[:-1])
         predict = guide(condition, text, self.text.encode_unconditional(), lengths, scale)
         if scale != 1.0:

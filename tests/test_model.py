@@ -164,6 +164,9 @@ def test_a_word_of_numbers_that_are_none_is_named(tiny_base, number):
 def test_a_prompt_that_gives_nothing_is_named(tiny_base):
     with pytest.raises(LeadError, match=r"'a person walks' gives no motion .*: less guidance may help"):
         tiny_base.generate(["a person walks"], guidance=1e30)
+    for guidance in (1e308, float("nan")):
+        with pytest.raises(LeadError, match=r"guidance (1e\+308|nan); expected a number near the base's own"):
+            tiny_base.generate(["a person walks"], guidance=guidance)
 
 
 def test_a_text_is_one_prompt(tiny_base):

@@ -11,7 +11,7 @@ import typer
 from cli.atomic_folder import check_writable
 from cli.command import JsonObject, command
 from cli.console import print_table, spinner, warn
-from cli.errors import UsageError
+from cli.errors import UsageError, shorten_option
 from cli.load_models import check_base, load_base, load_concepts_for
 from cli.options import (
     BaseOptions,
@@ -157,7 +157,7 @@ def parse_ranges(text: str, frames: int, fps: float) -> "Bool[np.ndarray, 'frame
     """The frames that ranges such as `0:60,120:180` or `0s:2s,4s:` name; UsageError for any other text."""
     import numpy as np
 
-    kept = np.zeros(frames, dtype=bool)
+    kept, given = np.zeros(frames, dtype=bool), shorten_option(text)
     words = [word.strip() for word in text.split(",")] if text.strip() else []
     if len(words) > MOST_RANGES:
         raise UsageError(f"--keep: found {len(words)} ranges, at most {MOST_RANGES} can be given.")
@@ -165,12 +165,12 @@ def parse_ranges(text: str, frames: int, fps: float) -> "Bool[np.ndarray, 'frame
         found = re.fullmatch(f"{_BOUND}:{_BOUND}", word)
         if not found:
             raise UsageError(
-                f"--keep {text}: found {word!r}; expected FIRST:END in frames, as 0:60, or in seconds, as 0s:2.5s."
+                f"--keep {given}: found {word!r}; expected FIRST:END in frames, as 0:60, or in seconds, as 0s:2.5s."
             )
         first, end = (_to_frame(found[1], 0, fps), _to_frame(found[2], frames, fps))
         if not first < end <= frames:
             raise UsageError(
-                f"--keep {text}: {word!r} is frames {first} to {end}; expected a range that rises, within the clip's "
+                f"--keep {given}: {word!r} is frames {first} to {end}; expected a range that rises, within the clip's "
                 f"{frames} frames ({frames / fps:.3g} s)."
             )
         kept[first:end] = True

@@ -111,6 +111,8 @@ def generate(
     sources = Sources(concept or [], base, device, strict)
     if prompts_file and constraints.given:
         raise UsageError("--prompts: constraints (--start, --end, --keyframe, --path, --reach) are not for files.")
+    if motion.in_place and constraints.path is not None:
+        raise UsageError("--in-place takes the path out and --path asks for one; give one of them.")
     if timeline is not None:
         views = Views(beside, switches)
         return _generate_timeline(timeline, motion, constraints, files, sources, views, output, as_json)

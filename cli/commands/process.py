@@ -180,7 +180,7 @@ def edit_clip(clip: "Motion", edits: Edits) -> Processed:
     if edits.mirror:
         done = done.then(done.motion.mirror(), "mirrored", "mirror")
     if edits.loops:
-        done = _loop(done, edits, start, speed)
+        done = _loop(done, clip, edits, start, speed)
     if edits.in_place:
         done = done.then(done.motion.in_place(), "in place", "in-place")
     if edits.cycles > 1:
@@ -190,15 +190,18 @@ def edit_clip(clip: "Motion", edits: Edits) -> Processed:
     return done
 
 
-def _loop(done: Processed, edits: Edits, start: float, speed: float) -> Processed:
+def _loop(done: Processed, clip: "Motion", edits: Edits, start: float, speed: float) -> Processed:
     """The motion as a loop. `start` and `speed` take its times to those of the clip."""
     from lead.motion.processing.loop import measure_seam
 
     motion = done.motion
     if edits.loop_at is not None:
         since, until = parse_span(edits.loop_at, "--loop-at")
+        end = clip.seconds if until is None else until
+        if end > clip.seconds:
+            clip.measure_cycle(since or 0.0, end)  # raises, and says it in the clip's own seconds
         last = (len(motion.joints) - 1) / motion.fps
-        cycle = motion.measure_cycle((since or 0.0) / speed, last if until is None else until / speed)
+        cycle = motion.measure_cycle((since or 0.0) / speed, min(end / speed, last))
         if not cycle.is_good:
             warn(f"{motion.name}: the ends of --loop-at {edits.loop_at} are {_describe_gap(cycle)} apart: see the seam")
     else:

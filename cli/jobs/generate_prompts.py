@@ -82,7 +82,7 @@ def generate_prompts(
     kept, scores = _choose(model, motions, every, concepts, words, options)
     if options.loop or options.in_place:
         score_of = dict(zip(kept, scores, strict=True))
-        motions, kept = make_loops(motions, every, kept, options.loop, options.in_place)
+        motions, kept = make_loops(motions, every, kept, options.loop, options.in_place, rig.fps if rig else None)
         scores = [score_of[row] for row in kept]
     exemplars: Sequence[Motion] = ()
     plain: dict[int, Motion] = {}

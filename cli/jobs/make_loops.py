@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 
 
 def make_loops(
-    motions: "Sequence[Motion]", prompts: Sequence[str], kept: Sequence[int], loop: bool, in_place: bool
+    motions: "Sequence[Motion]",
+    prompts: Sequence[str],
+    kept: Sequence[int],
+    loop: bool,
+    in_place: bool,
+    rate: float | None = None,
 ) -> "tuple[list[Motion], list[int]]":
     """The motions, those at the places `kept` as they are asked for, and the places of those that could be made so.
 
+    Loops have the rate of the rig that they are written on: at another rate, the last frame would not be their end.
     A motion without a cycle is left out with a warning; UsageError where none is left.
     """
     from lead.motion.errors import MotionError
@@ -22,7 +28,7 @@ def make_loops(
     made, left, reasons = list(motions), [], []
     for row in kept:
         try:
-            motion = motions[row].loop() if loop else motions[row]
+            motion = motions[row].change_rate(rate or motions[row].fps).loop() if loop else motions[row]
         except MotionError as error:
             reasons.append(f"{prompts[row]!r}, motion {row + 1}: {error}")
             continue

@@ -6,6 +6,7 @@ A pose is FILE:FRAME[:JOINTS][@X,Z[,HEADING]]: a whole number is a frame of the 
 
 import csv
 import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.command import OptionGroup
-from cli.errors import UsageError
+from cli.errors import UsageError, shorten_option
 from cli.options import require_file
 from cli.read_inputs import read_clip
 from lead.errors import LeadError, show_value
@@ -189,18 +190,18 @@ def _read_path(text: str) -> "PathConstraint":
     """A path from a file if the text names one, else from the text itself."""
     if Path(text).suffix.lower() in FILES:
         return _to_path(_read_waypoints(require_file(Path(text), "--path", "a file of waypoints")), f"--path {text}")
-    waypoints = []
+    waypoints, given = [], shorten_option(text)
     for word in text.split():
         place, at, time = word.partition("@")
-        numbers = _to_numbers(f"--path {text}", place)
+        numbers = _to_numbers(f"--path {given}", place)
         if len(numbers) not in (2, 3):
             raise UsageError(
-                f"--path {text}: {show_value(word)} has {len(numbers)} numbers; expected X,Z or X,Z,HEADING, and "
+                f"--path {given}: {show_value(word)} has {len(numbers)} numbers; expected X,Z or X,Z,HEADING, and "
                 '@SECONDS, as "0,0 2,0@2.5 2,2", or a file ending in .toml, .json or .csv.'
             )
         waypoint = dict(zip(FIELDS, numbers, strict=False))
-        waypoints.append(waypoint | ({"seconds": _to_seconds("--path", text, time)} if at else {}))
-    return _to_path(waypoints, f"--path {text}")
+        waypoints.append(waypoint | ({"seconds": _to_seconds("--path", given, time)} if at else {}))
+    return _to_path(waypoints, f"--path {given}")
 
 
 def _read_waypoints(path: Path) -> list[dict[str, float]]:
@@ -211,12 +212,18 @@ def _read_waypoints(path: Path) -> list[dict[str, float]]:
     )
     if path.stat().st_size > LARGEST_FILE:
         raise UsageError(f"{path}: {path.stat().st_size:,} bytes, at most {LARGEST_FILE:,} are read as waypoints.")
+    from lead.control.timeline import read_pairs
+
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() == ".csv":
             rows: Any = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
         else:
-            rows = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
+            rows = (
+                tomllib.loads(text)
+                if path.suffix.lower() == ".toml"
+                else json.loads(text, object_pairs_hook=read_pairs)
+            )
             rows = rows.get("waypoints") if isinstance(rows, dict) else rows
     except (ValueError, RecursionError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read ({error!s:.200}); expected {expected}.") from None
@@ -236,6 +243,8 @@ def _to_waypoint(name: str, row: object, expected: str) -> dict[str, float]:
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 raise ValueError
             waypoint[field] = float(value)
+            if not math.isfinite(waypoint[field]):
+                raise ValueError
         except (ValueError, OverflowError):
             raise UsageError(f"{name}: found {show_value(value)} as {field}; expected a number.") from None
     return waypoint
@@ -253,10 +262,10 @@ def _to_path(waypoints: Sequence[Mapping[str, float]], name: str) -> "PathConstr
 
 
 def _to_seconds(option: str, given: str, text: str) -> float:
-    numbers = _to_numbers(f"{option} {given}", text.removesuffix("s"))
-    if len(numbers) != 1:
-        raise UsageError(f"{option} {given}: found {show_value(text)} as a time; expected seconds, as 2.5.")
-    return numbers[0]
+    try:
+        return float(text.removesuffix("s"))
+    except ValueError:
+        raise UsageError(f"{option} {given}: found {show_value(text)} as a time; expected seconds, as 2.5.") from None
 
 
 def _to_numbers(name: str, text: str) -> list[float]:

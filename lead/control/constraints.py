@@ -91,14 +91,15 @@ class PoseConstraint:
     ) -> "PoseConstraint":
         """The pose of a clip's frame, from 0; a negative frame counts from the end, -1 is the last.
 
-        It is put on the one skeleton, and the clip's lowest joint on the floor. Raises LeadError for a frame that the
-        clip does not have.
+        It is put on the one skeleton, the clip's lowest joint on the floor, and the pelvis at x = z = 0 without a
+        place. Raises LeadError for a frame that the clip does not have.
         """
         name, count = name or f"frame {frame} of {motion.name or 'a clip'}", len(motion.joints)
         if not -count <= frame < count:
             raise LeadError(f"{name}: the clip has {count} frames, from 0 to {count - 1}")
         every = motion.on_one_skeleton().joints.astype(np.float64)
-        pose = every[frame] - [0.0, every[..., 1].min(), 0.0]
+        x, _, z = every[frame, 0]
+        pose = every[frame] - [x, every[..., 1].min(), z]
         return cls(pose if place is None else put_at(pose, place), seconds, tuple(joints), place is not None, name)
 
     @property
@@ -159,6 +160,8 @@ class JointTarget:
         if self.joint not in TARGET_JOINTS.values():
             raise LeadError(f"{self.name}: joint {self.joint} has no targets; {', '.join(TARGET_JOINTS)} can have them")
         _check_time(self.name, self.seconds)
+        if len(self.position) != 3:
+            raise LeadError(f"{self.name}: found {len(self.position)} numbers as a place; expected x, y and z")
         _check_numbers(self.name, *self.position)
         if max(map(abs, self.position)) > FARTHEST:
             raise LeadError(f"{self.name}: {max(map(abs, self.position)):.4g} m from the start; at most {FARTHEST:g} m")

@@ -144,7 +144,8 @@ def _list_constraints(
     """
     rate = base.skeleton.fps
     at_rate = window.resample(rate).on_one_skeleton().joints.astype(np.float64)
-    at_rate = at_rate - [0.0, at_rate[..., 1].min(), 0.0]
+    x, _, z = at_rate[0, 0]
+    at_rate = at_rate - [x, at_rate[..., 1].min(), z]  # a clip may be far from where it began
     longest = MAX_FRAMES / rate
     if len(at_rate) > MAX_FRAMES:
         raise LeadError(
@@ -179,8 +180,7 @@ def _fit_to_body(
         made = place_after(clip[0] - ground, made)
     legs, lengths = [*KNEES, *ANKLES], bone_lengths(clip)
     scale = float(lengths[:, legs].mean(axis=0).sum() / bone_lengths(made[0])[legs].sum())
-    middle = ground * [1.0, 0.0, 1.0] if kept.any() or half == "legs" else 0.0
-    placed = (made - middle) * scale + ground
+    placed = made * scale + ground
     if half == "upper_body":
         placed = replace_upper_body(placed, clip)
     own, aim = _take_apart(placed), _take_apart(clip)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lead.control.constraints import TARGET_JOINTS, Constraint, JointTarget, PathConstraint, PoseConstraint
-from lead.control.targets import FASTEST, build_targets, to_frame
+from lead.control.targets import FASTEST, build_targets, list_path_frames, to_frame
 from lead.errors import LeadError
 
 HIGHEST = {20: 1.9, 21: 1.9, 10: 1.6, 11: 1.6, 7: 1.5, 8: 1.5, 0: 1.05}
@@ -22,6 +22,8 @@ JUMPED = 0.5
 """Meters more in a jump."""
 AROUND = 1.0
 """Meters from the pelvis that hands and feet reach over the floor, leaning."""
+OFF_PATH = 0.5
+"""Meters that a place may be off a path which the body is on at that time."""
 JUMPS, RUNS = ("jump", "hop", "leap", "climb", "stairs", "ladder"), ("run", "jog", "sprint", "dash")
 """Beginnings of words in prompts."""
 WALKED, RUN = 2.0, 5.0
@@ -44,19 +46,17 @@ def limit_to_body(
 ) -> tuple[list[Constraint], list[str]]:
     """The constraints as a body can meet them, and notes on what was changed or looks too fast.
 
-    Raises LeadError where `build_targets` does, and where places are farther apart than FASTEST allows.
+    Raises LeadError where `build_targets` does, where places are farther apart than FASTEST allows, and for a place off
+    the path.
     """
     words = " ".join(prompts).lower().split()
     more = JUMPED if any(word.startswith(JUMPS) for word in words) else 0.0
     notes: list[str] = []
-    limited = [_lower(one, more, notes) if isinstance(one, JointTarget) else one for one in constraints]
+    limited = [_limit_height(one, more, notes) if isinstance(one, JointTarget) else one for one in constraints]
     targets = build_targets(limited, frames, fps)
     paths = [one for one in limited if isinstance(one, PathConstraint)]
-    speeds = [
-        (one.name, float(np.linalg.norm(np.diff(targets.positions[:, 0, [0, 2]], axis=0), axis=-1).max() * fps))
-        for one in paths
-    ]
     places = sorted(_list_places(limited, frames, fps), key=lambda place: place.frame)
+    speeds = [(one.name, _follow(one, places, frames, fps)) for one in paths]
     if not targets.free:
         places.insert(0, Place("the start", 0, 0.0, 0.0, 0.0))
     for one, other in pairwise([] if paths else places):
@@ -79,10 +79,28 @@ def limit_to_body(
     return limited, notes
 
 
-def _lower(target: JointTarget, more: float, notes: list[str]) -> JointTarget:
+def _follow(path: PathConstraint, places: Sequence[Place], frames: int, fps: float) -> float:
+    """The highest speed along a path, in meters a second; LeadError for a place that is off it."""
+    way = build_targets([path], frames, fps).positions[:, 0, [0, 2]]
+    there = list_path_frames(path, frames, fps)
+    for place in places:
+        x, z = way[place.frame]
+        off = float(np.hypot(place.x - x, place.z - z)) - place.around
+        if place.frame in there and off > OFF_PATH:
+            raise LeadError(
+                f"{place.name} is out of reach: {off:.3g} m farther than a body reaches from {path.name}, which is at "
+                f"{x:.3g},{z:.3g} at {place.frame / fps:.3g} s: give a place on the path, another time, or one of them"
+            )
+    return float(np.linalg.norm(np.diff(way[there], axis=0), axis=-1).max(initial=0.0) * fps)
+
+
+def _limit_height(target: JointTarget, more: float, notes: list[str]) -> JointTarget:
     """The target at a height that the joint reaches, with a note where that is another."""
     x, y, z = target.position
     highest = HIGHEST[target.joint] + more
+    if y < 0:
+        notes.append(f"{target.name} is {-y:.2f} m below the floor; it goes to 0 m")
+        return replace(target, position=(x, 0.0, z))
     if y <= highest:
         return target
     name = next(name for name, joint in TARGET_JOINTS.items() if joint == target.joint).replace("_", " ")

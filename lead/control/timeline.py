@@ -15,18 +15,20 @@ A file is TOML or JSON with the same keys; all but `prompt` and `seconds` may be
     seed = 7
 
 A text has each prompt before its seconds: `a person walks 4s, then sits down 3s; a person waves 2.5s`. A part that
-follows `then` has the first part's subject, if it names none itself. Knows nothing of models and frames.
+follows `then` or `, and` has the first part's subject, if it names none itself. Knows nothing of models and frames.
 """
 
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
+from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 from lead.errors import LeadError, show_value
 from lead.text.prompts import find_tokens
@@ -46,7 +48,7 @@ MOST_BYTES = 1 << 22
 LARGEST_SEED = 2**40 - 1
 SECONDS = r"\b(?P<seconds>\d+(?:\.\d+)?)\s?s(?:ec(?:ond)?s?)?\b"
 PART = re.compile(
-    rf"\s*+(?P<prompt>.*?)(?<!\s)(?:\s++for)?\s++{SECONDS}(?P<end>\s*+(?:;|(?:,\s*+)?(?:and\s++)?then\b|,|$))",
+    rf"\s*+(?P<prompt>.*?)(?<!\s)(?:\s++for)?\s++{SECONDS}(?P<end>\s*+(?:;|(?:,\s*+)?(?i:and\s++)?(?i:then)\b|,(?:\s*+(?i:and)\b)?|$))",
     re.DOTALL,
 )
 """A part of a text: a prompt, its seconds, and what follows. No white space is tried twice, or it would take hours."""
@@ -108,6 +110,14 @@ class Timeline:
     def __post_init__(self) -> None:
         if not self.segments:
             raise LeadError("a timeline without segments; expected one or more, each with a prompt and its seconds")
+        for one in self.segments:
+            if not isinstance(one, Segment):
+                raise LeadError(
+                    f"a timeline of {show_value(one)}; expected segments, as Segment('a person walks', 4.0)"
+                )
+        object.__setattr__(self, "segments", tuple(self.segments))
+        if self.transition is None:
+            raise LeadError(f"the timeline: found transition None, expected {KEYS['transition']}")
         _check("the timeline", "transition", self.transition)
         if self.segments[0].transition is not None:
             raise LeadError("the first segment has a transition, and nothing is before it; leave it out")
@@ -172,7 +182,7 @@ class Timeline:
             if follows:
                 prompt = _add_subject(prompt, segments[0].prompt)
             segments.append(Segment(prompt, float(found["seconds"])))
-            start, follows = found.end(), found["end"].strip().endswith("then")
+            start, follows = found.end(), found["end"].strip()[-1:].isalpha()
             if found["end"].strip() and not text[start:].strip():
                 raise LeadError(
                     f"nothing follows {text[-12:]!r}; leave it out, or write the next part with its seconds"
@@ -237,12 +247,12 @@ def _check_count(segments: int) -> None:
 
 def _check(place: str, key: str, value: object) -> None:
     """LeadError, starting with the place, where a segment has no such value."""
-    number = value if isinstance(value, int | float) and not isinstance(value, bool) else -1
+    number: Any = value if isinstance(value, Real) and not isinstance(value, bool) else -1  # NumPy's numbers too
     fits = {
         "prompt": isinstance(value, str) and bool(value.strip()),
         "seconds": 0 < number <= MOST_SECONDS,
         "transition": value is None or 0 <= number <= LONGEST_TRANSITION,
-        "seed": value is None or (isinstance(number, int) and 0 <= number <= LARGEST_SEED),
+        "seed": value is None or (isinstance(value, Integral) and 0 <= number <= LARGEST_SEED),
     }
     if not fits[key]:
         raise LeadError(f"{place}: found {key} {show_value(value)}, expected {KEYS[key]}")
@@ -267,11 +277,23 @@ def _read_table(path: Path) -> Mapping[str, object]:
     toml = path.suffix.lower() == ".toml"
     try:
         text = path.read_text(encoding="utf-8-sig")
-        table = tomllib.loads(text) if toml else json.loads(text)
+        table = tomllib.loads(text) if toml else json.loads(text, object_pairs_hook=read_pairs)
+    except LeadError:
+        raise
     except (ValueError, RecursionError) as error:
         raise LeadError(f"not a {'TOML' if toml else 'JSON'} file in UTF-8 ({error!s:.80})") from None
     if not isinstance(table, dict):
         raise LeadError(f"found a {type(table).__name__}, expected an object with segments")
+    return table
+
+
+def read_pairs(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    """An object of a JSON file, of which no key may be there twice, as in TOML. Raises LeadError."""
+    table: dict[str, object] = {}
+    for key, value in pairs:
+        if key in table:
+            raise LeadError(f"{show_value(key)} is there twice in one object; leave one of them out")
+        table[key] = value
     return table
 
 

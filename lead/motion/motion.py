@@ -27,7 +27,6 @@ from lead.motion.motion_like import TimeMark, warp_marks
 from lead.motion.processing.edit import mirror_joints
 from lead.motion.processing.foot_cleanup import clean_feet as clean_feet_of
 from lead.motion.processing.in_place import stay_in_place
-from lead.motion.processing.join import change_tempo
 from lead.motion.processing.loop import (
     LONGEST,
     SHORTEST,
@@ -43,7 +42,7 @@ from lead.motion.processing.seams import mend_seams
 from lead.motion.processing.trim import find_movement
 from lead.motion.read import read_clip, read_clips
 from lead.motion.read_options import ReadOptions
-from lead.motion.resample import resample
+from lead.motion.resample import MAX_RESAMPLED, resample
 from lead.motion.rigs import recorded
 from lead.motion.rigs.own_rig import build_own_rig, measure_own_offsets
 from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
@@ -196,11 +195,13 @@ class Motion:
     def change_speed(self, speed: float) -> "Motion":
         """So many times as fast, at the same rate. Feet that stand still do so after it.
 
-        Raises MotionError for a speed outside of 0.1 to 10.
+        Raises MotionError for a speed outside of 0.1 to 10, and for a clip of more than MAX_RESAMPLED frames.
         """
         if not 0.1 <= speed <= 10:
             raise MotionError(f"{speed:g} times as fast; expected 0.1 to 10.")
-        joints = change_tempo(self.joints, speed, self.fps)
+        if (frames := len(self.joints) / speed) > MAX_RESAMPLED:
+            raise MotionError(f"{speed:g} times as fast are {frames:,.0f} frames, at most {MAX_RESAMPLED:,}; cut it.")
+        joints = resample(self.joints, speed, 1.0)  # counted in frames, which is right for any rate
         joints = make_rigid(joints) if is_rigid(self.joints) else joints
         edited = self._edit(joints, lambda rig: recorded.warp_times(rig, np.arange(len(joints)) * speed, rig.fps))
         return edited._mark_anew(self.marks, 0.0, speed)
@@ -213,6 +214,10 @@ class Motion:
         since, until = start or 0.0, (len(self.joints) - 1) / self.fps if end is None else end
         self._check_span(since, until)
         frames = slice(int(np.ceil(since * self.fps - 1e-6)), int(until * self.fps + 1e-6) + 1)
+        if frames.start >= min(frames.stop, len(self.joints)):
+            raise MotionError(
+                f"no frame from {since:g} s to {until:g} s: there is one each {1 / self.fps:.3g} s; take more."
+            )
         edited = self._edit(self.joints[frames], lambda rig: recorded.take_frames(rig, frames))
         return edited._mark_anew(self.marks, frames.start / self.fps)
 
@@ -232,7 +237,8 @@ class Motion:
     def measure_cycle(self, start: float, end: float) -> Cycle:
         """The cycle between these seconds, `Cycle.is_good` or not. Raises MotionError for what is not in the motion."""
         self._check_span(start, end)
-        return measure_cycle(self.joints, self.fps, round(start * self.fps), round(end * self.fps))
+        last = min(round(end * self.fps), len(self.joints) - 1)  # a motion of 4 s has its last frame before
+        return measure_cycle(self.joints, self.fps, round(start * self.fps), last)
 
     def loop(self, cycle: Cycle | None = None) -> "Motion":
         """A cycle that plays again and again: the one that is given, or the best one.

@@ -16,6 +16,7 @@ from lead.control.constraints import (
 )
 from lead.control.targets import build_targets, lay_over, measure_errors, place_motion
 from lead.errors import LeadError
+from lead.motion import Motion
 from lead.motion.heading import facing, turn
 
 FPS = 20.0
@@ -95,3 +96,9 @@ def test_errors_of_a_pose_that_may_be_anywhere_do_not_count_its_place():
 def test_what_cannot_be_met_is_refused(make, message):
     with pytest.raises(LeadError, match=message):
         make()
+
+
+def test_a_clip_that_was_recorded_far_away_has_poses_too():
+    far = Motion(WALK + np.array([500.0, 0.0, -300.0]), FPS)
+    pose, near = (PoseConstraint.from_motion(motion, 7, 1.0) for motion in (far, Motion(WALK, FPS)))
+    np.testing.assert_allclose(pose.pose, near.pose, atol=1e-3)

@@ -93,3 +93,10 @@ def test_a_part_that_is_too_long_is_refused(tiny_base, walk):
     long = Motion(np.tile(walk.joints, (5, 1, 1)), walk.fps, name="long")
     with pytest.raises(LeadError, match=r"long: a new part of 14 s .* the base makes 9.8 s at once"):
         edit_clip(tiny_base, long, keep(300, (0, 40)), "a person waves")
+
+
+def test_a_clip_far_from_the_origin_is_edited_as_one_beside_it(tiny_base, walk):
+    kept, away = keep(60, (0, 20), (36, 60)), np.array([512.0, 0.0, -256.0])
+    near = edit_clip(tiny_base, walk, kept, "a person jumps")
+    far = edit_clip(tiny_base, Motion(walk.joints + away, 20.0), kept, "a person jumps")
+    np.testing.assert_allclose(far.joints - away, near.joints, atol=0.02)

@@ -59,3 +59,20 @@ def test_what_asks_for_a_run_is_told_unless_the_prompt_runs():
 def test_what_is_too_far_is_refused_with_the_distance(constraints, said):
     with pytest.raises(LeadError, match=said):
         limit(*constraints)
+
+
+def test_a_place_off_the_path_is_refused_where_the_body_is_on_it():
+    way = PathConstraint(np.array([[0.0, 0.0], [4.0, 0.0]]), name="--path")
+    on_it = [way, stand(2.0, 1.975), stand(4.0, None), JointTarget(20, 1.0, (1.4, 1.2, 0.6))]
+    assert limit(*on_it) == (on_it, [])
+    with pytest.raises(LeadError, match=r"pose at 9 is out of reach: 5 m farther .* --path, which is at 4,0 at 3.95 s"):
+        limit(way, stand(9.0, None))
+    with pytest.raises(LeadError, match=r"hand is out of reach: 4 m farther .* --path"):
+        limit(way, JointTarget(20, 0.0, (5.0, 1.0, 0.0), "hand"))
+    part = PathConstraint(np.array([[0.0, 0.0], [1.0, 0.0]]), (0.0, 1.0), name="a part", open=True)
+    assert limit(part, stand(3.0, None))[1] == []
+
+
+def test_a_place_below_the_floor_is_put_onto_it_with_a_note():
+    (target,), (note,) = limit(JointTarget(10, 2.0, (0.1, -3.0, 0.2), "foot"))
+    assert target.position == (0.1, 0.0, 0.2) and note == "foot is 3.00 m below the floor; it goes to 0 m"

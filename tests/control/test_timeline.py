@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lead.control.timeline import LARGEST_SEED, MOST_SECONDS, Segment, Timeline
+from lead.control.timeline import LARGEST_SEED, MOST_SECONDS, Segment, Timeline, _check
 from lead.errors import LeadError
 
 WORDS = ("a", "person", "walks,", "then", "waves", "3", "times", "with", "(<limp>:0.5)", "s")
@@ -168,3 +169,24 @@ def test_any_number_is_written_as_it_is_read(seconds: float) -> None:
 
 def test_an_hour_is_the_most() -> None:
     assert Timeline((Segment("a", MOST_SECONDS),)).seconds == MOST_SECONDS
+
+
+@pytest.mark.parametrize("border", [", and ", ", THEN ", " AND THEN "])
+def test_and_after_a_comma_joins_parts_as_then_does(border: str) -> None:
+    assert Timeline.parse(f"a person walks 4s{border}sits 2s").prompts == ["a person walks", "a person sits"]
+
+
+@pytest.mark.parametrize("text", ['{"segments": [], "segments": []}', '{"segments": [{"prompt": "a", "prompt": "b"}]}'])
+def test_what_a_file_says_twice_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "twice.json").write_text(text)
+    with pytest.raises(LeadError, match=r"twice.json: '(segments|prompt)' is there twice"):
+        Timeline.read(tmp_path / "twice.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("seconds", np.float32(4.0)), ("seconds", np.int64(4)), ("seed", np.int64(3))]
+)
+def test_numbers_of_numpy_are_numbers(key: str, value: object) -> None:
+    _check("segment 1", key, value)
+    with pytest.raises(LeadError, match=f"segment 1: found {key} "):
+        _check("segment 1", key, -value)  # type: ignore[operator]

@@ -103,3 +103,13 @@ def test_marks_go_along(walk):
     assert faster.marks[1:] == (TimeMark(0.5, 1.0, "second"), TimeMark(1.25, 1.25, "key"))
     assert marked.change_rate(60.0).marks == marked.in_place().marks == marked.marks
     assert marked.mirror().marks == ()
+
+
+def test_clips_of_few_frames_a_second_are_sped_up_too(walk):
+    slow = replace(walk, fps=0.5)
+    np.testing.assert_allclose(slow.change_speed(7.0).joints, walk.change_speed(7.0).joints, atol=1e-5)
+
+
+def test_what_no_frame_is_left_of_is_told(walk):
+    with pytest.raises(MotionError, match=r"no frame from 0.01 s to 0.02 s: there is one each 0.05 s"):
+        walk.trim(0.01, 0.02)

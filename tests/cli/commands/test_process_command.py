@@ -144,3 +144,15 @@ def test_no_model_is_loaded(steps, tmp_path):
     assert "steps-loop.npy" in printed_without_torch(
         ["process", steps, "--loop", "--format", "npy", "-o", tmp_path / "made"]
     )
+
+
+@pytest.mark.parametrize(
+    "others", [(), ("--rate", 60), ("--rate", 7), ("--speed", 1.3), ("--speed", 0.7, "--rate", 24)]
+)
+def test_a_whole_clip_is_a_loop_at_any_speed_and_rate(run, steps, others):
+    for end in ("4", ""):
+        result = run("process", steps, "--loop-at", f"0:{end}", *others, "--format", "npz", "--json")
+        (clip,) = json.loads(result.stdout)["clips"]
+        assert clip["cycle"]["start"] == 0 and clip["cycle"]["end"] == pytest.approx(4.0, abs=0.2)
+    late = run("process", steps, "--loop-at", "0:4.1", *others)
+    assert late.exit_code == 1 and "from 0 s to 4.1 s of a motion of 3.95 s" in " ".join(late.stderr.split())

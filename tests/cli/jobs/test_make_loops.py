@@ -9,6 +9,7 @@ from walks import synthesize_steps
 
 from lead import Lead
 from lead.motion import Motion
+from lead.motion.processing.join import to_body_frame
 
 
 @pytest.fixture
@@ -41,6 +42,21 @@ def test_in_place_alone_keeps_the_length(run, generated):
     assert [one["seconds"] for one in found] == [motion.seconds for motion in generated]
 
 
+def test_a_motion_in_place_has_no_path(run):
+    fails(run("generate", "a person walks", "--in-place", "--path", "0,0 1,0"), "--in-place takes the path out")
+
+
 def test_files_of_prompts_are_processed_afterwards(run, tmp_path):
     (tmp_path / "prompts.txt").write_text("a person walks\n")
     fails(run("generate", "--prompts", tmp_path / "prompts.txt", "--loop"), "use `lead-invert process`")
+
+
+@pytest.mark.parametrize("fps", [24.0, 30.0, 50.0])
+def test_a_loop_on_a_rig_of_another_rate_ends_where_it_begins(run, generated, tmp_path, fps):
+    rig = synthesize_steps(2.0, fps=fps).save(tmp_path / "rig.bvh")
+    options = ("--loop", "--rig", rig, "--format", "bvh", "--json")
+    (one,) = json.loads(run("generate", "a person shakes", "a person walks", *options).stdout)["motions"]
+    made = Motion.read(one["files"][0])
+    assert made.fps == pytest.approx(fps)
+    ends = to_body_frame(made.joints[[0, -1]].astype(np.float64))
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-3)

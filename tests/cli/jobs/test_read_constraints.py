@@ -66,7 +66,7 @@ def test_files_of_waypoints_say_the_same(tmp_path, name, text):
         ({"start": "walk.bvh"}, r"--start walk.bvh: expected FILE:FRAME"),
         ({"start": "absent.bvh:3"}, "absent.bvh does not exist; it was given as --start"),
         ({"keyframe": ["walk.bvh:3"]}, "found no '='; expected TIME=FILE:FRAME"),
-        ({"keyframe": ["x=walk.bvh:3"]}, "found 'x'; expected numbers"),
+        ({"keyframe": ["x=walk.bvh:3"]}, "found 'x' as a time; expected seconds"),
         ({"path": "0,0 1"}, "'1' has 1 numbers; expected X,Z or X,Z,HEADING"),
         ({"path": "0,0 a,b"}, "found 'a,b'; expected numbers"),
         ({"path": "0,0"}, '--path 0,0: found 1 waypoint; expected 2 to 1,000, as "0,0 2,0 2,2"'),
@@ -109,6 +109,21 @@ def test_values_beyond_all_measure_are_told_in_few_letters(tmp_path, name, text)
     with pytest.raises(UsageError, match=rf"{name}.*expected") as found:
         read_constraints(ConstraintOptions(path=str(tmp_path / name)))
     assert len(str(found.value)) < len(str(tmp_path)) + 400
+
+
+@pytest.mark.parametrize(
+    "text", ['[{"x": 0, "z": 0}, {"x": NaN, "z": 0}]', '[{"x": 0, "z": 0}, {"x": 1, "x": 2, "z": 0}]']
+)
+def test_a_file_of_waypoints_is_never_guessed(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(UsageError, match=r"a.json: (waypoint 2: found nan as x|cannot be read \('x' is there twice)"):
+        read_constraints(ConstraintOptions(path=str(tmp_path / "a.json")))
+
+
+def test_a_long_path_is_not_told_whole():
+    with pytest.raises((UsageError, LeadError)) as found:
+        read_constraints(ConstraintOptions(path="0,0 1,0 " * 1000))
+    assert "found 2,000 waypoints" in str(found.value) and len(str(found.value)) < 300
 
 
 @pytest.mark.parametrize(("place", "said"), [(":elbow", "there is no joint 'elbow'"), ("@1e400,0", "infinite or none")])
