@@ -13,7 +13,7 @@ Conventions: meters, Y up; frames are the clip's own, from 0.
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from lead.conditioning import Words
 from lead.control.constraints import PARTS, PoseConstraint
@@ -167,7 +167,11 @@ def _list_constraints(
 
 
 def _fit_to_body(
-    made: Joints, clip: Joints, kept: Bool[np.ndarray, "frames"], half: str | None, rates: tuple[float, float]
+    made: Float[np.ndarray, "made 22 3"],
+    clip: Joints,
+    kept: Bool[np.ndarray, "frames"],
+    half: str | None,
+    rates: tuple[float, float],
 ) -> Joints:
     """The made motion at the clip's rate on the clip's body; kept frames and bones are as in the clip.
 
@@ -184,10 +188,24 @@ def _fit_to_body(
     if half == "upper_body":
         placed = replace_upper_body(placed, clip)
     own, aim = _take_apart(placed), _take_apart(clip)
+    anchors = _thin_out(kept, rates)
     for joint in range(22):
-        fixed = kept | (half == "legs" and joint in PARTS["legs"])
+        fixed = anchors | (half == "legs" and joint in PARTS["legs"])
         own[:, joint] += spread(aim[:, joint] - own[:, joint], fixed, (SETTLE if joint else SETTLE_PATH) * rates[1])
     return place_bones(own[:, 0], normalize(own) * lengths[..., None], np.ones(22))
+
+
+def _thin_out(kept: Bool[np.ndarray, "frames"], rates: tuple[float, float]) -> Bool[np.ndarray, "frames"]:
+    """Kept frames about as far apart as those of the base, counted from the border of the new part.
+
+    From one frame to the next of a fast recording, a millimeter of noise is a great velocity and a greater
+    acceleration, and a new part would go on with both.
+    """
+    step = max(int(rates[1] / rates[0]), 1)
+    frames = np.arange(len(kept))
+    away = np.abs(frames[:, None] - frames[~kept]).min(axis=1)
+    thinned: np.ndarray = kept & ((away - 1) % step == 0)
+    return thinned
 
 
 def _take_apart(joints: Joints) -> Joints:

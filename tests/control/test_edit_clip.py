@@ -64,6 +64,15 @@ def test_a_new_part_goes_on_in_position_and_velocity(walk):
     assert (bends < own.max() + 0.01).all()  # meters a frame^2; a jump of 10 cm would be .1
 
 
+def test_a_new_part_does_not_go_on_with_the_noise_of_a_fast_recording(walk):
+    fast = walk.resample(120.0).joints.astype(np.float64)
+    kept = keep(len(fast), (0, 120), (240, len(fast)))
+    clip = fast + np.random.default_rng(0).normal(0.0, 0.001, (len(fast), 1, 3))  # meters, of the whole body
+    fitted = _fit_to_body(walk.joints.astype(np.float64), clip, kept, None, (20.0, 120.0))
+    np.testing.assert_allclose(fitted[[119, 240]], clip[[119, 240]], atol=1e-6)
+    assert np.linalg.norm(fitted - clip, axis=-1).max() < 0.2  # meters; 0.8 where it goes on from one frame to the next
+
+
 @pytest.mark.parametrize("half", ["legs", "upper_body"])
 def test_half_of_the_body_is_kept(tiny_base, walk, half):
     edited = edit_clip(tiny_base, walk, np.zeros(60, dtype=bool), "a person waves", half=half)

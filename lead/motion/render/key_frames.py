@@ -1,7 +1,8 @@
 """The frames of a motion that a still picture shows: unlike poses, spread over time.
 
-The first and the last frame are taken. Then, again and again, the frame is taken that differs most from all that are
-taken (farthest-point sampling), so the apex of a kick or of a jump comes early. Frames differ in pose and in time:
+The first and the last frame are taken, and those that are asked for. Then, again and again, the frame is taken that
+differs most from all that are taken (farthest-point sampling), so the apex of a kick or of a jump comes early. Frames
+differ in pose and in time:
 
     d(s, t)^2 = max over joints |p_s - p_t|^2 + (TIME * |s - t| / frames)^2
 
@@ -9,6 +10,8 @@ with p the joints relative to the root's place over the floor. The second term s
 poses repeat. Each frame taken moves to the pose that is farthest within CREST_SECONDS of it.
 Conventions: meters, Y up.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -18,8 +21,13 @@ TIME = 0.35
 CREST_SECONDS = 0.2
 
 
-def choose_key_frames(joints: Float[np.ndarray, "frames 22 3"], fps: float, count: int) -> list[int]:
-    """`count` frames in order, the first and the last among them; evenly spread where there are no more frames."""
+def choose_key_frames(
+    joints: Float[np.ndarray, "frames 22 3"], fps: float, count: int, wanted: Sequence[int] = ()
+) -> list[int]:
+    """`count` frames in order, the first and the last among them; evenly spread where there are no more frames.
+
+    The `wanted` frames come next, as many as there is room for.
+    """
     frames = len(joints)
     if frames <= count or count < 3:
         return [int(frame) for frame in np.round(np.linspace(0, frames - 1, count))]
@@ -30,8 +38,9 @@ def choose_key_frames(joints: Float[np.ndarray, "frames 22 3"], fps: float, coun
     both = np.full(frames, np.inf)
     taken: list[int] = []
     crest = max(round(CREST_SECONDS * fps), 1)
+    given = list(dict.fromkeys([0, frames - 1, *wanted]))
     while len(taken) < count:
-        frame = (0, frames - 1)[len(taken)] if len(taken) < 2 else _find_crest(int(both.argmax()), pose, crest, taken)
+        frame = given[len(taken)] if len(taken) < len(given) else _find_crest(int(both.argmax()), pose, crest, taken)
         taken.append(frame)
         squares = np.square(poses - poses[frame]).sum(axis=-1).max(axis=-1)
         pose = np.minimum(pose, squares)

@@ -47,7 +47,8 @@ def contact_sheet(
     """One row a motion: `columns` figures over time and the root's path from above.
 
     Without titles the motions' own names are used. `options` switch on trails and foot contacts. A motion whose marks
-    follow each other, as the segments of a timeline do, has a row for each, with the mark's title.
+    follow each other, as the segments of a timeline do, has a row for each, with the mark's title. Marked moments, as
+    those of keyframes and places, are among a row's figures, up to half of them.
     """
     assert motions, "a contact sheet needs a motion"
     titles = titles or [motion.name for motion in motions]
@@ -61,7 +62,9 @@ def contact_sheet(
     draw = ImageDraw.Draw(sheet)
     if heading:
         draw.text((MARGIN, MARGIN - 4), shorten(heading, width - 2 * MARGIN, 20), INK, load_font(20, heading))
-    frames = [choose_key_frames(motion.joints, motion.fps, columns) for motion in motions]
+    frames = [
+        choose_key_frames(one.motion.joints, one.motion.fps, columns, one.moments[: columns // 2]) for one in rows
+    ]
     figures = [pose_figures(m.joints, m.fps, options).at(some) for m, some in zip(motions, frames, strict=True)]
     stage = Stage(fit_view(View(CELL_WIDTH, CELL_HEIGHT), figures, top=TIME_HEIGHT))
     for index, (motion, title) in enumerate(zip(motions, titles, strict=True)):
@@ -83,6 +86,8 @@ class _Row:
     title: str
     start: float = 0.0
     """Seconds from the start of the whole motion."""
+    moments: tuple[int, ...] = ()
+    """Frames of the row that are marked, as those of keyframes and places."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +103,21 @@ def _divide(motion: MotionLike, title: str) -> list[_Row]:
     """The motion's parts by its marks, where these follow each other; else the motion as a whole."""
     marks = [mark for mark in list_marks(motion) if mark.end > mark.start]
     if not 1 < len(marks) <= MOST_PARTS or any(a.end != b.start for a, b in pairwise(marks)):
-        return [_Row(motion, title)]
+        return [_Row(motion, title, moments=_find_moments(motion, 0, len(motion.joints)))]
     rows = []
     for number, mark in enumerate(marks, start=1):
-        frames = motion.joints[round(mark.start * motion.fps) : round(mark.end * motion.fps)]
+        first, end = round(mark.start * motion.fps), round(mark.end * motion.fps)
+        frames = motion.joints[first:end]
         if len(frames):
-            rows.append(_Row(_Part(frames, motion.fps, mark.title), f"{number}. {mark.title}", mark.start))
+            part, moments = _Part(frames, motion.fps, mark.title), _find_moments(motion, first, first + len(frames))
+            rows.append(_Row(part, f"{number}. {mark.title}", mark.start, moments))
     return rows
+
+
+def _find_moments(motion: MotionLike, first: int, end: int) -> tuple[int, ...]:
+    """The marked moments within a part of the motion, in frames of the part."""
+    frames = [round(mark.start * motion.fps) for mark in list_marks(motion) if mark.end == mark.start]
+    return tuple(frame - first for frame in frames if first <= frame < end)
 
 
 def thumbnail(motion: MotionLike) -> bytes:

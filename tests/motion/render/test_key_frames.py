@@ -33,6 +33,12 @@ def test_a_kicks_apex_is_among_them(frames: int, apex: int) -> None:
     assert len(set(chosen)) == 8 and chosen == sorted(chosen) and (chosen[0], chosen[-1]) == (0, frames - 1)
 
 
+def test_frames_that_are_asked_for_are_shown() -> None:
+    chosen = choose_key_frames(make_kick(120, 60), 20.0, 8, [11, 23, 11, 0])
+    assert {0, 11, 23, 60, 119} <= set(chosen)
+    assert len(set(chosen)) == 8 and chosen == sorted(chosen)
+
+
 def test_kicks_ahead_and_back_are_both_shown() -> None:
     joints = np.concatenate([make_kick(300, 31), make_kick(300, 40, ahead=-0.7)])
     assert {31, 340} <= set(choose_key_frames(joints, 20.0, 8))

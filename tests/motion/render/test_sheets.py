@@ -9,7 +9,7 @@ from PIL import Image
 from lead.motion.motion import Motion
 from lead.motion.motion_like import TimeMark
 from lead.motion.render.figure import COLORS
-from lead.motion.render.sheets import CELL_HEIGHT, CELL_WIDTH, GAP, MARGIN, TITLE_HEIGHT, contact_sheet
+from lead.motion.render.sheets import CELL_HEIGHT, CELL_WIDTH, GAP, MARGIN, TITLE_HEIGHT, _divide, contact_sheet
 from lead.motion.skeleton import tpose
 
 
@@ -77,3 +77,12 @@ def test_a_motion_of_segments_has_a_row_for_each() -> None:
     for shown, rows in ((marks, 2), (marks[:1], 1), ((TimeMark(1.0, 1.0, "key"), TimeMark(2.0, 2.0, "key")), 1)):
         sheet = contact_sheet([replace(make_stroll(), marks=shown)])
         assert sheet.height == contact_sheet([make_stroll()] * rows).height
+
+
+def test_marked_moments_are_among_the_figures() -> None:
+    """In the row of their segment too."""
+    segments = (TimeMark(0.0, 1.0, "first"), TimeMark(1.0, 3.0, "second"))
+    moment = TimeMark(1.35, 1.35, "reach")
+    (whole,) = _divide(replace(make_stroll(), marks=(moment,)), "stroll")
+    first, second = _divide(replace(make_stroll(), marks=(*segments, moment)), "stroll")
+    assert (whole.moments, first.moments, second.moments) == ((27,), (), (7,))
