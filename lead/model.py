@@ -447,10 +447,11 @@ class Lead(nn.Module):
         self._check_steered()
         constraints, notes = limit_to_body(constraints, int(lengths.min()), self.skeleton.fps, prompts)
         if find_lone_path(constraints):
-            motions = []
+            motions: list[Motion] = []
+            tell = (lambda *_: progress(len(motions), len(prompts))) if progress else None
             for row, prompt in enumerate(prompts):
                 own, place = (seed, first + row) if isinstance(seed, int) else ([seed[row]], 0)
-                alone = partial(make, [prompt], seed=own, first=place)
+                alone = partial(make, [prompt], seed=own, first=place, progress=tell)
                 motions += self._lead_along_path(alone, constraints, lengths[row : row + 1])
                 if progress:
                     progress(len(motions), len(prompts))

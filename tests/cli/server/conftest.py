@@ -40,7 +40,7 @@ class Running:
         kind = {} if data is None else {"content-type": "application/json"}
         request = urllib.request.Request(self.url + path, data, {**kind, **named})
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return self._read(answer.status, answer)
         except urllib.error.HTTPError as error:
             with error:
