@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from motionmcp.errors import ProtocolError
 
 from cli.server.access import Access
-from cli.server.limits import BODY_SECONDS, MAX_BODY_BYTES, MAX_BYTES_IN_FLIGHT, MAX_JSON_NESTS
+from cli.server.limits import BODY_SECONDS, MAX_BODY_BYTES, MAX_BYTES_IN_FLIGHT, MAX_JSON_VALUES
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -200,9 +200,9 @@ def check_json(body: bytes) -> Any:
     """The value of a body, None for none; ProtocolError unless it is JSON that every program can hold."""
     if not body:
         return None
-    nests = body.count(b"[") + body.count(b"{")
-    if nests > MAX_JSON_NESTS:
-        raise ProtocolError("payload_too_large", f"{nests:,} lists and objects; at most {MAX_JSON_NESTS:,} are read")
+    values = sum(map(body.count, (b",", b"[", b"{")))  # of lists and objects, and they themselves
+    if values > MAX_JSON_VALUES:
+        raise ProtocolError("payload_too_large", f"a body of {values:,} values; at most {MAX_JSON_VALUES:,} are read")
     try:
         text = body.decode("utf-8")
         value = json.loads(

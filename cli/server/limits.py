@@ -6,8 +6,8 @@ MAX_BODY_BYTES = 4 << 20
 """Of one request; a rig as BVH text or a reference clip is the largest part."""
 MAX_BYTES_IN_FLIGHT = 32 << 20
 """Of all requests that are being read or answered."""
-MAX_JSON_NESTS = 1 << 18
-"""Lists and objects in a body; each takes far more memory and time than its text."""
+MAX_JSON_VALUES = 1 << 19
+"""In a body; each takes far more memory and time than its text."""
 BODY_SECONDS = 20.0
 """In which the head of a request has to arrive, and then its body."""
 IDLE_SECONDS = 60

@@ -204,12 +204,18 @@ def _check_strictly(body: bytes) -> None:
     try:
         GenerateRequest.model_validate_json(body, strict=True)
     except ValidationError as error:
+        if error.error_count() > MOST_FAULTS:
+            raise ProtocolError(
+                "schema_validation", f"{error.error_count():,} faults; /docs describes a body"
+            ) from None
         faults = [fault for fault in error.errors(include_url=False, include_input=False) if fault["type"] in _TYPES]
         if faults:
             place = ".".join(map(str, faults[0]["loc"]))
             raise ProtocolError("schema_validation", f"{place[:100]}: {faults[0]['msg'][:100]}") from None
 
 
+MOST_FAULTS = 100
+"""Of one body, of those that the SDK's answer lists: each takes far more memory than its text."""
 _TYPES = {"int_type", "float_type", "bool_type", "string_type", "int_from_float"}
 """The faults of a value that is not of the type that it should have."""
 

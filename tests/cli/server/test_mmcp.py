@@ -233,3 +233,5 @@ def test_odd_bodies_are_no_faults_of_the_server(server, make):
     ):
         server.refuses("/generate", raw, 422, "schema_validation", "not valid JSON")
     server.refuses("/generate", json.dumps([odd]).encode(), 422, "schema_validation")
+    server.refuses("/generate", {"segments": [1] * 1000}, 422, "schema_validation", "faults; /docs")
+    server.refuses("/generate", b'{"model": "a", "model": "b"}', 422, "schema_validation", "'model' stands twice")
