@@ -4,9 +4,9 @@
     python -m benchmarks.server.load fuzz [--requests 1000] [--seed 0]
 
 `load` asks a server for motions with many clients at once, and makes the same motions with the bare library. No request
-may be lost. `fuzz` sends damaged and random requests. It fails for a traceback, an answer with status 500, a file that
-is opened outside of the temporary folder and the library, and for memory that grows beyond GROWTH. Both start a server
-of their own, with an empty library, and end it by Ctrl-C.
+may be lost. `fuzz` sends damaged and random requests. It fails for a traceback, a request without an answer (status 0),
+an answer with status 500, a file that is opened outside of the temporary folder and the library, and for memory that
+grows beyond GROWTH. Both start a server of their own, with an empty library, and end it by Ctrl-C.
 """
 
 import argparse
@@ -329,11 +329,13 @@ def fuzz(requests: int, seed: int) -> int:
             print(path, post(server.url + path, json.dumps(body).encode())[0], end="; ")
         print()
         known, before, statuses, lock = server.opened(), server.memory(), Counter[tuple[str, int]](), threading.Lock()
+        lost: list[bytes] = []
         attacks = [make_attack(rng, templates) for _ in range(requests)]
 
         def send(attack: tuple[str, bytes, dict[str, str]]) -> None:
-            status, _ = post(server.url + attack[0], attack[1], attack[2])
+            status, told = post(server.url + attack[0], attack[1], attack[2])
             with lock:
+                lost.extend([told] * (status == 0))
                 statuses[attack[0], status] += 1
 
         with ThreadPoolExecutor(4) as pool:
@@ -347,12 +349,13 @@ def fuzz(requests: int, seed: int) -> int:
     print_table(rows, ("path", "status", "requests"), f"{requests} damaged or random requests, seed {seed}")
     failed = sum(count for (_, status), count in statuses.items() if status == 500)
     print(
-        f"tracebacks {log.count('Traceback')}, status 500 {failed}, files opened outside {sorted(outside)}, left {left}"
+        f"without an answer {lost}, tracebacks {log.count('Traceback')}, status 500 {failed}, "
+        f"files opened outside {sorted(outside)}, left {left}"
     )
     print(f"memory: {before:.0f} MiB before, {after:.0f} MiB after, {peak:.0f} MiB at most")
     if "Traceback" in log:
         print(log[log.index("Traceback") :][:6000])
-    return int("Traceback" in log or failed > 0 or bool(outside) or bool(left) or after - before > GROWTH)
+    return int("Traceback" in log or bool(lost) or failed > 0 or bool(outside) or bool(left) or after - before > GROWTH)
 
 
 def main() -> int:

@@ -4,11 +4,14 @@ The SDK makes the application of the protocol. The other routes are added to it.
 files of the package `fastapi-offline`, so that it needs no network.
 """
 
+import asyncio
+import json
 import socket
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
+import h11
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,14 +20,16 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from motionmcp import GenerateRequest, build_app
+from motionmcp.errors import ProtocolError
 from starlette.exceptions import HTTPException
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cli.server.access import Access
 from cli.server.generator import Generator
 from cli.server.guard import Guard
 from cli.server.job_queue import JobQueue
 from cli.server.json_api import make_router, to_protocol_error
-from cli.server.limits import CONNECTIONS
+from cli.server.limits import BODY_SECONDS, CONNECTIONS, IDLE_SECONDS
 from cli.server.mmcp import LeadBackbone, check_types
 from lead.version import __version__
 
@@ -41,6 +46,7 @@ def make_app(generator: Generator, queue: JobQueue, access: Access, fps: float, 
     app.include_router(make_router(generator, queue))
     app.add_exception_handler(RequestValidationError, _refuse_body)
     app.add_exception_handler(HTTPException, _refuse_path)
+    app.add_exception_handler(Exception, _tell_fault)
     _add_pages(app, access)
     return Guard(app, access, check_types, log)
 
@@ -55,6 +61,12 @@ async def _refuse_path(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException), error
     found = {"code": "schema_validation", "message": f"{error.detail}; /docs lists what there is", "details": {}}
     return JSONResponse({"error": found}, error.status_code)
+
+
+async def _tell_fault(_: Request, error: Exception) -> JSONResponse:
+    """A fault of ours, which goes on to the guard and its log."""
+    failed = ProtocolError("internal_error", "the server failed; its log says why")
+    return JSONResponse(failed.to_envelope(), failed.status_code)
 
 
 def _add_pages(app: FastAPI, access: Access) -> None:
@@ -99,6 +111,79 @@ def describe(app: FastAPI, needs_key: bool) -> dict[str, Any]:
     return document
 
 
+class Connection(H11Protocol):
+    """A connection that cannot be held without end: not by a head that does not come, nor by an answer not taken.
+
+    h11 bounds a head to 64 KiB. Bodies have the bounds of `guard`.
+    """
+
+    late: asyncio.TimerHandle | None = None
+    """Runs while a head is due, and while the client takes no more of an answer."""
+    refused = False
+    """What else arrives is thrown away."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Wait for the first head."""
+        super().connection_made(transport)
+        self.limit(BODY_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a head that has begun has its time."""
+        if self.refused:
+            return
+        super().data_received(data)
+        if self.refused:
+            return
+        if self.conn.their_state is not h11.IDLE:
+            self.limit(None)
+        elif self.late is None:
+            self.limit(BODY_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end."""
+        self.limit(None)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait until the client takes its answer."""
+        super().pause_writing()
+        self.limit(IDLE_SECONDS)
+
+    def resume_writing(self) -> None:
+        """It does."""
+        super().resume_writing()
+        self.limit(None)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request; the client may send the rest of it before it reads why."""
+        self.refused = True
+        if self.cycle is not None and not self.cycle.response_complete:  # its body is none: nobody waits for it
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+        error = ProtocolError("schema_validation", "not a request of HTTP/1.1 with at most 64 KiB of headers")
+        content = json.dumps(error.to_envelope()).encode()
+        head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n"
+        self.transport.write(f"{head}connection: close\r\n\r\n".encode() + content)
+        self.transport.write_eof()
+        self.limit(BODY_SECONDS)
+
+    def shutdown(self) -> None:
+        """The server ends."""
+        if self.refused:
+            self.transport.close()
+        else:
+            super().shutdown()
+
+    def limit(self, seconds: float | None) -> None:
+        """Cut the connection after so many seconds, in place of an earlier limit."""
+        if self.late is not None:
+            self.late.cancel()
+        self.late = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+
+
 class Server(uvicorn.Server):
     """A server that refuses what is asked once it ends."""
 
@@ -117,9 +202,11 @@ def make_server(app: Guard, queue: JobQueue) -> Server:
     return Server(
         uvicorn.Config(
             app,
+            http=Connection,
             log_config=None,
             access_log=False,
             limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=3,
             server_header=False,
             ws="none",

@@ -99,6 +99,8 @@ def spread(
 
 def meet_wishes(poses: Poses, wishes: Wishes, skeleton: Skeleton, client: ClientRig) -> tuple[Poses, list[str]]:
     """The motion with what was wished at the frames for which it was; and in sentences what is not met."""
+    if wishes.start is None and not (wishes.poses or wishes.reaches or wishes.pins):
+        return poses, []
     joints = skeleton.model_dump(mode="json")["joints"]
     body = _Body(joints, client, quaternion_to_matrix(poses.rotations), poses.roots)
     if wishes.start is not None:

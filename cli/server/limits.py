@@ -6,8 +6,12 @@ MAX_BODY_BYTES = 4 << 20
 """Of one request; a rig as BVH text or a reference clip is the largest part."""
 MAX_BYTES_IN_FLIGHT = 32 << 20
 """Of all requests that are being read or answered."""
+MAX_JSON_VALUES = 1 << 19
+"""In a body; each takes far more memory and time than its text."""
 BODY_SECONDS = 20.0
-"""In which a request has to arrive."""
+"""In which the head of a request has to arrive, and then its body."""
+IDLE_SECONDS = 60
+"""In which a client has to take its answer; also how long a connection is kept for its next request."""
 MAX_SECONDS = 30.0
 """Of a motion, all its segments together."""
 MAX_SAMPLES = 8

@@ -53,6 +53,8 @@ from cli.server.takes import LARGEST_SEED, SEED_STEP, Segment, Take, plan_take
 from lead.control.timeline import LONGEST_TRANSITION
 from lead.motion.motion import Motion
 
+TALLEST = 10.0
+"""Times a person's legs; longer ones are thought to be in another unit than meters."""
 Note = Mapping[str, object]
 """What a client should know of an answer: code, severity, message."""
 
@@ -150,6 +152,10 @@ class LeadBackbone(Backbone):  # type: ignore[misc]  # motionmcp has no types
         constraints = to_constraints(wishes, request, client, takes[0])
         takes = [replace(take, piece=replace(take.piece, constraints=constraints)) for take in takes]
         _check_size(takes)
+        if not TALLEST**-1 < client.ratio < TALLEST:
+            notes.append(
+                _note("unit", "warning", f"the skeleton has legs {client.ratio:.3g} times a person's; send meters")
+            )
         notes += [*_note_segments(request, takes[0]), *(_note("rig", "warning", text) for text in client.rig.notes)]
         notes.append(_note("seed", "info", f"seed {seed}", seed=seed))
         finish = partial(_finish, takes, wishes, client, request.skeleton, notes)
@@ -198,12 +204,18 @@ def _check_strictly(body: bytes) -> None:
     try:
         GenerateRequest.model_validate_json(body, strict=True)
     except ValidationError as error:
+        if error.error_count() > MOST_FAULTS:
+            raise ProtocolError(
+                "schema_validation", f"{error.error_count():,} faults; /docs describes a body"
+            ) from None
         faults = [fault for fault in error.errors(include_url=False, include_input=False) if fault["type"] in _TYPES]
         if faults:
             place = ".".join(map(str, faults[0]["loc"]))
             raise ProtocolError("schema_validation", f"{place[:100]}: {faults[0]['msg'][:100]}") from None
 
 
+MOST_FAULTS = 100
+"""Of one body, of those that the SDK's answer lists: each takes far more memory than its text."""
 _TYPES = {"int_type", "float_type", "bool_type", "string_type", "int_from_float"}
 """The faults of a value that is not of the type that it should have."""
 
@@ -304,12 +316,21 @@ def _finish(
             *map(dict, notes),
         ],
     )
-    result.trajectories = compute_trajectories(
-        skeleton=skeleton.model_dump(mode="json"),
-        joint_names=client.rig.names,
-        rotations_quat=result.rotations,
-        root_translations=result.root_translations,
-        fps=takes[0].fps,
-        canonical_to_request=result.canonical_to_request,
-    )
+    result.trajectories = _measure_ways(result, skeleton, client, takes[0].fps)
     return result
+
+
+def _measure_ways(result: MotionResult, skeleton: Skeleton, client: ClientRig, fps: float) -> list[Any]:
+    """The way that the body travels in each sample; none where the SDK cannot tell, as in motions of few frames."""
+    try:
+        ways: list[Any] = compute_trajectories(
+            skeleton=skeleton.model_dump(mode="json"),
+            joint_names=client.rig.names,
+            rotations_quat=result.rotations,
+            root_translations=result.root_translations,
+            fps=fps,
+            canonical_to_request=result.canonical_to_request,
+        )
+    except (ValueError, IndexError, ArithmeticError):  # the SDK's own rule: no request fails for want of it
+        return []
+    return ways

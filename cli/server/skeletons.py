@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from motionmcp.errors import ProtocolError
 from motionmcp.schemas import Skeleton
 
@@ -209,15 +209,22 @@ def _check_skeleton(skeleton: Skeleton, poses: Poses | None) -> None:
             "invalid_skeleton", f"a skeleton of {len(skeleton.joints)} joints; at most {MAX_JOINTS} are read"
         )
     for joint in skeleton.joints:
-        quaternion = np.array(joint.rest_rotation)
         if not (np.abs(joint.rest_translation) < FARTHEST).all():  # false for NaN
             raise ProtocolError(
                 "invalid_skeleton", f"joint {joint.name!r} is not within {FARTHEST:g} m of its parent; send meters"
             )
-        if not 0.5 < np.linalg.norm(quaternion) < 2:
+        if not _are_unit(np.array(joint.rest_rotation)):
             raise ProtocolError("invalid_skeleton", f"joint {joint.name!r}: its rest_rotation is no unit quaternion")
+    if poses is not None and not _are_unit(poses.rotations).all():
+        raise ProtocolError("invalid_request", "a clip's rotations are no unit quaternions")
     if poses is not None and not (np.abs(poses.roots) < FARTHEST).all():
         raise ProtocolError("invalid_request", f"a clip's root is not within {FARTHEST:g} m of the origin; send meters")
+
+
+def _are_unit(quaternions: Float[np.ndarray, "*shape 4"]) -> Bool[np.ndarray, "*shape"]:
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(quaternions, axis=-1)
+    return np.asarray((norms > 0.5) & (norms < 2))
 
 
 def _add_hinges(rig: Rig, rest: Float[np.ndarray, "22 3"]) -> Float[np.ndarray, "22 3"]:

@@ -38,9 +38,10 @@ def generate_constrained(
     check_steerable(batch.base.name, skeleton)
     constraints, notes = limit_to_body(constraints, int(batch.lengths.min()), skeleton.fps, batch.prompts)
     if find_lone_path(constraints):
-        motions = []
+        motions: list[Motion] = []
+        tell = (lambda *_: progress(len(motions), len(batch))) if progress else None
         for row in range(len(batch)):
-            motions.append(_lead_along_path(batch.select([row]), constraints))
+            motions.append(_lead_along_path(batch.select([row]), constraints, tell))
             if progress:
                 progress(len(motions), len(batch))
     else:
@@ -55,16 +56,20 @@ def check_steerable(name: str, skeleton: Skeleton) -> None:
         raise LeadError(f"{name} makes motion of {skeleton.name}; constraints need a base of HumanML3D's")
 
 
-def _lead_along_path(one: PromptBatch, constraints: Sequence[Constraint]) -> Motion:
-    """The motion of one prompt led along a path; steered to it where it does not go along by itself."""
+def _lead_along_path(one: PromptBatch, constraints: Sequence[Constraint], tell: Progress | None) -> Motion:
+    """The motion of one prompt led along a path; steered to it where it does not go along by itself.
+
+    `tell` is called as it goes; what it raises ends the work.
+    """
     base, fps = one.base, one.base.skeleton.fps
 
     def make(seconds: float) -> list[Motion]:
-        return generate_plain(replace(one, lengths=torch.tensor([base.count_frames(seconds)])), clean_feet=False)
+        lengths = torch.tensor([base.count_frames(seconds)])
+        return generate_plain(replace(one, lengths=lengths), clean_feet=False, progress=tell)
 
     joints = follow_path(make, constraints, int(one.lengths) + 1, fps, base.seconds_range)
     if joints is None:
-        return _generate_steered(one, constraints, None)[0]
+        return _generate_steered(one, constraints, tell)[0]
     return base.reconstruct([Motion(joints.astype(np.float32), fps)])[0]
 
 

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 
 from lead.motion.errors import MotionError
 from lead.motion.formats.bvh import Bvh
-from lead.motion.formats.joint_tree import path_to_root
+from lead.motion.formats.joint_tree import list_children, path_to_root
 from lead.motion.heading import facing
 from lead.motion.rigs.own_rig import build_own_rig, measure_own_offsets
 from lead.motion.rigs.rig import LIMBS, Rig, find_mover, interpolate_joints
@@ -118,7 +118,7 @@ def _pose_rig(
     interpolate_joints(joints, [joint for joint in range(22) if rig.nodes[joint] < 0])
     targets = rig.to_file(joints)
     frames = len(targets)
-    carrier, sources = _find_carrier(rig), _list_sources(rig)
+    carrier, sources, leading = _find_carrier(rig), _list_sources(rig), _list_leading(rig)
     positions = np.zeros((len(rig.names), frames, 3))
     turned = np.empty((len(rig.names), frames, 3, 3))
     local = np.empty_like(turned)
@@ -128,7 +128,7 @@ def _pose_rig(
         before = turned[parent] if parent >= 0 else still
         prior = before @ rig.rotations[joint]
         changes.append(changes[parent] if parent >= 0 else still)
-        source, led = sources[joint], _list_targets(rig, joint, sources)
+        source, led = sources[joint], _list_targets(rig, joint, sources, leading)
         own = recorded is not None and (source >= 0 or not led)
         if recorded is not None and own:
             prior = changes[joint] @ recorded[:, joint]
@@ -218,7 +218,13 @@ def _list_sources(rig: Rig) -> list[int]:
     return sources
 
 
-def _list_targets(rig: Rig, joint: int, sources: Sequence[int]) -> list[_Target]:
+def _list_leading(rig: Rig) -> list[list[int]]:
+    """For each node of the rig its children that are joints of ours, or from which one hangs."""
+    leading = {above for node in rig.nodes if node >= 0 for above in path_to_root(node, rig.node_parents)}
+    return [[child for child in children if child in leading] for children in list_children(rig.node_parents)]
+
+
+def _list_targets(rig: Rig, joint: int, sources: Sequence[int], leading: Sequence[Sequence[int]]) -> list[_Target]:
     """Our joints that come next after a joint of the rig.
 
     Those that a joint in the same place can still correct have little weight.
@@ -228,7 +234,7 @@ def _list_targets(rig: Rig, joint: int, sources: Sequence[int]) -> list[_Target]
     todo = [(joint, np.zeros(3), np.eye(3), 1.0)]
     while todo:
         node, place, turn, weight = todo.pop()
-        for child in (n for n, parent in enumerate(rig.node_parents) if parent == node):
+        for child in leading[node]:
             there = place + turn @ rig.translations[child]
             if child in ours:
                 led.append(_Target(ours[child], there, weight))

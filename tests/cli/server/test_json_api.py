@@ -173,6 +173,33 @@ def test_a_damaged_concept_is_refused_without_its_place(start_server, limp, tmp_
     assert str(tmp_path) not in answer["error"]["message"]
 
 
+def test_a_library_changes_while_it_is_served(start_server, limp, tmp_path: Path):
+    first, second = start_server(), start_server()  # two servers on one library
+    body = {"prompt": "walks in <limp> style", "seconds": 1.0, "seed": 3, "format": "json"}
+    first.refuses("/v1/generate", body, 400, "invalid_request", "it has none")
+    path = first.generator.concepts.library.add(limp)
+    whole = path.read_bytes()
+    before = [server.ask("/v1/generate", body) for server in (first, second)]
+    assert [status for status, _, _ in before] == [200, 200]
+    assert before[0][1] == before[1][1]
+    path.unlink()
+    first.generator.concepts.library.add(replace(limp, token_embedding=-limp.token_embedding))
+    assert first.ask("/v1/generate", body)[1] != before[0][1], "the word as it stands in the library"
+    path.write_bytes(b"")
+    first.refuses("/v1/generate", body, 400, "invalid_request", "limp.safetensors")
+    path.unlink()
+    first.refuses("/v1/generate", body, 400, "invalid_request", "it has none")
+    path.mkdir()
+    first.refuses("/v1/generate", body, 400, "invalid_request")
+    path.rmdir()
+    (tmp_path / "library").rename(tmp_path / "gone")
+    second.refuses("/v1/generate", body, 400, "invalid_request", "it has none")
+    assert second.ask("/v1/concepts")[1] == {"concepts": []}
+    (tmp_path / "library").mkdir()
+    path.write_bytes(whole)
+    assert first.ask("/v1/generate", body)[1] == before[0][1]
+
+
 def test_other_paths_and_methods_are_refused(server):
     for path in ("/", "/x", "/docs-files/../core.py", "/v1/generate/.."):
         assert server.ask(path)[0] in (404, 405)

@@ -145,6 +145,22 @@ def test_a_clip_stands_in_place_of_a_prompt(server, model, make):
     server.refuses("/generate", make(short), 400, "invalid_request", "a reference clip of 0.33 s", "at least")
 
 
+def test_a_clip_without_rotations_is_refused(server, model, make):
+    names = [joint["name"] for joint in model["canonical_skeleton"]["joints"]]
+    clip = {"type": "motion_reference", "duration_frames": 60, "fps": 20.0, "joint_names": names,
+            "rotations": [[[0, 0, 0, 0]] * len(names)] * 30, "root_positions": [[0, 0.9, 0]] * 30}  # fmt: skip
+    server.refuses("/generate", make(clip), 400, "invalid_request", "no unit quaternions")
+
+
+def test_a_skeleton_in_centimeters_is_told(server, make):
+    skeleton = mixamo_skeleton()
+    for joint in skeleton["joints"]:
+        joint["rest_translation"] = [100 * x for x in joint["rest_translation"]]
+    document = client.generate(server.url, make(("a person walks", 30), skeleton=skeleton))
+    assert "unit" in codes(document)
+    assert 50 < client.parse_gltf(document)["posed_joints"][0, 0, 1] < 150
+
+
 def test_several_requests_in_one_body(server, make):
     good, bad = make(("a person walks", 30)), make(("a person does <unknown>", 30))
     status, answer, _ = server.ask(
@@ -217,3 +233,5 @@ def test_odd_bodies_are_no_faults_of_the_server(server, make):
     ):
         server.refuses("/generate", raw, 422, "schema_validation", "not valid JSON")
     server.refuses("/generate", json.dumps([odd]).encode(), 422, "schema_validation")
+    server.refuses("/generate", {"segments": [1] * 1000}, 422, "schema_validation", "faults; /docs")
+    server.refuses("/generate", b'{"model": "a", "model": "b"}', 422, "schema_validation", "'model' stands twice")

@@ -63,3 +63,15 @@ def test_too_many_joints_are_refused():
                "rest_rotation": (0, 0, 0, 1)} for n in range(600)]  # fmt: skip
     with pytest.raises(ProtocolError, match="600 joints; at most 512"):
         read_client_rig(Skeleton(joints=joints), 20.0)
+
+
+def test_joints_that_hang_from_a_persons_change_nothing():
+    plain = mixamo_skeleton()
+    chain = [{"name": f"c{n}", "parent": f"c{n - 1}" if n else "mixamorig:Head", "rest_translation": (0, 0.001, 0),
+              "rest_rotation": (0, 0, 0, 1)} for n in range(480)]  # fmt: skip
+    own, with_chain = (
+        motion_to_poses(WALK, read_client_rig(Skeleton(joints=joints), 20.0))
+        for joints in (plain["joints"], [*plain["joints"], *chain])
+    )
+    np.testing.assert_allclose(with_chain.rotations[:, : len(plain["joints"])], own.rotations, atol=1e-9)
+    np.testing.assert_allclose(with_chain.roots, own.roots, atol=1e-9)
