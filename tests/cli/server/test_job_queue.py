@@ -20,11 +20,12 @@ class Worker:
     def __init__(self) -> None:
         self.go, self.begun, self.batches = threading.Event(), threading.Event(), list[Sequence[Any]]()
         self.given_up = 0
+        self.looks_every = 0.1  # seconds
 
     def __call__(self, work: Sequence[Any], check: Any) -> Iterator[tuple[int, Any]]:
         self.batches.append(work)
         self.begun.set()
-        while not self.go.wait(0.1):
+        while not self.go.wait(self.looks_every):
             try:
                 check()
             except NobodyWaits:
@@ -65,6 +66,7 @@ def test_jobs_of_one_group_that_wait_together_are_worked_on_together(worker):
 
 def test_a_full_queue_refuses_and_a_late_answer_is_given_up(worker):
     queue = JobQueue(worker, QueueLimits(waiting=1, seconds=0.4))
+    worker.looks_every = 2.0  # when neither is waited for
 
     async def steps() -> list[Any]:
         first = asyncio.create_task(queue.ask(1, "a"))
