@@ -3,8 +3,8 @@
     python -m benchmarks.studio_run DIR_OF_CLIPS [--output studio-run] [--quality balanced] [--rig my-character.bvh]
 
 No shell is used between the page's opening and the exported file. Five BVH files of the folder are dropped; the rig is
-the first file's, unless another is given. Each step is timed, with a picture studio-<step>.jpg; the times are printed as
-a table, with the machine's load. Then the file is checked: the rig's joints and offsets, all values finite, and the
+the first file's, unless another is given. Each step is timed, with a picture studio-<step>.jpg; the times are printed
+as a table, with the machine's load. Then the file is checked: the rig's joints and offsets, all values finite, and the
 bytes of the command `generate` with the same word, prompt, seed and rig. Needs Chromium, and the extras studio and dev.
 The library is a new one. Players stand still, since Chromium draws without a GPU and would take the learning's time.
 """

@@ -3,7 +3,6 @@
 Knows no elements of pages.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from nicegui import Event
 
-from cli.errors import UsageError
 from cli.jobs.read_constraints import read_pose_clip, stand_at_start
 from cli.load_models import check_seconds
 from cli.options import check_unicode
@@ -21,8 +19,6 @@ from cli.studio.workshop import Workshop
 from lead.control.constraints import Constraint, PathConstraint, Place, PoseConstraint
 from lead.control.targets import measure_errors
 from lead.control.timeline import TRANSITION, Segment, Timeline
-from lead.errors import LeadError
-from lead.motion.errors import MotionError
 from lead.text.prompts import find_tokens
 
 if TYPE_CHECKING:
@@ -222,17 +218,5 @@ def make(workshop: Workshop, order: Order, job: Job) -> Told:
 
 
 def read_clip_of(path: Path) -> "Motion":
-    """A clip that a page sent, with all its frames; errors name the file, not its folder."""
-    try:
-        motion = read_pose_clip(path, "the clip")
-    except (LeadError, MotionError, UsageError) as error:
-        raise UsageError(str(error).replace(f"{path.parent}{os.sep}", "")) from None
-    return replace(motion, name=path.stem)
-
-
-def read_timeline_of(path: Path) -> Timeline:
-    """A timeline's file that a page sent; the same."""
-    try:
-        return Timeline.read(path)
-    except LeadError as error:
-        raise UsageError(str(error).replace(f"{path.parent}{os.sep}", "")) from None
+    """A clip for poses, with all its frames, by the name of its file."""
+    return replace(read_pose_clip(path, "the clip"), name=path.stem)
