@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
 from playwright.sync_api import Error as BrowserError
+from playwright.sync_api import Page
 
 from benchmarks.fuzz_targets import TARGETS
 from benchmarks.studio_driver import (

@@ -1,6 +1,7 @@
 """The clip that is chosen: it plays, is trimmed by dragging, and says how it is read and what is wrong with it."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui

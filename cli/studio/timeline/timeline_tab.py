@@ -17,8 +17,6 @@ from cli.studio.view import MotionView
 from cli.studio.worker import Job
 from lead.control.timeline import LONGEST_TRANSITION, MOST_SECONDS, MOST_SEGMENTS, Timeline
 
-SAVED = "timeline.toml"
-
 
 def show_timeline_tab(studio: Studio) -> None:
     """Put the tab on the page."""
@@ -75,7 +73,7 @@ class TimelineTab:
             ui.button("Segment", icon="add", on_click=self.add).props("flat dense no-caps")
             ui.button("From a text or a file", icon="upload", on_click=self.ask_source).props("flat dense no-caps")
             ui.button("Save", icon="save", on_click=self.save).props("flat dense no-caps").tooltip(
-                "as the file that lead-invert generate --timeline reads"
+                "as the file that lead-invert generate --timeline reads; with poses or a path also those, in a ZIP"
             )
             self.length = ui.label().classes("text-caption q-ml-sm")
             ui.space()
@@ -207,9 +205,8 @@ class TimelineTab:
     def save(self) -> None:
         """Send the timeline's file to the browser."""
         with report_errors():
-            ui.download.content(self.draft.to_timeline().to_toml(), SAVED)
-            if self.draft.is_constrained:
-                ui.notify("The file has the segments; poses and the path are not part of it.", position="bottom")
+            name, content = self.draft.to_file()
+            ui.download.content(content, name)
 
     def toggle_favorite(self) -> None:
         """Keep the motion, or let it go."""

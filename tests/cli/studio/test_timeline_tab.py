@@ -1,5 +1,8 @@
 """The tab Timeline: segments, poses and a path, and the motion of them."""
 
+import io
+import shlex
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +15,7 @@ from nicegui.testing import User
 from studio_user import find_in, wait_until
 
 from cli.errors import UsageError
+from cli.jobs.read_constraints import ConstraintOptions, read_constraints
 from cli.studio.clips.clip_list import ClipList, StudioClip
 from cli.studio.clips.reading import ReadFile
 from cli.studio.shelf import Shelf
@@ -142,3 +146,33 @@ def test_poses_come_from_the_clips_that_are_learned_from(use: Use, workshop: Wor
         assert pose is not None and pose.clip is clip.motion and pose.frame == len(walk.joints) - 1
 
     use(script)
+
+
+def test_the_saved_file_has_the_poses_and_the_path(
+    walk: Motion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    draft = TimelineDraft(rows=[Row("a person walks", 1.0)], seed=3)
+    name, content = draft.to_file()
+    assert name == "timeline.toml" and content.decode() == draft.to_timeline().to_toml()
+    draft.start, draft.end = Pose(walk, 3), Pose(walk, 20, Place(0.5, -1.0, 90.0))
+    draft.path = [(-0.5, 0.0), (0.25, 0.5)]
+    name, content = draft.to_file()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert name == "timeline.zip" and sorted(archive.namelist()) == ["end.npz", "start.npz", "timeline.toml"]
+        archive.extractall()
+    assert Timeline.read("timeline.toml") == draft.to_timeline()
+    program, command, prompt, *words = shlex.split(Path("timeline.toml").read_text().partition("\n")[0][2:])
+    options = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+    assert (program, command, prompt) == ("lead-invert", "generate", "a person walks")
+    assert options.pop("seed") == "3" and options.pop("seconds") == "1"
+    read = read_constraints(ConstraintOptions(**options))
+    for one, other in zip(read, draft.list_constraints(), strict=True):
+        if isinstance(one, PoseConstraint) and isinstance(other, PoseConstraint):
+            np.testing.assert_allclose(one.pose, other.pose, atol=1e-6)
+            assert (one.seconds, one.placed) == (other.seconds, other.placed)
+        else:
+            np.testing.assert_array_equal(one.points, other.points)  # type: ignore[union-attr]
+    draft.rows.append(Row("a person sits down", 2.0))
+    with zipfile.ZipFile(io.BytesIO(draft.to_file()[1])) as archive:
+        assert archive.read("timeline.toml").startswith(b"# lead-invert generate --timeline timeline.toml --seed 3 ")
