@@ -123,9 +123,9 @@ def compare_messages(page: Page, paths: Sequence[Path]) -> tuple[str, str]:
 
 def clear(page: Page) -> None:
     """Take all clips away."""
-    while page.locator(".clip").count():
+    while count := page.locator(".clip").count():
         page.locator(".clip").first.get_by_role("button").click()
-        page.wait_for_timeout(50)
+        page.wait_for_function("count => document.querySelectorAll('.clip').length < count", arg=count)
 
 
 def read_complaint(page: Page, *words: str) -> str:
@@ -182,11 +182,12 @@ def send_large(run: Run) -> None:
     path = write_large(run.folder / "large.bvh", MAX_FILE - 2**20, run.clips[0])
     started = time.monotonic()
     drop(page, [path])
-    page.get_by_text("is read").first.wait_for(timeout=LONG)
+    reading = page.locator(".clip").filter(has_text="is read")  # the clip beside it says "how it is read"
+    reading.wait_for(timeout=LONG)
     arrived, slowest = time.monotonic() - started, 0.0
-    while page.get_by_text("is read").count() and time.monotonic() - started < LONG / 1000:
+    while reading.count() and time.monotonic() - started < LONG / 1000:
         asked = time.monotonic()
-        page.locator(".clip").first.inner_text()
+        page.locator(".clip").first.all_inner_texts()
         slowest = max(slowest, time.monotonic() - asked)
         page.wait_for_timeout(500)
     took = f"sent in {arrived:.0f} s, read in {time.monotonic() - started:.0f} s, the page answers in {slowest:.1f} s"

@@ -96,7 +96,6 @@ def make(workshop: Workshop, request: Request, job: Job) -> Made:
     concepts = workshop.concepts.find_of([request.prompt], workshop.base)
     motions = _generate(workshop, request, range(request.number), job)
     notes = list(dict.fromkeys(note for motion in motions for note in motion.notes))
-    notes += [notice.message for notice in workshop.base.find_unknown([request.prompt]) if notice]
     takes, left_out = _finish(_rank(workshop, request, motions, job), request)
     notes += left_out
     job.check()

@@ -255,7 +255,9 @@ class LibraryTab:
                 self._show_tile(word)
             if len(found) > SHOWN:
                 ui.label(f"and {len(found) - SHOWN} more: search for them").classes("text-caption")
-            if not self.words.words:
+            if not self.words.is_read:
+                ui.label("The library is read ...")
+            elif not self.words.words:
                 ui.label("No words yet. The tab Learn makes some; concept files of others can be dropped above.")
             elif not found:
                 ui.label("No word is like that.")
