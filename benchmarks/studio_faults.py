@@ -126,6 +126,8 @@ def clear(page: Page) -> None:
     while count := page.locator(".clip").count():
         page.locator(".clip").first.get_by_role("button").click()
         page.wait_for_function("count => document.querySelectorAll('.clip').length < count", arg=count)
+    page.get_by_text("Drop files or folders anywhere here").wait_for()
+    page.wait_for_timeout(1000)
 
 
 def read_complaint(page: Page, *words: str) -> str:
