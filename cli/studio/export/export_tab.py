@@ -1,5 +1,6 @@
 """The tab Export: the shelf's motions as files, on the user's own rig, to a folder of this machine or as a download."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,7 +37,9 @@ class ExportDraft:
     changed: Event[[]] = field(default_factory=Event)
 
     def keep(self, exported: Exported) -> None:
-        """Show what was written."""
+        """Show what was written; the download before it is deleted."""
+        if self.exported and self.exported.archive:
+            shutil.rmtree(self.exported.archive.parent, ignore_errors=True)
         self.exported = exported
         self.changed.emit()
 
