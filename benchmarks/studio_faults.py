@@ -323,15 +323,15 @@ def main() -> None:
             run.note("memory of the studio, at most", f"{program.count_memory():.1f} GB")
         said = log.read_text()
         run.note("what the studio wrote", said[:160] or "nothing", said[-3000:] if "Traceback" in said else "")
-        left = [str(path.relative_to(place)) for path in (*sent.iterdir(), *library.iterdir()) if not is_word(path)]
+        left = [str(path.relative_to(place)) for path in (*sent.iterdir(), *library.iterdir()) if not is_kept(path)]
         run.note("files that are left", ", ".join(left) or "none", ", ".join(left))
     print_table(run.rows, ("what", "said", "wrong"))
     sys.exit(any(wrong != "as expected" for *_, wrong in run.rows))
 
 
-def is_word(path: Path) -> bool:
-    """Whether a path is a concept's file."""
-    return path.suffix == ".safetensors"
+def is_kept(path: Path) -> bool:
+    """Whether a path is a concept's file, or the library's lock."""
+    return path.suffix == ".safetensors" or path.name == ".lock"
 
 
 if __name__ == "__main__":
