@@ -11,8 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
@@ -37,6 +38,11 @@ class Program:
     """From the command to the address."""
     process: subprocess.Popen[str]
 
+    def count_memory(self) -> float:
+        """Gigabytes that the studio took, at most (Linux)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 2**20
+
 
 @dataclass
 class Heard:
@@ -49,11 +55,16 @@ class Heard:
 
 
 @contextmanager
-def run_studio(*options: str) -> Iterator[Program]:
-    """A studio, ended by Ctrl-C."""
+def run_studio(*options: str, log: Path | None = None) -> Iterator[Program]:
+    """A studio, ended by Ctrl-C. What it says of faults goes to the terminal, or to the file `log`."""
     command = [sys.executable, "-m", "cli.invert", "studio", "--no-open", *options]
     started = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"NO_COLOR": "1"}) as process:
+    with (
+        log.open("w") if log else nullcontext() as errors,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=os.environ | {"NO_COLOR": "1"}
+        ) as process,
+    ):
         assert process.stdout is not None
         line = process.stdout.readline()
         found = re.search(r"http\S+", line)
@@ -97,6 +108,16 @@ def open_tab(page: Page, name: str) -> None:
     """Go to a tab of the page."""
     page.get_by_role("tab", name=name).click()
     page.wait_for_timeout(300)
+
+
+def drop(page: Page, paths: Sequence[Path]) -> None:
+    """Drop files and folders on the tab Clips, as a person does."""
+    session = page.context.new_cdp_session(page)
+    files = [str(path.absolute()) for path in paths]
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data = {"items": [], "files": files, "dragOperationsMask": 1}
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 150, "y": 400, "data": data})
+    session.detach()
 
 
 def list_titles(page: Page) -> Sequence[str]:

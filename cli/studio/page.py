@@ -96,7 +96,7 @@ def _show_state(studio: Studio) -> None:
         jobs = [job for job in studio.workshop.worker.jobs if job.is_open]
         running = next((job for job in jobs if job.state == "running"), None)
         waiting = len(jobs) - bool(running)
-        label.text = (running.title if running else "") + (f" and {waiting} more" if waiting > 0 else "")
+        label.text = (running.title if running else "") + (f" +{waiting}" if waiting > 0 else "")
 
     ui.timer(0.3, refresh)
 
@@ -113,7 +113,9 @@ def _show_theme(desk: Desk) -> None:
         set_dark(event.args == "dark")
 
     ui.on("theme", take)
-    button = ui.button(icon="contrast").props("flat dense round").tooltip("light or dark (T)")
+    button = (
+        ui.button(icon="contrast").props("flat dense round aria-label='light or dark'").tooltip("light or dark (T)")
+    )
     button.on("click", js_handler="() => emitEvent('theme', Quasar.Dark.isActive ? 'light' : 'dark')")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from nicegui import ui
 from nicegui.events import UploadEventArguments
@@ -36,6 +37,16 @@ def complain(message: str) -> None:
     """Show an error until the person closes it."""
     close = {"label": "Close", "color": "white"}
     ui.notify(message, type="negative", timeout=0, actions=[close], multi_line=True, position="bottom")
+
+
+async def receive_file(
+    workshop: Workshop, event: UploadEventArguments, find_place: Callable[[str], Path] | None = None
+) -> Path:
+    """Keep a file that was sent, by its name in a new folder or at another place; UsageError where it is too much."""
+    workshop.check_room(event.file.size())
+    path = (find_place or workshop.make_file)(event.file.name)
+    await event.file.save(path)
+    return path
 
 
 def show_job(find: Callable[[], Job | None]) -> None:

@@ -3,7 +3,9 @@
 Knows no elements of pages.
 """
 
+import os
 import re
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nicegui import Event
 
+from cli.errors import UsageError, to_message, user_errors
 from cli.server.kept_concepts import KeptConcepts
 from cli.studio.worker import Job, Lane, Worker
 from concepts import Library
@@ -25,6 +28,8 @@ T = TypeVar("T")
 MOST_DESKS = 16
 """Desks that are kept; of more the one that was left first goes."""
 
+MOST_SENT = 2 * 2**30
+"""Bytes of all files that pages sent and that are kept."""
 MOST_LETTERS = 100
 """Of a file's name."""
 
@@ -149,6 +154,25 @@ class Workshop(Drawers):
         last = name.replace("\\", "/").rpartition("/")[2]
         safe = re.sub(r"[^\w .()+-]", "_", last).lstrip(". ")[-MOST_LETTERS:] or "file"
         return Path(tempfile.mkdtemp(dir=self.folder)) / safe
+
+    def check_room(self, size: int) -> None:
+        """UsageError where a file of so many bytes is too much beside those that are kept."""
+        kept = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        if kept + size > MOST_SENT:
+            raise UsageError(
+                f"a file of {size / 2**20:,.0f} MB, and {kept / 2**20:,.0f} MB were sent before; at most "
+                f"{MOST_SENT / 2**20:,.0f} MB are kept. Remove clips, or name a folder of this machine: its files are "
+                "not copied."
+            )
+
+    def read_once(self, path: Path, read: Callable[[Path], T]) -> T:
+        """What `read` makes of a file of `make_file`, which is deleted then; errors have no folder."""
+        try:
+            return read(path)
+        except user_errors() as error:
+            raise UsageError(to_message(error).replace(f"{path.parent}{os.sep}", "")) from None
+        finally:
+            shutil.rmtree(path.parent, ignore_errors=True)
 
     def close(self) -> None:
         """End the work and delete the files."""

@@ -77,6 +77,8 @@ class ClipList:
     clips: list[StudioClip] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     """Where files that were sent lie: of the same name only one in each."""
+    texts: list[Path] = field(default_factory=list)
+    """Captions of single clips that were sent: a `.txt` with the clip's name."""
     chosen: StudioClip | None = None
     """The one that plays."""
     kind: Kind = "style"
@@ -103,7 +105,10 @@ class ClipList:
         place = self.clips.index(clip)
         self.clips.remove(clip)
         if clip.path.parent in self.folders and all(other.path != clip.path for other in self.clips):
-            clip.path.unlink(missing_ok=True)
+            text = clip.path.with_suffix(".txt")
+            self.texts = [other for other in self.texts if other != text]
+            for path in (clip.path, text):
+                path.unlink(missing_ok=True)
         if self.chosen is clip:
             self.chosen = self.clips[min(place, len(self.clips) - 1)] if self.clips else None
         self.forget_look()
@@ -112,6 +117,12 @@ class ClipList:
         """Something changed, so that what was said of all together may be wrong."""
         self.looked, self.version = None, self.version + 1
         self.changed.emit()
+
+    @property
+    def unused_texts(self) -> list[str]:
+        """The names of the captions whose clips are not here."""
+        named = {clip.path.with_suffix(".txt") for clip in self.clips}
+        return [path.name for path in self.texts if path not in named]
 
     @property
     def is_reading(self) -> bool:

@@ -1,6 +1,7 @@
 """The clip that is chosen: it plays, is trimmed by dragging, and says how it is read and what is wrong with it."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
@@ -9,7 +10,7 @@ from nicegui.events import GenericEventArguments, UploadEventArguments
 from cli.jobs.learn_one import word_action
 from cli.studio.clips.clip_list import ClipList, StudioClip
 from cli.studio.clips.clip_work import add_animations, look_again, state_reading
-from cli.studio.studio import complain, report_errors, show_upload
+from cli.studio.studio import complain, receive_file, report_errors, show_upload
 from cli.studio.view import MotionView
 from cli.studio.worker import Job
 from cli.studio.workshop import Workshop
@@ -126,20 +127,23 @@ class ClipView:
 
     async def read_rig_map(self, event: UploadEventArguments) -> None:
         """Take a rig map for the clip."""
-        clip, path = self.clips.chosen, self.workshop.make_file(event.file.name)
-        await event.file.save(path)
+        clip, name = self.clips.chosen, event.file.name
 
-        def find(job: Job) -> dict[str, str]:
+        def read(path: Path) -> dict[str, str]:
             from lead.motion.rigs.rig_map import read_rig_map
 
             return read_rig_map(path)
 
         def take(rig_map: dict[str, str]) -> None:
             if clip in self.clips.clips and clip is not None:
-                clip.rig_map = path.name
+                clip.rig_map = name
                 state_reading(self.workshop, self.clips, clip, replace(clip.reading, rig_map=rig_map))
 
-        self.clips.job = self.workshop.start(f"reading {path.name}", find, take)
+        with report_errors():
+            path = await receive_file(self.workshop, event)
+            self.clips.job = self.workshop.start(
+                f"reading {name}", lambda job: self.workshop.read_once(path, read), take
+            )
 
     def draft_rig_map(self) -> None:
         """Send the browser a draft of the clip's rig map, to correct."""

@@ -45,6 +45,8 @@ def take_file(workshop: Workshop, clips: ClipList, path: Path) -> None:
     """A file was sent: a clip, captions of clips, or a part of one. UsageError where there are too many clips."""
     beside = [clip for clip in clips.clips if clip.path.parent == path.parent]
     if path.name.lower().endswith(CAPTIONS):
+        if path.name != LISTING:
+            clips.texts.append(path)
         _take_captions(workshop, clips, path)
     elif path.suffix.lower() in PARTS:
         for clip in beside:

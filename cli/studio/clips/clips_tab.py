@@ -12,7 +12,7 @@ from cli.studio.clips.clip_view import ClipView
 from cli.studio.clips.clip_work import ENDINGS, find_room, look_again, take_file, take_place
 from cli.studio.clips.file_drop import FileDrop
 from cli.studio.clips.words import plain_hint
-from cli.studio.studio import Studio, complain, report_errors, show_job
+from cli.studio.studio import Studio, complain, receive_file, report_errors, show_job
 from lead.motion.suffixes import READS
 
 COLORS = {"green": "#2e9e5b", "amber": "#d98e04", "red": "#d64545", "": "#9aa3b0"}
@@ -61,9 +61,8 @@ class ClipsTab:
 
     async def receive(self, event: UploadEventArguments) -> None:
         """Take a file that was sent."""
-        path = find_room(self.workshop, self.clips, event.file.name)
-        await event.file.save(path)
         with report_errors():
+            path = await receive_file(self.workshop, event, lambda name: find_room(self.workshop, self.clips, name))
             take_file(self.workshop, self.clips, path)
 
     def take_place(self) -> None:
@@ -129,6 +128,12 @@ class ClipsTab:
                 bad = len(clips.clips) - len(good) if not clips.is_reading else 0
                 left = f"; {bad} cannot be used" if bad else ""
                 ui.label(f"{count_noun(len(good), 'clip')}, {seconds:.1f} s in all{left}")
+            if unused := clips.unused_texts:
+                more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
+                ui.label(
+                    f"not used: {', '.join(unused[:3])}{more}. Captions are in captions.jsonl, or in a .txt with its "
+                    "clip's name."
+                ).classes("note")
             for hint in clips.looked.hints if clips.looked else ():
                 ui.label(plain_hint(hint)).classes("note")
 

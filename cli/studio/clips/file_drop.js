@@ -9,7 +9,7 @@ const list = async entry => {
 export default {
   template: `<div @dragover.prevent="over = true" @dragleave="over = false" @drop.prevent="drop" :class="{ over }"><slot></slot>
     <input ref="files" type="file" multiple hidden @change="pick"><input ref="folder" type="file" webkitdirectory hidden @change="pick"></div>`,
-  props: { uploader: Number, endings: Array },
+  props: { uploader: Number, endings: Array, most: Number },
   data() { return { over: false }; },
   methods: {
     pickFiles() { this.$refs.files.click(); },
@@ -24,7 +24,9 @@ export default {
       const isWanted = file => this.endings.some(ending => file.name.toLowerCase().endsWith(ending)) && !file.name.startsWith(".");
       const rest = files.filter(file => !isWanted(file)).map(file => file.name);
       if (rest.length) this.$emit("ignored", { names: rest.slice(0, 20), count: rest.length });
-      getElement(this.uploader).$refs.qRef.addFiles(files.filter(isWanted));
+      const wanted = files.filter(isWanted);
+      for (const { name, size } of wanted.filter(file => file.size > this.most)) this.$emit("large", { name, size });
+      getElement(this.uploader).$refs.qRef.addFiles(wanted.filter(file => file.size <= this.most));
     },
   },
 };

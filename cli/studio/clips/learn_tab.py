@@ -222,7 +222,7 @@ class LearnTab:
         if run is None or run.job is None:
             return
         if run.job.state == "failed" and run not in self.told:
-            complain(run.job.error)
+            complain(plain_hint(run.job.error))
             self.told.add(run)
         waits = " ".join([f"{run.stage} {run.order.token}"] if run.stage != "waiting" else ["waits for other work"])
         self.stage.text = f"{waits}, {time.monotonic() - run.started:.0f} s"
@@ -247,7 +247,7 @@ class LearnTab:
             if run.job and run.job.state == "stopped":
                 ui.label(f"stopped before the first step; nothing of {run.order.token} is kept.").classes("note")
             elif run.job and run.job.state == "failed":
-                ui.label(run.job.error).classes("bad").style("overflow-wrap: anywhere")
+                ui.label(plain_hint(run.job.error)).classes("bad").style("overflow-wrap: anywhere")
 
     def refresh_views(self) -> None:
         """Offer what can be seen of the run."""

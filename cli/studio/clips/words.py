@@ -8,7 +8,8 @@ _OTHER_KIND = re.compile(r"did you mean --kind (style|action|persona)\?")
 
 
 def plain_hint(text: str) -> str:
-    """A hint without the names of options: "did you mean --kind action?" becomes "did you mean the kind action?"."""
+    """A sentence without names of options: "did you mean --kind action?" becomes "did you mean the kind action?"."""
+    text = text.replace("--replace it", "tick “replace a word of the same name” under “more”")
     text = text.replace(" with --captions (--draft-captions makes a file to correct)", " as captions")
     return re.sub(r"--(\w+)", lambda match: f"the {match[1]}", text)
 

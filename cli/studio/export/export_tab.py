@@ -1,5 +1,6 @@
 """The tab Export: the shelf's motions as files, on the user's own rig, to a folder of this machine or as a download."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from nicegui.events import UploadEventArguments
 
 from cli.studio.export.exporting import Exported, OwnRig, export, read_own_rig
 from cli.studio.shelf import Favorite, Shelf
-from cli.studio.studio import Studio, complain, show_job, show_upload
+from cli.studio.studio import Studio, complain, receive_file, report_errors, show_job, show_upload
 from cli.studio.view import MotionView
 from cli.studio.worker import Job
 from cli.write_outputs import DATA_FORMATS, ON_RIGS, VIEW_FORMATS
@@ -36,7 +37,9 @@ class ExportDraft:
     changed: Event[[]] = field(default_factory=Event)
 
     def keep(self, exported: Exported) -> None:
-        """Show what was written."""
+        """Show what was written; the download before it is deleted."""
+        if self.exported and self.exported.archive:
+            shutil.rmtree(self.exported.archive.parent, ignore_errors=True)
         self.exported = exported
         self.changed.emit()
 
@@ -105,14 +108,15 @@ class ExportTab:
 
     async def read_rig(self, event: UploadEventArguments) -> None:
         """Take the skeleton of a file that was sent."""
-        name = event.file.name
-        path = self.workshop.make_file(name)
-        await event.file.save(path)
+        with report_errors():
+            path = await receive_file(self.workshop, event)
 
-        def put(rig: "Rig") -> None:
-            self.rig.put(path.name, rig)
+            def put(rig: "Rig") -> None:
+                self.rig.put(path.name, rig)
 
-        self.draft.job = self.workshop.start(f"reading {path.name}", lambda job: read_own_rig(path), put)
+            self.draft.job = self.workshop.start(
+                f"reading {path.name}", lambda job: self.workshop.read_once(path, read_own_rig), put
+            )
 
     def choose_format(self, form: str, wanted: bool) -> None:
         """Add a format, or leave it out."""

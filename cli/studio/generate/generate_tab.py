@@ -8,7 +8,7 @@ from nicegui import Event, ui
 
 from cli.options import LARGEST_SEED
 from cli.studio.generate.prompt_field import PromptField
-from cli.studio.generate.takes import MOST_TAKES, Made, Request, Take, make, remake
+from cli.studio.generate.takes import MOST_TAKES, Made, Request, Take, make, remake, rescore
 from cli.studio.shelf import Favorite, Shelf
 from cli.studio.studio import Studio, report_errors, show_job
 from cli.studio.view import MotionView
@@ -205,9 +205,18 @@ class GenerateTab:
             return
         request = replace(made.request, strengths=dict(draft.strengths))
         draft.job = workshop.start(
-            "generating", lambda job: remake(workshop, made, request, take.place, job), draft.keep_remade,
-            replaces=draft,
+            "generating", lambda job: remake(workshop, made, request, take.place, job),
+            lambda remade: self.keep_remade(remade, take.place), replaces=draft,
         )  # fmt: skip
+
+    def keep_remade(self, made: Made, place: int) -> None:
+        """Show a take that was made anew, and then its score, where there are several."""
+        draft, workshop = self.draft, self.workshop
+        draft.keep_remade(made)
+        if made.request.number > 1:
+            draft.job = workshop.start(
+                "scoring", lambda job: rescore(workshop, made, place, job), draft.keep_remade, replaces=draft
+            )
 
     def draw_seed(self) -> None:
         """Another seed, and its motions."""

@@ -55,6 +55,8 @@ class Take:
     """A motion of a request."""
 
     motion: "Motion"
+    generated: "Motion"
+    """The motion before it was made a loop or put in place: what is scored."""
     place: int
     """Among the motions of the request, from 0; with the seed it decides the noise."""
     text: str
@@ -94,7 +96,6 @@ def make(workshop: Workshop, request: Request, job: Job) -> Made:
     concepts = workshop.concepts.find_of([request.prompt], workshop.base)
     motions = _generate(workshop, request, range(request.number), job)
     notes = list(dict.fromkeys(note for motion in motions for note in motion.notes))
-    notes += [notice.message for notice in workshop.base.find_unknown([request.prompt]) if notice]
     takes, left_out = _finish(_rank(workshop, request, motions, job), request)
     notes += left_out
     job.check()
@@ -111,9 +112,18 @@ def make(workshop: Workshop, request: Request, job: Job) -> Made:
 def remake(workshop: Workshop, made: Made, request: Request, place: int, job: Job) -> Made:
     """A take made anew by another request with the same noise; the others stay as they are."""
     _check(workshop, request)
-    takes, _ = _finish([Take(_generate(workshop, request, [place], job)[0], place, request.text)], request)
+    (motion,) = _generate(workshop, request, [place], job)
+    takes, _ = _finish([Take(motion, motion, place, request.text)], request)
     kept = tuple(takes[0] if take.place == place else take for take in made.takes)
     return replace(made, request=request, takes=kept)
+
+
+def rescore(workshop: Workshop, made: Made, place: int, job: Job) -> Made:
+    """The same with the score and the picture of a take that was made anew; the order of the takes stays."""
+    take = next(take for take in made.takes if take.place == place)
+    (scored,) = _rank(workshop, made.request, [take.generated], job)
+    own = replace(take, score=scored.score, picture=scored.picture)
+    return replace(made, takes=tuple(own if one is take else one for one in made.takes))
 
 
 def _check(workshop: Workshop, request: Request) -> None:
@@ -146,15 +156,15 @@ def _generate(workshop: Workshop, request: Request, places: Sequence[int], job: 
 
 def _rank(workshop: Workshop, request: Request, motions: "Sequence[Motion]", job: Job) -> list[Take]:
     """The motions as takes, the best first, with pictures where there are several."""
-    if len(motions) == 1:
-        return [Take(motions[0], 0, request.text)]
+    if request.number == 1:
+        return [Take(motions[0], motions[0], 0, request.text)]
     concepts = list(workshop.concepts.find_of([request.prompt], workshop.base).values())
     words = workshop.concepts.load_words([request.text], workshop.base)
     takes = []
     for score in make_rank(workshop.base, concepts, words)(motions, request.text):
         job.check()
         motion = motions[score.place]
-        takes.append(Take(motion, score.place, request.text, score, draw_picture(motion)))
+        takes.append(Take(motion, motion, score.place, request.text, score, draw_picture(motion)))
     return takes
 
 

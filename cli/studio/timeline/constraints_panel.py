@@ -5,18 +5,19 @@ from functools import partial
 
 from nicegui import ui
 
+from cli.studio.studio import Studio
 from cli.studio.timeline.draft import REACHES, Point, Pose, TimelineDraft, measure_way
 from cli.studio.timeline.elements import FloorPlan
 from cli.studio.timeline.pose_dialog import PoseDialog
-from cli.studio.workshop import Workshop
 from lead.control.constraints import Place
 
 
 class ConstraintsPanel:
     """The elements, on one page."""
 
-    def __init__(self, workshop: Workshop, draft: TimelineDraft, on_change: Callable[[], None]) -> None:
-        self.workshop, self.draft, self.on_change = workshop, draft, on_change
+    def __init__(self, studio: Studio, on_change: Callable[[], None]) -> None:
+        self.studio, self.draft, self.on_change = studio, studio.desk.of(TimelineDraft), on_change
+        draft = self.draft
         ui.label("Poses and a path").classes("text-weight-medium")
         self.poses = ui.column().classes("w-full gap-0")
         with ui.row().classes("w-full items-center no-wrap gap-1"):
@@ -46,7 +47,7 @@ class ConstraintsPanel:
     def ask_pose(self, last: bool) -> None:
         """Choose the pose at the end, or at the start."""
         title = "The pose that the motion ends in" if last else "The pose that the motion starts in"
-        PoseDialog(self.workshop, self.draft, title, partial(self.put_pose, last), last).open()
+        PoseDialog(self.studio.workshop, self.studio.desk, title, partial(self.put_pose, last), last).open()
 
     def put_pose(self, last: bool, pose: Pose | None) -> None:
         """End or start in a pose; None is in any."""

@@ -3,7 +3,10 @@
 Knows no elements of pages.
 """
 
-import os
+import io
+import shlex
+import tempfile
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from nicegui import Event
 
-from cli.errors import UsageError
 from cli.jobs.read_constraints import read_pose_clip, stand_at_start
 from cli.load_models import check_seconds
 from cli.options import check_unicode
@@ -21,8 +23,6 @@ from cli.studio.workshop import Workshop
 from lead.control.constraints import Constraint, PathConstraint, Place, PoseConstraint
 from lead.control.targets import measure_errors
 from lead.control.timeline import TRANSITION, Segment, Timeline
-from lead.errors import LeadError
-from lead.motion.errors import MotionError
 from lead.text.prompts import find_tokens
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Point = tuple[float, float]
 """x and z, in meters."""
 MOST_UNDONE = 50
+SAVED = "timeline.toml"
 REACHES = {2.0: "4 m", 3.5: "7 m", 5.5: "11 m", 10.5: "21 m", 20.5: "41 m"}
 """Meters from the middle of the plan to its edge; what is said of each."""
 
@@ -167,6 +168,39 @@ class TimelineDraft:
             found.append(PathConstraint(np.array(self.path, dtype=np.float64).reshape(-1, 2), name="the path"))
         return tuple(found)
 
+    def to_file(self) -> tuple[str, bytes]:
+        """The name and content of the saved file: a .toml, or with poses or a path a ZIP of what the command needs.
+
+        The first line of its .toml is the command that makes the motion. LeadError as in `to_order`.
+        """
+        order = self.to_order()
+        text = order.timeline.to_toml()
+        if not self.is_constrained:
+            return SAVED, text.encode()
+        command, packed = self._write_command(order), io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive, tempfile.TemporaryDirectory() as folder:
+            archive.writestr(SAVED, f"# {command}\n{text}")
+            for name, pose in (("start", self.start), ("end", self.end)):
+                if pose:
+                    archive.write(pose.clip.save(Path(folder) / f"{name}.npz"), f"{name}.npz")
+        return SAVED.replace(".toml", ".zip"), packed.getvalue()
+
+    def _write_command(self, order: Order) -> str:
+        """The command that makes the motion, called beside the files."""
+        words, first = ["lead-invert", "generate"], order.timeline.segments[0]
+        seed = order.seed
+        if len(order.timeline.segments) == 1:  # as `make` does
+            words += [first.prompt, "--seconds", f"{first.seconds:g}"]
+            seed = seed if first.seed is None else first.seed
+        else:
+            words += ["--timeline", SAVED]
+        words += ["--seed", str(seed)]
+        for name, pose in (("start", self.start), ("end", self.end)):
+            place = f"@{pose.place.x:g},{pose.place.z:g},{pose.place.heading:g}" if pose and pose.place else ""
+            words += [f"--{name}", f"{name}.npz:{pose.frame}{place}"] if pose else []
+        words += ["--path", " ".join(f"{x:g},{z:g}" for x, z in self.path)] if self.path else []
+        return shlex.join(words)
+
     def load(self, timeline: Timeline) -> None:
         """Other segments."""
         self.rows, self.chosen = [Row.of(one) for one in timeline.segments], 0
@@ -222,17 +256,5 @@ def make(workshop: Workshop, order: Order, job: Job) -> Told:
 
 
 def read_clip_of(path: Path) -> "Motion":
-    """A clip that a page sent, with all its frames; errors name the file, not its folder."""
-    try:
-        motion = read_pose_clip(path, "the clip")
-    except (LeadError, MotionError, UsageError) as error:
-        raise UsageError(str(error).replace(f"{path.parent}{os.sep}", "")) from None
-    return replace(motion, name=path.stem)
-
-
-def read_timeline_of(path: Path) -> Timeline:
-    """A timeline's file that a page sent; the same."""
-    try:
-        return Timeline.read(path)
-    except LeadError as error:
-        raise UsageError(str(error).replace(f"{path.parent}{os.sep}", "")) from None
+    """A clip for poses, with all its frames, by the name of its file."""
+    return replace(read_pose_clip(path, "the clip"), name=path.stem)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from nicegui import Event, ui
 from nicegui.events import UploadEventArguments
 
+from cli.studio.clips.clip_list import ClipList
 from cli.studio.shelf import Shelf
-from cli.studio.studio import report_errors, show_job, show_upload
+from cli.studio.studio import receive_file, report_errors, show_job, show_upload
 from cli.studio.timeline.draft import Pose, TimelineDraft, read_clip_of
 from cli.studio.view import MotionView
 from cli.studio.worker import Job
-from cli.studio.workshop import Workshop
+from cli.studio.workshop import Desk, Workshop
 from lead.control.constraints import Place
 from lead.motion.suffixes import READS
 
@@ -60,10 +61,15 @@ class PoseDialog:
     """The dialog; it is gone when it is closed."""
 
     def __init__(
-        self, workshop: Workshop, draft: TimelineDraft, title: str, take: Callable[[Pose], None], last: bool
+        self,
+        workshop: Workshop,
+        desk: Desk,
+        title: str,
+        take: Callable[[Pose], None],
+        last: bool,
     ) -> None:
-        self.workshop, self.draft, self.take, self.last = workshop, draft, take, last
-        self.clips, self.shelf = workshop.of(PoseClips), workshop.of(Shelf)
+        self.workshop, self.draft, self.take, self.last = workshop, desk.of(TimelineDraft), take, last
+        self.clips, self.shelf, self.learned = workshop.of(PoseClips), workshop.of(Shelf), desk.of(ClipList)
         self.choice = _Choice()
         with ui.dialog() as self.dialog, ui.card().style("width: 940px; max-width: 94vw"):
             ui.label(title).classes("text-weight-medium")
@@ -79,6 +85,7 @@ class PoseDialog:
                 self.ok = ui.button("Take this pose", on_click=self.finish).props("no-caps")
         self.dialog.on("hide", self.dialog.delete)
         self.clips.changed.subscribe(self.refresh_sources)
+        self.learned.changed.subscribe(self.refresh_sources)
         self.choose(next(iter(self.list_clips()), None))
 
     def open(self) -> None:
@@ -113,9 +120,11 @@ class PoseDialog:
 
     async def read_file(self, event: UploadEventArguments) -> None:
         """Offer the clip of a file that was sent."""
-        path = self.workshop.make_file(event.file.name)
-        await event.file.save(path)
-        self.choice.job = self.workshop.start(f"reading {path.name}", lambda job: read_clip_of(path), self.take_clip)
+        with report_errors():
+            path = await receive_file(self.workshop, event)
+            self.choice.job = self.workshop.start(
+                f"reading {path.name}", lambda job: self.workshop.read_once(path, read_clip_of), self.take_clip
+            )
 
     def take_clip(self, clip: "Motion") -> None:
         """Offer a clip, and show it here."""
@@ -124,10 +133,12 @@ class PoseDialog:
             self.choose(clip)
 
     def list_clips(self) -> "list[Motion]":
-        """Those that can be chosen: of files the newest first, of the shelf, and the motion of the tab."""
+        """Those that can be chosen: of files the newest first, the tab's own, of the shelf, of the tab Clips."""
         own = [self.draft.told.motion] if self.draft.told else []
         kept = [one.motion for one in self.shelf.favorites]
-        return list({id(clip): clip for clip in [*reversed(self.clips.clips), *own, *reversed(kept)]}.values())
+        learned = [clip.motion for clip in self.learned.clips if clip.motion is not None]
+        every = [*reversed(self.clips.clips), *own, *reversed(kept), *learned]
+        return list({id(clip): clip for clip in every}.values())
 
     def refresh_sources(self) -> None:
         """List the clips."""
@@ -141,7 +152,9 @@ class PoseDialog:
                 if clip is self.choice.clip:
                     label.classes("text-weight-bold")
             if not self.list_clips():
-                ui.label("Drop a file above. Motions that are kept are listed here too.").classes("text-caption")
+                ui.label(
+                    "Drop a file above. Motions that are kept and the clips of the tab Clips are listed here too."
+                ).classes("text-caption")
 
     def choose(self, clip: "Motion | None") -> None:
         """Show a clip; of the end's the last frame, else the first."""

@@ -9,15 +9,13 @@ from nicegui.events import UploadEventArguments
 from cli.options import LARGEST_SEED
 from cli.studio.generate.prompt_field import PromptField
 from cli.studio.shelf import Favorite, Shelf
-from cli.studio.studio import Studio, complain, report_errors, show_job, show_upload
+from cli.studio.studio import Studio, complain, receive_file, report_errors, show_job, show_upload
 from cli.studio.timeline.constraints_panel import ConstraintsPanel
-from cli.studio.timeline.draft import Row, TimelineDraft, make, read_timeline_of
+from cli.studio.timeline.draft import Row, TimelineDraft, make
 from cli.studio.timeline.elements import STYLE, Track
 from cli.studio.view import MotionView
 from cli.studio.worker import Job
 from lead.control.timeline import LONGEST_TRANSITION, MOST_SECONDS, MOST_SEGMENTS, Timeline
-
-SAVED = "timeline.toml"
 
 
 def show_timeline_tab(studio: Studio) -> None:
@@ -29,7 +27,7 @@ class TimelineTab:
     """The tab's elements, on one page."""
 
     def __init__(self, studio: Studio) -> None:
-        self.workshop, self.draft = studio.workshop, studio.desk.of(TimelineDraft)
+        self.studio, self.workshop, self.draft = studio, studio.workshop, studio.desk.of(TimelineDraft)
         self.shelf = self.workshop.of(Shelf)
         self.loading: Job | None = None
 
@@ -40,7 +38,7 @@ class TimelineTab:
         with ui.row().classes("w-full h-full no-wrap gap-3 items-stretch"):
             with ui.column().classes("gap-2 no-wrap").style("width: 320px; flex: none; overflow-y: auto"):
                 self._show_settings()
-                self.panel = ConstraintsPanel(self.workshop, draft, self.refresh_view)
+                self.panel = ConstraintsPanel(self.studio, self.refresh_view)
             with ui.column().classes("col gap-1 no-wrap").style("min-width: 0"):
                 self._show_bar()
                 with ui.element().classes("w-full col").style("min-height: 0"):
@@ -75,7 +73,7 @@ class TimelineTab:
             ui.button("Segment", icon="add", on_click=self.add).props("flat dense no-caps")
             ui.button("From a text or a file", icon="upload", on_click=self.ask_source).props("flat dense no-caps")
             ui.button("Save", icon="save", on_click=self.save).props("flat dense no-caps").tooltip(
-                "as the file that lead-invert generate --timeline reads"
+                "as the file that lead-invert generate --timeline reads; with poses or a path also those, in a ZIP"
             )
             self.length = ui.label().classes("text-caption q-ml-sm")
             ui.space()
@@ -191,12 +189,14 @@ class TimelineTab:
                 ui.button("Take the text", on_click=go).props("no-caps")
 
             async def read(event: UploadEventArguments) -> None:
-                path = self.workshop.make_file(event.file.name)
-                await event.file.save(path)
-                self.loading = self.workshop.start(
-                    f"reading {path.name}", lambda job: read_timeline_of(path), self.draft.load
-                )
-                dialog.close()
+                with report_errors():
+                    path = await receive_file(self.workshop, event)
+                    self.loading = self.workshop.start(
+                        f"reading {path.name}",
+                        lambda job: self.workshop.read_once(path, Timeline.read),
+                        self.draft.load,
+                    )
+                    dialog.close()
 
             show_upload("or a timeline's file: drop it here", read, ".toml,.json").classes("slim")
         dialog.on("hide", dialog.delete)
@@ -205,9 +205,8 @@ class TimelineTab:
     def save(self) -> None:
         """Send the timeline's file to the browser."""
         with report_errors():
-            ui.download.content(self.draft.to_timeline().to_toml(), SAVED)
-            if self.draft.is_constrained:
-                ui.notify("The file has the segments; poses and the path are not part of it.", position="bottom")
+            name, content = self.draft.to_file()
+            ui.download.content(content, name)
 
     def toggle_favorite(self) -> None:
         """Keep the motion, or let it go."""

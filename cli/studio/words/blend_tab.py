@@ -224,6 +224,8 @@ class BlendTab:
         self.hint.text = (
             "Two words of one kind: both styles, or both actions."
             if names
+            else "The library is read ..."
+            if not self.words.is_read
             else "The library has no words yet: the tab Learn makes some, and the tab Library imports them."
         )
 

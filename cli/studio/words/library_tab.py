@@ -1,5 +1,6 @@
 """The tab Library: its words with pictures and cards; to verify, import, export, rename and remove them."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from nicegui.events import UploadEventArguments
 
 from cli.load_models import to_token
 from cli.studio.generate.generate_tab import GenerateDraft
-from cli.studio.studio import Studio, show_job, show_upload
+from cli.studio.studio import Studio, receive_file, report_errors, show_job, show_upload
 from cli.studio.view import MotionView
 from cli.studio.words.library_work import (
     Arrival,
@@ -111,9 +112,8 @@ class LibraryTab:
 
     async def take_file(self, event: UploadEventArguments) -> None:
         """Add a file that was sent."""
-        path = self.workshop.make_file(event.file.name)
-        await event.file.save(path)
-        self.add(path)
+        with report_errors():
+            self.add(await receive_file(self.workshop, event))
 
     def add(self, path: Path, name: str = "", replace: bool = False) -> None:
         """Add a file under its own name or another."""
@@ -123,6 +123,7 @@ class LibraryTab:
             draft.arrival = arrival if arrival.is_taken else None
             draft.new_name = ""
             if not arrival.is_taken:
+                shutil.rmtree(arrival.path.parent, ignore_errors=True)
                 draft.said = f"{arrival.token} is in the library."
                 self.workshop.library_changed.emit()
                 self.words.read(self.workshop)
@@ -134,6 +135,8 @@ class LibraryTab:
 
     def leave(self) -> None:
         """Do not add the file that arrived."""
+        if self.draft.arrival:
+            shutil.rmtree(self.draft.arrival.path.parent, ignore_errors=True)
         self.draft.arrival = None
         self.refresh_arrival()
 
@@ -252,7 +255,9 @@ class LibraryTab:
                 self._show_tile(word)
             if len(found) > SHOWN:
                 ui.label(f"and {len(found) - SHOWN} more: search for them").classes("text-caption")
-            if not self.words.words:
+            if not self.words.is_read:
+                ui.label("The library is read ...")
+            elif not self.words.words:
                 ui.label("No words yet. The tab Learn makes some; concept files of others can be dropped above.")
             elif not found:
                 ui.label("No word is like that.")

@@ -30,6 +30,8 @@ class WordList:
 
     def __init__(self) -> None:
         self.words: tuple[Word, ...] = ()
+        self.is_read = False
+        """Whether the library was read once."""
         self.changed = Event[[]]()
 
     def read(self, workshop: Workshop) -> None:
@@ -37,7 +39,7 @@ class WordList:
         workshop.start("reading the library", lambda job: read_words(workshop.library), self._keep, replaces=self)
 
     def _keep(self, words: Sequence[Word]) -> None:
-        self.words = tuple(words)
+        self.words, self.is_read = tuple(words), True
         self.changed.emit()
 
 

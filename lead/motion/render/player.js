@@ -169,7 +169,7 @@ function startPlayer(host, root, data) {
   // Where the panels are, in CSS pixels from the top left, as wide as the figures allow: [{motions, x, y, w, h}].
   function panels() {
     const width = canvas.clientWidth, height = canvas.clientHeight;
-    const groups = state.chosen === ALL ? motions.map(m => [m]) : [shown()];
+    const groups = (state.chosen === ALL ? motions.map(m => [m]) : [shown()]).filter(group => group.length);
     let best = { zoom: 0, columns: 1 };
     for (let columns = 1; columns <= groups.length; columns++) {
       const zoom = Math.min(height / Math.ceil(groups.length / columns), 1.2 * width / columns);

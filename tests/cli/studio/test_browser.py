@@ -13,6 +13,7 @@ from benchmarks.studio.driver import (
     CHROMIUM,
     Program,
     count_shown,
+    drop,
     list_titles,
     open_chromium,
     open_page,
@@ -75,3 +76,20 @@ def test_a_prompt_becomes_a_file_on_the_user_s_rig(studio: Program, browser: Any
     stranger = browser.new_context().new_page()
     assert stranger.goto(studio.address.partition("?")[0]).status == 403
     assert heard.errors == [] and heard.hosts == {studio.address.split("/")[2]}
+
+
+def test_files_are_dropped_and_a_bad_one_does_not_stop_the_player(
+    studio: Program, browser: Any, walk: Motion, tmp_path: Path
+) -> None:
+    page, heard = open_page(browser.new_context(), studio.address)
+    open_tab(page, "Clips")
+    broken = tmp_path / "broken.bvh"
+    broken.write_text("HIERARCHY")
+    drop(page, [walk.save(tmp_path / "a.bvh"), broken])
+    page.get_by_text("1 cannot be used").wait_for()
+    titles = "document.querySelector('motion-player').shadowRoot.querySelector('#which').length"
+    for row, shown in ((1, 0), (0, 1)):
+        page.locator(".clip").nth(row).click()
+        page.wait_for_function(f"{titles} === {shown}")
+    page.wait_for_function("document.querySelector('motion-player').player.state.time > 0")
+    assert heard.errors == []

@@ -92,10 +92,15 @@ def test_captions_may_come_after_the_clips(use, workshop: Workshop, walk: Motion
         send("a.bvh", walk.save(tmp_path / "a.bvh").read_bytes())
         send("a.txt", b"a person sneaks")
         await wait_until(lambda: found.clips[0].caption == "a person sneaks")
+        assert found.unused_texts == []
+        send("notes.txt", b"a person sneaks")
+        assert found.unused_texts == ["notes.txt"], "it is no clip's, and the page says so"
         broken = send("captions.jsonl", b"{")
         await wait_until(lambda: broken is not None and broken.state == "failed")
         assert broken and broken.error.startswith("captions.jsonl, line 1: expected")
         assert not (found.folders[0] / "captions.jsonl").exists(), "it would spoil the captions of what comes later"
+        found.remove(found.clips[0])
+        assert sorted(path.name for path in found.folders[0].iterdir()) == ["notes.txt"]
 
     use(script)
 
@@ -180,6 +185,6 @@ def test_a_file_that_cannot_be_read_gives_the_librarys_message(tmp_path: Path) -
 def test_hints_name_no_options() -> None:
     ask = "write what they show with --captions (--draft-captions makes a file to correct)"
     hint = f"did you mean --kind action? If they show a known action in a style, {ask}"
-    assert "--" not in plain_hint(hint)
+    assert "--" not in plain_hint(hint) + plain_hint("choose another name, or --replace it")
     assert find_other_kind(("a copy adds nothing", hint)) == "action"
     assert find_other_kind(("a copy adds nothing",)) is None

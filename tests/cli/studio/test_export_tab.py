@@ -50,6 +50,10 @@ def test_a_download_is_one_file_or_an_archive(workshop: Workshop, walk: Motion, 
     assert zipfile.ZipFile(both.archive).namelist() == names
     again = export(workshop, favorites[:1], ["bvh"], tmp_path / "one")
     assert again.files == one.files and again.archive is None  # the same content, the same file
+    draft = ExportDraft()
+    for exported in (both, again):
+        draft.keep(exported)
+    assert not both.archive.exists() and again.files[0].exists()  # of downloads only the last is kept
 
 
 def test_the_license_of_a_word_is_told(workshop: Workshop, word: Concept, walk: Motion, tmp_path: Path) -> None:

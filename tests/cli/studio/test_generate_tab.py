@@ -73,6 +73,30 @@ def test_a_word_has_a_slider_that_makes_the_take_anew(use: Use, workshop: Worksh
     use(script)
 
 
+def test_a_take_that_is_made_anew_has_a_score_and_a_picture(
+    use: Use, workshop: Workshop, word: Concept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.studio.generate.takes.make_rank", lambda *_: rank_last_first)
+    workshop.library.add(word)
+
+    async def script(user: User) -> None:
+        draft = workshop.desks[0].of(GenerateDraft)
+        draft.number, draft.seconds = 2, 1.0
+        user.find("what the person does").clear().type("a person walks in <limp> style")
+        await user.should_see("1.00")
+        user.find(kind=ui.button, content="Generate").click()
+        await wait_until(lambda: draft.made is not None)
+        before = draft.take
+        slider = next(one for one in user.find(kind=ui.slider).elements if one._props["max"] == 2.0)
+        slider.value = 0.5
+        user.find(kind=ui.slider).trigger("change")
+        await wait_until(lambda: draft.take is not before and draft.take is not None and bool(draft.take.picture))
+        assert before and draft.take and draft.take.place == before.place
+        assert draft.take.score and draft.take.text.endswith("(<limp>:0.5) style")
+
+    use(script)
+
+
 def test_what_cannot_be_made_is_told(use: Use, workshop: Workshop) -> None:
     async def script(user: User) -> None:
         draft = workshop.desks[0].of(GenerateDraft)

@@ -1,6 +1,10 @@
 """The tab Timeline: segments, poses and a path, and the motion of them."""
 
+import io
+import shlex
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +15,13 @@ from nicegui.testing import User
 from studio_user import find_in, wait_until
 
 from cli.errors import UsageError
+from cli.jobs.read_constraints import ConstraintOptions, read_constraints
+from cli.studio.clips.clip_list import ClipList, StudioClip
+from cli.studio.clips.reading import ReadFile
 from cli.studio.shelf import Shelf
-from cli.studio.timeline.draft import Pose, Row, TimelineDraft, make, measure_way, read_clip_of, read_timeline_of
+from cli.studio.timeline.draft import Pose, Row, TimelineDraft, make, measure_way, read_clip_of
 from cli.studio.timeline.elements import FloorPlan, Track
+from cli.studio.timeline.pose_dialog import PoseDialog
 from cli.studio.view import MotionView
 from cli.studio.worker import Job, Stopped
 from cli.studio.workshop import Workshop
@@ -113,10 +121,58 @@ def test_what_cannot_be_made_is_told(workshop: Workshop, walk: Motion, tmp_path:
     draft = TimelineDraft(rows=[Row("a person walks", 1.0)], path=[(0.0, 0.0)])
     with pytest.raises(LeadError, match=r"expected 2 to 1,000"):
         draft.to_order()
-    (tmp_path / "walk.bvh").write_text("HIERARCHY")
-    with pytest.raises(UsageError, match=r"^walk\.bvh: "):
-        read_clip_of(tmp_path / "walk.bvh")
-    (tmp_path / "story.toml").write_text("segments = 3")
-    with pytest.raises(UsageError, match=r"^story\.toml: expected segments"):
-        read_timeline_of(tmp_path / "story.toml")
+    for name, text, read in (("walk.bvh", "HIERARCHY", read_clip_of), ("story.toml", "segments = 3", Timeline.read)):
+        path = workshop.make_file(name)
+        path.write_text(text)
+        with pytest.raises(UsageError, match=rf"^{name}: "):
+            workshop.read_once(path, read)
+        assert not path.parent.exists()
     assert read_clip_of(walk.save(tmp_path / "take.bvh")).name == "take"
+
+
+def test_poses_come_from_the_clips_that_are_learned_from(use: Use, workshop: Workshop, walk: Motion) -> None:
+    async def script(user: User) -> None:
+        user.find(kind=ui.tab, content="Timeline").click()
+        desk = workshop.desks[0]
+        clip = StudioClip(Path("limp.bvh"), read=ReadFile(replace(walk, name="limp")))
+        desk.of(ClipList).add([clip])
+        with user:
+            PoseDialog(
+                workshop, desk, "The pose", lambda pose: setattr(desk.of(TimelineDraft), "end", pose), True
+            ).open()
+        await user.should_see(f"limp, {walk.seconds:.1f} s")
+        user.find("Take this pose").click()
+        pose = desk.of(TimelineDraft).end
+        assert pose is not None and pose.clip is clip.motion and pose.frame == len(walk.joints) - 1
+
+    use(script)
+
+
+def test_the_saved_file_has_the_poses_and_the_path(
+    walk: Motion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    draft = TimelineDraft(rows=[Row("a person walks", 1.0)], seed=3)
+    name, content = draft.to_file()
+    assert name == "timeline.toml" and content.decode() == draft.to_timeline().to_toml()
+    draft.start, draft.end = Pose(walk, 3), Pose(walk, 20, Place(0.5, -1.0, 90.0))
+    draft.path = [(-0.5, 0.0), (0.25, 0.5)]
+    name, content = draft.to_file()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert name == "timeline.zip" and sorted(archive.namelist()) == ["end.npz", "start.npz", "timeline.toml"]
+        archive.extractall()
+    assert Timeline.read("timeline.toml") == draft.to_timeline()
+    program, command, prompt, *words = shlex.split(Path("timeline.toml").read_text().partition("\n")[0][2:])
+    options = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+    assert (program, command, prompt) == ("lead-invert", "generate", "a person walks")
+    assert options.pop("seed") == "3" and options.pop("seconds") == "1"
+    read = read_constraints(ConstraintOptions(**options))
+    for one, other in zip(read, draft.list_constraints(), strict=True):
+        if isinstance(one, PoseConstraint) and isinstance(other, PoseConstraint):
+            np.testing.assert_allclose(one.pose, other.pose, atol=1e-6)
+            assert (one.seconds, one.placed) == (other.seconds, other.placed)
+        else:
+            np.testing.assert_array_equal(one.points, other.points)  # type: ignore[union-attr]
+    draft.rows.append(Row("a person sits down", 2.0))
+    with zipfile.ZipFile(io.BytesIO(draft.to_file()[1])) as archive:
+        assert archive.read("timeline.toml").startswith(b"# lead-invert generate --timeline timeline.toml --seed 3 ")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.errors import UsageError
 from cli.studio.workshop import MOST_DESKS, Settings, Workshop
 from lead import Lead
 from lead.errors import LeadError
@@ -47,6 +48,18 @@ def test_a_file_stays_in_the_studio_s_folder(name: str) -> None:
 def test_names_of_files_stay_readable(workshop: Workshop) -> None:
     assert workshop.make_file("C:\\takes\\walk 01.bvh").name == "walk 01.bvh"
     assert workshop.make_file("../../etc/pass*wd").name == "pass_wd"
+
+
+def test_what_is_sent_is_bounded_and_goes_when_it_was_read(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.studio.workshop.MOST_SENT", 3 * 2**20)
+    path = workshop.make_file("a.bvh")
+    path.write_bytes(bytes(2**21))
+    workshop.check_room(2**20)
+    with pytest.raises(UsageError, match="a file of 2 MB, and 2 MB were sent before; at most 3 MB are kept"):
+        workshop.check_room(2**21)
+    assert workshop.read_once(path, lambda path: path.stat().st_size) == 2**21
+    workshop.check_room(2**21)
+    assert not list(workshop.folder.iterdir())
 
 
 def test_a_base_that_cannot_be_loaded_is_reported_by_each_job(tmp_path: Path) -> None:
