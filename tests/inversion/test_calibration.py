@@ -69,7 +69,19 @@ def test_the_strongest_level_that_keeps_the_content_is_taken(calibrate_with, con
     assert (t_max, scale) in LEVELS
     assert t_max * scale == max([reach for reach in REACHES if reach <= bears] or [REACHES[0]])
     assert replace(found, schedule=concept.schedule).to_bytes() == concept.to_bytes()
-    assert len(generate.asked) <= 3
+    assert len(generate.asked) <= 4
+
+
+def test_what_the_direction_takes_is_not_the_adapters(calibrate_with, concept, monkeypatch):
+    """Of actions that the mildest level loses, nothing can be asked of the others."""
+    plain = StandInGenerate()
+
+    def generate(prompts, *, words=None, **options):
+        motions = plain(prompts, words=words, **options)
+        return [Motion(one.joints + WRONG, 20.0) if n < 8 and words else one for n, one in enumerate(motions)]
+
+    schedule = calibrate_with(generate, concept).schedule
+    assert (schedule.adapter_t_max_unseen, schedule.adapter_scale_unseen) == LEVELS[-1]
 
 
 def test_people_who_should_stand_may_not_travel(calibrate_with, concept):
