@@ -26,11 +26,12 @@ def load_base(base: str | Path | None, device: str) -> "Lead":
         return Lead.load(find_base(base), device=resolve_device(device))
 
 
-def check_seconds(model: "Lead", seconds: float, option: str = "--seconds") -> None:
-    """UsageError, before the work, where a base makes no motion of this length."""
+def check_seconds(model: "Lead", seconds: float, option: str = "--seconds", longer: str = "") -> None:
+    """UsageError where a base makes no motion of this length; `longer` says how to get a longer one."""
     shortest, longest = model.seconds_range
     if not shortest <= seconds <= longest:
-        raise UsageError(f"{option} {seconds:g}: this base makes {shortest:g} to {longest:g} s.")
+        advice = f" {longer}" if longer and seconds > longest else ""
+        raise UsageError(f"{option} {seconds:g}: this base makes {shortest:g} to {longest:g} s.{advice}")
 
 
 def to_token(name: str) -> str:

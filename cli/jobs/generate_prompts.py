@@ -68,7 +68,7 @@ def generate_prompts(
     clips = read_clips([require_path(place, "--beside")], warn)[1] if place else []
     constraints = read_constraints(constraint_options)
     model, concepts = load_models(prompts, sources, sources.device)
-    check_seconds(model, options.seconds)
+    check_seconds(model, options.seconds, longer='A timeline may be longer: --timeline "a person walks 30s".')
     check_constraints(model, constraints, model.count_frames(options.seconds), prompts)
     notices = find_notices(model, prompts, sources.strict)
     warn_of_each(notices)

@@ -217,14 +217,21 @@ def _read_waypoints(path: Path) -> list[dict[str, float]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() == ".csv":
-            rows: Any = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
+            reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
+            rows: Any = list(reader)
+            columns = reader.fieldnames or ()
+            if twice := [name for name in columns if list(columns).count(name) > 1]:
+                raise ValueError(f"the column {twice[0]!r} stands twice")
         else:
             rows = (
                 tomllib.loads(text)
                 if path.suffix.lower() == ".toml"
                 else json.loads(text, object_pairs_hook=read_pairs)
             )
-            rows = rows.get("waypoints") if isinstance(rows, dict) else rows
+            if isinstance(rows, dict):
+                if others := sorted(set(rows) - {"waypoints"}):
+                    raise ValueError(f"{others[0]!r} beside the waypoints is not known")
+                rows = rows.get("waypoints")
     except (ValueError, RecursionError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read ({error!s:.200}); expected {expected}.") from None
     if not isinstance(rows, list) or not rows:
