@@ -4,6 +4,7 @@ import re
 
 from lead.text.lexicon import LEXICON
 
+_VERB = re.compile(r"\*([a-z-]+)")
 _PAST = {
     "be": "was", "have": "had", "do": "did", "go": "went", "come": "came", "take": "took", "make": "made",
     "give": "gave", "get": "got", "run": "ran", "sit": "sat", "stand": "stood", "lie": "lay", "rise": "rose",
@@ -22,22 +23,21 @@ _PAST = {
 
 def conjugate(text: str, form: str) -> str:
     """Every `*verb` in the form: third (walks), past (walked), gerund (walking), progressive (is walking) or base."""
-    first = True
+    parts = _VERB.split(text)
+    for place in range(1, len(parts), 2):
+        parts[place] = _inflect(parts[place], form, first=place == 1)
+    return "".join(parts)
 
-    def inflect(match: re.Match[str]) -> str:
-        nonlocal first
-        verb = match[1]
-        if form == "third":
-            return third_person(verb)
-        if form == "past":
-            return past(verb)
-        if form == "base":
-            return verb
-        prefix = "is " if form == "progressive" and first else ""
-        first = False
-        return "is" if prefix and verb == "be" else prefix + gerund(verb)
 
-    return re.sub(r"\*([a-z-]+)", inflect, text)
+def _inflect(verb: str, form: str, first: bool) -> str:
+    if form == "third":
+        return third_person(verb)
+    if form == "past":
+        return past(verb)
+    if form == "base":
+        return verb
+    prefix = "is " if form == "progressive" and first else ""
+    return "is" if prefix and verb == "be" else prefix + gerund(verb)
 
 
 def third_person(verb: str) -> str:
