@@ -127,9 +127,9 @@ def blend(run: Recording) -> None:
         "blend", "slider's rest to the new motion: median, longest", f"{times[len(times) // 2]:.0f}, {times[-1]:.0f} ms"
     )
     run.take_picture("blend")
-    page.get_by_label("name").fill("weary")
+    page.get_by_label("name").fill("halfway")
     run.press("Save")
-    page.get_by_text("<weary> is in the library.").wait_for()
+    page.get_by_text("<halfway> is in the library.").wait_for()
     page.get_by_role("button", name="Keep").click()
 
 
