@@ -109,6 +109,7 @@ def test_timelines_constraints_edits_and_clips_in_place_of_prompts(
     for work in (
         lambda base: base.generate_timeline(Timeline.parse("a person walks 1s, then jumps 1s"), steps=2),
         lambda base: base.generate(["a person walks"], seconds=1.0, steps=2, constraints=constraints)[0],
+        lambda base: base.generate(["a person walks"], seconds=1.0, steps=2, constraints=constraints[1:])[0],
         lambda base: edit_clip(base, walk, kept, "a person jumps", seed=1),
         lambda base: generate_like(base, [walk], seconds=[1.0], seeds=[1], steps=2)[0],
         lambda base: base.reconstruct([walk], realign=True)[0],

@@ -64,7 +64,7 @@ def _lead_along_path(one: PromptBatch, constraints: Sequence[Constraint], tell: 
     base, fps = one.base, one.base.skeleton.fps
 
     def make(seconds: float) -> list[Motion]:
-        lengths = torch.tensor([base.count_frames(seconds)])
+        lengths = torch.tensor([base.count_frames(seconds)], device=base.device)
         return generate_plain(replace(one, lengths=lengths), clean_feet=False, progress=tell)
 
     joints = follow_path(make, constraints, int(one.lengths) + 1, fps, base.seconds_range)
