@@ -59,7 +59,7 @@ def concept(base: Lead) -> Concept:
     with pytest.MonkeyPatch.context() as patch:
         _learn_quickly(patch)
         patch.setattr("inversion.optimization.optimize._in_16_bits", lambda base: base)
-        patch.setattr(torch, "autocast", lambda *_: nullcontext())
+        patch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
         return learn(base, [synthesize_walk(), synthesize_walk(seed=1)], "<limp>", steps=2, seed=3)
 
 
