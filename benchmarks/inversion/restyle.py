@@ -4,8 +4,9 @@
 
 Words for elderly and exhausted are learned as the inversion benchmark's first seed learns them. Plain clips of the test
 split, up to so many of each of ten actions, are restyled. `benchmarks.judges.networks` says whether a result shows the
-style and still the action. The path is that of the pelvis: how far its end is from the clip's, a meter that the clip
-walks.
+style and still the action. The path is that of the pelvis: how far its end is from the clip's, and how far it leaves the
+line that the clip's pelvis draws on the floor, at most, both a meter that the clip walks. A slow style ends behind the
+clip and may still keep its line.
 """
 
 import argparse
@@ -77,13 +78,17 @@ def choose_clips(each: int) -> list[Row]:
     return [row for content in sorted(of_content) for row in of_content[content][:each]]
 
 
-def path_error(clip: Motion, made: Motion) -> float:
-    """Meters between the ends of both paths, a meter of the clip's path; of a path under a meter, meters."""
+def path_errors(clip: Motion, made: Motion) -> tuple[float, float]:
+    """Meters between the ends of both paths, and at most beside the clip's line, a meter of the clip's path.
+
+    Of a path under a meter, meters.
+    """
     ours, theirs = (motion.joints[:, 0, [0, 2]] for motion in (made, clip.resample(made.fps).on_one_skeleton()))
     frames = min(len(ours), len(theirs))
     a, b = ours[:frames] - ours[0], theirs[:frames] - theirs[0]
-    length = float(np.linalg.norm(np.diff(b, axis=0), axis=1).sum())
-    return float(np.linalg.norm(a[-1] - b[-1])) / max(length, 1.0)
+    length = max(float(np.linalg.norm(np.diff(b, axis=0), axis=1).sum()), 1.0)
+    beside = np.linalg.norm(a[:, None] - b, axis=-1).min(axis=1).max()
+    return float(np.linalg.norm(a[-1] - b[-1])) / length, float(beside) / length
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     base, judge, rows = Lead.load(asked.base), load_judge(), choose_clips(asked.clips)
     clips = [load_motion(row) for row in rows]
     contents = np.array([CONTENTS.index(row["content"]) for row in rows])
-    table = Table("style", "way", "style seen", "action kept", "both", "path, m/m (median, .9)")
+    table = Table("style", "way", "style seen", "action kept", "both", "end, m/m (median, .9)", "beside the line")
     shown: list[tuple[str, Motion]] = []
     for style in NEW_STYLES:
         (subject,) = choose_subjects([style])
@@ -106,9 +111,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             made = [way(base, clip, concept, CAPTIONS[row["content"]]) for clip, row in zip(clips, rows, strict=True)]
             verdict = judge.judge_motions(made)
             right, kept = verdict.styles == STYLES.index(style), verdict.contents == contents
-            paths = [path_error(clip, one) for clip, one in zip(clips, made, strict=True)]
+            errors = np.array([path_errors(clip, one) for clip, one in zip(clips, made, strict=True)])
             figures = [f"{share.mean():.2f}" for share in (right, kept, right & kept)]
-            table.add_row(style, name, *figures, f"{np.median(paths):.2f}, {np.quantile(paths, 0.9):.2f}")
+            ends, beside = (f"{middle:.2f}, {most:.2f}" for middle, most in np.quantile(errors, [0.5, 0.9], axis=0).T)
+            table.add_row(style, name, *figures, ends, beside)
             if name == "difference, noise 0.5":
                 for place in range(0, len(clips), max(len(clips) // 4, 1)):
                     caption = CAPTIONS[rows[place]["content"]]

@@ -7,7 +7,7 @@
 A cell is one concept, one method and one seed. Each cell has a JSON file, and the learned concept beside it. A rerun
 skips a cell unless the base, the judges, the settings or the learning code have changed. If only the judging has
 changed, the concept is not learned again. So two processes can share the work by concept, and a stopped process
-resumes. Concepts: `benchmarks.inversion.concepts`; methods: `..._methods`; figures: `..._figures`.
+resumes. Concepts, methods and figures are modules beside this one.
 """
 
 import argparse
