@@ -4,9 +4,9 @@
 
 Words for elderly and exhausted are learned as the inversion benchmark's first seed learns them. Plain clips of the test
 split, up to so many of each of ten actions, are restyled. `benchmarks.judges.networks` says whether a result shows the
-style and still the action. The path is that of the pelvis: how far its end is from the clip's, and how far it leaves the
-line that the clip's pelvis draws on the floor, at most, both a meter that the clip walks. A slow style ends behind the
-clip and may still keep its line.
+style and still the action. The path is that of the pelvis: how far its end is from the clip's, and how far at most it
+leaves the line that the clip's pelvis draws on the floor, both a meter that the clip walks. A slow style ends behind
+the clip and may still keep its line.
 """
 
 import argparse
