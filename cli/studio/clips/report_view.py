@@ -8,6 +8,7 @@ from nicegui import ui
 from cli.console import count_noun
 from cli.credits import describe_license
 from cli.studio.clips.learning import LearnRun
+from cli.studio.plain_words import plain_hint
 from cli.studio.view import MotionView
 
 if TYPE_CHECKING:
@@ -77,4 +78,4 @@ def draw_curve(losses: list[float], total: int) -> str:
 def show_sentences(sentences: list[str]) -> None:
     """Put sentences where the caller is."""
     for sentence in sentences:
-        ui.label(sentence).style("overflow-wrap: anywhere")
+        ui.label(plain_hint(sentence)).style("overflow-wrap: anywhere")

@@ -111,8 +111,8 @@ class GenerateTab:
 
     def show(self) -> None:
         """Put everything on the page."""
-        with ui.row().classes("w-full h-full no-wrap gap-3 items-stretch"):
-            with ui.column().classes("gap-2 no-wrap").style("width: 320px; flex: none; overflow-y: auto"):
+        with ui.row().classes("bench"):
+            with ui.column().classes("side gap-2"):
                 self._show_prompt()
                 self._show_settings()
                 self._show_strengths()
@@ -120,10 +120,12 @@ class GenerateTab:
                 ui.button("Generate", icon="directions_run", on_click=self.generate).props("no-caps").classes("w-full")
                 show_job(lambda: self.draft.job)
                 self.notes = ui.column().classes("gap-1 text-caption")
-            with ui.column().classes("col gap-1 no-wrap").style("min-width: 0"):
+            with ui.column().classes("stage gap-1"):
                 self._show_switches()
                 with ui.element().classes("w-full col").style("min-height: 0"):
-                    self.view = MotionView().mark("takes")
+                    self.view = MotionView(
+                        "Write what the person does, and press Generate: the motion plays here."
+                    ).mark("takes")
                 self.strip = ui.row().classes("w-full gap-2 no-wrap").style("overflow-x: auto; flex: none")
         self.learn_words()
         self.refresh()
@@ -171,7 +173,7 @@ class GenerateTab:
                 ).props("dense outlined clearable").classes("col")
             ui.checkbox("feet that stand do not slide").bind_value(draft, "lock_feet").props("dense")
             ui.checkbox("loop: the best cycle, without a seam").bind_value(draft, "loop").props("dense")
-            ui.checkbox("in place: no way over the floor").bind_value(draft, "in_place").props("dense")
+            ui.checkbox("in place: it goes nowhere on the floor").bind_value(draft, "in_place").props("dense")
 
     def _show_switches(self) -> None:
         """What is shown beside the take."""
@@ -303,7 +305,9 @@ class GenerateTab:
         card.on("click", lambda: self.choose(take.place)).mark(f"take-{rank}")
         with card:
             if take.picture:
-                ui.image(take.picture).props("no-spinner no-transition").style("width: 84px; height: 84px")
+                ui.image(take.picture).props("no-spinner no-transition").classes("picture").style(
+                    "width: 84px; height: 84px"
+                )
             else:
                 ui.icon("directions_run", size="84px")
             score = f" · {take.score.total:.2f}" if take.score else ""
