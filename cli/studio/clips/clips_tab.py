@@ -76,7 +76,7 @@ class ClipsTab:
     def _tell(self, text: str) -> None:
         if not self.list.is_deleted:
             with self.list:
-                ui.notify(text, multi_line=True)
+                ui.notify(text, multi_line=True, position="top")
 
     def choose(self, clip: StudioClip) -> None:
         """Show another clip."""

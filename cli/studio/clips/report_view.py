@@ -71,7 +71,8 @@ def draw_curve(losses: list[float], total: int) -> str:
     said = escape(f"the loss of {len(losses)} steps, from {losses[0]:.3f} to {losses[-1]:.3f}")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" role="img" aria-label="{said}"><title>{said}</title>'
-        f'<polyline points="{points}" fill="none" stroke="#2f6fd0" stroke-width="2" stroke-linejoin="round"/></svg>'
+        f'<polyline points="{points}" fill="none" stroke="#2f6fd0" stroke-width="2" stroke-linejoin="round"/>'
+        f'<text x="{WIDTH}" y="11" text-anchor="end" font-size="11" fill="#7d8694">loss</text></svg>'
     )
 
 

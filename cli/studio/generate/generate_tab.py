@@ -126,7 +126,7 @@ class GenerateTab:
                     self.view = MotionView(
                         "Write what the person does, and press Generate: the motion plays here."
                     ).mark("takes")
-                self.strip = ui.row().classes("w-full gap-2 no-wrap").style("overflow-x: auto; flex: none")
+                self.strip = ui.row().classes("w-full gap-2 no-wrap strip").style("overflow-x: auto; flex: none")
         self.learn_words()
         self.refresh()
         self.draft.changed.subscribe(self.refresh)
@@ -315,6 +315,8 @@ class GenerateTab:
             ui.label(f"{rank}. take {take.place + 1}{score}{star}").classes("text-caption")
             if take.score and take.score.shown is False:
                 ui.tooltip("measures of the joints do not find what the prompt says")
+            elif take.score:
+                ui.tooltip("how well it fits the prompt and its words; more is better")
 
     def refresh_sliders(self) -> None:
         """A slider for each concept that the prompt names and the library has."""
