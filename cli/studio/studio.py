@@ -94,7 +94,7 @@ def show_upload(
         multiple=multiple,
         max_file_size=MAX_FILE,
         on_upload=take,
-        on_rejected=lambda: complain(f"files of {accept} up to {MAX_FILE // 2**20} MB are read; others are not"),
+        on_rejected=lambda: complain(f"only files of {accept}, up to {MAX_FILE // 2**20} MB, are taken here."),
     )
     upload.on("finish", upload.reset, args=[])  # of all files: a reset after each would stop the others
     upload.on("failed", lambda: complain("a file did not arrive; send it again."), args=[])

@@ -83,10 +83,10 @@ class LearnTab:
             with ui.column().classes("side gap-2"):
                 self.said = ui.column().classes("w-full gap-1 text-caption")
                 self._show_word()
-                self._show_more()
                 self.hints = ui.column().classes("w-full gap-1 text-caption")
                 self.button = ui.button("Learn", icon="school", on_click=self.learn).props("no-caps").classes("w-full")
                 self.button.mark("learn")
+                self._show_more()
                 self._show_progress()
                 self.report = ui.column().classes("w-full gap-1")
                 self.use = ui.button("Use it", icon="directions_run", on_click=self.use_word)

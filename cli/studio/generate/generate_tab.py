@@ -179,11 +179,14 @@ class GenerateTab:
         """What is shown beside the take."""
         draft = self.draft
         with ui.row().classes("w-full items-center gap-3 no-wrap").style("flex: none; min-height: 32px"):
-            for text, name in (
-                ("exemplar", "with_exemplar"), ("without the word", "with_plain"), ("overlaid", "overlaid"),
-                (f"best {TOGETHER}", "together"),
-            ):  # fmt: skip
-                ui.checkbox(text).bind_value(draft, name).props("dense").on_value_change(self.refresh_view)
+            for text, name, said in (
+                ("exemplar", "with_exemplar", "a motion from the word's own file"),
+                ("without the word", "with_plain", "the same seed and prompt, without the word"),
+                ("overlaid", "overlaid", "all in one place"),
+                (f"best {TOGETHER}", "together", "the takes that rank first, side by side"),
+            ):
+                box = ui.checkbox(text).bind_value(draft, name).props("dense").tooltip(said)
+                box.on_value_change(self.refresh_view)
             ui.space()
             self.star = ui.button("Keep", icon="star_border", on_click=self.toggle_favorite).props("flat dense no-caps")
 

@@ -178,6 +178,7 @@ class BlendTab:
         """Blend other words."""
         draft = self.draft
         draft.first, draft.second = self.first.value, self.second.value
+        self.refresh()
         self.follow()
 
     def follow(self) -> None:
@@ -232,8 +233,9 @@ class BlendTab:
     def refresh(self) -> None:
         """Show what was made."""
         draft = self.draft
-        shown = [draft.mixed] if draft.mixed else []
-        if draft.with_ends and draft.has_ends and draft.ends:
+        mixed = draft.mixed
+        shown = [mixed] if mixed and (mixed.mix.first, mixed.mix.second) == (draft.first, draft.second) else []
+        if shown and draft.with_ends and draft.has_ends and draft.ends:
             shown = [draft.ends[0], *shown, draft.ends[1]]
         self.view.show(
             [one.motion for one in shown], [one.mix.title for one in shown], overlaid=draft.overlaid and len(shown) > 1
