@@ -7,6 +7,7 @@ clips.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice
@@ -208,6 +209,10 @@ def _check_type(path: Path) -> None:
         raise UsageError(f"{path}: {kind} is not a motion; expected one of {', '.join(READS)}.")
 
 
+_EXPLAINS = re.compile("--animation|claims")
+"""Notes that may say why a motion is short: another animation of the file is longer, or the file is cut off."""
+
+
 def _require_length(path: Path, motion: "Motion", least: int) -> "Motion":
     """The motion itself; UsageError if it has fewer than `least` frames at 20 fps."""
     frames = len(motion.resample(_RATE).joints)
@@ -215,7 +220,7 @@ def _require_length(path: Path, motion: "Motion", least: int) -> "Motion":
         raise UsageError(
             f"{name_clip(path, motion)}: {len(motion.joints)} frames at {motion.fps:g} fps ({frames} at {_RATE:g} fps) "
             f"are too few; at least {least} frames at {_RATE:g} fps ({least / _RATE:g} s) are needed. "
-            f"Give a longer clip.{''.join(f' ({note})' for note in motion.notes if '--animation' in note)}"
+            f"Give a longer clip.{''.join(f' ({note})' for note in motion.notes if _EXPLAINS.search(note))}"
         )
     return motion
 

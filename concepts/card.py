@@ -29,6 +29,7 @@ SCORES = {
     "report.nearest_cm": "nearest that a motion comes to a clip, pose for pose, cm",
     "loss.start": "loss before learning",
     "loss.best": "loss of the word that was kept",
+    "step.best": "step of learning that it is from",
 }
 """What `learn` measures, in the order and the words of a card. Other scores follow under their own names."""
 

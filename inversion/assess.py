@@ -20,6 +20,7 @@ from torch.nn.functional import cosine_similarity, normalize
 from concepts.kinds import Kind
 from inversion.encoded_clips import EncodedClips, shortest_seconds
 from inversion.judgement.clip_hints import check_captions, check_style
+from inversion.judgement.deeds import find_deed
 from inversion.recognition import Guess, Recognition
 from inversion.similarity import Embeddings, diversity, embed, features_to_poses, mean_distance, pose_distance_cm
 from inversion.templates import ACTIONS, STYLES, action_to_caption
@@ -313,7 +314,7 @@ def _write_hints(result: Assessment, kind: Kind, captioned: bool, alikeness: flo
     unknown = [clip for clip in good if not clip.known]
     if kind == "action" and result.mixed:
         return [f"the clips show different actions ({', '.join(sorted(shown))}): an action is learned best from one"]
-    if kind == "action" and not unknown and not captioned:
+    if kind == "action" and not unknown and not captioned and not find_deed(shown):
         return [
             f'did you mean --kind style? The clips show "{shown[0]}", which the base knows, in a style of their own'
         ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments, ValueChangeEventArguments
@@ -38,11 +39,15 @@ TABS = (
     Tab("Export", "download", show_export_tab),
 )
 FIRST = "Generate"
+_CLOSE_ERRORS = "document.querySelectorAll('.q-notification__actions button').forEach(one => one.click())"
+"""An error is about the tab that was left."""
+STYLE = Path(__file__).with_name("page.css")
 
 
 async def build_page(workshop: Workshop) -> None:
     """Put everything on a new page, with the desk that its browser tab had before."""
-    ui.add_head_html(f'<script src="{PLAYER_URL}"></script><style>{_STYLE}</style>')
+    ui.add_head_html(f'<script src="{PLAYER_URL}"></script>')
+    ui.add_css(STYLE)
     client = ui.context.client
     await client.connected()
     desk = workshop.take_desk(client.tab_id or client.id, client.id)
@@ -72,6 +77,7 @@ def show_page(studio: Studio) -> None:
 
     def keep(event: ValueChangeEventArguments[str | ui.tab | ui.tab_panel | None]) -> None:
         desk.tab = str(event.value)
+        ui.run_javascript(_CLOSE_ERRORS)
 
     tabs.on_value_change(keep)
 
@@ -117,26 +123,3 @@ def _show_theme(desk: Desk) -> None:
         ui.button(icon="contrast").props("flat dense round aria-label='light or dark'").tooltip("light or dark (T)")
     )
     button.on("click", js_handler="() => emitEvent('theme', Quasar.Dark.isActive ? 'light' : 'dark')")
-
-
-_STYLE = """
-.nicegui-content { padding: 0; gap: 0; }
-.nicegui-header.bar { padding: 0 12px; height: 45px; border-bottom: 1px solid #d3d8e0; }
-.bar { background: #fff; color: #22262d; }
-.body--dark .bar { background: #20242b; color: #e8ebf0; border-color: #333943; }
-.bar .state { max-width: 16em; }
-.panels, .panels .q-tab-panel { height: calc(100vh - 45px); background: transparent; }
-.note { color: #8a4b00; } .body--dark .note { color: #f0b95a; }
-.bad { color: #b3261e; } .body--dark .bad { color: #ff8a80; }
-.faint { color: #5c6470; } .body--dark .faint { color: #9aa3b0; }
-.clip { border-radius: 6px; } .clip.chosen { background: #2f6fd022; }
-.one-file :is(.q-uploader__list, .q-uploader__subtitle) { display: none; }
-.drop.over { outline: 2px dashed #2f6fd0; outline-offset: -2px; }
-.slim .q-uploader__list { display: none; }
-.card-text { font-size: 13px; }
-.card-text :is(h1, h2) { font-size: 16px; line-height: 1.4; font-weight: 500; margin: 8px 0 4px; }
-.card-text td:first-child { white-space: nowrap; }
-.card-text th:empty { display: none; }
-.card-text td { padding: 1px 12px 1px 0; vertical-align: top; overflow-wrap: anywhere; }
-body { background: #f5f6f8; } .body--dark { background: #16191e; }
-"""

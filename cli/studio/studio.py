@@ -10,6 +10,7 @@ from nicegui.events import UploadEventArguments
 
 from cli.errors import to_message, user_errors
 from cli.studio.gate import MAX_FILE
+from cli.studio.plain_words import plain_hint
 from cli.studio.worker import Job
 from cli.studio.workshop import Desk, Workshop
 
@@ -34,9 +35,12 @@ def report_errors() -> Iterator[None]:
 
 
 def complain(message: str) -> None:
-    """Show an error until the person closes it."""
+    """Show an error until the person closes it, or the next comes."""
     close = {"label": "Close", "color": "white"}
-    ui.notify(message, type="negative", timeout=0, actions=[close], multi_line=True, position="bottom")
+    ui.notify(
+        plain_hint(message), type="negative", timeout=0, actions=[close], multi_line=True, position="top",
+        group="error", badgeStyle="display: none",
+    )  # fmt: skip
 
 
 async def receive_file(
@@ -90,7 +94,7 @@ def show_upload(
         multiple=multiple,
         max_file_size=MAX_FILE,
         on_upload=take,
-        on_rejected=lambda: complain(f"files of {accept} up to {MAX_FILE // 2**20} MB are read; others are not"),
+        on_rejected=lambda: complain(f"only files of {accept}, up to {MAX_FILE // 2**20} MB, are taken here."),
     )
     upload.on("finish", upload.reset, args=[])  # of all files: a reset after each would stop the others
     upload.on("failed", lambda: complain("a file did not arrive; send it again."), args=[])

@@ -1,8 +1,8 @@
 // A <motion-player> on the page. It follows the page's light or dark theme.
 const NAMES = ["motions", "options", "range", "path", "drawing"];
 export default {
-  template: `<div style="height: 100%; min-height: 0"></div>`,
-  props: { motions: Array, options: Object, range: Array, path: Array, drawing: Boolean, compact: Boolean, keepTime: Boolean },
+  template: `<div class="player"><div v-if="!motions.length" class="player-hint">{{ hint }}</div></div>`,
+  props: { hint: String, motions: Array, options: Object, range: Array, path: Array, drawing: Boolean, compact: Boolean, keepTime: Boolean },
   mounted() {
     this.player = document.createElement("motion-player");
     this.player.toggleAttribute("embedded", true);
@@ -30,6 +30,7 @@ export default {
       const time = name === "motions" && this.keepTime && this.player.player?.state.time;
       this.player.set(name, value);
       if (time) this.player.player.change({ time });
+      if (name === "motions") this.player.style.visibility = value.length ? "" : "hidden";
       if (name === "motions") { this.sent.range = ""; this.put("range"); } // which other motions end
     },
     dress() { this.player.set("theme", document.body.classList.contains("body--dark") ? "dark" : "light"); },

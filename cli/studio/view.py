@@ -45,14 +45,21 @@ def _pack(motion: MotionLike, title: str, turn: bool) -> PackedMotion:
 class MotionView(ui.element, component="view.js"):
     """A player. It is as high as its parent: put it in an element with a height. `compact` has a time bar only.
 
-    With `keep_time` other motions go on from the time that is played, instead of from the beginning.
+    With `keep_time` other motions go on from the time that is played, instead of from the beginning. `hint` stands in
+    its place while it shows no motion.
     """
 
     def __init__(
-        self, *, compact: bool = False, keep_time: bool = False, options: ViewOptions = ViewOptions(loop=True)
+        self,
+        hint: str = "",
+        *,
+        compact: bool = False,
+        keep_time: bool = False,
+        options: ViewOptions = ViewOptions(loop=True),
     ) -> None:
         super().__init__()
         self._shown = 0
+        self._props["hint"] = hint
         self._props["motions"] = []
         self._props["options"] = asdict(options)
         self._props["compact"] = compact
@@ -104,6 +111,12 @@ class MotionView(ui.element, component="view.js"):
         kept = {name: value for name, value in self._props["options"].items() if name == "overlaid"}
         self._props["options"] = {**asdict(options), **kept}
         self.update()
+
+    def set_hint(self, hint: str) -> None:
+        """Say something else where no motion is shown."""
+        if self._props["hint"] != hint:
+            self._props["hint"] = hint
+            self.update()
 
     def set_range(self, start: float, end: float) -> None:
         """Play only these seconds."""

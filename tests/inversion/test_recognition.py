@@ -111,3 +111,8 @@ def test_the_kind_is_asked_about(pack, base):
     assert any("did you mean --kind action?" in hint for hint in new.hints)
     elderly = assess(base, encode_clips(base, clips_of("newstyle_exemplar", style="elderly")), "action")
     assert any("did you mean --kind style?" in hint for hint in elderly.hints)
+    kicks = encode_clips(base, [Motion.read(path) for path in sorted((pack / "exemplars" / "kick").glob("*.bvh"))])
+    asked = {
+        kind: [hint for hint in assess(base, kicks, kind).hints if "--kind" in hint] for kind in ("style", "action")
+    }
+    assert "--kind action" in asked["style"][0] and not asked["action"], asked

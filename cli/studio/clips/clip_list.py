@@ -81,6 +81,8 @@ class ClipList:
     """Captions of single clips that were sent: a `.txt` with the clip's name."""
     chosen: StudioClip | None = None
     """The one that plays."""
+    is_picked: bool = False
+    """Whether the person chose it; else it is the first that can be used."""
     kind: Kind = "style"
     """What they are to teach."""
     looked: "Looked | None" = None
@@ -97,7 +99,6 @@ class ClipList:
         if len(self.clips) + len(clips) > MOST_CLIPS:
             raise UsageError(f"{len(self.clips) + len(clips):,} clips; at most {MOST_CLIPS} can be used. 1 to 30 do.")
         self.clips = sorted([*self.clips, *clips], key=lambda clip: (clip.path.name, _rank(clip.reading.animation)))
-        self.chosen = self.chosen or next(iter(self.clips), None)
         self.forget_look()
 
     def remove(self, clip: StudioClip) -> None:
@@ -115,6 +116,9 @@ class ClipList:
 
     def forget_look(self) -> None:
         """Something changed, so that what was said of all together may be wrong."""
+        if not self.is_picked or self.chosen is None:
+            usable = (clip for clip in self.clips if not clip.problem)
+            self.chosen, self.is_picked = next(usable, next(iter(self.clips), None)), False
         self.looked, self.version = None, self.version + 1
         self.changed.emit()
 

@@ -38,12 +38,12 @@ class ClipView:
 
     def show(self) -> None:
         """Put everything on the page."""
-        with ui.column().classes("col gap-1 no-wrap").style("min-width: 0"):
+        with ui.column().classes("stage gap-1"):
             with ui.element().classes("w-full col").style("min-height: 0"):
                 self.view = MotionView()
             self.trimming = ui.row().classes("w-full no-wrap items-center gap-3 q-px-sm").style("flex: none")
             with self.trimming:
-                ui.label("learned").classes("text-caption")
+                ui.label("learn from").classes("text-caption")
                 self.range = ui.range(min=0, max=1, step=1).classes("col")
                 self.range.on("update:model-value", self.follow, throttle=0.05)
                 self.range.on("change", self.trim)
@@ -52,7 +52,7 @@ class ClipView:
                 moves.tooltip("only what moves, without a quiet beginning and end")
                 whole = ui.button(icon="restart_alt", on_click=lambda: self.set_span(None)).props("flat dense round")
                 whole.tooltip("all of it")
-        with ui.column().classes("gap-2 no-wrap").style("width: 300px; flex: none; overflow-y: auto"):
+        with ui.column().classes("side gap-2"):
             self.title = ui.label().classes("text-weight-medium w-full").style("overflow-wrap: anywhere")
             self.said = ui.column().classes("w-full gap-1 text-caption")
             self.caption = ui.input("what it shows").props("dense outlined clearable").classes("w-full")
@@ -186,8 +186,10 @@ class ClipView:
             shown, titles = ([_thin(motion)], [clip.name]) if clip and motion else ([], [])
             self.view.show(shown, titles, span=clip.span if clip else None)
             self._show_span()
+        self.view.set_hint(_hint(clip))
         self.trimming.visible = motion is not None
-        self.caption.visible = self.save.visible = self.options.visible = clip is not None
+        self.caption.visible = self.save.visible = clip is not None and motion is not None
+        self.options.visible = clip is not None
         self.title.text = clip.name if clip else ""
         self._refresh_said(clip)
         if clip:
@@ -195,8 +197,8 @@ class ClipView:
             self.caption.props["placeholder"] = clip.row.draft if clip.row else ""
             self.caption.props["stack-label"] = True
         if clip and self.stated != (clip, key := _reading_key(clip)):
-            self.stated = (clip, key)
-            self._refresh_reading(clip)
+            is_other, self.stated = clip is not self.stated[0], (clip, key)
+            self._refresh_reading(clip, is_other)
 
     def _refresh_said(self, clip: StudioClip | None) -> None:
         """What the clip is taken for, and what is wrong with it."""
@@ -227,11 +229,12 @@ class ClipView:
                 if not row or note not in row.findings:
                     ui.label(note).classes("faint").style("overflow-wrap: anywhere")
 
-    def _refresh_reading(self, clip: StudioClip) -> None:
+    def _refresh_reading(self, clip: StudioClip, is_other: bool) -> None:
         """What a person may state of the file; open where the file leaves something in doubt."""
         reading, animations = clip.reading, clip.read.animations if clip.read else ()
-        if clip.problem or (clip.row and clip.row.verdict != "green"):
-            self.options.value = True
+        is_doubtful = clip.verdict in ("red", "amber")
+        if is_other or is_doubtful:
+            self.options.value = is_doubtful
         self.reading.clear()
         with self.reading:
             unit: dict[str, str] = {"": GUESSED, **{name: name for name in UNITS}}
@@ -261,7 +264,7 @@ class ClipView:
             if clip.rig_map:
                 drop = ui.button(icon="close", on_click=self.drop_rig_map)
                 drop.props('flat dense round size=sm title="without the rig map"')
-        show_upload("a corrected rig map (.toml)", self.read_rig_map, ".toml").classes("one-file")
+        show_upload("a corrected rig map (.toml)", self.read_rig_map, ".toml")
 
     def drop_rig_map(self) -> None:
         """Read the clip without its rig map."""
@@ -295,6 +298,13 @@ def _choose(label: str, options: dict[Any, str], value: Any, then: Any) -> None:
     first = next(iter(options))
     box = ui.select(options, label=label, value=value or first, on_change=lambda event: then(event.value or None))
     box.props("dense outlined options-dense").classes("w-full")
+
+
+def _hint(clip: StudioClip | None) -> str:
+    """What stands where a clip would play."""
+    if clip is None:
+        return "Clips play here."
+    return "The file is read ..." if clip.read is None else "This file cannot be played."
 
 
 def _read_thumbs(args: Any) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from cli.studio.clips.clip_list import ClipList, StudioClip
 from cli.studio.clips.clip_view import ClipView
 from cli.studio.clips.clip_work import ENDINGS, find_room, look_again, take_file, take_place
 from cli.studio.clips.file_drop import FileDrop
-from cli.studio.clips.words import plain_hint
+from cli.studio.plain_words import plain_hint
 from cli.studio.studio import Studio, complain, receive_file, report_errors, show_job
 from lead.motion.suffixes import READS
 
@@ -37,8 +37,8 @@ class ClipsTab:
     def show(self) -> None:
         """Put everything on the page."""
         drop = FileDrop(self.receive, ENDINGS).classes("w-full h-full drop")
-        with drop, ui.row().classes("w-full h-full no-wrap gap-3 items-stretch"):
-            with ui.column().classes("gap-2 no-wrap").style("width: 330px; flex: none"):
+        with drop, ui.row().classes("bench"):
+            with ui.column().classes("side gap-2"):
                 self._show_sources(drop)
                 self.list = ui.column().classes("w-full col gap-0 no-wrap").style("overflow-y: auto")
                 self.summary = ui.column().classes("w-full gap-1 text-caption").style("flex: none")
@@ -76,16 +76,25 @@ class ClipsTab:
     def _tell(self, text: str) -> None:
         if not self.list.is_deleted:
             with self.list:
-                ui.notify(text, multi_line=True)
+                ui.notify(text, multi_line=True, position="top")
 
     def choose(self, clip: StudioClip) -> None:
         """Show another clip."""
-        self.clips.chosen = clip
+        self.clips.chosen, self.clips.is_picked = clip, True
         self.refresh()
 
     def remove(self, clip: StudioClip) -> None:
         """Let a clip go."""
         self.clips.remove(clip)
+        look_again(self.workshop, self.clips)
+
+    def remove_all(self) -> None:
+        """Let all clips go, with the captions that came for them."""
+        for clip in [*self.clips.clips]:
+            self.clips.remove(clip)
+        for path in self.clips.texts:
+            path.unlink(missing_ok=True)
+        self.clips.texts = []
         look_again(self.workshop, self.clips)
 
     # what changes on the page
@@ -127,7 +136,10 @@ class ClipsTab:
                 seconds = sum(clip.part.seconds for clip in good if clip.part)
                 bad = len(clips.clips) - len(good) if not clips.is_reading else 0
                 left = f"; {bad} cannot be used" if bad else ""
-                ui.label(f"{count_noun(len(good), 'clip')}, {seconds:.1f} s in all{left}")
+                with ui.row().classes("w-full no-wrap items-center"):
+                    ui.label(f"{count_noun(len(good), 'clip')}, {seconds:.1f} s in all{left}").classes("col")
+                    if len(clips.clips) > 1:
+                        ui.button("Remove all", on_click=self.remove_all).props("flat dense no-caps size=sm")
             if unused := clips.unused_texts:
                 more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
                 ui.label(

@@ -45,4 +45,8 @@ class FileDrop(ui.element, component="file_drop.js"):
     def _tell_ignored(event: GenericEventArguments) -> None:
         names, count = [str(name)[:80] for name in event.args["names"]], int(event.args["count"])
         more = f" and {count - len(names)} more" if count > len(names) else ""
-        ui.notify(f"not read, as they are no motions by their suffixes: {', '.join(names)}{more}", multi_line=True)
+        ui.notify(
+            f"not read, as they are no motions by their suffixes: {', '.join(names)}{more}",
+            multi_line=True,
+            position="top",
+        )

@@ -14,8 +14,8 @@ from cli.studio.clips.clip_list import ClipList
 from cli.studio.clips.clip_work import look_again, snap_parts
 from cli.studio.clips.learning import LearnRun, Order, check_order, start_learning
 from cli.studio.clips.report_view import draw_curve, list_sentences, list_views, show_motions, show_sentences
-from cli.studio.clips.words import find_other_kind, plain_hint
 from cli.studio.generate.generate_tab import GenerateDraft
+from cli.studio.plain_words import find_other_kind, plain_hint
 from cli.studio.studio import Studio, complain, report_errors
 from cli.studio.view import MotionView
 from concepts.kinds import Kind
@@ -79,22 +79,22 @@ class LearnTab:
 
     def show(self) -> None:
         """Put everything on the page."""
-        with ui.row().classes("w-full h-full no-wrap gap-3 items-stretch"):
-            with ui.column().classes("gap-2 no-wrap").style("width: 330px; flex: none; overflow-y: auto"):
+        with ui.row().classes("bench"):
+            with ui.column().classes("side gap-2"):
                 self.said = ui.column().classes("w-full gap-1 text-caption")
                 self._show_word()
-                self._show_more()
                 self.hints = ui.column().classes("w-full gap-1 text-caption")
                 self.button = ui.button("Learn", icon="school", on_click=self.learn).props("no-caps").classes("w-full")
                 self.button.mark("learn")
+                self._show_more()
                 self._show_progress()
                 self.report = ui.column().classes("w-full gap-1")
                 self.use = ui.button("Use it", icon="directions_run", on_click=self.use_word)
                 self.use.props("no-caps outline").classes("w-full")
-            with ui.column().classes("col gap-1 no-wrap").style("min-width: 0"):
+            with ui.column().classes("stage gap-1"):
                 self.views = ui.row().classes("w-full items-center gap-2").style("flex: none")
                 with ui.element().classes("w-full col").style("min-height: 0"):
-                    self.view = MotionView()
+                    self.view = MotionView("While a word is learned, its motion plays here, beside a clip.")
         self.refresh_clips()
         self.refresh_run()
         self.clips.changed.subscribe(self.refresh_clips)
@@ -160,7 +160,7 @@ class LearnTab:
                 complain("the clips are still being read: wait a moment.")
                 return
             order = draft.make_order(self.clips)
-            check_order(order)
+            check_order(order, self.workshop.library)
             draft.token, draft.shown = order.token, ""
             draft.run = start_learning(self.workshop, order, draft.changed.emit, self.clips)
         self.refresh_run()
@@ -222,7 +222,7 @@ class LearnTab:
         if run is None or run.job is None:
             return
         if run.job.state == "failed" and run not in self.told:
-            complain(plain_hint(run.job.error))
+            complain(run.job.error)
             self.told.add(run)
         waits = " ".join([f"{run.stage} {run.order.token}"] if run.stage != "waiting" else ["waits for other work"])
         self.stage.text = f"{waits}, {time.monotonic() - run.started:.0f} s"

@@ -20,7 +20,7 @@ from cli.studio.worker import Job, Stopped
 from cli.studio.workshop import Workshop
 
 if TYPE_CHECKING:
-    from concepts import Concept
+    from concepts import Concept, Library
     from concepts.provenance import Credits
     from inversion.encoded_clips import EncodedClips
     from inversion.judgement.trials import Trials
@@ -204,11 +204,16 @@ def _try(base: "Lead", encoded: "EncodedClips", concept: "Concept", run: LearnRu
     return report
 
 
-def check_order(order: Order) -> None:
-    """ConceptError for a token, UsageError for clips that nothing can be learned of, before any work."""
+def check_order(order: Order, library: "Library") -> None:
+    """ConceptError for a token, UsageError for one that is taken or clips that teach nothing, before any work."""
     from concepts import check_token
 
     check_token(order.token)
+    if not order.replace and library.find(order.token):
+        raise UsageError(
+            f"the library has {order.token} already: choose another name, or tick “replace a word of the same name” "
+            "under “more”."
+        )
     if not order.parts:
         raise UsageError("there are no clips to learn from: add some in the tab Clips.")
     if order.looked:

@@ -8,6 +8,7 @@ from nicegui import ui
 from cli.console import count_noun
 from cli.credits import describe_license
 from cli.studio.clips.learning import LearnRun
+from cli.studio.plain_words import plain_hint
 from cli.studio.view import MotionView
 
 if TYPE_CHECKING:
@@ -70,11 +71,12 @@ def draw_curve(losses: list[float], total: int) -> str:
     said = escape(f"the loss of {len(losses)} steps, from {losses[0]:.3f} to {losses[-1]:.3f}")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" role="img" aria-label="{said}"><title>{said}</title>'
-        f'<polyline points="{points}" fill="none" stroke="#2f6fd0" stroke-width="2" stroke-linejoin="round"/></svg>'
+        f'<polyline points="{points}" fill="none" stroke="#2f6fd0" stroke-width="2" stroke-linejoin="round"/>'
+        f'<text x="{WIDTH}" y="11" text-anchor="end" font-size="11" fill="#7d8694">loss</text></svg>'
     )
 
 
 def show_sentences(sentences: list[str]) -> None:
     """Put sentences where the caller is."""
     for sentence in sentences:
-        ui.label(sentence).style("overflow-wrap: anywhere")
+        ui.label(plain_hint(sentence)).style("overflow-wrap: anywhere")

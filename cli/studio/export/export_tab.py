@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nicegui import Event, ui
 from nicegui.events import UploadEventArguments
 
-from cli.studio.export.exporting import Exported, OwnRig, export, read_own_rig
+from cli.studio.export.exporting import Exported, OwnRig, export, find_missing, read_own_rig
 from cli.studio.shelf import Favorite, Shelf
 from cli.studio.studio import Studio, complain, receive_file, report_errors, show_job, show_upload
 from cli.studio.view import MotionView
@@ -60,17 +60,17 @@ class ExportTab:
 
     def show(self) -> None:
         """Put everything on the page."""
-        with ui.row().classes("w-full h-full no-wrap gap-3 items-stretch"):
-            with ui.column().classes("gap-1 no-wrap").style("width: 300px; flex: none; overflow-y: auto"):
+        with ui.row().classes("bench"):
+            with ui.column().classes("side gap-1"):
                 ui.label("Motions that are kept").classes("text-weight-medium")
                 self.list = ui.column().classes("w-full gap-1")
-            with ui.column().classes("gap-2 no-wrap").style("width: 340px; flex: none; overflow-y: auto"):
+            with ui.column().classes("side gap-2"):
                 self._show_rig()
                 self._show_formats()
                 self._show_buttons()
                 self.written = ui.column().classes("w-full gap-0 text-caption")
-            with ui.element().classes("col").style("min-width: 0"):
-                self.view = MotionView()
+            with ui.element().classes("stage"):
+                self.view = MotionView("A motion of the list plays here.")
         self.refresh_list()
         self.refresh_written()
         self.refresh_rig()
@@ -89,12 +89,17 @@ class ExportTab:
     def _show_formats(self) -> None:
         draft = self.draft
         ui.label("Formats").classes("text-weight-medium")
-        with ui.row().classes("gap-x-3 gap-y-0"):
-            for form in (*DATA_FORMATS, *VIEW_FORMATS):
-                ui.checkbox(form, value=form in draft.formats, on_change=lambda event, form=form: (
-                    self.choose_format(form, event.value)
-                )).props("dense")  # fmt: skip
-        ui.label(f"{', '.join(ON_RIGS)} are written on your rig.").classes("text-caption")
+        others = [form for form in DATA_FORMATS if form not in ON_RIGS]
+        for said, forms in (("on your rig", ON_RIGS), ("on 22 joints", others), ("to look at", VIEW_FORMATS)):
+            with ui.row().classes("w-full gap-x-3 gap-y-0 items-baseline"):
+                ui.label(said).classes("text-caption faint").style("width: 6em")
+                with ui.row().classes("col gap-x-3 gap-y-0"):
+                    for form in forms:
+                        ui.checkbox(form, value=form in draft.formats, on_change=lambda event, form=form: (
+                            self.choose_format(form, event.value)
+                        )).props("dense")  # fmt: skip
+        self.missing = ui.label().classes("note text-caption").style("overflow-wrap: anywhere")
+        self.refresh_missing()
 
     def _show_buttons(self) -> None:
         draft = self.draft
@@ -122,6 +127,7 @@ class ExportTab:
         """Add a format, or leave it out."""
         kept = {*self.draft.formats, form} if wanted else {*self.draft.formats} - {form}
         self.draft.formats = [each for each in (*DATA_FORMATS, *VIEW_FORMATS) if each in kept]
+        self.refresh_missing()
 
     def list_chosen(self) -> list[Favorite]:
         """The motions that are exported."""
@@ -152,6 +158,11 @@ class ExportTab:
         self.draft.job = self.workshop.start("writing", work, finish)
 
     # what changes on the page
+
+    def refresh_missing(self) -> None:
+        """Say what a chosen format needs that is not here."""
+        self.missing.text = find_missing(self.draft.formats)
+        self.missing.visible = bool(self.missing.text)
 
     def refresh_list(self) -> None:
         """Show the motions that are kept."""

@@ -10,7 +10,7 @@ from nicegui import Event
 
 from cli.atomic_folder import check_writable
 from cli.credits import describe_license
-from cli.errors import UsageError
+from cli.errors import UsageError, to_message, user_errors
 from cli.prompt_record import record_prompts
 from cli.studio.shelf import Favorite
 from cli.studio.workshop import Workshop
@@ -50,6 +50,17 @@ def read_own_rig(path: Path) -> "Rig":
     rig = read_rig(path, ON_RIGS)
     assert rig, path
     return rig
+
+
+def find_missing(formats: Sequence[str]) -> str:
+    """Why formats cannot be written on this machine, in a sentence; empty where they can, or none is chosen."""
+    if not formats:
+        return ""
+    try:
+        parse_formats(",".join(formats), "formats")
+    except user_errors() as error:
+        return to_message(error)
+    return ""
 
 
 def export(

@@ -111,8 +111,8 @@ class GenerateTab:
 
     def show(self) -> None:
         """Put everything on the page."""
-        with ui.row().classes("w-full h-full no-wrap gap-3 items-stretch"):
-            with ui.column().classes("gap-2 no-wrap").style("width: 320px; flex: none; overflow-y: auto"):
+        with ui.row().classes("bench"):
+            with ui.column().classes("side gap-2"):
                 self._show_prompt()
                 self._show_settings()
                 self._show_strengths()
@@ -120,11 +120,13 @@ class GenerateTab:
                 ui.button("Generate", icon="directions_run", on_click=self.generate).props("no-caps").classes("w-full")
                 show_job(lambda: self.draft.job)
                 self.notes = ui.column().classes("gap-1 text-caption")
-            with ui.column().classes("col gap-1 no-wrap").style("min-width: 0"):
+            with ui.column().classes("stage gap-1"):
                 self._show_switches()
                 with ui.element().classes("w-full col").style("min-height: 0"):
-                    self.view = MotionView().mark("takes")
-                self.strip = ui.row().classes("w-full gap-2 no-wrap").style("overflow-x: auto; flex: none")
+                    self.view = MotionView(
+                        "Write what the person does, and press Generate: the motion plays here."
+                    ).mark("takes")
+                self.strip = ui.row().classes("w-full gap-2 no-wrap strip").style("overflow-x: auto; flex: none")
         self.learn_words()
         self.refresh()
         self.draft.changed.subscribe(self.refresh)
@@ -171,17 +173,20 @@ class GenerateTab:
                 ).props("dense outlined clearable").classes("col")
             ui.checkbox("feet that stand do not slide").bind_value(draft, "lock_feet").props("dense")
             ui.checkbox("loop: the best cycle, without a seam").bind_value(draft, "loop").props("dense")
-            ui.checkbox("in place: no way over the floor").bind_value(draft, "in_place").props("dense")
+            ui.checkbox("in place: it goes nowhere on the floor").bind_value(draft, "in_place").props("dense")
 
     def _show_switches(self) -> None:
         """What is shown beside the take."""
         draft = self.draft
         with ui.row().classes("w-full items-center gap-3 no-wrap").style("flex: none; min-height: 32px"):
-            for text, name in (
-                ("exemplar", "with_exemplar"), ("without the word", "with_plain"), ("overlaid", "overlaid"),
-                (f"best {TOGETHER}", "together"),
-            ):  # fmt: skip
-                ui.checkbox(text).bind_value(draft, name).props("dense").on_value_change(self.refresh_view)
+            for text, name, said in (
+                ("exemplar", "with_exemplar", "a motion from the word's own file"),
+                ("without the word", "with_plain", "the same seed and prompt, without the word"),
+                ("overlaid", "overlaid", "all in one place"),
+                (f"best {TOGETHER}", "together", "the takes that rank first, side by side"),
+            ):
+                box = ui.checkbox(text).bind_value(draft, name).props("dense").tooltip(said)
+                box.on_value_change(self.refresh_view)
             ui.space()
             self.star = ui.button("Keep", icon="star_border", on_click=self.toggle_favorite).props("flat dense no-caps")
 
@@ -303,7 +308,9 @@ class GenerateTab:
         card.on("click", lambda: self.choose(take.place)).mark(f"take-{rank}")
         with card:
             if take.picture:
-                ui.image(take.picture).props("no-spinner no-transition").style("width: 84px; height: 84px")
+                ui.image(take.picture).props("no-spinner no-transition").classes("picture").style(
+                    "width: 84px; height: 84px"
+                )
             else:
                 ui.icon("directions_run", size="84px")
             score = f" · {take.score.total:.2f}" if take.score else ""
@@ -311,6 +318,8 @@ class GenerateTab:
             ui.label(f"{rank}. take {take.place + 1}{score}{star}").classes("text-caption")
             if take.score and take.score.shown is False:
                 ui.tooltip("measures of the joints do not find what the prompt says")
+            elif take.score:
+                ui.tooltip("how well it fits the prompt and its words; more is better")
 
     def refresh_sliders(self) -> None:
         """A slider for each concept that the prompt names and the library has."""

@@ -7,9 +7,6 @@ from nicegui import ui
 from cli.studio.generate.completion import complete_prompt
 from cli.studio.workshop import Workshop
 
-_SHORT = 36
-"""Letters: of a longer offer only the end is shown."""
-
 
 class PromptField:
     """The field, and beneath it buttons with words of the library and sentences that the base knows."""
@@ -30,7 +27,7 @@ class PromptField:
         self.examples: list[str] = []
         self.input = ui.input(label, value=value or "", placeholder=placeholder).props("dense outlined clearable")
         self.input.classes("w-full")
-        self.offers = ui.row(wrap=wrap).classes("gap-1 w-full").style("" if wrap else "overflow: hidden; height: 24px")
+        self.offers = ui.row().classes("gap-1 w-full").style("" if wrap else "overflow: hidden; height: 26px")
         self.input.on_value_change(self._take)
         self.learn_words()
         workshop.base_loaded.subscribe(self.learn_words)
@@ -59,6 +56,6 @@ class PromptField:
         self.offers.clear()
         with self.offers:
             for offer in offers:
-                label = offer[text.rfind(" ") + 1 :] if " " in text and len(offer) > _SHORT else offer
+                label = f"… {offer[text.rfind(' ') + 1 :]}" if " " in text else offer
                 chip = ui.button(label, on_click=lambda offer=offer: self.set_value(offer))
-                chip.props("outline dense no-caps size=sm").style("flex: none")
+                chip.props("outline dense no-caps size=12px").style("flex: none")

@@ -4,6 +4,7 @@ Runs in the worker's thread, with what the command `generate` uses. Knows no pag
 """
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -179,14 +180,15 @@ def _finish(takes: Sequence[Take], request: Request) -> tuple[tuple[Take, ...], 
     """The takes as loops or in place, and a note for each that has no cycle; UsageError where none has."""
     from lead.motion.errors import MotionError
 
-    finished, notes = [], []
+    finished, notes, why = [], [], ""
     for take in takes:
         try:
             motion = take.motion.loop() if request.loop else take.motion
         except MotionError as error:
-            notes.append(f"take {take.place + 1} is left out: {error}")
+            why = why or str(error)
+            notes.append(f"take {take.place + 1} is left out: {re.split('[:;]', str(error))[0]}.")
             continue
         finished.append(replace(take, motion=motion.in_place() if request.in_place else motion))
     if not finished:
-        raise UsageError(f"{notes[0].partition(': ')[2]} Make more motions: those with a cycle are shown.")
+        raise UsageError(f"{why} Make more motions: those with a cycle are shown.")
     return tuple(finished), notes

@@ -93,8 +93,7 @@ class PoseDialog:
         self.dialog.open()
 
     def _show_sources(self) -> None:
-        upload = show_upload("a clip: drop it here", self.read_file, ",".join(READS))
-        upload.classes("slim")
+        show_upload("a clip: drop it here", self.read_file, ",".join(READS))
         show_job(lambda: self.choice.job)
         self.sources = ui.column().classes("w-full gap-0")
 

@@ -35,14 +35,14 @@ class TimelineTab:
         """Put everything on the page."""
         ui.add_css(STYLE)
         draft = self.draft
-        with ui.row().classes("w-full h-full no-wrap gap-3 items-stretch"):
-            with ui.column().classes("gap-2 no-wrap").style("width: 320px; flex: none; overflow-y: auto"):
+        with ui.row().classes("bench"):
+            with ui.column().classes("side gap-2"):
                 self._show_settings()
                 self.panel = ConstraintsPanel(self.studio, self.refresh_view)
-            with ui.column().classes("col gap-1 no-wrap").style("min-width: 0"):
+            with ui.column().classes("stage gap-1"):
                 self._show_bar()
                 with ui.element().classes("w-full col").style("min-height: 0"):
-                    self.view = MotionView()
+                    self.view = MotionView("Press Generate: the motion of all segments plays here.")
                 self.track = Track(self.choose, self.lengthen, self.move)
                 with ui.row().classes("w-full no-wrap gap-1 items-start").style("flex: none"):
                     self._show_editor()
@@ -198,7 +198,7 @@ class TimelineTab:
                     )
                     dialog.close()
 
-            show_upload("or a timeline's file: drop it here", read, ".toml,.json").classes("slim")
+            show_upload("or a timeline's file: drop it here", read, ".toml,.json")
         dialog.on("hide", dialog.delete)
         dialog.open()
 
@@ -254,7 +254,7 @@ class TimelineTab:
         self.notes.clear()
         with self.notes:
             if told and told.errors:
-                ui.label("; ".join(f"{name} {_say_meters(off)}" for name, off in told.errors) + ".")
+                ui.label("; ".join(f"{name}: {_say_meters(off)}" for name, off in told.errors) + ".")
             for note in told.notes if told else ():
                 ui.label(note).classes("note")
 

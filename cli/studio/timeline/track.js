@@ -14,7 +14,7 @@ export default {
         <div v-if="drag?.moved" class="track-gap" :style="{ left: gap() + 'px' }"></div>
       </div>
       <div class="track-ruler">
-        <span v-for="t in ticks()" :key="t" :style="{ left: t * scale + 'px' }">{{ t }}</span>
+        <span v-for="t in ticks()" :key="t" :style="place(t)">{{ t }}</span>
       </div>
     </div>`,
   props: { segments: Array, chosen: Number, shortest: Number, longest: Number },
@@ -36,6 +36,9 @@ export default {
     ticks() {
       const every = [1, 2, 5, 10, 30, 60, 300, 600].find(step => step * this.scale >= 34) || 600;
       return Array.from({ length: Math.floor(this.total / every) + 1 }, (_, k) => k * every);
+    },
+    place(t) { // the last number ends where the track does
+      return t * this.scale > this.room - 24 ? { right: 0 } : { left: t * this.scale + "px" };
     },
     target() { // before which segment the dragged one would stand
       const x = this.drag.x - this.$refs.line.getBoundingClientRect().left, starts = this.starts();

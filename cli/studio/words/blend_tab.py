@@ -103,16 +103,16 @@ class BlendTab:
 
     def show(self) -> None:
         """Put everything on the page."""
-        with ui.row().classes("w-full h-full no-wrap gap-3 items-stretch"):
-            with ui.column().classes("gap-2 no-wrap").style("width: 320px; flex: none; overflow-y: auto"):
+        with ui.row().classes("bench"):
+            with ui.column().classes("side gap-2"):
                 self._show_words()
                 self._show_settings()
                 show_job(lambda: self.draft.job)
                 self._show_saving()
-            with ui.column().classes("col gap-1 no-wrap").style("min-width: 0"):
+            with ui.column().classes("stage gap-1"):
                 self._show_slider()
                 with ui.element().classes("w-full col").style("min-height: 0"):
-                    self.view = MotionView(keep_time=True)
+                    self.view = MotionView("Choose two words: the blend plays here, between the two.", keep_time=True)
         self.refresh_words()
         self.refresh()
         self.draft.changed.subscribe(self.refresh)
@@ -178,6 +178,7 @@ class BlendTab:
         """Blend other words."""
         draft = self.draft
         draft.first, draft.second = self.first.value, self.second.value
+        self.refresh()
         self.follow()
 
     def follow(self) -> None:
@@ -232,8 +233,9 @@ class BlendTab:
     def refresh(self) -> None:
         """Show what was made."""
         draft = self.draft
-        shown = [draft.mixed] if draft.mixed else []
-        if draft.with_ends and draft.has_ends and draft.ends:
+        mixed = draft.mixed
+        shown = [mixed] if mixed and (mixed.mix.first, mixed.mix.second) == (draft.first, draft.second) else []
+        if shown and draft.with_ends and draft.has_ends and draft.ends:
             shown = [draft.ends[0], *shown, draft.ends[1]]
         self.view.show(
             [one.motion for one in shown], [one.mix.title for one in shown], overlaid=draft.overlaid and len(shown) > 1

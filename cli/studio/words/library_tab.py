@@ -9,6 +9,7 @@ from pathlib import Path
 from nicegui import Event, ui
 from nicegui.events import UploadEventArguments
 
+from cli.console import count_noun
 from cli.load_models import to_token
 from cli.studio.generate.generate_tab import GenerateDraft
 from cli.studio.studio import Studio, receive_file, report_errors, show_job, show_upload
@@ -16,6 +17,7 @@ from cli.studio.view import MotionView
 from cli.studio.words.library_work import (
     Arrival,
     OpenWord,
+    add_starters,
     add_word,
     open_word,
     read_pictures,
@@ -76,15 +78,15 @@ class LibraryTab:
 
     def show(self) -> None:
         """Put everything on the page."""
-        with ui.row().classes("w-full h-full no-wrap gap-3 items-stretch"):
-            with ui.column().classes("col gap-2 no-wrap").style("min-width: 0"):
+        with ui.row().classes("bench"):
+            with ui.column().classes("tiles gap-2"):
                 self._show_search()
                 self.arrival = ui.row().classes("w-full items-center gap-2")
                 show_job(lambda: self.draft.job)
                 ui.label().bind_text_from(self.draft, "said").classes("text-caption")
                 with ui.element().classes("w-full col").style("min-height: 0; overflow-y: auto"):
                     self.tiles = ui.row().classes("w-full gap-2")
-            self.detail = ui.column().classes("gap-2 no-wrap").style("width: 520px; flex: none; overflow-y: auto")
+            self.detail = ui.column().classes("card-side gap-2")
         self.refresh_tiles()
         self.refresh_detail()
         self.refresh_arrival()
@@ -100,13 +102,13 @@ class LibraryTab:
             text.props("dense outlined clearable").classes("col").on_value_change(self.refresh_tiles)
             kind = ui.select(KINDS).bind_value(draft, "kind").props("dense outlined").style("width: 9em")
             kind.on_value_change(self.refresh_tiles)
+            ui.button(icon="auto_awesome", on_click=self.add_starters).props(
+                "flat dense round aria-label='starter words'"
+            ).tooltip("add the starter words, which come with the program")
             ui.button(icon="refresh", on_click=lambda: self.words.read(self.workshop)).props(
                 "flat dense round"
             ).tooltip("read the folder again")
-        upload = show_upload(
-            "concept files: drop them here, or pick them", self.take_file, ".safetensors", multiple=True
-        )
-        upload.classes("slim")
+        show_upload("concept files: drop them here, or pick them", self.take_file, ".safetensors", multiple=True)
 
     # what a person does
 
@@ -132,6 +134,17 @@ class LibraryTab:
         draft.job = self.workshop.start(
             f"checking {path.name}", lambda job: add_word(library, path, name, replace), finish
         )
+
+    def add_starters(self) -> None:
+        """Add the words that come with the package."""
+        draft, library = self.draft, self.workshop.library
+
+        def finish(tokens: list[str]) -> None:
+            draft.said = f"{count_noun(len(tokens), 'word')} added." if tokens else "The starter words are all there."
+            self.workshop.library_changed.emit()
+            self.words.read(self.workshop)
+
+        draft.job = self.workshop.start("adding the starter words", lambda job: add_starters(library), finish)
 
     def leave(self) -> None:
         """Do not add the file that arrived."""
@@ -258,7 +271,7 @@ class LibraryTab:
             if not self.words.is_read:
                 ui.label("The library is read ...")
             elif not self.words.words:
-                ui.label("No words yet. The tab Learn makes some; concept files of others can be dropped above.")
+                self._show_first_steps()
             elif not found:
                 ui.label("No word is like that.")
         missing = [word.token for word in shown if word.summary and word.token not in draft.pictures]
@@ -267,6 +280,13 @@ class LibraryTab:
             draft.reading = self.workshop.start(
                 "reading pictures", lambda job: read_pictures(library, missing), self._take_pictures
             )
+
+    def _show_first_steps(self) -> None:
+        """What to do where there are no words."""
+        with ui.column().classes("w-full items-center gap-2 q-mt-xl"):
+            ui.label("No words yet. The tab Learn makes some; concept files of others can be dropped above.")
+            ui.button("Add the starter words", icon="auto_awesome", on_click=self.add_starters).props("no-caps")
+            ui.label("15 styles and actions that come with the program").classes("text-caption faint")
 
     def _take_pictures(self, pictures: dict[str, str]) -> None:
         self.draft.pictures |= pictures
@@ -282,7 +302,9 @@ class LibraryTab:
         card.on("click", lambda: self.open(word.token))
         with card:
             if picture := self.draft.pictures.get(word.token):
-                ui.image(picture).props("no-spinner no-transition fit=contain").style("width: 112px; height: 104px")
+                ui.image(picture).props("no-spinner no-transition fit=contain").classes("picture").style(
+                    "width: 112px; height: 104px"
+                )
             else:
                 with ui.row().classes("items-center justify-center").style("width: 112px; height: 104px"):
                     ui.icon("directions_run" if word.summary else "report", size="48px").classes("text-grey")
@@ -338,7 +360,18 @@ class LibraryTab:
             ui.button(icon="close", on_click=lambda: self.draft.open(None)).props("flat dense round")
 
     def _show_checks(self, checks: tuple[Check, ...]) -> None:
-        """Each check of the specification, and how it went."""
+        """How the checks of the specification went; each of them stands below, open where one did not pass."""
+        bad = [check for check in checks if check.result in ("failed", "warning")]
+        said = (
+            f"{len(bad)} of {len(checks)} checks did not pass" if bad
+            else "every check passed: the file is sound"
+        )  # fmt: skip
+        icon = "warning" if bad else "verified"
+        with ui.expansion(said, icon=icon, value=bool(bad)).props("dense").classes("w-full"):
+            self._list_checks(checks)
+
+    @staticmethod
+    def _list_checks(checks: tuple[Check, ...]) -> None:
         with ui.column().classes("w-full gap-0 text-caption"):
             for check in checks:
                 with ui.row().classes("w-full no-wrap gap-2 items-start"):

@@ -85,6 +85,15 @@ def add_word(library: Library, path: Path, name: str = "", replace: bool = False
     return Arrival(path, token)
 
 
+def add_starters(library: Library) -> list[str]:
+    """Put the words that come with the package into the library, except those whose names are taken; their tokens."""
+    starter, own = Library.starter(), set(library.names())
+    added = [token for token in starter.names() if token not in own]
+    for token in added:
+        library.add_file(starter.locate(token))
+    return added
+
+
 def write_for_diffusers(library: Library, token: str, folder: Path) -> Path:
     """The word as diffusers loads it, in a new file."""
     from concepts.exchange import export_vectors

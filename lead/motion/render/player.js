@@ -39,6 +39,7 @@ const STYLE = `
   #help { color: var(--faint); flex-basis: 100%; font-size: 12px; }
   @media (max-width: 640px), (max-height: 480px) { #help { display: none; } }
   :host([embedded]) header, :host([embedded]) footer { padding: 4px 8px; font-size: 13px; }
+  :host([embedded]) #which:has(option:only-child) { display: none; }
   :host([embedded]) :is(#help, #theme), :host([compact]) :is(header, #speed, #ended, #time, label) { display: none; }
 `;
 const CONTENT = `

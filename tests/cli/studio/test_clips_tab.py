@@ -14,7 +14,7 @@ from cli.errors import UsageError
 from cli.studio.clips.clip_list import ClipList, StudioClip
 from cli.studio.clips.clip_work import add_paths, find_room, look_again, state_reading, take_file, take_place
 from cli.studio.clips.reading import ReadFile, read_file
-from cli.studio.clips.words import find_other_kind, plain_hint
+from cli.studio.plain_words import find_other_kind, plain_hint
 from cli.studio.worker import Job
 from cli.studio.workshop import Workshop
 from lead import Motion
@@ -182,9 +182,30 @@ def test_a_file_that_cannot_be_read_gives_the_librarys_message(tmp_path: Path) -
     assert isinstance(read_file(tmp_path / "none.bvh", ReadOptions()), ReadFile)
 
 
+def test_the_first_clip_that_can_be_used_plays_until_one_is_picked() -> None:
+    clips = ClipList()
+    bad, good, other = (StudioClip(Path(f"{name}.bvh"), read=ReadFile(error=error)) for name, error in (
+        ("a", "cut off"), ("b", ""), ("c", "")
+    ))  # fmt: skip
+    clips.add([bad])
+    assert clips.chosen is bad
+    clips.add([other])
+    clips.add([good])
+    assert clips.chosen is good
+    clips.chosen, clips.is_picked = bad, True
+    clips.forget_look()
+    assert clips.chosen is bad
+    for clip in (bad, good, other):
+        clips.remove(clip)
+    assert clips.chosen is None
+    clips.add([good])
+    assert clips.chosen is good
+
+
 def test_hints_name_no_options() -> None:
     ask = "write what they show with --captions (--draft-captions makes a file to correct)"
     hint = f"did you mean --kind action? If they show a known action in a style, {ask}"
     assert "--" not in plain_hint(hint) + plain_hint("choose another name, or --replace it")
+    assert plain_hint("a longer search (--quality best)") == "a longer search (quality best)"
     assert find_other_kind(("a copy adds nothing", hint)) == "action"
     assert find_other_kind(("a copy adds nothing",)) is None

@@ -122,12 +122,15 @@ def test_two_pages_cannot_learn_the_same_word(use, workshop: Workshop, clips: Pa
     use(script)
 
 
-def test_what_cannot_be_learned_is_told_before_the_work(use, workshop: Workshop) -> None:
+def test_what_cannot_be_learned_is_told_before_the_work(use, workshop: Workshop, word: Concept) -> None:
+    workshop.library.add(word)
+    cases = (("", "has no name"), ("hop", "no clips to learn from"), ("a b>", "a b"), ("limp", "or tick “replace"))
+
     async def script(user: User) -> None:
         await open_tab(user, "Learn")
         await user.should_see("the new word", retries=100)
         draft = workshop.desks[0].of(LearnDraft)
-        for token, message in (("", "has no name"), ("limp", "no clips to learn from"), ("a b>", "a b")):
+        for token, message in cases:
             draft.token = token
             user.find(marker="learn").click()
             await wait_until(lambda message=message: any(message in text for text in user.notify.messages))

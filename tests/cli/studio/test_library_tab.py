@@ -18,7 +18,8 @@ from cli.studio.words.library_tab import LibraryDraft
 from cli.studio.words.library_work import add_word, read_pictures, verify_word
 from cli.studio.words.word_list import WordList, find_words, read_words
 from cli.studio.workshop import Workshop
-from concepts import Concept, ConceptError
+from concepts import Concept, ConceptError, Library
+from concepts.library import rename_concept
 from lead import Lead
 
 Use = Callable[..., None]
@@ -47,6 +48,7 @@ def test_a_word_is_looked_at_checked_renamed_and_removed(use: Use, workshop: Wor
         find_in(user, "Library", ui.button, "Verify").click()
         await wait_until(lambda: draft.opened is not None and len(draft.opened.checks) == 11)
         await user.should_see("11. probe")
+        await user.should_see("every check passed")
         find_in(user, "Library", ui.button, "Rename").click()
         user.find("new name").clear().type("hobble").trigger("keydown.enter")
         await user.should_see("<limp> is <hobble> now.", retries=40)
@@ -80,6 +82,23 @@ def test_a_file_comes_in_and_a_name_that_is_taken_is_asked_for(
         await user.should_see("<old-limp> is in the library.", retries=40)
         assert draft.arrival is None and workshop.library.names() == ["<kick>", "<limp>", "<old-limp>"]
         assert workshop.library.load("<limp>").license == "CC BY 4.0"
+
+    use(script)
+
+
+def test_starter_words_are_added_beside_ones_own(use: Use, workshop: Workshop, word: Concept) -> None:
+    names = Library.starter().names()
+    own = rename_concept(word, names[0])
+
+    async def script(user: User) -> None:
+        words = workshop.of(WordList)
+        user.find(kind=ui.tab, content="Library").click()
+        await user.should_see("No words yet", retries=40)
+        workshop.library.add(own)
+        find_in(user, "Library", ui.button, "Add the starter words").click()
+        await wait_until(lambda: [one.token for one in words.words] == names)
+        await user.should_see(f"{len(names) - 1} words added.")
+        assert workshop.library.load(names[0]).license == own.license
 
     use(script)
 

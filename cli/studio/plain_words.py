@@ -9,8 +9,9 @@ _OTHER_KIND = re.compile(r"did you mean --kind (style|action|persona)\?")
 
 def plain_hint(text: str) -> str:
     """A sentence without names of options: "did you mean --kind action?" becomes "did you mean the kind action?"."""
-    text = text.replace("--replace it", "tick “replace a word of the same name” under “more”")
+    text = text.replace("--replace it", "remove that word in the tab Library")
     text = text.replace(" with --captions (--draft-captions makes a file to correct)", " as captions")
+    text = text.replace("(--", "(")
     return re.sub(r"--(\w+)", lambda match: f"the {match[1]}", text)
 
 
