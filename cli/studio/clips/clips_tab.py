@@ -128,11 +128,11 @@ class ClipsTab:
                 bad = len(clips.clips) - len(good) if not clips.is_reading else 0
                 left = f"; {bad} cannot be used" if bad else ""
                 ui.label(f"{count_noun(len(good), 'clip')}, {seconds:.1f} s in all{left}")
-            if unused := clips.unused_texts:
+            if unused := [file.name for file in clips.unused]:
                 more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
                 ui.label(
                     f"not used: {', '.join(unused[:3])}{more}. Captions are in captions.jsonl, or in a .txt with its "
-                    "clip's name."
+                    "clip's name; a .bin is read with its .gltf, which is sent too."
                 ).classes("note")
             for hint in clips.looked.hints if clips.looked else ():
                 ui.label(plain_hint(hint)).classes("note")
