@@ -218,7 +218,7 @@ class Motion:
             at = np.linspace(0, last, len(joints))
         else:
             joints = resample(self.joints, fps, new_fps)
-            at = np.arange(len(joints)) * fps / new_fps
+            at = np.linspace(0, (len(joints) - 1) * fps / new_fps, len(joints))
         return make_rigid(joints) if fps != new_fps and is_rigid(self.joints) else joints, at
 
     def trim(self, start: float | None = None, end: float | None = None) -> "Motion":
