@@ -240,14 +240,17 @@ def write_view(
     A loop is shown without its last frame, which is the first one again. A hint says which title is which where a
     picture has numbers for titles.
     """
-    motions = [_leave_repeat_out(motion) for motion in motions]
-    view = VIEW_FORMATS[form]
+    motions, view = [_leave_repeat_out(motion) for motion in motions], VIEW_FORMATS[form]
     path, options = stem.with_name(stem.name + view.ending), switches.to_view_options()
     if view.slow and not quiet:
         with progress_bar(f"drawing {path.name}") as progress:
             view.write(motions, titles, path, progress, options)
     else:
         view.write(motions, titles, path, ignore_progress, options)
+    if view.write is _draw_sheet:
+        from lead.motion.render.sheets import list_row_titles
+
+        titles = list_row_titles(motions, titles)
     if form != "html":
         _tell_numbers(path.name, titles)
     return path

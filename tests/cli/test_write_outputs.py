@@ -1,5 +1,6 @@
 """Writing generated motions: file names, and all files or none."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from cli.errors import UsageError
 from cli.write_outputs import DATA_FORMATS, parse_formats, slug, write_data, write_motions
 from lead.motion.errors import MotionError
 from lead.motion.motion import Motion
+from lead.motion.motion_like import TimeMark
 from lead.motion.render.sheets import contact_sheet
 from lead.motion.render.video import LAYOUTS, Layout
 from lead.motion.skeleton import tpose
@@ -128,6 +130,9 @@ def test_titles_that_no_font_can_draw_are_numbered_and_told(
     write_motions([make_standing_motion(3)] * 2, ["a walk", "歩く"], ["png", "html"], tmp_path, seed=0)
     told = " ".join(capsys.readouterr().err.split())
     assert told.count("No. 2 is '歩く'") == 1 and "a walk" not in told.partition("titles:")[2]
+    segments = (TimeMark(0.0, 0.5, "a walk"), TimeMark(0.5, 1.0, "歩く"))
+    write_motions([replace(make_standing_motion(), marks=segments)], ["a story"], ["png"], tmp_path, seed=0)
+    assert "No. 2 is '2. 歩く'" in " ".join(capsys.readouterr().err.split())
 
 
 def test_views_leave_out_the_frame_with_which_a_loop_begins_anew(

@@ -75,7 +75,7 @@ def measure_rigid_gap(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> F
     There bones keep one length, and the hips one angle to the spine; those of a recording need not.
     """
     places = motion_to_bvh(joints, fps).world()[0] / 100
-    gap: Float[np.ndarray, frames] = np.linalg.norm(places - joints, axis=-1).max(axis=-1)
+    gap: np.ndarray = np.linalg.norm(places - joints, axis=-1).max(axis=-1)
     return gap
 
 

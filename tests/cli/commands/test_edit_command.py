@@ -55,7 +55,7 @@ def test_what_a_rigid_skeleton_does_to_kept_frames_is_told(run, walk, tmp_path):
     result = run("edit", tmp_path / "stretched.npz", *words, "-o", "out2")
     said = json.loads(result.stdout)
     *_, note = said["notes"]
-    assert "cm off in bvh: its skeleton is rigid" in note and note in " ".join(result.stderr.split())
+    assert "cm off in bvh: a file's skeleton is rigid" in note and note in " ".join(result.stderr.split())
     kept = np.r_[0:20, 36:60]
     exact, rigid = (Motion.read(file).joints[kept] for file in said["files"])
     np.testing.assert_array_equal(exact, stretched[kept])
