@@ -161,8 +161,8 @@ def _note_rigid_files(edited: "Motion", kept: "Bool[np.ndarray, 'frames']", form
         return []
     on_rig = ", and so does bvh on the clip's rig" if edited.rig else ""
     return [
-        f"kept frames are up to {100 * gap:.1f} cm off in {', '.join(rigid)}: a file's skeleton is rigid, and the clip's "
-        f"body is not; npz holds them exactly{on_rig}"
+        f"kept frames are up to {100 * gap:.1f} cm off in {', '.join(rigid)}: a file's skeleton is rigid, and the "
+        f"clip's body is not; npz holds them exactly{on_rig}"
     ]
 
 
