@@ -11,7 +11,8 @@ option groups: frozen dataclasses whose fields are options, so that commands sha
     def view(places: Places, reading: ReadingOptions = ReadingOptions(), as_json: Json = False) -> JsonObject: ...
 
 With `--json` standard output is one JSON object, and nothing else. An error that a user can act on is one message and
-exit code 1, never a traceback; a fault of ours keeps its traceback. Knows nothing of what the commands do.
+exit code 1, or 2 for a command line that cannot be read; never a traceback. A fault of ours keeps its traceback. Knows
+nothing of what the commands do.
 """
 
 import dataclasses
@@ -114,25 +115,36 @@ def accept_device(function: Callable[..., Mapping[str, object]]) -> Callable[...
 
 
 class _Group(TyperGroup):
-    """A program whose own messages, too, echo nothing that acts on a terminal."""
+    """A program whose own errors, as of an unknown option, are told as those of its commands are."""
 
-    def make_context(self, *args: Any, **options: Any) -> Any:
-        with _escape_in_messages():
-            return super().make_context(*args, **options)
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **options: Any) -> Any:
+        as_json = _ask_for_json(args)  # which the call empties
+        with _tell_errors(as_json):
+            context = super().make_context(info_name, args, *more, **options)
+        context.meta[_Group.__qualname__] = as_json
+        return context
 
     def invoke(self, ctx: Any) -> Any:
-        with _escape_in_messages():
+        with _tell_errors(ctx.meta[_Group.__qualname__]):
             return super().invoke(ctx)
 
 
+def _ask_for_json(arguments: list[str]) -> bool:
+    """Whether a command line has `--json` among its options, which `--` ends."""
+    return "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
+
+
 @contextmanager
-def _escape_in_messages() -> Iterator[None]:
-    """Within the block, the message of an error of typer's is escaped."""
+def _tell_errors(as_json: bool) -> Iterator[None]:
+    """Within the block, an error of typer's echoes nothing that acts on a terminal; with --json it is JSON."""
     try:
         yield
     except Exception as error:
-        if isinstance(message := getattr(error, "message", None), str):
-            error.message = escape_controls(shorten_words(message), lines=True)  # type: ignore[attr-defined]  # of typer's errors
+        if not isinstance(message := getattr(error, "message", None), str):
+            raise
+        error.message = escape_controls(shorten_words(message), lines=True)  # type: ignore[attr-defined]  # of typer's errors
+        if as_json and hasattr(error, "format_message"):
+            _fail(error.format_message(), as_json, getattr(error, "exit_code", 2))
         raise
 
 

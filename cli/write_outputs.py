@@ -55,6 +55,8 @@ class DataFormat:
     write: "Callable[[Motion, Path, Target], Path]"
     slow: bool = False
     """Whether writing several motions takes long enough for a progress bar."""
+    holds_rate: bool = True
+    """Whether the file says its frames per second; of one that does not, readers take FPS."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ DATA_FORMATS: Mapping[str, DataFormat] = {
     "bvh": DataFormat(".bvh", _save_on_rig),
     "npz": DataFormat(".npz", _save),
     "amass": DataFormat(".amass.npz", _save_amass),
-    "npy": DataFormat(".npy", _save),
+    "npy": DataFormat(".npy", _save, holds_rate=False),
     "glb": DataFormat(".glb", _save),
     "fbx": DataFormat(".fbx", _save_on_rig, slow=True),
     "vrma": DataFormat(".vrma", _save),
@@ -206,6 +208,19 @@ def write_data(motion: "Motion", stem: Path, form: str, target: Target = Target(
     return written.write(motion, stem.with_name(stem.name + written.ending), target)
 
 
+def tell_lost_rates(formats: Iterable[str], rates: Iterable[float]) -> None:
+    """A hint where files were written that do not hold the rate of their motions, and would be read at another."""
+    from lead.motion.skeleton import FPS
+
+    lost = [form for form in formats if form in DATA_FORMATS and not DATA_FORMATS[form].holds_rate]
+    if lost and (others := sorted({*rates} - {FPS})):
+        given = f"{others[0]:g}" if len(others) == 1 else f"{others[0]:g} to {others[-1]:g}"
+        hint(
+            f"{', '.join(lost)} holds no frame rate and is read at {FPS:g} frames a second; these are at {given}: "
+            "read them with --fps, or write npz, which holds the rate"
+        )
+
+
 def _data_progress(formats: Sequence[str], motions: int) -> AbstractContextManager[Progress]:
     """A progress bar where the formats of several motions are slow to write."""
     slow = [form for form in formats if DATA_FORMATS[form].slow]
@@ -225,14 +240,17 @@ def write_view(
     A loop is shown without its last frame, which is the first one again. A hint says which title is which where a
     picture has numbers for titles.
     """
-    motions = [_leave_repeat_out(motion) for motion in motions]
-    view = VIEW_FORMATS[form]
+    motions, view = [_leave_repeat_out(motion) for motion in motions], VIEW_FORMATS[form]
     path, options = stem.with_name(stem.name + view.ending), switches.to_view_options()
     if view.slow and not quiet:
         with progress_bar(f"drawing {path.name}") as progress:
             view.write(motions, titles, path, progress, options)
     else:
         view.write(motions, titles, path, ignore_progress, options)
+    if view.write is _draw_sheet:
+        from lead.motion.render.sheets import list_row_titles
+
+        titles = list_row_titles(motions, titles)
     if form != "html":
         _tell_numbers(path.name, titles)
     return path
@@ -294,6 +312,7 @@ def write_motions(
             for path in {*folder.iterdir()} - {*views, *chain(*groups)}:
                 path.unlink()
         names = name_anew(folder, output)
+    tell_lost_rates(formats, (motions[row].fps for row in kept))
     if stopped:
         raise KeyboardInterrupt(f"stopped; what was finished is in {output}: {', '.join(sorted(names.values())[:10])}")
     return [[output / names[path.name] for path in group] for group in groups], [output / names[p.name] for p in views]

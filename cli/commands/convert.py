@@ -24,6 +24,7 @@ from cli.write_outputs import (
     ending_of,
     parse_formats,
     read_rig,
+    tell_lost_rates,
     write_data,
     write_view,
 )
@@ -109,6 +110,7 @@ def convert(
     _check_body_model(body_model, [form for form in wanted if form in BODY_FORMATS])
     conversion = Conversion(wanted, Target(target_rig, body_model, frame), rate, replace, switches)
     clips = _convert_clips(list_clips(places), reading, conversion, output)
+    tell_lost_rates(wanted, (one.fps for one in clips))
     if not as_json:
         rows = [
             (one.source, f"{one.seconds:.1f}", f"{one.fps:g}", " ".join(Path(file).name for file in one.files))

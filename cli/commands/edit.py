@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +28,7 @@ from cli.options import (
 from cli.prompt_record import record_prompts
 from cli.read_inputs import read_clip
 from cli.unknown_prompts import find_notices, warn_of_each
-from cli.write_outputs import Formats, parse_formats, write_motions
+from cli.write_outputs import ON_RIGS, Formats, parse_formats, write_motions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from lead.motion import Motion
 
 MOST_RANGES = 100
+RIGID = 1e-3
+"""Meters by which files with a rigid skeleton may move kept frames without a note."""
 _BOUND = r"(\d{1,9}|\d{1,9}(?:\.\d*)?s)?"
 """A frame or seconds; longer numbers are none of a clip."""
 
@@ -85,10 +88,11 @@ def edit(
 ) -> JsonObject:
     """Make parts of a clip anew from a prompt, and keep all else exactly.
 
-    Kept frames come back as they are; on the clip's own rig as BVH, every channel has its value. The new parts have the
-    same length as before, and go on from the kept frames in position and velocity. A new part lasts up to 7.8 s. With
-    --keep-body half of the body keeps its movement in the new parts; without --keep these are the whole clip. Views
-    show the clip above the result.
+    Kept frames come back as they are; on the clip's own rig as BVH, every channel has its value. Without a rig, a BVH
+    has a rigid skeleton: a note says how far kept frames are off there. The new parts have the same length as before,
+    and go on from the kept frames in position and velocity. A new part lasts up to 7.8 s. With --keep-body half of the
+    body keeps its movement in the new parts; without --keep these are the whole clip. Views show the clip above the
+    result.
 
     \b
     lead-invert edit take.bvh --keep 0:60,120:180 --prompt "a person jumps"
@@ -124,7 +128,8 @@ def edit(
             guidance=guidance,
             clean_feet=lock_feet,
         )
-    for note in edited.notes[len(motion.notes) :]:
+    notes = [*edited.notes[len(motion.notes) :], *_note_rigid_files(edited, kept, wanted)]
+    for note in notes:
         warn(f"{motion.name or 'the clip'}: {note}")
     titles = [f"{motion.name or 'clip'} {prompt}"]
     files, views = write_motions([edited], titles, wanted, output, seed, plain={0: motion}, switches=switches)
@@ -142,7 +147,23 @@ def edit(
         "files": [str(path) for path in files[0]],
         "views": [str(path) for path in views],
         "seed": seed,
+        "notes": notes,
     }
+
+
+def _note_rigid_files(edited: "Motion", kept: "Bool[np.ndarray, 'frames']", formats: Sequence[str]) -> list[str]:
+    """A note where files with a skeleton of our own do not hold the kept frames, for it is rigid."""
+    from lead.motion.rigs.retarget import measure_rigid_gap
+
+    rigid = [form for form in formats if form == "glb" or (form in ON_RIGS and edited.rig is None)]
+    gap = measure_rigid_gap(edited.joints, edited.fps)[kept].max(initial=0.0) if rigid else 0.0
+    if gap <= RIGID:
+        return []
+    on_rig = ", and so does bvh on the clip's rig" if edited.rig else ""
+    return [
+        f"kept frames are up to {100 * gap:.1f} cm off in {', '.join(rigid)}: a file's skeleton is rigid, and the "
+        f"clip's body is not; npz holds them exactly{on_rig}"
+    ]
 
 
 def _read(clip: Path, keep: str | None, reading: ReadingOptions) -> "tuple[Motion, Bool[np.ndarray, 'frames']]":

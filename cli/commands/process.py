@@ -25,6 +25,7 @@ from cli.write_outputs import (
     Target,
     parse_formats,
     read_rig,
+    tell_lost_rates,
     write_data,
     write_view,
 )
@@ -151,6 +152,7 @@ def process(
     if target and edits.rate is None:
         edits = replace(edits, rate=target.fps)
     clips = _process_clips(list_clips(places), reading, Settings(edits, wanted, target, switches), output)
+    tell_lost_rates(wanted, (one.done.motion.fps for one in clips))
     if not as_json:
         rows = [
             (file, one.source.name, f"{one.done.motion.seconds:.2f}", "; ".join(one.done.steps))

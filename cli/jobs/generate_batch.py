@@ -28,7 +28,7 @@ from cli.errors import UsageError
 from cli.jobs.keep_best import BestOf, describe_unshown, keep_best, list_unshown, score_to_json
 from cli.jobs.prompts_file import Job
 from cli.jobs.ranks import Ranks
-from cli.write_outputs import DATA_FORMATS, Target, ending_of, slug, write_data
+from cli.write_outputs import DATA_FORMATS, Target, ending_of, slug, tell_lost_rates, write_data
 from lead.motion.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def generate_batch(
                 unshown += _write_shard(model, part, lines, words, settings, _folder(output, number), rig, best)
                 done += len(part)
                 progress(done, total)
+        tell_lost_rates(settings.formats, [model.skeleton.fps])
     with limit_lines(warn, f'{INDEX} has the "score" of each motion') as warn_or_count:
         for prompt in dict.fromkeys(unshown):
             warn_or_count(describe_unshown(prompt, best.number if best else 1))

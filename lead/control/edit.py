@@ -4,8 +4,8 @@
 2. *Generation.* The window is generated from the prompt. The kept frames, on the one skeleton at the base's rate, are
    constraints (`lead.control.constraints`), and so are legs that are kept in all frames. An upper body that is kept
    takes the place of the one that was made.
-3. *The clip's own body.* The new frames get the clip's rate and its bone lengths. What they are off the kept frames
-   dies out into them (`finish.spread`), in position and in velocity.
+3. *The clip's own body.* The new frames get the clip's rate, its bone lengths and the shape of its hips and chest. What
+   they are off the kept frames dies out into them (`finish.spread`), in position and in velocity.
 Kept frames are the clip's own, bit by bit: joints here, and the rig's channels where the motion is written as BVH.
 Conventions: meters, Y up; frames are the clip's own, from 0.
 """
@@ -28,7 +28,7 @@ from lead.motion.processing.foot_lock import lock_feet
 from lead.motion.processing.ik import ANKLES, KNEES
 from lead.motion.processing.join import place_after
 from lead.motion.resample import resample
-from lead.motion.rotations import normalize
+from lead.motion.rotations import kabsch, normalize
 from lead.motion.skeleton import bone_lengths, place_bones
 
 CONTEXT = 1.0
@@ -37,6 +37,8 @@ SNAPS, SNAPS_MORE = 7.0, 1.5
 """Meters a second of a joint beside a border, and times the fastest of the kept frames, from which a note says so."""
 BESIDE = 0.25
 """Seconds of a new part that are beside its border."""
+TRUNK = ([1, 2, 3], [12, 13, 14])
+"""The joints that hang from the pelvis, and from the chest: one rotation carries each three."""
 HALVES = ("legs", "upper_body")
 """Parts of the body that can be kept in all frames."""
 
@@ -188,11 +190,31 @@ def _fit_to_body(
     if half == "upper_body":
         placed = replace_upper_body(placed, clip)
     own, aim = _take_apart(placed), _take_apart(clip)
+    _shape_trunk(own, aim[kept] if kept.any() else aim)
     anchors = _thin_out(kept, rates)
     for joint in range(22):
         fixed = anchors | (half == "legs" and joint in PARTS["legs"])
         own[:, joint] += spread(aim[:, joint] - own[:, joint], fixed, (SETTLE if joint else SETTLE_PATH) * rates[1])
     return place_bones(own[:, 0], normalize(own) * lengths[..., None], np.ones(22))
+
+
+def _shape_trunk(own: Joints, clip: Float[np.ndarray, "kept 22 3"]) -> None:
+    """Give the made directions the clip's angles between hips and spine, and between collars and neck, in place.
+
+    So both have one body: a file with a rigid skeleton holds both.
+    """
+    for children in TRUNK:
+        made, theirs = own[:, children], clip[:, children]
+        shape = normalize(np.einsum("fji,fnj->ni", _turn_to(theirs, theirs[0]), theirs))  # the mean of the frames
+        own[:, children] = np.einsum("fij,nj->fni", _turn_to(made, shape), shape)
+
+
+def _turn_to(
+    vectors: Float[np.ndarray, "frames n 3"], shape: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "frames 3 3"]:
+    """The rotations that take a shape to the vectors of each frame."""
+    upright = np.broadcast_to(np.eye(3), (len(vectors), 3, 3))
+    return kabsch(np.broadcast_to(shape, vectors.shape), vectors, upright)
 
 
 def _thin_out(kept: Bool[np.ndarray, "frames"], rates: tuple[float, float]) -> Bool[np.ndarray, "frames"]:

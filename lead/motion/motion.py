@@ -36,13 +36,14 @@ from lead.motion.processing.loop import (
     is_closed,
     measure_cycle,
     repeat_cycle,
+    resample_cycle,
 )
 from lead.motion.processing.rigid import is_rigid, make_rigid, move_to_rigid
 from lead.motion.processing.seams import mend_seams
 from lead.motion.processing.trim import find_movement
 from lead.motion.read import read_clip, read_clips
 from lead.motion.read_options import ReadOptions
-from lead.motion.resample import MAX_RESAMPLED, resample
+from lead.motion.resample import MAX_RESAMPLED, check_resampling, resample
 from lead.motion.rigs import recorded
 from lead.motion.rigs.own_rig import build_own_rig, measure_own_offsets
 from lead.motion.rigs.retarget import motion_to_bvh, motion_to_rig
@@ -179,21 +180,19 @@ class Motion:
     def resample(self, fps: float) -> "Motion":
         """The same motion at another rate, by a cubic spline; the first frame stays first.
 
-        A motion on the one skeleton (`on_one_skeleton`) stays on it. Raises MotionError for a rate outside of 0.1 to
-        10000.
+        A motion on the one skeleton (`on_one_skeleton`) stays on it. A loop stays one: it lasts whole frames of the
+        new rate. Raises MotionError for a rate outside of 0.1 to 10000.
         """
-        joints = resample(self.joints, self.fps, fps)
-        if fps == self.fps:
-            return self
-        return replace(self, joints=make_rigid(joints) if is_rigid(self.joints) else joints, fps=fps)
+        joints, _ = self._take_times(self.fps, fps)
+        return self if fps == self.fps else replace(self, joints=joints, fps=fps)
 
     def change_rate(self, fps: float) -> "Motion":
         """`resample` with its rig at this rate too, so that a BVH on it has the rate and the clip's rotations."""
-        joints, frames = self.resample(fps).joints, self.fps / fps
-        return self._edit(joints, lambda rig: recorded.warp_times(rig, np.arange(len(joints)) * frames, fps), fps)
+        joints, at = self._take_times(self.fps, fps)
+        return self._edit(joints, lambda rig: recorded.warp_times(rig, at, fps), fps)
 
     def change_speed(self, speed: float) -> "Motion":
-        """So many times as fast, at the same rate. Feet that stand still do so after it.
+        """So many times as fast, at the same rate. Feet that stand still do so after it; a loop stays one.
 
         Raises MotionError for a speed outside of 0.1 to 10, and for a clip of more than MAX_RESAMPLED frames.
         """
@@ -201,10 +200,26 @@ class Motion:
             raise MotionError(f"{speed:g} times as fast; expected 0.1 to 10.")
         if (frames := len(self.joints) / speed) > MAX_RESAMPLED:
             raise MotionError(f"{speed:g} times as fast are {frames:,.0f} frames, at most {MAX_RESAMPLED:,}; cut it.")
-        joints = resample(self.joints, speed, 1.0)  # counted in frames, which is right for any rate
-        joints = make_rigid(joints) if is_rigid(self.joints) else joints
-        edited = self._edit(joints, lambda rig: recorded.warp_times(rig, np.arange(len(joints)) * speed, rig.fps))
+        joints, at = self._take_times(speed, 1.0)  # counted in frames, which is right for any rate
+        edited = self._edit(joints, lambda rig: recorded.warp_times(rig, at, rig.fps))
         return edited._mark_anew(self.marks, 0.0, speed)
+
+    def _take_times(
+        self, fps: float, new_fps: float
+    ) -> tuple[Float[np.ndarray, "times 22 3"], Float[np.ndarray, "times"]]:
+        """The joints of frames at `fps` at another rate, and the frames, as numbers with fractions, that they are at.
+
+        A loop takes whole frames, so its last one stays the first of the next cycle.
+        """
+        last = len(self.joints) - 1
+        if fps != new_fps and is_closed(self.joints):
+            check_resampling(len(self.joints), fps, new_fps)
+            joints = resample_cycle(self.joints, max(round(last * new_fps / fps), 2)).astype(np.float32)
+            at = np.linspace(0, last, len(joints))
+        else:
+            joints = resample(self.joints, fps, new_fps)
+            at = np.linspace(0, (len(joints) - 1) * fps / new_fps, len(joints))
+        return make_rigid(joints) if fps != new_fps and is_rigid(self.joints) else joints, at
 
     def trim(self, start: float | None = None, end: float | None = None) -> "Motion":
         """The frames from `start` to `end`, in seconds; without one of them from the beginning, to the end.

@@ -10,7 +10,7 @@ from lead.motion.errors import MotionError
 
 MAX_RESAMPLED = 1 << 20
 """Frames that a clip may become at another rate: 14 hours at 20 fps."""
-_KERNEL = 24
+KERNEL = 24
 """Frames after which the spline's kernel has died out."""
 
 
@@ -21,16 +21,22 @@ def resample(
 
     Raises MotionError for a rate outside of 0.1 to 10000, and for a clip of more than MAX_RESAMPLED frames.
     """
-    if not 0.1 <= new_fps <= 10000:
-        raise MotionError(f"{new_fps} frames a second; expected 0.1 to 10000.")
+    check_resampling(len(joints), fps, new_fps)
     if new_fps == fps:
         return joints
     last = (len(joints) - 1) / fps
-    if last * new_fps > MAX_RESAMPLED:
-        raise MotionError(f"{last:.0f} s at {new_fps:g} frames a second are too long; state it (--fps), or cut it.")
     times = np.arange(int(last * new_fps + 1e-6) + 1) / new_fps
     resampled: np.ndarray = spline(joints.astype(np.float64), times * fps).astype(joints.dtype)
     return resampled
+
+
+def check_resampling(frames: int, fps: float, new_fps: float) -> None:
+    """MotionError for a rate outside of 0.1 to 10000, and for a clip of more than MAX_RESAMPLED frames."""
+    if not 0.1 <= new_fps <= 10000:
+        raise MotionError(f"{new_fps} frames a second; expected 0.1 to 10000.")
+    last = (frames - 1) / fps
+    if new_fps != fps and last * new_fps > MAX_RESAMPLED:
+        raise MotionError(f"{last:.0f} s at {new_fps:g} frames a second are too long; state it (--fps), or cut it.")
 
 
 def spline(values: Float[np.ndarray, "frames n 3"], at: Float[np.ndarray, "times"]) -> Float[np.ndarray, "times n 3"]:
@@ -41,12 +47,12 @@ def spline(values: Float[np.ndarray, "frames n 3"], at: Float[np.ndarray, "times
     """
     if len(values) == 1:
         return np.repeat(values, len(at), axis=0)
-    padded = np.pad(values, [(_KERNEL + 1, _KERNEL + 1), (0, 0), (0, 0)], mode="reflect", reflect_type="odd")
+    padded = np.pad(values, [(KERNEL + 1, KERNEL + 1), (0, 0), (0, 0)], mode="reflect", reflect_type="odd")
     right = 3 * (padded[2:] - padded[:-2])
     frames = len(values)
     z = np.sqrt(3) - 2
     slopes: np.ndarray = sum(
-        z ** abs(n) / (2 * np.sqrt(3)) * right[_KERNEL + n : _KERNEL + n + frames] for n in range(-_KERNEL, _KERNEL + 1)
+        z ** abs(n) / (2 * np.sqrt(3)) * right[KERNEL + n : KERNEL + n + frames] for n in range(-KERNEL, KERNEL + 1)
     )
     low = np.minimum(at.astype(int), frames - 2)
     u = (at - low).reshape(-1, 1, 1)

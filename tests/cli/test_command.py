@@ -1,6 +1,7 @@
 """What makes a function a command: option groups, an ignored device, the garbage collector of a script."""
 
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -83,6 +84,41 @@ def test_a_command_without_a_device_takes_the_option_and_says_so() -> None:
     text = " ".join(run(command(called), "--help").output.split())
     assert "--device DEVICE Accepted and not used" in text
     assert text.index("--device") < text.index("--json")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["one", "--nope"], "No such option: --nope"),
+        (["one", "--color", "bl\x1bue"], "'--color': Value error, 'bl\\x1bue' is not one of 'red', 'dark green'"),
+        (["one", "--coats", "two"], "'--coats'"),
+        (["one"], "Missing argument 'place'"),
+        (["one", "wall", "--coats"], "'--coats'"),
+        (["three"], "No such command 'three'"),
+        (["some", "one"], "Missing argument 'place'"),
+        (["some", "three"], "No such command 'three'"),
+        (["--nope"], "No such option: --nope"),
+    ],
+    ids=str,
+)
+def test_an_unreadable_command_line_is_told_as_json(words: list[str], said: str) -> None:
+    def paint(place: Path, paint: Paint = Paint(), as_json: Json = False) -> JsonObject:
+        return {}
+
+    app = make_app("A program.", {"one": command(paint), "other": command(given)})
+    app.add_typer(make_app("Some of it.", {"one": command(paint), "other": command(given)}), name="some")
+    told = CliRunner().invoke(app, [*words, "--json"])
+    error = json.loads(told.stdout)
+    assert said in error.pop("error") and not error
+    assert told.exit_code == 2 and not told.stderr
+    plain = CliRunner().invoke(app, words)
+    assert plain.exit_code == 2 and not plain.stdout
+    assert "Error: " in plain.stderr and '"error"' not in plain.stderr
+
+
+def test_behind_a_double_dash_json_is_a_word() -> None:
+    result = run(command(given), "--coats", "two", "--", "--json")
+    assert result.exit_code == 2 and not result.stdout and "Usage: " in result.stderr
 
 
 def test_groups_are_frozen() -> None:

@@ -1,5 +1,6 @@
 """Writing generated motions: file names, and all files or none."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ from walks import synthesize_steps
 
 from cli import write_outputs
 from cli.errors import UsageError
-from cli.write_outputs import parse_formats, slug, write_motions
+from cli.write_outputs import DATA_FORMATS, parse_formats, slug, write_data, write_motions
 from lead.motion.errors import MotionError
 from lead.motion.motion import Motion
+from lead.motion.motion_like import TimeMark
 from lead.motion.render.sheets import contact_sheet
 from lead.motion.render.video import LAYOUTS, Layout
 from lead.motion.skeleton import tpose
+from lead.motion.suffixes import READS
 
 DRAW_SHEET = "lead.motion.render.sheets.contact_sheet"
 
@@ -127,6 +130,9 @@ def test_titles_that_no_font_can_draw_are_numbered_and_told(
     write_motions([make_standing_motion(3)] * 2, ["a walk", "歩く"], ["png", "html"], tmp_path, seed=0)
     told = " ".join(capsys.readouterr().err.split())
     assert told.count("No. 2 is '歩く'") == 1 and "a walk" not in told.partition("titles:")[2]
+    segments = (TimeMark(0.0, 0.5, "a walk"), TimeMark(0.5, 1.0, "歩く"))
+    write_motions([replace(make_standing_motion(), marks=segments)], ["a story"], ["png"], tmp_path, seed=0)
+    assert "No. 2 is '2. 歩く'" in " ".join(capsys.readouterr().err.split())
 
 
 def test_views_leave_out_the_frame_with_which_a_loop_begins_anew(
@@ -144,3 +150,26 @@ def test_views_leave_out_the_frame_with_which_a_loop_begins_anew(
     write_motions([walk.loop(), walk], ["loop", "walk"], ["npy", "png"], tmp_path / "out", 0)
     assert shown == [20, 60]
     assert len(Motion.read(tmp_path / "out" / "loop-seed0-01.npy").joints) == 21
+
+
+def test_a_rate_that_files_do_not_hold_is_told_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    fast, usual = Motion(make_standing_motion().joints, fps=60.0), make_standing_motion()
+    write_motions([fast, usual, fast], ["a", "b", "c"], ["npy", "npz"], tmp_path / "out", 0)
+    said = " ".join(capfd.readouterr().err.split())
+    assert said.count("hint:") == 1 and "npy holds no frame rate and is read at 20 frames a second" in said
+    assert "these are at 60: read them with --fps, or write npz" in said
+    read = Motion.read(tmp_path / "out" / "a-seed0-01.npy")
+    assert read.fps == 20, "what the hint says of readers"
+    write_motions([usual], ["b"], ["npy", "npz"], tmp_path / "usual", 0)
+    write_motions([fast], ["a"], ["npz", "bvh"], tmp_path / "held", 0)
+    assert "hint" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("form", DATA_FORMATS)
+def test_formats_that_hold_the_rate_are_read_at_it(form: str, tmp_path: Path) -> None:
+    if form == "fbx":
+        pytest.importorskip("bpy")
+    fast = Motion(synthesize_steps(1.0).joints, fps=48.0)
+    path = write_data(fast, tmp_path / "a", form)
+    if path.suffix in READS:
+        assert (Motion.read(path).fps == pytest.approx(48.0)) == DATA_FORMATS[form].holds_rate

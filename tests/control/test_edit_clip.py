@@ -7,6 +7,7 @@ from lead.control.constraints import PARTS
 from lead.control.edit import _fit_to_body, _note_snaps, edit_clip, list_new_parts
 from lead.errors import LeadError
 from lead.motion import Motion, ReadOptions
+from lead.motion.rigs.retarget import measure_rigid_gap
 from lead.motion.skeleton import bone_lengths
 
 
@@ -71,6 +72,17 @@ def test_a_new_part_does_not_go_on_with_the_noise_of_a_fast_recording(walk):
     fitted = _fit_to_body(walk.joints.astype(np.float64), clip, kept, None, (20.0, 120.0))
     np.testing.assert_allclose(fitted[[119, 240]], clip[[119, 240]], atol=1e-6)
     assert np.linalg.norm(fitted - clip, axis=-1).max() < 0.2  # meters; 0.8 where it goes on from one frame to the next
+
+
+def test_a_new_part_has_the_clips_hips_and_chest(walk):
+    clip, kept = walk.joints.astype(np.float64), keep(60, (0, 20), (40, 60))
+    made = walk.on_one_skeleton().joints.astype(np.float64)
+    for side, joint in ((0.06, 1), (-0.06, 2), (0.05, 13), (-0.05, 14)):  # as no one rotation moves them
+        made[:, joint] += [0.0, side, 0.0]
+    fitted = _fit_to_body(made, clip, kept, None, (20.0, 20.0))
+    both = np.where(kept[:, None, None], clip, made)
+    assert measure_rigid_gap(both, 20.0).max() > 0.02, "as a body would be that is made of both"
+    assert measure_rigid_gap(fitted, 20.0).max() < 0.005
 
 
 @pytest.mark.parametrize("half", ["legs", "upper_body"])

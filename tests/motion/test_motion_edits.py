@@ -12,6 +12,7 @@ from lead.motion import Motion, MotionError
 from lead.motion.motion_like import TimeMark
 from lead.motion.processing.foot_lock import find_contacts
 from lead.motion.processing.ik import TOES
+from lead.motion.processing.loop import is_closed, measure_seam
 from lead.motion.processing.rigid import is_rigid
 
 
@@ -113,3 +114,29 @@ def test_clips_of_few_frames_a_second_are_sped_up_too(walk):
 def test_what_no_frame_is_left_of_is_told(walk):
     with pytest.raises(MotionError, match=r"no frame from 0.01 s to 0.02 s: there is one each 0.05 s"):
         walk.trim(0.01, 0.02)
+
+
+@pytest.mark.parametrize("edit", ["resample", "change_rate", "change_speed"])
+@settings(deadline=None, max_examples=8)
+@given(st.floats(0.4, 3.0))
+def test_a_loop_stays_one_at_any_rate_and_speed(edit, factor):
+    loop = synthesize_steps(3.0, fps=23.0).loop()
+    fps = 23.0 if edit == "change_speed" else factor * 23.0
+    made = loop.change_speed(1 / factor) if edit == "change_speed" else getattr(loop, edit)(fps)
+    assert is_closed(made.joints) and made.fps == fps
+    frames = (len(loop.joints) - 1) * factor
+    assert abs(len(made.joints) - 1 - frames) <= 0.5 + 1e-6, "by half a frame at most its time changes"
+    seam = measure_seam(made.joints, fps)
+    assert seam.jump < 2 * seam.median_jump and seam.step < 1.5 * seam.median_step
+    assert len(made.repeat(3).joints) == 3 * (len(made.joints) - 1) + 1
+
+
+def test_a_loop_on_a_rig_stays_one(tmp_path):
+    synthesize_steps(3.0, fps=23.0).save(tmp_path / "walk.bvh")
+    Motion.read(tmp_path / "walk.bvh").loop().save(tmp_path / "loop.bvh")
+    looped = Motion.read(tmp_path / "loop.bvh")
+    for made in (looped.change_rate(30.0), looped.change_speed(1.3)):
+        made.save(tmp_path / "made.bvh", rig=made.rig)
+        back = Motion.read(tmp_path / "made.bvh")
+        assert len(back.joints) == len(made.joints) == len(made.rig.recorded)
+        assert is_closed(back.joints)

@@ -77,8 +77,8 @@ class ClipList:
     clips: list[StudioClip] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     """Where files that were sent lie: of the same name only one in each."""
-    texts: list[Path] = field(default_factory=list)
-    """Captions of single clips that were sent: a `.txt` with the clip's name."""
+    beside: list[Path] = field(default_factory=list)
+    """Files that were sent to be read with a clip: a `.txt` with its name, and the buffers of a `.gltf`."""
     chosen: StudioClip | None = None
     """The one that plays."""
     is_picked: bool = False
@@ -106,9 +106,9 @@ class ClipList:
         place = self.clips.index(clip)
         self.clips.remove(clip)
         if clip.path.parent in self.folders and all(other.path != clip.path for other in self.clips):
-            text = clip.path.with_suffix(".txt")
-            self.texts = [other for other in self.texts if other != text]
-            for path in (clip.path, text):
+            gone = [file for file in self.unused if _is_read_with(file, clip)]
+            self.beside = [file for file in self.beside if file not in gone]
+            for path in (clip.path, *gone):
                 path.unlink(missing_ok=True)
         if self.chosen is clip:
             self.chosen = self.clips[min(place, len(self.clips) - 1)] if self.clips else None
@@ -123,15 +123,21 @@ class ClipList:
         self.changed.emit()
 
     @property
-    def unused_texts(self) -> list[str]:
-        """The names of the captions whose clips are not here."""
-        named = {clip.path.with_suffix(".txt") for clip in self.clips}
-        return [path.name for path in self.texts if path not in named]
+    def unused(self) -> list[Path]:
+        """The files that were sent to be read with clips that are not here."""
+        return [file for file in self.beside if not any(_is_read_with(file, clip) for clip in self.clips)]
 
     @property
     def is_reading(self) -> bool:
         """Whether a file is still being read."""
         return any(clip.read is None and not clip.problem for clip in self.clips)
+
+
+def _is_read_with(file: Path, clip: StudioClip) -> bool:
+    """Whether a clip's captions or, of a .gltf, its buffers may be in a file."""
+    if file.suffix.lower() == ".bin":
+        return file.parent == clip.path.parent and clip.path.suffix.lower() == ".gltf"
+    return file == clip.path.with_suffix(".txt")
 
 
 def _rank(animation: str | int | None) -> tuple[int, str]:

@@ -46,9 +46,11 @@ def take_file(workshop: Workshop, clips: ClipList, path: Path) -> None:
     beside = [clip for clip in clips.clips if clip.path.parent == path.parent]
     if path.name.lower().endswith(CAPTIONS):
         if path.name != LISTING:
-            clips.texts.append(path)
+            clips.beside.append(path)
         _take_captions(workshop, clips, path)
     elif path.suffix.lower() in PARTS:
+        clips.beside.append(path)
+        clips.changed.emit()
         for clip in beside:
             if clip.path.suffix.lower() == ".gltf":
                 read_again(workshop, clips, clip)
@@ -67,6 +69,8 @@ def take_place(workshop: Workshop, clips: ClipList, place: Path, tell: Callable[
         if listed.ignored:
             more = f" and {len(listed.ignored) - 20} more" if len(listed.ignored) > 20 else ""
             tell(f"{place}: not read, as they are no motions by their suffixes: {', '.join(listed.ignored[:20])}{more}")
+        for note in listed.notes:
+            tell(note)
         add_paths(workshop, clips, listed.paths, listed.captions)
 
     def find(job: Job) -> Listed:

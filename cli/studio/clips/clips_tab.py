@@ -89,12 +89,13 @@ class ClipsTab:
         look_again(self.workshop, self.clips)
 
     def remove_all(self) -> None:
-        """Let all clips go, with the captions that came for them."""
+        """Let all clips go, with the files that came beside them."""
         for clip in [*self.clips.clips]:
             self.clips.remove(clip)
-        for path in self.clips.texts:
-            path.unlink(missing_ok=True)
-        self.clips.texts = []
+        for path in self.clips.beside:
+            if path.parent in self.clips.folders:
+                path.unlink(missing_ok=True)
+        self.clips.beside = []
         look_again(self.workshop, self.clips)
 
     # what changes on the page
@@ -140,11 +141,11 @@ class ClipsTab:
                     ui.label(f"{count_noun(len(good), 'clip')}, {seconds:.1f} s in all{left}").classes("col")
                     if len(clips.clips) > 1:
                         ui.button("Remove all", on_click=self.remove_all).props("flat dense no-caps size=sm")
-            if unused := clips.unused_texts:
+            if unused := [file.name for file in clips.unused]:
                 more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
                 ui.label(
                     f"not used: {', '.join(unused[:3])}{more}. Captions are in captions.jsonl, or in a .txt with its "
-                    "clip's name."
+                    "clip's name; a .bin is read with its .gltf, which is sent too."
                 ).classes("note")
             for hint in clips.looked.hints if clips.looked else ():
                 ui.label(plain_hint(hint)).classes("note")

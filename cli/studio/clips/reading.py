@@ -3,7 +3,7 @@
 Runs in the worker; knows no pages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,8 @@ class Listed:
     """One a clip; empty where there is none."""
     ignored: tuple[str, ...]
     """Names of files that are no motions by their suffixes."""
+    notes: tuple[str, ...] = ()
+    """What is wrong with the captions beside them."""
 
 
 def read_file(path: Path, reading: ReadOptions) -> ReadFile:
@@ -69,12 +71,21 @@ def list_place(place: Path) -> Listed:
         (paths if path == place or path.suffix.lower() in READS else ignored).append(path)
     if not paths:
         raise UsageError(f"{place}: no clips; expected {', '.join(READS)}. Subfolders are not searched.")
-    return Listed(tuple(paths), find_captions(paths), tuple(path.name for path in ignored))
+    notes: list[str] = []
+    captions = find_captions(paths, notes.append)
+    return Listed(tuple(paths), captions, tuple(path.name for path in ignored), tuple(dict.fromkeys(notes)))
 
 
-def find_captions(paths: Sequence[Path]) -> tuple[str, ...]:
-    """What is written beside each clip; empty where nothing is. LeadError for a file of captions that is none."""
-    return tuple((read_captions([path], warn=_pass_over) or [""])[0] for path in paths)
+def _pass_over(_: str) -> None:
+    """A list of captions may name clips that are not here yet."""
+
+
+def find_captions(paths: Sequence[Path], warn: Callable[[str], None] = _pass_over) -> tuple[str, ...]:
+    """What is written beside each clip; empty where nothing is. LeadError for a file of captions that is none.
+
+    `warn` is called for rows that name files which are not there.
+    """
+    return tuple((read_captions([path], warn=warn) or [""])[0] for path in paths)
 
 
 def check_captions(path: Path) -> None:
@@ -87,7 +98,3 @@ def check_captions(path: Path) -> None:
             read_listing(path)
     except LeadError as error:
         raise LeadError(hide_folder(str(error), path)) from None
-
-
-def _pass_over(_: str) -> None:
-    """A list of captions may name clips that are not here."""

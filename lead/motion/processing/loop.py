@@ -8,7 +8,8 @@
    left between the velocities is taken out near both ends, as in Holden, "Creating Looping Animations from Motion
    Capture" (2022). A cycle that turns by a few degrees goes straight on, and one that hardly moves over the
    floor stays. Feet that stand do not slide for it: the legs follow by IK.
-3. *Repeat.* A closed cycle has one frame more than it lasts: its last frame is the first one of the next cycle, carried
+3. *Resample.* At another rate or speed a closed cycle has whole frames again, and its end is its start.
+4. *Repeat.* A closed cycle has one frame more than it lasts: its last frame is the first one of the next cycle, carried
    on over the floor. So engines, whose clips end with the last frame, play it without a jump.
 Conventions: meters, Y up; bones keep their lengths. Knows nothing of rigs and files.
 """
@@ -24,6 +25,7 @@ from lead.motion.processing.foot_lock import find_contacts, find_displacements, 
 from lead.motion.processing.ik import TOES
 from lead.motion.processing.join import Joints, place_after, to_body_frame
 from lead.motion.processing.path import bend_path
+from lead.motion.resample import KERNEL, spline
 from lead.motion.rotations import normalize
 from lead.motion.skeleton import PARENTS, bone_lengths
 from lead.motion.smoothing import bend_ends
@@ -178,6 +180,21 @@ def repeat_cycle(closed: Joints, cycles: int) -> Joints:
     for _ in range(cycles - 1):
         parts.append(place_after(parts[-1][-1], closed)[1:])
     return np.concatenate(parts)
+
+
+def resample_cycle(closed: Joints, frames: int) -> Joints:
+    """A closed cycle in so many frames and the first of the next one, by a cubic spline that goes on over the seam.
+
+    As float64. The cycle has the length of whole frames, so its time changes by up to half a frame.
+    """
+    closed = closed.astype(np.float64)
+    reach = min(KERNEL, len(closed) - 1)
+    before = place_after(closed[0], closed[: -reach - 2 : -1])[:0:-1]
+    after = place_after(closed[-1], closed[: reach + 1])[1:]
+    at = reach + np.linspace(0, len(closed) - 1, frames + 1)
+    resampled = spline(np.concatenate([before, closed, after]), at)
+    resampled[-1] = _carry_on(resampled[0], closed[-1])
+    return resampled
 
 
 def is_closed(joints: Joints) -> bool:

@@ -53,7 +53,7 @@ def contact_sheet(
     assert motions, "a contact sheet needs a motion"
     titles = titles or [motion.name for motion in motions]
     assert len(titles) == len(motions), f"{len(titles)} titles for {len(motions)} motions"
-    rows = [row for motion, title in zip(motions, titles, strict=True) for row in _divide(motion, title)]
+    rows = _list_rows(motions, titles)
     motions, titles = [row.motion for row in rows], to_drawable([row.title for row in rows])
     width = 2 * MARGIN + (columns + 1) * CELL_WIDTH + columns * GAP
     head = MARGIN + (TITLE_HEIGHT + 6 if heading else 0)
@@ -97,6 +97,15 @@ class _Part:
     joints: Float[np.ndarray, "frames 22 3"]
     fps: float
     name: str
+
+
+def list_row_titles(motions: Sequence[MotionLike], titles: Sequence[str]) -> list[str]:
+    """The titles of a contact sheet's rows, of which a motion may have several."""
+    return [row.title for row in _list_rows(motions, titles)]
+
+
+def _list_rows(motions: Sequence[MotionLike], titles: Sequence[str]) -> list[_Row]:
+    return [row for motion, title in zip(motions, titles, strict=True) for row in _divide(motion, title)]
 
 
 def _divide(motion: MotionLike, title: str) -> list[_Row]:

@@ -69,6 +69,16 @@ def motion_to_bvh(
     return _pose_rig(build_own_rig(rest, fps), joints, aim=True)
 
 
+def measure_rigid_gap(joints: Float[np.ndarray, "frames 22 3"], fps: float) -> Float[np.ndarray, "frames"]:
+    """Meters between a joint and its place in `motion_to_bvh`, the largest of each frame.
+
+    There bones keep one length, and the hips one angle to the spine; those of a recording need not.
+    """
+    places = motion_to_bvh(joints, fps).world()[0] / 100
+    gap: np.ndarray = np.linalg.norm(places - joints, axis=-1).max(axis=-1)
+    return gap
+
+
 def motion_to_rig(joints: Float[np.ndarray, "frames 22 3"], rig: Rig, same_body: bool = False) -> Bvh:
     """The motion on a rig: bone directions are kept, lengths are the rig's. The joints must have the rig's rate.
 

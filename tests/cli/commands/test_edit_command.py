@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cli.commands.edit import parse_ranges
 from cli.errors import UsageError
-from lead.motion import read_bvh
+from lead.motion import Motion, read_bvh
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +43,23 @@ def test_kept_frames_have_their_channels_and_the_rest_is_new(run, clips):
     kept = np.r_[0:20, 36:60]
     np.testing.assert_array_equal(before[kept], after[kept])
     assert (before[20:36] != after[20:36]).any(axis=1).all()
+
+
+def test_what_a_rigid_skeleton_does_to_kept_frames_is_told(run, walk, tmp_path):
+    steady, stretched = walk.on_one_skeleton(), walk.on_one_skeleton().joints.copy()
+    stretched[:, [18, 20]] += 0.02 * (np.arange(len(stretched)) % 2)[:, None, None]  # a left arm that grows and shrinks
+    steady.save(tmp_path / "steady.npz")
+    Motion(stretched).save(tmp_path / "stretched.npz")
+    words = ["--keep", "0:20,36:", "--prompt", "a person jumps", "--format", "npz,bvh", "--json"]
+    assert "cm off in bvh" not in run("edit", tmp_path / "steady.npz", *words).stdout
+    result = run("edit", tmp_path / "stretched.npz", *words, "-o", "out2")
+    said = json.loads(result.stdout)
+    *_, note = said["notes"]
+    assert "cm off in bvh: a file's skeleton is rigid" in note and note in " ".join(result.stderr.split())
+    kept = np.r_[0:20, 36:60]
+    exact, rigid = (Motion.read(file).joints[kept] for file in said["files"])
+    np.testing.assert_array_equal(exact, stretched[kept])
+    assert f"up to {100 * np.linalg.norm(rigid - exact, axis=-1).max():.1f} cm off" in note
 
 
 def test_what_cannot_be_edited_is_told(run, clips):

@@ -56,7 +56,8 @@ def test_files_that_are_sent_are_looked_at_and_bad_ones_say_why(use, workshop: W
 
 
 def test_a_folder_of_this_machine_is_read_with_its_captions(use, workshop: Workshop, clips: Path) -> None:
-    (clips / "captions.jsonl").write_text(json.dumps({"clip": "take-1.bvh", "captions": ["a person limps"]}))
+    rows = [{"clip": name, "captions": ["a person limps"]} for name in ("take-1.bvh", "gone.bvh")]
+    (clips / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (clips / "notes.pdf").write_text("take 2")
     told: list[str] = []
 
@@ -66,6 +67,7 @@ def test_a_folder_of_this_machine_is_read_with_its_captions(use, workshop: Works
         await settle(found)
         assert [clip.caption for clip in found.clips] == ["", "a person limps"]
         assert "notes.pdf" in told[0]
+        assert "1 row for files that are not there (gone.bvh)" in told[1] and len(told) == 2
         assert found.looked
         if not found.looked.uncaptioned:
             assert found.looked.check_usable().captioned
@@ -92,15 +94,36 @@ def test_captions_may_come_after_the_clips(use, workshop: Workshop, walk: Motion
         send("a.bvh", walk.save(tmp_path / "a.bvh").read_bytes())
         send("a.txt", b"a person sneaks")
         await wait_until(lambda: found.clips[0].caption == "a person sneaks")
-        assert found.unused_texts == []
+        assert found.unused == []
         send("notes.txt", b"a person sneaks")
-        assert found.unused_texts == ["notes.txt"], "it is no clip's, and the page says so"
+        assert [file.name for file in found.unused] == ["notes.txt"], "it is no clip's, and the page says so"
         broken = send("captions.jsonl", b"{")
         await wait_until(lambda: broken is not None and broken.state == "failed")
         assert broken and broken.error.startswith("captions.jsonl, line 1: expected")
         assert not (found.folders[0] / "captions.jsonl").exists(), "it would spoil the captions of what comes later"
         found.remove(found.clips[0])
         assert sorted(path.name for path in found.folders[0].iterdir()) == ["notes.txt"]
+
+    use(script)
+
+
+def test_a_buffer_without_its_gltf_is_told(use, workshop: Workshop) -> None:
+    async def script(user: User) -> None:
+        await open_tab(user, "Clips")
+        found = workshop.desks[0].of(ClipList)
+
+        def send(name: str) -> None:
+            path = find_room(workshop, found, name)
+            path.write_bytes(b"{}")
+            take_file(workshop, found, path)
+
+        send("walk.bin")
+        await user.should_see("not used: walk.bin")
+        await user.should_see("a .bin is read with its .gltf")
+        send("walk.gltf")
+        await user.should_not_see("not used: walk.bin")
+        found.remove(found.clips[0])
+        assert not found.beside and not list(found.folders[0].iterdir()), "a buffer goes with its .gltf"
 
     use(script)
 

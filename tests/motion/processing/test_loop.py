@@ -9,6 +9,7 @@ from lead.motion import MotionError
 from lead.motion.heading import facing, turn
 from lead.motion.processing.foot_lock import measure_contacts
 from lead.motion.processing.ik import TOES
+from lead.motion.processing.join import place_after
 from lead.motion.processing.loop import (
     close_cycle,
     find_best_cycle,
@@ -16,8 +17,10 @@ from lead.motion.processing.loop import (
     measure_cycle,
     measure_seam,
     repeat_cycle,
+    resample_cycle,
 )
 from lead.motion.processing.path import bend_path
+from lead.motion.resample import spline
 from lead.motion.skeleton import bone_lengths, tpose
 
 STEPS = synthesize_steps(4.0).joints
@@ -140,6 +143,20 @@ def test_repeated_cycles_begin_where_the_last_ended():
     way = closed[-1] - closed[0]
     for number in range(10):
         np.testing.assert_allclose(ten[20 * number : 20 * number + 21], closed + number * way, atol=1e-6)
+
+
+@pytest.mark.parametrize("turned", [0, 240])
+@pytest.mark.parametrize("frames", [13, 20, 33, 60])
+def test_a_cycle_has_any_number_of_frames(frames, turned):
+    joints = bend_path(STEPS, np.radians(np.linspace(0, turned, len(STEPS))), 20.0)
+    closed = close_cycle(joints, 20.0, measure_cycle(joints, 20.0, 14, 34))
+    other = resample_cycle(closed, frames)
+    assert len(other) == frames + 1 and is_closed(other)
+    np.testing.assert_allclose(other[[0, -1]], closed[[0, -1]], atol=1e-6)
+    inside = spline(repeat_cycle(closed, 5), 40 + np.linspace(0, 20, frames + 1))
+    np.testing.assert_allclose(other, place_after(closed[0], inside), atol=1e-5, err_msg="as inside of a long walk")
+    if frames % 20 == 0:
+        np.testing.assert_allclose(other[:: frames // 20], closed, atol=1e-6, err_msg="frames that both rates share")
 
 
 def test_place_and_heading_do_not_matter():
