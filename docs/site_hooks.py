@@ -21,6 +21,7 @@ SITE_PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "README.md": "index.md",
     "lead/weights/README.md": "model-card.md",
+    "lead/weights/README-open.md": "model-card-open.md",
 }
 """Files outside docs/ by their page."""
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)

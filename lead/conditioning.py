@@ -10,8 +10,12 @@ the training action, where the token embedding and the adapter have learned the 
 the numbers. With `near` the place of the prompt's similarity between `similarity_low` (0) and `similarity_high` (1):
 
     t_max           = adapter_t_max_unseen + (1 - adapter_t_max_unseen) near
-    adapter scale   = adapter_scale_unseen + (1 - adapter_scale_unseen) near
-    direction share = 1 - (1 - direction_share_seen) near
+    adapter scale   = a + (1 - a) near                          with a = adapter_scale_unseen / b
+    direction share = d - (d - direction_share_seen) near       with d = (1 + b) / (2 b)
+
+Both are factors of the strength in the prompt, and b is that strength, but at least 1: beyond 1 an adapter does no more
+on unseen actions, for its reach there was measured at 1, and the direction grows half as fast. With both in full,
+people who should clap or bow walk off at a strength of 1.5.
 
 The similarity is the greatest cosine c_k of the text features of the prompt and of a training prompt, both with
 "normally" in the place of every token. A style that was learned from several actions has a direction for each of them,
@@ -231,9 +235,11 @@ def _activate(
             seen = schedule.direction_scale * torch.as_tensor(concept.seen_directions).to(strengths)
             direction = (similarity / TEMPERATURE).softmax(dim=1) @ seen
         if lora is not None:
+            beyond = strengths.abs().clamp(min=1.0)
+            unseen_scale, unseen_share = schedule.adapter_scale_unseen / beyond, (1 + beyond) / (2 * beyond)
             t_max = schedule.adapter_t_max_unseen + (1 - schedule.adapter_t_max_unseen) * near
-            scale = schedule.adapter_scale_unseen + (1 - schedule.adapter_scale_unseen) * near
-            share = 1 - (1 - schedule.direction_share_seen) * near
+            scale = unseen_scale + (1 - unseen_scale) * near
+            share = unseen_share - (unseen_share - schedule.direction_share_seen) * near
     return ActiveConcept(lora, direction, strengths, t_max, scale, share)
 
 
