@@ -204,6 +204,21 @@ def test_similarity_decides_the_adapters_t_max_and_the_directions_share(tiny_bas
     assert activate_concepts(tiny_base.text, ["a person"], {"<x>": style}) == []
 
 
+def test_strengths_beyond_1_grow_in_full_on_the_training_action_alone(tiny_base, adapter):
+    """On an unseen action the adapter does no more than at 1, and the direction grows half as fast."""
+    schedule = StyleSchedule(3.0, direction_share_seen=0.4, adapter_t_max_unseen=0.3, adapter_scale_unseen=1.5)
+    style = StandInConcept(
+        torch.zeros(1, 32), None, torch.ones(8), adapter.to_layers(), schedule, ("a person runs in {} style",)
+    )
+    unlike = replace(style, training_prompts=())
+    prompts = ["a person runs in <x> style", "a person runs in (<x>:1.6) style"]
+    for word, adapters, directions in ((style, [1.0, 1.6], [0.4, 0.64]), (unlike, [1.5, 1.5], [1.0, 1.3])):
+        (active,) = activate_concepts(tiny_base.text, prompts, {"<x>": word})
+        (scheduled,) = select_adapters([active])
+        torch.testing.assert_close(scheduled.strengths, torch.tensor(adapters))
+        torch.testing.assert_close(active.strengths * active.direction_share, torch.tensor(directions))
+
+
 @pytest.mark.parametrize("with_adapter", [False, True])
 def test_each_training_action_has_its_own_direction(tiny_base, adapter, monkeypatch, with_adapter):
     """An action that is like none of them gets about their mean."""
