@@ -26,9 +26,8 @@ from lead.data.compose.truth import holds
 from lead.eval.metrics import foot_skate_ratio, jitter
 from lead.motion import Motion
 from lead.motion.skeleton import FPS
-from lead.text.main_words import leave_out_tokens
 from lead.text.meaning import Meaning, contrast
-from lead.text.parsing import parse
+from lead.text.parsing import read_prompt
 from lead.text.synthesis import say
 
 # docs/best-of-n.md says how these were chosen.
@@ -73,7 +72,7 @@ def rank(
 
     `texts` are the parts t, `similarities` the parts l of the total.
     """
-    meaning = read_meaning(prompt)
+    meaning = read_prompt(prompt)
     alike = [None] * len(motions) if similarities is None else similarities
     rows = enumerate(zip(motions, texts, alike, strict=True))
     return sorted((_score(place, meaning, *row) for place, row in rows), key=lambda score: -score.total)
@@ -90,14 +89,9 @@ def _score(place: int, meaning: Meaning | None, motion: Motion, text: float, sim
     )
 
 
-def read_meaning(prompt: str) -> Meaning | None:
-    """What a prompt says beside its concepts; None where it cannot be read."""
-    return parse(leave_out_tokens(prompt))
-
-
 def write_others(prompt: str) -> list[str]:
     """Sentences that say something else: COMMON, and where the prompt can be read such that differ in one thing."""
-    meaning, rng = read_meaning(prompt), random.Random(0)
+    meaning, rng = read_prompt(prompt), random.Random(0)
     contrasts = [say(contrast(meaning, rng), rng) for _ in range(CONTRASTS)] if meaning else []
     return list(dict.fromkeys((*COMMON, *contrasts)))
 

@@ -13,8 +13,7 @@ from lead.control.constrained_sampling import compute_loss
 from lead.control.targets import Targets
 from lead.data.compose.truth import holds
 from lead.differentiable import features_to_joints, rigid_joints
-from lead.text.main_words import leave_out_tokens
-from lead.text.parsing import parse
+from lead.text.parsing import read_prompt
 
 CANDIDATES = 32
 UNSHOWN = 0.05
@@ -24,7 +23,7 @@ UNSHOWN = 0.05
 def choose(features: Float[Tensor, "candidates frames feats"], targets: Targets, prompt: str) -> int:
     """The candidate nearest to the targets; those that do not show the prompt count as UNSHOWN farther off."""
     joints = rigid_joints(features_to_joints(features))
-    meaning = parse(leave_out_tokens(prompt))
+    meaning = read_prompt(prompt)
     off = [(float(compute_loss(one, targets)) / targets.count) ** 0.5 for one in joints]
     shown = [meaning is None or holds(meaning, one.cpu().double().numpy()) is not False for one in joints]
     return int(np.where(shown, off, np.add(off, UNSHOWN)).argmin())

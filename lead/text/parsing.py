@@ -10,6 +10,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 from lead.text.lexicon import LEXICON
+from lead.text.main_words import leave_out_tokens
 from lead.text.meaning import Meaning, canonical
 from lead.text.synthesis import may_be_simultaneous
 from lead.text.wordings import (
@@ -69,6 +70,11 @@ def parse(caption: str) -> Meaning | None:
             return meaning
         refused.add(reader.last)  # the longest wording there may be too long: walks along | a circle
     return None
+
+
+def read_prompt(prompt: str) -> Meaning | None:
+    """What a prompt says beside its learned tokens; None where it cannot be read."""
+    return parse(leave_out_tokens(prompt))
 
 
 class _Reader:

@@ -11,7 +11,7 @@ from torch import nn
 
 from concepts import StyleSchedule
 from lead import LeadError
-from lead.conditioning import ScheduledLoRA, activate_concepts, add_directions, select_adapters
+from lead.conditioning import STILL_T_MAX, ScheduledLoRA, activate_concepts, add_directions, select_adapters
 from lead.networks.lora import LoRA, apply_lora
 from lead.networks.mld import SkipTransformer
 
@@ -217,6 +217,22 @@ def test_strengths_beyond_1_grow_in_full_on_the_training_action_alone(tiny_base,
         (scheduled,) = select_adapters([active])
         torch.testing.assert_close(scheduled.strengths, torch.tensor(adapters))
         torch.testing.assert_close(active.strengths * active.direction_share, torch.tensor(directions))
+
+
+def test_who_should_stand_is_left_alone_at_high_noise(tiny_base, adapter):
+    schedule = StyleSchedule(3.0, adapter_t_max_unseen=1.0, adapter_scale_unseen=1.5)
+    style = StandInConcept(torch.zeros(1, 32), None, torch.ones(8), adapter.to_layers(), schedule)
+    prompts = ["a person {} in <x> style", "a person {} in (<x>:1.5) style"]
+    for said, t_max, scale in (
+        ("stands still", STILL_T_MAX, 1.0), ("looks around", STILL_T_MAX, 1.0), ("waves", 1.0, 1.5),
+        ("stands still and waves", 1.0, 1.5), ("stands still, then walks", 1.0, 1.5), ("frobnicates", 1.0, 1.5),
+    ):  # fmt: skip
+        (active,) = activate_concepts(tiny_base.text, [prompt.format(said) for prompt in prompts], {"<x>": style})
+        (scheduled,) = select_adapters([active])
+        assert scheduled.t_max.tolist() == [t_max, t_max] and scheduled.strengths.tolist() == pytest.approx([scale] * 2)
+    mild = replace(style, schedule=replace(schedule, adapter_t_max_unseen=0.3))
+    (active,) = activate_concepts(tiny_base.text, ["a person stands still in <x> style"], {"<x>": mild})
+    assert active.t_max.tolist() == pytest.approx([0.3])
 
 
 @pytest.mark.parametrize("with_adapter", [False, True])
