@@ -16,7 +16,7 @@ the numbers. With `near` the place of the prompt's similarity between `similarit
 Both are factors of the strength in the prompt, and b is that strength, but at least 1: beyond 1 an adapter does no more
 on unseen actions, for its reach there was measured at 1, and the direction grows half as fast. With both in full,
 people who should clap or bow walk off at a strength of 1.5. On unseen actions of STILL t_max is at most STILL_T_MAX,
-and adapter_scale_unseen counts as at most 1.
+adapter_scale_unseen counts as at most 1, and d is 1 / b.
 
 The similarity is the greatest cosine c_k of the text features of the prompt and of a training prompt, both with
 "normally" in the place of every token. A style that was learned from several actions has a direction for each of them,
@@ -247,7 +247,7 @@ def _activate(
             beyond = strengths.abs().clamp(min=1.0)
             full = schedule.adapter_scale_unseen
             unseen_scale = torch.where(still, min(full, 1.0), full) / beyond
-            unseen_share = (1 + beyond) / (2 * beyond)
+            unseen_share = torch.where(still, 1.0, (1 + beyond) / 2) / beyond
             t_max = torch.where(still, staying + (1 - staying) * near, moving + (1 - moving) * near)
             scale = unseen_scale + (1 - unseen_scale) * near
             share = unseen_share - (unseen_share - schedule.direction_share_seen) * near
