@@ -74,7 +74,7 @@ class Trie:
         """Of two wordings of one kind the first stays."""
         node = self
         for token in list_tokens(phrase):
-            node = node.after.setdefault(token, Trie())
+            node = node.after.get(token) or node.after.setdefault(token, Trie())
         if all(known.kind != entry.kind for known in node.entries):
             node.entries.append(entry)
 
@@ -143,9 +143,10 @@ def build_trie() -> Trie:
 
 
 def _add_forms(trie: Trie, phrases: Iterator[str] | tuple[str, ...], entry: Entry) -> None:
+    entries = {form: replace(entry, form=form) for form in ("third", "past", "gerund", "base")}
     for phrase in phrases:
-        for form in ("third", "past", "gerund", "base"):
-            trie.add(conjugate("*" + phrase, form), replace(entry, form=form))
+        for form, inflected in entries.items():
+            trie.add(conjugate("*" + phrase, form), inflected)
 
 
 @cache
