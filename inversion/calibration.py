@@ -68,9 +68,10 @@ def calibrate(base: Lead, concept: Concept, seed: int = 0) -> Concept:
 
     enough = KEPT * measure_kept(0)
     least, most = 0, len(LEVELS) - 1  # a binary search: the stronger the adapter, the less content
+    middle = most  # first, for most styles hold there
     while least < most:
-        middle = (least + most + 1) // 2
         least, most = (middle, most) if measure_kept(middle) >= enough > 0 else (least, middle - 1)
+        middle = (least + most + 1) // 2
     return act_at(least)
 
 
