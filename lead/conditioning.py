@@ -243,14 +243,15 @@ def _activate(
             direction = (similarity / TEMPERATURE).softmax(dim=1) @ seen
         if lora is not None:
             still = torch.tensor([_is_still(prompt) for prompt in prompts], device=near.device)
+            beyond, far = strengths.abs().clamp(min=1.0), 1 - near
             moving, staying = schedule.adapter_t_max_unseen, min(schedule.adapter_t_max_unseen, STILL_T_MAX)
-            beyond = strengths.abs().clamp(min=1.0)
-            full = schedule.adapter_scale_unseen
-            unseen_scale = torch.where(still, min(full, 1.0), full) / beyond
-            unseen_share = torch.where(still, 1.0, (1 + beyond) / 2) / beyond
+            full, share_seen = schedule.adapter_scale_unseen, schedule.direction_share_seen
+            # what is less beyond 1, and for people who stand, is taken off: it is 0 for all others, to the bit
+            less_scale = full - torch.where(still, min(full, 1.0), full) / beyond
+            less_share = 1 - torch.where(still, 1.0, (1 + beyond) / 2) / beyond
             t_max = torch.where(still, staying + (1 - staying) * near, moving + (1 - moving) * near)
-            scale = unseen_scale + (1 - unseen_scale) * near
-            share = unseen_share - (unseen_share - schedule.direction_share_seen) * near
+            scale = full + (1 - full) * near - less_scale * far
+            share = 1 - (1 - share_seen) * near - less_share * far
     return ActiveConcept(lora, direction, strengths, t_max, scale, share)
 
 
