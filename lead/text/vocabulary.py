@@ -13,6 +13,7 @@ reading a base loads none of them.
 import base64
 import json
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -124,13 +125,15 @@ class Vocabulary:
 
     def judge(self, prompt: str, feature: Float[np.ndarray, " d_text"]) -> Notice | None:
         """A notice where the prompt is outside; `feature` is that of its text without learned tokens."""
-        score = self.score(prompt, feature)
+        unread = find_unread(prompt)
+        score = 1.0 if unread else self.score(prompt, feature)
         if score <= THRESHOLD:
             return None
         foreign = self.find_foreign(prompt)
         order = np.argsort(-self._similarity(self.known, feature), kind="stable")
         offered = [kind for kind in (self.kinds[row] for row in order) if kind.shown is None or kind.shown >= SHOWN]
-        return Notice(prompt, round(score, 3), foreign[0].text if foreign else "", tuple(offered[:NEAREST]))
+        word = unread or (foreign[0].text if foreign else "")
+        return Notice(prompt, round(score, 3), word, tuple(offered[:NEAREST]))
 
     def find_kinds(self, text: str) -> tuple[Kind, ...]:
         """The kinds whose name, family or prompts have the text in them."""
@@ -167,6 +170,15 @@ class Vocabulary:
             raise LeadError(
                 f"{what}: its vocabulary cannot be read ({str(error)[:100]}); make it again with `lead vocabulary`"
             ) from None
+
+
+def find_unread(prompt: str) -> str:
+    """The first word in other than Latin letters, which no base has read, or all of a prompt without letters."""
+    words = leave_out_tokens(prompt).split()
+    foreign = [word for word in words if any("LATIN" not in unicodedata.name(one, "") for one in word if one.isalpha())]
+    if foreign or any(one.isalpha() for one in prompt):  # those of a learned token are enough
+        return next(iter(foreign), "")
+    return prompt.strip()
 
 
 def _to_kind(row: Mapping[str, Any]) -> Kind:

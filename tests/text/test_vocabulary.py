@@ -54,6 +54,23 @@ def test_known_words_that_say_something_else_together_are_outside(vocabulary: Vo
     assert "was not trained on anything like it" in notice.message
 
 
+@pytest.mark.parametrize(
+    ("prompt", "word"),
+    [
+        ("一个人走路", "一个人走路"), ("a person walks медленно", "медленно"), ("walks in <x> style 慢慢", "慢慢"),
+        ("!!!", "!!!"), ("👋", "👋"),
+    ],
+)  # fmt: skip
+def test_what_no_base_can_read_is_named(vocabulary: Vocabulary, prompt: str, word: str) -> None:
+    notice = vocabulary.judge(prompt, AXES[0])
+    assert notice and (notice.word, notice.score) == (word, 1.0)
+
+
+def test_accents_and_tokens_can_be_read(vocabulary: Vocabulary) -> None:
+    assert vocabulary.judge("Zoë walks", AXES[0]) is None
+    assert vocabulary.judge("<x>", AXES[0]) is None
+
+
 def test_learned_tokens_say_nothing(vocabulary: Vocabulary) -> None:
     assert vocabulary.judge("a person does <spin-kick>", AXES[3]) is None
     assert vocabulary.judge("<sneak>", AXES[4]) is None
