@@ -51,8 +51,9 @@ def test_examples_in_docs_and_help_are_prompts_that_the_base_knows(base):
     pages = [root / "README.md", *(root / "docs").glob("*.md"), *(root / "cli").rglob("*.py"), root / "examples/run.sh"]
     texts = [page.read_text(encoding="utf-8") for page in pages]
     lines = [line for text in texts for line in re.findall(r"lead-invert generate (.*)", text) if "--base" not in line]
-    texts = [text for line in lines for text in re.findall(r'(--timeline )?"([^"]+)"', line) if "{" not in text[1]]
-    prompts = [prompt for option, text in texts for prompt in (Timeline.parse(text).prompts if option else [text])]
+    texts = [text for line in lines for text in re.findall(r'(--[a-z]+ )?"([^"]+)"', line) if "{" not in text[1]]
+    prompts = [text for option, text in texts if not option]
+    prompts += [prompt for option, text in texts if option == "--timeline " for prompt in Timeline.parse(text).prompts]
     assert len(prompts) > 10
     assert [notice.message for notice in base.find_unknown(prompts) if notice] == []
 
