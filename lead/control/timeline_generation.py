@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lead.conditioning import ActiveConcept, Words, activate_concepts, add_directions, check_latents, mix_adapters
+from lead.conditioning import ActiveConcept, Words, add_directions, check_latents, mix_adapters
 from lead.control.constrained_generation import check_steerable
 from lead.control.constrained_sampling import Guide
 from lead.control.constraints import Constraint
@@ -24,7 +24,7 @@ from lead.data.dataset import MAX_FRAMES
 from lead.diffusion import Network
 from lead.diffusion import sample as sample_latents
 from lead.errors import LeadError
-from lead.generation import Progress, Sampling
+from lead.generation import Progress, Sampling, encode_prompts
 from lead.motion import Motion
 from lead.parts import LeadParts
 
@@ -57,7 +57,7 @@ def generate_timeline(
         if progress:
             progress(done, of)
 
-    text, concepts = base.encode_text(prompts, words), activate_concepts(base.text, prompts, words)
+    text, concepts = encode_prompts(base, prompts, words)
     for place, condition in conditions.items():
         text[place] = condition
     network = join_windows(_list_networks(base, plan, text, concepts, sampling, steps), steps, tell)

@@ -1,0 +1,54 @@
+"""How a learned action is to be done, where a prompt says so in words: "a person <kick>s like an old man".
+
+A verb that the base knows is put in the token's place, so that the prompt can be read. `lead.generation` says what
+becomes of a manner. Knows nothing of models.
+"""
+
+import re
+from collections.abc import Set
+from dataclasses import dataclass, replace
+
+from lead.text.lexicon import LEXICON
+from lead.text.meaning import WAYS
+from lead.text.parsing import parse
+from lead.text.prompts import Slot, parse_prompt
+from lead.text.wordings import list_light_verbs
+
+MANNERS = frozenset((*LEXICON.adjectives, *LEXICON.personas))
+"""Ways that change the whole body: moods, and kinds of people. How fast and how often are none."""
+_VERB = "jumps"
+_LIGHT = re.compile(rf"\b(?:{'|'.join(list_light_verbs())})\s+(?:(?:an?|the|another)\s+)?$")
+_ENDING = re.compile(r"^(?:s|es|ing)\b")
+
+
+@dataclass(frozen=True)
+class Manner:
+    """A prompt for a learned action, taken apart."""
+
+    action: str
+    """The prompt without the manner: "a person <kick> twice"."""
+    phrase: str
+    """The manner after any verb: "like an old man"."""
+
+
+def find_manner(prompt: str, actions: Set[str]) -> Manner | None:
+    """The manner of a prompt that asks for one of the learned `actions` (tokens in lower case) and for nothing else.
+
+    None where a prompt names no manner or a second token, asks for two actions, or has words that cannot be read.
+    """
+    parts = parse_prompt(prompt)
+    slots = [part for part in parts if isinstance(part, Slot)]
+    if len(slots) != 1 or slots[0].token.lower() not in actions:
+        return None
+    place = parts.index(slots[0])
+    before, after = ("".join(map(str, side)).lower() for side in (parts[:place], parts[place + 1 :]))
+    said = parse(f"{_LIGHT.sub('', before)}{_VERB}{_ENDING.sub('', after)}")
+    plain = parse(f"a person {_VERB}")
+    if said is None or plain is None or replace(said, ways=()) != plain:
+        return None
+    manners = [way for way in said.ways if way in MANNERS]
+    if not manners:
+        return None
+    others = [WAYS[way][0] for way in said.ways if way not in MANNERS]
+    token = slots[0].token if slots[0].strength == 1 else f"({slots[0].token}:{slots[0].strength:g})"
+    return Manner(" ".join(["a person", token, *others]), " ".join(WAYS[way][0] for way in manners))
