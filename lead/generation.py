@@ -3,11 +3,11 @@
 Noise -> latents by the sampler -> directions of concepts -> E_proj -> D_proj -> VAE decoder. Rows do not depend on each
 other, so a batch may be split. `Lead.generate` is the entry; `lead.control` steers the sampler to constraints.
 
-A learned action's adapter was trained on prompts that say no more than the action. Words of a manner beside it, as in
+A learned action's adapter was trained on prompts that say no more than the action. Words of a style beside it, as in
 "a person <kick>s like an old man", change the text feature and with it the action, and the adapter leaves little of the
-manner. So the action has its prompt alone, and the manner comes as a direction, as a learned style does on an action
-that its clips do not show: the mean of what the manner adds to the base's own motions of MANNER_ACTIONS, made
-MANNER_LENGTH long.
+style. So the action has its prompt alone, and the style comes as a direction, as a learned style does on an action
+that its clips do not show: the mean of what the style adds to the base's own motions of STYLE_ACTIONS, made
+STYLE_LENGTH long.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,19 +29,19 @@ from lead.conditioning import (
 from lead.diffusion import Sampler, Steer, draw_noise
 from lead.motion import Motion
 from lead.parts import LeadParts
-from lead.text.manner import find_manner
+from lead.text.worded_style import split_style
 
-MANNER_ACTIONS = (
+STYLE_ACTIONS = (
     "walks", "runs", "kicks", "jumps", "squats", "raises both hands", "waves with the right hand", "sits down",
     "raises the left hand", "punches", "bows", "lifts one leg",
 )  # fmt: skip
-MANNER_SAMPLES, MANNER_SECONDS, MANNER_DRAW = 4, 4.0, 7
-"""Motions of each action, their length, and the seed of their noise, which is the same with and without the manner."""
-MANNER_LENGTH = 7.0
-"""Of the direction. What 27 manners add to one of these actions is 6 long in the mean, and their mean over the actions
-1.4 to 9. Judges see action and manner together in .64 at 6 and in .71 at 7, of 32 pairs of a learned action and a
-manner; from the text feature alone in .23."""
-MANNER_SCALE = 3.0
+STYLE_SAMPLES, STYLE_SECONDS, STYLE_DRAW = 4, 4.0, 7
+"""Motions of each action, their length, and the seed of their noise, which is the same with and without the style."""
+STYLE_LENGTH = 7.0
+"""Of the direction. What 27 styles add to one of these actions is 6 long in the mean, and their mean over the actions
+1.4 to 9. Judges see action and style together in .64 at 6 and in .71 at 7, of 32 pairs of a learned action and a
+style; from the text feature alone in .23."""
+STYLE_SCALE = 3.0
 """The greatest factor that makes it so long: what is short says little."""
 
 Progress = Callable[[int, int], None]
@@ -140,41 +140,41 @@ class PromptBatch:
 def encode_prompts(
     base: LeadParts, prompts: Sequence[str], words: Words
 ) -> tuple[Float[Tensor, "prompts d_text"], tuple[ActiveConcept, ...]]:
-    """The prompts' text features, and the concepts and manners that act on them."""
+    """The prompts' text features, and the concepts and styles that act on them."""
     concepts = {token.lower(): word for token, word in words.items() if isinstance(word, ConceptTensors)}
     actions = {token for token, word in concepts.items() if word.adapter and word.direction is None}
-    manners = [find_manner(prompt, actions) if actions else None for prompt in prompts]
-    said = [manner.action if manner else prompt for prompt, manner in zip(prompts, manners, strict=True)]
+    split = [split_style(prompt, actions) if actions else None for prompt in prompts]
+    said = [styled.action if styled else prompt for prompt, styled in zip(prompts, split, strict=True)]
     text, active = base.encode_text(said, words), activate_concepts(base.text, said, words)
-    if any(manners):
-        phrases = [manner.phrase if manner else "" for manner in manners]
-        by_phrase = {phrase: compute_manner(base, phrase) for phrase in dict.fromkeys(phrases)}
+    if any(split):
+        phrases = [styled.style if styled else "" for styled in split]
+        by_phrase = {phrase: compute_style_direction(base, phrase) for phrase in dict.fromkeys(phrases)}
         ones = torch.ones(len(prompts), device=base.device)
         active.append(ActiveConcept(None, torch.stack([by_phrase[p] for p in phrases]), ones, ones, ones, ones))
     return text, tuple(active)
 
 
-def compute_manner(base: LeadParts, phrase: str) -> Float[Tensor, " d_latent"]:
-    """The direction of a manner such as "like an old man"; zero for an empty phrase."""
+def compute_style_direction(base: LeadParts, phrase: str) -> Float[Tensor, " d_latent"]:
+    """The direction of a style such as "like an old man"; zero for an empty phrase."""
     delta = _compute_mean(base, phrase) - _compute_mean(base, "")
-    return delta * min(MANNER_LENGTH / max(float(delta.norm()), 1e-6), MANNER_SCALE)
+    return delta * min(STYLE_LENGTH / max(float(delta.norm()), 1e-6), STYLE_SCALE)
 
 
 def _compute_mean(base: LeadParts, phrase: str) -> Float[Tensor, " d_latent"]:
-    """The mean latent of the base's own motions of MANNER_ACTIONS in a manner.
+    """The mean latent of the base's own motions of STYLE_ACTIONS in a style.
 
     They are sampled in 16 bits, exact enough for a mean and twice as fast, and once for each state of the weights.
     """
     key = phrase, *base.fingerprints.values()
-    if key not in base.manner_means:
-        prompts = [f"a person {action} {phrase}".strip() for action in MANNER_ACTIONS for _ in range(MANNER_SAMPLES)]
+    if key not in base.style_means:
+        prompts = [f"a person {action} {phrase}".strip() for action in STYLE_ACTIONS for _ in range(STYLE_SAMPLES)]
         shortest, longest = base.seconds_range
-        lengths = torch.tensor(base.count_each(min(max(MANNER_SECONDS, shortest), longest), len(prompts)))
-        draws = [MANNER_DRAW + row for row in range(len(prompts))]
+        lengths = torch.tensor(base.count_each(min(max(STYLE_SECONDS, shortest), longest), len(prompts)))
+        draws = [STYLE_DRAW + row for row in range(len(prompts))]
         batch = PromptBatch.prepare(base, Sampling(bfloat16=True), prompts, lengths, draws, {})
         z = torch.cat([part.sample(part.draw_noise()) for part in batch.split()])
-        base.manner_means[key] = z.float().mean(dim=(0, 1))
-    return base.manner_means[key].to(base.device)
+        base.style_means[key] = z.float().mean(dim=(0, 1))
+    return base.style_means[key].to(base.device)
 
 
 def generate_plain(batch: PromptBatch, clean_feet: bool, progress: Progress | None = None) -> list[Motion]:

@@ -50,8 +50,8 @@ class LeadParts(nn.Module):
         self.diffusion = Diffusion(config.diffusion)
         self.register_buffer("mean", torch.zeros(config.vae.features))
         self.register_buffer("std", torch.ones(config.vae.features))
-        self.manner_means: dict[tuple[str, ...], Tensor] = {}
-        """[d_latent] by phrase and fingerprints: what `lead.generation.compute_manner` computes once."""
+        self.style_means: dict[tuple[str, ...], Tensor] = {}
+        """[d_latent] by phrase and fingerprints: what `lead.generation.compute_style_direction` computes once."""
         self._fingerprints: tuple[list[tuple[int, int]], list[Tensor], dict[str, str]] | None = None
         self.requires_grad_(False).eval()
 

@@ -8,7 +8,7 @@ from stand_in_concept import StandInConcept
 
 from lead.conditioning import add_directions
 from lead.diffusion import draw_noise, list_draws
-from lead.generation import MANNER_LENGTH, PromptBatch, Sampling, compute_manner, encode_prompts
+from lead.generation import STYLE_LENGTH, PromptBatch, Sampling, compute_style_direction, encode_prompts
 from lead.networks.lora import LoRA
 
 LENGTHS = torch.tensor([16, 24, 16])
@@ -50,30 +50,30 @@ def test_a_manner_in_words_is_a_direction_beside_a_learned_action(tiny_base):
     prompts = ["a person <x>s twice like an old man", "a person <x> twice", "a person sits", "a person <y>s sadly"]
     words = {"<X>": action, "<y>": torch.randn(1, 32)}
     text, active = encode_prompts(tiny_base, prompts, words)
-    lora, manner = active
+    lora, style = active
     assert torch.equal(text[0], text[1]) and lora.strengths.tolist() == [1.0, 1.0, 0.0, 0.0]
     torch.testing.assert_close(text[3], tiny_base.encode_text(prompts[3:], words)[0])
-    assert torch.equal(manner.direction[0], compute_manner(tiny_base, "like an old man"))
-    assert manner.direction[0].norm() > 0 and not manner.direction[1:].any()
+    assert torch.equal(style.direction[0], compute_style_direction(tiny_base, "like an old man"))
+    assert style.direction[0].norm() > 0 and not style.direction[1:].any()
     z = add_directions(torch.zeros(4, 2, 8), active)
-    torch.testing.assert_close(z[0], manner.direction[:1].expand(2, -1))
+    torch.testing.assert_close(z[0], style.direction[:1].expand(2, -1))
     assert len(encode_prompts(tiny_base, prompts[1:], words)[1]) == 1
 
 
 def test_a_manner_is_computed_once_for_each_state_of_the_weights(tiny_base):
     base = deepcopy(tiny_base)
-    base.manner_means.clear()
-    sadly = compute_manner(base, "sadly")
-    assert 0 < sadly.norm() <= MANNER_LENGTH * 1.001
-    assert len(base.manner_means) == 2  # with it, and without
-    assert torch.equal(compute_manner(base, "sadly"), sadly) and len(base.manner_means) == 2
+    base.style_means.clear()
+    sadly = compute_style_direction(base, "sadly")
+    assert 0 < sadly.norm() <= STYLE_LENGTH * 1.001
+    assert len(base.style_means) == 2  # with it, and without
+    assert torch.equal(compute_style_direction(base, "sadly"), sadly) and len(base.style_means) == 2
     with torch.no_grad():
         next(base.denoiser.parameters()).add_(0.1)
-    assert not torch.equal(compute_manner(base, "sadly"), sadly) and len(base.manner_means) == 4
+    assert not torch.equal(compute_style_direction(base, "sadly"), sadly) and len(base.style_means) == 4
 
 
 @pytest.mark.parametrize("phrase", ["", "sadly"])
 def test_a_manner_leaves_nothing_of_itself_in_plain_prompts(tiny_base, phrase):
     before = tiny_base.generate("a person walks", seconds=1.0)[0].joints
-    compute_manner(tiny_base, phrase)
+    compute_style_direction(tiny_base, phrase)
     assert (tiny_base.generate("a person walks", seconds=1.0)[0].joints == before).all()

@@ -1,7 +1,7 @@
 """How a learned action is to be done, where a prompt says so in words: "a person <kick>s like an old man".
 
 A verb that the base knows is put in the token's place, so that the prompt can be read. `lead.generation` says what
-becomes of a manner. Knows nothing of models.
+becomes of a style. Knows nothing of models.
 """
 
 import re
@@ -14,7 +14,7 @@ from lead.text.parsing import parse
 from lead.text.prompts import Slot, parse_prompt
 from lead.text.wordings import list_light_verbs
 
-MANNERS = frozenset((*LEXICON.adjectives, *LEXICON.personas))
+STYLES = frozenset((*LEXICON.adjectives, *LEXICON.personas))
 """Ways that change the whole body: moods, and kinds of people. How fast and how often are none."""
 _VERB = "jumps"
 _LIGHT = re.compile(rf"\b(?:{'|'.join(list_light_verbs())})\s+(?:(?:an?|the|another)\s+)?$")
@@ -22,19 +22,19 @@ _ENDING = re.compile(r"^(?:s|es|ing)\b")
 
 
 @dataclass(frozen=True)
-class Manner:
+class StyledAction:
     """A prompt for a learned action, taken apart."""
 
     action: str
-    """The prompt without the manner: "a person <kick> twice"."""
-    phrase: str
-    """The manner after any verb: "like an old man"."""
+    """The prompt without the style: "a person <kick> twice"."""
+    style: str
+    """The style after any verb: "like an old man"."""
 
 
-def find_manner(prompt: str, actions: Set[str]) -> Manner | None:
-    """The manner of a prompt that asks for one of the learned `actions` (tokens in lower case) and for nothing else.
+def split_style(prompt: str, actions: Set[str]) -> StyledAction | None:
+    """The style of a prompt that asks for one of the learned `actions` (tokens in lower case) and for nothing else.
 
-    None where a prompt names no manner or a second token, asks for two actions, or has words that cannot be read.
+    None where a prompt names no style or a second token, asks for two actions, or has words that cannot be read.
     """
     parts = parse_prompt(prompt)
     slots = [part for part in parts if isinstance(part, Slot)]
@@ -46,9 +46,9 @@ def find_manner(prompt: str, actions: Set[str]) -> Manner | None:
     plain = parse(f"a person {_VERB}")
     if said is None or plain is None or replace(said, ways=()) != plain:
         return None
-    manners = [way for way in said.ways if way in MANNERS]
-    if not manners:
+    styles = [way for way in said.ways if way in STYLES]
+    if not styles:
         return None
-    others = [WAYS[way][0] for way in said.ways if way not in MANNERS]
+    others = [WAYS[way][0] for way in said.ways if way not in STYLES]
     token = slots[0].token if slots[0].strength == 1 else f"({slots[0].token}:{slots[0].strength:g})"
-    return Manner(" ".join(["a person", token, *others]), " ".join(WAYS[way][0] for way in manners))
+    return StyledAction(" ".join(["a person", token, *others]), " ".join(WAYS[way][0] for way in styles))

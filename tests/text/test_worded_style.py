@@ -2,7 +2,7 @@
 
 import pytest
 
-from lead.text.manner import Manner, find_manner
+from lead.text.worded_style import StyledAction, split_style
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from lead.text.manner import Manner, find_manner
     ],
 )
 def test_the_action_and_its_manner_are_told_apart(prompt, action, phrase):
-    assert find_manner(prompt, {"<kick>"}) == Manner(action, phrase)
+    assert split_style(prompt, {"<kick>"}) == StyledAction(action, phrase)
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_the_action_and_its_manner_are_told_apart(prompt, action, phrase):
     ],
 )
 def test_all_else_stays_as_it_is(prompt):
-    assert find_manner(prompt, {"<kick>"}) is None
+    assert split_style(prompt, {"<kick>"}) is None
