@@ -11,7 +11,14 @@ from torch import nn
 
 from concepts import StyleSchedule
 from lead import LeadError
-from lead.conditioning import STILL_T_MAX, ScheduledLoRA, activate_concepts, add_directions, select_adapters
+from lead.conditioning import (
+    BESIDE_ACTION,
+    STILL_T_MAX,
+    ScheduledLoRA,
+    activate_concepts,
+    add_directions,
+    select_adapters,
+)
 from lead.networks.lora import LoRA, apply_lora
 from lead.networks.mld import SkipTransformer
 
@@ -217,6 +224,18 @@ def test_strengths_beyond_1_grow_in_full_on_the_training_action_alone(tiny_base,
         (scheduled,) = select_adapters([active])
         torch.testing.assert_close(scheduled.strengths, torch.tensor(adapters))
         torch.testing.assert_close(active.strengths * active.direction_share, torch.tensor(directions))
+
+
+def test_beside_a_learned_action_a_style_has_a_longer_direction(tiny_base, adapter):
+    style = StandInConcept(torch.zeros(1, 32), None, torch.ones(8), adapter.to_layers(), StyleSchedule(3.0))
+    words = {"<x>": style, "<act>": StandInConcept(torch.zeros(1, 32), adapter=adapter.to_layers())}
+    prompts = ["a person <act> in <x> style", "a person jumps in <x> style", "a person (<act>:0) in <x> style"]
+    beside, action = activate_concepts(tiny_base.text, prompts, words)
+    (alone,) = activate_concepts(tiny_base.text, prompts, {"<x>": style})
+    factor = torch.tensor([BESIDE_ACTION, 1.0, 1.0])
+    torch.testing.assert_close(beside.direction_share, alone.direction_share * factor)
+    assert torch.equal(beside.adapter_scale, alone.adapter_scale) and torch.equal(beside.t_max, alone.t_max)
+    assert action.direction is None and action.strengths.tolist() == [1.0, 0.0, 0.0]
 
 
 def test_who_should_stand_is_left_alone_at_high_noise(tiny_base, adapter):
