@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lead.text.prompts import TOKEN
+from lead.text.prompts import ENDING, TOKEN
 
 Role = Literal["verb", "object", "tool"]
 """What is done, what it is done to, and what stands after `with`, `on`, `off` or `out`."""
@@ -122,7 +122,7 @@ def leave_out_tokens(prompt: str) -> str:
     """A prompt without its learned tokens and their strengths: walks in (<elderly>:0.6) style -> walks."""
     if not TOKEN.search(prompt):
         return prompt
-    return " ".join(_LEARNED.sub(" ", _STRENGTH.sub(" ", prompt)).split())
+    return " ".join(_LEARNED.sub(" ", _STRENGTH.sub(" ", ENDING.sub("", prompt))).split())
 
 
 def main_words(prompt: str) -> list[MainWord]:

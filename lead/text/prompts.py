@@ -5,6 +5,7 @@
     a person does (<kick> in <elderly> style:0.5) one strength for all tokens in the parentheses
     a person (does (<kick>:0.8) like <ann>:0.5)   nested strengths multiply: <kick> 0.4, <ann> 0.5
 
+An ending that is written at a token (<kick>s, <kick>ing, <ann>'s) is left out: concepts are learned without it.
 One fixed pattern cuts the prompt, from bracket to bracket. So <moon-walk> is never read as <moon>, and no user's text
 becomes part of a regular expression. Parentheses without a strength are text; so is everything in a prompt without
 tokens. Knows neither a vocabulary nor models.
@@ -19,6 +20,8 @@ from lead.errors import LeadError
 
 TOKEN = re.compile(r"<[^<>\s]+>")
 """A name in angle brackets. `concepts.text.TOKEN` is the stricter rule for tokens in concept files."""
+ENDING = re.compile(r"(?<=[>)])(?:['\u2019]s|e?s|ed|ing)\b", re.IGNORECASE)
+"""Of a verb or a name, right after a token or its parentheses."""
 STRONGEST = 2.0
 _PIECES = re.compile(rf"({TOKEN.pattern}|\(|\)|:[^():<>]*\))")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
@@ -41,7 +44,7 @@ def parse_prompt(prompt: str) -> list[str | Slot]:
         return [prompt] if prompt else []
     parts: list[str | Slot] = []
     opened: list[int] = []
-    for piece in _PIECES.split(prompt):
+    for piece in _PIECES.split(ENDING.sub("", prompt)):
         if TOKEN.fullmatch(piece):
             parts.append(Slot(piece))
             continue

@@ -18,7 +18,6 @@ STYLES = frozenset((*LEXICON.adjectives, *LEXICON.personas))
 """Ways that change the whole body: moods, and kinds of people. How fast and how often are none."""
 _VERB = "jumps"
 _LIGHT = re.compile(rf"\b(?:{'|'.join(list_light_verbs())})\s+(?:(?:an?|the|another)\s+)?$")
-_ENDING = re.compile(r"^(?:s|es|ing)\b")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def split_style(prompt: str, actions: Set[str]) -> StyledAction | None:
         return None
     place = parts.index(slots[0])
     before, after = ("".join(map(str, side)).lower() for side in (parts[:place], parts[place + 1 :]))
-    said = parse(f"{_LIGHT.sub('', before)}{_VERB}{_ENDING.sub('', after)}")
+    said = parse(f"{_LIGHT.sub('', before)}{_VERB}{after}")
     plain = parse(f"a person {_VERB}")
     if said is None or plain is None or replace(said, ways=()) != plain:
         return None

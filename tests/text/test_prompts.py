@@ -14,6 +14,7 @@ from stand_in_concept import StandInConcept
 
 from lead import LeadError
 from lead.networks.lora import LoRA
+from lead.text.main_words import leave_out_tokens
 from lead.text.prompts import Slot, find_plain_names, find_tokens, parse_prompt
 
 DOCS = Path(__file__).parents[2] / "docs" / "prompts.md"
@@ -42,10 +43,28 @@ def test_the_documentations_examples_hold():
         ("(<a>) and (<b>)", [("<a>", 1), ("<b>", 1)]),
         ("<moon-walk> <moon>", [("<moon-walk>", 1), ("<moon>", 1)]),
         ("(<a>:0) (<a>:1.5)", [("<a>", 0), ("<a>", 1.5)]),
+        ("he <a>s, <b>ing in (<c>:0.5)'s style", [("<a>", 1), ("<b>", 1), ("<c>", 0.5)]),
     ],
 )
 def test_words_and_strengths(prompt, found):
     assert strengths(prompt) == found
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("a person <a>s twice", "a person <a> twice"),
+        ("he is <a>ing", "he is <a>"),
+        ("he walks in <a>'s style", "he walks in <a> style"),
+        ("he (<a>:0.5)s and sits", "he (<a>:0.5) and sits"),
+        ("he walks like <a>\u2019s dog", "he walks like <a> dog"),
+    ],
+)
+def test_an_ending_at_a_token_is_left_out(written, read):
+    assert parse_prompt(written) == parse_prompt(read)
+    assert leave_out_tokens(written) == leave_out_tokens(read)
+    for same in ("he <a> sits", "<a>since", "he walks (slowly)", "<a>-ing"):
+        assert "".join(p if isinstance(p, str) else p.token for p in parse_prompt(same)) == same
 
 
 @pytest.mark.parametrize(
