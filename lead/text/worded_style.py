@@ -33,11 +33,11 @@ class StyledAction:
 def split_style(prompt: str, actions: Set[str]) -> StyledAction | None:
     """The style of a prompt that asks for one of the learned `actions` (tokens in lower case) and for nothing else.
 
-    None where a prompt names no style or a second token, asks for two actions, or has words that cannot be read.
+    None where a prompt names no style, a second token or the strength 0, asks for two actions, or has words that cannot be read.
     """
     parts = parse_prompt(prompt)
     slots = [part for part in parts if isinstance(part, Slot)]
-    if len(slots) != 1 or slots[0].token.lower() not in actions:
+    if len(slots) != 1 or slots[0].token.lower() not in actions or not slots[0].strength:
         return None
     place = parts.index(slots[0])
     before, after = ("".join(map(str, side)).lower() for side in (parts[:place], parts[place + 1 :]))

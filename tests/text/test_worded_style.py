@@ -35,6 +35,7 @@ def test_the_action_and_its_manner_are_told_apart(prompt, action, phrase):
         "a person <kick>s frobnically in a sad style",
         "a person <sad>s sadly",
         "<kick>",
+        "a person (<kick>:0)s sadly",
         "",
     ],
 )
