@@ -1,7 +1,7 @@
 """How a learned action is to be done, where a prompt says so in words: "a person <kick>s like an old man".
 
 A verb that the base knows is put in the token's place, so that the prompt can be read. `lead.generation` says what
-becomes of a style. Knows nothing of models.
+becomes of the style. Knows nothing of models.
 """
 
 import re
@@ -33,7 +33,8 @@ class StyledAction:
 def split_style(prompt: str, actions: Set[str]) -> StyledAction | None:
     """The style of a prompt that asks for one of the learned `actions` (tokens in lower case) and for nothing else.
 
-    None where a prompt names no style, a second token or the strength 0, asks for two actions, or has words that cannot be read.
+    None where a prompt names no style, a second token or the strength 0, asks for two actions, or has words that cannot
+    be read.
     """
     parts = parse_prompt(prompt)
     slots = [part for part in parts if isinstance(part, Slot)]
