@@ -160,6 +160,7 @@ def compute_style_direction(base: LeadParts, phrase: str) -> Float[Tensor, " d_l
     return delta * min(STYLE_LENGTH / max(float(delta.norm()), 1e-6), STYLE_SCALE)
 
 
+@torch.no_grad()
 def _compute_mean(base: LeadParts, phrase: str) -> Float[Tensor, " d_latent"]:
     """The mean latent of the base's own motions of STYLE_ACTIONS in a style.
 
