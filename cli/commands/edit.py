@@ -13,6 +13,7 @@ from cli.atomic_folder import check_writable
 from cli.command import JsonObject, command
 from cli.console import print_table, spinner, warn
 from cli.errors import UsageError, shorten_option
+from cli.jobs.rigid_files import list_rigid, measure_moved
 from cli.load_models import check_base, load_base, load_concepts_for
 from cli.options import (
     BaseOptions,
@@ -28,7 +29,7 @@ from cli.options import (
 from cli.prompt_record import record_prompts
 from cli.read_inputs import read_clip
 from cli.unknown_prompts import find_notices, warn_of_each
-from cli.write_outputs import ON_RIGS, Formats, parse_formats, write_motions
+from cli.write_outputs import Formats, parse_formats, write_motions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,10 +154,8 @@ def edit(
 
 def _note_rigid_files(edited: "Motion", kept: "Bool[np.ndarray, 'frames']", formats: Sequence[str]) -> list[str]:
     """A note where files with a skeleton of our own do not hold the kept frames, for it is rigid."""
-    from lead.motion.rigs.retarget import measure_rigid_gap
-
-    rigid = [form for form in formats if form == "glb" or (form in ON_RIGS and edited.rig is None)]
-    gap = measure_rigid_gap(edited.joints, edited.fps)[kept].max(initial=0.0) if rigid else 0.0
+    rigid = list_rigid(formats, on_rig=edited.rig is not None)
+    gap = measure_moved(edited, rigid)[kept].max(initial=0.0)
     if gap <= RIGID:
         return []
     on_rig = ", and so does bvh on the clip's rig" if edited.rig else ""

@@ -18,6 +18,9 @@ from lead.motion.bodies import smpl_mesh as bodies
 from lead.motion.heading import facing
 from lead.motion.render.video import LAYOUTS, Layout
 
+ELBOW, WRIST = 19, 21
+"""The right ones."""
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -173,3 +176,22 @@ def test_view_keeps_what_is_named_and_opens_it_if_asked(brief: Path, opened: lis
 )
 def test_titles_tell_files_apart(paths: list[str], titles: list[str]) -> None:
     assert view.titles_of([Path(path) for path in paths]) == titles
+
+
+def test_a_body_that_is_not_rigid_is_told_by_how_far(walk: Motion, tmp_path: Path) -> None:
+    """A forearm that grows by 20 cm is held by npz, and by no skeleton."""
+    joints = walk.joints.copy()
+    forearm = joints[20:, WRIST] - joints[20:, ELBOW]
+    joints[20:, WRIST] += 0.2 * forearm / np.linalg.norm(forearm, axis=-1, keepdims=True)
+    files = [
+        Motion(x, walk.fps).save(tmp_path / name) for x, name in ((joints, "grown.npz"), (walk.joints, "same.npz"))
+    ]
+    told = run("convert", *files, "--format", "bvh,npz,glb")
+    assert "grown.npz is up to" in told.output and "other clip" not in told.output
+    clips = json.loads(run("convert", *files, "--format", "bvh", "--json", "-o", "again").stdout)["clips"]
+    grown, same = (clip["moved"] for clip in clips)
+    assert grown > 0.05 > 0.01 > same
+    gap = np.linalg.norm(Motion.read(clips[0]["files"][0]).joints - joints, axis=-1).max()
+    assert gap == pytest.approx(grown, abs=1e-3)
+    clips = json.loads(run("convert", *files, "--format", "npz", "--json", "-o", "exact").stdout)["clips"]
+    assert [clip["moved"] for clip in clips] == [0, 0]
