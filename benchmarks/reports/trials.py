@@ -25,7 +25,8 @@ TOKEN = "<concept>"
 WEAK = 1 / 3
 CODE = (
     "inversion/learning.py", "inversion/style_direction.py", "inversion/optimization", "inversion/judgement/trials.py",
-    "lead/conditioning.py", "concepts/schedule.py", "concepts/tensors.py",
+    "lead/conditioning.py", "lead/generation.py", "lead/text/worded_style.py", "concepts/schedule.py",
+    "concepts/tensors.py",
 )  # fmt: skip
 """What the motions depend on, beside the base."""
 

@@ -14,6 +14,8 @@ from lead.text.worded_style import StyledAction, split_style
         ("A robot is doing a <KICK>.", "a person <KICK>", "in a robotic way"),
         ("happily, someone performs the (<kick>:0.8) twice", "a person (<kick>:0.8) twice", "in a happy way"),
         ("a person <kick> slowly in a sad style", "a person <kick> slowly", "in a sad way"),
+        ("a person <kick>s, hunched over, twice", "a person <kick> twice", "hunched over"),
+        ("a person does <kick> with crossed arms", "a person <kick>", "with crossed arms"),
         ("a proud king does <kick>", "a person <kick>", "in a proud way like a king"),
     ],
 )
@@ -26,6 +28,8 @@ def test_the_action_and_its_manner_are_told_apart(prompt, action, phrase):
     [
         "a person <kick>s",
         "a person <kick>s slowly",
+        "a person <kick>s drunkenly",
+        "a person <kick>s with the arms raised",
         "a person <kick>s happily, then sits down",
         "a person <kick>s happily while walking",
         "a person does <kick> in <sad> style",
