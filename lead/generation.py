@@ -39,7 +39,7 @@ STYLE_SAMPLES, STYLE_SECONDS, STYLE_DRAW = 4, 4.0, 7
 """Motions of each action, their length, and the seed of their noise, which is the same with and without the style."""
 STYLE_LENGTH = 7.0
 """Of the direction. What 27 styles add to one of these actions is 6 long in the mean, and their mean over the actions
-1.4 to 9. Judges see action and style together in .64 at 6 and in .71 at 7, of 32 pairs of a learned action and a
+1.4 to 9. Judges see action and style together in .64 at 6 and in .70 at 7, of 32 pairs of a learned action and a
 style; from the text feature alone in .23."""
 STYLE_SCALE = 2.5
 """The greatest factor that makes it so long: what is short says little."""

@@ -31,7 +31,7 @@ UNSEEN = {
 """Unseen actions of a style, and the words in which they are asked for: one that travels, one that stands, one of one
 side, one that turns, a plain walk, and what is left for clips that show these. The first four that the clips do not
 show are tried."""
-WAYS = ("slowly", "quickly", "hunched over", "with the arms out to the sides")
+WAYS = ("slowly", "quickly", "crouching", "with the arms raised")
 """Ways to do an action."""
 TRIED = 4
 """Unseen actions, or ways."""

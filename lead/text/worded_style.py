@@ -23,8 +23,8 @@ POSTURES = (
 )  # fmt: skip
 """Other ways that change the whole body."""
 LEFT_TO_TEXT = ("drunk", "powerful", "sexy")
-"""Styles of which the base makes another action: as directions they leave .25 to .59 of learned actions, all others of
-STYLES .62 and more, .91 in the mean."""
+"""Styles of which the base makes another action: as directions they leave .25 to .59 of four learned actions, and
+all others of STYLES .62 and more, most of them .9."""
 STYLES = frozenset((*LEXICON.adjectives, *LEXICON.personas, *POSTURES)).difference(LEFT_TO_TEXT)
 """Moods, kinds of people, and postures. How fast, how far and how often are none, and a pose that is another action."""
 _VERB = "jumps"
