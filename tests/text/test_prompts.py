@@ -91,7 +91,11 @@ def test_what_is_no_strength_is_said(prompt, said):
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(st.sampled_from(["(", ")", ":", "0.5", "<a>", "<b-c>", " ", "walks", "<", ">", "2"]), max_size=14))
+@given(
+    st.lists(
+        st.sampled_from(["(", ")", ":", "0.5", "<a>", "<b-c>", " ", "walks", "<", ">", "2", "s", "'s"]), max_size=14
+    )
+)
 def test_any_prompt_is_read_or_refused(pieces):
     prompt = "".join(pieces)
     try:
