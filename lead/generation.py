@@ -30,6 +30,7 @@ from lead.diffusion import Sampler, Steer, draw_noise
 from lead.motion import Motion
 from lead.parts import LeadParts
 from lead.text.worded_style import split_style
+from lead.threads import side_by_side
 
 STYLE_ACTIONS = (
     "walks", "runs", "kicks", "jumps", "squats", "raises both hands", "waves with the right hand", "sits down",
@@ -172,8 +173,10 @@ def _compute_mean(base: LeadParts, phrase: str) -> Float[Tensor, " d_latent"]:
         shortest, longest = base.seconds_range
         lengths = torch.tensor(base.count_each(min(max(STYLE_SECONDS, shortest), longest), len(prompts)))
         draws = [STYLE_DRAW + row for row in range(len(prompts))]
-        batch = PromptBatch.prepare(base, Sampling(bfloat16=True), prompts, lengths, draws, {})
-        z = torch.cat([part.sample(part.draw_noise()) for part in batch.split()])
+        sampling = Sampling(bfloat16=True, batch=len(prompts) // 2)
+        batch = PromptBatch.prepare(base, sampling, prompts, lengths, draws, {})
+        with side_by_side(2) as each:
+            z = torch.cat(each(lambda part: part.sample(part.draw_noise()), list(batch.split())))
         base.style_means[key] = z.float().mean(dim=(0, 1))
     return base.style_means[key].to(base.device)
 
